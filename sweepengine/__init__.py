@@ -1,0 +1,38 @@
+"""Measure how fast wide neural networks approach their infinite-width limits.
+
+The names below are loaded when first used, so that ``import sweepengine`` is cheap: it imports neither torch, ray nor
+a plotting library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sweepengine.execute import run as run
+    from sweepengine.spec import SweepSpec as SweepSpec
+    from sweepengine.store import open_sweep as open_sweep
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "SweepSpec": "sweepengine.spec",
+    "open_sweep": "sweepengine.store",
+    "run": "sweepengine.execute",
+}
+_SUBPACKAGES = frozenset({"networks", "spec", "store", "theory"})
+
+__all__ = ["SweepSpec", "__version__", "networks", "open_sweep", "run", "spec", "store", "theory"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _SUBPACKAGES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

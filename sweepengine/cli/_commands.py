@@ -1,0 +1,175 @@
+"""What the commands do: call the library and print what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from sweepengine.execute._driver import ExecutorName, Outcome
+
+
+def run_command(
+    spec: str, store: str | None, executor: str, address: str | None, workers: int | None, *, report: bool
+) -> int:
+    """Run a sweep, print its summary, write its report; 1 if runs failed."""
+    from sweepengine.execute import progress_for, run
+    from sweepengine.spec import read_spec
+
+    console, errors = Console(), Console(stderr=True)
+    outcome = run(
+        read_spec(spec),
+        store,
+        executor=cast("ExecutorName", executor),
+        address=address,
+        workers=workers,
+        progress=progress_for(errors),
+    )
+    _print_summary(console, outcome.store)
+    if report:
+        _write_report(console, outcome.store, None)
+    console.print(f"store:  {outcome.store}", markup=False, highlight=False, soft_wrap=True)
+    for line in _warnings(outcome):
+        errors.print(line, markup=False, highlight=False, soft_wrap=True)
+    return 1 if outcome.failed else 0
+
+
+def _warnings(outcome: Outcome) -> list[str]:
+    lines = []
+    if outcome.diverged:
+        lines.append(f"warning: {outcome.diverged} of {outcome.runs} runs diverged; `sweepengine status` names them")
+    if outcome.failed:
+        lines.append(f"error: {outcome.failed} of {outcome.runs} runs failed; the same command tries them again")
+    return lines
+
+
+def _print_summary(console: Console, store: str) -> None:
+    from analysis import summarise
+    from sweepengine.store import open_sweep
+
+    console.print(summarise(open_sweep(store)).render())
+
+
+def _write_report(console: Console, store: str, output: str | None) -> None:
+    from analysis import write_report
+    from sweepengine.store import open_sweep
+
+    folder = Path(output) if output is not None else _report_folder(store)
+    paths = write_report(open_sweep(store), folder)
+    console.print(f"report: {paths.html}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _report_folder(store: str) -> Path:
+    """Beside a local store; in the results folder for a remote one."""
+    name = store.rstrip("/").rsplit("/", 1)[-1].removesuffix(".zarr") + ".report"
+    return Path("results") / name if "://" in store else Path(store).with_name(name)
+
+
+def plan_command(spec_path: str, store: str | None) -> None:
+    """Print what a sweep would do and cost."""
+    import os
+
+    from sweepengine.execute import default_store
+    from sweepengine.plan import MachineRate, make_plan, sweep_seconds
+    from sweepengine.spec import read_spec
+    from sweepengine.store import SweepStore
+
+    spec = read_spec(spec_path)
+    sweep_store = SweepStore(store or default_store(spec), read_only=True)
+    plan = make_plan(spec, sweep_store)
+    packs = list(plan.packs(MachineRate.measure(spec.precision)))
+    workers = len(os.sched_getaffinity(0))
+    counts = {"done": 0, "diverged": 0, "failed": 0}
+    for mark in plan.known.values():
+        if mark is not None and mark.status.label in counts:
+            counts[mark.status.label] += 1
+    table = Table(title=f"plan of {spec.name}", show_header=False, title_justify="left")
+    axes = spec.axes.model_dump(exclude_none=True)
+    for name, values in axes.items():
+        table.add_row(name, f"{len(values)}: {', '.join(map(str, values[:12]))}{' …' if len(values) > 12 else ''}")
+    table.add_section()
+    for architecture, run in {run.architecture: run for run in plan.runs}.items():
+        table.add_row(
+            "step size",
+            f"{run.step_size:.6g} × {run.n_steps} steps = {run.time:g}, {len(run.record_steps)} records "
+            f"(depth {architecture.depth}, {architecture.activation})",
+        )
+    missing = len(plan.missing())
+    table.add_row("runs", f"{len(plan.runs)}: {counts['done']} done, {counts['diverged']} diverged, {missing} to do"
+                  + (f" ({counts['failed']} failed before)" if counts["failed"] else ""))  # fmt: skip
+    table.add_row("packs", f"{len(packs)} tasks in {len(plan.blocks())} blocks")
+    table.add_section()
+    table.add_row(
+        "memory",
+        f"{_bytes(plan.memory_bytes())} of arrays in the largest task, beside about 0.5 GB for each worker's libraries",
+    )
+    table.add_row("disk", f"at most {_bytes(plan.disk_bytes())} (uncompressed), {plan.file_count()} files")
+    table.add_row(
+        "time",
+        f"about {sweep_seconds([pack.seconds for pack in packs], workers):.0f} s on {workers} CPUs of this machine (a factor of 2 either way)",
+    )
+    table.add_row("store", sweep_store.address + ("" if sweep_store.exists else " (new)"))
+    Console().print(table)
+
+
+def _bytes(count: int) -> str:
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 1000 or unit == "TB":
+            break
+        value /= 1000
+    return f"{value:.3g} {unit}"
+
+
+def status_command(store: str) -> None:
+    """Print how far a sweep is."""
+    from sweepengine.store import Status, SweepStore, read_failure
+
+    sweep_store = SweepStore(store, read_only=True)
+    sweep_store.must_exist()
+    console = Console()
+    table = Table(title=f"status of {sweep_store.address}", title_justify="left")
+    table.add_column("block")
+    for status in Status:
+        table.add_column(status.label, justify="right")
+    table.add_column("records", justify="right")
+    troubles: list[str] = []
+    for block, shape in sweep_store.block_shapes().items():
+        marks = sweep_store.run_marks(block, shape)
+        statuses = [Status.PENDING if mark is None else mark.status for mark in marks]
+        recorded = sum(mark.records_done for mark in marks if mark is not None)
+        table.add_row(
+            block, *(str(statuses.count(each)) for each in Status), f"{recorded}/{shape.runs * shape.records}"
+        )
+        troubles += [
+            f"diverged: {block} position {position} at step {mark.diverged_step}"
+            for position, mark in enumerate(marks)
+            if mark is not None and mark.status is Status.DIVERGED
+        ]
+        failures = read_failure(sweep_store.objects, block) if Status.FAILED in statuses else {}
+        troubles += [
+            f"failed: {block} position {position}: {text.strip().splitlines()[-1]}"
+            for position, text in failures.items()
+            if statuses[position] is Status.FAILED
+        ]
+    console.print(table)
+    for trouble in troubles:
+        console.print(trouble, markup=False, highlight=False, soft_wrap=True)
+
+
+def report_command(store: str, output: str | None) -> None:
+    """Write a store's report."""
+    console = Console()
+    _print_summary(console, store)
+    _write_report(console, store, output)
+
+
+def schema_command() -> None:
+    """Print the JSON schema of a spec."""
+    from sweepengine.spec import SweepSpec
+
+    print(json.dumps(SweepSpec.model_json_schema(), indent=2, ensure_ascii=False))

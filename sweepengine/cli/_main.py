@@ -1,0 +1,65 @@
+"""Entry point: exit codes, interruptions and errors as one clear message."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from sweepengine.cli._app import app
+from sweepengine.errors import MissingExtraError, RunError, SweepError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+WRONG, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+
+
+class _Terminated(BaseException):
+    """SIGTERM, as an exception, so that everything started is stopped on the way out."""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        ``sys.argv[1:]`` where not given.
+
+    Returns
+    -------
+    int
+        0 done; 1 something is wrong (failed runs); 2 bad input; 130 or 143 interrupted.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(words, prog_name="sweepengine", standalone_mode=False)
+    except click.exceptions.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.exceptions.Abort, _Terminated) as stop:
+        again = f" `{shlex.join(['sweepengine', *words])}` goes on from there." if words[:1] == ["run"] else ""
+        _say(f"stopped; what was committed is kept.{again}")
+        return TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
+    except SweepError as error:
+        _say(f"error: {error}")
+        return WRONG if isinstance(error, (RunError, MissingExtraError)) else BAD_INPUT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return WRONG
+    return int(code or 0)
+
+
+def _say(message: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.write(message + "\n")

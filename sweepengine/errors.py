@@ -1,0 +1,27 @@
+"""The errors that users meet: typed, and each message says what was found, what was expected and what to do."""
+
+from __future__ import annotations
+
+
+class SweepError(Exception):
+    """Base of every error that sweepengine raises on purpose."""
+
+
+class SpecError(SweepError, ValueError):
+    """A spec that cannot be run as written."""
+
+
+class DataError(SweepError, ValueError):
+    """Data that a spec asks for and that cannot be had."""
+
+
+class StoreError(SweepError, OSError):
+    """A store that cannot be read, written or extended as asked."""
+
+
+class RunError(SweepError, RuntimeError):
+    """A sweep that was asked for rightly and cannot go on: the cluster is gone, another driver has taken over."""
+
+
+class MissingExtraError(SweepError, ImportError):
+    """A feature whose optional dependency is not installed."""

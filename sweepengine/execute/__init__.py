@@ -1,0 +1,9 @@
+"""Packs on Ray or in-process: retries, progress, cancellation, resume."""
+
+from sweepengine.execute._driver import Outcome as Outcome
+from sweepengine.execute._driver import default_store as default_store
+from sweepengine.execute._driver import run as run
+from sweepengine.execute._progress import Progress as Progress
+from sweepengine.execute._progress import progress_for as progress_for
+
+__all__ = ["Outcome", "Progress", "default_store", "progress_for", "run"]

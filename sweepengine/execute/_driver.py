@@ -1,0 +1,263 @@
+"""The driver: from a spec to a finished store."""
+
+from __future__ import annotations
+
+import secrets
+import traceback
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from sweepengine.errors import RunError, SpecError, StoreError
+from sweepengine.execute._events import Event
+from sweepengine.execute._executor import InlineExecutor
+from sweepengine.execute._pack import PackTask, make_task
+from sweepengine.execute._progress import SilentProgress
+from sweepengine.plan import MachineRate, make_plan
+from sweepengine.spec import SweepSpec, make_spec, read_spec
+from sweepengine.store import BlockShape, ChunkWriter, Status, SupersededError, SweepStore, write_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from sweepengine.execute._executor import Executor
+    from sweepengine.execute._progress import Progress
+    from sweepengine.plan import Pack, Plan
+
+MOST_ATTEMPTS = 3
+"""How often a pack is tried whose worker dies, before its runs are recorded as failed."""
+
+ExecutorName = Literal["ray", "inline"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a sweep ended.
+
+    Attributes
+    ----------
+    store : str
+        Address of the store.
+    runs, skipped, done, diverged, failed : int
+        Runs of the sweep; those that the store had already; those that this call ended so.
+    """
+
+    store: str
+    runs: int
+    skipped: int
+    done: int
+    diverged: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run, none of which changes a result beyond rounding.
+
+    Attributes
+    ----------
+    executor : {"ray", "inline"}
+    address : str or None
+        A running Ray cluster; None starts a private one.
+    workers : int or None
+        Tasks at the same time on a private cluster; None takes every CPU.
+    runs_per_turn : int
+        Runs advanced together in batched products; 1 keeps a run's bits whatever pack it is in.
+    commit_seconds : float
+        Longest time between two commits.
+    """
+
+    executor: ExecutorName = "ray"
+    address: str | None = None
+    workers: int | None = None
+    runs_per_turn: int = 1
+    commit_seconds: float = 10.0
+
+
+def default_store(spec: SweepSpec) -> str:
+    """Where a sweep goes when nobody says: ``results/<name>.zarr``."""
+    return f"results/{spec.name}.zarr"
+
+
+def run(
+    spec: SweepSpec | Mapping[str, Any] | str | Path,
+    store: str | Path | None = None,
+    *,
+    executor: ExecutorName = "ray",
+    address: str | None = None,
+    workers: int | None = None,
+    runs_per_turn: int = 1,
+    commit_seconds: float = 10.0,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Run a sweep, or what is missing of it.
+
+    Parameters
+    ----------
+    spec : SweepSpec, mapping, or path of a YAML file
+    store : str or Path, optional
+        Local path or URL ending in ``.zarr``; ``results/<name>.zarr`` where not given.
+    executor : {"ray", "inline"}
+        Ray, or this process (for debugging); the numbers are the same to the bit.
+    address : str, optional
+        A running Ray cluster. Without it a private one is started and stopped.
+    workers : int, optional
+        Tasks at the same time on a private cluster; every CPU where not given.
+    runs_per_turn : int
+        Runs advanced together in batched products. 1, the fastest on a CPU, keeps a run's bits whatever pack it is
+        in; more gives the same numbers to rounding.
+    commit_seconds : float
+        Longest time between two commits: what a killed sweep loses at most.
+    progress : Progress, optional
+        Shows how it goes; nothing is shown where not given.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    SpecError, DataError, StoreError
+        The sweep cannot be run as asked; nothing has been created.
+    """
+    if not isinstance(spec, SweepSpec):
+        spec = read_spec(spec) if not hasattr(spec, "keys") else make_spec(spec)  # type: ignore[arg-type]
+    if executor not in ("ray", "inline"):
+        raise SpecError(f"executor: found {executor!r}; allowed: 'ray', 'inline'")
+    if address is not None and executor != "ray":
+        raise SpecError("address: goes with the executor 'ray' only; leave one of them out")
+    for name, value in (
+        ("workers", workers or 1),
+        ("runs_per_turn", runs_per_turn),
+        ("commit_seconds", commit_seconds),
+    ):
+        if not value > 0:
+            raise SpecError(f"{name}: found {value}; expected a number above 0")
+    options = RunOptions(executor, address, workers, runs_per_turn, commit_seconds)
+    sweep_store = SweepStore(store or default_store(spec))
+    if sweep_store.address.startswith("memory://") and executor == "ray":
+        raise StoreError(f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path")
+    return _Driver(make_plan(spec, sweep_store), sweep_store, options, progress or SilentProgress()).run()
+
+
+class _Driver:
+    """One call of :func:`run`."""
+
+    def __init__(self, plan: Plan, store: SweepStore, options: RunOptions, progress: Progress) -> None:
+        self._plan, self._store, self._options, self._progress = plan, store, options, progress
+        self._owner = secrets.token_hex(8)
+        self._total = Event()
+        self._tries: dict[tuple[str, tuple[int, ...]], int] = {}
+
+    def run(self) -> Outcome:
+        """Do what is missing."""
+        missing = self._plan.missing()
+        self._store.extend(self._plan.spec, self._plan.data, self._plan.new_blocks)
+        if missing:
+            executor = self._start_executor()
+            try:
+                self._work(executor)
+            finally:
+                self._progress.stop()
+                executor.close()
+        else:
+            self._progress.stop()
+        return Outcome(
+            store=self._store.address,
+            runs=len(self._plan.runs),
+            skipped=len(self._plan.runs) - len(missing),
+            done=self._total.done,
+            diverged=self._total.diverged,
+            failed=self._total.failed,
+        )
+
+    def _start_executor(self) -> Executor:
+        if self._options.executor == "inline":
+            return InlineExecutor()
+        from sweepengine.execute._ray import RayExecutor
+
+        executor = RayExecutor(self._options.address, self._options.workers)
+        if self._options.address is not None:
+            executor.check_shared(self._store)
+        return executor
+
+    def _work(self, executor: Executor) -> None:
+        packs = list(self._plan.packs(MachineRate.measure(self._plan.spec.precision)))
+        records = sum(len(run.record_steps) for pack in packs for run in pack.runs.values())
+        self._progress.start(sum(len(pack.runs) for pack in packs), records, len(packs))
+        waiting = iter(packs)
+        live = 0
+        while True:
+            # A window of tasks keeps every worker busy and the driver small.
+            while live < 2 * executor.workers and (pack := next(waiting, None)) is not None:
+                executor.submit(self._task(pack))
+                live += 1
+            if not live:
+                return
+            for report in executor.wait():
+                self._count(report.event)
+                if not report.finished:
+                    continue
+                again = self._after(report.task, report.error)
+                if again is None:
+                    live -= 1
+                    self._progress.pack_finished()
+                else:
+                    executor.submit(again)
+
+    def _count(self, event: Event) -> None:
+        self._total += event
+        self._progress.update(event)
+        if event.message:
+            self._progress.say(event.message)
+
+    def _task(self, pack: Pack) -> PackTask:
+        attempts = {chunk: self._next_attempt(pack.block, chunk) for chunk in pack.chunks}
+        return make_task(
+            pack, self._store.address, attempts, self._owner, self._options.runs_per_turn, self._options.commit_seconds
+        )
+
+    def _next_attempt(self, block: str, chunk: int) -> int:
+        mark = self._store.mark(block, chunk)
+        return 1 if mark is None else mark.attempt + 1
+
+    def _after(self, task: PackTask, error: Exception | None) -> PackTask | None:
+        """What to do once a task is over: nothing, or the task that takes over from it."""
+        if error is None:
+            return None
+        if isinstance(error, SupersededError):
+            raise RunError(
+                f"store: another driver has taken over {self._store.address} ({error}); let it finish, then run this again"
+            ) from error
+        key = (task.block, task.chunks)
+        self._tries[key] = self._tries.get(key, 1) + 1
+        attempts = {chunk: self._next_attempt(task.block, chunk) for chunk in task.chunks}
+        again = replace(task, attempts=attempts)
+        if self._tries[key] <= MOST_ATTEMPTS:
+            self._progress.say(
+                f"block {task.block}: its worker stopped ({type(error).__name__}: {_first_line(error)}); "
+                f"attempt {self._tries[key]} of {MOST_ATTEMPTS}"
+            )
+            return again
+        self._give_up(again, error)
+        return None
+
+    def _give_up(self, task: PackTask, error: Exception) -> None:
+        """Record the unfinished runs of a pack that cannot be advanced as failed."""
+        shape = BlockShape(**task.shape)
+        text = "".join(traceback.format_exception(error))
+        failed = 0
+        for chunk in task.chunks:
+            writer = ChunkWriter(self._store.objects, task.block, shape, chunk, task.attempts[chunk], self._owner)
+            first, stop = shape.chunk_span(chunk)
+            for position in (p for p in task.runs if first <= p < stop and not writer.run(p).status.is_final):
+                writer.finish(position, Status.FAILED)
+                write_failure(self._store.objects, task.block, position, text)
+                failed += 1
+            writer.commit(None)
+        self._count(Event(failed=failed, message=f"failed: {failed} runs of block {task.block}: {_first_line(error)}"))
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")

@@ -1,0 +1,194 @@
+"""Advance one pack: the program of a task, the same in-process and on a cluster."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import zarr
+
+from sweepengine.execute._events import Event
+from sweepengine.execute._turn import Data, Turn
+from sweepengine.spec import Run
+from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, write_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+    from zarr.abc.store import Store
+
+    from sweepengine.plan import Pack
+
+EVENT_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class PackTask:
+    """A pack as it is sent to a worker: plain values only.
+
+    Attributes
+    ----------
+    address : str
+        The store.
+    block : str
+    shape : dict
+        ``BlockShape`` as plain values.
+    chunks : tuple of int
+    runs : dict
+        Position in the block → run as plain values.
+    attempts : dict of int
+        Chunk → number of this attempt.
+    owner : str
+        Identifies the driver.
+    runs_per_turn : int
+        Runs advanced together in batched products; 1 on a CPU, where one network at a time stays in cache.
+    commit_seconds : float
+        Longest time between two commits while steps are shorter than that.
+    """
+
+    address: str
+    block: str
+    shape: dict[str, Any]
+    chunks: tuple[int, ...]
+    runs: dict[int, dict[str, Any]]
+    attempts: dict[int, int]
+    owner: str
+    runs_per_turn: int
+    commit_seconds: float
+
+
+def make_task(
+    pack: Pack, address: str, attempts: dict[int, int], owner: str, runs_per_turn: int, commit_seconds: float
+) -> PackTask:
+    """The task of a pack."""
+    runs = {position: run.to_json() for position, run in pack.runs.items()}
+    return PackTask(
+        address, pack.block, pack.shape.to_json(), pack.chunks, runs, attempts, owner, runs_per_turn, commit_seconds
+    )
+
+
+def advance(task: PackTask) -> Iterator[Event]:
+    """Compute the missing runs of a pack, chunk by chunk.
+
+    Yields
+    ------
+    Event
+        At most two a second, and one at the end.
+
+    Raises
+    ------
+    SupersededError
+        A later attempt has taken a chunk over.
+    """
+    store = open_address(task.address, read_only=False)
+    shape = BlockShape(**task.shape)
+    runs = {position: Run.from_json(content) for position, content in task.runs.items()}
+    data = _load_data(store, next(iter(runs.values())))
+    for chunk in task.chunks:
+        first, stop = shape.chunk_span(chunk)
+        writer = ChunkWriter(store, task.block, shape, chunk, task.attempts[chunk], task.owner)
+        here = {position: run for position, run in runs.items() if first <= position < stop}
+        yield from _throttled(_ChunkJob(writer, store, here, data, task).events())
+
+
+def _throttled(events: Iterator[Event]) -> Iterator[Event]:
+    """Sum events up so that at most two a second go out."""
+    pending, last = Event(), time.monotonic()
+    for event in events:
+        pending += event
+        if time.monotonic() - last >= EVENT_SECONDS:
+            yield pending
+            pending, last = Event(), time.monotonic()
+    yield pending
+
+
+def _load_data(store: Store, run: Run) -> Data:
+    """The data as the store holds them, so that every worker and every resume use the same bits."""
+    dtype = getattr(torch, run.precision)
+
+    def read(name: str) -> torch.Tensor:
+        array = zarr.open_array(store, path=f"data/{run.data_id}/{name}", mode="r")
+        return torch.from_numpy(np.asarray(array[...])).to(dtype)
+
+    return Data(read("x_train"), read("y_train"), read("x_test"), read("y_test"))
+
+
+class _ChunkJob:
+    """One chunk's missing runs, in turns, with commits."""
+
+    def __init__(self, writer: ChunkWriter, store: Store, runs: dict[int, Run], data: Data, task: PackTask) -> None:
+        self._writer, self._store, self._data, self._task = writer, store, data, task
+        self._runs = runs
+        self._last_commit = time.monotonic()
+
+    def events(self) -> Iterator[Event]:
+        """Compute the chunk."""
+        resumed, state = self._resumable()
+        if resumed:
+            yield from self._turn(resumed, state)
+        waiting = [p for p in sorted(self._runs) if not self._writer.run(p).status.is_final and p not in resumed]
+        for start in range(0, len(waiting), self._task.runs_per_turn):
+            yield from self._turn(waiting[start : start + self._task.runs_per_turn], None)
+        self._writer.commit(None)
+
+    def _resumable(self) -> tuple[list[int], dict[str, NDArray[np.generic]] | None]:
+        """The positions that the stored state continues, if it fits what is committed of them."""
+        state = self._writer.state()
+        if state is None:
+            return [], None
+        positions = [int(each) for each in state["positions"]]
+        alive = [p for p, step in zip(positions, state["diverged_step"], strict=True) if step < 0]
+        fits = all(p in self._runs and self._writer.run(p).records_done == int(state["due"]) for p in alive)
+        return (positions, state) if fits and all(p in self._runs for p in positions) else ([], None)
+
+    def _turn(self, positions: list[int], state: dict[str, NDArray[np.generic]] | None) -> Iterator[Event]:
+        if state is None:
+            for position in positions:
+                self._writer.restart(position)
+        try:
+            yield from self._train(positions, state)
+        except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
+            # A run's own failure is data. A store that cannot be written (OSError) or a takeover is not the run's.
+            text = traceback.format_exc()
+            for position in positions:
+                self._writer.finish(position, Status.FAILED)
+                write_failure(self._store, self._task.block, position, text)
+            runs = ", ".join(self._runs[position].id for position in positions)
+            yield Event(failed=len(positions), message=f"failed: run {runs}: {type(error).__name__}: {error}")
+
+    def _train(self, positions: list[int], state: dict[str, NDArray[np.generic]] | None) -> Iterator[Event]:
+        turn = Turn([self._runs[position] for position in positions], self._data, state)
+        told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
+        for record in turn.advance():
+            yield from self._tell_diverged(positions, turn, told)
+            if record is not None:
+                written = [
+                    (p, values) for p, values in zip(positions, record.values, strict=True) if values is not None
+                ]
+                for position, values in written:
+                    self._writer.record(position, record.index, values)
+                yield Event(records=len(written))
+            if time.monotonic() - self._last_commit >= self._task.commit_seconds:
+                self._writer.commit(turn.state() | {"positions": np.array(positions)})
+                self._last_commit = time.monotonic()
+        yield from self._tell_diverged(positions, turn, told)
+        alive = [position for position in positions if position not in told]
+        for position in alive:
+            self._writer.finish(position, Status.DONE)
+        yield Event(done=len(alive))
+
+    def _tell_diverged(self, positions: list[int], turn: Turn, told: set[int]) -> Iterator[Event]:
+        for position, step in zip(positions, turn.diverged_step, strict=True):
+            if step >= 0 and position not in told:
+                told.add(position)
+                self._writer.finish(position, Status.DIVERGED, int(step))
+                run = self._runs[position]
+                yield Event(
+                    diverged=1,
+                    message=f"diverged: run {run.id} ({run.scaling}, width {run.width}, seed {run.seed}) at step {step}",
+                )

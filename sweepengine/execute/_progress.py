@@ -1,0 +1,165 @@
+"""Progress that people can read: bars on a terminal, one line for each event elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sweepengine.execute._events import Event
+
+_LINE_SECONDS = 10.0
+
+
+class Progress(Protocol):
+    """Shows how a sweep goes."""
+
+    def start(self, runs: int, records: int, packs: int) -> None:
+        """The sweep begins with so much to do."""
+
+    def update(self, event: Event) -> None:
+        """Some of it has been done."""
+
+    def pack_finished(self) -> None:
+        """A pack is over."""
+
+    def say(self, message: str) -> None:
+        """Something a person should read."""
+
+    def stop(self) -> None:
+        """The sweep ends."""
+
+
+class SilentProgress:
+    """Shows nothing: the default from Python."""
+
+    def start(self, runs: int, records: int, packs: int) -> None:
+        """Say nothing."""
+
+    def update(self, event: Event) -> None:
+        """Say nothing."""
+
+    def pack_finished(self) -> None:
+        """Say nothing."""
+
+    def say(self, message: str) -> None:
+        """Say nothing."""
+
+    def stop(self) -> None:
+        """Say nothing."""
+
+
+class _Counts:
+    def __init__(self, runs: int, records: int, packs: int) -> None:
+        self.runs, self.records, self.packs = runs, records, packs
+        self.ended = self.recorded = self.packs_finished = self.failed = self.diverged = 0
+        self.started = time.monotonic()
+
+    def add(self, event: Event) -> None:
+        self.ended += event.done + event.diverged + event.failed
+        self.recorded += event.records
+        self.failed += event.failed
+        self.diverged += event.diverged
+
+    def rate(self) -> float:
+        return self.recorded / max(1e-9, time.monotonic() - self.started)
+
+    def line(self) -> str:
+        text = f"runs {self.ended}/{self.runs}  packs {self.packs_finished}/{self.packs}  {self.rate():.0f} records/s"
+        if self.recorded:
+            text += f"  about {max(0, self.records - self.recorded) / self.rate():.0f} s left"
+        if self.diverged:
+            text += f"  diverged {self.diverged}"
+        return text + (f"  failed {self.failed}" if self.failed else "")
+
+
+class LineProgress:
+    """One line for each thing that happens, and one every ten seconds.
+
+    Parameters
+    ----------
+    console : Console
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._counts = _Counts(0, 0, 0)
+        self._last = 0.0
+
+    def start(self, runs: int, records: int, packs: int) -> None:
+        """Say what there is to do."""
+        self._counts = _Counts(runs, records, packs)
+        self._last = time.monotonic()
+        self.say(f"to do: {runs} runs, {records} records, {packs} packs")
+
+    def update(self, event: Event) -> None:
+        """Count; say where it stands every ten seconds."""
+        self._counts.add(event)
+        if time.monotonic() - self._last >= _LINE_SECONDS:
+            self._line()
+
+    def pack_finished(self) -> None:
+        """Say where it stands."""
+        self._counts.packs_finished += 1
+        self._line()
+
+    def _line(self) -> None:
+        self._last = time.monotonic()
+        self.say(self._counts.line())
+
+    def say(self, message: str) -> None:
+        """Print a line."""
+        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def stop(self) -> None:
+        """Nothing is left open."""
+
+
+class BarProgress:
+    """A live bar with runs, packs, rate, time left and failures.
+
+    Parameters
+    ----------
+    console : Console
+    """
+
+    def __init__(self, console: Console) -> None:
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        self._bars = Bars(
+            TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=console
+        )
+        self._counts = _Counts(0, 0, 0)
+        self._task = self._bars.add_task("starting Ray", total=None)
+        self._bars.start()
+
+    def start(self, runs: int, records: int, packs: int) -> None:
+        """Fill the bar's frame."""
+        self._counts = _Counts(runs, records, packs)
+        self._bars.update(self._task, total=records, description=self._counts.line())
+
+    def update(self, event: Event) -> None:
+        """Move the bar."""
+        self._counts.add(event)
+        self._bars.update(self._task, completed=self._counts.recorded, description=self._counts.line())
+
+    def pack_finished(self) -> None:
+        """Move the count of packs."""
+        self._counts.packs_finished += 1
+        self._bars.update(self._task, description=self._counts.line())
+
+    def say(self, message: str) -> None:
+        """Print a line above the bar."""
+        self._bars.console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def stop(self) -> None:
+        """Leave the bar as it is."""
+        self._bars.stop()
+
+
+def progress_for(console: Console) -> Progress:
+    """Bars on a terminal, lines elsewhere."""
+    return BarProgress(console) if console.is_terminal else LineProgress(console)

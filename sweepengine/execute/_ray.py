@@ -1,0 +1,188 @@
+"""Packs on Ray: a local cluster of our own, or one that the user names. The one place that imports ray."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import secrets
+import sys
+from typing import TYPE_CHECKING, Any
+
+from sweepengine.errors import RunError
+from sweepengine.execute._events import Event
+from sweepengine.execute._executor import Report, one_thread
+from sweepengine.store import open_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sweepengine.execute._pack import PackTask
+    from sweepengine.store import SweepStore
+
+_OBJECT_STORE_BYTES = 100 * 2**20
+_POLL_SECONDS = 1.0
+
+
+class ClusterError(RunError):
+    """A cluster that cannot be started, joined or used."""
+
+
+def _local_environment() -> dict[str, str]:
+    """Ray's settings for a private cluster: no statistics sent, loopback only, a token that only we know."""
+    return {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        # Makes Ray take 127.0.0.1 as this node's address and listen there only, on Linux too.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        # The future default, which Ray otherwise announces with a warning in every worker.
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    }
+
+
+def _advance_pack(task: PackTask) -> Iterator[Event]:
+    from sweepengine.execute._pack import advance
+
+    with one_thread():
+        yield from advance(task)
+
+
+def _read_token(address: str, key: str) -> str | None:
+    from sweepengine.store._objects import get_object
+
+    content = get_object(open_address(address, read_only=True), key)
+    return None if content is None else content.decode()
+
+
+class RayExecutor:
+    """Advances packs as Ray tasks of one CPU each.
+
+    Parameters
+    ----------
+    address : str or None
+        A running cluster; None starts a private one on this machine's loopback and stops it in :meth:`close`.
+    workers : int or None
+        Tasks at the same time; None takes every CPU.
+
+    Raises
+    ------
+    ClusterError
+        Ray already runs in this process, or the cluster cannot be reached.
+    """
+
+    def __init__(self, address: str | None, workers: int | None = None) -> None:
+        loaded = "ray" in sys.modules
+        self._saved_environment = dict(os.environ)
+        if address is None:
+            os.environ.update(_local_environment())
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        ray: Any = importlib.import_module("ray")
+        if ray.is_initialized():
+            raise ClusterError(
+                "Ray already runs in this process; sweepengine does not join a cluster by accident. "
+                "Call ray.shutdown() first, or pass its address"
+            )
+        if address is None and loaded and ray.util.get_node_ip_address() != "127.0.0.1":
+            self._restore_environment()
+            raise ClusterError(
+                "ray was imported before, with settings that let it listen beyond this machine; import ray after "
+                "sweepengine.run, set RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 before importing it, or use executor='inline'"
+            )
+        self._ray = ray
+        self._start(address, workers)
+        self.workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self._remote = ray.remote(_advance_pack)
+        self._live: dict[Any, PackTask] = {}
+
+    def _start(self, address: str | None, workers: int | None) -> None:
+        quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
+        try:
+            if address is None:
+                cpus = workers or len(os.sched_getaffinity(0))
+                self._ray.init(
+                    address="local",
+                    num_cpus=cpus,
+                    include_dashboard=False,
+                    object_store_memory=_OBJECT_STORE_BYTES,
+                    _node_ip_address="127.0.0.1",
+                    **quiet,
+                )
+            else:
+                self._ray.init(address=address, **quiet)
+        except (OSError, RuntimeError, ValueError) as error:
+            self._restore_environment()
+            where = "a local Ray cannot be started" if address is None else f"the cluster at {address} cannot be joined"
+            raise ClusterError(f"{where}: {error}; executor 'inline' needs no Ray") from error
+
+    def check_shared(self, store: SweepStore) -> None:
+        """Make sure that every node of the cluster reads what this driver writes.
+
+        Raises
+        ------
+        ClusterError
+            Some node does not see the store: its address is a path that is not shared.
+        """
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        from sweepengine.store._objects import delete_object, put_object
+
+        token = secrets.token_hex(16)
+        key = f"tokens/{token}"
+        put_object(store.objects, key, token.encode())
+        nodes = [node for node in self._ray.nodes() if node["Alive"]]
+        read = self._ray.remote(num_cpus=0, max_retries=0)(_read_token)
+        found = [
+            read.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
+                store.address, key
+            )
+            for node in nodes
+        ]
+        blind = [
+            node["NodeManagerAddress"] for node, each in zip(nodes, found, strict=True) if self._ray.get(each) != token
+        ]
+        delete_object(store.objects, key)
+        if blind:
+            raise ClusterError(
+                f"store: {store.address} is not the same place on {', '.join(blind)}; name a --store that every node shares"
+            )
+
+    def submit(self, task: PackTask) -> None:
+        """Send a task to the cluster. Ray itself never retries it: the driver does, with a higher attempt number."""
+        generator = self._remote.options(num_cpus=1, max_retries=0, num_returns="streaming").remote(task)
+        self._live[generator] = task
+
+    def wait(self) -> Iterator[Report]:
+        """Reports of the tasks that have something to say."""
+        ready, _ = self._ray.wait(list(self._live), num_returns=1, timeout=_POLL_SECONDS, fetch_local=False)
+        for generator in ready:
+            task = self._live[generator]
+            try:
+                event = self._ray.get(next(generator))
+            except StopIteration:
+                del self._live[generator]
+                yield Report(task, Event(), finished=True)
+            except Exception as error:  # noqa: BLE001 -- handed to the driver, which tells or retries
+                del self._live[generator]
+                yield Report(task, Event(), finished=True, error=_cause(error))
+            else:
+                yield Report(task, event, finished=False)
+
+    def close(self) -> None:
+        """Cancel what still runs; stop the cluster if it is ours, leave it if it is not."""
+        for generator in self._live:
+            self._ray.cancel(generator, force=False)
+        self._live.clear()
+        self._ray.shutdown()
+        self._restore_environment()
+
+    def _restore_environment(self) -> None:
+        for name in set(os.environ) - set(self._saved_environment):
+            del os.environ[name]
+        os.environ.update(self._saved_environment)
+
+
+def _cause(error: Exception) -> Exception:
+    """The worker's own exception, where Ray has wrapped it."""
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, Exception) else error

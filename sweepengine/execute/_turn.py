@@ -1,0 +1,138 @@
+"""Training of a turn: the runs of a chunk that are advanced together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from sweepengine.networks import Inputs, Parameters, initialise, network, stack
+from sweepengine.observe.measure import Recorder, half_mean_square
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from sweepengine.spec import Run
+
+DIVERGED_FACTOR = 1e6
+"""A run whose training loss passes this many times its start (or the loss of f = 0) has diverged."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """The arrays of one sweep as tensors, in the precision of its runs."""
+
+    x_train: torch.Tensor
+    y_train: torch.Tensor
+    x_test: torch.Tensor
+    y_test: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Record:
+    """The values of one record.
+
+    Attributes
+    ----------
+    index : int
+    values : list of dict
+        For each run of the turn its variables; None for a run that has diverged before.
+    """
+
+    index: int
+    values: list[dict[str, NDArray[np.floating]] | None]
+
+
+class Turn:
+    """R runs of one block, trained together from where they are.
+
+    Parameters
+    ----------
+    runs : list of Run
+        Alike in all but seed, γ and α. With one run every product is a plain matrix product, which keeps its bits
+        whatever pack it is in.
+    data : Data
+    state : mapping of ndarray, optional
+        What :meth:`state` gave; without it the runs start at t = 0.
+    """
+
+    def __init__(self, runs: list[Run], data: Data, state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
+        first = runs[0]
+        self.runs, self._data, self._first = runs, data, first
+        dtype = getattr(torch, first.precision)
+        architecture, d = first.architecture, data.x_train.shape[1]
+        initial = stack([initialise(architecture, run.width, d, run.seed, dtype) for run in runs])
+        gamma, alpha = [run.gamma for run in runs], [run.alpha for run in runs]
+        self._train = Inputs.prepare(data.x_train, architecture)
+        self._test = Inputs.prepare(data.x_test, architecture)
+        start = network(architecture, initial, gamma, alpha)
+        forward = start.forward(self._train)
+        kernel = start.kernel(self._train, forward, start.backward(forward))
+        self._recorder = Recorder(initial, kernel, data.y_train, data.y_test)
+        zero_loss = half_mean_square(torch.zeros_like(forward.outputs), data.y_train)
+        start_loss = half_mean_square(forward.outputs, data.y_train)
+        self._limit = DIVERGED_FACTOR * torch.maximum(start_loss, zero_loss).reshape(-1)
+        self.step, self.due = 0, 0
+        self.diverged_step = np.full(len(runs), -1, dtype=np.int64)
+        parameters = initial.map(torch.clone)
+        if state is not None:
+            self.step, self.due = int(state["step"]), int(state["due"])
+            self.diverged_step = np.array(state["diverged_step"], dtype=np.int64)
+            parameters = _restored(parameters, state)
+        self._network = network(architecture, parameters, gamma, alpha)
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Everything that a resume needs, as arrays."""
+        tensors = {name: tensor.numpy() for name, tensor in self._network.parameters.tensors().items()}
+        return tensors | {"step": np.array(self.step), "due": np.array(self.due), "diverged_step": self.diverged_step}
+
+    def advance(self) -> Iterator[Record | None]:
+        """Train to the end, or until every run has diverged.
+
+        Yields
+        ------
+        Record or None
+            A record when one is due, the first first; None after each step. Whenever it yields, :meth:`state` holds
+            what continues from there.
+        """
+        steps = self._first.record_steps
+        while self.due < len(steps):
+            forward = self._network.forward(self._train)
+            self._find_diverged(forward.outputs)
+            if (self.diverged_step >= 0).all():
+                return
+            signals = self._network.backward(forward)
+            if self.step == steps[self.due]:
+                kernel = self._network.kernel(self._train, forward, signals)
+                values = self._recorder.measure(self._network, kernel, forward, self._network.forward(self._test))
+                self.due += 1
+                yield Record(self.due - 1, self._values(values))
+            if self.step < steps[-1]:
+                residual = forward.outputs - self._data.y_train
+                self._network.descend(self._train, forward, signals, residual, self._first.step_size)
+                self.step += 1
+                yield None
+
+    def _find_diverged(self, outputs: torch.Tensor) -> None:
+        loss = half_mean_square(outputs, self._data.y_train).reshape(-1)
+        bad = ~(loss <= self._limit).numpy() & (self.diverged_step < 0)
+        self.diverged_step[bad] = self.step
+
+    def _values(self, values: dict[str, torch.Tensor]) -> list[dict[str, NDArray[np.floating]] | None]:
+        single = len(self.runs) == 1
+        rows = {name: (value.unsqueeze(0) if single else value).numpy() for name, value in values.items()}
+        return [
+            {name: row[place] for name, row in rows.items()} if step < 0 else None
+            for place, step in enumerate(self.diverged_step)
+        ]
+
+
+def _restored(parameters: Parameters, state: Mapping[str, NDArray[np.generic]]) -> Parameters:
+    """Parameters with the values of a state."""
+    for name, tensor in parameters.tensors().items():
+        tensor.copy_(torch.from_numpy(np.ascontiguousarray(state[name])))
+    return parameters

@@ -1,0 +1,9 @@
+"""From a spec to runs, blocks and packs, with what they cost. Starts nothing."""
+
+from sweepengine.plan._cost import MachineRate as MachineRate
+from sweepengine.plan._cost import sweep_seconds as sweep_seconds
+from sweepengine.plan._plan import Pack as Pack
+from sweepengine.plan._plan import Plan as Plan
+from sweepengine.plan._plan import make_plan as make_plan
+
+__all__ = ["MachineRate", "Pack", "Plan", "make_plan", "sweep_seconds"]

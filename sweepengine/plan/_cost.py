@@ -1,0 +1,94 @@
+"""What a run costs: floating-point operations, seconds, bytes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from sweepengine.spec import Run
+    from sweepengine.store import BlockShape
+
+_STEP_OVERHEAD = 6e-5
+_RECORD_OVERHEAD = 5e-4
+_STARTUP_SECONDS = 9.0
+
+
+@dataclass(frozen=True)
+class MachineRate:
+    """How fast one thread multiplies matrices.
+
+    Attributes
+    ----------
+    flops : float
+        Floating-point operations each second, in the sweep's precision.
+    """
+
+    flops: float
+
+    @classmethod
+    def measure(cls, precision: str) -> MachineRate:
+        """Time a few products of the size that training does, about 0.1 s, on one thread."""
+        import torch
+
+        dtype = getattr(torch, precision)
+        a, b = torch.ones(128, 1024, dtype=dtype), torch.ones(1024, 256, dtype=dtype)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            best = min(_seconds_of_product(a, b) for _ in range(20))
+        finally:
+            torch.set_num_threads(threads)
+        return cls(flops=2.0 * 128 * 1024 * 256 / best)
+
+
+def _seconds_of_product(a: object, b: object) -> float:
+    start = time.perf_counter()
+    a @ b  # type: ignore[operator]
+    return time.perf_counter() - start
+
+
+def step_flops(run: Run, n_train: int, d: int) -> float:
+    """Operations of one forward and backward pass and update: 4 N m d, and 6 N m² for each hidden matrix."""
+    m = run.width
+    return n_train * m * (4.0 * d + 6.0 * m * (run.architecture.depth - 1) + 40.0)
+
+
+def record_flops(run: Run, shape: BlockShape, d: int) -> float:
+    """Operations of one record: test pass, Gram matrices, and operator norms of the movement."""
+    m, depth = run.width, run.architecture.depth
+    grams = 2.0 * depth * 2.0 * shape.n_train**2 * m
+    test = 2.0 * shape.n_test * m * (d + m * (depth - 1))
+    movement = 2.0 * m * d * d + (depth - 1) * 5.0 * m**3
+    return grams + test + 4.0 * movement
+
+
+def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
+    """Estimated time of one run on one thread."""
+    # Elementwise passes over N × m arrays keep training at about half the rate of its products.
+    steps = run.n_steps * (step_flops(run, shape.n_train, d) / (0.5 * rate.flops) + _STEP_OVERHEAD)
+    records = shape.records * (record_flops(run, shape, d) / (0.5 * rate.flops) + _RECORD_OVERHEAD)
+    return steps + records
+
+
+def run_memory(run: Run, shape: BlockShape, d: int) -> int:
+    """Bytes of the arrays of one task: parameters now and at t = 0, one step's N × m arrays, one chunk's buffer."""
+    m, depth = run.width, run.architecture.depth
+    item = np.dtype(run.precision).itemsize
+    parameters = m * (d + m * (depth - 1) + depth + 1)
+    passes = (shape.n_train + shape.n_test) * m * (3 * depth + 2)
+    # The float64 copies that a record makes of the movement are the largest moment.
+    return parameters * (2 * item + 3 * 8) + passes * item + shape.run_bytes() * shape.chunk_runs
+
+
+def sweep_seconds(pack_seconds: list[float], workers: int) -> float:
+    """Estimated time of a whole sweep on so many workers, start-up included; 0 with nothing to do."""
+    if not pack_seconds:
+        return 0.0
+    loads = [0.0] * workers
+    for seconds in sorted(pack_seconds, reverse=True):
+        loads[loads.index(min(loads))] += seconds
+    return _STARTUP_SECONDS + max(loads)

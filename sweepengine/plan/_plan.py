@@ -1,0 +1,167 @@
+"""From a spec to runs, blocks and packs, against what a store already holds."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from sweepengine.data import load
+from sweepengine.plan._cost import run_memory, run_seconds
+from sweepengine.plan._step_size import step_count
+from sweepengine.spec import expand
+from sweepengine.store import STORE_FILES, make_block
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sweepengine.data import Dataset
+    from sweepengine.plan._cost import MachineRate
+    from sweepengine.spec import Architecture, Run, SweepSpec
+    from sweepengine.store import Block, BlockShape, RunMark, SweepStore
+
+SHORTEST_PACK = 2.0
+"""Chunks of a block are joined into one task until it is estimated to take this many seconds."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """What one task advances: whole chunks of one block.
+
+    Attributes
+    ----------
+    block : str
+    shape : BlockShape
+    chunks : tuple of int
+    runs : dict of Run
+        Position in the block → run, for the runs that the sweep wants and the store lacks.
+    seconds : float
+        Estimated time.
+    """
+
+    block: str
+    shape: BlockShape
+    chunks: tuple[int, ...]
+    runs: dict[int, Run]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep resolved against a store; nothing has been written or started.
+
+    Attributes
+    ----------
+    spec : SweepSpec
+    data : Dataset
+    runs : tuple of Run
+        All runs of the sweep.
+    new_blocks : tuple of Block
+        Blocks that the store does not have yet.
+    known : dict
+        Run id → what the store has committed of it (None: not begun), for the runs that are in the store.
+    """
+
+    spec: SweepSpec
+    data: Dataset
+    runs: tuple[Run, ...]
+    new_blocks: tuple[Block, ...]
+    known: dict[str, RunMark | None]
+    _places: dict[str, tuple[str, int]]
+    _shapes: dict[str, BlockShape]
+
+    def missing(self) -> list[Run]:
+        """Runs that are neither done nor diverged."""
+        marks = ((run, self.known.get(run.id)) for run in self.runs)
+        return [run for run, mark in marks if mark is None or not mark.status.is_final]
+
+    def packs(self, rate: MachineRate) -> Iterator[Pack]:
+        """The tasks, longest first, so that the last to finish is a short one."""
+        wanted: dict[str, dict[int, Run]] = {}
+        for run in self.missing():
+            block, position = self._places[run.id]
+            wanted.setdefault(block, {})[position] = run
+        packs = [pack for block, runs in wanted.items() for pack in self._packs_of(block, runs, rate)]
+        return iter(sorted(packs, key=lambda pack: -pack.seconds))
+
+    def _packs_of(self, block: str, runs: dict[int, Run], rate: MachineRate) -> Iterator[Pack]:
+        shape = self._shapes[block]
+        seconds = run_seconds(next(iter(runs.values())), shape, self.data.x_train.shape[1], rate)
+        chunks: list[int] = []
+        held: dict[int, Run] = {}
+        for chunk in range(shape.n_chunks):
+            first, stop = shape.chunk_span(chunk)
+            here = {position: run for position, run in runs.items() if first <= position < stop}
+            if not here:
+                continue
+            chunks.append(chunk)
+            held |= here
+            if len(held) * seconds >= SHORTEST_PACK:
+                yield Pack(block, shape, tuple(chunks), held, len(held) * seconds)
+                chunks, held = [], {}
+        if held:
+            yield Pack(block, shape, tuple(chunks), held, len(held) * seconds)
+
+    def disk_bytes(self) -> int:
+        """Uncompressed bytes that the missing runs' variables take."""
+        return sum(self._shapes[self._places[run.id][0]].run_bytes() for run in self.missing())
+
+    def file_count(self) -> int:
+        """Files that the blocks of missing runs take, and the rest of a new store."""
+        rest = STORE_FILES if len(self._places) == len(self.missing()) else 0
+        return sum(shape.file_count() for shape in self.blocks().values()) + rest
+
+    def memory_bytes(self) -> int:
+        """Largest peak of one task's own arrays: a network with its copy at t = 0, one step's arrays, one chunk."""
+        d = self.data.x_train.shape[1]
+        return max(
+            (run_memory(run, self._shapes[self._places[run.id][0]], d) for run in self.missing()),
+            default=0,
+        )
+
+    def blocks(self) -> dict[str, BlockShape]:
+        """Shapes of the blocks that hold missing runs."""
+        names = dict.fromkeys(self._places[run.id][0] for run in self.missing())
+        return {name: self._shapes[name] for name in names}
+
+
+def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
+    """Resolve a spec: load its data, fix its step sizes, expand its axes, and look up what the store has.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+    store : SweepStore
+        Where the sweep would be written; need not exist.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    SpecError, DataError, StoreError
+        The spec asks for something that cannot be, or does not agree with the store.
+    """
+    store.check(spec)
+    data = load(spec.data)
+
+    @cache
+    def steps(architecture: Architecture) -> int:
+        return step_count(spec, architecture, data)
+
+    runs = tuple(expand(spec, data.id, steps))
+    places = store.places()
+    shapes = store.block_shapes()
+    marks = {block: store.run_marks(block, shape) for block, shape in shapes.items()}
+    known = {run.id: marks[places[run.id][0]][places[run.id][1]] for run in runs if run.id in places}
+    new_runs = [run for run in runs if run.id not in places]
+    new_blocks = tuple(
+        make_block(list(group), len(data.y_train), len(data.y_test))
+        for _, group in itertools.groupby(new_runs, key=lambda run: (run.architecture, run.width, run.record_steps))
+    )
+    for block in new_blocks:
+        shapes[block.id] = block.shape
+        places |= {run.id: (block.id, position) for position, run in enumerate(block.runs)}
+    return Plan(spec, data, runs, new_blocks, known, places, shapes)

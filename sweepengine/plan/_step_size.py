@@ -1,0 +1,65 @@
+"""The automatic step size: one number for all runs of the same data and architecture, known before anything runs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sweepengine.errors import SpecError
+from sweepengine.spec import Architecture, fixed_step_count
+
+if TYPE_CHECKING:
+    from sweepengine.data import Dataset
+    from sweepengine.spec import SweepSpec
+
+REFERENCE_WIDTH = 4096
+REFERENCE_SEED = 0
+SAFETY = 4.0
+"""η ≤ N/(SAFETY λ_max): in mean-field scaling λ_max grows 2–5 times during training (theory.md §6)."""
+MOST_STEPS = 10_000_000
+
+
+def reference_lambda_max(architecture: Architecture, data: Dataset) -> float:
+    """Largest eigenvalue of Θ_0 of one wide network (width 4096, seed 0, float64).
+
+    Θ_0 depends on neither γ nor α, so the number serves every run of the architecture (theory.md §1).
+    """
+    import torch
+
+    from sweepengine.networks import Inputs, initialise, network
+
+    x = torch.from_numpy(data.x_train)
+    parameters = initialise(architecture, REFERENCE_WIDTH, x.shape[1], REFERENCE_SEED, torch.float64)
+    reference = network(architecture, parameters, gamma=[0.5], alpha=[1.0])
+    inputs = Inputs.prepare(x, architecture)
+    forward = reference.forward(inputs)
+    kernel = reference.kernel(inputs, forward, reference.backward(forward))
+    return float(np.linalg.eigvalsh(kernel.numpy())[-1])
+
+
+def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset) -> int:
+    """Gradient steps that the runs of an architecture take.
+
+    Returns
+    -------
+    int
+        For ``auto`` the smallest whole number with time/steps ≤ N/(4 λ_max).
+
+    Raises
+    ------
+    SpecError
+        A given step size does not divide the time, or the steps are more than :data:`MOST_STEPS`.
+    """
+    if spec.training.step_size == "auto":
+        lambda_max = reference_lambda_max(architecture, data)
+        steps = max(1, math.ceil(spec.training.time * SAFETY * lambda_max / len(data.y_train)))
+    else:
+        steps = fixed_step_count(spec.training)
+    if steps > MOST_STEPS:
+        raise SpecError(
+            f"training.time: {spec.training.time:g} takes {steps} steps, more than the {MOST_STEPS} that a run may have; "
+            "shorten the time or give a larger step_size"
+        )
+    return steps

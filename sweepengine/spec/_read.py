@@ -1,0 +1,61 @@
+"""From a file, a text or a mapping to a validated spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from sweepengine.errors import SpecError
+from sweepengine.spec._messages import describe_all
+from sweepengine.spec._model import SweepSpec
+from sweepengine.spec._yaml import load_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LARGEST_FILE = 1_000_000
+
+
+def make_spec(content: Mapping[str, Any]) -> SweepSpec:
+    """Validate a mapping.
+
+    Raises
+    ------
+    SpecError
+        Something in it is not allowed; the message has one line for each problem.
+    """
+    try:
+        return SweepSpec.model_validate(dict(content))
+    except ValidationError as error:
+        raise SpecError(describe_all(error.errors(), SweepSpec)) from None
+
+
+def parse_spec(text: str) -> SweepSpec:
+    """Validate the YAML text of a spec. Raises :class:`SpecError` as :func:`make_spec` does."""
+    return make_spec(load_yaml(text))
+
+
+def read_spec(path: str | Path) -> SweepSpec:
+    """Read and validate a spec file.
+
+    Raises
+    ------
+    SpecError
+        The file cannot be read or is not a valid spec; the message begins with the file's name.
+    """
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            text = file.read(_LARGEST_FILE + 1)
+    except FileNotFoundError as error:
+        raise SpecError(f"{path}: there is no such file; name a spec, such as jobs/quickstart.yaml") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read as text: {error}") from error
+    if len(text) > _LARGEST_FILE:
+        raise SpecError(f"{path}: longer than {_LARGEST_FILE} characters; a spec is a small file of settings")
+    try:
+        return parse_spec(text)
+    except SpecError as error:
+        lines = str(error).splitlines()
+        raise SpecError("\n".join([f"{path}: {lines[0]}", *(f"{' ' * 2}{line}" for line in lines[1:])])) from None

@@ -1,0 +1,211 @@
+"""One point of a sweep: a frozen value whose id is a hash of its canonical content."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sweepengine.errors import SpecError
+from sweepengine.spec._model import GAMMA_BY_LABEL, EveryRecords
+from sweepengine.spec._schedule import every_schedule, log_schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sweepengine.spec._model import SweepSpec, TrainingSpec
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a network is, apart from its width, scaling and seed (theory.md §1).
+
+    Attributes
+    ----------
+    depth : int
+        Hidden layers L ≥ 1.
+    activation : str
+        Name of φ.
+    sigma_w, sigma_b, sigma_a : float
+        Standard deviations of hidden weights, biases (0: no biases) and read-out weights.
+    output_bias : bool
+        Whether the output has a trained bias √m σ_b b^L.
+    """
+
+    depth: int
+    activation: str
+    sigma_w: float
+    sigma_b: float
+    sigma_a: float
+    output_bias: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: everything that its numbers depend on, and nothing else.
+
+    Attributes
+    ----------
+    architecture : Architecture
+    width, seed : int
+    gamma, alpha : float
+        The output is multiplied by α m^{-γ}.
+    loss : str
+    time : float
+        Training time of the last record.
+    record_steps : tuple of int
+        Steps at which observables are stored; the first is 0, the last is the number of steps.
+    precision : str
+        ``float32`` or ``float64``.
+    data_id : str
+        Hash of the data's content.
+    """
+
+    architecture: Architecture
+    width: int
+    seed: int
+    gamma: float
+    alpha: float
+    loss: str
+    time: float
+    record_steps: tuple[int, ...]
+    precision: str
+    data_id: str
+
+    @property
+    def n_steps(self) -> int:
+        """Number of gradient steps."""
+        return self.record_steps[-1]
+
+    @property
+    def step_size(self) -> float:
+        """Step η = time / steps."""
+        return self.time / self.n_steps
+
+    @property
+    def scaling(self) -> str:
+        """Label of the scaling: ``ntk``, ``mean_field`` or ``gamma=…``."""
+        return next((label for label, gamma in GAMMA_BY_LABEL.items() if gamma == self.gamma), f"gamma={self.gamma:g}")
+
+    @cached_property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits of the SHA-256 of the canonical content."""
+        text = json.dumps(_canonical(self._content()), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _content(self) -> dict[str, Any]:
+        content = asdict(self)
+        # A field that the format gains later is left out at its neutral value, so that earlier ids stay.
+        if not self.architecture.output_bias:
+            del content["architecture"]["output_bias"]
+        return content
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values from which :meth:`from_json` makes an equal run."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Run:
+        """The inverse of :meth:`to_json`."""
+        return cls(
+            **content
+            | {
+                "architecture": Architecture(**content["architecture"]),
+                "record_steps": tuple(content["record_steps"]),
+            }
+        )
+
+
+def _canonical(value: Any) -> Any:
+    """JSON-able form in which a float is written exactly: equal numbers, equal text, on every machine."""
+    if isinstance(value, dict):
+        return {key: _canonical(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_canonical(each) for each in value]
+    if isinstance(value, float):
+        return {"float": value.hex()}
+    return value
+
+
+def _record_steps(training: TrainingSpec, n_steps: int) -> tuple[int, ...]:
+    records = training.records
+    if isinstance(records, EveryRecords):
+        return every_schedule(n_steps, records.k)
+    return log_schedule(n_steps, records.count)
+
+
+def fixed_step_count(training: TrainingSpec) -> int:
+    """Steps of a given (not ``auto``) step size.
+
+    Raises
+    ------
+    SpecError
+        ``time`` is not a whole number of steps; the message names the nearest sizes that are.
+    """
+    if training.step_size == "auto":
+        raise AssertionError("an automatic step size is resolved by the plan")
+    ratio = training.time / training.step_size
+    n_steps = round(ratio)
+    if n_steps < 1 or abs(ratio - n_steps) > 1e-9 * ratio:
+        options = sorted({training.time / max(1, count) for count in (int(ratio), int(ratio) + 1)})
+        raise SpecError(
+            f"training.step_size: found {training.step_size:g}, but time / step_size = {ratio:.6g} is not whole; "
+            f"use {' or '.join(f'{option:.9g}' for option in options)}, another time, or auto"
+        )
+    return n_steps
+
+
+def architectures(spec: SweepSpec) -> list[Architecture]:
+    """The architectures that a sweep visits, in the order of its axes."""
+    network, axes = spec.network, spec.axes
+    depths = axes.depth or (network.depth,)
+    activations = axes.activation or (network.activation,)
+    return [
+        Architecture(
+            depth=int(depth or 0),
+            activation=str(activation),
+            sigma_w=float(network.sigma_w),
+            sigma_b=float(network.sigma_b),
+            sigma_a=float(network.sigma_w if network.sigma_a is None else network.sigma_a),
+            output_bias=network.output_bias,
+        )
+        for depth, activation in itertools.product(depths, activations)
+    ]
+
+
+def expand(spec: SweepSpec, data_id: str, step_count: Callable[[Architecture], int]) -> Iterator[Run]:
+    """All runs of a sweep: the product of its axes.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+    data_id : str
+        Hash of the data's content.
+    step_count : callable
+        Number of gradient steps for an architecture.
+
+    Yields
+    ------
+    Run
+        Ordered by architecture, width, seed, α and scaling, so that neighbours share their shapes.
+    """
+    axes, training = spec.axes, spec.training
+    alphas = axes.alpha or (1.0 if spec.network.alpha is None else spec.network.alpha,)
+    for architecture in architectures(spec):
+        steps = _record_steps(training, step_count(architecture))
+        for width, seed, alpha, scaling in itertools.product(axes.width, axes.seed, alphas, axes.scaling):
+            yield Run(
+                architecture=architecture,
+                width=width,
+                seed=seed,
+                gamma=GAMMA_BY_LABEL[scaling] if isinstance(scaling, str) else float(scaling),
+                alpha=float(alpha),
+                loss=training.loss,
+                time=float(training.time),
+                record_steps=steps,
+                precision=spec.precision,
+                data_id=data_id,
+            )

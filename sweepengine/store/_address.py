@@ -1,0 +1,45 @@
+"""Where a store is: a local path or a URL, always ending in ``.zarr``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweepengine.errors import StoreError
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store
+
+
+def normalise_address(address: str | Path) -> str:
+    """The address in the one form that is used everywhere: an absolute path, or the URL as it was given.
+
+    Raises
+    ------
+    StoreError
+        It does not end in ``.zarr``.
+    """
+    text = str(address).rstrip("/")
+    if not text.endswith(".zarr"):
+        raise StoreError(f"store: found {text!r}; its name must end in .zarr, because readers know a store by it")
+    if "://" not in text:
+        return str(Path(text).expanduser().absolute())
+    return text
+
+
+def open_address(address: str, *, read_only: bool) -> Store:
+    """The zarr store at a normalised address. Nothing is created by opening it.
+
+    Raises
+    ------
+    StoreError
+        No such protocol, or its file system package is not installed.
+    """
+    from zarr.storage import FsspecStore, LocalStore
+
+    if "://" not in address:
+        return LocalStore(address, read_only=read_only)
+    try:
+        return FsspecStore.from_url(address, read_only=read_only)
+    except (ImportError, ValueError) as error:
+        raise StoreError(f"store: {address}: {error}") from error

@@ -1,0 +1,212 @@
+"""A worker's hold on one chunk of runs: claim, load, record, commit.
+
+A commit writes the arrays, then the state into the slot that the present mark does not name, then the mark. So a kill
+at any moment leaves a mark whose records and state are whole, and a resume continues from exactly there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import zarr
+
+from sweepengine.observe import VARIABLES
+from sweepengine.store._layout import BlockShape, block_path
+from sweepengine.store._marks import Mark, RunMark, read_mark, state_prefix, write_mark
+from sweepengine.store._objects import delete_object, get_object, list_objects, put_object
+from sweepengine.store._status import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from zarr.abc.store import Store
+
+_DIGEST_BYTES = 16
+
+
+class SupersededError(Exception):
+    """Another attempt has taken this chunk over; this one must stop without writing."""
+
+
+def chain_digest(previous: str, record: NDArray[np.floating]) -> str:
+    """Digest of a series of records, given that of all but the last: 32 hexadecimal digits of BLAKE2b."""
+    digest = hashlib.blake2b(previous.encode(), digest_size=_DIGEST_BYTES)
+    digest.update(np.ascontiguousarray(record).tobytes())
+    return digest.hexdigest()
+
+
+def series_digest(records: NDArray[np.floating]) -> str:
+    """Chained digest of records, shape (records, …); empty for none."""
+    digest = ""
+    for record in records:
+        digest = chain_digest(digest, record)
+    return digest
+
+
+class ChunkWriter:
+    """One attempt's exclusive hold on one chunk of a block.
+
+    Parameters
+    ----------
+    store : Store
+    block : str
+    shape : BlockShape
+    chunk : int
+    attempt : int
+        Higher than that of any attempt before.
+    owner : str
+        Identifies the driver.
+
+    Raises
+    ------
+    SupersededError
+        The mark already names a later attempt.
+    """
+
+    def __init__(self, store: Store, block: str, shape: BlockShape, chunk: int, attempt: int, owner: str) -> None:
+        self._store, self._block, self._chunk = store, block, chunk
+        self._attempt, self._owner = attempt, owner
+        self._first, self._stop = shape.chunk_span(chunk)
+        self._n_records = shape.records
+        mark = read_mark(store, block, chunk)
+        if mark is None:
+            mark = Mark(attempt, owner, tuple(RunMark() for _ in range(self._stop - self._first)))
+        self._check(mark)
+        self._mark = mark.claimed(attempt, owner)
+        write_mark(store, block, chunk, self._mark)
+        self._arrays = {
+            name: zarr.open_array(store, path=block_path(block, name), mode="r+", config={"write_empty_chunks": True})
+            for name in [*(variable.name for variable in VARIABLES), "status", "records_done", "diverged_step"]
+        }
+        self._buffers = {
+            variable.name: np.full(
+                (self._stop - self._first, *shape.array_shape(variable)[1:]), np.nan, dtype=shape.precision
+            )
+            for variable in VARIABLES
+        }
+        self._changed_from = self._n_records
+        self._runs = list(self._mark.runs)
+        self._load()
+
+    def _check(self, mark: Mark | None) -> None:
+        if mark is None:
+            return
+        ours = (self._attempt, self._owner)
+        if mark.attempt > self._attempt or (mark.attempt == self._attempt and mark.owner != self._owner):
+            raise SupersededError(
+                f"{self._block} chunk {self._chunk}: attempt {mark.attempt} has taken over from {ours}"
+            )
+
+    def _load(self) -> None:
+        """Fill the buffers with what is committed; a run whose stored records do not match the mark starts again."""
+        if not any(run.records_done for run in self._runs):
+            return
+        stored = {name: np.asarray(self._arrays[name][self._first : self._stop]) for name in self._buffers}
+        for place, run in enumerate(self._runs):
+            done = run.records_done
+            if any(series_digest(stored[name][place, :done]) != run.digests.get(name, "") for name in stored):
+                self._runs[place] = RunMark()
+                self._changed_from = 0
+                continue
+            for name, values in stored.items():
+                self._buffers[name][place, :done] = values[place, :done]
+
+    def run(self, position: int) -> RunMark:
+        """What is known of the run at a position of the block."""
+        return self._runs[position - self._first]
+
+    def restart(self, position: int) -> None:
+        """Forget a run's records: it is computed again from the beginning."""
+        place = position - self._first
+        self._runs[place] = RunMark()
+        for buffer in self._buffers.values():
+            buffer[place] = np.nan
+        self._changed_from = 0
+
+    def state(self) -> dict[str, NDArray[np.generic]] | None:
+        """The state that the mark names, or None if there is none or it is damaged."""
+        if not self._mark.state_key:
+            return None
+        content = get_object(self._store, self._mark.state_key)
+        if (
+            content is None
+            or hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest() != self._mark.state_digest
+        ):
+            return None
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def record(self, position: int, record: int, values: Mapping[str, NDArray[np.floating]]) -> None:
+        """Take the values of every variable of one run at its next record."""
+        place = position - self._first
+        run = self._runs[place]
+        if record != run.records_done:
+            raise AssertionError(f"record {record} of run {position} comes after {run.records_done} records")
+        digests = {}
+        for name, buffer in self._buffers.items():
+            buffer[place, record] = values[name]
+            digests[name] = chain_digest(run.digests.get(name, ""), buffer[place, record])
+        self._runs[place] = replace(run, status=Status.RUNNING, records_done=record + 1, digests=digests)
+        self._changed_from = min(self._changed_from, record)
+
+    def finish(self, position: int, status: Status, diverged_step: int = -1) -> None:
+        """Say how a run ended."""
+        place = position - self._first
+        self._runs[place] = replace(self._runs[place], status=status, diverged_step=diverged_step)
+
+    def commit(self, state: Mapping[str, NDArray[np.generic]] | None) -> None:
+        """Make everything recorded so far durable.
+
+        Parameters
+        ----------
+        state : mapping of arrays, or None
+            What a resume needs to continue the unfinished runs; None when all runs are at rest.
+
+        Raises
+        ------
+        SupersededError
+            Another attempt has taken over; nothing more is written.
+        """
+        self._check(read_mark(self._store, self._block, self._chunk))
+        self._write_arrays()
+        key, digest = "", ""
+        if state is not None:
+            key, digest = self._write_state(state)
+        self._check(read_mark(self._store, self._block, self._chunk))
+        self._mark = Mark(self._attempt, self._owner, tuple(self._runs), key, digest)
+        write_mark(self._store, self._block, self._chunk, self._mark)
+        if state is None:
+            for stale in list_objects(self._store, state_prefix(self._block, self._chunk)):
+                delete_object(self._store, stale)
+
+    def _write_arrays(self) -> None:
+        furthest = max(run.records_done for run in self._runs)
+        for name, buffer in self._buffers.items():
+            array = self._arrays[name]
+            per_chunk = array.chunks[1]
+            for start in range(self._changed_from // per_chunk * per_chunk, furthest, per_chunk):
+                stop = min(start + per_chunk, self._n_records)
+                array[self._first : self._stop, start:stop] = buffer[:, start:stop]
+        self._changed_from = self._n_records
+        for name, values in (
+            ("diverged_step", [run.diverged_step for run in self._runs]),
+            ("records_done", [run.records_done for run in self._runs]),
+            ("status", [int(run.status) for run in self._runs]),
+        ):
+            array = self._arrays[name]
+            array[self._first : self._stop] = np.array(values, dtype=array.dtype)
+
+    def _write_state(self, state: Mapping[str, NDArray[np.generic]]) -> tuple[str, str]:
+        prefix = f"{state_prefix(self._block, self._chunk)}{self._attempt:06d}"
+        slot = "b" if self._mark.state_key == f"{prefix}-a.npz" else "a"
+        stream = io.BytesIO()
+        np.savez(stream, allow_pickle=False, **{name: np.asarray(value) for name, value in state.items()})
+        content = stream.getvalue()
+        key = f"{prefix}-{slot}.npz"
+        put_object(self._store, key, content)
+        return key, hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()

@@ -1,0 +1,158 @@
+"""The shapes of a block and of its chunks, and where everything lies in a store.
+
+::
+
+    /                        attributes: specs, provenance, schema version; consolidated metadata
+    /runs                    one table: id, block, position, every axis
+    /data/<id>               inputs and targets
+    /blocks/<block>          arrays over (run, record, …); status, records_done, diverged_step over run
+    marks/<block>/<chunk>    what is committed: one small JSON object for each chunk of runs (not a zarr node)
+    state/<block>/<chunk>/…  what a resume needs; deleted when the chunk is done (not zarr nodes)
+    failures/<block>/…       tracebacks of failed runs (not zarr nodes)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sweepengine.observe import VARIABLES, Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sweepengine.spec import Run
+
+SCHEMA_VERSION = 1
+CHUNK_TARGET = 1_000_000
+CHUNK_LIMIT = 32_000_000
+CHUNK_RUNS_LIMIT = 16
+_OWN_ARRAYS = 3  # status, records_done, diverged_step
+_COORDINATE_ARRAYS = 3  # step, time, layer
+
+
+@dataclass(frozen=True)
+class BlockShape:
+    """All that the shapes of a block's arrays depend on.
+
+    Attributes
+    ----------
+    runs, records : int
+    n_train, n_test : int
+        Sizes of the dims i, j and test.
+    layers : int
+        Depth + 1; the last is the read-out.
+    precision : str
+        dtype of the variables.
+    """
+
+    runs: int
+    records: int
+    n_train: int
+    n_test: int
+    layers: int
+    precision: str
+
+    def sizes(self) -> dict[str, int]:
+        """Dim → size."""
+        return {
+            "run": self.runs,
+            "record": self.records,
+            "i": self.n_train,
+            "j": self.n_train,
+            "test": self.n_test,
+            "layer": self.layers,
+        }
+
+    def array_shape(self, variable: Variable) -> tuple[int, ...]:
+        """Shape of a variable's array."""
+        sizes = self.sizes()
+        return tuple(sizes[dim] for dim in variable.dims)
+
+    def _record_bytes(self, variable: Variable) -> int:
+        return int(np.prod(self.array_shape(variable)[2:])) * np.dtype(self.precision).itemsize
+
+    @property
+    def chunk_runs(self) -> int:
+        """Runs of one chunk: the same for all variables, so that one task owns whole chunks of each."""
+        heaviest = max(self._record_bytes(variable) for variable in VARIABLES) * self.records
+        runs = 1
+        while runs < CHUNK_RUNS_LIMIT and runs * heaviest < CHUNK_TARGET:
+            runs *= 2
+        return min(runs, self.runs)
+
+    @property
+    def n_chunks(self) -> int:
+        """Chunks along ``run``."""
+        return -(-self.runs // self.chunk_runs)
+
+    def chunk_shape(self, variable: Variable) -> tuple[int, ...]:
+        """Shape of a variable's chunks: all records in one unless that passes :data:`CHUNK_LIMIT`."""
+        fitting = CHUNK_LIMIT // max(1, self._record_bytes(variable) * self.chunk_runs)
+        return (self.chunk_runs, max(1, min(self.records, fitting)), *self.array_shape(variable)[2:])
+
+    def chunk_span(self, chunk: int) -> tuple[int, int]:
+        """First run of a chunk and the first after it."""
+        return chunk * self.chunk_runs, min((chunk + 1) * self.chunk_runs, self.runs)
+
+    def file_count(self) -> int:
+        """Files of a finished block: a metadata file for each array and group, the chunks, the marks."""
+        along_records = sum(-(-self.records // self.chunk_shape(variable)[1]) for variable in VARIABLES)
+        arrays = len(VARIABLES) + _OWN_ARRAYS + _COORDINATE_ARRAYS
+        return 1 + arrays + self.n_chunks * (along_records + _OWN_ARRAYS + 1) + _COORDINATE_ARRAYS
+
+    def run_bytes(self) -> int:
+        """Uncompressed bytes of one run's variables."""
+        return sum(self._record_bytes(variable) for variable in VARIABLES) * self.records
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; ``BlockShape(**values)`` is the inverse."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Runs of one architecture, width, data and schedule, laid out together.
+
+    Attributes
+    ----------
+    id : str
+        Readable shape, then a hash of the ids of its runs.
+    shape : BlockShape
+    runs : tuple of Run
+        In the order of the ``run`` dim.
+    """
+
+    id: str
+    shape: BlockShape
+    runs: tuple[Run, ...]
+
+
+def make_block(runs: Sequence[Run], n_train: int, n_test: int) -> Block:
+    """Lay out runs of equal shapes.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Alike in all but seed, γ and α.
+    n_train, n_test : int
+    """
+    first = runs[0]
+    digest = hashlib.sha256("".join(run.id for run in runs).encode()).hexdigest()[:10]
+    shape = BlockShape(
+        runs=len(runs),
+        records=len(first.record_steps),
+        n_train=n_train,
+        n_test=n_test,
+        layers=first.architecture.depth + 1,
+        precision=first.precision,
+    )
+    return Block(id=f"w{first.width:06d}-d{first.architecture.depth}-{digest}", shape=shape, runs=tuple(runs))
+
+
+def block_path(block: str, name: str = "") -> str:
+    """Path of a block's group or of one of its arrays."""
+    return f"blocks/{block}/{name}".rstrip("/")

@@ -1,0 +1,132 @@
+"""Marks: the one atomic statement of what a chunk of runs has committed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from sweepengine.errors import StoreError
+from sweepengine.store._objects import get_json, list_objects, put_json
+from sweepengine.store._status import Status
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store
+
+
+@dataclass(frozen=True)
+class RunMark:
+    """One run's part of a mark.
+
+    Attributes
+    ----------
+    status : Status
+    records_done : int
+        Records that are valid; what lies beyond in the arrays is not.
+    diverged_step : int
+        The step at which it diverged, or −1.
+    digests : dict of str
+        Variable → chained digest of its valid records.
+    """
+
+    status: Status = Status.PENDING
+    records_done: int = 0
+    diverged_step: int = -1
+    digests: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one chunk has committed.
+
+    Attributes
+    ----------
+    attempt : int
+        Number of the attempt that wrote it; a takeover has a higher one.
+    owner : str
+        Which driver's attempt it is, so that two drivers cannot share a number unnoticed.
+    runs : tuple of RunMark
+        In the order of the chunk.
+    state_key, state_digest : str
+        The state to resume from; empty where there is none.
+    """
+
+    attempt: int
+    owner: str
+    runs: tuple[RunMark, ...]
+    state_key: str = ""
+    state_digest: str = ""
+
+    def claimed(self, attempt: int, owner: str) -> Mark:
+        """The same content under a new attempt."""
+        return replace(self, attempt=attempt, owner=owner)
+
+
+def mark_key(block: str, chunk: int) -> str:
+    """Where a chunk's mark lies."""
+    return f"marks/{block}/{chunk}.json"
+
+
+def state_prefix(block: str, chunk: int) -> str:
+    """Where a chunk's states lie."""
+    return f"state/{block}/{chunk}/"
+
+
+def _from_json(content: dict[str, Any]) -> Mark:
+    runs = tuple(RunMark(**each | {"status": Status[each["status"].upper()]}) for each in content["runs"])
+    return Mark(**content | {"runs": runs})
+
+
+def read_mark(store: Store, block: str, chunk: int) -> Mark | None:
+    """A chunk's mark, or None before the first attempt.
+
+    Raises
+    ------
+    StoreError
+        There is one and it cannot be understood.
+    """
+    try:
+        content = get_json(store, mark_key(block, chunk))
+        return None if content is None else _from_json(content)
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(
+            f"{mark_key(block, chunk)} in the store is damaged: {error}; delete it to compute its runs again"
+        ) from error
+
+
+def write_mark(store: Store, block: str, chunk: int, mark: Mark) -> None:
+    """Replace a chunk's mark."""
+    runs = [
+        {
+            "status": run.status.label,
+            "records_done": run.records_done,
+            "diverged_step": run.diverged_step,
+            "digests": run.digests,
+        }
+        for run in mark.runs
+    ]
+    put_json(
+        store,
+        mark_key(block, chunk),
+        {
+            "attempt": mark.attempt,
+            "owner": mark.owner,
+            "runs": runs,
+            "state_key": mark.state_key,
+            "state_digest": mark.state_digest,
+        },
+    )
+
+
+def read_failure(store: Store, block: str) -> dict[int, str]:
+    """Tracebacks of a block's failed runs, by position."""
+    found = {}
+    for key in list_objects(store, f"failures/{block}/"):
+        content = get_json(store, key)
+        if content is not None:
+            found[int(content["position"])] = str(content["traceback"])
+    return found
+
+
+def write_failure(store: Store, block: str, position: int, traceback: str) -> None:
+    """Keep the traceback of a failed run."""
+    put_json(store, f"failures/{block}/{position}.json", {"position": position, "traceback": traceback})

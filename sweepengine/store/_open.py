@@ -1,0 +1,185 @@
+"""A store as one lazy xarray Dataset over runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sweepengine.errors import StoreError
+from sweepengine.observe import VARIABLES
+from sweepengine.store._layout import block_path
+from sweepengine.store._run_table import COLUMNS
+from sweepengine.store._status import Status
+from sweepengine.store._sweep_store import SweepStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import dask.array as da
+    import xarray as xr
+    import zarr
+    from numpy.typing import NDArray
+
+    from sweepengine.store._layout import BlockShape
+    from sweepengine.store._marks import RunMark
+
+
+def open_sweep(url: str | Path) -> xr.Dataset:
+    """Open a store, running or finished, as one Dataset.
+
+    Parameters
+    ----------
+    url : str or Path
+        Local path or URL of a store.
+
+    Returns
+    -------
+    xarray.Dataset
+        Lazy (dask) variables over ``run``, ``record`` and their own dims; every axis, the status and the number of
+        valid records as eager coordinates of ``run``. ``step`` and ``time`` are coordinates of ``record`` where all
+        runs share them, else of (``run``, ``record``). Blocks of fewer records or layers are padded with NaN
+        (steps with −1) and ``records_done`` counts what is there. Records that are not committed are NaN.
+
+    Raises
+    ------
+    StoreError
+        There is no store of this project at ``url``.
+    """
+    import xarray as xr
+
+    store = SweepStore(url, read_only=True)
+    store.must_exist()
+    table = store.table
+    if table is None or not len(table):
+        raise StoreError(f"store: {store.address} holds no runs; `sweepengine run SPEC` writes them")
+    root = store.group()
+    shapes = store.block_shapes()
+    marks = {block: store.run_marks(block, shape) for block, shape in shapes.items()}
+    sizes = {dim: max(shape.sizes()[dim] for shape in shapes.values()) for dim in ("record", "i", "j", "test", "layer")}
+    coords: dict[str, Any] = {name: ("run", _plain(table.columns[name])) for name in COLUMNS}
+    coords |= _progress_coords([mark for block in shapes for mark in marks[block]])
+    coords |= _schedule_coords(root, shapes, sizes["record"])
+    deepest = max(shapes, key=lambda block: shapes[block].layers)
+    coords["layer"] = ("layer", _plain(np.asarray(_array(root, block_path(deepest, "layer"))[...])))
+    variables: dict[str, Any] = {}
+    for variable in VARIABLES:
+        parts = [
+            _masked_block(_array(root, block_path(block, variable.name)), store.address, marks[block])
+            for block in shapes
+        ]
+        shape = tuple(sizes[dim] for dim in variable.dims[1:])
+        attributes = {"long_name": variable.long_name, "units": variable.units, "source": variable.source}
+        variables[variable.name] = (variable.dims, _concatenate(parts, shape), attributes)
+    data = f"data/{store.attributes['data']}"
+    variables["targets_train"] = (
+        "i",
+        np.asarray(_array(root, f"{data}/y_train")[...]),
+        {"long_name": "training targets", "units": "1"},
+    )
+    variables["targets_test"] = (
+        "test",
+        np.asarray(_array(root, f"{data}/y_test")[...]),
+        {"long_name": "test targets", "units": "1"},
+    )
+    dataset = xr.Dataset(variables, coords, _attributes(store))
+    for name, (_, _, long_name) in COLUMNS.items():
+        dataset[name].attrs["long_name"] = long_name
+    dataset["time"].attrs |= {"long_name": "training time", "units": "1"}
+    return dataset
+
+
+def _attributes(store: SweepStore) -> dict[str, Any]:
+    import yaml
+
+    last = store.attributes["specs"][-1]
+    kept = ("Conventions", "title", "summary", "source", "history", "date_created")
+    return {key: store.attributes[key] for key in kept} | {
+        "store": store.address,
+        "spec": yaml.safe_dump(last["spec"], sort_keys=False, default_flow_style=None, allow_unicode=True),
+        "provenance": json.dumps(last["provenance"]),
+    }
+
+
+def _array(root: zarr.Group, path: str) -> zarr.Array[Any]:
+    array = root[path]
+    if not hasattr(array, "chunks"):
+        raise StoreError(f"{path} in the store is not an array")
+    return array  # type: ignore[return-value]
+
+
+def _plain(column: NDArray[Any]) -> NDArray[Any]:
+    """Text as fixed-width strings, which xarray compares and groups fast; numbers as they are."""
+    return np.array(column.tolist(), dtype=np.str_) if column.dtype.kind in "OT" else column
+
+
+def _progress_coords(marks: list[RunMark | None]) -> dict[str, Any]:
+    statuses = [Status.PENDING if mark is None else mark.status for mark in marks]
+    done = [0 if mark is None else mark.records_done for mark in marks]
+    diverged = [-1 if mark is None else mark.diverged_step for mark in marks]
+    return {
+        "status": ("run", np.array([status.label for status in statuses])),
+        "records_done": ("run", np.array(done), {"long_name": "number of valid records"}),
+        "diverged_step": ("run", np.array(diverged), {"long_name": "step at which the run diverged, or -1"}),
+    }
+
+
+def _schedule_coords(root: zarr.Group, shapes: dict[str, BlockShape], records: int) -> dict[str, Any]:
+    schedules = {}
+    for block in shapes:
+        step, time = (np.asarray(_array(root, block_path(block, name))[...]) for name in ("step", "time"))
+        missing = records - len(step)
+        schedules[block] = (
+            np.pad(step, (0, missing), constant_values=-1),
+            np.pad(time, (0, missing), constant_values=np.nan),
+        )
+    first = next(iter(schedules.values()))
+    if all(
+        np.array_equal(each, ours, equal_nan=True)
+        for pair in schedules.values()
+        for each, ours in zip(pair, first, strict=True)
+    ):
+        return {"step": ("record", first[0]), "time": ("record", first[1])}
+    columns = [
+        np.concatenate([np.tile(schedules[block][k], (shape.runs, 1)) for block, shape in shapes.items()])
+        for k in (0, 1)
+    ]
+    return {"step": (("run", "record"), columns[0]), "time": (("run", "record"), columns[1])}
+
+
+def _masked_block(array: zarr.Array[Any], address: str, marks: list[RunMark | None]) -> da.Array:
+    """One block's variable, NaN beyond what each run's mark vouches for."""
+    import dask.array as da
+
+    done = np.array([0 if mark is None else mark.records_done for mark in marks])
+    # A name that changes with what is committed, so that a dask cluster never answers from an older reading.
+    token = hashlib.blake2b(f"{address}/{array.path}{done.tolist()}".encode(), digest_size=16).hexdigest()
+    lazy: da.Array = da.from_array(array, chunks=array.chunks, name=f"{array.basename}-{token}")
+    if np.all(done == array.shape[1]):
+        return lazy
+    valid = np.arange(array.shape[1])[None, :] < done[:, None]
+    mask = da.from_array(
+        valid.reshape(valid.shape + (1,) * (array.ndim - 2)), chunks=lazy.chunks[:2] + ((1,),) * (array.ndim - 2)
+    )
+    masked: da.Array = da.where(mask, lazy, np.array(np.nan, dtype=array.dtype))
+    return masked
+
+
+def _concatenate(parts: list[da.Array], shape: tuple[int, ...]) -> da.Array:
+    """Blocks along ``run``, padded with NaN to the largest extent of the other dims."""
+    import dask.array as da
+
+    padded = [
+        da.pad(
+            part,
+            [(0, 0), *((0, size - have) for size, have in zip(shape, part.shape[1:], strict=True))],
+            constant_values=np.nan,
+        )
+        if part.shape[1:] != shape
+        else part
+        for part in parts
+    ]
+    joined: da.Array = da.concatenate(padded, axis=0)
+    return joined

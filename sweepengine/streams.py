@@ -1,0 +1,112 @@
+"""Random numbers that depend on the seed alone, nested across widths.
+
+Entry (i, j) of a matrix belongs to the Philox4x64 stream whose key holds the seed and (role, layer, tile of rows), at
+a position fixed by the column and the row within the tile. So the first rows and the first columns of a matrix are the
+same whatever its size, and no number depends on a pack, a worker, an order or a precision. Integers become Gaussians
+by Box and Muller's transform here, because NumPy promises the integers for ever but not its distributions.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TILE_ROWS = 256
+"""Rows of one stream; even, because Box and Muller's transform makes numbers in pairs of rows."""
+
+_TILE_BITS = 40
+_LAYER_BITS = 16
+
+
+class Role(IntEnum):
+    """What a stream is for; part of its key, so the numbers are pinned by tests."""
+
+    WEIGHT = 1
+    BIAS = 2
+    READOUT = 3
+    OUTPUT_BIAS = 4
+    DATA_ORDER = 5
+
+
+def raw_integers(seed: int, role: Role, layer: int, tile: int, count: int) -> NDArray[np.uint64]:
+    """The first ``count`` 64-bit integers of one stream.
+
+    Parameters
+    ----------
+    seed : int
+        0 … 2⁶³ − 1.
+    role : Role
+    layer : int
+        0 … 2¹⁶ − 1.
+    tile : int
+        0 … 2⁴⁰ − 1.
+    count : int
+
+    Returns
+    -------
+    ndarray of uint64, shape (count,)
+    """
+    if not (0 <= seed < 2**63 and 0 <= layer < 2**_LAYER_BITS and 0 <= tile < 2**_TILE_BITS):
+        raise ValueError(f"no stream for seed {seed}, layer {layer}, tile {tile}: one of them is out of its range")
+    place = (int(role) << (_LAYER_BITS + _TILE_BITS)) | (layer << _TILE_BITS) | tile
+    philox = np.random.Philox(key=np.array([seed, place], dtype=np.uint64))
+    return philox.random_raw(count)  # type: ignore[no-any-return]
+
+
+def gaussians_from_integers(integers: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Box and Muller's transform of neighbouring pairs of integers (Ann. Math. Stat. 29, 610, 1958).
+
+    Parameters
+    ----------
+    integers : ndarray of uint64, shape (..., 2n)
+
+    Returns
+    -------
+    ndarray of float64, shape (..., 2n)
+        Independent standard Gaussians, each within ±8.6.
+    """
+    uniform = ((integers >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # in (0, 1), never 0 or 1
+    radius = np.sqrt(-2.0 * np.log(uniform[..., 0::2]))
+    angle = 2.0 * np.pi * uniform[..., 1::2]
+    gaussians = np.empty(integers.shape)
+    gaussians[..., 0::2] = radius * np.cos(angle)
+    gaussians[..., 1::2] = radius * np.sin(angle)
+    return gaussians
+
+
+def gaussian_matrix(seed: int, role: Role, layer: int, rows: int, columns: int) -> NDArray[np.float64]:
+    """A matrix of independent standard Gaussians, nested in both dimensions.
+
+    Parameters
+    ----------
+    seed, layer : int
+    role : Role
+    rows, columns : int
+
+    Returns
+    -------
+    ndarray of float64, shape (rows, columns)
+        ``gaussian_matrix(s, r, l, a, b)`` is the upper left corner of every larger one.
+    """
+    matrix = np.empty((rows, columns))
+    for tile, first in enumerate(range(0, rows, TILE_ROWS)):
+        integers = raw_integers(seed, role, layer, tile, columns * TILE_ROWS).reshape(columns, TILE_ROWS)
+        held = min(TILE_ROWS, rows - first)
+        pairs = held + held % 2
+        matrix[first : first + held] = gaussians_from_integers(integers[:, :pairs])[:, :held].T
+    return matrix
+
+
+def permutation(seed: int, role: Role, count: int) -> NDArray[np.intp]:
+    """A random order of ``count`` things: the stable ranking of their integers.
+
+    Returns
+    -------
+    ndarray of intp, shape (count,)
+    """
+    return np.argsort(raw_integers(seed, role, 0, 0, count), kind="stable")
