@@ -79,7 +79,7 @@ def plan_command(spec_path: str, store: str | None) -> None:
     from sweepengine.store import SweepStore
 
     spec = read_spec(spec_path)
-    sweep_store = SweepStore(store or default_store(spec), read_only=True)
+    sweep_store = SweepStore(store or default_store(spec))
     plan = make_plan(spec, sweep_store)
     packs = list(plan.packs(MachineRate.measure(spec.precision)))
     workers = len(os.sched_getaffinity(0))
@@ -129,7 +129,7 @@ def status_command(store: str) -> None:
     """Print how far a sweep is."""
     from sweepengine.store import Status, SweepStore, read_failure
 
-    sweep_store = SweepStore(store, read_only=True)
+    sweep_store = SweepStore(store)
     sweep_store.must_exist()
     console = Console()
     table = Table(title=f"status of {sweep_store.address}", title_justify="left")

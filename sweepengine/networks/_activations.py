@@ -23,7 +23,8 @@ def _relu(h: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _leaky_relu(h: Tensor) -> tuple[Tensor, Tensor]:
-    slope = torch.where(h > 0, 1.0, LEAKY_SLOPE).to(h.dtype)
+    # Not torch.where on two Python numbers, whose result is rounded to float32.
+    slope = torch.where(h > 0, h.new_ones(()), h.new_full((), LEAKY_SLOPE))
     return h * slope, slope
 
 

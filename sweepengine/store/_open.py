@@ -50,7 +50,7 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     """
     import xarray as xr
 
-    store = SweepStore(url, read_only=True)
+    store = SweepStore(url)
     store.must_exist()
     table = store.table
     if table is None or not len(table):

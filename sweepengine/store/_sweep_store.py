@@ -39,8 +39,7 @@ class SweepStore:
     Parameters
     ----------
     address : str or Path
-        Local path or URL, ending in ``.zarr``. Nothing is created before :meth:`extend`.
-    read_only : bool
+        Local path or URL, ending in ``.zarr``. Nothing is created or changed before :meth:`extend`.
 
     Raises
     ------
@@ -48,9 +47,10 @@ class SweepStore:
         There is something at the address that is not a store of this project, or of another version of its layout.
     """
 
-    def __init__(self, address: str | Path, *, read_only: bool = False) -> None:
+    def __init__(self, address: str | Path) -> None:
         self.address = normalise_address(address)
-        self.objects: Store = open_address(self.address, read_only=read_only)
+        # Opening a local store for writing creates its folder, so that waits until there is something to write.
+        self.objects: Store = open_address(self.address, read_only=True)
         root = self._read_root()
         self.exists = root is not None
         self.attributes: dict[str, Any] = {} if root is None else root["attributes"]
@@ -140,6 +140,7 @@ class SweepStore:
             The store cannot be written.
         """
         try:
+            self.objects = open_address(self.address, read_only=False)
             self._extend(spec, data, blocks)
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be written: {error}; name another --store") from error

@@ -1,0 +1,40 @@
+"""What several tests share: small specs, stores in temporary folders, one BLAS thread."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TINY: dict[str, Any] = {
+    "name": "tiny",
+    "data": {"name": "digits", "classes": [3, 8], "n_train": 12, "n_test": 10},
+    "network": {"depth": 1, "activation": "tanh", "sigma_w": 1.4, "sigma_b": 0.0},
+    "training": {"loss": "mse", "step_size": 0.25, "time": 5.0, "records": {"spacing": "log", "count": 6}},
+    "axes": {"scaling": ["ntk", "mean_field"], "width": [8, 16], "seed": 2},
+    "precision": "float64",
+}
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with nested changes."""
+    result = copy.deepcopy(base)
+    for key, value in changes.items():
+        result[key] = merged(result[key], value) if isinstance(value, dict) and isinstance(result.get(key), dict) else value
+    return result
+
+
+@pytest.fixture
+def tiny() -> Callable[..., dict[str, Any]]:
+    """A spec of eight runs that takes a fraction of a second, with changes by section."""
+    return lambda **changes: merged(TINY, changes)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)

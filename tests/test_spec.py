@@ -1,0 +1,190 @@
+"""Specs: YAML in, runs out, and every bad input as one clear message."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweepengine.errors import SpecError
+from sweepengine.spec import (
+    Architecture,
+    Run,
+    SweepSpec,
+    architectures,
+    expand,
+    fixed_step_count,
+    make_spec,
+    parse_spec,
+    read_spec,
+)
+from sweepengine.spec._schedule import every_schedule, log_schedule
+from sweepengine.spec._yaml import load_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PINNED_PLAIN, PINNED_BIASED = "045d54727e234e26", "28a153513e2f80e4"
+QUICKSTART = Path(__file__).parent.parent / "jobs" / "quickstart.yaml"
+
+
+def runs_of(spec: SweepSpec, steps: int = 154) -> list[Run]:
+    return list(expand(spec, "0123456789abcdef", lambda _: steps))
+
+
+def test_quickstart_expands_to_its_runs() -> None:
+    spec = read_spec(QUICKSTART)
+    runs = runs_of(spec)
+    assert len(runs) == 2 * 7 * 8
+    assert len({run.id for run in runs}) == len(runs)
+    assert {run.gamma for run in runs} == {0.5, 1.0}
+    assert runs[0].architecture.sigma_a == spec.network.sigma_w
+    assert Run.from_json(json.loads(json.dumps(runs[0].to_json()))) == runs[0]
+
+
+def test_run_ids_are_pinned() -> None:
+    """Ids of this version of the format: a later field must stay out of the hash at its neutral default."""
+    architecture = Architecture(1, "relu", 2**0.5, 0.0, 2**0.5)
+    run = Run(architecture, 32, 0, 0.5, 1.0, "mse", 50.0, (0, 1, 154), "float32", "0123456789abcdef")
+    assert run.id == PINNED_PLAIN
+    biased = Architecture(2, "tanh", 1.5, 0.5, 1.0, output_bias=True)
+    assert Run(biased, 64, 3, 0.75, 2.0, "mse", 10.0, (0, 5, 100), "float64", "0123456789abcdef").id == PINNED_BIASED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"width": 33}, {"seed": 1}, {"gamma": 1.0}, {"alpha": 2.0}, {"time": 51.0}, {"record_steps": (0, 2, 154)},
+     {"precision": "float64"}, {"data_id": "1123456789abcdef"}],
+)  # fmt: skip
+def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
+    base = runs_of(read_spec(QUICKSTART))[0]
+    assert Run.from_json(base.to_json() | change).id != base.id
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1e-3", 0.001), ("1E3", 1000.0), ("-.5", -0.5), ("010", 10), ("0o10", 8), ("0x1F", 31), ("+7", 7), ("1.", 1.0),
+     ("yes", "yes"), ("on", "on"), ("1:30", "1:30"), ("1_000", "1_000"), ("true", True), ("~", None), ("", None),
+     ("2001-01-01", "2001-01-01"), (".5e2", 50.0), ("e3", "e3"), ("-", "-"), ("[1e-3, 2]", [0.001, 2])],
+)  # fmt: skip
+def test_yaml_values_are_those_of_yaml_1_2(text: str, value: object) -> None:
+    found = load_yaml(f"x: {text}" if text != "-" else "x: '-'")["x"]
+    assert found == value
+    assert type(found) is type(value)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_printed_float_is_read_back(value: float) -> None:
+    assert load_yaml(f"x: {value!r}")["x"] == value
+
+
+@given(n_steps=st.integers(1, 3000), share=st.floats(0, 1))
+def test_log_schedules_are_distinct_whole_steps_from_zero_to_the_end(n_steps: int, share: float) -> None:
+    count = 2 + round(share * (n_steps - 1))
+    steps = log_schedule(n_steps, count)
+    assert len(steps) == count
+    assert (steps[0], steps[-1]) == (0, n_steps)
+    assert all(a < b for a, b in zip(steps, steps[1:], strict=False))
+
+
+def test_log_schedule_is_geometric_where_it_can_be() -> None:
+    steps = log_schedule(100_000, 24)
+    ratios = [b / a for a, b in zip(steps[6:], steps[7:], strict=False)]
+    assert max(ratios) / min(ratios) < 1.2
+
+
+def test_a_count_that_does_not_fit_names_the_largest() -> None:
+    with pytest.raises(SpecError, match="use count: 11 or fewer"):
+        log_schedule(10, 12)
+    assert log_schedule(10, 11) == tuple(range(11))
+    assert every_schedule(10, 4) == (0, 4, 8, 10)
+    with pytest.raises(SpecError, match="use k: 10 or fewer"):
+        every_schedule(10, 11)
+
+
+def test_a_step_size_must_divide_the_time(tiny: Callable[..., dict[str, Any]]) -> None:
+    assert fixed_step_count(make_spec(tiny(training={"step_size": 0.1, "time": 5})).training) == 50
+    with pytest.raises(SpecError, match=r"use 0\.294117647 or 0\.3125"):
+        fixed_step_count(make_spec(tiny(training={"step_size": 0.3, "time": 5.0})).training)
+    with pytest.raises(SpecError, match="use 5"):
+        fixed_step_count(make_spec(tiny(training={"step_size": 7.0, "time": 5.0})).training)
+
+
+def test_axes_of_architectures(tiny: Callable[..., dict[str, Any]]) -> None:
+    content = tiny(axes={"depth": [1, 2], "alpha": [1.0, 4.0]})
+    del content["network"]["depth"]
+    spec = make_spec(content)
+    assert [architecture.depth for architecture in architectures(spec)] == [1, 2]
+    assert len(runs_of(spec)) == 2 * 2 * 2 * 2 * 2
+    assert spec.axes.seed == (0, 1)
+    assert make_spec(tiny(axes={"seed": [3, 5]})).axes.seed == (3, 5)
+
+
+BAD = [
+    ("depth: 1", "depht: 1", r"network\.depht: unknown key\. Did you mean 'depth'\? Allowed here: activation"),
+    ("activation: relu", "activation: rellu", r"network\.activation: found 'rellu'; allowed: 'relu', "),
+    ("[ntk, mean_field]", "[ntk, meanfield]", r"axes\.scaling\.1: found 'meanfield'; allowed: 'ntk' or 'mean_field'"),
+    ("[ntk, mean_field]", "[0.3]", r"axes\.scaling\.0: found 0\.3; .*expected 0\.5 or more"),
+    ("[ntk, mean_field]", "[ntk, 0.5]", r"axes\.scaling: 0\.5 stands twice"),
+    ("name: digits", "name: mnist", r"data\.name: found 'mnist'; allowed: 'digits'"),
+    ("[32, 64,", "[-32, 64,", r"axes\.width\.0: found -32; expected 1 or more"),
+    ("[32, 64,", "[32.5, 64,", r"axes\.width\.0: found 32\.5; expected a whole number"),
+    ("[32, 64, 128, 256, 512, 1024, 2048]", "[]", r"axes\.width: found \[\]; the list is empty"),
+    ("[32, 64, 128, 256, 512, 1024, 2048]", "32", r"axes\.width: found 32; expected a list, such as \[32\]"),
+    ("seed: 8", "seed: 0", r"axes\.seed: found 0; a number of seeds lies between 1 and"),
+    ("seed: 8", "seed: 99999999999", r"axes\.seed: found 99999999999"),
+    ("seed: 8", "seed: [1, 1]", r"axes\.seed: 1 stands twice"),
+    ("time: 50.0", "time: .nan", r"training\.time: found nan; expected a finite number"),
+    ("time: 50.0", "time: .inf", r"training\.time: found inf; expected a finite number"),
+    ("time: 50.0", "time: 0", r"training\.time: found 0; expected a number above 0"),
+    ("time: 50.0", "time: '50'", r"training\.time: found '50'; expected a number"),
+    ("step_size: auto", "step_size: fast", r"training\.step_size: found 'fast'; allowed: 'auto'; or expected a number"),
+    ("spacing: log", "spacing: linear", r"training\.records: .*allowed: 'log', 'every'"),
+    ("count: 24", "count: 1", r"training\.records\.count: found 1; expected 2 or more"),
+    ("float32", "float16", r"precision: found 'float16'; allowed: 'float32' or 'float64'"),
+    ("[3, 8]", "[3, 3]", r"data\.classes: found \[3, 3\]; name two different digits"),
+    ("name: quickstart", "name: ../../etc/x", r"name: found '\.\./\.\./etc/x'; a name is made of letters"),
+    ("name: quickstart", "name: .hidden", r"name: found '\.hidden'"),
+    ("name: quickstart", "name: !!python/object/apply:os.system ['touch hacked']", r"line 3: .*remove the tag"),
+    ("name: quickstart", "name: a\nname: b", r"the key 'name' stands twice"),
+    ("name: quickstart", "name: [", r"not valid YAML"),
+    ("sigma_b: 0.0", "sigma_b: 0.0, output_bias: true", r"network\.output_bias: .*set sigma_b > 0"),
+    ("seed: 8", "seed: 8\n  depth: [1, 2]", r"network\.depth and axes\.depth are both given"),
+    ("depth: 1, ", "", r"network\.depth: missing; give one value here, or a list under axes\.depth"),
+    ("training: ", "traning: ", r"(?s)training: missing; add it.*traning: unknown key\. Did you mean 'training'"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), BAD, ids=[new[:30] for _, new, _ in BAD])
+def test_bad_specs_say_what_is_wrong(old: str, new: str, message: str) -> None:
+    text = QUICKSTART.read_text()
+    assert old in text
+    with pytest.raises(SpecError, match=message):
+        parse_spec(text.replace(old, new))
+
+
+def test_files_that_are_no_specs(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="no such file"):
+        read_spec(tmp_path / "none.yaml")
+    for content, message in ((b"\xff\xfe\x00", "cannot be read as text"), (b"", "found nothing"), (b"[1]", "found a list"),
+                             (b"a" * 1_000_001, "longer than"), (b"1: 2", "keys are field names")):  # fmt: skip
+        path = tmp_path / "bad.yaml"
+        path.write_bytes(content)
+        with pytest.raises(SpecError, match=f"bad.yaml: .*{message}"):
+            read_spec(path)
+    with pytest.raises(SpecError, match="cannot be read as text"):
+        read_spec(tmp_path)
+
+
+def test_the_schema_describes_the_quickstart() -> None:
+    schema = SweepSpec.model_json_schema()
+    assert set(schema["properties"]) == {"name", "data", "network", "training", "axes", "precision"}
+    assert schema["additionalProperties"] is False
+    seed = schema["$defs"]["AxesSpec"]["properties"]["seed"]
+    assert [branch["type"] for branch in seed["anyOf"]] == ["integer", "array"]
+    assert re.search("N/\\(4 λ_max\\)", json.dumps(schema, ensure_ascii=False))

@@ -1,0 +1,336 @@
+"""The store: layout, readers without this project, commits, takeovers, extensions, damage."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from zarr.storage import LocalStore
+
+import sweepengine
+from sweepengine.errors import StoreError
+from sweepengine.observe import VARIABLES
+from sweepengine.spec import make_spec
+from sweepengine.store import BlockShape, ChunkWriter, Status, SupersededError, SweepStore, read_mark
+from sweepengine.store._chunk import series_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def finished(tiny: Callable[..., dict[str, Any]], folder: Path, **changes: Any) -> Path:
+    store = folder / "tiny.zarr"
+    sweepengine.run(tiny(**changes), store, executor="inline")
+    return store
+
+
+def test_plain_xarray_opens_the_store_without_this_package(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    store = finished(tiny, tmp_path)
+    program = f"""
+import sys, warnings
+warnings.simplefilter("error")
+import xarray
+tree = xarray.open_datatree({str(store)!r}, engine="zarr")
+blocks = tree["blocks"].children
+print(len(blocks), *(node["kernel"].sizes["run"] for node in blocks.values()))
+node = next(iter(blocks.values()))
+assert {{"step", "time", "status", "records_done"}} <= set(node["kernel"].coords), node["kernel"].coords
+assert float(abs(node["kernel"]).sum()) > 0
+print(any(name.startswith("sweepengine") for name in sys.modules))
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.split() == ["2", "4", "4", "False"]
+
+
+def test_own_consolidated_metadata_equals_that_of_zarr(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    store = finished(tiny, tmp_path)
+    ours = json.loads((store / "zarr.json").read_text())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zarr warns that consolidated metadata are not in its format's text yet
+        zarr.consolidate_metadata(LocalStore(store))
+    theirs = json.loads((store / "zarr.json").read_text())
+
+    def plain(nodes: dict[str, Any]) -> dict[str, Any]:
+        return {
+            path: {key: value for key, value in node.items() if key not in ("consolidated_metadata", "storage_transformers")}
+            for path, node in nodes.items()
+        }
+
+    assert plain(ours["consolidated_metadata"]["metadata"]) == plain(theirs["consolidated_metadata"]["metadata"])
+    assert ours["attributes"] == theirs["attributes"]
+
+
+def test_variables_say_what_they_are(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    dataset = sweepengine.open_sweep(finished(tiny, tmp_path))
+    for name, variable in dataset.data_vars.items():
+        assert variable.attrs["long_name"], name
+        assert variable.attrs["units"] == "1", name
+    assert dataset.kernel.attrs["source"]
+    assert dataset.attrs["Conventions"] == "CF-1.11 ACDD-1.3"
+    assert {"title", "summary", "source", "history", "date_created", "spec", "provenance"} <= set(dataset.attrs)
+
+
+def test_open_sweep_gives_one_lazy_dataset_with_eager_coordinates(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    dataset = sweepengine.open_sweep(finished(tiny, tmp_path))
+    assert dataset.sizes == {"run": 8, "record": 6, "i": 12, "j": 12, "test": 10, "layer": 2}
+    assert dataset.kernel.chunks is not None
+    for name in ("id", "status", "scaling", "gamma", "width", "seed", "depth", "activation", "alpha", "step_size"):
+        assert dataset[name].chunks is None, name
+        assert dataset[name].dims == ("run",), name
+    assert dataset.step.dims == dataset.time.dims == ("record",)
+    np.testing.assert_array_equal(dataset.time, dataset.step * 0.25)
+    assert set(dataset.status.values) == {"done"}
+    assert np.isfinite(dataset.kernel.values).all()
+    kernel = dataset.kernel
+    drift = np.sqrt(((kernel - kernel.isel(record=0)) ** 2).sum(("i", "j")) / (kernel.isel(record=0) ** 2).sum(("i", "j")))
+    np.testing.assert_allclose(drift, dataset.kernel_drift, rtol=1e-12, atol=1e-15)
+    loss = 0.5 * ((dataset.outputs_test - dataset.targets_test) ** 2).mean("test")
+    np.testing.assert_allclose(loss, dataset.loss_test, rtol=1e-12)
+
+
+def test_runs_of_other_depths_and_schedules_are_padded_and_counted(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    content = tiny(axes={"depth": [1, 2], "width": [8]}, training={"step_size": "auto"})
+    del content["network"]["depth"]
+    store = tmp_path / "deep.zarr"
+    sweepengine.run(content, store, executor="inline")
+    dataset = sweepengine.open_sweep(store)
+    assert dataset.sizes["layer"] == 3
+    assert dataset.layer.values.tolist() == ["W0", "W1", "W2"]
+    assert dataset.step.dims == ("run", "record")
+    shallow = dataset.where(dataset.depth == 1, drop=True)
+    assert np.isnan(shallow.movement_relative.isel(layer=2)).all()
+    assert np.isfinite(shallow.movement_relative.isel(layer=[0, 1])).all()
+    assert np.isfinite(dataset.where(dataset.depth == 2, drop=True).movement_relative).all()
+
+
+@pytest.fixture
+def chunk_store(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> SweepStore:
+    """A store with one block of four runs, nothing computed."""
+    from sweepengine.plan import make_plan
+
+    spec = make_spec(tiny(axes={"width": [8]}))
+    store = SweepStore(tmp_path / "chunk.zarr")
+    plan = make_plan(spec, store)
+    store.extend(spec, plan.data, plan.new_blocks)
+    return store
+
+
+def writer_of(store: SweepStore, attempt: int, owner: str = "me") -> tuple[ChunkWriter, str, BlockShape]:
+    block, shape = next(iter(store.block_shapes().items()))
+    return ChunkWriter(store.objects, block, shape, 0, attempt, owner), block, shape
+
+
+def some_values(shape: BlockShape, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    return {v.name: rng.standard_normal(shape.array_shape(v)[2:]) for v in VARIABLES}
+
+
+def test_states_alternate_between_two_slots_and_the_mark_names_a_whole_one(chunk_store: SweepStore) -> None:
+    writer, block, shape = writer_of(chunk_store, 1)
+    keys = []
+    for record in range(3):
+        writer.record(0, record, some_values(shape, record))
+        writer.commit({"step": np.array(record)})
+        mark = read_mark(chunk_store.objects, block, 0)
+        assert mark is not None
+        keys.append(mark.state_key)
+        found = writer.state()
+        assert found is not None
+        assert int(found["step"]) == record
+    assert keys[0] == keys[2] != keys[1]
+    writer.commit(None)
+    assert not list((Path(chunk_store.address) / "state").rglob("*.npz"))
+
+
+def test_a_takeover_stops_the_older_attempt_before_it_writes(chunk_store: SweepStore) -> None:
+    old, block, shape = writer_of(chunk_store, 1)
+    old.record(0, 0, some_values(shape, 0))
+    old.commit({"step": np.array(0)})
+    new, _, _ = writer_of(chunk_store, 2)
+    assert new.run(0).records_done == 1
+    new.record(0, 1, some_values(shape, 1))
+    new.commit({"step": np.array(1)})
+    before = read_mark(chunk_store.objects, block, 0)
+    old.record(0, 1, some_values(shape, 99))
+    with pytest.raises(SupersededError, match="attempt 2 has taken over"):
+        old.commit({"step": np.array(1)})
+    assert read_mark(chunk_store.objects, block, 0) == before
+    kernel = zarr.open_array(chunk_store.objects, path=f"blocks/{block}/kernel", mode="r")
+    np.testing.assert_array_equal(kernel[0, 1], some_values(shape, 1)["kernel"])
+    with pytest.raises(SupersededError):
+        writer_of(chunk_store, 2, owner="another driver")
+
+
+def test_records_beyond_the_mark_are_masked(chunk_store: SweepStore) -> None:
+    writer, block, shape = writer_of(chunk_store, 1)
+    writer.record(0, 0, some_values(shape, 0))
+    writer.commit(None)
+    # What a kill between arrays and mark leaves: values that no mark vouches for.
+    kernel = zarr.open_array(chunk_store.objects, path=f"blocks/{block}/kernel", mode="r+")
+    kernel[0, 1] = 7.0
+    dataset = sweepengine.open_sweep(chunk_store.address)
+    assert np.isfinite(dataset.kernel.isel(run=0, record=0)).all()
+    assert np.isnan(dataset.kernel.isel(run=0, record=1)).all()
+    assert dataset.records_done.values.tolist() == [1, 0, 0, 0]
+    assert dataset.status.values.tolist() == ["running", "pending", "pending", "pending"]
+
+
+@pytest.mark.parametrize("damage", ["lost chunk", "other values", "lost state", "torn state"])
+def test_what_does_not_match_the_mark_is_computed_again(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    spec = tiny(axes={"width": [8], "seed": 1})
+    expected = sweepengine.open_sweep(finished(tiny, tmp_path / "whole", axes={"width": [8], "seed": 1})).load()
+    store = tmp_path / "tiny.zarr"
+    stop_after_commits(monkeypatch, 3)
+    with pytest.raises(KeyboardInterrupt):
+        sweepengine.run(spec, store, executor="inline", commit_seconds=1e-9)
+    monkeypatch.undo()
+    block = next((store / "blocks").glob("w*"))
+    if damage == "lost chunk":
+        next(path for path in (block / "kernel" / "c").rglob("*") if path.is_file()).unlink()
+    elif damage == "other values":
+        zarr.open_array(store, path=f"blocks/{block.name}/loss_train", mode="r+")[0, 0] = 0.5
+    else:
+        for state in (store / "state").rglob("*.npz"):
+            state.unlink() if damage == "lost state" else state.write_bytes(state.read_bytes()[:-40])
+    sweepengine.run(spec, store, executor="inline")
+    xr.testing.assert_identical(sweepengine.open_sweep(store).load().drop_attrs(), expected.drop_attrs())
+
+
+def stop_after_commits(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Interrupt this process in the given commit, between arrays-and-state and mark."""
+    from sweepengine.store import _chunk
+
+    write, seen = _chunk.write_mark, []
+
+    def interrupted(*arguments: Any) -> None:
+        if arguments[-1].state_key:
+            seen.append(1)
+            if len(seen) == count:
+                raise KeyboardInterrupt
+        write(*arguments)
+
+    monkeypatch.setattr(_chunk, "write_mark", interrupted)
+
+
+@pytest.mark.parametrize("commits", [1, 2, 3, 7])
+def test_a_stop_between_state_and_mark_changes_no_bit(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commits: int
+) -> None:
+    expected = sweepengine.open_sweep(finished(tiny, tmp_path / "whole")).load()
+    store = tmp_path / "stopped.zarr"
+    stop_after_commits(monkeypatch, commits)
+    with pytest.raises(KeyboardInterrupt):
+        sweepengine.run(tiny(), store, executor="inline", commit_seconds=1e-9)
+    monkeypatch.undo()
+    sweepengine.run(tiny(), store, executor="inline", commit_seconds=1e-9)
+    xr.testing.assert_identical(sweepengine.open_sweep(store).load().drop_attrs(), expected.drop_attrs())
+
+
+def test_longer_axes_extend_a_store_and_shorter_ones_delete_nothing(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    store = finished(tiny, tmp_path)
+    before = {path: path.read_bytes() for path in (store / "blocks").rglob("*") if path.is_file()}
+    reader = sweepengine.open_sweep(store)
+    longer = sweepengine.run(tiny(axes={"width": [8, 16, 24], "seed": 3}), store, executor="inline")
+    assert (longer.runs, longer.skipped, longer.done) == (18, 8, 10)
+    assert all(path.read_bytes() == content for path, content in before.items())
+    assert reader.kernel.load().notnull().all()  # opened before the extension, read after it
+    dataset = sweepengine.open_sweep(store)
+    assert len(set(dataset.id.values)) == dataset.sizes["run"] == 18
+    assert set(dataset.status.values) == {"done"}
+    shorter = sweepengine.run(tiny(axes={"width": [16], "seed": [1]}), store, executor="inline")
+    assert (shorter.runs, shorter.skipped, shorter.done) == (2, 2, 0)
+    assert sweepengine.open_sweep(store).sizes["run"] == 18
+    fresh = tmp_path / "fresh.zarr"
+    sweepengine.run(tiny(axes={"width": [24], "seed": [2]}), fresh, executor="inline")
+    alone = sweepengine.open_sweep(fresh).load()
+    extended = dataset.sel(run=np.isin(dataset.id, alone.id)).load()
+    for name in alone.data_vars:
+        np.testing.assert_array_equal(extended[name], alone[name], err_msg=str(name))
+
+
+def test_other_fixed_settings_are_refused(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    store = finished(tiny, tmp_path)
+    files = sorted(path for path in store.rglob("*"))
+    with pytest.raises(StoreError, match=r"(?s)network\.sigma_w: the store has 1\.4, this spec 1\.5.*training\.time"):
+        sweepengine.run(tiny(network={"sigma_w": 1.5}, training={"time": 10.0}), store, executor="inline")
+    swept = tiny(axes={"activation": ["relu", "erf"]})
+    del swept["network"]["activation"]
+    with pytest.raises(StoreError, match=r"network\.activation: the store has tanh, this spec relu, erf"):
+        sweepengine.run(swept, store, executor="inline")
+    assert sorted(path for path in store.rglob("*")) == files
+    swept["axes"]["activation"] = ["tanh", "erf"]
+    assert sweepengine.run(swept, store, executor="inline").skipped == 8
+
+
+@pytest.mark.parametrize("address", ["x/plain", "results/a.zar"])
+def test_a_store_is_known_by_its_name(address: str) -> None:
+    with pytest.raises(StoreError, match="must end in .zarr"):
+        SweepStore(address)
+
+
+def test_addresses_that_hold_no_sweep(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is nothing at"):
+        sweepengine.open_sweep(tmp_path / "none.zarr")
+    zarr.create_group(tmp_path / "other.zarr")
+    with pytest.raises(StoreError, match="not of sweepengine"):
+        sweepengine.open_sweep(tmp_path / "other.zarr")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot be"):
+        sweepengine.run(tiny(), tmp_path / "file" / "x.zarr", executor="inline")
+
+
+def test_memory_stores_work_in_process_only(tiny: Callable[..., dict[str, Any]]) -> None:
+    address = "memory://sweep-in-memory.zarr"
+    with pytest.raises(StoreError, match="lives in this process only"):
+        sweepengine.run(tiny(), address)
+    sweepengine.run(tiny(), address, executor="inline")
+    assert set(sweepengine.open_sweep(address).status.values) == {"done"}
+
+
+@pytest.mark.parametrize(
+    ("n_train", "records", "runs"), [(64, 24, 16), (4, 2, 3), (1024, 200, 8), (4096, 1000, 2), (3000, 3, 5)]
+)
+def test_chunks_hold_whole_runs_within_their_limits(n_train: int, records: int, runs: int) -> None:
+    shape = BlockShape(runs=runs, records=records, n_train=n_train, n_test=64, layers=2, precision="float32")
+    spans = [shape.chunk_span(chunk) for chunk in range(shape.n_chunks)]
+    assert [first for first, _ in spans[1:]] == [stop for _, stop in spans[:-1]]
+    assert (spans[0][0], spans[-1][1]) == (0, runs)
+    for variable in VARIABLES:
+        chunk = shape.chunk_shape(variable)
+        assert chunk[0] == shape.chunk_runs
+        assert int(np.prod(chunk)) * 4 <= max(32_000_000, n_train**2 * 4)
+
+
+def test_series_digests_see_every_change() -> None:
+    records = np.random.default_rng(0).standard_normal((5, 3))
+    digest = series_digest(records)
+    assert digest != series_digest(records[:4])
+    assert digest != series_digest(records[[1, 0, 2, 3, 4]])
+    changed = records.copy()
+    changed[3, 1] = np.nextafter(changed[3, 1], np.inf)
+    assert digest != series_digest(changed)
+    assert digest == series_digest(records.copy())
+
+
+def test_statuses_are_stored_with_their_meanings(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    store = finished(tiny, tmp_path)
+    block = next((store / "blocks").glob("w*"))
+    attributes = json.loads((block / "status" / "zarr.json").read_text())["attributes"]
+    assert attributes["flag_meanings"].split()[int(Status.DIVERGED)] == "diverged"
