@@ -73,11 +73,11 @@ def run(
         ),
     ] = None,
     report: Annotated[bool, typer.Option(help="Write the report when the sweep is done.")] = True,
-) -> int:
+) -> None:
     """Run a sweep, or what is missing of it: the same command again resumes."""
     from sweepengine.cli._commands import run_command
 
-    return run_command(spec, store, executor.value, address, workers, report=report)
+    raise typer.Exit(run_command(spec, store, executor.value, address, workers, report=report))
 
 
 @app.command()

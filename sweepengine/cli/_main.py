@@ -7,8 +7,6 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-import click
-
 from sweepengine.cli._app import app
 from sweepengine.errors import MissingExtraError, RunError, SweepError
 
@@ -43,21 +41,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = app(words, prog_name="sweepengine", standalone_mode=False)
-    except click.exceptions.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort, _Terminated) as stop:
-        again = f" `{shlex.join(['sweepengine', *words])}` goes on from there." if words[:1] == ["run"] else ""
-        _say(f"stopped; what was committed is kept.{again}")
-        return TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
+        app(words, prog_name="sweepengine")
+        code = 0
+    except SystemExit as ended:  # Typer ends every command so, with its own messages for misused words
+        code = ended.code if isinstance(ended.code, int) else 0
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except _Terminated:
+        code = TERMINATED
     except SweepError as error:
         _say(f"error: {error}")
         return WRONG if isinstance(error, (RunError, MissingExtraError)) else BAD_INPUT
     except BrokenPipeError:
         sys.stderr.close()
         return WRONG
-    return int(code or 0)
+    if code in (INTERRUPTED, TERMINATED):
+        again = f" `{shlex.join(['sweepengine', *words])}` goes on from there." if words[:1] == ["run"] else ""
+        _say(f"stopped; what was committed is kept.{again}")
+    return code
 
 
 def _say(message: str) -> None:

@@ -6,7 +6,10 @@ import importlib
 import logging
 import os
 import secrets
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import RunError
@@ -39,6 +42,19 @@ def _local_environment() -> dict[str, str]:
         # The future default, which Ray otherwise announces with a warning in every worker.
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep the caller's handler of SIGTERM, which ray.init replaces by one that loses the exit code."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _advance_pack(task: PackTask) -> Iterator[Event]:
@@ -90,7 +106,8 @@ class RayExecutor:
                 "sweepengine.run, set RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 before importing it, or use executor='inline'"
             )
         self._ray = ray
-        self._start(address, workers)
+        with _own_sigterm():
+            self._start(address, workers)
         self.workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._remote = ray.remote(_advance_pack)
         self._live: dict[Any, PackTask] = {}

@@ -1,0 +1,100 @@
+"""Imports go down the list of design only, and cheap imports stay cheap."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = ["cli", "execute", "plan", "store", "observe", "networks", "theory", "data", "spec"]
+"""From the top; a package imports from those below it. ``errors`` and ``streams`` lie under all of them."""
+BASE = {"errors", "streams"}
+ALLOWED_IN_ANALYSIS = {"sweepengine"}
+TORCH_FREE = ["spec", "data", "store", "observe", "theory"]
+
+
+def engine_imports(path: Path) -> set[str]:
+    """Names of engine parts that a module imports anywhere, type checking and functions included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" if node.module == "sweepengine" else node.module for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        found |= {name.split(".")[1] for name in names if name.startswith("sweepengine.")}
+    return found
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def test_every_package_has_its_layer() -> None:
+    packages = {path.parent.name for path in (ROOT / "sweepengine").glob("*/__init__.py")}
+    assert packages == set(LAYERS)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_go_down_only(layer: str) -> None:
+    below = set(LAYERS[LAYERS.index(layer) :]) | BASE
+    if layer == "theory":
+        below = {"theory"}  # an oracle cannot share the engine's bugs
+    if layer == "cli":
+        below |= {"__version__"}
+    files = modules(f"sweepengine/{layer}")
+    assert files
+    for path in files:
+        assert engine_imports(path) <= below, path
+
+
+@pytest.mark.parametrize("name", sorted(BASE))
+def test_the_base_imports_nothing_of_the_engine(name: str) -> None:
+    assert engine_imports(ROOT / "sweepengine" / f"{name}.py") == set()
+
+
+def test_analysis_reads_through_the_public_door() -> None:
+    for path in modules("analysis"):
+        assert engine_imports(path) <= {"open_sweep", "errors"}, path
+        imported = {
+            alias.name.split(".")[0]
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
+        assert not imported & {"torch", "ray"}, path
+
+
+def test_ray_is_imported_in_one_place() -> None:
+    users = [path.name for path in modules("sweepengine") if "ray" in path.read_text() and _imports_ray(path)]
+    assert users == ["_ray.py"]
+
+
+def _imports_ray(path: Path) -> bool:
+    text = path.read_text()
+    return any(mark in text for mark in ("import ray", "from ray", 'import_module("ray")'))
+
+
+def loaded_after(statement: str) -> set[str]:
+    program = f"{statement}\nimport sys\nprint(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(found.stdout.split())
+
+
+def test_importing_the_package_is_cheap() -> None:
+    heavy = {"torch", "ray", "altair", "matplotlib", "plotly", "bokeh", "dask", "xarray", "zarr", "sklearn"}
+    assert not loaded_after("import sweepengine") & heavy
+    assert "torch" in loaded_after("import sweepengine.networks")  # the test can see what it looks for
+
+
+@pytest.mark.parametrize("package", TORCH_FREE)
+def test_packages_without_torch(package: str) -> None:
+    assert not loaded_after(f"import sweepengine.{package}") & {"torch", "ray"}
+
+
+def test_opening_a_sweep_needs_no_torch() -> None:
+    assert not loaded_after("import sweepengine; sweepengine.open_sweep; import analysis") & {"torch", "ray"}
