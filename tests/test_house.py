@@ -1,0 +1,58 @@
+"""The house: README, cluster file, and what the repository must never hold."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_readmes_python_prints_what_it_says(tmp_path: Path) -> None:
+    program, printed = blocks("python")[0], blocks("text")[-1]
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stdout == printed
+
+
+def test_the_readmes_spec_is_the_quickstart() -> None:
+    assert yaml.safe_load(blocks("yaml")[0]) == yaml.safe_load((ROOT / "jobs" / "quickstart.yaml").read_text())
+
+
+def test_the_readmes_commands_exist() -> None:
+    from sweepengine.cli._app import app
+
+    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    named = set(re.findall(r"^\$ sweepengine (\w+)", README, flags=re.MULTILINE))
+    assert named == commands
+    targets = set(re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert set(re.findall(r"^\$ make ([\w-]+)", README, flags=re.MULTILINE)) <= targets
+
+
+def test_the_cluster_file_is_valid() -> None:
+    import jsonschema
+    import ray.autoscaler
+
+    schema = json.loads((Path(ray.autoscaler.__file__).parent / "ray-schema.json").read_text())
+    cluster = yaml.safe_load((ROOT / "cluster.yaml").read_text())
+    jsonschema.validate(cluster, schema)
+    # What Ray's schema misses.
+    assert len(cluster["provider"]["worker_ips"]) == cluster["max_workers"]
+
+
+def test_every_architecture_row_is_a_package() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"^\| `sweepengine\.(\w+)`", text, flags=re.MULTILINE))
+    assert named == {path.parent.name for path in (ROOT / "sweepengine").glob("*/__init__.py")}
