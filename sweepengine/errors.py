@@ -21,7 +21,3 @@ class StoreError(SweepError, OSError):
 
 class RunError(SweepError, RuntimeError):
     """A sweep that was asked for rightly and cannot go on: the cluster is gone, another driver has taken over."""
-
-
-class MissingExtraError(SweepError, ImportError):
-    """A feature whose optional dependency is not installed."""

@@ -55,7 +55,7 @@ def raw_integers(seed: int, role: Role, layer: int, tile: int, count: int) -> ND
         raise ValueError(f"no stream for seed {seed}, layer {layer}, tile {tile}: one of them is out of its range")
     place = (int(role) << (_LAYER_BITS + _TILE_BITS)) | (layer << _TILE_BITS) | tile
     philox = np.random.Philox(key=np.array([seed, place], dtype=np.uint64))
-    return philox.random_raw(count)  # type: ignore[no-any-return]
+    return philox.random_raw(count)
 
 
 def gaussians_from_integers(integers: NDArray[np.uint64]) -> NDArray[np.float64]:

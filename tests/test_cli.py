@@ -97,10 +97,13 @@ def test_status_counts_and_names_what_diverged(tiny: Tiny, capsys: pytest.Captur
 
 
 BAD = [
-    (QUICKSTART.replace("depth: 1", "depht: 1"), "spec.yaml: .*|network.depht: unknown key. Did you mean 'depth'?"),
+    (QUICKSTART.replace("depth: 1", "depht: 1"), "network.depht: unknown key. Did you mean 'depth'?"),
     (QUICKSTART.replace("name: digits", "name: mnist"), "data.name: found 'mnist'; allowed: 'digits'"),
     (QUICKSTART.replace("n_train: 64", "n_train: 640"), "ask for at most 357 in all"),
-    (QUICKSTART.replace("count: 24", "count: 2400"), "training.records.count: found 2400, but 154 steps hold at most 155"),
+    (
+        QUICKSTART.replace("count: 24", "count: 2400"),
+        "training.records.count: found 2400, but 154 steps hold at most 155",
+    ),
     (QUICKSTART.replace("step_size: auto", "step_size: 0.3"), "time / step_size"),
     (QUICKSTART.replace("time: 50.0", "time: 1e12"), "more than the 10000000 that a run may have"),
     (QUICKSTART.replace("name: quickstart", "name: ../up"), "found '../up'"),
@@ -117,7 +120,7 @@ def test_bad_input_is_one_message_and_exit_code_2(
     assert main([command, spec]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ")
-    assert message.split("|")[-1] in said
+    assert message.rsplit("|", maxsplit=1)[-1] in said
     assert "Traceback" not in said
     assert [path.name for path in Path().iterdir()] == [spec]
 
@@ -149,12 +152,10 @@ def test_a_store_of_other_settings_is_refused(tiny: Tiny, capsys: pytest.Capture
 def test_failed_runs_give_exit_code_1(
     tiny: Tiny, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sweepengine.execute import _turn
-
     def broken(*_: object) -> None:
         raise RuntimeError("no weights today")
 
-    monkeypatch.setattr(_turn, "initialise", broken)
+    monkeypatch.setattr("sweepengine.execute._turn.initialise", broken)
     spec = write(tiny(axes={"width": [8], "seed": 1}))
     assert main(["run", spec, "--executor", "inline", "--no-report"]) == 1
     said = capsys.readouterr().err

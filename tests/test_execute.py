@@ -9,7 +9,7 @@ import pytest
 
 import sweepengine
 from sweepengine.errors import DataError, SpecError
-from sweepengine.execute import _turn
+from sweepengine.networks import initialise
 from sweepengine.store import SweepStore, read_failure
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def by_id(dataset: xr.Dataset, run: str) -> xr.Dataset:
 
 def test_a_run_alone_has_the_bits_that_it_has_in_a_pack(tiny: Tiny, tmp_path: Path) -> None:
     together = computed(tiny(**QUICK), tmp_path / "together.zarr")
-    alone = computed(tiny(**QUICK | {"axes": {"width": [256], "seed": [1], "scaling": ["mean_field"]}}), tmp_path / "a.zarr")
+    alone = computed(
+        tiny(**QUICK | {"axes": {"width": [256], "seed": [1], "scaling": ["mean_field"]}}), tmp_path / "a.zarr"
+    )
     assert alone.sizes["run"] == 1
     same = by_id(together, str(alone.id.values[0]))
     for name in alone.data_vars:
@@ -49,7 +51,9 @@ def test_a_run_alone_has_the_bits_that_it_has_in_a_pack(tiny: Tiny, tmp_path: Pa
 
 
 def test_batched_turns_equal_single_ones_to_rounding(tiny: Tiny, tmp_path: Path) -> None:
-    spec = tiny(network={"depth": 2, "sigma_b": 0.3, "output_bias": True}, axes={"scaling": ["ntk", 0.75, "mean_field"]})
+    spec = tiny(
+        network={"depth": 2, "sigma_b": 0.3, "output_bias": True}, axes={"scaling": ["ntk", 0.75, "mean_field"]}
+    )
     single = computed(spec, tmp_path / "single.zarr")
     batched = computed(spec, tmp_path / "batched.zarr", runs_per_turn=4)
     for name in single.data_vars:
@@ -84,21 +88,24 @@ def test_a_failing_run_is_recorded_with_its_traceback_and_tried_again(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = computed(tiny(), tmp_path / "whole.zarr")
-    draw = _turn.initialise
 
     def broken(architecture: Any, width: int, d: int, seed: int, dtype: Any) -> Any:
         if (width, seed) == (16, 1):
             raise RuntimeError("a bad weight")
-        return draw(architecture, width, d, seed, dtype)
+        return initialise(architecture, width, d, seed, dtype)
 
-    monkeypatch.setattr(_turn, "initialise", broken)
+    monkeypatch.setattr("sweepengine.execute._turn.initialise", broken)
     store = tmp_path / "f.zarr"
     outcome = sweepengine.run(tiny(), store, executor="inline")
     assert (outcome.done, outcome.failed) == (6, 2)
     dataset = sweepengine.open_sweep(store)
     failed = dataset.isel(run=np.flatnonzero(dataset.status == "failed"))
     assert set(failed.width.values) == {16}
-    texts = [text for block in SweepStore(store).block_shapes() for text in read_failure(SweepStore(store).objects, block).values()]
+    texts = [
+        text
+        for block in SweepStore(store).block_shapes()
+        for text in read_failure(SweepStore(store).objects, block).values()
+    ]
     assert len(texts) == 2
     assert all("a bad weight" in text for text in texts)
     monkeypatch.undo()

@@ -82,7 +82,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """Everything below a process: Ray's daemons and workers live in other process groups."""
-    return psutil.Process(process.pid).children(recursive=True)
+    return list(psutil.Process(process.pid).children(recursive=True))
 
 
 def wait_until_midway(process: subprocess.Popen[str], store: Path) -> None:
@@ -97,7 +97,11 @@ def wait_until_midway(process: subprocess.Popen[str], store: Path) -> None:
 
 
 def assert_midway(store: Path) -> None:
-    marks = [mark for block, shape in SweepStore(store).block_shapes().items() for mark in SweepStore(store).run_marks(block, shape)]
+    marks = [
+        mark
+        for block, shape in SweepStore(store).block_shapes().items()
+        for mark in SweepStore(store).run_marks(block, shape)
+    ]
     statuses = [Status.PENDING if mark is None else mark.status for mark in marks]
     assert Status.RUNNING in statuses
     assert statuses.count(Status.DONE) < len(statuses)

@@ -23,7 +23,9 @@ def engine_imports(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" if node.module == "sweepengine" else node.module for alias in node.names]
+            names = [
+                f"{node.module}.{alias.name}" if node.module == "sweepengine" else node.module for alias in node.names
+            ]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         found |= {name.split(".")[1] for name in names if name.startswith("sweepengine.")}

@@ -16,12 +16,12 @@ from sweepengine.networks import ACTIVATIONS, Inputs, Network, Parameters, initi
 from sweepengine.spec import Architecture
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
 N, D = 5, 7
-PHI = {
+PHI: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "leaky_relu": lambda h: torch.nn.functional.leaky_relu(h, 0.01),
     "abs": torch.abs,
@@ -42,7 +42,7 @@ def points(n: int = N, d: int = D, seed: int = 0) -> Tensor:
 
 def plain_output(a: Architecture, named: dict[str, Tensor], x: Tensor, gamma: float, alpha: float) -> Tensor:
     """theory.md §1, written down a second time, for autograd."""
-    m = named["W0"].shape[0]
+    m = int(named["W0"].shape[0])
     h = a.sigma_w / math.sqrt(x.shape[1]) * x @ named["W0"].T
     for layer in range(a.depth):
         if layer:
@@ -52,7 +52,8 @@ def plain_output(a: Architecture, named: dict[str, Tensor], x: Tensor, gamma: fl
     f = a.sigma_a * PHI[a.activation](h) @ named[f"W{a.depth}"]
     if a.output_bias:
         f = f + math.sqrt(m) * a.sigma_b * named[f"b{a.depth}"]
-    return alpha * m**-gamma * f
+    scaled: Tensor = f * (alpha * m**-gamma)
+    return scaled
 
 
 def autograd_oracle(
@@ -137,7 +138,9 @@ def test_random_architectures_equal_autograd(
     assert relative(found_kernel, kernel) < 1e-11
 
 
-def trained(a: Architecture, p: Parameters, gamma: float, alpha: float, steps: int = 60, eta: float = 0.2) -> tuple[Tensor, Tensor]:
+def trained(
+    a: Architecture, p: Parameters, gamma: float, alpha: float, steps: int = 60, eta: float = 0.2
+) -> tuple[Tensor, Tensor]:
     """Outputs and kernel after training."""
     x, y = points(), points(1, N, 1)[0].sign()
     net, inputs = network(a, p, [gamma], [alpha]), Inputs.prepare(x, a)
@@ -237,7 +240,10 @@ def test_the_kernel_at_start_depends_on_neither_gamma_nor_alpha() -> None:
         kernels.append(one_step(net, Inputs.prepare(inputs, a), torch.zeros(N, dtype=torch.float64), 0.0)[1])
     assert torch.equal(*kernels)
     other = network(replace(a, sigma_a=1.0), initialise(a, 32, D, 0, torch.float64), [0.5], [1.0])
-    assert relative(one_step(other, Inputs.prepare(inputs, a), torch.zeros(N, dtype=torch.float64), 0.0)[1], kernels[0]) > 0.01
+    assert (
+        relative(one_step(other, Inputs.prepare(inputs, a), torch.zeros(N, dtype=torch.float64), 0.0)[1], kernels[0])
+        > 0.01
+    )
 
 
 def test_mismatched_scalings_are_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,12 +90,12 @@ def test_log_schedules_are_distinct_whole_steps_from_zero_to_the_end(n_steps: in
     steps = log_schedule(n_steps, count)
     assert len(steps) == count
     assert (steps[0], steps[-1]) == (0, n_steps)
-    assert all(a < b for a, b in zip(steps, steps[1:], strict=False))
+    assert all(a < b for a, b in pairwise(steps))
 
 
 def test_log_schedule_is_geometric_where_it_can_be() -> None:
     steps = log_schedule(100_000, 24)
-    ratios = [b / a for a, b in zip(steps[6:], steps[7:], strict=False)]
+    ratios = [b / a for a, b in pairwise(steps[6:])]
     assert max(ratios) / min(ratios) < 1.2
 
 

@@ -21,6 +21,7 @@ from sweepengine.observe import VARIABLES
 from sweepengine.spec import make_spec
 from sweepengine.store import BlockShape, ChunkWriter, Status, SupersededError, SweepStore, read_mark
 from sweepengine.store._chunk import series_digest
+from sweepengine.store._marks import write_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,11 @@ def test_own_consolidated_metadata_equals_that_of_zarr(tiny: Callable[..., dict[
 
     def plain(nodes: dict[str, Any]) -> dict[str, Any]:
         return {
-            path: {key: value for key, value in node.items() if key not in ("consolidated_metadata", "storage_transformers")}
+            path: {
+                key: value
+                for key, value in node.items()
+                if key not in ("consolidated_metadata", "storage_transformers")
+            }
             for path, node in nodes.items()
         }
 
@@ -93,7 +98,9 @@ def test_open_sweep_gives_one_lazy_dataset_with_eager_coordinates(
     assert set(dataset.status.values) == {"done"}
     assert np.isfinite(dataset.kernel.values).all()
     kernel = dataset.kernel
-    drift = np.sqrt(((kernel - kernel.isel(record=0)) ** 2).sum(("i", "j")) / (kernel.isel(record=0) ** 2).sum(("i", "j")))
+    drift = np.sqrt(
+        ((kernel - kernel.isel(record=0)) ** 2).sum(("i", "j")) / (kernel.isel(record=0) ** 2).sum(("i", "j"))
+    )
     np.testing.assert_allclose(drift, dataset.kernel_drift, rtol=1e-12, atol=1e-15)
     loss = 0.5 * ((dataset.outputs_test - dataset.targets_test) ** 2).mean("test")
     np.testing.assert_allclose(loss, dataset.loss_test, rtol=1e-12)
@@ -213,18 +220,16 @@ def test_what_does_not_match_the_mark_is_computed_again(
 
 def stop_after_commits(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """Interrupt this process in the given commit, between arrays-and-state and mark."""
-    from sweepengine.store import _chunk
-
-    write, seen = _chunk.write_mark, []
+    seen = []
 
     def interrupted(*arguments: Any) -> None:
         if arguments[-1].state_key:
             seen.append(1)
             if len(seen) == count:
                 raise KeyboardInterrupt
-        write(*arguments)
+        write_mark(*arguments)
 
-    monkeypatch.setattr(_chunk, "write_mark", interrupted)
+    monkeypatch.setattr("sweepengine.store._chunk.write_mark", interrupted)
 
 
 @pytest.mark.parametrize("commits", [1, 2, 3, 7])
@@ -281,7 +286,7 @@ def test_other_fixed_settings_are_refused(tiny: Callable[..., dict[str, Any]], t
 
 @pytest.mark.parametrize("address", ["x/plain", "results/a.zar"])
 def test_a_store_is_known_by_its_name(address: str) -> None:
-    with pytest.raises(StoreError, match="must end in .zarr"):
+    with pytest.raises(StoreError, match=r"must end in \.zarr"):
         SweepStore(address)
 
 

@@ -8,7 +8,6 @@ from scipy import stats
 
 from sweepengine.streams import TILE_ROWS, Role, gaussian_matrix, gaussians_from_integers, permutation, raw_integers
 
-
 PINNED_INTEGERS = [10111271219342104817, 11740547118339619753, 11406273014474346992]
 PINNED_ORDER = [8, 5, 1, 4, 7, 0, 3, 2, 9, 6]
 
@@ -28,7 +27,9 @@ def test_gaussians_are_pinned() -> None:
     assert np.all(np.isfinite(found))
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (7, 5), (TILE_ROWS, 3), (TILE_ROWS + 9, 4), (2 * TILE_ROWS + 1, 2)])
+@pytest.mark.parametrize(
+    ("rows", "columns"), [(1, 1), (7, 5), (TILE_ROWS, 3), (TILE_ROWS + 9, 4), (2 * TILE_ROWS + 1, 2)]
+)
 def test_matrices_are_nested_in_both_dimensions(rows: int, columns: int) -> None:
     large = gaussian_matrix(3, Role.WEIGHT, 1, 3 * TILE_ROWS, 6)
     assert np.array_equal(gaussian_matrix(3, Role.WEIGHT, 1, rows, columns), large[:rows, :columns])
@@ -65,5 +66,3 @@ def test_permutation_is_pinned_and_complete() -> None:
 def test_out_of_range_is_refused() -> None:
     with pytest.raises(ValueError, match="out of its range"):
         raw_integers(seed=-1, role=Role.WEIGHT, layer=0, tile=0, count=1)
-
-

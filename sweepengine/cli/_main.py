@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from sweepengine.cli._app import app
-from sweepengine.errors import MissingExtraError, RunError, SweepError
+from sweepengine.errors import RunError, SweepError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = TERMINATED
     except SweepError as error:
         _say(f"error: {error}")
-        return WRONG if isinstance(error, (RunError, MissingExtraError)) else BAD_INPUT
+        return WRONG if isinstance(error, RunError) else BAD_INPUT
     except BrokenPipeError:
         sys.stderr.close()
         return WRONG

@@ -138,7 +138,11 @@ def run(
     sweep_store = SweepStore(store or default_store(spec))
     if sweep_store.address.startswith("memory://") and executor == "ray":
         raise StoreError(f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path")
-    return _Driver(make_plan(spec, sweep_store), sweep_store, options, progress or SilentProgress()).run()
+    shown = progress or SilentProgress()
+    try:
+        return _Driver(make_plan(spec, sweep_store), sweep_store, options, shown).run()
+    finally:
+        shown.stop()
 
 
 class _Driver:
@@ -159,10 +163,7 @@ class _Driver:
             try:
                 self._work(executor)
             finally:
-                self._progress.stop()
                 executor.close()
-        else:
-            self._progress.stop()
         return Outcome(
             store=self._store.address,
             runs=len(self._plan.runs),

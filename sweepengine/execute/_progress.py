@@ -133,7 +133,7 @@ class BarProgress:
             TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=console
         )
         self._counts = _Counts(0, 0, 0)
-        self._task = self._bars.add_task("starting Ray", total=None)
+        self._task = self._bars.add_task("planning", total=None)
         self._bars.start()
 
     def start(self, runs: int, records: int, packs: int) -> None:

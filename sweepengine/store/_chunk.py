@@ -81,7 +81,9 @@ class ChunkWriter:
         write_mark(store, block, chunk, self._mark)
         self._arrays = {
             # Chunks of fill values are written too, so that a missing file always means a lost one.
-            name: zarr.open_array(store, path=block_path(block, name), mode="r+").with_config({"write_empty_chunks": True})
+            name: zarr.open_array(store, path=block_path(block, name), mode="r+").with_config(
+                {"write_empty_chunks": True}
+            )
             for name in [*(variable.name for variable in VARIABLES), "status", "records_done", "diverged_step"]
         }
         self._buffers = {

@@ -1,0 +1,172 @@
+"""What every chart shares: the plotting libraries, loaded late, and colours, axes, legends and typography."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from analysis._constants import EXTRA_HINT
+from analysis._errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+    import altair as alt
+
+COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9")
+"""Okabe and Ito's colours, safe for colour-blind readers (yellow darkened), legible on white and on near-black."""
+SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "cross")
+_RAMP: Final = ((46, 108, 184), (140, 100, 184), (205, 96, 132), (222, 128, 62))
+"""Blue to orange through rose: ordered, and clear of both black and white at either end."""
+
+
+def load_altair() -> ModuleType:
+    """Import Altair, or say how to install it.
+
+    Raises
+    ------
+    MissingExtraError
+        The extra `report` is not installed.
+    """
+    try:
+        import altair as alt
+    except ImportError as error:
+        raise _missing("altair", error) from error
+    return alt
+
+
+def load_vl_convert() -> ModuleType:
+    """Import vl-convert (the Vega libraries and the static renderer), or say how to install it.
+
+    Raises
+    ------
+    MissingExtraError
+        The extra `report` is not installed.
+    """
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise _missing("vl-convert-python", error) from error
+    return vl_convert
+
+
+def vega_lite_version() -> str:
+    """Version of Vega-Lite that Altair writes, as vl-convert names it: `6.4`."""
+    return ".".join(load_altair().SCHEMA_VERSION.lstrip("v").split(".")[:2])
+
+
+def _missing(name: str, error: ImportError) -> MissingExtraError:
+    return MissingExtraError(
+        f"The report needs {name}, which cannot be imported ({error}). Install the optional libraries with {EXTRA_HINT}; "
+        "the terminal summary works without them."
+    )
+
+
+def ramp(count: int) -> list[str]:
+    """Return `count` colours of the ordered ramp."""
+    colours = []
+    for k in range(count):
+        at = k / max(1, count - 1) * (len(_RAMP) - 1)
+        lower = min(int(at), len(_RAMP) - 2)
+        mixed = [a + (b - a) * (at - lower) for a, b in zip(_RAMP[lower], _RAMP[lower + 1], strict=True)]
+        colours.append("#" + "".join(f"{round(c):02x}" for c in mixed))
+    return colours
+
+
+def log_x(alt: ModuleType, ticks: list[int], title: str, values: Sequence[float]) -> Any:
+    """Log axis of widths, ticked at the widths themselves."""
+    return alt.X(
+        "width:Q",
+        title=title,
+        scale=alt.Scale(type="log", base=2, domain=log_domain(values, 1.25), nice=False),
+        axis=alt.Axis(values=ticks, format="d", labelOverlap=True, grid=False),
+    )
+
+
+def log_domain(values: Sequence[float], pad: float) -> list[float]:
+    """Ends of a log axis a factor `pad` beyond the values; a decade around 1 where there are none."""
+    if not values:
+        return [0.1, 1.0]
+    low, high = min(values) / pad, max(values) * pad
+    return [low, high] if high > low else [low / 2, high * 2]
+
+
+def log_ticks(domain: Sequence[float]) -> list[float]:
+    """Return few round numbers on a log axis: 1, 2, 5 below two decades, 1, 3 below three, else decades."""
+    low, high = domain
+    decades = math.log10(high / low)
+    steps = (1, 2, 5) if decades < 2 else (1, 3) if decades < 3 else (1,)
+    ends = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [step * 10.0**power for power in ends for step in steps if low <= step * 10.0**power <= high]
+
+
+def log_axis(alt: ModuleType, field: str, values: Sequence[float], *, pad: float, title: str, grid: bool = True) -> Any:
+    """Build the parts of a log axis with round ticks: keyword arguments of a channel."""
+    domain = log_domain(values, pad)
+    return {
+        "shorthand": field,
+        "title": title,
+        "scale": alt.Scale(type="log", domain=domain, nice=False),
+        "axis": alt.Axis(format="~g", values=log_ticks(domain), labelOverlap=True, grid=grid),
+    }
+
+
+def _cycle(items: Sequence[str], count: int) -> list[str]:
+    return [items[k % len(items)] for k in range(count)]
+
+
+def group_colour(alt: ModuleType, groups: Sequence[str]) -> Any:
+    """Colour by group, with the legend that picks groups."""
+    return alt.Color(
+        "group:N", scale=alt.Scale(domain=list(groups), range=_cycle(COLOURS, len(groups))), legend=_legend(alt)
+    )
+
+
+def group_shape(alt: ModuleType, groups: Sequence[str]) -> Any:
+    """Shape by group, in the same legend: colour is never the only sign."""
+    return alt.Shape(
+        "group:N", scale=alt.Scale(domain=list(groups), range=_cycle(SHAPES, len(groups))), legend=_legend(alt)
+    )
+
+
+def _legend(alt: ModuleType) -> Any:
+    return alt.Legend(orient="top", title=None, columns=1, symbolSize=80, symbolOpacity=1)
+
+
+def tips(alt: ModuleType, names: dict[str, str], numbers: dict[str, str]) -> list[Any]:
+    """Tooltip fields: names as they are, numbers with four digits."""
+    plain = [alt.Tooltip(f"{field}:N", title=title) for field, title in names.items()]
+    return plain + [alt.Tooltip(f"{field}:Q", title=title, format=".4g") for field, title in numbers.items()]
+
+
+def configuration() -> dict[str, Any]:
+    """Return the Vega-Lite config of every figure: quiet axes, no frame, transparent (the page paints behind it)."""
+    font = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
+    return {
+        "background": "transparent",
+        "font": font,
+        "view": {"stroke": None},
+        "axis": {
+            "labelFontSize": 11.5,
+            "titleFontSize": 12.5,
+            "titleFontWeight": 500,
+            "titlePadding": 8,
+            "gridColor": "#e4e4de",
+            "gridWidth": 0.8,
+            "domainColor": "#8a8a82",
+            "tickColor": "#8a8a82",
+            "labelColor": "#55554f",
+            "titleColor": "#2b2b28",
+            "tickSize": 4,
+        },
+        "legend": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500, "labelLimit": 340},
+    }
+
+
+def finish(chart: alt.LayerChart | alt.Chart, width: int | str) -> dict[str, Any]:
+    """Configure a chart and return its specification."""
+    spec: dict[str, Any] = chart.configure(**configuration()).to_dict()
+    if width == "container":
+        spec["autosize"] = {"type": "fit-x", "contains": "padding"}
+    return spec

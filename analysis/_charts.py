@@ -1,0 +1,172 @@
+"""Vega-Lite charts of a sweep, built with Altair (the optional extra `report`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from analysis._chart_parts import (
+    finish,
+    group_colour,
+    group_shape,
+    load_altair,
+    log_axis,
+    log_x,
+    ramp,
+    tips,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analysis._series import Rows, ScalingRows
+
+HEIGHT: Final = 300
+
+
+def scaling_chart(rows: ScalingRows, title: str, description: str, *, width: int | str = "container") -> dict[str, Any]:
+    """Log-log chart of a quantity against width: seeds, means, fitted line, expected slope.
+
+    Parameters
+    ----------
+    rows
+        From `scaling_rows`.
+    title, description
+        Axis title, and the alternative text.
+    width
+        Pixels, or `container` for a responsive page.
+
+    Returns
+    -------
+    dict
+        A Vega-Lite specification, its data inside.
+    """
+    alt = load_altair()
+    shown = [*rows.seeds, *rows.means]
+    pick = alt.selection_point(name="pick", fields=["group"], bind="legend")
+    x = log_x(alt, sorted({r["width"] for r in shown}), "width m", [r["width"] for r in shown])
+    y = alt.Y(**log_axis(alt, "value:Q", [r["value"] for r in shown], pad=1.3, title=title))
+    colour, shape = group_colour(alt, rows.names), group_shape(alt, rows.names)
+
+    def faded(visible: float) -> Any:
+        return alt.condition(pick, alt.value(visible), alt.value(0.05))
+
+    def layer(data: Rows) -> Any:
+        return alt.Chart(alt.Data(values=data))
+
+    expected = (
+        layer(rows.expected)
+        .mark_line(strokeDash=[1, 4], strokeCap="round", strokeWidth=1.6, clip=True)
+        .encode(x=x, y=y, color=colour, detail="expected:N", opacity=faded(0.9))
+    )
+    seeds = (
+        layer(rows.seeds)
+        .mark_point(filled=True, size=18, clip=True)
+        .encode(
+            x=x,
+            y=y,
+            color=colour,
+            shape=shape,
+            opacity=faded(0.35),
+            tooltip=tips(alt, {"group": "runs", "width": "width", "seed": "seed"}, {"value": title}),
+        )
+    )
+    line = (
+        layer(rows.lines)
+        .mark_line(strokeWidth=1.8)
+        .encode(
+            x=x,
+            y=y,
+            color=colour,
+            strokeDash=alt.StrokeDash("part:N", scale=alt.Scale(domain=["kept", "dropped"], range=[[1, 0], [6, 4]]), legend=None),
+            detail="part:N",
+            opacity=faded(0.9),
+        )
+    )  # fmt: skip
+    means = (
+        layer(rows.means)
+        .mark_point(filled=True, size=70)
+        .encode(
+            x=x,
+            y=y,
+            color=colour,
+            shape=shape,
+            opacity=faded(1.0),
+            tooltip=tips(alt, {"group": "runs", "width": "width", "seeds": "seeds"}, {"value": "mean over seeds"}),
+        )
+        .add_params(pick)
+    )
+    chart = alt.layer(seeds, expected, line, means).properties(width=width, height=HEIGHT, description=description)
+    return finish(chart, width)
+
+
+def accuracy_chart(seeds: Rows, means: Rows, groups: Sequence[str], description: str) -> dict[str, Any]:
+    """Chart of final test accuracy against width: seeds, mean and one standard error; a Vega-Lite specification."""
+    alt = load_altair()
+    pick = alt.selection_point(name="pick", fields=["group"], bind="legend")
+    x = log_x(alt, sorted({r["width"] for r in seeds}), "width m", [r["width"] for r in seeds])
+    y = alt.Y("value:Q", title="test accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".0%", tickCount=6))
+    colour, shape = group_colour(alt, groups), group_shape(alt, groups)
+
+    def faded(visible: float) -> Any:
+        return alt.condition(pick, alt.value(visible), alt.value(0.05))
+
+    mean_data = alt.Data(values=means)
+    dots = (
+        alt.Chart(alt.Data(values=seeds))
+        .mark_point(filled=True, size=16)
+        .encode(x=x, y=y, color=colour, shape=shape, opacity=faded(0.25))
+    )
+    bars = (
+        alt.Chart(mean_data)
+        .mark_rule(strokeWidth=1.6)
+        .encode(x=x, y=alt.Y("low:Q", title="test accuracy"), y2="high:Q", color=colour, opacity=faded(0.9))
+    )
+    line = alt.Chart(mean_data).mark_line(strokeWidth=1.4).encode(x=x, y=y, color=colour, opacity=faded(0.9))
+    points = (
+        alt.Chart(mean_data)
+        .mark_point(filled=True, size=70)
+        .encode(
+            x=x,
+            y=y,
+            color=colour,
+            shape=shape,
+            opacity=faded(1.0),
+            tooltip=tips(
+                alt, {"group": "runs", "width": "width"}, {"value": "mean", "low": "mean − s.e.", "high": "mean + s.e."}
+            ),
+        )
+        .add_params(pick)
+    )
+    chart = alt.layer(dots, bars, line, points).properties(width="container", height=HEIGHT, description=description)
+    return finish(chart, "container")
+
+
+def time_chart(
+    rows: Rows, widths: Sequence[int], domain: tuple[Sequence[float], Sequence[float]], title: str, description: str
+) -> dict[str, Any]:
+    """Log-log chart of a mean curve over training time, one line a width; a Vega-Lite specification.
+
+    `domain` holds the values of time and of the quantity over all panels of the figure, so that they share axes.
+    """
+    alt = load_altair()
+    times, values = domain
+    pick = alt.selection_point(name="pick", fields=["width"], bind="legend")
+    chart = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_line(strokeWidth=1.8, clip=True)
+        .encode(
+            x=alt.X(**log_axis(alt, "time:Q", times, pad=1.0, title="training time t", grid=False)),
+            y=alt.Y(**log_axis(alt, "value:Q", values, pad=1.2, title=title)),
+            color=alt.Color(
+                "width:O",
+                title="width m",
+                scale=alt.Scale(domain=list(widths), range=ramp(len(widths))),
+                legend=alt.Legend(orient="bottom", columns=4, symbolType="stroke", symbolStrokeWidth=3),
+            ),
+            opacity=alt.condition(pick, alt.value(0.95), alt.value(0.08)),
+            tooltip=tips(alt, {"width": "width"}, {"time": "t", "value": title}),
+        )
+        .add_params(pick)
+        .properties(width="container", height=240, description=description)
+    )
+    return finish(chart, "container")

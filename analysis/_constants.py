@@ -1,0 +1,34 @@
+"""Names, formats and conventions of the analysis, in one place."""
+
+from typing import Final
+
+REPORT_SCHEMA: Final = "sweepengine-report/1"
+"""Version of `report.json`; it changes when a key changes its meaning."""
+REPORT_HTML: Final = "report.html"
+REPORT_JSON: Final = "report.json"
+REPORT_MARKDOWN: Final = "report.md"
+EXTRA_HINT: Final = 'pip install "sweepengine[report]"'
+
+CONFIDENCE: Final = 0.95
+MIN_WIDTHS: Final = 3
+"""Fewest widths of a power-law fit: two parameters and one residual."""
+MIN_WIDTHS_KEPT: Final = 4
+"""Dropping small widths never leaves fewer than these: below, a straight line cannot be told from a bent one."""
+RESOLUTION: Final = 0.25
+"""Half-width of an interval from which it no longer decides: the exponents of theory.md §4 lie a quarter apart."""
+
+BEND_CONFIDENCE: Final = 0.99
+"""Confidence at which a residual trend is called a bend. Small widths are dropped at this level and not at 95 %, since
+every needless drop costs the exponent's interval some of its coverage (tested)."""
+SLOWEST_CORRECTION: Final = 0.25
+"""q of the slowest finite-size term m^-q that a verdict allows for: at gamma = 3/4 the drift is c1 m^-3/4 + c2 m^-1/2."""
+
+DONE: Final = "done"
+STATUSES: Final = ("done", "diverged", "failed", "running", "pending")
+"""Every status of a run, in the order of the tables."""
+
+GROUP_AXES: Final = ("scaling", "gamma", "depth", "activation", "alpha", "step_size")
+"""Run coordinates that part the runs into groups; width is fitted over and seed is the replicate."""
+
+PROVENANCE_ATTRIBUTES: Final = ("provenance", "versions")
+"""Attributes of a dataset that hold its provenance as JSON objects."""

@@ -1,0 +1,154 @@
+"""The dataset's contract, checked before anything is computed, and the runs parted into groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from analysis._claims import Setting
+from analysis._constants import GROUP_AXES, STATUSES
+from analysis._errors import ContractError
+from analysis._format import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray as xr
+    from numpy.typing import NDArray
+
+VARIABLES: Final = {
+    "loss_train": ("run", "record"),
+    "loss_test": ("run", "record"),
+    "outputs_test": ("run", "record", "test"),
+    "kernel_drift": ("run", "record"),
+    "movement_relative": ("run", "record", "layer"),
+    "movement_op": ("run", "record", "layer"),
+    "movement_total": ("run", "record"),
+}
+"""Variables that the analysis reads, with their dims."""
+COORDINATES: Final = ("id", "status", "records_done", "diverged_step", "width", "seed", *GROUP_AXES)
+_SYMBOLS: Final = {"gamma": "γ", "depth": "L", "activation": "", "alpha": "α", "step_size": "η", "scaling": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Runs that differ in width and seed alone.
+
+    Attributes
+    ----------
+    label
+        Short and unique in the sweep: the scaling, and what else differs between groups.
+    axes
+        Value of every grouping coordinate.
+    runs
+        int (R,) positions along the dataset's `run`.
+    """
+
+    label: str
+    axes: dict[str, Any]
+    runs: NDArray[np.intp]
+
+    @property
+    def setting(self) -> Setting:
+        """What the claims need to know of the group."""
+        return Setting(float(self.axes["gamma"]), int(self.axes["depth"]), str(self.axes["activation"]))
+
+
+def check_contract(ds: xr.Dataset) -> None:
+    """Raise unless `ds` has what `sweepengine.open_sweep` promises.
+
+    Raises
+    ------
+    ContractError
+        Names every variable, coordinate and dimension that is missing, and every unknown status.
+    """
+    missing = [name for name in (*VARIABLES, "targets_test") if name not in ds.data_vars]
+    missing += [f"{name} (coordinate on run)" for name in COORDINATES if name not in ds.coords]
+    missing += [f"{name} (coordinate on record)" for name in ("step", "time") if name not in ds.coords]
+    missing += ["layer (labels)"] if "layer" not in ds.coords else []
+    if missing:
+        raise ContractError(
+            f"The dataset lacks {', '.join(missing)}. Open the store with `sweepengine.open_sweep(url)`; if the sweep "
+            "did not record them, add them to its observables and run it again."
+        )
+    for name, dims in VARIABLES.items():
+        if set(ds[name].dims) != set(dims):
+            raise ContractError(
+                f"Variable {name!r} has dims {ds[name].dims}; expected {dims}. Rename or transpose them."
+            )
+    for name in COORDINATES:
+        if ds[name].dims != ("run",):
+            raise ContractError(f"Coordinate {name!r} has dims {ds[name].dims}; expected ('run',). Rename them.")
+    unknown = sorted(set(_strings(ds, "status")) - set(STATUSES))
+    if unknown:
+        raise ContractError(f"Unknown run status {', '.join(map(repr, unknown))}; known are {', '.join(STATUSES)}.")
+
+
+def count_statuses(ds: xr.Dataset, runs: NDArray[np.intp] | None = None) -> dict[str, int]:
+    """Count runs by status, every status present, over all runs or the given positions."""
+    found = _strings(ds, "status") if runs is None else [_strings(ds, "status")[i] for i in runs]
+    return {status: found.count(status) for status in STATUSES}
+
+
+def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
+    """Part the runs into groups that differ in width and seed alone.
+
+    Parameters
+    ----------
+    ds
+        The sweep.
+    group_by
+        Further run coordinates to part by, beside scaling, gamma, depth, activation, alpha and step_size.
+
+    Returns
+    -------
+    tuple of Group
+        In the order of first appearance in the dataset.
+
+    Raises
+    ------
+    ContractError
+        A name in `group_by` is not a coordinate on run.
+    """
+    for name in group_by:
+        if name not in ds.coords or ds[name].dims != ("run",):
+            known = sorted(str(c) for c in ds.coords if ds[c].dims == ("run",))
+            raise ContractError(
+                f"`group_by` names {name!r}, which is not a coordinate on run. Known: {', '.join(known)}."
+            )
+    names = (*GROUP_AXES, *(n for n in group_by if n not in GROUP_AXES))
+    columns = {name: np.asarray(ds[name].values).tolist() for name in names}
+    members: dict[tuple[Any, ...], list[int]] = {}
+    for i in range(ds.sizes["run"]):
+        members.setdefault(tuple(columns[name][i] for name in names), []).append(i)
+    labels = _labels([dict(zip(names, key, strict=True)) for key in members])
+    return tuple(
+        Group(label, dict(zip(names, key, strict=True)), np.asarray(runs, dtype=np.intp))
+        for label, (key, runs) in zip(labels, members.items(), strict=True)
+    )
+
+
+def _labels(axes: list[dict[str, Any]]) -> list[str]:
+    """Name each group by its scaling and by those further axes that are needed to tell the groups apart."""
+    labels = [printable(str(a["scaling"])) for a in axes]
+    for name in axes[0] if axes else ():
+        if len(set(labels)) == len(labels):
+            break
+        if name == "scaling":
+            continue
+        finer = [f"{label}, {_part(name, a[name])}" for label, a in zip(labels, axes, strict=True)]
+        if len(set(finer)) > len(set(labels)):
+            labels = finer
+    return labels
+
+
+def _part(name: str, value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float) else printable(str(value))
+    symbol = _SYMBOLS.get(name, name)
+    return f"{symbol} = {text}" if symbol else text
+
+
+def _strings(ds: xr.Dataset, name: str) -> list[str]:
+    return [str(x) for x in np.asarray(ds[name].values).tolist()]

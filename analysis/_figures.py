@@ -1,0 +1,147 @@
+"""The report's figures: which chart shows what, with caption and alternative text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from analysis._charts import accuracy_chart, scaling_chart, time_chart
+from analysis._format import estimate_text
+from analysis._quantities import HEADLINES, quantity
+from analysis._series import accuracy_rows, scaling_rows, time_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray as xr
+
+    from analysis._dataset import Group
+    from analysis._results import Summary
+
+
+_SCALING_CAPTION: Final = (
+    "The largest relative change of the kernel, and of all trained parameters, during training. Small marks are single "
+    "runs, large ones means over seeds. The line is the fitted power law (exponent and 95 % interval in the legend), "
+    "dashed over widths that the fit leaves out; the dotted line has the expected exponent. Click a name in the legend to "
+    "single it out."
+)
+
+_STATIC_DROPS: Final = frozenset({"config", "$schema"})
+"""Keys that a Vega-Lite chart may not have inside another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One chart of a figure: its heading (empty if the figure has one panel), alternative text and Vega-Lite spec."""
+
+    heading: str
+    alt: str
+    spec: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A numbered figure: a title, a caption and its panels."""
+
+    key: str
+    title: str
+    caption: str
+    panels: tuple[Panel, ...]
+
+
+def build_figures(
+    ds: xr.Dataset, summary: Summary, groups: Sequence[Group], tables: Sequence[xr.Dataset]
+) -> tuple[Figure, ...]:
+    """Build every figure that the finished runs allow.
+
+    Parameters
+    ----------
+    ds, summary, groups
+        The sweep, its summary and its groups.
+    tables
+        The reduced table of each group's finished runs.
+
+    Returns
+    -------
+    tuple of Figure
+        Empty when no run is done; a figure without any data is left out.
+    """
+    labels = [g.label for g in groups]
+    figures = []
+    panels = []
+    for key in HEADLINES:
+        rows = scaling_rows(summary, tables, key)
+        if rows.seeds:
+            title = quantity(key).title
+            alt = f"{title} against width, log-log. " + _fitted(summary, key)
+            panels.append(Panel(title, alt, scaling_chart(rows, title, alt)))
+    if panels:
+        figures.append(Figure("fig-width", "Kernel drift and movement against width", _SCALING_CAPTION, tuple(panels)))
+    curves = time_rows(ds, groups, ("loss_train", "loss_test", "kernel_drift"))
+    for key, title, text in (
+        ("loss_train", "train loss", "Train loss"),
+        ("loss_test", "test loss", "Test loss"),
+        ("kernel_drift", "kernel drift", "Relative change of the kernel since t = 0"),
+    ):
+        figure = _time_figure(key, title, text, curves[key])
+        figures += [figure] if figure else []
+    seeds, means = accuracy_rows(summary, tables)
+    if seeds:
+        alt = "Final test accuracy against width. " + _accuracies(summary)
+        caption = (
+            "Share of test points classified right at the last record. Small marks are single runs; the line joins means "
+            "over seeds, bars are one standard error."
+        )
+        chart = accuracy_chart(seeds, means, labels, alt)
+        figures.append(Figure("fig-accuracy", "Test accuracy and width", caption, (Panel("", alt, chart),)))
+    return tuple(figures)
+
+
+def main_figure(summary: Summary, tables: Sequence[xr.Dataset]) -> dict[str, Any]:
+    """Return one static Vega-Lite spec: kernel drift and relative movement against width, side by side."""
+    from analysis._chart_parts import configuration, load_altair
+
+    charts = []
+    for key in HEADLINES:
+        title = quantity(key).title
+        spec = scaling_chart(scaling_rows(summary, tables, key), title, title, width=380)
+        charts.append({k: v for k, v in spec.items() if k not in _STATIC_DROPS})
+    return {
+        "$schema": f"https://vega.github.io/schema/vega-lite/{load_altair().SCHEMA_VERSION}.json",
+        "config": {**configuration(), "background": "white", "padding": 12, "concat": {"spacing": 36}},
+        "resolve": {"scale": {"color": "independent", "shape": "independent"}},
+        "hconcat": charts,
+    }
+
+
+def _time_figure(key: str, title: str, text: str, curves: dict[str, list[dict[str, Any]]]) -> Figure | None:
+    drawn = {label: rows for label, rows in curves.items() if rows}
+    if not drawn:
+        return None
+    widths = sorted({int(r["width"]) for rows in drawn.values() for r in rows})
+    times = [r["time"] for rows in drawn.values() for r in rows]
+    values = [r["value"] for rows in drawn.values() for r in rows]
+    panels = []
+    for label, rows in drawn.items():
+        last = {r["width"]: r["value"] for r in rows}
+        ends = ", ".join(f"{last[m]:.3g} at m = {m}" for m in (widths[0], widths[-1]) if m in last)
+        alt = f"{title} over training time for {label}, one line a width. At the end: {ends}."
+        panels.append(Panel(label, alt, time_chart(rows, widths, (times, values), title, alt)))
+    caption = (
+        f"{text} over training time, mean over seeds at each width. Both axes are logarithmic, so t = 0 is not shown."
+    )
+    return Figure(f"fig-{key}-time", f"{title} over time", caption, tuple(panels))
+
+
+def _fitted(summary: Summary, key: str) -> str:
+    parts = [f"{g.label}: exponent {estimate_text(g.fits[key].exponent)}" for g in summary.groups if key in g.fits]
+    return "; ".join(parts) + "." if parts else "No fit."
+
+
+def _accuracies(summary: Summary) -> str:
+    from analysis._terminal import accuracy_text
+
+    parts = [
+        f"{g.label}: {accuracy_text(g)} at width {g.accuracy.width}" for g in summary.groups if g.accuracy is not None
+    ]
+    return "; ".join(parts) + "."

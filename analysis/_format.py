@@ -1,0 +1,52 @@
+"""Numbers as people read them; machine-readable output never goes through here."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from analysis._jackknife import Estimate
+
+MINUS = "−"
+_LARGEST_DENOMINATOR = 8
+
+
+def number_text(value: float, digits: int = 2) -> str:
+    """Return `value` with fixed decimals and a true minus sign; −0.00 is written 0.00, NaN as a dash."""
+    if math.isnan(value):
+        return "–"
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", MINUS)
+
+
+def significant_text(value: float, digits: int = 3) -> str:
+    """Return `value` with so many significant digits, 1.2e−05 where that is shorter."""
+    return "–" if math.isnan(value) else f"{value:.{digits}g}".replace("-", MINUS)
+
+
+def exponent_text(value: float) -> str:
+    """Return an exponent as a small fraction where it is one, else with two decimals: −1/2, 0, −0.30."""
+    fraction = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
+    if abs(float(fraction) - value) < 1e-9:
+        return str(fraction).replace("-", MINUS)
+    return number_text(value)
+
+
+def estimate_text(estimate: Estimate) -> str:
+    """Return `−0.98 [−1.01, −0.95]`, with as many decimals as the interval earns; no interval is said."""
+    digits = 2
+    if estimate.has_interval and 0 < estimate.half_width < 0.02:
+        digits = min(4, -math.floor(math.log10(estimate.half_width / 2)))
+    value = number_text(estimate.value, digits)
+    if not estimate.has_interval:
+        return f"{value} [no interval]"
+    return f"{value} [{number_text(estimate.low, digits)}, {number_text(estimate.high, digits)}]"
+
+
+def printable(text: str) -> str:
+    """Return `text` without control characters, so that a name cannot steer a terminal; newlines become spaces."""
+    return "".join(c if c.isprintable() else " " for c in text)

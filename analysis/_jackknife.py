@@ -1,0 +1,129 @@
+"""Studentised (jackknife-t) intervals over seeds, vectorised over any leading axes.
+
+Legend of dims: S seeds, M widths, "..." any batch (a simulation's trials).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import special
+
+from analysis._constants import CONFIDENCE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its confidence interval.
+
+    Attributes
+    ----------
+    value, low, high
+        The estimate and the ends of its interval; both ends are NaN where no interval exists (one seed).
+    se
+        Jackknife standard error, NaN where no interval exists.
+    """
+
+    value: float
+    low: float
+    high: float
+    se: float
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether the interval exists."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    @property
+    def half_width(self) -> float:
+        """Half the length of the interval, NaN where none exists."""
+        return (self.high - self.low) / 2
+
+    def contains(self, value: float) -> bool:
+        """Whether `value` lies in the closed interval; False where no interval exists."""
+        return self.low <= value <= self.high
+
+    def negated(self) -> Estimate:
+        """Return the estimate of minus the quantity: p of m^-p becomes the exponent of m."""
+        return Estimate(-self.value, -self.high, -self.low, self.se)
+
+    def exponential(self) -> Estimate:
+        """Return the estimate of e to the quantity, the interval mapped end by end; `se` by the delta method."""
+        value = math.exp(self.value)
+        return Estimate(value, math.exp(self.low), math.exp(self.high), value * self.se)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the four numbers by name."""
+        return {"value": self.value, "low": self.low, "high": self.high, "se": self.se}
+
+
+def t_quantile(dof: int, confidence: float = CONFIDENCE) -> float:
+    """Return the two-sided Student quantile: P(abs(T) <= q) = `confidence` at `dof` degrees of freedom."""
+    return float(special.stdtrit(dof, 0.5 + confidence / 2))
+
+
+def log_means(curves: Floats) -> tuple[Floats, Floats]:
+    """Log of the mean over seeds, and of the means that leave out one seed's whole curve.
+
+    Parameters
+    ----------
+    curves
+        float64 (..., S, M), positive: one row a seed.
+
+    Returns
+    -------
+    full
+        (..., M), log E_seed Q.
+    left_out
+        (..., S, M), the same without seed s; (..., 0, M) when there is only one seed.
+    """
+    seeds = curves.shape[-2]
+    total = curves.sum(axis=-2)
+    full = np.log(total / seeds)
+    if seeds < 2:
+        return full, np.empty((*curves.shape[:-2], 0, curves.shape[-1]))
+    # The mean of the others is summed anew: total − own would cancel when one seed dominates.
+    others = np.stack([np.delete(curves, s, axis=-2).mean(axis=-2) for s in range(seeds)], axis=-2)
+    return full, np.log(others)
+
+
+def jackknife_t(left_out: Floats, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
+    """Return the standard error and half-width of the studentised jackknife interval.
+
+    Parameters
+    ----------
+    left_out
+        float64 (..., S), the statistic without seed s.
+    confidence
+        Coverage aimed at.
+
+    Returns
+    -------
+    se, half_width
+        (...,) sqrt((S−1)/S Σ_s (left_out_s − mean)²) and t_{S−1} times it; NaN when S < 2.
+
+    Notes
+    -----
+    Tukey 1958; Efron & Tibshirani, An Introduction to the Bootstrap (1993), §11; theory.md §6 for its coverage.
+    """
+    seeds = left_out.shape[-1]
+    if seeds < 2:
+        nan = np.full(left_out.shape[:-1], np.nan)
+        return nan, nan.copy()
+    spread = left_out - left_out.mean(axis=-1, keepdims=True)
+    se = np.sqrt((seeds - 1) / seeds * np.sum(spread**2, axis=-1))
+    return se, t_quantile(seeds - 1, confidence) * se
+
+
+def estimate(full: float, left_out: Floats, confidence: float = CONFIDENCE) -> Estimate:
+    """Return the :class:`Estimate` of one statistic from its value and its leave-one-seed-out values (S,)."""
+    se, half = jackknife_t(left_out, confidence)
+    return Estimate(float(full), float(full - half), float(full + half), float(se))

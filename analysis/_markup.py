@@ -1,0 +1,93 @@
+"""Safe pieces of HTML: everything that comes from data goes through here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+from analysis._format import printable
+
+if TYPE_CHECKING:
+    from analysis._tables import Table
+
+_VERDICTS: Final = frozenset({"holds", "violated", "differs", "undecided"})
+_IN_SCRIPT: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def escape(text: str) -> str:
+    """Escape text for an element or a quoted attribute; control characters become spaces, newlines stay."""
+    return html.escape("\n".join(printable(line) for line in text.split("\n")), quote=True)
+
+
+def formula(text: str) -> str:
+    """Escape our own text and set x_t and m^−1/2 as sub- and superscripts; not for text from data."""
+    raised = re.sub(r"\^(−?\w+?(?:/\w+)?)(?=_|\W|$)", r"<sup>\1</sup>", escape(text))
+    return re.sub(r"_([^\W_]+)", r"<sub>\1</sub>", raised)
+
+
+def script_json(value: Any) -> str:
+    r"""Write strict JSON that cannot end or change the script element around it: ``<`` is ``\u003c``, and so on."""
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return "".join(_IN_SCRIPT.get(c, c) for c in text)
+
+
+def script_digest(code: str) -> str:
+    """Return the Content-Security-Policy source of one inline script: only scripts listed so may run."""
+    return "'sha256-" + base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() + "'"
+
+
+def asset(name: str) -> str:
+    """Read a file of `analysis/page/`."""
+    return resources.files("analysis").joinpath("page", name).read_text(encoding="utf-8")
+
+
+def table_html(table: Table, number: int | None = None) -> str:
+    """Write a table with its caption in a box that scrolls sideways by itself.
+
+    Parameters
+    ----------
+    table
+        Plain text cells.
+    number
+        Its number in the report, None for a table without one.
+
+    Returns
+    -------
+    str
+        HTML; cells that are a verdict get a class of that name beside the word.
+    """
+    prefix = f"<b>Table {number}.</b> " if number else ""
+    caption = f"<figcaption>{prefix}{formula(table.caption)}</figcaption>" if table.caption else ""
+    head = "".join(f'<th scope="col"{_class(k, table)}>{escape(h)}</th>' for k, h in enumerate(table.headers))
+    body = "".join(
+        "<tr>"
+        + f'<th scope="row">{escape(row[0])}</th>'
+        + "".join(
+            f"<td{_class(k, table)}>{_cell(cell, k in table.formula)}</td>" for k, cell in enumerate(row[1:], start=1)
+        )
+        + "</tr>\n"
+        for row in table.rows
+    )
+    empty = (
+        f'<tr><td colspan="{len(table.headers)}" class="none">nothing to show yet</td></tr>' if not table.rows else ""
+    )
+    return (
+        f'<figure class="table" id="table-{table.key}">{caption}\n<div class="scroll" tabindex="0" role="region" '
+        f'aria-label="{escape(table.title)}"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>{body}{empty}</tbody>\n'
+        "</table></div></figure>"
+    )
+
+
+def _class(column: int, table: Table) -> str:
+    return ' class="n"' if column in table.numeric else ""
+
+
+def _cell(text: str, is_formula: bool) -> str:
+    if text in _VERDICTS:
+        return f'<span class="verdict {text}">{text}</span>'
+    return formula(text) if is_formula else escape(text)

@@ -1,0 +1,80 @@
+"""Runs reduced over their records to one number each, by Dask, in bounded memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis._constants import DONE
+from analysis._dataset import check_contract
+from analysis._quantities import QUANTITIES
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def reduce_runs(ds: xr.Dataset) -> xr.Dataset:
+    """Reduce every finished run to its observables, in one Dask computation.
+
+    Nothing larger than one chunk a worker is held, and no kernel is read: the drift is recorded as a number.
+
+    Parameters
+    ----------
+    ds
+        A sweep as `sweepengine.open_sweep` returns it: lazy or in memory, dims (run, record, ...).
+
+    Returns
+    -------
+    xarray.Dataset
+        In memory, dims (run,) and (run, layer) over the runs with status `done` alone, with their coordinates:
+        `kernel_drift`, `movement_total`, `movement_relative`, `movement_op` (supremum over the records done, float64),
+        `loss_train`, `loss_test` (last record, float64) and `accuracy_test` (share of test points whose output has the
+        target's sign; an output of 0 counts as wrong). A run with NaN among its records done keeps the NaN.
+
+    Raises
+    ------
+    ContractError
+        The dataset lacks what the contract promises.
+    """
+    check_contract(ds)
+    done = ds.isel(run=np.flatnonzero(np.asarray(ds["status"].values) == DONE))
+    if not done.sizes["run"]:
+        done = done.compute()  # nothing to read, and Dask refuses to reduce no rows
+    lazy = {}
+    for q in QUANTITIES:
+        variable = done[q.variable]
+        if q.name == "accuracy_test":
+            lazy[q.name] = _accuracy(_last(variable, done), done["targets_test"])
+        elif q.reduction == "final":
+            lazy[q.name] = _last(variable, done).astype(np.float64)
+        else:
+            lazy[q.name] = _supremum(variable, done)
+    kept = [name for name in done.coords if set(done[name].dims) <= {"run"} or name == "layer"]
+    return done.drop_vars([v for v in (*done.data_vars, *done.coords) if v not in kept]).assign(lazy).compute()
+
+
+def _supremum(variable: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
+    """Maximum over the records done; padding beyond them is ignored, NaN among them is not."""
+    import xarray as xr
+
+    record = xr.DataArray(np.arange(variable.sizes["record"]), dims="record")
+    valid = record < done["records_done"].variable
+    return variable.astype(np.float64).where(valid, -np.inf).max("record", skipna=False)
+
+
+def _last(variable: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
+    """Select the last record done of each run: (run, record, ...) to (run, ...)."""
+    last = np.maximum(np.asarray(done["records_done"].values, dtype=np.intp) - 1, 0)
+    if np.unique(last).size < 2:  # one chunk along record is read, and no run at all is no special case
+        return variable.isel(record=int(last[0]) if last.size else 0, drop=True)
+    import xarray as xr
+
+    return variable.isel(record=xr.DataArray(last, dims="run")).drop_vars(["record", "step", "time"], errors="ignore")
+
+
+def _accuracy(outputs: xr.DataArray, targets: xr.DataArray) -> xr.DataArray:
+    """(run, test) and (test,) or (run, test) to (run,)."""
+    right = (outputs * targets > 0).astype(np.float64)
+    # A NaN output is neither right nor wrong: the run's accuracy is unknown.
+    return right.where(outputs.notnull()).mean("test", skipna=False)

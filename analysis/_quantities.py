@@ -1,0 +1,129 @@
+"""Every quantity that the summary and the report show: its formula, unit and source, stated once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+LAYER_SEPARATOR: Final = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """An observable of a run, reduced over its records to one number (or one a layer).
+
+    Attributes
+    ----------
+    name
+        Key in tables, fits and files.
+    variable
+        The store's variable that it is reduced from.
+    reduction
+        `sup` over records, or the `final` record.
+    title
+        A few words for tables and axes.
+    symbol
+        The formula as plain text; m width, t training time, N points, L hidden layers.
+    unit
+        "1" where the quantity is a ratio or a number.
+    source
+        Seed and equation, or the section of theory.md.
+    by_layer
+        Whether there is one number a layer.
+    """
+
+    name: str
+    variable: str
+    reduction: Literal["sup", "final"]
+    title: str
+    symbol: str
+    unit: str
+    source: str
+    by_layer: bool = False
+
+
+QUANTITIES: Final[tuple[Quantity, ...]] = (
+    Quantity(
+        "kernel_drift",
+        "kernel_drift",
+        "sup",
+        "kernel drift",
+        "sup_t ‖Θ_t − Θ_0‖_F / ‖Θ_0‖_F on the train points, norm taken in each run, then averaged over seeds",
+        "1",
+        "theory.md §4 ntk-const: S0; S3 Thm 2; S1 eq 81",
+    ),
+    Quantity(
+        "movement_total",
+        "movement_total",
+        "sup",
+        "relative movement",
+        "sup_t ‖θ_t − θ_0‖ / ‖θ_0‖ over all trained parameters",
+        "1",
+        "theory.md §4 lazy: S2 §1.8; S1 eq 81; S3 lemma 1; S4 thm 8",
+    ),
+    Quantity(
+        "movement_relative",
+        "movement_relative",
+        "sup",
+        "relative movement of a layer",
+        "sup_t ‖W^l_t − W^l_0‖_F / ‖W^l_0‖_F; the last l is the read-out",
+        "1",
+        "theory.md §4 lazy",
+        by_layer=True,
+    ),
+    Quantity(
+        "movement_op",
+        "movement_op",
+        "sup",
+        "operator-norm movement of a layer",
+        "sup_t ‖W^l_t − W^l_0‖_op / √m",
+        "1",
+        "theory.md §4 lazy",
+        by_layer=True,
+    ),
+    Quantity(
+        "loss_train",
+        "loss_train",
+        "final",
+        "final train loss",
+        "R = (1/2N) Σ_i (f(x_i) − y_i)² at the last record, on the train points",
+        "1 (targets squared)",
+        "theory.md §1: S0, S2, S4",
+    ),
+    Quantity(
+        "loss_test",
+        "loss_test",
+        "final",
+        "final test loss",
+        "the same on the test points",
+        "1 (targets squared)",
+        "theory.md §1: S0, S2, S4",
+    ),
+    Quantity(
+        "accuracy_test",
+        "outputs_test",
+        "final",
+        "test accuracy",
+        "share of test points with sign f(x) = sign y at the last record; f(x) = 0 counts as wrong",
+        "1",
+        "targets are −1 and +1",
+    ),
+)
+
+FITTED: Final = ("kernel_drift", "movement_total", "movement_relative", "movement_op")
+"""Quantities whose power of m is fitted; each is an average over seeds of norms taken in each run."""
+HEADLINES: Final = ("kernel_drift", "movement_total")
+"""Those that the summary shows for every group."""
+
+
+def quantity(name: str) -> Quantity:
+    """Return the quantity of a key such as `kernel_drift` or `movement_op/W0`."""
+    base = name.split(LAYER_SEPARATOR, 1)[0]
+    return next(q for q in QUANTITIES if q.name == base)
+
+
+def title_of(name: str) -> str:
+    """Return the title of a key, with its layer if it has one."""
+    base = quantity(name)
+    layer = name.partition(LAYER_SEPARATOR)[2]
+    return f"{base.title.removesuffix(' of a layer')}, {layer}" if layer else base.title

@@ -1,0 +1,182 @@
+"""Writing the report and the README's figure."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis._constants import PROVENANCE_ATTRIBUTES, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN, REPORT_SCHEMA
+from analysis._dataset import split
+from analysis._errors import FigureFormatError, ReportWriteError
+from analysis._observables import reduce_runs
+from analysis._quantities import QUANTITIES
+from analysis._results import strict
+from analysis._summary import rows_of, summarise_reduced
+from analysis._verdict import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray as xr
+
+    from analysis._results import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPaths:
+    """Where a report was written."""
+
+    html: Path
+    json: Path
+    markdown: Path
+
+
+def write_report(
+    ds_or_url: xr.Dataset | str | os.PathLike[str], directory: str | os.PathLike[str], *, group_by: Sequence[str] = ()
+) -> ReportPaths:
+    """Write `report.html`, `report.json` and `report.md` into a directory, which is made if it is missing.
+
+    The page needs no network and works from file://; the JSON is strict and unrounded. The same sweep gives the same
+    bytes. Each file is replaced whole: a reader never sees half of one.
+
+    Parameters
+    ----------
+    ds_or_url
+        A sweep as `sweepengine.open_sweep` returns it, or the store's path or URL.
+    directory
+        Where to write.
+    group_by
+        Further run coordinates that are swept; see `summarise`.
+
+    Returns
+    -------
+    ReportPaths
+        The three files.
+
+    Raises
+    ------
+    MissingExtraError
+        The extra `report` (altair, vl-convert) is not installed; nothing is written.
+    ContractError, DuplicateRunError
+        The dataset is not a sweep that can be summarised; nothing is written.
+    ReportWriteError
+        The directory or a file cannot be written.
+    """
+    from analysis._chart_parts import load_altair, load_vl_convert
+    from analysis._figures import build_figures
+    from analysis._html import page
+    from analysis._markdown import markdown
+
+    load_altair(), load_vl_convert()  # a missing extra is said before the sweep is read
+    ds = _opened(ds_or_url)
+    table, groups = reduce_runs(ds), split(ds, group_by)
+    summary = summarise_reduced(ds, table, groups)
+    tables = [rows_of(table, ds, group) for group in groups]
+    contents = {
+        REPORT_HTML: page(summary, build_figures(ds, summary, groups, tables), ds.attrs),
+        REPORT_JSON: json.dumps(_document(ds, summary, table), allow_nan=False, ensure_ascii=False, indent=1) + "\n",
+        REPORT_MARKDOWN: markdown(summary, ds.attrs),
+    }
+    folder = Path(directory)
+    for name, text in contents.items():
+        _write(folder / name, text.encode("utf-8"))
+    return ReportPaths(folder / REPORT_HTML, folder / REPORT_JSON, folder / REPORT_MARKDOWN)
+
+
+def write_main_figure(
+    ds_or_url: xr.Dataset | str | os.PathLike[str], path: str | os.PathLike[str], *, group_by: Sequence[str] = ()
+) -> Path:
+    """Write the main figure, kernel drift and relative movement against width, as a static SVG or PNG.
+
+    Parameters
+    ----------
+    ds_or_url
+        A sweep as `sweepengine.open_sweep` returns it, or the store's path or URL.
+    path
+        Ends in `.svg` or `.png` (twice the nominal resolution).
+    group_by
+        Further run coordinates that are swept; see `summarise`.
+
+    Returns
+    -------
+    pathlib.Path
+        `path`.
+
+    Raises
+    ------
+    FigureFormatError
+        The name ends in neither.
+    MissingExtraError, ContractError, DuplicateRunError, ReportWriteError
+        As for `write_report`.
+    """
+    from analysis._chart_parts import load_vl_convert, vega_lite_version
+    from analysis._figures import main_figure
+
+    target = Path(path)
+    if target.suffix.lower() not in {".svg", ".png"}:
+        raise FigureFormatError(f"Cannot write a figure named {target.name!r}; its name must end in .svg or .png.")
+    convert, version = load_vl_convert(), vega_lite_version()
+    ds = _opened(ds_or_url)
+    table, groups = reduce_runs(ds), split(ds, group_by)
+    spec = main_figure(summarise_reduced(ds, table, groups), [rows_of(table, ds, group) for group in groups])
+    if target.suffix.lower() == ".svg":
+        _write(target, convert.vegalite_to_svg(spec, vl_version=version).encode("utf-8"))
+    else:
+        _write(target, convert.vegalite_to_png(spec, vl_version=version, scale=2))
+    return target
+
+
+def _opened(ds_or_url: xr.Dataset | str | os.PathLike[str]) -> xr.Dataset:
+    if isinstance(ds_or_url, str | os.PathLike):
+        from sweepengine import open_sweep
+
+        return open_sweep(os.fspath(ds_or_url))
+    return ds_or_url
+
+
+def _document(ds: xr.Dataset, summary: Summary, table: xr.Dataset) -> dict[str, Any]:
+    """Everything of the report as one strict JSON value; `runs` holds every finished run's observables."""
+    names = [q.name for q in QUANTITIES]
+    layers = [str(layer) for layer in table["layer"].values]
+    keys = [str(c) for c in table.coords if table[c].dims == ("run",)]
+    columns = {name: table[name].values.tolist() for name in (*keys, *names)}
+    runs = []
+    for k in range(table.sizes["run"]):
+        row = {name: columns[name][k] for name in (*keys, *names)}
+        for q in QUANTITIES:
+            if q.by_layer:
+                row[q.name] = dict(zip(layers, row[q.name], strict=True))
+        runs.append(row)
+    document: dict[str, Any] = strict(
+        {
+            "schema": REPORT_SCHEMA,
+            **summary.to_dict(),
+            "verdict_rules": dict(RULES),
+            "definitions": {
+                q.name: {"formula": q.symbol, "reduction": q.reduction, "unit": q.unit, "source": q.source}
+                for q in QUANTITIES
+            },
+            "finished_runs": runs,
+            "provenance": {k: str(ds.attrs.get(k, "")) for k in ("store", *PROVENANCE_ATTRIBUTES, "history")},
+            "spec": str(ds.attrs.get("spec", "")),
+        }
+    )
+    return document
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
+            part.write(content)
+        Path(part.name).chmod(0o644)
+        Path(part.name).replace(path)
+    except OSError as error:
+        raise ReportWriteError(
+            f"Cannot write {path}: {error.strerror or error}. Choose a directory that exists or can be made, and that you "
+            "may write to."
+        ) from error

@@ -1,0 +1,139 @@
+"""What `summarise` returns: frozen values that turn into JSON, a terminal table or plain text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis._constants import CONFIDENCE
+
+if TYPE_CHECKING:
+    from analysis._claims import ClaimResult
+    from analysis._fit import ScalingFit
+    from analysis._terminal import SummaryView
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Final test accuracy at one width: mean over seeds and its standard error (NaN with one seed)."""
+
+    width: int
+    mean: float
+    se: float
+    seeds: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the four numbers by name."""
+        return {"width": self.width, "mean": self.mean, "se": self.se, "seeds": self.seeds}
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSummary:
+    """What was measured on the runs that differ in width and seed alone.
+
+    Attributes
+    ----------
+    label, axes
+        Name, and the value of every coordinate that all its runs share.
+    counts
+        Runs by status.
+    widths, seeds
+        Every width and seed of the sweep in this group, done or not.
+    fits, failures
+        By key (`kernel_drift`, `movement_op/W0`): the fits; for the others, why there is none.
+    accuracy
+        At the largest width with a finished run, None if no run is finished.
+    """
+
+    label: str
+    axes: dict[str, Any]
+    counts: dict[str, int]
+    widths: tuple[int, ...]
+    seeds: tuple[int, ...]
+    fits: dict[str, ScalingFit]
+    failures: dict[str, str]
+    accuracy: Accuracy | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers, lists and strings."""
+        return {
+            "label": self.label,
+            "axes": dict(self.axes),
+            "runs": dict(self.counts),
+            "widths": list(self.widths),
+            "seeds": list(self.seeds),
+            "fits": {key: fit.to_dict() for key, fit in self.fits.items()},
+            "without_fit": dict(self.failures),
+            "accuracy_test": self.accuracy.to_dict() if self.accuracy else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The whole sweep in numbers; see :func:`summarise`.
+
+    Attributes
+    ----------
+    title, store
+        As the dataset states them, empty if it does not.
+    counts
+        Runs by status, over the sweep.
+    groups, claims, warnings
+        In the order of the dataset.
+    """
+
+    title: str
+    store: str
+    counts: dict[str, int]
+    groups: tuple[GroupSummary, ...]
+    claims: tuple[ClaimResult, ...]
+    warnings: tuple[str, ...]
+    confidence: float = CONFIDENCE
+
+    @property
+    def runs(self) -> int:
+        """Number of runs of the sweep, in every status."""
+        return sum(self.counts.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a strict-JSON-able dict, unrounded; what does not exist is None, never NaN."""
+        plain: dict[str, Any] = strict(
+            {
+                "title": self.title,
+                "store": self.store,
+                "confidence": self.confidence,
+                "runs": dict(self.counts),
+                "groups": [group.to_dict() for group in self.groups],
+                "claims": [claim.to_dict() for claim in self.claims],
+                "warnings": list(self.warnings),
+            }
+        )
+        return plain
+
+    def render(self) -> SummaryView:
+        """Return a rich renderable: a table for the terminal, good from 80 columns on and when piped."""
+        from analysis._terminal import SummaryView
+
+        return SummaryView(self)
+
+    def to_text(self, width: int = 80) -> str:
+        """Return the same table as plain text of at most `width` columns, without colours or escapes."""
+        from analysis._terminal import plain_text
+
+        return plain_text(self, width)
+
+
+def strict(value: Any) -> Any:
+    """Return `value` with plain Python types, and None for every number that is not finite."""
+    if isinstance(value, dict):
+        return {str(k): strict(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(v) for v in value]
+    if isinstance(value, np.generic):
+        return strict(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,165 @@
+"""The rows behind the figures: plain dicts with fixed keys, so that a label from the data is never code."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from analysis._constants import DONE
+from analysis._format import estimate_text
+from analysis._quantities import quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray as xr
+
+    from analysis._dataset import Group
+    from analysis._results import Summary
+
+    Rows = list[dict[str, Any]]
+
+MAX_RECORDS: Final = 200
+"""A curve over time shows at most so many records, evenly chosen: a page stays a few megabytes."""
+MAX_SEED_POINTS: Final = 4000
+"""More seeds' points than this are thinned; means and fits always use all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingRows:
+    """One quantity against width: group names with their exponents, seeds' points, means, fitted and expected lines."""
+
+    names: list[str]
+    seeds: Rows
+    means: Rows
+    lines: Rows
+    expected: Rows
+
+
+def scaling_rows(summary: Summary, tables: Sequence[xr.Dataset], key: str) -> ScalingRows:
+    """Collect a fitted quantity against width, in all groups.
+
+    Parameters
+    ----------
+    summary
+        The sweep's summary.
+    tables
+        One reduced table of finished runs a group, in the order of ``summary.groups``.
+    key
+        A key of the fits without layer, such as `kernel_drift`.
+
+    Returns
+    -------
+    ScalingRows
+        Groups without a fit show their seeds alone.
+    """
+    rows = ScalingRows([], [], [], [], [])
+    for group, table in zip(summary.groups, tables, strict=True):
+        fit = group.fits.get(key)
+        name = f"{group.label}: {'exponent ' + estimate_text(fit.exponent) if fit else 'no fit'}"
+        rows.names.append(name)
+        points = [
+            {"group": name, "width": int(m), "seed": int(s), "value": float(q)}
+            for m, s, q in zip(table["width"].values, table["seed"].values, table[key].values, strict=True)
+            if math.isfinite(q) and q > 0
+        ]
+        rows.seeds.extend(points[:: max(1, math.ceil(len(points) * len(tables) / MAX_SEED_POINTS))])
+        if fit is None:
+            continue
+        rows.means.extend(
+            {"group": name, "width": m, "value": q, "seeds": len(fit.seeds)}
+            for m, q in zip(fit.widths, fit.means, strict=True)
+        )
+        edge = fit.kept[0]
+        for part, widths in (("kept", fit.kept), ("dropped", (*fit.dropped, edge) if fit.dropped else ())):
+            ends = np.array([widths[0], widths[-1]] if widths else [], dtype=np.float64)
+            rows.lines.extend(
+                {"group": name, "part": part, "width": float(m), "value": float(q)}
+                for m, q in zip(ends, fit.predict(ends), strict=True)
+            )
+        middle = math.exp(float(np.mean(np.log(fit.kept))))
+        anchor = float(fit.predict(np.array([middle]))[0])
+        claims = [c for c in summary.claims if c.group == group.label and c.observable == key and c.kind != "bound"]
+        rows.expected.extend(
+            {
+                "group": name,
+                "expected": claim.expected_text,
+                "width": m,
+                "value": anchor * (m / middle) ** claim.expected,
+            }
+            for claim in claims
+            for m in (fit.widths[0], fit.widths[-1])
+        )
+    return rows
+
+
+def accuracy_rows(summary: Summary, tables: Sequence[xr.Dataset]) -> tuple[Rows, Rows]:
+    """Collect final test accuracy against width: one row a run, and mean ± standard error a width."""
+    seeds: Rows = []
+    means: Rows = []
+    for group, table in zip(summary.groups, tables, strict=True):
+        width, accuracy = table["width"].values, table["accuracy_test"].values
+        seeds += [
+            {"group": group.label, "width": int(m), "seed": int(s), "value": float(a)}
+            for m, s, a in zip(width, table["seed"].values, accuracy, strict=True)
+            if math.isfinite(a)
+        ]
+        for m in np.unique(width):
+            at = accuracy[width == m]
+            if not np.all(np.isfinite(at)):
+                continue
+            se = float(np.std(at, ddof=1) / math.sqrt(at.size)) if at.size > 1 else 0.0
+            mean = float(at.mean())
+            means.append({"group": group.label, "width": int(m), "value": mean, "low": mean - se, "high": mean + se})
+    return seeds, means
+
+
+def time_rows(ds: xr.Dataset, groups: Sequence[Group], names: Sequence[str]) -> dict[str, dict[str, Rows]]:
+    """Average curves over training time by width, for each group, in one Dask computation.
+
+    Parameters
+    ----------
+    ds
+        The sweep; only finished runs are read, and at most ``MAX_RECORDS`` of their records.
+    groups
+        Its groups.
+    names
+        Variables with dims (run, record).
+
+    Returns
+    -------
+    dict
+        name → group label → rows (width, time, value), the mean over seeds at t > 0; a log axis has no t = 0, and a
+        width whose runs were recorded at different times is left out.
+    """
+    import xarray as xr
+
+    records = ds.sizes["record"]
+    thin = np.unique(np.linspace(0, max(0, records - 1), min(records, MAX_RECORDS)).round().astype(np.intp))
+    small = ds[list(names)].isel(record=thin)
+    status, width = np.asarray(ds["status"].values), np.asarray(ds["width"].values)
+    lazy: dict[tuple[str, str, int], xr.Variable] = {}
+    times: dict[tuple[str, int], Any] = {}
+    for group in groups:
+        finished = group.runs[status[group.runs] == DONE]
+        for m in np.unique(width[finished]):
+            runs = finished[width[finished] == m]
+            time = np.asarray(small["time"].values)
+            time = time[runs] if time.ndim == 2 else time[None]
+            if not np.allclose(time, time[:1], rtol=1e-9, equal_nan=True):
+                continue
+            times[group.label, int(m)] = time[0]
+            for name in names:
+                lazy[name, group.label, int(m)] = small[name].isel(run=runs).mean("run", skipna=False).variable
+    computed = xr.Dataset({str(k): v for k, v in enumerate(lazy.values())}).compute()
+    rows: dict[str, dict[str, Rows]] = {quantity(name).name: {g.label: [] for g in groups} for name in names}
+    for k, (name, label, m) in enumerate(lazy):
+        rows[name][label] += [
+            {"width": m, "time": float(t), "value": float(v)}
+            for t, v in zip(times[label, m], computed[str(k)].values, strict=True)
+            if t > 0 and math.isfinite(v) and v > 0
+        ]
+    return rows

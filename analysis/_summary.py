@@ -1,0 +1,122 @@
+"""The sweep in numbers: counts, exponents, claims, accuracy, warnings."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis._claims import ClaimResult, judge_claims
+from analysis._constants import DONE
+from analysis._curves import Curves
+from analysis._dataset import Group, count_statuses, split
+from analysis._errors import InvalidObservableError, TooFewSeedsError, TooFewWidthsError
+from analysis._fit import ScalingFit, fit_scaling
+from analysis._observables import reduce_runs
+from analysis._quantities import FITTED, LAYER_SEPARATOR, quantity
+from analysis._results import Accuracy, GroupSummary, Summary
+from analysis._warnings import collect_warnings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray as xr
+
+
+def summarise(ds: xr.Dataset, *, group_by: Sequence[str] = ()) -> Summary:
+    """Summarise a sweep: exponents with 95 % intervals beside theory, accuracy, counts and claims.
+
+    Parameters
+    ----------
+    ds
+        As `sweepengine.open_sweep` returns it. Runs that are not `done` enter no fit; they are counted.
+    group_by
+        Further run coordinates that are swept, beside scaling, gamma, depth, activation, alpha and step_size.
+
+    Returns
+    -------
+    Summary
+        A fit that cannot be made (too few widths or seeds yet, a zero or NaN) is a reason in its group, not an error.
+
+    Raises
+    ------
+    ContractError
+        The dataset lacks what the contract promises, or `group_by` names no run coordinate.
+    DuplicateRunError
+        Two runs of a group share width and seed.
+    """
+    return summarise_reduced(ds, reduce_runs(ds), split(ds, group_by))
+
+
+def summarise_reduced(ds: xr.Dataset, table: xr.Dataset, groups: tuple[Group, ...]) -> Summary:
+    """Summarise from runs already reduced by `reduce_runs` and parted by `split`."""
+    summaries: list[GroupSummary] = []
+    claims: list[ClaimResult] = []
+    for group in groups:
+        summary = _summarise_group(ds, rows_of(table, ds, group), group)
+        summaries.append(summary)
+        claims.extend(judge_claims(group.label, group.setting, summary.fits, summary.failures))
+    return Summary(
+        title=str(ds.attrs.get("title", "")),
+        store=str(ds.attrs.get("store", "")),
+        counts=count_statuses(ds),
+        groups=tuple(summaries),
+        claims=tuple(claims),
+        warnings=collect_warnings(summaries, _first_divergence(ds, groups)),
+    )
+
+
+def rows_of(table: xr.Dataset, ds: xr.Dataset, group: Group) -> xr.Dataset:
+    """Select a group's finished runs from the reduced table."""
+    status = np.asarray(ds["status"].values) == DONE
+    position = np.cumsum(status) - 1
+    return table.isel(run=position[group.runs[status[group.runs]]])
+
+
+def _summarise_group(ds: xr.Dataset, rows: xr.Dataset, group: Group) -> GroupSummary:
+    fits: dict[str, ScalingFit] = {}
+    failures: dict[str, str] = {}
+    width, seed = rows["width"].values, rows["seed"].values
+    for name in FITTED:
+        values = rows[name]
+        columns = {name: values.values}
+        if quantity(name).by_layer:
+            layers = [str(layer) for layer in values["layer"].values]
+            # A layer that this depth does not have is NaN in every run (blocks joined by padding).
+            columns = {
+                f"{name}{LAYER_SEPARATOR}{layer}": values.values[:, k]
+                for k, layer in enumerate(layers)
+                if not (rows.sizes["run"] and np.all(np.isnan(values.values[:, k])))
+            }
+        for key, column in columns.items():
+            try:
+                fits[key] = fit_scaling(Curves.from_runs(width, seed, column))
+            except (TooFewWidthsError, TooFewSeedsError, InvalidObservableError) as error:
+                failures[key] = str(error)
+    return GroupSummary(
+        label=group.label,
+        axes=group.axes,
+        counts=count_statuses(ds, group.runs),
+        widths=tuple(int(w) for w in np.unique(ds["width"].values[group.runs])),
+        seeds=tuple(int(s) for s in np.unique(ds["seed"].values[group.runs])),
+        fits=fits,
+        failures=failures,
+        accuracy=_accuracy(rows),
+    )
+
+
+def _accuracy(rows: xr.Dataset) -> Accuracy | None:
+    if not rows.sizes["run"]:
+        return None
+    width = int(rows["width"].values.max())
+    values = rows["accuracy_test"].values[rows["width"].values == width]
+    se = float(np.std(values, ddof=1) / math.sqrt(values.size)) if values.size > 1 else math.nan
+    return Accuracy(width, float(np.mean(values)), se, int(values.size))
+
+
+def _first_divergence(ds: xr.Dataset, groups: tuple[Group, ...]) -> dict[str, int]:
+    """Earliest step at which a run of each group diverged; groups without one, or without a step, are absent."""
+    steps = np.asarray(ds["diverged_step"].values)
+    diverged = (np.asarray(ds["status"].values) == "diverged") & (steps >= 0)
+    return {g.label: int(steps[g.runs][diverged[g.runs]].min()) for g in groups if diverged[g.runs].any()}

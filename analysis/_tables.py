@@ -1,0 +1,203 @@
+"""The tables of the report as plain text cells, written once for HTML and Markdown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from analysis._constants import PROVENANCE_ATTRIBUTES, STATUSES
+from analysis._format import estimate_text, number_text, significant_text
+from analysis._quantities import HEADLINES, QUANTITIES, title_of
+from analysis._terminal import accuracy_text
+from analysis._verdict import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from analysis._fit import ScalingFit
+    from analysis._results import GroupSummary, Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: `key` names it for links, `numeric` columns are set flush right.
+
+    `formula` columns and the caption are our own words, in which x_t and m^p are set as sub- and superscripts; no text
+    from data is.
+    """
+
+    key: str
+    title: str
+    caption: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: frozenset[int] = frozenset()
+    formula: frozenset[int] = frozenset()
+
+
+INTERVALS: Final = (
+    "Exponents are of the width m: Q ∝ m^exponent. Brackets hold 95 % intervals by the studentised jackknife over seeds "
+    "(Student's t with S − 1 degrees of freedom); a replicate is one seed's whole curve. Each interval is one at 95 % by "
+    "itself: no correction is made for reading several."
+)
+
+
+def glance_table(summary: Summary) -> Table:
+    """One row a group: headline exponents beside their expectation, and accuracy."""
+    rows = []
+    for group in summary.groups:
+        cells = [group.label]
+        for name in HEADLINES:
+            fit = group.fits.get(name)
+            expected = [c.expected_text for c in summary.claims if c.group == group.label and c.observable == name]
+            cells += [estimate_text(fit.exponent) if fit else "no fit", ", ".join(expected) or "–"]
+        at = f" at m = {group.accuracy.width}" if group.accuracy else ""
+        rows.append((*cells, accuracy_text(group) + at))
+    return Table(
+        "glance",
+        "At a glance",
+        "Exponents of the width with 95 % intervals. ≤ marks a theorem's bound, → an asymptote. "
+        "Accuracy is the mean ± standard error over seeds at the largest width.",
+        ("runs", "kernel drift", "expected", "relative movement", "expected", "test accuracy"),
+        tuple(rows),
+        frozenset({1, 3, 5}),
+    )
+
+
+def claims_table(summary: Summary) -> Table:
+    """The claims, judged."""
+    rows = tuple(
+        (
+            c.id,
+            c.seed,
+            c.group,
+            title_of(c.observable),
+            c.expected_text + (f" ({c.note})" if c.note else ""),
+            estimate_text(c.measured) if c.measured else "no fit",
+            c.verdict,
+            c.why or "–",
+        )
+        for c in summary.claims
+    )
+    return Table(
+        "claims",
+        "Claims",
+        f"Statements of theory.md §4 against what these runs measured. {INTERVALS}",
+        ("id", "seed", "runs", "observable", "expected", "measured [95 %]", "verdict", "why"),
+        rows,
+        frozenset({5}),
+    )
+
+
+def fits_table(summary: Summary) -> Table:
+    """Every fit with its residual trend."""
+    rows: list[tuple[str, ...]] = []
+    for group in summary.groups:
+        rows += [_fit_row(group, key, fit) for key, fit in group.fits.items()]
+        rows += [(group.label, title_of(key), "no fit", *("–",) * 4, why) for key, why in group.failures.items()]
+    return Table(
+        "fits",
+        "Fits",
+        "log E Q = log A − p log m by least squares, E the mean over seeds of norms taken in each run. The residual trend "
+        "is the coefficient of (log m)² in a parabola through the widths used; the smallest width is dropped while the "
+        "trend's 99 % interval leaves out 0 and more than four widths remain. The limit is the exponent extrapolated to "
+        "infinite width as if a finite-size term m^−1/4 were left: the most that an unseen bend could change.",
+        ("runs", "quantity", "exponent [95 %]", "A", "residual trend [95 %]", "limit [95 %]", "seeds", "widths"),
+        tuple(rows),
+        frozenset({2, 3, 4, 5, 6}),
+    )
+
+
+def counts_table(summary: Summary) -> Table:
+    """Runs by status, each group and in total."""
+    rows = [(g.label, *_counts(g.counts)) for g in summary.groups]
+    if len(rows) != 1:
+        rows.append(("all", *_counts(summary.counts)))
+    return Table(
+        "runs",
+        "Runs",
+        "Only runs that are done enter means and fits; the others are counted here.",
+        ("runs", *STATUSES, "total"),
+        tuple(rows),
+        frozenset(range(1, len(STATUSES) + 2)),
+    )
+
+
+def definitions_table() -> Table:
+    """Every quantity: formula, unit, source."""
+    return Table(
+        "definitions",
+        "Definitions",
+        "m width, t training time (gradient-flow time: a step of size η advances it by η), N train points, Θ_t the kernel "
+        "on the train points, θ_t the trained parameters, L hidden layers, S seeds. A supremum runs over the records. Unit 1 "
+        "is a pure number.",
+        ("quantity", "formula", "unit", "source"),
+        tuple((q.title, q.symbol, q.unit, q.source) for q in QUANTITIES),
+        formula=frozenset({1}),
+    )
+
+
+def rules_table() -> Table:
+    """What a verdict means."""
+    return Table(
+        "verdicts",
+        "How a verdict is reached",
+        "A wrong verdict is worse than an open one. Without an interval (fewer than two seeds, or no fit) every verdict is "
+        "undecided.",
+        ("kind of claim", "rule, with e the claimed exponent of m"),
+        RULES,
+        formula=frozenset({1}),
+    )
+
+
+def provenance_table(attrs: Mapping[str, Any]) -> Table:
+    """Where the numbers come from: store, machine, versions, history, as the dataset's attributes state them."""
+    rows = [("store", str(attrs.get("store", "")) or "not recorded")]
+    for name in PROVENANCE_ATTRIBUTES:
+        if attrs.get(name):
+            rows += _record(name, str(attrs[name]))
+    rows.append(("history", str(attrs.get("history", "")) or "not recorded"))
+    return Table("provenance", "Provenance", "", ("what", "value"), tuple(rows))
+
+
+def _record(name: str, text: str) -> list[tuple[str, str]]:
+    """One row a key of a JSON object, a level of nesting unfolded; other text is shown as it is, being a record too."""
+    try:
+        parsed = json.loads(text)
+    except json.JSONDecodeError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        return [(f"{name} (not a JSON object)", text)]
+    flat: dict[str, Any] = {}
+    for key, value in parsed.items():
+        flat.update(value if isinstance(value, dict) else {key: value})
+    return [(str(k), v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)) for k, v in flat.items()]
+
+
+def _counts(counts: Mapping[str, int]) -> tuple[str, ...]:
+    return (*(str(counts[s]) for s in STATUSES), str(sum(counts.values())))
+
+
+def _fit_row(group: GroupSummary, key: str, fit: ScalingFit) -> tuple[str, ...]:
+    widths = f"{fit.kept[0]}–{fit.kept[-1]}"
+    if fit.dropped:
+        widths += f"; dropped {', '.join(map(str, fit.dropped))} (with them {estimate_text(fit.p_all.negated())})"
+    if fit.bends:
+        widths += "; still bends"
+    size = fit.finite_size
+    if size.identified and size.p and size.b and size.q:
+        widths += (
+            f"; finite-size fit: exponent {estimate_text(size.p.negated())}, "
+            f"b = {number_text(size.b.value)}, q = {number_text(size.q.value)}"
+        )
+    return (
+        group.label,
+        title_of(key),
+        estimate_text(fit.exponent),
+        significant_text(fit.amplitude.value),
+        estimate_text(fit.curvature),
+        estimate_text(fit.p_limit.negated()),
+        f"{len(fit.seeds)} of {len(group.seeds)}",
+        widths,
+    )

@@ -1,0 +1,125 @@
+"""The summary as a table for people at a terminal, or behind a pipe."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import TYPE_CHECKING, Final
+
+from analysis._constants import STATUSES
+from analysis._format import estimate_text, number_text, printable
+from analysis._quantities import HEADLINES, quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.table import Table
+
+    from analysis._results import GroupSummary, Summary
+
+_STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim"}
+_ASCII: Final = str.maketrans({"−": "-", "–": "-", "≤": "<=", "→": "->", "±": "+/-", "·": "|", "γ": "gamma", "α": "alpha", "η": "eta"})  # fmt: skip
+_NOTE: Final = (
+    "Measured: exponent of the width m with its 95 % interval over seeds (jackknife-t). Expected: ≤ a theorem's bound, "
+    "→ an asymptote. Accuracy: mean ± standard error over seeds at the largest width."
+)
+
+
+class SummaryView:
+    """Rich renderable of a summary: `console.print(summary.render())`.
+
+    Writes ASCII only where the terminal's encoding has nothing more.
+    """
+
+    def __init__(self, summary: Summary) -> None:
+        self.summary = summary
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        """Yield the counts, the table, the notes below it and the warnings."""
+        from rich.text import Text
+
+        ascii_only = options.ascii_only
+
+        def text(content: str, style: str = "") -> Text:
+            clean = printable(content)
+            return Text(clean.translate(_ASCII) if ascii_only else clean, style=style)
+
+        yield text(_headline(self.summary), "bold")
+        yield self._table(ascii_only)
+        yield text(_NOTE, "dim")
+        for warning in self.summary.warnings:
+            yield text(f"! {warning}", "yellow")
+
+    def _table(self, ascii_only: bool) -> Table:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(
+            box=box.ASCII if ascii_only else box.SIMPLE_HEAD,
+            pad_edge=False,
+            padding=(0, 1),
+            collapse_padding=True,
+            header_style="bold",
+        )
+        for name, least in (("scaling", 7), ("quantity", 17), ("measured [95 %]", 22), ("expected", 8), ("verdict", 9)):
+            table.add_column(name, min_width=least, no_wrap=name in {"expected", "verdict"}, overflow="fold")
+        for group in self.summary.groups:
+            for k, (cells, style) in enumerate(_rows(self.summary, group)):
+                shown = [printable(group.label) if k == 0 else "", *cells]
+                styles = ["bold", "", "", "", style]
+                table.add_row(
+                    *(
+                        Text(c.translate(_ASCII) if ascii_only else c, style=s)
+                        for c, s in zip(shown, styles, strict=True)
+                    )
+                )
+            table.add_section()
+        return table
+
+
+def plain_text(summary: Summary, width: int) -> str:
+    """Render a summary as plain text of at most `width` columns."""
+    from rich.console import Console
+
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None, force_terminal=False, highlight=False, _environ={})
+    console.print(SummaryView(summary))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def counts_text(counts: dict[str, int]) -> str:
+    """Return `110 done · 2 diverged · 0 failed · 0 pending`: every status, `running` only where there are some."""
+    order = [s for s in STATUSES if s != "running" or counts[s]]
+    return " · ".join(f"{counts[s]} {s}" for s in order)
+
+
+def _headline(summary: Summary) -> str:
+    name = summary.title or "sweep"
+    return f"{name}: {summary.runs} run{'s' if summary.runs != 1 else ''} · {counts_text(summary.counts)}"
+
+
+def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], str]]:
+    """One row a claim; the measured cell is written once for each quantity."""
+    for name in HEADLINES:
+        fit = group.fits.get(name)
+        measured = estimate_text(fit.exponent) if fit else "no fit"
+        claims = [c for c in summary.claims if c.group == group.label and c.observable == name]
+        if not claims:
+            yield [quantity(name).title, measured, "–", "–"], "dim"
+        for k, claim in enumerate(claims):
+            first = [quantity(name).title, measured] if k == 0 else ["", ""]
+            yield [*first, claim.expected_text, claim.verdict], _STYLES[claim.verdict]
+    if group.accuracy:
+        yield ["test accuracy", f"{accuracy_text(group)} at {group.accuracy.width}", "", ""], ""
+
+
+def accuracy_text(group: GroupSummary) -> str:
+    """Return `0.953 ± 0.004`, mean ± standard error over seeds at the largest width; no error with one seed."""
+    accuracy = group.accuracy
+    if accuracy is None:
+        return "–"
+    if math.isnan(accuracy.se):
+        return number_text(accuracy.mean, 3)
+    return f"{number_text(accuracy.mean, 3)} ± {number_text(accuracy.se, 3)}"

@@ -1,0 +1,232 @@
+"""From a dataset to numbers: reductions, groups, counts, warnings and the terminal's table."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+from rich.console import Console
+
+import analysis
+from analysis._format import estimate_text
+from tests.analysis.synthetic import make_sweep
+
+ODD = {("ntk", 2048, 3): "diverged", ("ntk", 32, 3): "diverged", ("mean_field", 64, 1): "failed"}
+UNFINISHED = {("mean_field", 128, 0): "pending", ("mean_field", 256, 7): "running"}
+
+
+def refuse(block: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if block.size:  # Dask calls it once with an empty block to learn the type
+        raise AssertionError("the kernel was read")
+    return block
+
+
+def test_observables_are_the_suprema_and_last_records_of_finished_runs() -> None:
+    ds, _ = make_sweep(status={**ODD, **UNFINISHED})
+    table = analysis.reduce_runs(ds)
+    done = ds.load().isel(run=np.flatnonzero(ds["status"].values == "done"))
+    assert table.sizes["run"] == ds.sizes["run"] - 5
+    assert table["id"].values.tolist() == done["id"].values.tolist()
+    for name in ("kernel_drift", "movement_total", "movement_relative", "movement_op"):
+        np.testing.assert_array_equal(table[name].values, done[name].values.astype(float).max(axis=1))
+    np.testing.assert_array_equal(table["loss_test"].values, done["loss_test"].values[:, -1].astype(float))
+    right = np.sign(done["outputs_test"].values[:, -1]) == np.sign(done["targets_test"].values)
+    np.testing.assert_allclose(table["accuracy_test"].values, right.mean(axis=1), rtol=1e-15)
+
+
+def test_supremum_is_not_the_last_record() -> None:
+    ds, _ = make_sweep(dask=False)
+    ds["kernel_drift"].values[0, 5] = 77.0
+    assert analysis.reduce_runs(ds)["kernel_drift"].values[0] == 77.0
+
+
+def test_dask_and_memory_agree_and_the_kernel_is_never_read() -> None:
+    memory, _ = make_sweep(dask=False)
+    lazy, _ = make_sweep(dask=True)
+    lazy["kernel"] = lazy["kernel"].copy(data=da.map_blocks(refuse, lazy["kernel"].data, dtype=np.float32))
+    xr.testing.assert_identical(analysis.reduce_runs(lazy), analysis.reduce_runs(memory))
+    with pytest.raises(AssertionError, match="the kernel was read"):
+        lazy["kernel"].compute()
+
+
+def test_an_output_of_zero_is_wrong_and_nan_is_unknown() -> None:
+    ds, _ = make_sweep(dask=False, points=4, seeds=1, widths=(8, 16, 32))
+    ds["outputs_test"].values[0, -1] = [-1.0, 1.0, 0.0, 1.0]  # targets −1 +1 −1 +1
+    ds["outputs_test"].values[1, -1] = [-1.0, 1.0, math.nan, 1.0]
+    accuracy = analysis.reduce_runs(ds)["accuracy_test"].values
+    assert accuracy[0] == 0.75
+    assert math.isnan(accuracy[1])
+
+
+def test_padding_beyond_the_records_done_is_ignored_but_a_hole_is_not() -> None:
+    ds, _ = make_sweep(dask=True)
+    short = ds.load().copy(deep=True)
+    short["records_done"].values[0] = 7
+    for name in ("kernel_drift", "loss_train", "loss_test", "movement_total"):
+        short[name].values[0, 7:] = math.nan
+    short["outputs_test"].values[0, 7:] = math.nan
+    table = analysis.reduce_runs(short.chunk({"run": 16}))
+    assert table["kernel_drift"].values[0] == ds["kernel_drift"].values[0, :7].max()
+    assert table["loss_train"].values[0] == ds["loss_train"].values[0, 6]
+    assert np.isfinite(table["accuracy_test"].values[0])
+    short["kernel_drift"].values[0, 3] = math.nan
+    assert math.isnan(analysis.reduce_runs(short)["kernel_drift"].values[0])
+    summary = analysis.summarise(short)
+    assert "Found nan at width 32, seed 0" in summary.groups[0].failures["kernel_drift"]
+
+
+def test_targets_may_differ_between_runs() -> None:
+    ds, _ = make_sweep(dask=False)
+    flipped = ds.assign(targets_test=ds["targets_test"] * xr.DataArray(np.ones(ds.sizes["run"]), dims="run"))
+    flipped["targets_test"].loc[{"run": 0}] = -flipped["targets_test"].isel(run=0)
+    a, b = (analysis.reduce_runs(x)["accuracy_test"].values for x in (ds, flipped))
+    assert b[0] == pytest.approx(1 - a[0])
+    np.testing.assert_array_equal(a[1:], b[1:])
+
+
+def test_unfinished_and_diverged_runs_are_excluded_and_counted() -> None:
+    ds, _ = make_sweep(status={**ODD, **UNFINISHED})
+    summary = analysis.summarise(ds)
+    assert summary.counts == {"done": 107, "diverged": 2, "failed": 1, "running": 1, "pending": 1}
+    ntk, mean_field = summary.groups
+    assert ntk.counts["diverged"] == 2
+    assert ntk.fits["kernel_drift"].seeds == (0, 1, 2, 4, 5, 6, 7)
+    assert ntk.fits["kernel_drift"].seeds_left_out == (3,)
+    assert mean_field.fits["kernel_drift"].seeds == (2, 3, 4, 5, 6)
+    text = " ".join(summary.warnings)
+    assert "ntk: diverged, 2 of 56 runs (the first at step 40)" in text
+    assert "mean_field: failed, 1 of 56 runs" in text
+    assert "mean_field: not finished, 2 of 56 runs" in text
+    assert "ntk: 7 of 8 seeds" in text
+    # Excluding is not the same as ignoring: with the diverged curve put back, the fit is another.
+    whole = analysis.summarise(make_sweep()[0])
+    assert whole.groups[0].fits["kernel_drift"].p != ntk.fits["kernel_drift"].p
+
+
+def test_exponents_of_a_synthetic_sweep_are_those_it_was_made_with() -> None:
+    ds, exact = make_sweep(gammas={"ntk": 0.5, "gamma=0.75": 0.75, "mean_field": 1.0}, noise=0.1, seeds=12)
+    inside = [
+        fit.p.contains(exact[g.label][key.split("/")[0]])
+        for g in analysis.summarise(ds).groups
+        for key, fit in g.fits.items()
+    ]
+    assert len(inside) == 18
+    assert sum(inside) >= 15  # 95 % intervals: 3 misses of 18 have probability 0.06, 4 have 0.01
+    assert not any(
+        fit.p.contains(exact[g.label][key.split("/")[0]] + 0.25)
+        for g in analysis.summarise(ds).groups
+        for key, fit in g.fits.items()
+    )
+
+
+def test_groups_are_named_by_what_tells_them_apart() -> None:
+    tanh, _ = make_sweep(dask=False)
+    relu, _ = make_sweep(dask=False, activation="relu")
+    both = xr.concat([tanh, relu], dim="run", data_vars="minimal", coords="minimal", compat="override", join="override")
+    assert [g.label for g in analysis.summarise(both).groups] == [
+        "ntk, tanh",
+        "mean_field, tanh",
+        "ntk, relu",
+        "mean_field, relu",
+    ]
+    same = xr.concat([tanh, tanh], dim="run", data_vars="minimal", coords="minimal", compat="override", join="override")
+    with pytest.raises(analysis.DuplicateRunError, match="group_by"):
+        analysis.summarise(same)
+    swept = same.assign_coords(sigma_w=("run", np.repeat([1.0, 2.0], tanh.sizes["run"])))
+    labels = [g.label for g in analysis.summarise(swept, group_by=["sigma_w"]).groups]
+    assert labels[0] == "ntk, sigma_w = 1"
+    assert len(labels) == 4
+    with pytest.raises(
+        analysis.ContractError, match=r"'sigma_v', which is not a coordinate on run\. Known: activation"
+    ):
+        analysis.summarise(swept, group_by=["sigma_v"])
+
+
+def test_accuracy_is_mean_and_standard_error_at_the_largest_width() -> None:
+    ds, _ = make_sweep()
+    accuracy = analysis.summarise(ds).groups[1].accuracy
+    assert accuracy is not None
+    table = analysis.reduce_runs(ds)
+    values = table["accuracy_test"].values[(table["width"].values == 2048) & (table["scaling"].values == "mean_field")]
+    assert (accuracy.width, accuracy.seeds) == (2048, 8)
+    assert accuracy.mean == pytest.approx(values.mean())
+    assert accuracy.se == pytest.approx(values.std(ddof=1) / math.sqrt(8))
+
+
+def test_a_sweep_that_has_just_begun_is_summarised_not_refused() -> None:
+    every = {(s, m, k): "pending" for s in ("ntk", "mean_field") for m in (8, 16, 32) for k in range(2)}
+    ds, _ = make_sweep(widths=(8, 16, 32), seeds=2, status=every)
+    summary = analysis.summarise(ds)
+    assert summary.counts["pending"] == 12
+    assert summary.groups[0].accuracy is None
+    assert {c.verdict for c in summary.claims} == {"undecided"}
+    assert "no fit" in summary.to_text()
+    one_seed = analysis.summarise(make_sweep(seeds=1)[0])
+    assert {c.verdict for c in one_seed.claims} == {"undecided"}
+    assert any("no interval: 1 seed" in w for w in one_seed.warnings)
+
+
+def test_dict_is_strict_json_and_unrounded() -> None:
+    summary = analysis.summarise(make_sweep(seeds=1)[0])
+    again = json.loads(json.dumps(summary.to_dict(), allow_nan=False))
+    fit = again["groups"][0]["fits"]["kernel_drift"]
+    assert fit["p"]["low"] is None
+    assert fit["p"]["value"] == summary.groups[0].fits["kernel_drift"].p.value
+    assert fit["exponent_of_m"]["value"] == -fit["p"]["value"]
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_table_fits_the_terminal_and_holds_what_was_promised(width: int) -> None:
+    ds, _ = make_sweep(activation="relu", status=ODD)
+    text = analysis.summarise(ds).to_text(width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "\x1b" not in text
+    assert text.startswith("quickstart: 112 runs · 109 done · 2 diverged · 1 failed · 0 pending")
+    for word in ("kernel drift", "relative movement", "≤ −1/2", "→ −3/4", "undecided", "holds", "test accuracy", "±"):
+        assert word in text
+    measured = analysis.summarise(ds).groups[0].fits["kernel_drift"].exponent
+    assert f"{measured.value:.2f}".replace("-", "−") in text
+
+
+def test_table_is_ascii_where_the_terminal_is_and_names_cannot_steer_it() -> None:
+    ds, _ = make_sweep(attrs={"title": "evil\x1b[2J [red]title[/red]"})
+    summary = analysis.summarise(ds)
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii")
+    Console(file=out, width=80, _environ={}).print(summary.render())
+    out.flush()
+    text = raw.getvalue().decode("ascii")
+    assert "\x1b" not in text
+    assert "[red]title[/red]" in text
+    assert "<= -1/2" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "text"),
+    [
+        (-0.684, 0.03, "−0.68 [−0.71, −0.65]"),
+        (-0.0124, 0.006, "−0.012 [−0.018, −0.006]"),
+        (-0.0012, 0.02, "0.00 [−0.02, 0.02]"),
+        (0.9876, 0.0004, "0.9876 [0.9872, 0.9880]"),
+        (0.5, math.nan, "0.50 [no interval]"),
+    ],
+)
+def test_numbers_carry_the_decimals_that_their_interval_earns(value: float, half: float, text: str) -> None:
+    assert estimate_text(analysis.Estimate(value, value - half, value + half, half / 2)) == text
+
+
+def test_a_dataset_that_breaks_the_contract_is_refused_by_name() -> None:
+    ds, _ = make_sweep(dask=False)
+    with pytest.raises(analysis.ContractError, match=r"lacks movement_total, seed \(coordinate on run\)") as caught:
+        analysis.summarise(ds.drop_vars(["movement_total", "seed"]))
+    assert isinstance(caught.value, ValueError)
+    with pytest.raises(analysis.ContractError, match=r"'kernel_drift' has dims \('run', 'rec'\)"):
+        analysis.summarise(ds.assign(kernel_drift=ds["kernel_drift"].rename(record="rec").drop_vars(["step", "time"])))
+    with pytest.raises(analysis.ContractError, match="Unknown run status 'exploded'; known are done, diverged"):
+        analysis.summarise(ds.assign_coords(status=("run", np.array(["exploded"] * ds.sizes["run"], dtype=object))))

@@ -1,0 +1,157 @@
+"""Verdicts: every branch, and how often a true claim is called wrong."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import analysis
+from analysis._claims import CLAIMS, Setting, judge_claims
+from tests.analysis.synthetic import make_sweep
+from tests.analysis.test_fit import WIDTHS, curves, simulate
+
+
+def fit_with(
+    low: float, high: float, *, limit: tuple[float, float] | None = None, bends: bool = False
+) -> analysis.ScalingFit:
+    """A fit with these intervals of p and p_limit; the limit's is ± 0.3 around p unless told."""
+    base = analysis.fit_scaling(curves(np.tile(WIDTHS**-1.0, (4, 1))))
+    middle = (low + high) / 2
+    l_low, l_high = limit or (middle - 0.3, middle + 0.3)
+    return replace(
+        base,
+        p=analysis.Estimate(middle, low, high, 0.01),
+        p_limit=analysis.Estimate((l_low + l_high) / 2, l_low, l_high, 0.1),
+        bends=bends,
+    )
+
+
+@pytest.mark.parametrize(
+    ("fit", "kind", "p", "verdict", "why"),
+    [
+        (fit_with(0.6, 0.7), "bound", 0.5, "holds", ""),
+        (fit_with(0.5, 0.7), "bound", 0.5, "holds", ""),
+        (fit_with(0.45, 0.55), "bound", 0.5, "undecided", "contains the bound"),
+        (fit_with(0.3, 0.4, limit=(0.2, 0.45)), "bound", 0.5, "violated", ""),
+        (fit_with(0.3, 0.4, limit=(0.2, 0.55)), "bound", 0.5, "undecided", "slow finite-size term"),
+        (fit_with(0.3, 0.4, limit=(0.2, 0.45), bends=True), "bound", 0.5, "undecided", "still bends"),
+        (fit_with(0.6, 0.7, limit=(0.4, 0.9), bends=True), "bound", 0.5, "undecided", "may cross"),
+        (fit_with(0.6, 0.7, limit=(0.6, 0.9), bends=True), "bound", 0.5, "holds", ""),
+        (fit_with(0.95, 1.02), "sharp", 1.0, "holds", ""),
+        (fit_with(0.7, 1.3), "sharp", 1.0, "undecided", "too wide"),
+        (fit_with(0.95, 1.02, bends=True), "sharp", 1.0, "undecided", "still bends"),
+        (fit_with(0.6, 0.7, limit=(0.5, 0.8)), "sharp", 1.0, "differs", ""),
+        (fit_with(1.2, 1.3, limit=(1.1, 1.4)), "sharp", 1.0, "differs", ""),
+        (fit_with(0.6, 0.7, limit=(0.5, 1.1)), "sharp", 1.0, "undecided", "slow finite-size term"),
+        (fit_with(0.6, 0.7, limit=(1.1, 1.3)), "sharp", 1.0, "undecided", "slow finite-size term"),
+        (fit_with(0.6, 0.7, limit=(0.5, 0.8), bends=True), "sharp", 1.0, "undecided", "still bends"),
+        (fit_with(0.64, 0.71, limit=(0.6, 0.72)), "asymptote", 0.75, "undecided", "pre-asymptotic"),
+        (fit_with(0.70, 0.77), "asymptote", 0.75, "holds", ""),
+        (fit_with(0.70, 0.77, bends=True), "asymptote", 0.75, "undecided", "still bends"),
+    ],
+)
+def test_every_branch(fit: analysis.ScalingFit, kind: str, p: float, verdict: str, why: str) -> None:
+    found, reason = analysis.judge(fit, kind, p)  # type: ignore[arg-type]
+    assert found == verdict
+    assert (why in reason) if why else reason == ""
+
+
+@pytest.mark.parametrize("kind", ["bound", "sharp", "asymptote"])
+def test_without_an_interval_nothing_is_decided(kind: str) -> None:
+    fit = analysis.fit_scaling(curves(simulate(1, 1, p=0.1, noise=0.1, rng_seed=0)[0]))
+    assert analysis.judge(fit, kind, 0.5) == ("undecided", fit.why_no_interval)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def no_finite_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the finite-size fit, which is slow and decides no verdict."""
+    monkeypatch.setattr("analysis._fit.fit_finite_size", lambda *_, **__: analysis.FiniteSize(False, "left out"))
+
+
+@pytest.mark.usefixtures("no_finite_size")
+@pytest.mark.parametrize("noise", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize(("b", "q"), [(0.0, 1.0), (2.0, 0.5), (3.0, 1.0), (1.0, 0.25), (-0.5, 0.25)])
+def test_a_true_claim_is_rarely_called_wrong_whatever_the_finite_size_term(noise: float, b: float, q: float) -> None:
+    """Truth m^-1/2 (1 + b m^-q). The rule's promise is 5 %; 300 trials, so up to 5 % + 3 standard errors."""
+    trials = simulate(300, 8, p=0.5, noise=noise, rng_seed=11, b=b, q=q)
+    wrong = sum(analysis.judge(fast_fit(values), "sharp", 0.5)[0] == "differs" for values in trials)
+    assert wrong / 300 < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 300)
+
+
+@pytest.mark.usefixtures("no_finite_size")
+def test_the_naive_rule_is_caught_calling_true_claims_wrong() -> None:
+    """The negative twin: "differs if outside the interval" fails on nearly every one of the same data."""
+    trials = simulate(120, 8, p=0.5, noise=0.02, rng_seed=11, b=2.0, q=0.5)
+    assert sum(not fast_fit(values).p.contains(0.5) for values in trials) > 100
+
+
+@pytest.mark.usefixtures("no_finite_size")
+def test_a_false_claim_is_found_out() -> None:
+    trials = simulate(60, 8, p=0.75, noise=0.05, rng_seed=12)
+    assert sum(analysis.judge(fast_fit(values), "sharp", 0.5)[0] == "differs" for values in trials) > 55
+    trials = simulate(60, 8, p=0.25, noise=0.05, rng_seed=13)
+    assert sum(analysis.judge(fast_fit(values), "bound", 0.5)[0] == "violated" for values in trials) > 55
+
+
+def fast_fit(values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> analysis.ScalingFit:
+    return analysis.fit_scaling(curves(values))
+
+
+def expected(gamma: float, depth: int, activation: str) -> set[tuple[str, str, str, str]]:
+    fits = {key: fit_with(0.4, 0.6) for key in ("kernel_drift", "movement_total", "movement_op/W0")}
+    rows = judge_claims("g", Setting(gamma, depth, activation), fits, {})
+    return {(r.id, r.observable, r.kind, r.expected_text) for r in rows}
+
+
+def test_claims_are_those_of_the_theory() -> None:
+    lazy_half = {("lazy", "movement_total", "sharp", "−1/2"), ("lazy", "movement_op/W0", "sharp", "−1/2")}
+    bound = ("ntk-const", "kernel_drift", "bound", "≤ −1/2")
+    sharp = ("ntk-const", "kernel_drift", "sharp", "−1")
+    assert expected(0.5, 1, "tanh") == {bound, sharp, *lazy_half}
+    assert expected(0.5, 1, "relu") == {bound, ("ntk-const", "kernel_drift", "asymptote", "→ −3/4"), *lazy_half}
+    deep = {("lazy", "movement_total", "sharp", "−1"), ("lazy", "movement_op/W0", "sharp", "−1/2")}
+    assert expected(0.5, 2, "tanh") == {bound, sharp, *deep}
+    assert expected(0.5, 2, "relu") == {bound, *deep}
+    assert expected(0.5, 1, "my_own") == {bound, *lazy_half}
+    assert expected(0.75, 1, "erf") == {
+        ("gamma", "kernel_drift", "sharp", "−1/2"),
+        ("lazy", "movement_total", "sharp", "−1/4"),
+        ("lazy", "movement_op/W0", "sharp", "−1/4"),
+    }
+    assert expected(1.0, 1, "relu") == {
+        ("mf-move", "kernel_drift", "sharp", "0"),
+        ("lazy", "movement_total", "sharp", "0"),
+        ("lazy", "movement_op/W0", "sharp", "0"),
+    }
+    assert ("lazy", "movement_total", "sharp", "−1/2") in expected(1.0, 2, "tanh")
+    assert expected(0.3, 1, "tanh") == set()
+    assert all(claim.source for claim in CLAIMS)
+
+
+def test_a_failed_fit_leaves_its_claims_undecided_with_the_reason() -> None:
+    rows = judge_claims("g", Setting(1.0, 1, "tanh"), {}, {"kernel_drift": "Found 0.0 at width 32"})
+    assert [(r.verdict, r.why, r.measured) for r in rows] == [("undecided", "Found 0.0 at width 32", None)]
+
+
+def test_synthetic_sweep_obeys_the_theory_and_a_wrong_one_is_caught() -> None:
+    right, _ = make_sweep(noise=0.1)
+    verdicts = [c.verdict for c in analysis.summarise(right).claims]
+    assert verdicts.count("holds") >= len(verdicts) - 1  # nine 95 % intervals
+    assert not {"violated", "differs"} & set(verdicts)
+    wrong, _ = make_sweep(noise=0.05, exponents={"kernel_drift": 0.25, "movement_total": 0.25})
+    found = {(c.group, c.observable, c.kind): c.verdict for c in analysis.summarise(wrong).claims}
+    assert found["ntk", "kernel_drift", "bound"] == "violated"
+    assert found["ntk", "kernel_drift", "sharp"] == "differs"
+    assert found["mean_field", "kernel_drift", "sharp"] == "differs"
+    assert found["mean_field", "movement_total", "sharp"] == "differs"
+
+
+def test_relu_reading_before_the_asymptote_is_never_a_violation() -> None:
+    ds, _ = make_sweep(activation="relu", noise=0.03)
+    found = {c.kind: c for c in analysis.summarise(ds).claims if (c.group, c.observable) == ("ntk", "kernel_drift")}
+    assert found["bound"].verdict == "holds"
+    assert found["asymptote"].verdict == "undecided"
+    assert "pre-asymptotic" in found["asymptote"].why
