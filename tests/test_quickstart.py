@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_the_demo_prints_its_table_and_says_where_things_are(demo: tuple[Path, str]) -> None:
     folder, said = demo
     assert "112 runs" in said
+    # The README shows what is printed, to the spaces at line ends.
+    shown = re.findall(r"```text\n(quickstart: .*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)[0]
+    assert [line.rstrip() for line in shown.split("\n")[:-1]] == [line.rstrip() for line in said.split("\n")][
+        : shown.count("\n")
+    ]
     assert (folder / "results" / "quickstart.zarr").is_dir()
     assert "results/quickstart.report/report.html" in said.replace("\n", "")
     report = json.loads((folder / "results" / "quickstart.report" / "report.json").read_text())
