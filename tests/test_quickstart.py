@@ -23,6 +23,13 @@ ROOT = Path(__file__).parent.parent
 QUICKSTART = yaml.safe_load((ROOT / "jobs" / "quickstart.yaml").read_text())
 
 
+NUMBER = r"[−-]?\d+(?:\.\d+)?"
+
+
+def numbers(text: str) -> list[float]:
+    return [float(each.replace("−", "-")) for each in re.findall(NUMBER, text)]
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The README's command in an empty folder: the folder and what was printed."""
@@ -36,11 +43,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_the_demo_prints_its_table_and_says_where_things_are(demo: tuple[Path, str]) -> None:
     folder, said = demo
     assert "112 runs" in said
-    # The README shows what is printed, to the spaces at line ends.
+    # The README shows what is printed; another machine's rounding may move a last digit.
     shown = re.findall(r"```text\n(quickstart: .*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)[0]
-    assert [line.rstrip() for line in shown.split("\n")[:-1]] == [line.rstrip() for line in said.split("\n")][
-        : shown.count("\n")
-    ]
+    printed = "\n".join(said.split("\n")[: shown.count("\n")])
+    assert re.sub(NUMBER, "#", shown).split() == re.sub(NUMBER, "#", printed).split()
+    assert numbers(shown) == pytest.approx(numbers(printed), abs=0.02)
     assert (folder / "results" / "quickstart.zarr").is_dir()
     assert "results/quickstart.report/report.html" in said.replace("\n", "")
     report = json.loads((folder / "results" / "quickstart.report" / "report.json").read_text())
