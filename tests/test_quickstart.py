@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +36,8 @@ def numbers(text: str) -> list[float]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The README's command in an empty folder: the folder and what was printed."""
     folder = tmp_path_factory.mktemp("demo")
-    command = [sys.executable, "-m", "sweepengine", "run", str(ROOT / "jobs" / "quickstart.yaml")]
+    shutil.copytree(ROOT / "jobs", folder / "jobs")
+    command = [sys.executable, "-m", "sweepengine", "run", "jobs/quickstart.yaml"]
     found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=240)
     assert found.returncode == 0, found.stderr
     return folder, found.stdout
@@ -52,6 +55,21 @@ def test_the_demo_prints_its_table_and_says_where_things_are(demo: tuple[Path, s
     assert "results/quickstart.report/report.html" in said.replace("\n", "")
     report = json.loads((folder / "results" / "quickstart.report" / "report.json").read_text())
     assert report
+
+
+def test_the_readmes_commands_do_what_they_say(demo: tuple[Path, str]) -> None:
+    lines = re.findall(r"^\$ sweepengine (.*?)(?:#.*)?$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
+    assert len(lines) == 6
+    store = demo[0] / "results" / "quickstart.zarr"
+    before = {path: path.stat().st_mtime_ns for path in store.rglob("*")}
+    for line in lines:
+        found = subprocess.run(
+            [sys.executable, "-m", "sweepengine", *shlex.split(line)],
+            capture_output=True, text=True, check=False, cwd=demo[0], timeout=120,
+        )  # fmt: skip
+        assert found.returncode == 0, (line, found.stderr)
+        assert found.stdout, line
+    assert {path: path.stat().st_mtime_ns for path in store.rglob("*")} == before  # nothing was left to do
 
 
 def test_ray_and_in_process_give_the_same_bits(demo: tuple[Path, str], tmp_path: Path) -> None:
