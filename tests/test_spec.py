@@ -184,7 +184,7 @@ def test_files_that_are_no_specs(tmp_path: Path) -> None:
 
 def test_the_schema_describes_the_quickstart() -> None:
     schema = SweepSpec.model_json_schema()
-    assert set(schema["properties"]) == {"name", "data", "network", "training", "axes", "precision"}
+    assert set(schema["properties"]) == {"name", "data", "network", "training", "axes", "precision", "observables"}
     assert schema["additionalProperties"] is False
     seed = schema["$defs"]["AxesSpec"]["properties"]["seed"]
     assert [branch["type"] for branch in seed["anyOf"]] == ["integer", "array"]

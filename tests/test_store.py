@@ -17,7 +17,6 @@ from zarr.storage import LocalStore
 
 import sweepengine
 from sweepengine.errors import StoreError
-from sweepengine.observe import VARIABLES
 from sweepengine.spec import make_spec
 from sweepengine.store import BlockShape, ChunkWriter, Status, SupersededError, SweepStore, read_mark
 from sweepengine.store._chunk import series_digest
@@ -142,7 +141,7 @@ def writer_of(store: SweepStore, attempt: int, owner: str = "me") -> tuple[Chunk
 
 def some_values(shape: BlockShape, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
-    return {v.name: rng.standard_normal(shape.array_shape(v)[2:]) for v in VARIABLES}
+    return {v.name: rng.standard_normal(shape.array_shape(v)[2:]) for v in shape.variables}
 
 
 def test_states_alternate_between_two_slots_and_the_mark_names_a_whole_one(chunk_store: SweepStore) -> None:
@@ -317,7 +316,7 @@ def test_chunks_hold_whole_runs_within_their_limits(n_train: int, records: int, 
     spans = [shape.chunk_span(chunk) for chunk in range(shape.n_chunks)]
     assert [first for first, _ in spans[1:]] == [stop for _, stop in spans[:-1]]
     assert (spans[0][0], spans[-1][1]) == (0, runs)
-    for variable in VARIABLES:
+    for variable in shape.variables:
         chunk = shape.chunk_shape(variable)
         assert chunk[0] == shape.chunk_runs
         assert int(np.prod(chunk)) * 4 <= max(32_000_000, n_train**2 * 4)

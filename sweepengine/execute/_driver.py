@@ -246,7 +246,7 @@ class _Driver:
 
     def _give_up(self, task: PackTask, error: Exception) -> None:
         """Record the unfinished runs of a pack that cannot be advanced as failed."""
-        shape = BlockShape(**task.shape)
+        shape = BlockShape.from_json(task.shape)
         text = "".join(traceback.format_exception(error))
         failed = 0
         for chunk in task.chunks:

@@ -86,7 +86,7 @@ def advance(task: PackTask) -> Iterator[Event]:
         A later attempt has taken a chunk over.
     """
     store = open_address(task.address, read_only=False)
-    shape = BlockShape(**task.shape)
+    shape = BlockShape.from_json(task.shape)
     runs = {position: Run.from_json(content) for position, content in task.runs.items()}
     data = _load_data(store, next(iter(runs.values())))
     for chunk in task.chunks:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sweepengine.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,7 @@ class Variable:
     source: str
 
 
-VARIABLES: tuple[Variable, ...] = (
+_ALL = (
     Variable("loss_train", ("run", "record"), "training loss (1/2N) sum (f - y)^2", "1", "theory.md §1"),
     Variable("loss_test", ("run", "record"), "test loss (1/2N) sum (f - y)^2", "1", "theory.md §1"),
     Variable("outputs_train", ("run", "record", "i"), "network output on the training points", "1", "theory.md §1"),
@@ -69,3 +76,43 @@ VARIABLES: tuple[Variable, ...] = (
         "theory.md §4 lazy",
     ),
 )
+
+VARIABLES: dict[str, Variable] = {variable.name: variable for variable in _ALL}
+"""Every variable that a spec may name, in the order in which they are listed."""
+
+DEFAULT_VARIABLES: tuple[str, ...] = tuple(VARIABLES)
+"""What is recorded where a spec does not say."""
+
+
+def canonical_variables(names: Sequence[str] | None) -> tuple[str, ...]:
+    """The named variables in the registry's order; empty for the default set.
+
+    Parameters
+    ----------
+    names : sequence of str, or None
+        None for the default set.
+
+    Returns
+    -------
+    tuple of str
+        Equal choices give equal tuples, so that a run's id does not know the order of a list.
+
+    Raises
+    ------
+    SpecError
+        A name is unknown; the message lists the known ones.
+    """
+    if names is None:
+        return ()
+    unknown = [name for name in names if name not in VARIABLES]
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], VARIABLES, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise SpecError(f"observables: found {unknown[0]!r}.{hint} Allowed: {', '.join(VARIABLES)}")
+    chosen = tuple(name for name in VARIABLES if name in names)
+    return () if chosen == DEFAULT_VARIABLES else chosen
+
+
+def variables_of(names: Sequence[str]) -> tuple[Variable, ...]:
+    """The variables of a canonical choice, as :func:`canonical_variables` gives it."""
+    return tuple(VARIABLES[name] for name in names or DEFAULT_VARIABLES)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from sweepengine.data import load
+from sweepengine.observe import canonical_variables
 from sweepengine.plan._cost import run_memory, run_seconds
 from sweepengine.plan._step_size import step_count
 from sweepengine.spec import expand
@@ -144,6 +145,7 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
     SpecError, DataError, StoreError
         The spec asks for something that cannot be, or does not agree with the store.
     """
+    observables = canonical_variables(spec.observables)
     store.check(spec)
     data = load(spec.data)
 
@@ -151,7 +153,7 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
     def steps(architecture: Architecture) -> int:
         return step_count(spec, architecture, data)
 
-    runs = tuple(expand(spec, data.id, steps))
+    runs = tuple(expand(spec, data.id, steps, observables))
     places = store.places()
     shapes = store.block_shapes()
     marks = {block: store.run_marks(block, shape) for block, shape in shapes.items()}

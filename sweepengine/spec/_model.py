@@ -139,6 +139,9 @@ class SweepSpec(_Model):
     training: TrainingSpec
     axes: AxesSpec
     precision: Literal["float32", "float64"]
+    observables: Annotated[tuple[str, ...], _LIST, AfterValidator(_distinct)] | None = Field(
+        default=None, description="what is recorded, by name; everything that is listed in the README where not given"
+    )
 
     @field_validator("name")
     @classmethod
@@ -166,7 +169,7 @@ class SweepSpec(_Model):
     def fixed_settings(self) -> dict[str, Any]:
         """Everything but the name and the axes, flat, as plain values keyed ``section.field``."""
         content = self.model_dump(mode="json", exclude={"name", "axes"}, exclude_none=True)
-        flat = {"precision": content.pop("precision")}
+        flat: dict[str, Any] = {key: content.pop(key) for key in ("precision", "observables") if key in content}
         for section, fields in content.items():
             flat |= {f"{section}.{key}": value for key, value in fields.items()}
         return flat

@@ -62,6 +62,8 @@ class Run:
         ``float32`` or ``float64``.
     data_id : str
         Hash of the data's content.
+    observables : tuple of str
+        Names of the recorded variables in canonical order; empty for the default set.
     """
 
     architecture: Architecture
@@ -74,6 +76,7 @@ class Run:
     record_steps: tuple[int, ...]
     precision: str
     data_id: str
+    observables: tuple[str, ...] = ()
 
     @property
     def n_steps(self) -> int:
@@ -101,6 +104,8 @@ class Run:
         # A field that the format gains later is left out at its neutral value, so that earlier ids stay.
         if not self.architecture.output_bias:
             del content["architecture"]["output_bias"]
+        if not self.observables:
+            del content["observables"]
         return content
 
     def to_json(self) -> dict[str, Any]:
@@ -115,6 +120,7 @@ class Run:
             | {
                 "architecture": Architecture(**content["architecture"]),
                 "record_steps": tuple(content["record_steps"]),
+                "observables": tuple(content["observables"]),
             }
         )
 
@@ -176,7 +182,9 @@ def architectures(spec: SweepSpec) -> list[Architecture]:
     ]
 
 
-def expand(spec: SweepSpec, data_id: str, step_count: Callable[[Architecture], int]) -> Iterator[Run]:
+def expand(
+    spec: SweepSpec, data_id: str, step_count: Callable[[Architecture], int], observables: tuple[str, ...] = ()
+) -> Iterator[Run]:
     """All runs of a sweep: the product of its axes.
 
     Parameters
@@ -186,6 +194,8 @@ def expand(spec: SweepSpec, data_id: str, step_count: Callable[[Architecture], i
         Hash of the data's content.
     step_count : callable
         Number of gradient steps for an architecture.
+    observables : tuple of str
+        The recorded variables in canonical order; empty for the default set.
 
     Yields
     ------
@@ -208,4 +218,5 @@ def expand(spec: SweepSpec, data_id: str, step_count: Callable[[Architecture], i
                 record_steps=steps,
                 precision=spec.precision,
                 data_id=data_id,
+                observables=observables,
             )

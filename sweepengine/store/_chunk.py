@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import zarr
 
-from sweepengine.observe import VARIABLES
 from sweepengine.store._layout import BlockShape, block_path
 from sweepengine.store._marks import Mark, RunMark, read_mark, state_prefix, write_mark
 from sweepengine.store._objects import delete_object, get_object, list_objects, put_object
@@ -84,13 +83,13 @@ class ChunkWriter:
             name: zarr.open_array(store, path=block_path(block, name), mode="r+").with_config(
                 {"write_empty_chunks": True}
             )
-            for name in [*(variable.name for variable in VARIABLES), "status", "records_done", "diverged_step"]
+            for name in [*(variable.name for variable in shape.variables), "status", "records_done", "diverged_step"]
         }
         self._buffers = {
             variable.name: np.full(
                 (self._stop - self._first, *shape.array_shape(variable)[1:]), np.nan, dtype=shape.precision
             )
-            for variable in VARIABLES
+            for variable in shape.variables
         }
         self._changed_from = self._n_records
         self._runs = list(self._mark.runs)

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweepengine.observe import VARIABLES, Variable
+from sweepengine.observe import Variable, variables_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,8 @@ class BlockShape:
         Depth + 1; the last is the read-out.
     precision : str
         dtype of the variables.
+    observables : tuple of str
+        Names of the variables; empty for the default set.
     """
 
     runs: int
@@ -55,6 +58,12 @@ class BlockShape:
     n_test: int
     layers: int
     precision: str
+    observables: tuple[str, ...] = ()
+
+    @cached_property
+    def variables(self) -> tuple[Variable, ...]:
+        """What is recorded."""
+        return variables_of(self.observables)
 
     def sizes(self) -> dict[str, int]:
         """Dim → size."""
@@ -78,7 +87,7 @@ class BlockShape:
     @property
     def chunk_runs(self) -> int:
         """Runs of one chunk: the same for all variables, so that one task owns whole chunks of each."""
-        heaviest = max(self._record_bytes(variable) for variable in VARIABLES) * self.records
+        heaviest = max(self._record_bytes(variable) for variable in self.variables) * self.records
         runs = 1
         while runs < CHUNK_RUNS_LIMIT and runs * heaviest < CHUNK_TARGET:
             runs *= 2
@@ -100,17 +109,22 @@ class BlockShape:
 
     def file_count(self) -> int:
         """Files of a finished block: a metadata file for each array and group, the chunks, the marks."""
-        along_records = sum(-(-self.records // self.chunk_shape(variable)[1]) for variable in VARIABLES)
-        arrays = len(VARIABLES) + _OWN_ARRAYS + _COORDINATE_ARRAYS
+        along_records = sum(-(-self.records // self.chunk_shape(variable)[1]) for variable in self.variables)
+        arrays = len(self.variables) + _OWN_ARRAYS + _COORDINATE_ARRAYS
         return 1 + arrays + self.n_chunks * (along_records + _OWN_ARRAYS + 1) + _COORDINATE_ARRAYS
 
     def run_bytes(self) -> int:
         """Uncompressed bytes of one run's variables."""
-        return sum(self._record_bytes(variable) for variable in VARIABLES) * self.records
+        return sum(self._record_bytes(variable) for variable in self.variables) * self.records
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; ``BlockShape(**values)`` is the inverse."""
+        """Plain values from which :meth:`from_json` makes an equal shape."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Any) -> BlockShape:
+        """Return the inverse of :meth:`to_json`."""
+        return cls(**content | {"observables": tuple(content.get("observables", ()))})
 
 
 @dataclass(frozen=True)
@@ -149,6 +163,7 @@ def make_block(runs: Sequence[Run], n_train: int, n_test: int) -> Block:
         n_test=n_test,
         layers=first.architecture.depth + 1,
         precision=first.precision,
+        observables=first.observables,
     )
     return Block(id=f"w{first.width:06d}-d{first.architecture.depth}-{digest}", shape=shape, runs=tuple(runs))
 

@@ -65,7 +65,8 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     deepest = max(shapes, key=lambda block: shapes[block].layers)
     coords["layer"] = ("layer", _plain(np.asarray(_array(root, block_path(deepest, "layer"))[...])))
     variables: dict[str, Any] = {}
-    for variable in VARIABLES:
+    recorded = {variable.name for shape in shapes.values() for variable in shape.variables}
+    for variable in (VARIABLES[name] for name in VARIABLES if name in recorded):
         parts = [
             _masked_block(_array(root, block_path(block, variable.name)), store.address, marks[block])
             for block in shapes

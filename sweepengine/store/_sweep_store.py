@@ -8,7 +8,6 @@ import numpy as np
 import zarr
 
 from sweepengine.errors import StoreError
-from sweepengine.observe import VARIABLES
 from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._compatibility import refuse_other_settings
 from sweepengine.store._layout import SCHEMA_VERSION, Block, BlockShape, block_path
@@ -107,7 +106,7 @@ class SweepStore:
             return {}
         root = self.group()
         return {
-            block: BlockShape(**root[block_path(block)].attrs.asdict()["shape"])  # type: ignore[arg-type]
+            block: BlockShape.from_json(root[block_path(block)].attrs.asdict()["shape"])
             for block in self.table.blocks()
         }
 
@@ -216,7 +215,7 @@ def _create_block(metadata: Metadata, block: Block) -> None:
             "data": first.data_id,
         },
     )
-    for variable in VARIABLES:
+    for variable in shape.variables:
         metadata.array(
             block_path(block.id, variable.name),
             shape.array_shape(variable),

@@ -1,0 +1,119 @@
+"""Time of infinite-width kernels against the elementary functions that they cannot do without.
+
+    OMP_NUM_THREADS=1 python benchmarks/theory_kernels.py [--points 2000] [--repeats 15] [--large]
+
+The floor is arccos and sqrt over the N² entries of each layer, in cache, nothing else; by symmetry half of it would do.
+Every repeat times the floor and all cases one after the other, and a ratio is taken within its repeat, so that the
+machine's state cancels. Times are processor times of the one thread. `--large` adds N = 20 000 in float64 with its peak resident memory.
+"""
+
+import argparse
+import platform
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import scipy
+
+from sweepengine import theory
+
+DEPTH = 3
+FEATURES = 64
+TILE = 128 * 128
+
+
+def floor(points: int, dtype: type[np.floating]) -> None:
+    """Evaluate arccos and sqrt on N² entries per layer, a tile at a time."""
+    values = np.linspace(-0.9, 0.9, TILE).astype(dtype)
+    angle, root = np.empty_like(values), np.empty_like(values)
+    for _ in range(DEPTH * points * points // TILE):
+        np.arccos(values, out=angle)
+        np.sqrt(angle, out=root)
+
+
+def elapsed(work: Callable[[], object]) -> float:
+    """Return the processor time of one call in milliseconds; on one thread, wall time without the machine's other users."""
+    start = time.process_time()
+    work()
+    return 1e3 * (time.process_time() - start)
+
+
+def cases(points: int) -> dict[str, tuple[str, Callable[[], object]]]:
+    """Return label → (floor's label, work)."""
+    x = np.random.default_rng(0).standard_normal((points, FEATURES))
+    y = x.astype(np.float32)
+
+    def run(inputs: np.ndarray, activation: str, sigma_b: float) -> Callable[[], object]:
+        return lambda: theory.kernels(inputs, depth=DEPTH, activation=activation, sigma_w=2**0.5, sigma_b=sigma_b)
+
+    return {
+        "relu float32": ("floor float32", run(y, "relu", 0.0)),
+        "relu float32, biases": ("floor float32", run(y, "relu", 0.1)),
+        "relu float64": ("floor float64", run(x, "relu", 0.0)),
+        "relu float64, biases": ("floor float64", run(x, "relu", 0.1)),
+        "erf float32": ("floor float32", run(y, "erf", 0.1)),
+        "erf float64": ("floor float64", run(x, "erf", 0.1)),
+    }
+
+
+def machine() -> str:
+    """Return processor and library versions in one line."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, numpy {np.__version__}, scipy {scipy.__version__}"
+
+
+def table(points: int, repeats: int) -> None:
+    """Print medians, quartiles and ratios to the floor."""
+    floors: dict[str, Callable[[], object]] = {
+        "floor float32": lambda: floor(points, np.float32),
+        "floor float64": lambda: floor(points, np.float64),
+    }
+    work = cases(points)
+    for each in (*floors.values(), *(w for _, w in work.values())):
+        each()
+    times = {name: np.empty(repeats) for name in (*floors, *work)}
+    for repeat in range(repeats):
+        for name, each in floors.items():
+            times[name][repeat] = elapsed(each)
+        for name, (_, each) in work.items():
+            times[name][repeat] = elapsed(each)
+    print(f"N = {points}, d = {FEATURES}, {DEPTH} layers, NNGP and NTK, {repeats} repeats; {machine()}")
+    print(f"{'':24}{'median ms':>10}{'quartiles':>18}{'/ floor':>10}{'/ half':>10}")
+    for name, spent in times.items():
+        low, middle, high = np.percentile(spent, (25, 50, 75))
+        row = f"{name:24}{middle:10.1f}{f'{low:.1f} - {high:.1f}':>18}"
+        if name in work:
+            ratio = float(np.median(spent / times[work[name][0]]))
+            row += f"{ratio:10.2f}{2 * ratio:10.2f}"
+        print(row)
+
+
+def large() -> None:
+    """Time N = 20 000 in float64 and print the peak resident memory of the process."""
+    x = np.random.default_rng(0).standard_normal((20_000, FEATURES))
+    spent = elapsed(lambda: theory.kernels(x, depth=DEPTH, activation="relu", sigma_w=2**0.5, sigma_b=0.1))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    predicted = theory.kernel_bytes(20_000, 20_000, np.float64, FEATURES) / 1e9
+    print(
+        f"N = 20000 float64, biases: {spent / 1e3:.1f} s, peak resident {peak:.2f} GB (predicted for the kernels {predicted:.2f} GB)"
+    )
+
+
+def main() -> None:
+    """Parse the command line and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--points", type=int, default=2000)
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--large", action="store_true")
+    options = parser.parse_args()
+    table(options.points, options.repeats)
+    if options.large:
+        large()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Activations: a function, its derivative and its dual, by name or made from a callable."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from scipy.special import erf, expit, ndtr
+
+from sweepengine.theory._angle import Kink, piecewise_linear_dual
+from sweepengine.theory._checks import require_count
+from sweepengine.theory._closed_forms import (
+    cos_dual,
+    erf_dual,
+    exp_dual,
+    gelu_dual,
+    hermite_dual,
+    hermite_value,
+    identity_dual,
+    quadratic_dual,
+    sin_dual,
+)
+from sweepengine.theory._errors import ParameterError, UnknownActivationError
+from sweepengine.theory._quadrature import HermiteSeries
+from sweepengine.theory._types import Array, DualFunction, Elementwise
+
+Parity = Literal["odd", "even", "none"]
+
+LEAKY_SLOPE = 0.01
+QUADRATURE_TERMS = 256
+
+
+def _exact(q: Array) -> float:  # noqa: ARG001  (the signature of `HermiteSeries.error`)
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """One activation function and what infinite width needs of it.
+
+    Attributes
+    ----------
+    name : str
+    function, derivative : callable
+        φ and φ', elementwise; at a kink φ' is the mean of the one-sided slopes for `abs` and 0 for `relu` (as torch).
+    dual : callable
+        (q1, q2, k) → (E[φ(u)φ(v)], E[φ'(u)φ'(v)]), broadcasting, in the dtype of k.
+    slopes : (float, float), optional
+        Slopes on u > 0 and u < 0 of a piecewise linear φ; such φ take the well-conditioned angle recursion.
+    parity : {"odd", "even", "none"}
+    degree : int, optional
+        Degree of a polynomial φ; None for any other.
+    error : callable
+        Estimated absolute error of the dual at given variances; 0 for a closed form.
+    """
+
+    name: str
+    function: Elementwise
+    derivative: Elementwise
+    dual: DualFunction
+    slopes: tuple[float, float] | None = None
+    parity: Parity = "none"
+    degree: int | None = None
+    error: Callable[[Array], float] = field(default=_exact)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the dual is a closed form."""
+        return self.error is _exact
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether φ(cu) = c^p φ(u) for c > 0: then parallel inputs are redundant without biases."""
+        return self.slopes is not None or self.name in {"identity", "quadratic"}
+
+
+ActivationSpec = str | tuple[str, float] | Activation
+
+
+def piecewise_linear(positive: float, negative: float, name: str = "piecewise_linear") -> Activation:
+    """Return φ(u) = positive·max(u, 0) + negative·min(u, 0).
+
+    Raises
+    ------
+    ParameterError
+        If both slopes are 0 or one is not finite.
+    """
+    if not (np.isfinite(positive) and np.isfinite(negative)) or positive == negative == 0:
+        raise ParameterError(f"slopes ({positive}, {negative}): expected finite numbers, not both 0")
+    kink = Kink.of(positive, negative)
+
+    def function(u: Array) -> Array:
+        return positive * np.maximum(u, 0) + negative * np.minimum(u, 0)
+
+    def derivative(u: Array) -> Array:
+        at_zero = 0.0 if positive == -negative else negative
+        return np.where(u > 0, positive, np.where(u < 0, negative, at_zero)).astype(u.dtype)
+
+    def dual(q1: Array, q2: Array, k: Array) -> tuple[Array, Array]:
+        return piecewise_linear_dual(kink, q1, q2, k)
+
+    parity: Parity = "even" if positive == -negative else "odd" if positive == negative else "none"
+    degree = 1 if positive == negative else None
+    return Activation(name, function, derivative, dual, (float(positive), float(negative)), parity, degree)
+
+
+def hermite(degree: int) -> Activation:
+    """Return the normalised probabilists' Hermite polynomial h_q, q ≥ 1 (E h_q(z)² = 1 for z ~ N(0, 1))."""
+    require_count(degree, "degree of the Hermite polynomial")
+    root = float(np.sqrt(degree))
+    return Activation(
+        f"hermite{degree}",
+        lambda u: hermite_value(degree, u),
+        lambda u: root * hermite_value(degree - 1, u),
+        hermite_dual(degree),
+        parity="even" if degree % 2 == 0 else "odd",
+        degree=degree,
+    )
+
+
+def from_callable(
+    function: Elementwise,
+    derivative: Elementwise,
+    *,
+    name: str = "callable",
+    terms: int = QUADRATURE_TERMS,
+    parity: Parity = "none",
+) -> Activation:
+    """Return an activation whose dual is computed by Gauss–Hermite quadrature (see `Activation.error`).
+
+    Parameters
+    ----------
+    function, derivative : callable
+        φ and φ', elementwise on float arrays of any shape.
+    terms : int
+        Terms of the Hermite series. Smooth φ: raise it until `error` is small. Kinked φ converge slowly at any
+        number: a kink at 0 alone is exact with `piecewise_linear`.
+    """
+    series = HermiteSeries(function, derivative, terms)
+    return Activation(name, function, derivative, series, parity=parity, error=series.error)
+
+
+def _hermite_of(degree: float) -> Activation:
+    if not float(degree).is_integer():
+        raise ParameterError(f"degree of the Hermite polynomial = {degree}; expected an integer >= 1")
+    return hermite(int(degree))
+
+
+def _gelu_derivative(u: Array) -> Array:
+    return np.asarray(ndtr(u) + u * np.exp(-u * u / 2) / np.sqrt(2 * np.pi))
+
+
+_FIXED: Mapping[str, Callable[[], Activation]] = MappingProxyType(
+    {
+        "relu": lambda: piecewise_linear(1, 0, "relu"),
+        "leaky_relu": lambda: piecewise_linear(1, LEAKY_SLOPE, "leaky_relu"),
+        "abs": lambda: piecewise_linear(1, -1, "abs"),
+        "erf": lambda: Activation("erf", erf, lambda u: 2 / np.sqrt(np.pi) * np.exp(-u * u), erf_dual, parity="odd"),
+        "sin": lambda: Activation("sin", np.sin, np.cos, sin_dual, parity="odd"),
+        "cos": lambda: Activation("cos", np.cos, lambda u: -np.sin(u), cos_dual, parity="even"),
+        "gelu": lambda: Activation("gelu", lambda u: u * ndtr(u), _gelu_derivative, gelu_dual),
+        "exp": lambda: Activation("exp", np.exp, np.exp, exp_dual),
+        "identity": lambda: Activation("identity", np.copy, np.ones_like, identity_dual, parity="odd", degree=1),
+        "quadratic": lambda: Activation(
+            "quadratic", np.square, lambda u: 2 * u, quadratic_dual, parity="even", degree=2
+        ),
+        "tanh": lambda: from_callable(np.tanh, lambda u: 1 - np.tanh(u) ** 2, name="tanh", parity="odd"),
+        "softplus": lambda: from_callable(lambda u: np.logaddexp(0, u), expit, name="softplus"),
+    }
+)
+_WITH_PARAMETER: Mapping[str, Callable[[float], Activation]] = MappingProxyType(
+    {
+        "leaky_relu": lambda slope: piecewise_linear(1, slope, "leaky_relu"),
+        "hermite": _hermite_of,
+    }
+)
+
+
+def known_activations() -> tuple[str, ...]:
+    """Return the names that `activation` accepts, with their parameter if they take one."""
+    return (*_FIXED, "('leaky_relu', slope)", "('hermite', degree)")
+
+
+def activation(spec: ActivationSpec) -> Activation:
+    """Return the activation named by `spec`.
+
+    Parameters
+    ----------
+    spec : str, (str, float) or Activation
+        A name, a name with its parameter ("leaky_relu": slope, default 0.01; "hermite": degree), or an `Activation`
+        (from `from_callable` or `piecewise_linear`), which is returned as it is.
+
+    Raises
+    ------
+    UnknownActivationError
+        Listing the known names.
+    """
+    if isinstance(spec, Activation):
+        return spec
+    if isinstance(spec, str) and spec in _FIXED:
+        return _FIXED[spec]()
+    if isinstance(spec, tuple) and len(spec) == 2 and spec[0] in _WITH_PARAMETER:
+        return _WITH_PARAMETER[spec[0]](spec[1])
+    raise UnknownActivationError(
+        f"unknown activation {spec!r}; known: {', '.join(known_activations())}; any other through from_callable(φ, φ')"
+    )

@@ -1,0 +1,194 @@
+"""The quantities of the convergence proof for wide relu networks (S4 §3; Du et al. 2019; theory.md §4).
+
+S4's units: f(x) = m^{−1/2} Σ_k a_k relu(w_k·x), w_k ~ N(0, I_d), a_k = ±1 fixed, only W trained, loss ½ Σ_i (f − y)².
+In time of the mean loss (1/2N) every rate is divided by N: pass `points=N` where it is asked for.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sweepengine.theory._activation import ActivationSpec
+from sweepengine.theory._checks import as_float_array, as_inputs, require_count, require_positive, require_probability
+from sweepengine.theory._errors import ParameterError, ShapeError
+from sweepengine.theory._layers import layer_kernels
+from sweepengine.theory._linalg import least_eigenvalue
+from sweepengine.theory._types import Array
+
+
+def h_infinity(x: npt.ArrayLike, x2: npt.ArrayLike | None = None, *, activation: ActivationSpec = "relu") -> Array:
+    """Return H^∞ = x_i·x_j E φ'(w·x_i) φ'(w·x_j), w ~ N(0, I_d): the NTK of W alone, a_k = ±1 fixed (S4 §3.6).
+
+    For relu x_i·x_j (π − arccos ρ_ij)/2π.
+
+    Parameters
+    ----------
+    x, x2 : arrays (N, d), (N2, d)
+    activation : ActivationSpec
+    """
+    first = as_inputs(x)
+    width = float(np.sqrt(first.shape[1]))
+    limits = layer_kernels(first, x2, depth=1, activation=activation, sigma_w=width, sigma_b=0.0, sigma_a=1.0)
+    return limits.tangent_kernel([0])
+
+
+def concentration_width(lambda0: float, points: int, delta: float, norm: float) -> float:
+    """Return 8 C⁴ n² log(n(n+1)/δ)/λ_0²: from this width on ‖H_0 − H^∞‖_F ≤ λ_0/4 with probability ≥ 1 − δ.
+
+    Hoeffding for each of the n(n+1)/2 entries, which are means of m independent numbers in an interval of length ≤ C²
+    (S4 §3.7, first lemma, with its constant).
+
+    Parameters
+    ----------
+    lambda0 : float
+        λ_min(H^∞) > 0.
+    points : int
+        n.
+    delta : float
+        Probability of failure.
+    norm : float
+        C ≥ max |x_i|.
+    """
+    n = require_count(points, "points")
+    delta = require_probability(delta, "delta")
+    ratio = require_positive(norm, "norm") ** 2 * n / require_positive(lambda0, "lambda0")
+    return 8 * ratio**2 * math.log(n * (n + 1) / delta)
+
+
+def stability_radius(lambda0: float, points: int, delta: float, norm: float) -> float:
+    """Return R = √(2π) δ λ_0/(16 n² C²): no Ŵ with all |ŵ_k − w_k| ≤ R moves H by more than λ_0/4, with probability ≥ 1 − δ.
+
+    P(|w·x| ≤ R|x|) ≤ 2R/√(2π) for each point, two points an entry, n² entries, Markov (S4 §3.7, second lemma).
+    Parameters as in `concentration_width`.
+    """
+    n = require_count(points, "points")
+    share = require_probability(delta, "delta") * require_positive(lambda0, "lambda0")
+    return math.sqrt(2 * math.pi) * share / (16 * n**2 * require_positive(norm, "norm") ** 2)
+
+
+def fitting_time_bound(lambda0: float, residual: float, tolerance: float, *, points: int = 1) -> float:
+    """Return the bound T_1 ≤ (2/λ_0) log(|y − f_0|/ε), times `points`; 0 if the residual is below ε already (S4 Thm 8).
+
+    Parameters
+    ----------
+    lambda0, residual, tolerance : float
+        λ_0, |y − f_0|, ε.
+    points : int
+        1 for the sum loss, N for time of the mean loss.
+    """
+    ratio = require_positive(residual, "residual") / require_positive(tolerance, "tolerance")
+    return max(0.0, 2 * require_count(points, "points") / require_positive(lambda0, "lambda0") * math.log(ratio))
+
+
+def movement_bound(lambda0: float, points: int, width: int, residual: float, norm: float) -> float:
+    """Return the bound 2C√(n/m)|y − f_0|/λ_0 on max_k |w_k(t) − w_k(0)| (S4 Thm 8, with the λ_0 the scan lacks)."""
+    share = math.sqrt(require_count(points, "points") / require_count(width, "width"))
+    return 2 * require_positive(norm, "norm") * share * residual / require_positive(lambda0, "lambda0")
+
+
+@dataclass(frozen=True, slots=True)
+class ProofQuantities:
+    """All constants of S4 Thm 8 for one data set.
+
+    Attributes
+    ----------
+    lambda0 : float
+        λ_min(H^∞).
+    concentration_width, radius : float
+        `concentration_width` and `stability_radius`, each at the δ given.
+    required_width : float
+        Width at which movement bound ≤ radius and concentration both hold: what the proof needs, with probability
+        ≥ 1 − 2δ (and the residual as given).
+    fitting_time : float
+        Bound on the time to reach the tolerance, sum loss.
+    """
+
+    lambda0: float
+    concentration_width: float
+    radius: float
+    required_width: float
+    fitting_time: float
+
+
+def proof_quantities(x: npt.ArrayLike, *, residual: float, delta: float, tolerance: float) -> ProofQuantities:
+    """Return the constants of S4 Thm 8 for inputs x (N, d) and the residual |y − f_0| of a run.
+
+    Raises
+    ------
+    ParameterError
+        If H^∞ is singular (parallel or antipodal inputs): the theorem does not apply.
+    """
+    inputs = as_inputs(x).astype(np.float64)
+    n, norm = inputs.shape[0], float(np.linalg.norm(inputs, axis=1).max())
+    kernel = h_infinity(inputs)
+    lambda0 = least_eigenvalue(kernel)
+    if lambda0 <= n * np.finfo(np.float64).eps * float(np.trace(kernel)):
+        raise ParameterError(
+            f"λ_0 = {lambda0:.3g} is 0 to rounding: S4 Thm 8 needs inputs no two of which are parallel; drop one of each pair"
+        )
+    radius = stability_radius(lambda0, n, delta, norm)
+    concentrated = concentration_width(lambda0, n, delta, norm)
+    still = n * (2 * norm * require_positive(residual, "residual") / (lambda0 * radius)) ** 2
+    time = fitting_time_bound(lambda0, residual, tolerance)
+    return ProofQuantities(lambda0, concentrated, radius, max(concentrated, still), time)
+
+
+@dataclass(frozen=True, slots=True)
+class RunBounds:
+    """A run against S4 Thm 8; each ratio is measured/bound, ≤ 1 where the theorem's conclusion holds.
+
+    Attributes
+    ----------
+    rate_ratio : float
+        Largest |y − f_t|²/(e^{−λ_0 t}|y − f_0|²) until the tolerance is reached.
+    time_ratio : float
+        First recorded time within the tolerance over its bound; NaN if it is never reached.
+    movement_ratio : float
+        max_k |w_k(t) − w_k(0)| over its bound.
+    """
+
+    rate_ratio: float
+    time_ratio: float
+    movement_ratio: float
+
+
+def check_run(
+    times: npt.ArrayLike,
+    residuals: npt.ArrayLike,
+    movements: npt.ArrayLike,
+    *,
+    lambda0: float,
+    data_points: int,
+    width: int,
+    norm: float,
+    tolerance: float,
+    points: int = 1,
+) -> RunBounds:
+    """Compare a recorded run with the rate, time and movement bounds of S4 Thm 8.
+
+    Parameters
+    ----------
+    times, residuals, movements : arrays (T,)
+        From t = 0: |y − f_t|, and max_k |w_k(t) − w_k(0)| in S4's units.
+    lambda0, data_points, width, norm : float, int, int, float
+        λ_0, n, m, C = max |x_i|.
+    tolerance : float
+        ε.
+    points : int
+        1 if the times are those of the sum loss, n if of the mean loss.
+    """
+    t, r, w = (
+        as_float_array(a, name) for a, name in ((times, "times"), (residuals, "residuals"), (movements, "movements"))
+    )
+    if not t.shape == r.shape == w.shape or t.ndim != 1 or t.size < 2 or t[0] != 0:
+        raise ShapeError(f"shapes {t.shape}, {r.shape}, {w.shape}; expected equal (T,), T >= 2, the first time 0")
+    bound_time = fitting_time_bound(lambda0, float(r[0]), tolerance, points=points)
+    reached = np.flatnonzero(r <= tolerance)
+    until = slice(0, int(reached[0]) + 1 if reached.size else t.size)
+    allowed = np.exp(-lambda0 * t[until] / require_count(points, "points")) * r[0] ** 2
+    # A run that starts within the tolerance meets a time bound of 0 exactly.
+    late = math.nan if not reached.size else 0.0 if reached[0] == 0 else float(t[reached[0]]) / bound_time
+    moved = float(w.max()) / movement_bound(lambda0, data_points, width, float(r[0]), norm)
+    return RunBounds(float((r[until] ** 2 / allowed).max()), late, moved)

@@ -1,0 +1,191 @@
+"""The front door: NNGP and NTK of an infinitely wide fully connected network."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sweepengine.theory._activation import ActivationSpec
+from sweepengine.theory._angle_tiles import AngleTiles
+from sweepengine.theory._architecture import Architecture, architecture
+from sweepengine.theory._checks import as_input_pair, as_inputs, require_count
+from sweepengine.theory._errors import ParameterError, ShapeError
+from sweepengine.theory._smooth_tiles import SmoothTiles
+from sweepengine.theory._types import Array
+
+# Bytes of one work buffer of a tile: five of them fit in 1 MiB of second-level cache beside what passes through.
+_TILE_BYTES = 144 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """NNGP and NTK between two sets of points.
+
+    Attributes
+    ----------
+    nngp, ntk : arrays (N1, N2), in the dtype of the inputs
+        E f(x)f(x') and ⟨∂_θ f(x), ∂_θ f(x')⟩ of one output at γ = 1/2, α = 1 (theory.md §3). k outputs: ⊗ I_k, see
+        `expand_outputs`.
+    error : float
+        Estimated absolute error of the least accurate layer's dual activation; 0 for closed forms (which are exact to
+        rounding). It is one layer's own error, not propagated through the layers above.
+    """
+
+    nngp: Array
+    ntk: Array
+    error: float
+
+
+class _Tiles(Protocol):
+    def __call__(self, rows: slice, cols: slice) -> tuple[Array, Array]: ...
+
+
+def _tiles(net: Architecture, x1: Array, x2: Array) -> _Tiles:
+    return SmoothTiles(net, x1, x2) if net.activation.slopes is None else AngleTiles(net, x1, x2)
+
+
+def _tile_side(dtype: np.dtype[Any]) -> int:
+    return int(np.sqrt(_TILE_BYTES / dtype.itemsize))
+
+
+def _spans(count: int, side: int) -> list[slice]:
+    return [slice(start, min(start + side, count)) for start in range(0, count, side)]
+
+
+def _fill(tiles: _Tiles, nngp: Array, ntk: Array, *, symmetric: bool) -> None:
+    side = _tile_side(nngp.dtype)
+    for rows in _spans(nngp.shape[0], side):
+        for cols in _spans(nngp.shape[1], side):
+            if symmetric and cols.start < rows.start:
+                continue
+            for full, tile in zip((nngp, ntk), tiles(rows, cols), strict=True):
+                full[rows, cols] = tile
+                if symmetric and rows.start != cols.start:
+                    full[cols, rows] = tile.T
+
+
+def kernels(
+    x1: npt.ArrayLike,
+    x2: npt.ArrayLike | None = None,
+    *,
+    depth: int,
+    activation: ActivationSpec,
+    sigma_w: float,
+    sigma_b: float,
+    sigma_a: float | None = None,
+    output_bias: bool = False,
+) -> Kernels:
+    """Return NNGP and NTK of a fully connected network of infinite width (theory.md §3; S1 eqs 34, 62; S3 Thm 1).
+
+        K¹ = σ_w² x·x'/d + σ_b²,   K^{l+1} = σ_w² E[φ(u)φ(v)] + σ_b²,   Θ¹ = K¹,
+        Θ^{l+1} = K^{l+1} + σ_w² E[φ'(u)φ'(v)] ⊙ Θ^l,   (u, v) ~ N(0, K^l on x, x'),
+
+    the read-out with σ_a for σ_w, and with σ_b² only if it has a bias. Every parameter is trained.
+
+    Parameters
+    ----------
+    x1 : array (N1, d), float32 or float64
+    x2 : array (N2, d), optional
+        Default x1; then only the upper triangle is computed and the result is exactly symmetric.
+    depth : int
+        Number L ≥ 1 of hidden layers.
+    activation : str, (str, parameter) or Activation
+        See `activation`.
+    sigma_w, sigma_b : float
+        Standard deviations of hidden weights and of biases.
+    sigma_a : float, optional
+        Standard deviation of the read-out weights; default sigma_w.
+    output_bias : bool
+        Whether the read-out has a (trained) bias.
+
+    Returns
+    -------
+    Kernels
+        `nngp`, `ntk` (N1, N2) in the dtype of the inputs, and the `error` of quadrature. Peak memory: `kernel_bytes`.
+
+    Raises
+    ------
+    ShapeError, NonFiniteError, ParameterError, UnknownActivationError
+    """
+    net = architecture(
+        depth=depth,
+        activation_spec=activation,
+        sigma_w=sigma_w,
+        sigma_b=sigma_b,
+        sigma_a=sigma_a,
+        output_bias=output_bias,
+    )
+    symmetric = x2 is None
+    first = as_inputs(x1, "x1")
+    first, second = (first, first) if x2 is None else as_input_pair(first, x2)
+    nngp = np.empty((first.shape[0], second.shape[0]), first.dtype)
+    ntk = np.empty_like(nngp)
+    _fill(_tiles(net, first, second), nngp, ntk, symmetric=symmetric)
+    error = max(net.dual_error(first), 0.0 if symmetric else net.dual_error(second))
+    return Kernels(nngp, ntk, error)
+
+
+def kernel_blocks(
+    x1: npt.ArrayLike,
+    x2: npt.ArrayLike | None = None,
+    *,
+    rows: int,
+    depth: int,
+    activation: ActivationSpec,
+    sigma_w: float,
+    sigma_b: float,
+    sigma_a: float | None = None,
+    output_bias: bool = False,
+) -> Iterator[tuple[slice, Kernels]]:
+    """Yield (row slice, Kernels of those rows) for kernels that do not fit in memory; the values are those of `kernels`.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of a block; one block needs `kernel_bytes(rows, N2, dtype, d)` bytes.
+    x1, x2, depth, activation, sigma_w, sigma_b, sigma_a, output_bias
+        As in `kernels`.
+    """
+    first, second = as_input_pair(x1, x1 if x2 is None else x2)
+    for span in _spans(first.shape[0], require_count(rows, "rows")):
+        yield (
+            span,
+            kernels(
+                first[span],
+                second,
+                depth=depth,
+                activation=activation,
+                sigma_w=sigma_w,
+                sigma_b=sigma_b,
+                sigma_a=sigma_a,
+                output_bias=output_bias,
+            ),
+        )
+
+
+def kernel_bytes(n1: int, n2: int, dtype: npt.DTypeLike, features: int) -> int:
+    """Return the peak memory of `kernels` in bytes: both results, copies of the inputs and the tiles.
+
+    A quadrature activation adds its coefficients on one tile, a few MB. Inputs that are almost all parallel add
+    index lists of one tile.
+    """
+    item = np.dtype(dtype).itemsize
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise ParameterError(f"dtype {dtype}; expected float32 or float64")
+    points = (n1 + n2) * (features + 1) * (8 + item)
+    return 2 * n1 * n2 * item + 2 * points + 64 * _TILE_BYTES
+
+
+def expand_outputs(kernel: Array, outputs: int) -> Array:
+    """Return kernel ⊗ I_k, shape (N1·k, N2·k), index i·k + o (S1 eq 63; S3 Thm 1: the limit over k outputs)."""
+    return np.kron(kernel, np.eye(require_count(outputs, "outputs"), dtype=kernel.dtype))
+
+
+def flatten_outputs(kernel: Array) -> Array:
+    """Return a full kernel Θ[i, j, o, p], shape (N1, N2, k, k), as the matrix (N1·k, N2·k) with index i·k + o."""
+    if kernel.ndim != 4 or kernel.shape[2] != kernel.shape[3]:
+        raise ShapeError(f"kernel has shape {kernel.shape}; expected (N1, N2, k, k)")
+    n1, n2, k, _ = kernel.shape
+    return np.ascontiguousarray(kernel.transpose(0, 2, 1, 3)).reshape(n1 * k, n2 * k)
