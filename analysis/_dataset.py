@@ -27,7 +27,7 @@ VARIABLES: Final = {
     "movement_op": ("run", "record", "layer"),
     "movement_total": ("run", "record"),
 }
-"""Variables that the analysis reads, with their dims."""
+"""Variables that the analysis reads where a sweep has recorded them, with their dims."""
 COORDINATES: Final = ("id", "status", "records_done", "diverged_step", "width", "seed", *GROUP_AXES)
 _SYMBOLS: Final = {"gamma": "γ", "depth": "L", "activation": "", "alpha": "α", "step_size": "η", "scaling": ""}
 
@@ -56,25 +56,38 @@ class Group:
         return Setting(float(self.axes["gamma"]), int(self.axes["depth"]), str(self.axes["activation"]))
 
 
+def checked(ds: xr.Dataset) -> xr.Dataset:
+    """Return `ds` after :func:`check_contract`, with every variable that its sweep did not record as NaN."""
+    import xarray as xr
+
+    check_contract(ds)
+    absent = {name: dims for name, dims in VARIABLES.items() if name not in ds.data_vars}
+    return ds.assign(
+        {
+            name: xr.DataArray(np.full([ds.sizes[dim] for dim in dims], np.nan), dims=dims)
+            for name, dims in absent.items()
+        }
+    )
+
+
 def check_contract(ds: xr.Dataset) -> None:
     """Raise unless `ds` has what `sweepengine.open_sweep` promises.
 
     Raises
     ------
     ContractError
-        Names every variable, coordinate and dimension that is missing, and every unknown status.
+        Names every coordinate and dimension that is missing, every variable of other dims, every unknown status.
     """
-    missing = [name for name in (*VARIABLES, "targets_test") if name not in ds.data_vars]
+    missing = [name for name in ("targets_test",) if name not in ds.data_vars]
     missing += [f"{name} (coordinate on run)" for name in COORDINATES if name not in ds.coords]
     missing += [f"{name} (coordinate on record)" for name in ("step", "time") if name not in ds.coords]
     missing += ["layer (labels)"] if "layer" not in ds.coords else []
     if missing:
         raise ContractError(
-            f"The dataset lacks {', '.join(missing)}. Open the store with `sweepengine.open_sweep(url)`; if the sweep "
-            "did not record them, add them to its observables and run it again."
+            f"The dataset lacks {', '.join(missing)}. Open the store with `sweepengine.open_sweep(url)`."
         )
     for name, dims in VARIABLES.items():
-        if set(ds[name].dims) != set(dims):
+        if name in ds.data_vars and set(ds[name].dims) != set(dims):
             raise ContractError(
                 f"Variable {name!r} has dims {ds[name].dims}; expected {dims}. Rename or transpose them."
             )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis._constants import DONE
-from analysis._dataset import check_contract
+from analysis._dataset import checked
 from analysis._quantities import QUANTITIES
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def reduce_runs(ds: xr.Dataset) -> xr.Dataset:
     ContractError
         The dataset lacks what the contract promises.
     """
-    check_contract(ds)
+    ds = checked(ds)
     done = ds.isel(run=np.flatnonzero(np.asarray(ds["status"].values) == DONE))
     if not done.sizes["run"]:
         done = done.compute()  # nothing to read, and Dask refuses to reduce no rows

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis._constants import PROVENANCE_ATTRIBUTES, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN, REPORT_SCHEMA
-from analysis._dataset import split
+from analysis._dataset import checked, split
 from analysis._errors import FigureFormatError, ReportWriteError
 from analysis._observables import reduce_runs
 from analysis._quantities import QUANTITIES
@@ -134,8 +134,8 @@ def _opened(ds_or_url: xr.Dataset | str | os.PathLike[str]) -> xr.Dataset:
     if isinstance(ds_or_url, str | os.PathLike):
         from sweepengine import open_sweep
 
-        return open_sweep(os.fspath(ds_or_url))
-    return ds_or_url
+        return checked(open_sweep(os.fspath(ds_or_url)))
+    return checked(ds_or_url)
 
 
 def _document(ds: xr.Dataset, summary: Summary, table: xr.Dataset) -> dict[str, Any]:

@@ -90,6 +90,9 @@ def _summarise_group(ds: xr.Dataset, rows: xr.Dataset, group: Group) -> GroupSum
                 if not (rows.sizes["run"] and np.all(np.isnan(values.values[:, k])))
             }
         for key, column in columns.items():
+            if column.size and np.all(np.isnan(column)):
+                failures[key] = f"{name} has no value in any finished run; was it among the sweep's observables?"
+                continue
             try:
                 fits[key] = fit_scaling(Curves.from_runs(width, seed, column))
             except (TooFewWidthsError, TooFewSeedsError, InvalidObservableError) as error:

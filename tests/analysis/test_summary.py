@@ -223,10 +223,21 @@ def test_numbers_carry_the_decimals_that_their_interval_earns(value: float, half
 
 def test_a_dataset_that_breaks_the_contract_is_refused_by_name() -> None:
     ds, _ = make_sweep(dask=False)
-    with pytest.raises(analysis.ContractError, match=r"lacks movement_total, seed \(coordinate on run\)") as caught:
-        analysis.summarise(ds.drop_vars(["movement_total", "seed"]))
+    with pytest.raises(analysis.ContractError, match=r"lacks targets_test, seed \(coordinate on run\)") as caught:
+        analysis.summarise(ds.drop_vars(["targets_test", "seed"]))
     assert isinstance(caught.value, ValueError)
     with pytest.raises(analysis.ContractError, match=r"'kernel_drift' has dims \('run', 'rec'\)"):
         analysis.summarise(ds.assign(kernel_drift=ds["kernel_drift"].rename(record="rec").drop_vars(["step", "time"])))
     with pytest.raises(analysis.ContractError, match="Unknown run status 'exploded'; known are done, diverged"):
         analysis.summarise(ds.assign_coords(status=("run", np.array(["exploded"] * ds.sizes["run"], dtype=object))))
+
+
+def test_what_a_sweep_did_not_record_has_no_fit_and_says_why() -> None:
+    ds, _ = make_sweep(dask=False)
+    whole = analysis.summarise(ds)
+    partial = analysis.summarise(ds.drop_vars(["movement_total", "outputs_test"]))
+    for group, full in zip(partial.groups, whole.groups, strict=True):
+        assert "movement_total has no value in any finished run" in group.failures["movement_total"]
+        assert "movement_total" not in group.fits
+        assert group.fits["kernel_drift"].p == full.fits["kernel_drift"].p
+    assert "movement_total" in whole.groups[0].fits
