@@ -13,17 +13,19 @@ if TYPE_CHECKING:
     from sweepengine.execute import run as run
     from sweepengine.spec import SweepSpec as SweepSpec
     from sweepengine.store import open_sweep as open_sweep
+    from sweepengine.store import open_theory as open_theory
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "SweepSpec": "sweepengine.spec",
     "open_sweep": "sweepengine.store",
+    "open_theory": "sweepengine.store",
     "run": "sweepengine.execute",
 }
 _SUBPACKAGES = frozenset({"networks", "spec", "store", "theory"})
 
-__all__ = ["SweepSpec", "__version__", "networks", "open_sweep", "run", "spec", "store", "theory"]
+__all__ = ["SweepSpec", "__version__", "networks", "open_sweep", "open_theory", "run", "spec", "store", "theory"]
 
 
 def __getattr__(name: str) -> Any:

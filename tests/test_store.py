@@ -130,7 +130,7 @@ def chunk_store(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> SweepSto
     spec = make_spec(tiny(axes={"width": [8]}))
     store = SweepStore(tmp_path / "chunk.zarr")
     plan = make_plan(spec, store)
-    store.extend(spec, plan.data, plan.new_blocks)
+    store.extend(spec, plan.data, plan.new_blocks, {})
     return store
 
 

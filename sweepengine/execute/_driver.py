@@ -12,7 +12,7 @@ from sweepengine.execute._events import Event
 from sweepengine.execute._executor import InlineExecutor
 from sweepengine.execute._pack import PackTask, make_task
 from sweepengine.execute._progress import SilentProgress
-from sweepengine.plan import MachineRate, make_plan
+from sweepengine.plan import MachineRate, make_plan, predict_limit
 from sweepengine.spec import SweepSpec, make_spec, read_spec
 from sweepengine.store import BlockShape, ChunkWriter, Status, SupersededError, SweepStore, write_failure
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sweepengine.execute._executor import Executor
     from sweepengine.execute._progress import Progress
     from sweepengine.plan import Pack, Plan
+    from sweepengine.store import StoredArray
 
 MOST_ATTEMPTS = 3
 """How often a pack is tried whose worker dies, before its runs are recorded as failed."""
@@ -157,7 +158,7 @@ class _Driver:
     def run(self) -> Outcome:
         """Do what is missing."""
         missing = self._plan.missing()
-        self._store.extend(self._plan.spec, self._plan.data, self._plan.new_blocks)
+        self._store.extend(self._plan.spec, self._plan.data, self._plan.new_blocks, self._limits())
         if missing:
             executor = self._start_executor()
             try:
@@ -172,6 +173,10 @@ class _Driver:
             diverged=self._total.diverged,
             failed=self._total.failed,
         )
+
+    def _limits(self) -> dict[str, dict[str, StoredArray]]:
+        """What infinite width predicts for the new blocks."""
+        return {limit: predict_limit(run, self._plan.data) for limit, run in self._plan.limits.items()}
 
     def _start_executor(self) -> Executor:
         if self._options.executor == "inline":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sweepengine.data import load
 from sweepengine.observe import canonical_variables
 from sweepengine.plan._cost import run_memory, run_seconds
+from sweepengine.plan._limit import LIMIT_ARRAYS
 from sweepengine.plan._step_size import step_count
 from sweepengine.spec import expand
 from sweepengine.store import STORE_FILES, make_block
@@ -60,6 +61,8 @@ class Plan:
         All runs of the sweep.
     new_blocks : tuple of Block
         Blocks that the store does not have yet.
+    limits : dict of Run
+        Limit id → one of its runs, for the infinite-width predictions that the store does not have yet.
     known : dict
         Run id → what the store has committed of it (None: not begun), for the runs that are in the store.
     """
@@ -69,6 +72,7 @@ class Plan:
     runs: tuple[Run, ...]
     new_blocks: tuple[Block, ...]
     known: dict[str, RunMark | None]
+    limits: dict[str, Run]
     _places: dict[str, tuple[str, int]]
     _shapes: dict[str, BlockShape]
 
@@ -110,8 +114,9 @@ class Plan:
 
     def file_count(self) -> int:
         """Files that the blocks of missing runs take, and the rest of a new store."""
-        rest = STORE_FILES if len(self._places) == len(self.missing()) else 0
-        return sum(shape.file_count() for shape in self.blocks().values()) + rest
+        rest = 0 if self.known else STORE_FILES
+        limits = len(self.limits) * (1 + 2 * LIMIT_ARRAYS)
+        return sum(shape.file_count() for shape in self.blocks().values()) + limits + rest
 
     def memory_bytes(self) -> int:
         """Largest peak of one task's own arrays: a network with its copy at t = 0, one step's arrays, one chunk."""
@@ -166,4 +171,6 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
     for block in new_blocks:
         shapes[block.id] = block.shape
         places |= {run.id: (block.id, position) for position, run in enumerate(block.runs)}
-    return Plan(spec, data, runs, new_blocks, known, places, shapes)
+    have = store.limits()
+    limits = {block.runs[0].limit_id: block.runs[0] for block in new_blocks if block.runs[0].limit_id not in have}
+    return Plan(spec, data, runs, new_blocks, known, limits, places, shapes)

@@ -96,8 +96,13 @@ class Run:
     @cached_property
     def id(self) -> str:
         """Sixteen hexadecimal digits of the SHA-256 of the canonical content."""
-        text = json.dumps(_canonical(self._content()), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _digest(self._content())
+
+    @cached_property
+    def limit_id(self) -> str:
+        """Id of what infinite width predicts: of all that it depends on, so not of width, seed, γ and α."""
+        content = self._content()
+        return _digest({key: content[key] for key in ("architecture", "loss", "time", "record_steps", "data_id")})
 
     def _content(self) -> dict[str, Any]:
         content = asdict(self)
@@ -123,6 +128,11 @@ class Run:
                 "observables": tuple(content["observables"]),
             }
         )
+
+
+def _digest(content: dict[str, Any]) -> str:
+    text = json.dumps(_canonical(content), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _canonical(value: Any) -> Any:

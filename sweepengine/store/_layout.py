@@ -5,6 +5,7 @@
     /                        attributes: specs, provenance, schema version; consolidated metadata
     /runs                    one table: id, block, position, every axis
     /data/<id>               inputs and targets
+    /theory/<id>             what infinite width predicts for an architecture on those data
     /blocks/<block>          arrays over (run, record, …); status, records_done, diverged_step over run
     marks/<block>/<chunk>    what is committed: one small JSON object for each chunk of runs (not a zarr node)
     state/<block>/<chunk>/…  what a resume needs; deleted when the chunk is done (not zarr nodes)
@@ -24,6 +25,8 @@ from sweepengine.observe import Variable, variables_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from sweepengine.spec import Run
 
@@ -143,6 +146,28 @@ class Block:
     id: str
     shape: BlockShape
     runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array that is written whole, once.
+
+    Attributes
+    ----------
+    dims : tuple of str
+    values : ndarray of float64, at least one-dimensional
+    long_name, source : str
+    """
+
+    dims: tuple[str, ...]
+    values: NDArray[np.floating]
+    long_name: str
+    source: str
+
+    def chunks(self) -> tuple[int, ...]:
+        """Whole rows, as many as :data:`CHUNK_LIMIT` holds."""
+        rows = max(1, CHUNK_LIMIT // max(1, self.values[:1].nbytes))
+        return (min(rows, self.values.shape[0]), *self.values.shape[1:])
 
 
 def make_block(runs: Sequence[Run], n_train: int, n_test: int) -> Block:

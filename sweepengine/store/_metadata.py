@@ -40,9 +40,9 @@ class Metadata:
     def __contains__(self, path: str) -> bool:
         return path in self._nodes
 
-    def attributes_of(self, path: str) -> dict[str, Any]:
-        """Attributes of a published node."""
-        return dict(self._nodes[path]["attributes"])
+    def below(self, path: str) -> list[str]:
+        """Paths of the published nodes below a group."""
+        return [each for each in self._nodes if each.startswith(f"{path}/")]
 
     def group(self, path: str, attributes: Mapping[str, Any] | None = None) -> None:
         """Create a group and those above it."""

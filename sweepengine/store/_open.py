@@ -11,6 +11,7 @@ import numpy as np
 from sweepengine.errors import StoreError
 from sweepengine.observe import VARIABLES
 from sweepengine.store._layout import block_path
+from sweepengine.store._metadata import Metadata
 from sweepengine.store._run_table import COLUMNS
 from sweepengine.store._status import Status
 from sweepengine.store._sweep_store import SweepStore
@@ -90,6 +91,48 @@ def open_sweep(url: str | Path) -> xr.Dataset:
         dataset[name].attrs["long_name"] = long_name
     dataset["time"].attrs |= {"long_name": "training time", "units": "1"}
     return dataset
+
+
+def open_theory(url: str | Path) -> xr.Dataset:
+    """What infinite width predicts for the runs of a store.
+
+    Parameters
+    ----------
+    url : str or Path
+        Local path or URL of a store.
+
+    Returns
+    -------
+    xarray.Dataset
+        Lazy float64 variables over ``limit``, whose labels are the values of the coordinate ``limit`` of
+        :func:`open_sweep`, and their own dims: ``nngp_train``, ``ntk_train`` (i, j), ``nngp_test_train``,
+        ``ntk_test_train`` (test, i), ``nngp_test`` (test, test_other), ``eigenvalues`` (mode), and for the ensemble of
+        uncentred networks at γ = 1/2, α = 1 under the runs' own gradient descent ``outputs_mean_train``,
+        ``outputs_std_train`` (record, i), ``outputs_mean_test``, ``outputs_std_test`` (record, test). So
+        ``sweep.kernel.isel(record=0) - theory.ntk_train.sel(limit=sweep.limit)`` is every run's own difference.
+
+    Raises
+    ------
+    StoreError
+        There is no store of this project at ``url``.
+    """
+    import dask.array as da
+    import xarray as xr
+
+    store = SweepStore(url)
+    store.must_exist()
+    root = store.group()
+    limits = sorted(store.limits())
+    names = sorted({path.split("/")[2] for path in Metadata(store.objects).below("theory") if path.count("/") == 2})
+    variables: dict[str, Any] = {}
+    for name in names:
+        arrays = [_array(root, f"theory/{limit}/{name}") for limit in limits]
+        parts = [da.from_array(array, chunks=array.chunks) for array in arrays]
+        shape = tuple(max(array.shape[axis] for array in arrays) for axis in range(arrays[0].ndim))
+        dims = [str(dim) for dim in getattr(arrays[0].metadata, "dimension_names", None) or ()]
+        attributes = {key: arrays[0].attrs[key] for key in ("long_name", "units", "source")}
+        variables[name] = (("limit", *dims), _concatenate([part[None] for part in parts], shape), attributes)
+    return xr.Dataset(variables, {"limit": ("limit", np.array(limits))}, {"title": store.attributes["title"]})
 
 
 def _attributes(store: SweepStore) -> dict[str, Any]:

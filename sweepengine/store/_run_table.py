@@ -34,12 +34,13 @@ COLUMNS: dict[str, tuple[Any, Any, str]] = {
     "depth": ("int64", -1, "hidden layers L"),
     "activation": (str, "", "activation function"),
     "seed": ("int64", -1, "seed of all random numbers of the run"),
+    "limit": (str, "", "id of the infinite-width prediction for the run's architecture, data and schedule"),
     "step_size": ("float64", np.nan, "gradient-descent step in units of training time"),
 }
 """Column → dtype, fill value, long name."""
 
-STORE_FILES = 5 + 2 * (4 + len(COLUMNS))
-"""Files of a store beside its blocks: the root and four groups; the data's four arrays and the table's columns."""
+STORE_FILES = 6 + 2 * (4 + len(COLUMNS))
+"""Files of a store beside its blocks: the root and five groups; the data's four arrays and the table's columns."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def rows_of(block: Block) -> dict[str, list[Any]]:
             "depth": run.architecture.depth,
             "activation": run.architecture.activation,
             "seed": run.seed,
+            "limit": run.limit_id,
             "step_size": run.step_size,
         }
         for name, value in values.items():

@@ -10,7 +10,7 @@ import zarr
 from sweepengine.errors import StoreError
 from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._compatibility import refuse_other_settings
-from sweepengine.store._layout import SCHEMA_VERSION, Block, BlockShape, block_path
+from sweepengine.store._layout import SCHEMA_VERSION, Block, BlockShape, StoredArray, block_path
 from sweepengine.store._marks import read_mark
 from sweepengine.store._metadata import ROOT_KEY, Metadata
 from sweepengine.store._objects import get_json
@@ -19,7 +19,7 @@ from sweepengine.store._run_table import RunTable, extend_table, read_table
 from sweepengine.store._status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -110,6 +110,10 @@ class SweepStore:
             for block in self.table.blocks()
         }
 
+    def limits(self) -> set[str]:
+        """Ids of the infinite-width predictions in the store."""
+        return set() if not self.exists else {path.split("/")[1] for path in Metadata(self.objects).below("theory")}
+
     def mark(self, block: str, chunk: int) -> Mark | None:
         """What a chunk has committed."""
         return read_mark(self.objects, block, chunk)
@@ -123,7 +127,9 @@ class SweepStore:
             found += [None] * (stop - first) if mark is None else mark.runs
         return found
 
-    def extend(self, spec: SweepSpec, data: Dataset, blocks: Sequence[Block]) -> None:
+    def extend(
+        self, spec: SweepSpec, data: Dataset, blocks: Sequence[Block], limits: Mapping[str, Mapping[str, StoredArray]]
+    ) -> None:
         """Create the store, or add new blocks beside the old; existing arrays are not touched.
 
         Parameters
@@ -132,6 +138,8 @@ class SweepStore:
         data : Dataset
         blocks : sequence of Block
             Blocks of runs that the store does not hold yet; may be empty.
+        limits : mapping
+            Limit id → name → array: what infinite width predicts for the runs of the new blocks.
 
         Raises
         ------
@@ -140,13 +148,15 @@ class SweepStore:
         """
         try:
             self.objects = open_address(self.address, read_only=False)
-            self._extend(spec, data, blocks)
+            self._extend(spec, data, blocks, limits)
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be written: {error}; name another --store") from error
         self.exists = True
         self.table = read_table(self.group())
 
-    def _extend(self, spec: SweepSpec, data: Dataset, blocks: Sequence[Block]) -> None:
+    def _extend(
+        self, spec: SweepSpec, data: Dataset, blocks: Sequence[Block], limits: Mapping[str, Mapping[str, StoredArray]]
+    ) -> None:
         metadata = Metadata(self.objects)
         written = spec.model_dump(mode="json", exclude_none=True)
         specs = list(metadata.attributes.get("specs", []))
@@ -170,6 +180,8 @@ class SweepStore:
         }
         if f"data/{data.id}" not in metadata:
             _write_data(metadata, data)
+        for limit, arrays in limits.items():
+            _write_limit(metadata, limit, arrays)
         for block in blocks:
             _create_block(metadata, block)
         extend_table(self.objects, metadata, self.table, blocks)
@@ -203,6 +215,17 @@ def _write_data(metadata: Metadata, data: Dataset) -> None:
         )
 
 
+def _write_limit(metadata: Metadata, limit: str, arrays: Mapping[str, StoredArray]) -> None:
+    path = f"theory/{limit}"
+    metadata.group(path, {"title": "infinite width, for the blocks whose attribute limit names this group"})
+    for name, array in arrays.items():
+        attributes = {"long_name": array.long_name, "units": "1", "source": array.source}
+        metadata.array(
+            f"{path}/{name}", array.values.shape, array.chunks(), "float64", np.nan,
+            dims=array.dims, attributes=attributes, data=array.values,
+        )  # fmt: skip
+
+
 def _create_block(metadata: Metadata, block: Block) -> None:
     shape, first = block.shape, block.runs[0]
     metadata.group(
@@ -213,6 +236,7 @@ def _create_block(metadata: Metadata, block: Block) -> None:
             "depth": first.architecture.depth,
             "activation": first.architecture.activation,
             "data": first.data_id,
+            "limit": first.limit_id,
         },
     )
     for variable in shape.variables:

@@ -1,0 +1,95 @@
+"""The overlay: what infinite width predicts for a sweep's own data, architecture and schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sweepengine.store import StoredArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sweepengine.data import Dataset
+    from sweepengine.spec import Run
+
+LIMIT_ARRAYS = 10
+"""Arrays of one prediction."""
+
+
+def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
+    """Kernels of the infinitely wide network, and the outputs of its trained ensemble at every record.
+
+    Parameters
+    ----------
+    run : Run
+        Any run of the architecture and schedule; its width, seed, γ and α do not enter.
+    data : Dataset
+
+    Returns
+    -------
+    dict of StoredArray
+        As :func:`sweepengine.open_theory` lists them. The outputs are those of gradient descent with the run's step at
+        γ = 1/2 and α = 1, uncentred; NaN where that step is too large for the limit's kernel, which then diverges.
+    """
+    from sweepengine import theory
+
+    a = run.architecture
+    train = len(data.y_train)
+    both = theory.kernels(
+        np.concatenate([data.x_train, data.x_test]),
+        depth=a.depth,
+        activation=a.activation,
+        sigma_w=a.sigma_w,
+        sigma_b=a.sigma_b,
+        sigma_a=a.sigma_a,
+        output_bias=a.output_bias,
+    )
+    (nngp, nngp_cross, nngp_test), (ntk, ntk_cross, _) = (
+        (kernel[:train, :train], kernel[train:, :train], kernel[train:, train:]) for kernel in (both.nngp, both.ntk)
+    )
+    dynamics = theory.KernelDynamics.of(ntk, step=run.step_size)
+    records = len(run.record_steps)
+    mean_train, std_train = np.full((2, records, train), np.nan)
+    mean_test, std_test = np.full((2, records, len(data.y_test)), np.nan)
+    if run.step_size < dynamics.largest_stable_step:
+        for record, step in enumerate(run.record_steps):  # one at a time: a covariance is a whole matrix
+            time = step * run.step_size
+            on_train = theory.train_ensemble(dynamics, time, data.y_train, nngp)
+            on_test = theory.query_ensemble(
+                dynamics,
+                time,
+                data.y_train,
+                kernel_cross=ntk_cross,
+                nngp_train=nngp,
+                nngp_cross=nngp_cross,
+                nngp_query=nngp_test,
+            )
+            mean_train[record], std_train[record] = on_train.mean, _deviation(on_train.covariance)
+            mean_test[record], std_test[record] = on_test.mean, _deviation(on_test.covariance)
+    in_theory, ensemble = "theory.md §3; S1 §3-4", "theory.md §3; S1 §5.2"
+    return {
+        "nngp_train": StoredArray(("i", "j"), nngp, "covariance of outputs at t = 0, training points", in_theory),
+        "nngp_test_train": StoredArray(
+            ("test", "i"), nngp_cross, "the same between test and training points", in_theory
+        ),
+        "nngp_test": StoredArray(("test", "test_other"), nngp_test, "the same, test points", in_theory),
+        "ntk_train": StoredArray(("i", "j"), ntk, "limit of the tangent kernel, training points", in_theory),
+        "ntk_test_train": StoredArray(("test", "i"), ntk_cross, "the same between test and training points", in_theory),
+        "eigenvalues": StoredArray(("mode",), dynamics.eigenvalues, "eigenvalues of ntk_train, ascending", in_theory),
+        "outputs_mean_train": StoredArray(
+            ("record", "i"), mean_train, "mean over networks of the trained output", ensemble
+        ),
+        "outputs_std_train": StoredArray(("record", "i"), std_train, "its standard deviation", ensemble),
+        "outputs_mean_test": StoredArray(
+            ("record", "test"), mean_test, "mean over networks of the trained output", ensemble
+        ),
+        "outputs_std_test": StoredArray(("record", "test"), std_test, "its standard deviation", ensemble),
+    }
+
+
+def _deviation(covariance: NDArray[np.floating]) -> NDArray[np.floating]:
+    # Rounding may leave −1e-17 where the ensemble has converged to one value.
+    deviation: NDArray[np.floating] = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+    return deviation
