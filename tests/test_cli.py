@@ -93,7 +93,11 @@ def test_status_counts_and_names_what_diverged(tiny: Tiny, capsys: pytest.Captur
     assert "warning: 2 of 2 runs diverged" in said.err
     assert "(mean_field, width 8, seed 0) at step" in said.err
     assert main(["status", "results/tiny.zarr"]) == 0
-    assert capsys.readouterr().out.count("diverged: w000008") == 2
+    listed = capsys.readouterr().out
+    assert listed.count("diverged: run ") == 2
+    assert "(ntk, width 8, seed 0) at step" in listed
+    assert main(["run", spec, "--executor", "inline", "--no-report"]) == 0
+    assert "warning: 2 of 2 runs diverged" in capsys.readouterr().err  # also when there was nothing to do
 
 
 BAD = [
@@ -106,6 +110,9 @@ BAD = [
     ),
     (QUICKSTART.replace("step_size: auto", "step_size: 0.3"), "time / step_size"),
     (QUICKSTART.replace("time: 50.0", "time: 1e12"), "more than the 10000000 that a run may have"),
+    (QUICKSTART.replace("sigma_w: 1.4142135623730951", "sigma_w: 1e12"), "takes"),
+    (QUICKSTART.replace("width: [32", "width: [900000000, 32"), "GB of arrays, this machine has"),
+    (QUICKSTART.replace("seed: 8", "seed: 90000"), "more than the 200000 that one sweep may have"),
     (QUICKSTART.replace("name: quickstart", "name: ../up"), "found '../up'"),
     (QUICKSTART.replace("quickstart\n", "!!python/object/apply:os.system ['touch hacked']\n"), "remove the tag"),
 ]
@@ -161,3 +168,38 @@ def test_failed_runs_give_exit_code_1(
     said = capsys.readouterr().err
     assert "error: 2 of 2 runs failed; the same command tries them again" in said
     assert "no weights today" in said
+
+
+def test_a_store_that_became_read_only_is_refused(
+    tiny: Tiny, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Permissions do not bind root, so the file system's answer is put in its mouth."""
+    from zarr.storage import LocalStore
+
+    assert main(["run", write(tiny()), "--executor", "inline", "--no-report"]) == 0
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(LocalStore, "set", refuse)
+    capsys.readouterr()
+    assert main(["run", write(tiny(axes={"seed": 3})), "--executor", "inline", "--no-report"]) == 2
+    assert "cannot be written: [Errno 13] Permission denied" in capsys.readouterr().err
+    assert main(["run", write(tiny()), "--executor", "inline", "--no-report"]) == 0  # nothing to do, nothing to write
+
+
+def test_an_address_where_nobody_answers(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", write(tiny()), "--address", "127.0.0.1:1"]) == 1
+    assert "no cluster answers at 127.0.0.1:1" in capsys.readouterr().err
+    assert not Path("results").exists()
+
+
+def test_a_report_that_cannot_be_written_does_not_undo_the_sweep(
+    tiny: Tiny, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("results").mkdir()
+    Path("results/tiny.report").write_text("in the way")
+    assert main(["run", write(tiny()), "--executor", "inline"]) == 1
+    said = capsys.readouterr()
+    assert "store:" in said.out
+    assert "error: no report:" in said.err

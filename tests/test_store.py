@@ -16,7 +16,7 @@ import zarr
 from zarr.storage import LocalStore
 
 import sweepengine
-from sweepengine.errors import StoreError
+from sweepengine.errors import RunError, StoreError
 from sweepengine.spec import make_spec
 from sweepengine.store import BlockShape, ChunkWriter, Status, SupersededError, SweepStore, read_mark
 from sweepengine.store._chunk import series_digest
@@ -130,6 +130,7 @@ def chunk_store(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> SweepSto
     spec = make_spec(tiny(axes={"width": [8]}))
     store = SweepStore(tmp_path / "chunk.zarr")
     plan = make_plan(spec, store)
+    store.claim()
     store.extend(spec, plan.data, plan.new_blocks, {})
     return store
 
@@ -149,30 +150,30 @@ def test_states_alternate_between_two_slots_and_the_mark_names_a_whole_one(chunk
     keys = []
     for record in range(3):
         writer.record(0, record, some_values(shape, record))
-        writer.commit({"step": np.array(record)})
+        writer.commit((0,), {"step": np.array(record)})
         mark = read_mark(chunk_store.objects, block, 0)
         assert mark is not None
-        keys.append(mark.state_key)
-        found = writer.state()
-        assert found is not None
-        assert int(found["step"]) == record
+        keys.append(mark.states[0].key)
+        ((positions, found),) = writer.states()
+        assert (positions, int(found["step"])) == ((0,), record)
     assert keys[0] == keys[2] != keys[1]
-    writer.commit(None)
+    writer.finish(0, Status.DONE)
+    writer.commit()
     assert not list((Path(chunk_store.address) / "state").rglob("*.npz"))
 
 
 def test_a_takeover_stops_the_older_attempt_before_it_writes(chunk_store: SweepStore) -> None:
     old, block, shape = writer_of(chunk_store, 1)
     old.record(0, 0, some_values(shape, 0))
-    old.commit({"step": np.array(0)})
+    old.commit((0,), {"step": np.array(0)})
     new, _, _ = writer_of(chunk_store, 2)
     assert new.run(0).records_done == 1
     new.record(0, 1, some_values(shape, 1))
-    new.commit({"step": np.array(1)})
+    new.commit((0,), {"step": np.array(1)})
     before = read_mark(chunk_store.objects, block, 0)
     old.record(0, 1, some_values(shape, 99))
     with pytest.raises(SupersededError, match="attempt 2 has taken over"):
-        old.commit({"step": np.array(1)})
+        old.commit((0,), {"step": np.array(1)})
     assert read_mark(chunk_store.objects, block, 0) == before
     kernel = zarr.open_array(chunk_store.objects, path=f"blocks/{block}/kernel", mode="r")
     np.testing.assert_array_equal(kernel[0, 1], some_values(shape, 1)["kernel"])
@@ -183,7 +184,7 @@ def test_a_takeover_stops_the_older_attempt_before_it_writes(chunk_store: SweepS
 def test_records_beyond_the_mark_are_masked(chunk_store: SweepStore) -> None:
     writer, block, shape = writer_of(chunk_store, 1)
     writer.record(0, 0, some_values(shape, 0))
-    writer.commit(None)
+    writer.commit()
     # What a kill between arrays and mark leaves: values that no mark vouches for.
     kernel = zarr.open_array(chunk_store.objects, path=f"blocks/{block}/kernel", mode="r+")
     kernel[0, 1] = 7.0
@@ -219,10 +220,12 @@ def test_what_does_not_match_the_mark_is_computed_again(
 
 def stop_after_commits(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """Interrupt this process in the given commit, between arrays-and-state and mark."""
-    seen = []
+    seen: list[int] = []
+    seen_states: list[Any] = []
 
     def interrupted(*arguments: Any) -> None:
-        if arguments[-1].state_key:
+        if arguments[-1].states and arguments[-1].states not in seen_states:
+            seen_states.append(arguments[-1].states)
             seen.append(1)
             if len(seen) == count:
                 raise KeyboardInterrupt
@@ -252,14 +255,14 @@ def test_longer_axes_extend_a_store_and_shorter_ones_delete_nothing(
     before = {path: path.read_bytes() for path in (store / "blocks").rglob("*") if path.is_file()}
     reader = sweepengine.open_sweep(store)
     longer = sweepengine.run(tiny(axes={"width": [8, 16, 24], "seed": 3}), store, executor="inline")
-    assert (longer.runs, longer.skipped, longer.done) == (18, 8, 10)
+    assert (longer.runs, longer.skipped, longer.done) == (18, 8, 18)
     assert all(path.read_bytes() == content for path, content in before.items())
     assert reader.kernel.load().notnull().all()  # opened before the extension, read after it
     dataset = sweepengine.open_sweep(store)
     assert len(set(dataset.id.values)) == dataset.sizes["run"] == 18
     assert set(dataset.status.values) == {"done"}
     shorter = sweepengine.run(tiny(axes={"width": [16], "seed": [1]}), store, executor="inline")
-    assert (shorter.runs, shorter.skipped, shorter.done) == (2, 2, 0)
+    assert (shorter.runs, shorter.skipped, shorter.done) == (2, 2, 2)
     assert sweepengine.open_sweep(store).sizes["run"] == 18
     fresh = tmp_path / "fresh.zarr"
     sweepengine.run(tiny(axes={"width": [24], "seed": [2]}), fresh, executor="inline")
@@ -338,3 +341,176 @@ def test_statuses_are_stored_with_their_meanings(tiny: Callable[..., dict[str, A
     block = next((store / "blocks").glob("w*"))
     attributes = json.loads((block / "status" / "zarr.json").read_text())["attributes"]
     assert attributes["flag_meanings"].split()[int(Status.DIVERGED)] == "diverged"
+
+
+def driver_of(store: Path, spec: dict[str, Any]) -> tuple[SweepStore, Any]:
+    """A driver that has planned and not yet begun."""
+    from sweepengine.plan import make_plan
+
+    sweep_store = SweepStore(store)
+    return sweep_store, make_plan(make_spec(spec), sweep_store)
+
+
+def test_a_driver_that_planned_before_another_one_ran_takes_its_work_over(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    from sweepengine.execute._driver import RunOptions, _Driver
+    from sweepengine.execute._progress import SilentProgress
+
+    store = tmp_path / "shared.zarr"
+    options = RunOptions(executor="inline")
+    late_store, late_plan = driver_of(store, tiny())
+    longer_store, longer_plan = driver_of(store, tiny(axes={"width": [8, 24]}))
+    sweepengine.run(tiny(), store, executor="inline")
+    expected = sweepengine.open_sweep(store).load()
+    files = {path: path.read_bytes() for path in (store / "blocks").rglob("*") if path.is_file()}
+    same = _Driver(late_plan, late_store, options, SilentProgress()).run()
+    assert (same.runs, same.done) == (8, 8)
+    assert {path: path.read_bytes() for path in (store / "blocks").rglob("*") if path.is_file()} == files
+    longer = _Driver(longer_plan, longer_store, options, SilentProgress()).run()
+    assert longer.done == 8
+    found = sweepengine.open_sweep(store).load()
+    assert found.sizes["run"] == len(set(found.id.values)) == 12
+    np.testing.assert_array_equal(found.sel(run=np.isin(found.id, expected.id)).kernel, expected.kernel)
+
+
+def test_the_newest_driver_goes_on_and_the_older_stops(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    old, plan = driver_of(tmp_path / "two.zarr", tiny())
+    old.claim()
+    assert old.attempt(2) > old.attempt(1)
+    new, _ = driver_of(tmp_path / "two.zarr", tiny())
+    new.claim()
+    assert new.attempt(1)[0] > 1 * 1000 + 999  # beyond every attempt of the first epoch
+    with pytest.raises(RunError, match="another driver has taken over"):
+        old.extend(plan.spec, plan.data, plan.new_blocks, {})
+    assert not (tmp_path / "two.zarr" / "zarr.json").exists()
+    new.extend(plan.spec, plan.data, plan.new_blocks, {})
+
+
+def test_a_chunk_that_fails_its_checksum_is_computed_again(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = sweepengine.open_sweep(finished(tiny, tmp_path / "whole")).load()
+    store = tmp_path / "torn.zarr"
+    stop_after_commits(monkeypatch, 3)
+    with pytest.raises(KeyboardInterrupt):
+        sweepengine.run(tiny(), store, executor="inline", commit_seconds=1e-9)
+    monkeypatch.undo()
+    chunk = next(path for path in sorted(store.glob("blocks/w*/kernel/c/**/*")) if path.is_file())
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(content)
+    assert sweepengine.run(tiny(), store, executor="inline").done == 8
+    xr.testing.assert_identical(sweepengine.open_sweep(store).load().drop_attrs(), expected.drop_attrs())
+
+
+def test_a_finished_run_found_damaged_on_the_way_is_computed_again(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    """A chunk of four runs, one pending and one of the finished damaged: the same call mends both."""
+    store = finished(tiny, tmp_path, axes={"width": [8]})
+    expected = sweepengine.open_sweep(store).load()
+    block = next((store / "blocks").glob("w*"))
+    mark = next((store / "marks").rglob("*.json"))
+    content = json.loads(mark.read_text())
+    content["runs"][3] = {"status": "pending", "records_done": 0, "diverged_step": -1, "digests": {}}
+    mark.write_text(json.dumps(content))
+    zarr.open_array(store, path=f"blocks/{block.name}/loss_test", mode="r+")[0, 2] = 0.25
+    assert sweepengine.run(tiny(axes={"width": [8]}), store, executor="inline").done == 4
+    xr.testing.assert_identical(sweepengine.open_sweep(store).load().drop_attrs(), expected.drop_attrs())
+
+
+@pytest.mark.parametrize("runs_per_turn", [1, 4])
+def test_a_smaller_sweep_leaves_the_state_of_the_others(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs_per_turn: int
+) -> None:
+    options: dict[str, Any] = {"executor": "inline", "commit_seconds": 1e-9, "runs_per_turn": runs_per_turn}
+    content = tiny(axes={"width": [8], "seed": [1, 2, 3]})
+    sweepengine.run(content, tmp_path / "whole.zarr", **options)
+    expected = sweepengine.open_sweep(tmp_path / "whole.zarr").load()
+    store = tmp_path / "small.zarr"
+    stop_after_commits(monkeypatch, 4)
+    with pytest.raises(KeyboardInterrupt):
+        sweepengine.run(content, store, **options)
+    monkeypatch.undo()
+    before = sweepengine.open_sweep(store).records_done.values
+    assert before.max() > 0
+    sweepengine.run(tiny(axes={"width": [8], "seed": [3]}), store, **options | {"runs_per_turn": 1})
+    after = sweepengine.open_sweep(store)
+    others = np.flatnonzero(after.seed != 3)
+    np.testing.assert_array_equal(after.records_done.values[others], before[others])
+    assert list(store.glob("state/*/*/*.npz"))
+    sweepengine.run(content, store, **options)
+    found = sweepengine.open_sweep(store).load()
+    np.testing.assert_allclose(found.kernel, expected.kernel, rtol=1e-12, atol=1e-13)
+    assert not list(store.glob("state/*/*/*.npz"))
+
+
+def test_a_turn_with_a_diverged_run_resumes_where_it_was(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sweepengine.execute._turn import Turn
+
+    content = tiny(
+        network={"activation": "relu"},
+        training={"step_size": 0.125, "time": 60.0, "records": {"count": 12}},
+        axes={"width": [16], "alpha": [0.01, 1.0]},
+    )
+    options: dict[str, Any] = {"executor": "inline", "commit_seconds": 1e-9, "runs_per_turn": 8}
+    sweepengine.run(content, tmp_path / "whole.zarr", **options)
+    expected = sweepengine.open_sweep(tmp_path / "whole.zarr").load()
+    assert {"done", "diverged"} == set(expected.status.values)
+    store = tmp_path / "stopped.zarr"
+    stop_after_commits(monkeypatch, 40)
+    with pytest.raises(KeyboardInterrupt):
+        sweepengine.run(content, store, **options)
+    monkeypatch.undo()
+    assert "diverged" in sweepengine.open_sweep(store).status.values
+    started: list[tuple[int, int]] = []
+
+    def watched(runs: Any, data: Any, state: Any = None) -> Any:
+        made = Turn(runs, data, state)
+        started.append((len(runs), made.step))
+        return made
+
+    monkeypatch.setattr("sweepengine.execute._pack.Turn", watched)
+    sweepengine.run(content, store, **options)
+    assert started[0][0] == 8
+    assert started[0][1] > 10
+    xr.testing.assert_identical(sweepengine.open_sweep(store).load().drop_attrs(), expected.drop_attrs())
+
+
+def test_lost_data_stop_the_sweep_instead_of_training_on_nothing(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    store = finished(tiny, tmp_path)
+    next(path for path in store.glob("data/*/y_train/c/*") if path.is_file()).unlink()
+    with pytest.raises(StoreError, match=r"data/\w+/y_train is not what was written"):
+        sweepengine.run(tiny(axes={"width": [8, 16, 24]}), store, executor="inline")
+    assert "diverged" not in sweepengine.open_sweep(store).status.values
+
+
+@pytest.mark.parametrize("damage", ["strange files", "lost root", "lost table", "no mapping"])
+def test_folders_that_are_not_whole_stores_are_refused(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path, damage: str
+) -> None:
+    store = finished(tiny, tmp_path)
+    if damage == "strange files":
+        store = tmp_path / "other.zarr"
+        store.mkdir()
+        (store / "precious.txt").write_text("mine")
+    elif damage == "lost root":
+        (store / "zarr.json").unlink()
+    elif damage == "lost table":
+        import shutil
+
+        shutil.rmtree(store / "runs")
+        root = json.loads((store / "zarr.json").read_text())
+        del root["consolidated_metadata"]
+        (store / "zarr.json").write_text(json.dumps(root))
+    else:
+        (store / "zarr.json").write_text("[]")
+    before = sorted(store.rglob("*"))
+    with pytest.raises(StoreError, match=r"holds .* files|damaged metadata"):
+        sweepengine.run(tiny(), store, executor="inline")
+    assert sorted(store.rglob("*")) == before

@@ -30,12 +30,22 @@ def run_command(
         progress=progress_for(errors),
     )
     _print_summary(console, outcome.store)
-    if report:
-        _write_report(console, outcome.store, None)
     console.print(f"store:  {outcome.store}", markup=False, highlight=False, soft_wrap=True)
     for line in _warnings(outcome):
         errors.print(line, markup=False, highlight=False, soft_wrap=True)
-    return 1 if outcome.failed else 0
+    return int(outcome.failed > 0) | (report and not _report_after_run(console, errors, outcome.store))
+
+
+def _report_after_run(console: Console, errors: Console, store: str) -> bool:
+    """Write the report of a sweep that is done; a report that cannot be written does not undo the sweep."""
+    from sweepengine.errors import SweepError
+
+    try:
+        _write_report(console, store, None)
+    except SweepError as error:
+        errors.print(f"error: no report: {error}", markup=False, highlight=False, soft_wrap=True)
+        return False
+    return True
 
 
 def _warnings(outcome: Outcome) -> list[str]:
@@ -65,28 +75,26 @@ def _write_report(console: Console, store: str, output: str | None) -> None:
 
 def _report_folder(store: str) -> Path:
     """Beside a local store; in the results folder for a remote one."""
-    name = store.rstrip("/").rsplit("/", 1)[-1].removesuffix(".zarr") + ".report"
-    return Path("results") / name if "://" in store else Path(store).with_name(name)
+    from sweepengine.store import normalise_address
+
+    address = normalise_address(store)
+    name = address.rsplit("/", 1)[-1].removesuffix(".zarr") + ".report"
+    return Path("results") / name if "://" in address else Path(address).with_name(name)
 
 
 def plan_command(spec_path: str, store: str | None) -> None:
     """Print what a sweep would do and cost."""
-    import os
-
     from sweepengine.execute import default_store
-    from sweepengine.plan import MachineRate, make_plan, sweep_seconds
+    from sweepengine.plan import MachineRate, available_cpus, make_plan, sweep_seconds
     from sweepengine.spec import read_spec
-    from sweepengine.store import SweepStore
+    from sweepengine.store import Status, SweepStore
 
     spec = read_spec(spec_path)
     sweep_store = SweepStore(store or default_store(spec))
     plan = make_plan(spec, sweep_store)
     packs = list(plan.packs(MachineRate.measure(spec.precision)))
-    workers = len(os.sched_getaffinity(0))
-    counts = {"done": 0, "diverged": 0, "failed": 0}
-    for mark in plan.known.values():
-        if mark is not None and mark.status.label in counts:
-            counts[mark.status.label] += 1
+    workers = available_cpus()
+    statuses = plan.statuses()
     table = Table(title=f"plan of {spec.name}", show_header=False, title_justify="left")
     axes = spec.axes.model_dump(exclude_none=True)
     for name, values in axes.items():
@@ -99,8 +107,9 @@ def plan_command(spec_path: str, store: str | None) -> None:
             f"(depth {architecture.depth}, {architecture.activation})",
         )
     missing = len(plan.missing())
-    table.add_row("runs", f"{len(plan.runs)}: {counts['done']} done, {counts['diverged']} diverged, {missing} to do"
-                  + (f" ({counts['failed']} failed before)" if counts["failed"] else ""))  # fmt: skip
+    done, diverged, failed = (statuses.count(each) for each in (Status.DONE, Status.DIVERGED, Status.FAILED))
+    again = f" ({failed} failed before)" if failed else ""
+    table.add_row("runs", f"{len(plan.runs)}: {done} done, {diverged} diverged, {missing} to do{again}")
     table.add_row("packs", f"{len(packs)} tasks in {len(plan.blocks())} blocks")
     table.add_section()
     table.add_row(
@@ -133,10 +142,11 @@ def status_command(store: str) -> None:
     sweep_store.must_exist()
     console = Console()
     table = Table(title=f"status of {sweep_store.address}", title_justify="left")
-    table.add_column("block")
+    table.add_column("block", overflow="fold")
     for status in Status:
         table.add_column(status.label, justify="right")
     table.add_column("records", justify="right")
+    names = {} if sweep_store.table is None else sweep_store.table.names()
     troubles: list[str] = []
     for block, shape in sweep_store.block_shapes().items():
         marks = sweep_store.run_marks(block, shape)
@@ -146,13 +156,13 @@ def status_command(store: str) -> None:
             block, *(str(statuses.count(each)) for each in Status), f"{recorded}/{shape.runs * shape.records}"
         )
         troubles += [
-            f"diverged: {block} position {position} at step {mark.diverged_step}"
+            f"diverged: {names[block, position]} at step {mark.diverged_step}"
             for position, mark in enumerate(marks)
             if mark is not None and mark.status is Status.DIVERGED
         ]
         failures = read_failure(sweep_store.objects, block) if Status.FAILED in statuses else {}
         troubles += [
-            f"failed: {block} position {position}: {text.strip().splitlines()[-1]}"
+            f"failed: {names[block, position]}: {text.strip().splitlines()[-1]}"
             for position, text in failures.items()
             if statuses[position] is Status.FAILED
         ]

@@ -17,14 +17,6 @@ if TYPE_CHECKING:
 WRONG, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 
-class _Terminated(BaseException):
-    """SIGTERM, as an exception, so that everything started is stopped on the way out."""
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise _Terminated
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -39,7 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done; 1 something is wrong (failed runs); 2 bad input; 130 or 143 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, _terminate)
+    terminated: list[int] = []
+
+    def terminate(number: int, _frame: FrameType | None) -> NoReturn:
+        # As Ctrl-C does, because Ray's compiled code lets no other exception of a signal handler through.
+        terminated.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, terminate)
     try:
         app(words, prog_name="sweepengine")
         code = 0
@@ -47,17 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = ended.code if isinstance(ended.code, int) else 0
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except _Terminated:
-        code = TERMINATED
     except SweepError as error:
         _say(f"error: {error}")
         return WRONG if isinstance(error, RunError) else BAD_INPUT
     except BrokenPipeError:
         sys.stderr.close()
         return WRONG
-    if code in (INTERRUPTED, TERMINATED):
+    if code == INTERRUPTED:
         again = f" `{shlex.join(['sweepengine', *words])}` goes on from there." if words[:1] == ["run"] else ""
         _say(f"stopped; what was committed is kept.{again}")
+        return TERMINATED if terminated else INTERRUPTED
     return code
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 import traceback
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from sweepengine.errors import RunError, SpecError, StoreError
 from sweepengine.execute._events import Event
-from sweepengine.execute._executor import InlineExecutor
+from sweepengine.execute._executor import InlineExecutor, uninterrupted
 from sweepengine.execute._pack import PackTask, make_task
 from sweepengine.execute._progress import SilentProgress
 from sweepengine.plan import MachineRate, make_plan, predict_limit
 from sweepengine.spec import SweepSpec, make_spec, read_spec
-from sweepengine.store import BlockShape, ChunkWriter, Status, SupersededError, SweepStore, write_failure
+from sweepengine.store import BlockShape, Status, SupersededError, SweepStore, fail_chunk, write_failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +39,12 @@ class Outcome:
     ----------
     store : str
         Address of the store.
-    runs, skipped, done, diverged, failed : int
-        Runs of the sweep; those that the store had already; those that this call ended so.
+    runs : int
+        Runs of the sweep.
+    skipped : int
+        Those that the store had already.
+    done, diverged, failed : int
+        How the sweep's runs stand now, whichever call computed them.
     """
 
     store: str
@@ -124,12 +127,14 @@ def run(
     """
     if not isinstance(spec, SweepSpec):
         spec = read_spec(spec) if not hasattr(spec, "keys") else make_spec(spec)  # type: ignore[arg-type]
+    if executor == "inline" and workers is not None:
+        raise SpecError("workers: goes with the executor 'ray' only; leave one of them out")
     if executor not in ("ray", "inline"):
         raise SpecError(f"executor: found {executor!r}; allowed: 'ray', 'inline'")
     if address is not None and executor != "ray":
         raise SpecError("address: goes with the executor 'ray' only; leave one of them out")
     for name, value in (
-        ("workers", workers or 1),
+        ("workers", 1 if workers is None else workers),
         ("runs_per_turn", runs_per_turn),
         ("commit_seconds", commit_seconds),
     ):
@@ -151,27 +156,39 @@ class _Driver:
 
     def __init__(self, plan: Plan, store: SweepStore, options: RunOptions, progress: Progress) -> None:
         self._plan, self._store, self._options, self._progress = plan, store, options, progress
-        self._owner = secrets.token_hex(8)
-        self._total = Event()
-        self._tries: dict[tuple[str, tuple[int, ...]], int] = {}
+        self._before = {run.id for run in plan.runs} - {run.id for run in plan.missing()}
+        self._tries: dict[tuple[str, int], int] = {}
 
     def run(self) -> Outcome:
-        """Do what is missing."""
-        missing = self._plan.missing()
-        self._store.extend(self._plan.spec, self._plan.data, self._plan.new_blocks, self._limits())
-        if missing:
-            executor = self._start_executor()
+        """Do what is missing; a store that lacks nothing is only read."""
+        if self._plan.missing():
+            executor = self._start_executor()  # before anything is written: a cluster that is not there leaves no trace
             try:
+                if self._store.claim():
+                    self._plan = make_plan(self._plan.spec, self._store)
+                self._store.extend(self._plan.spec, self._plan.data, self._plan.new_blocks, self._limits())
+                executor.check_shared(self._store)
                 self._work(executor)
+            except (StoreError, RunError):
+                raise
+            except OSError as error:
+                raise RunError(f"store: {self._store.address} cannot be written any more: {error}") from error
             finally:
-                executor.close()
+                with uninterrupted():
+                    executor.close()
+                    self._store.release()
+        return self._outcome()
+
+    def _outcome(self) -> Outcome:
+        """How the runs stand, read from what is committed."""
+        statuses = self._plan.refreshed(self._store).statuses()
         return Outcome(
             store=self._store.address,
-            runs=len(self._plan.runs),
-            skipped=len(self._plan.runs) - len(missing),
-            done=self._total.done,
-            diverged=self._total.diverged,
-            failed=self._total.failed,
+            runs=len(statuses),
+            skipped=len(self._before),
+            done=statuses.count(Status.DONE),
+            diverged=statuses.count(Status.DIVERGED),
+            failed=statuses.count(Status.FAILED),
         )
 
     def _limits(self) -> dict[str, dict[str, StoredArray]]:
@@ -183,13 +200,19 @@ class _Driver:
             return InlineExecutor()
         from sweepengine.execute._ray import RayExecutor
 
-        executor = RayExecutor(self._options.address, self._options.workers)
-        if self._options.address is not None:
-            executor.check_shared(self._store)
-        return executor
+        return RayExecutor(self._options.address, self._options.workers)
 
     def _work(self, executor: Executor) -> None:
-        packs = list(self._plan.packs(MachineRate.measure(self._plan.spec.precision)))
+        rate = MachineRate.measure(self._plan.spec.precision)
+        self._advance(executor, list(self._plan.packs(rate)))
+        # A run whose chunk was found damaged on the way starts again; its own pack is made here.
+        found = self._plan.refreshed(self._store)
+        damaged = {run.id for run in found.missing()} - {run.id for run in self._plan.missing()}
+        if damaged:
+            self._progress.say(f"damaged: {len(damaged)} runs did not match their marks and are computed again")
+            self._advance(executor, list(found.packs(rate, only=damaged)))
+
+    def _advance(self, executor: Executor, packs: list[Pack]) -> None:
         records = sum(len(run.record_steps) for pack in packs for run in pack.runs.values())
         self._progress.start(sum(len(pack.runs) for pack in packs), records, len(packs))
         waiting = iter(packs)
@@ -213,55 +236,51 @@ class _Driver:
                     executor.submit(again)
 
     def _count(self, event: Event) -> None:
-        self._total += event
         self._progress.update(event)
         if event.message:
             self._progress.say(event.message)
 
     def _task(self, pack: Pack) -> PackTask:
-        attempts = {chunk: self._next_attempt(pack.block, chunk) for chunk in pack.chunks}
+        attempts, owner = self._attempts(pack.block, pack.chunks)
         return make_task(
-            pack, self._store.address, attempts, self._owner, self._options.runs_per_turn, self._options.commit_seconds
+            pack, self._store.address, attempts, owner, self._options.runs_per_turn, self._options.commit_seconds
         )
 
-    def _next_attempt(self, block: str, chunk: int) -> int:
-        mark = self._store.mark(block, chunk)
-        return 1 if mark is None else mark.attempt + 1
+    def _attempts(self, block: str, chunks: tuple[int, ...]) -> tuple[dict[int, int], str]:
+        """Attempt numbers for the next try of some chunks."""
+        attempts, owner = {}, ""
+        for chunk in chunks:
+            self._tries[block, chunk] = self._tries.get((block, chunk), 0) + 1
+            attempts[chunk], owner = self._store.attempt(self._tries[block, chunk])
+        return attempts, owner
 
     def _after(self, task: PackTask, error: Exception | None) -> PackTask | None:
         """What to do once a task is over: nothing, or the task that takes over from it."""
         if error is None:
             return None
         if isinstance(error, SupersededError):
-            raise RunError(
-                f"store: another driver has taken over {self._store.address} ({error}); let it finish, then run this again"
-            ) from error
-        key = (task.block, task.chunks)
-        self._tries[key] = self._tries.get(key, 1) + 1
-        attempts = {chunk: self._next_attempt(task.block, chunk) for chunk in task.chunks}
-        again = replace(task, attempts=attempts)
-        if self._tries[key] <= MOST_ATTEMPTS:
+            raise RunError(f"store: {error}; let the other driver finish, then run this again") from error
+        tried = self._tries[task.block, task.chunks[0]]
+        attempts, owner = self._attempts(task.block, task.chunks)
+        if tried < MOST_ATTEMPTS:
             self._progress.say(
                 f"block {task.block}: its worker stopped ({type(error).__name__}: {_first_line(error)}); "
-                f"attempt {self._tries[key]} of {MOST_ATTEMPTS}"
+                f"attempt {tried + 1} of {MOST_ATTEMPTS}"
             )
-            return again
-        self._give_up(again, error)
+            return replace(task, attempts=attempts, owner=owner)
+        self._give_up(task, attempts, owner, error)
         return None
 
-    def _give_up(self, task: PackTask, error: Exception) -> None:
+    def _give_up(self, task: PackTask, attempts: dict[int, int], owner: str, error: Exception) -> None:
         """Record the unfinished runs of a pack that cannot be advanced as failed."""
         shape = BlockShape.from_json(task.shape)
         text = "".join(traceback.format_exception(error))
-        failed = 0
-        for chunk in task.chunks:
-            writer = ChunkWriter(self._store.objects, task.block, shape, chunk, task.attempts[chunk], self._owner)
-            first, stop = shape.chunk_span(chunk)
-            for position in (p for p in task.runs if first <= p < stop and not writer.run(p).status.is_final):
-                writer.finish(position, Status.FAILED)
-                write_failure(self._store.objects, task.block, position, text)
-                failed += 1
-            writer.commit(None)
+        store = self._store.objects
+        for position in task.runs:
+            write_failure(store, task.block, position, text)
+        failed = sum(
+            fail_chunk(store, task.block, shape, chunk, attempts[chunk], owner, task.runs) for chunk in task.chunks
+        )
         self._count(Event(failed=failed, message=f"failed: {failed} runs of block {task.block}: {_first_line(error)}"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sweepengine.execute._pack import PackTask
+    from sweepengine.store import SweepStore
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ class Executor(Protocol):
 
     workers: int
 
+    def check_shared(self, store: SweepStore) -> None:
+        """Raise unless every place where tasks may run reads what this driver writes."""
+
     def submit(self, task: PackTask) -> None:
         """Take a task; it may start at once."""
 
@@ -70,6 +76,20 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put SIGINT and SIGTERM off: a second Ctrl-C must not leave behind what the first one is stopping."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+
+
 class InlineExecutor:
     """Advances one pack after another in this process."""
 
@@ -78,6 +98,9 @@ class InlineExecutor:
     def __init__(self) -> None:
         self._waiting: deque[PackTask] = deque()
         self._current: tuple[PackTask, Iterator[Event]] | None = None
+
+    def check_shared(self, store: SweepStore) -> None:
+        """Nothing to check: there is one process."""
 
     def submit(self, task: PackTask) -> None:
         """Queue a task."""

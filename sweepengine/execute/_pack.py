@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import traceback
 from dataclasses import dataclass
@@ -9,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import zarr
 
 from sweepengine.execute._events import Event
 from sweepengine.execute._turn import Data, Turn
 from sweepengine.spec import Run
-from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, write_failure
+from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, write_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
     from zarr.abc.store import Store
@@ -109,13 +109,9 @@ def _throttled(events: Iterator[Event]) -> Iterator[Event]:
 
 def _load_data(store: Store, run: Run) -> Data:
     """The data as the store holds them, so that every worker and every resume use the same bits."""
+    arrays = read_data(store, run.data_id)
     dtype = getattr(torch, run.precision)
-
-    def read(name: str) -> torch.Tensor:
-        array = zarr.open_array(store, path=f"data/{run.data_id}/{name}", mode="r")
-        return torch.from_numpy(np.asarray(array[...])).to(dtype)
-
-    return Data(read("x_train"), read("y_train"), read("x_test"), read("y_test"))
+    return Data(**{name: torch.from_numpy(values).to(dtype) for name, values in arrays.items()})
 
 
 class _ChunkJob:
@@ -124,45 +120,52 @@ class _ChunkJob:
     def __init__(self, writer: ChunkWriter, store: Store, runs: dict[int, Run], data: Data, task: PackTask) -> None:
         self._writer, self._store, self._data, self._task = writer, store, data, task
         self._runs = runs
+        self._tried: set[int] = set()
         self._last_commit = time.monotonic()
 
     def events(self) -> Iterator[Event]:
-        """Compute the chunk."""
-        resumed, state = self._resumable()
-        if resumed:
-            yield from self._turn(resumed, state)
-        waiting = [p for p in sorted(self._runs) if not self._writer.run(p).status.is_final and p not in resumed]
+        """Compute the chunk: first what a state continues, then the rest in turns."""
+        for positions, state in self._writer.states():
+            if self._fits(positions, state):
+                yield from self._turn(positions, state)
+        waiting = [p for p in sorted(self._runs) if not (p in self._tried or self._writer.run(p).status.is_final)]
         for start in range(0, len(waiting), self._task.runs_per_turn):
-            yield from self._turn(waiting[start : start + self._task.runs_per_turn], None)
-        self._writer.commit(None)
+            yield from self._turn(tuple(waiting[start : start + self._task.runs_per_turn]), None)
+        self._writer.commit()
 
-    def _resumable(self) -> tuple[list[int], dict[str, NDArray[np.generic]] | None]:
-        """The positions that the stored state continues, if it fits what is committed of them."""
-        state = self._writer.state()
-        if state is None:
-            return [], None
-        positions = [int(each) for each in state["positions"]]
+    def _fits(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]]) -> bool:
+        """Whether a state continues runs that are wanted, from the records that are committed of them."""
         alive = [p for p, step in zip(positions, state["diverged_step"], strict=True) if step < 0]
-        fits = all(p in self._runs and self._writer.run(p).records_done == int(state["due"]) for p in alive)
-        return (positions, state) if fits and all(p in self._runs for p in positions) else ([], None)
+        return bool(alive) and all(
+            p in self._runs and self._writer.run(p).records_done == int(state["due"]) for p in alive
+        )
 
-    def _turn(self, positions: list[int], state: dict[str, NDArray[np.generic]] | None) -> Iterator[Event]:
+    def _turn(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]] | None) -> Iterator[Event]:
+        self._tried |= set(positions)
         if state is None:
+            runs = [self._runs[position] for position in positions]
             for position in positions:
                 self._writer.restart(position)
+        else:
+            # The state's own runs: one of them may have diverged, and then nobody asks for it any more.
+            runs = [Run.from_json(each) for each in json.loads(str(state["runs"]))]
         try:
-            yield from self._train(positions, state)
+            yield from self._train(positions, runs, state)
         except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
             # A run's own failure is data. A store that cannot be written (OSError) or a takeover is not the run's.
             text = traceback.format_exc()
-            for position in positions:
+            failed = [p for p in positions if not self._writer.run(p).status.is_final]
+            for position in failed:
                 self._writer.finish(position, Status.FAILED)
                 write_failure(self._store, self._task.block, position, text)
-            runs = ", ".join(self._runs[position].id for position in positions)
-            yield Event(failed=len(positions), message=f"failed: run {runs}: {type(error).__name__}: {error}")
+            named = ", ".join(self._runs[position].id for position in failed)
+            yield Event(failed=len(failed), message=f"failed: run {named}: {type(error).__name__}: {error}")
 
-    def _train(self, positions: list[int], state: dict[str, NDArray[np.generic]] | None) -> Iterator[Event]:
-        turn = Turn([self._runs[position] for position in positions], self._data, state)
+    def _train(
+        self, positions: tuple[int, ...], runs: list[Run], state: Mapping[str, NDArray[np.generic]] | None
+    ) -> Iterator[Event]:
+        turn = Turn(runs, self._data, state)
+        ids = np.array(json.dumps([run.to_json() for run in runs]))
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
         for record in turn.advance():
             yield from self._tell_diverged(positions, turn, told)
@@ -174,7 +177,7 @@ class _ChunkJob:
                     self._writer.record(position, record.index, values)
                 yield Event(records=len(written))
             if time.monotonic() - self._last_commit >= self._task.commit_seconds:
-                self._writer.commit(turn.state() | {"positions": np.array(positions)})
+                self._writer.commit(positions, turn.state() | {"runs": ids})
                 self._last_commit = time.monotonic()
         yield from self._tell_diverged(positions, turn, told)
         alive = [position for position in positions if position not in told]
@@ -182,7 +185,7 @@ class _ChunkJob:
             self._writer.finish(position, Status.DONE)
         yield Event(done=len(alive))
 
-    def _tell_diverged(self, positions: list[int], turn: Turn, told: set[int]) -> Iterator[Event]:
+    def _tell_diverged(self, positions: tuple[int, ...], turn: Turn, told: set[int]) -> Iterator[Event]:
         for position, step in zip(positions, turn.diverged_step, strict=True):
             if step >= 0 and position not in told:
                 told.add(position)

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 import threading
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from sweepengine.errors import RunError
 from sweepengine.execute._events import Event
 from sweepengine.execute._executor import Report, one_thread
-from sweepengine.store import open_address
+from sweepengine.plan import available_cpus
+from sweepengine.store import delete_token, read_token, write_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _OBJECT_STORE_BYTES = 100 * 2**20
 _POLL_SECONDS = 1.0
+_REACH_SECONDS = 5.0
 
 
 class ClusterError(RunError):
@@ -64,11 +67,18 @@ def _advance_pack(task: PackTask) -> Iterator[Event]:
         yield from advance(task)
 
 
-def _read_token(address: str, key: str) -> str | None:
-    from sweepengine.store._objects import get_object
-
-    content = get_object(open_address(address, read_only=True), key)
-    return None if content is None else content.decode()
+def _reach(address: str) -> None:
+    """Raise unless something listens at host:port; Ray itself would try for minutes."""
+    place = address.rsplit("://", 1)[-1]
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdigit():
+        return  # "auto" and the like name no place
+    try:
+        socket.create_connection((host, int(port)), timeout=_REACH_SECONDS).close()
+    except OSError as error:
+        raise ClusterError(
+            f"address: no cluster answers at {address} ({error}); start one, or leave --address out"
+        ) from error
 
 
 class RayExecutor:
@@ -88,6 +98,9 @@ class RayExecutor:
     """
 
     def __init__(self, address: str | None, workers: int | None = None) -> None:
+        if address is not None:
+            _reach(address)
+        self._is_private = address is None
         loaded = "ray" in sys.modules
         self._saved_environment = dict(os.environ)
         if address is None:
@@ -116,7 +129,7 @@ class RayExecutor:
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
         try:
             if address is None:
-                cpus = workers or len(os.sched_getaffinity(0))
+                cpus = workers or available_cpus()
                 self._ray.init(
                     address="local",
                     num_cpus=cpus,
@@ -140,25 +153,21 @@ class RayExecutor:
         ClusterError
             Some node does not see the store: its address is a path that is not shared.
         """
+        if self._is_private:
+            return
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        from sweepengine.store._objects import delete_object, put_object
-
-        token = secrets.token_hex(16)
-        key = f"tokens/{token}"
-        put_object(store.objects, key, token.encode())
+        token = write_token(store.objects)
         nodes = [node for node in self._ray.nodes() if node["Alive"]]
-        read = self._ray.remote(num_cpus=0, max_retries=0)(_read_token)
+        read = self._ray.remote(num_cpus=0, max_retries=0)(read_token)
         found = [
             read.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
-                store.address, key
+                store.address, token
             )
             for node in nodes
         ]
-        blind = [
-            node["NodeManagerAddress"] for node, each in zip(nodes, found, strict=True) if self._ray.get(each) != token
-        ]
-        delete_object(store.objects, key)
+        blind = [node["NodeManagerAddress"] for node, each in zip(nodes, found, strict=True) if not self._ray.get(each)]
+        delete_token(store.objects, token)
         if blind:
             raise ClusterError(
                 f"store: {store.address} is not the same place on {', '.join(blind)}; name a --store that every node shares"

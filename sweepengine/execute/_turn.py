@@ -119,7 +119,7 @@ class Turn:
 
     def _find_diverged(self, outputs: torch.Tensor) -> None:
         loss = half_mean_square(outputs, self._data.y_train).reshape(-1)
-        bad = ~(loss <= self._limit).numpy() & (self.diverged_step < 0)
+        bad = ~((loss <= self._limit) & torch.isfinite(loss)).numpy() & (self.diverged_step < 0)
         self.diverged_step[bad] = self.step
 
     def _values(self, values: dict[str, torch.Tensor]) -> list[dict[str, NDArray[np.floating]] | None]:

@@ -18,6 +18,12 @@ LIMIT_ARRAYS = 10
 """Arrays of one prediction."""
 
 
+def limit_bytes(records: int, n_train: int, n_test: int) -> int:
+    """Uncompressed bytes of one prediction."""
+    kernels = 2 * n_train**2 + 2 * n_test * n_train + n_test**2 + n_train
+    return 8 * (kernels + 2 * records * (n_train + n_test))
+
+
 def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
     """Kernels of the infinitely wide network, and the outputs of its trained ensemble at every record.
 

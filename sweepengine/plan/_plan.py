@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from sweepengine.data import load
+from sweepengine.errors import SpecError
 from sweepengine.observe import canonical_variables
-from sweepengine.plan._cost import run_memory, run_seconds
-from sweepengine.plan._limit import LIMIT_ARRAYS
+from sweepengine.plan._cost import machine_memory, run_memory, run_seconds
+from sweepengine.plan._limit import LIMIT_ARRAYS, limit_bytes
 from sweepengine.plan._step_size import step_count
 from sweepengine.spec import expand
-from sweepengine.store import STORE_FILES, make_block
+from sweepengine.store import STORE_FILES, Status, make_block
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from sweepengine.data import Dataset
     from sweepengine.plan._cost import MachineRate
     from sweepengine.spec import Architecture, Run, SweepSpec
     from sweepengine.store import Block, BlockShape, RunMark, SweepStore
 
+MOST_RUNS = 200_000
 SHORTEST_PACK = 2.0
 """Chunks of a block are joined into one task until it is estimated to take this many seconds."""
 
@@ -81,10 +84,28 @@ class Plan:
         marks = ((run, self.known.get(run.id)) for run in self.runs)
         return [run for run, mark in marks if mark is None or not mark.status.is_final]
 
-    def packs(self, rate: MachineRate) -> Iterator[Pack]:
-        """The tasks, longest first, so that the last to finish is a short one."""
+    def statuses(self) -> list[Status]:
+        """Status of every run of the sweep."""
+        marks = (self.known.get(run.id) for run in self.runs)
+        return [Status.PENDING if mark is None else mark.status for mark in marks]
+
+    def refreshed(self, store: SweepStore) -> Plan:
+        """The same plan with what the store has committed by now."""
+        return replace(self, known=_known(self.runs, self._places, self._shapes, store), new_blocks=(), limits={})
+
+    def packs(self, rate: MachineRate, only: Collection[str] | None = None) -> Iterator[Pack]:
+        """The tasks, longest first, so that the last to finish is a short one.
+
+        Parameters
+        ----------
+        rate : MachineRate
+        only : collection of str, optional
+            Ids of the runs to advance; every missing one where not given.
+        """
         wanted: dict[str, dict[int, Run]] = {}
         for run in self.missing():
+            if only is not None and run.id not in only:
+                continue
             block, position = self._places[run.id]
             wanted.setdefault(block, {})[position] = run
         packs = [pack for block, runs in wanted.items() for pack in self._packs_of(block, runs, rate)]
@@ -109,8 +130,14 @@ class Plan:
             yield Pack(block, shape, tuple(chunks), held, len(held) * seconds)
 
     def disk_bytes(self) -> int:
-        """Uncompressed bytes that the missing runs' variables take."""
-        return sum(self._shapes[self._places[run.id][0]].run_bytes() for run in self.missing())
+        """Uncompressed bytes of the missing runs' variables, of new predictions, and of the data in a new store."""
+        d = self.data.x_train.shape[1]
+        limits = sum(
+            limit_bytes(len(run.record_steps), len(self.data.y_train), len(self.data.y_test))
+            for run in self.limits.values()
+        )
+        data = 0 if self.known else 8 * (d + 1) * (len(self.data.y_train) + len(self.data.y_test))
+        return limits + data + sum(self._shapes[self._places[run.id][0]].run_bytes() for run in self.missing())
 
     def file_count(self) -> int:
         """Files that the blocks of missing runs take, and the rest of a new store."""
@@ -130,6 +157,15 @@ class Plan:
         """Shapes of the blocks that hold missing runs."""
         names = dict.fromkeys(self._places[run.id][0] for run in self.missing())
         return {name: self._shapes[name] for name in names}
+
+
+def _refuse_too_many(spec: SweepSpec) -> None:
+    count = math.prod(len(values) for values in spec.axes.model_dump(exclude_none=True).values())
+    if count > MOST_RUNS:
+        raise SpecError(
+            f"axes: they give {count} runs, more than the {MOST_RUNS} that one sweep may have; shorten an axis, "
+            "or divide the sweep"
+        )
 
 
 def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
@@ -158,11 +194,11 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
     def steps(architecture: Architecture) -> int:
         return step_count(spec, architecture, data)
 
+    _refuse_too_many(spec)
     runs = tuple(expand(spec, data.id, steps, observables))
     places = store.places()
     shapes = store.block_shapes()
-    marks = {block: store.run_marks(block, shape) for block, shape in shapes.items()}
-    known = {run.id: marks[places[run.id][0]][places[run.id][1]] for run in runs if run.id in places}
+    known = _known(runs, places, shapes, store)
     new_runs = [run for run in runs if run.id not in places]
     new_blocks = tuple(
         make_block(list(group), len(data.y_train), len(data.y_test))
@@ -173,4 +209,19 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
         places |= {run.id: (block.id, position) for position, run in enumerate(block.runs)}
     have = store.limits()
     limits = {block.runs[0].limit_id: block.runs[0] for block in new_blocks if block.runs[0].limit_id not in have}
-    return Plan(spec, data, runs, new_blocks, known, limits, places, shapes)
+    plan = Plan(spec, data, runs, new_blocks, known, limits, places, shapes)
+    if plan.memory_bytes() > machine_memory():
+        raise SpecError(
+            f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB of arrays, this machine has "
+            f"{machine_memory() / 1e9:.3g} GB; take smaller widths, fewer points or fewer records"
+        )
+    return plan
+
+
+def _known(
+    runs: Iterable[Run], places: Mapping[str, tuple[str, int]], shapes: Mapping[str, BlockShape], store: SweepStore
+) -> dict[str, RunMark | None]:
+    """What is committed of each run that has a place."""
+    placed = {run.id: places[run.id] for run in runs if run.id in places}
+    marks = {block: store.run_marks(block, shapes[block]) for block in {block for block, _ in placed.values()}}
+    return {run: marks[block][position] for run, (block, position) in placed.items()}

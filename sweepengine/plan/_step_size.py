@@ -35,8 +35,8 @@ def reference_lambda_max(architecture: Architecture, data: Dataset) -> float:
     reference = network(architecture, parameters, gamma=[0.5], alpha=[1.0])
     inputs = Inputs.prepare(x, architecture)
     forward = reference.forward(inputs)
-    kernel = reference.kernel(inputs, forward, reference.backward(forward))
-    return float(np.linalg.eigvalsh(kernel.numpy())[-1])
+    kernel = reference.kernel(inputs, forward, reference.backward(forward)).numpy()
+    return float(np.linalg.eigvalsh(kernel)[-1]) if np.isfinite(kernel).all() else math.inf
 
 
 def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset) -> int:
@@ -54,7 +54,12 @@ def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset) -> in
     """
     if spec.training.step_size == "auto":
         lambda_max = reference_lambda_max(architecture, data)
-        steps = max(1, math.ceil(spec.training.time * SAFETY * lambda_max / len(data.y_train)))
+        ratio = spec.training.time * SAFETY * lambda_max / len(data.y_train)
+        if not math.isfinite(ratio):
+            raise SpecError(
+                "network: the kernel at t = 0 is not finite with these settings; take smaller sigma_w, sigma_a or depth"
+            )
+        steps = max(1, math.ceil(ratio))
     else:
         steps = fixed_step_count(spec.training)
     if steps > MOST_STEPS:

@@ -81,7 +81,8 @@ def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
         text = str(context["error"])
         return text if path == "the spec" else f"{path}: {text}"
     expected = _EXPECTED.get(kind)
-    shown = repr(found) if len(repr(found)) <= 60 else f"{repr(found)[:57]}…"
+    text = repr(found)
+    shown = text if len(text) <= 60 else f"{text[:57]}…"
     if expected is None:
         return f"{path}: found {shown}; {error['msg']}"
     return f"{path}: found {shown}; {expected.format(found=found, **context)}"

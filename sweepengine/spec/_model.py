@@ -10,14 +10,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
 """The named scalings (theory.md §1): the output is multiplied by α m^{-γ}."""
 
-MAX_SEEDS = 1_000_000
+MAX_SEEDS = 100_000
 
 ActivationName = Literal[
     "relu", "leaky_relu", "abs", "tanh", "erf", "gelu", "sin", "cos", "softplus", "quadratic", "identity"
 ]
 ScalingValue = Literal["ntk", "mean_field"] | Annotated[float, Field(ge=0.5, le=1.0)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+# Wide enough for any experiment, narrow enough that no product of them overflows.
+Positive = Annotated[float, Field(ge=1e-12, le=1e12)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 # A container may come as the YAML list it was written as; what it holds stays strictly typed.
 _LIST = Field(strict=False, min_length=1)
 
@@ -61,7 +62,9 @@ class NetworkSpec(_Model):
     depth: Count | None = Field(default=None, description="hidden layers L")
     activation: ActivationName | None = None
     sigma_w: Positive = Field(description="standard deviation of hidden weights")
-    sigma_b: Annotated[float, Field(ge=0)] = Field(default=0.0, description="standard deviation of biases; 0: none")
+    sigma_b: Annotated[float, Field(ge=0, le=1e12)] = Field(
+        default=0.0, description="standard deviation of biases; 0: none"
+    )
     sigma_a: Positive | None = Field(default=None, description="of read-out weights; sigma_w where not given")
     output_bias: bool = Field(default=False, description="a trained output bias √m σ_b b^L")
     alpha: Positive | None = Field(default=None, description="lazy output scale α; 1 where not given")

@@ -91,7 +91,7 @@ class Run:
     @property
     def scaling(self) -> str:
         """Label of the scaling: ``ntk``, ``mean_field`` or ``gamma=…``."""
-        return next((label for label, gamma in GAMMA_BY_LABEL.items() if gamma == self.gamma), f"gamma={self.gamma:g}")
+        return next((label for label, gamma in GAMMA_BY_LABEL.items() if gamma == self.gamma), f"gamma={self.gamma!r}")
 
     @cached_property
     def id(self) -> str:

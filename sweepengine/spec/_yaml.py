@@ -48,6 +48,16 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
+def _refuse(event: yaml.Event) -> None:
+    """Refuse what a file of plain settings has no use for: tags (some run code) and aliases (some never end)."""
+    line = event.start_mark.line + 1 if event.start_mark else "?"
+    tag = getattr(event, "tag", None)
+    if tag is not None:
+        raise SpecError(f"line {line}: found the tag {tag!r}; a spec holds plain values only, remove the tag")
+    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+        raise SpecError(f"line {line}: found an anchor or alias; a spec holds plain values only, write the value out")
+
+
 def load_yaml(text: str) -> dict[str, Any]:
     """Parse the text of a spec.
 
@@ -59,16 +69,15 @@ def load_yaml(text: str) -> dict[str, Any]:
     Raises
     ------
     SpecError
-        The text is not YAML, is not one mapping, names a key twice, or holds a tag (``!!python/…``), which would
-        have to run code.
+        The text is not YAML, is not one mapping, names a key twice, or holds a tag (``!!python/…`` would have to run
+        code), an anchor or an alias.
     """
     try:
+        for event in yaml.parse(text, Loader=_Loader):
+            _refuse(event)
         document = yaml.load(text, Loader=_Loader)  # noqa: S506 -- _Loader is a SafeLoader
     except SpecError:
         raise
-    except yaml.constructor.ConstructorError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise SpecError(f"line {line}: {error.problem}; a spec holds plain values only, remove the tag") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise SpecError(f"this is not valid YAML: {' '.join(str(error).split())}") from error
     except ValueError as error:

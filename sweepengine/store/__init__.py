@@ -4,6 +4,8 @@ from sweepengine.store._address import normalise_address as normalise_address
 from sweepengine.store._address import open_address as open_address
 from sweepengine.store._chunk import ChunkWriter as ChunkWriter
 from sweepengine.store._chunk import SupersededError as SupersededError
+from sweepengine.store._chunk import fail_chunk as fail_chunk
+from sweepengine.store._data import read_data as read_data
 from sweepengine.store._layout import Block as Block
 from sweepengine.store._layout import BlockShape as BlockShape
 from sweepengine.store._layout import StoredArray as StoredArray
@@ -18,6 +20,9 @@ from sweepengine.store._open import open_theory as open_theory
 from sweepengine.store._run_table import STORE_FILES as STORE_FILES
 from sweepengine.store._status import Status as Status
 from sweepengine.store._sweep_store import SweepStore as SweepStore
+from sweepengine.store._token import delete_token as delete_token
+from sweepengine.store._token import read_token as read_token
+from sweepengine.store._token import write_token as write_token
 
 __all__ = [
     "STORE_FILES",
@@ -30,12 +35,17 @@ __all__ = [
     "StoredArray",
     "SupersededError",
     "SweepStore",
+    "delete_token",
+    "fail_chunk",
     "make_block",
     "normalise_address",
     "open_address",
     "open_sweep",
     "open_theory",
+    "read_data",
     "read_failure",
     "read_mark",
+    "read_token",
     "write_failure",
+    "write_token",
 ]

@@ -15,12 +15,12 @@ import numpy as np
 import zarr
 
 from sweepengine.store._layout import BlockShape, block_path
-from sweepengine.store._marks import Mark, RunMark, read_mark, state_prefix, write_mark
+from sweepengine.store._marks import Mark, RunMark, StateRef, read_mark, state_prefix, write_mark
 from sweepengine.store._objects import delete_object, get_object, list_objects, put_object
 from sweepengine.store._status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
     from zarr.abc.store import Store
@@ -30,6 +30,10 @@ _DIGEST_BYTES = 16
 
 class SupersededError(Exception):
     """Another attempt has taken this chunk over; this one must stop without writing."""
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
 
 
 def chain_digest(previous: str, record: NDArray[np.floating]) -> str:
@@ -108,7 +112,7 @@ class ChunkWriter:
         """Fill the buffers with what is committed; a run whose stored records do not match the mark starts again."""
         if not any(run.records_done for run in self._runs):
             return
-        stored = {name: np.asarray(self._arrays[name][self._first : self._stop]) for name in self._buffers}
+        stored = {name: self._stored(name) for name in self._buffers}
         for place, run in enumerate(self._runs):
             done = run.records_done
             if any(series_digest(stored[name][place, :done]) != run.digests.get(name, "") for name in stored):
@@ -117,6 +121,13 @@ class ChunkWriter:
                 continue
             for name, values in stored.items():
                 self._buffers[name][place, :done] = values[place, :done]
+
+    def _stored(self, name: str) -> NDArray[np.floating]:
+        try:
+            return np.asarray(self._arrays[name][self._first : self._stop])
+        except (ValueError, RuntimeError):
+            # Bytes that fail their checksum or do not decode: no run of the chunk matches the mark, so all start again.
+            return np.full_like(self._buffers[name], np.nan)
 
     def run(self, position: int) -> RunMark:
         """What is known of the run at a position of the block."""
@@ -130,18 +141,15 @@ class ChunkWriter:
             buffer[place] = np.nan
         self._changed_from = 0
 
-    def state(self) -> dict[str, NDArray[np.generic]] | None:
-        """The state that the mark names, or None if there is none or it is damaged."""
-        if not self._mark.state_key:
-            return None
-        content = get_object(self._store, self._mark.state_key)
-        if (
-            content is None
-            or hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest() != self._mark.state_digest
-        ):
-            return None
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return dict(arrays)
+    def states(self) -> list[tuple[tuple[int, ...], dict[str, NDArray[np.generic]]]]:
+        """Positions and content of every state that the mark names and that is whole."""
+        found = []
+        for ref in self._mark.states:
+            content = get_object(self._store, ref.key)
+            if content is not None and _digest(content) == ref.digest:
+                with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                    found.append((ref.positions, dict(arrays)))
+        return found
 
     def record(self, position: int, record: int, values: Mapping[str, NDArray[np.floating]]) -> None:
         """Take the values of every variable of one run at its next record."""
@@ -161,13 +169,15 @@ class ChunkWriter:
         place = position - self._first
         self._runs[place] = replace(self._runs[place], status=status, diverged_step=diverged_step)
 
-    def commit(self, state: Mapping[str, NDArray[np.generic]] | None) -> None:
+    def commit(self, positions: tuple[int, ...] = (), state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
         """Make everything recorded so far durable.
 
         Parameters
         ----------
-        state : mapping of arrays, or None
-            What a resume needs to continue the unfinished runs; None when all runs are at rest.
+        positions : tuple of int
+            The runs in training; none when all are at rest.
+        state : mapping of arrays, optional
+            What a resume needs to continue them.
 
         Raises
         ------
@@ -176,15 +186,22 @@ class ChunkWriter:
         """
         self._check(read_mark(self._store, self._block, self._chunk))
         self._write_arrays()
-        key, digest = "", ""
+        # A state of other runs stays: a sweep that wants fewer runs takes nothing from those that it leaves alone.
+        kept = [ref for ref in self._mark.states if not set(ref.positions) & set(positions) and self._is_needed(ref)]
         if state is not None:
-            key, digest = self._write_state(state)
+            kept.append(self._write_state(positions, state))
         self._check(read_mark(self._store, self._block, self._chunk))
-        self._mark = Mark(self._attempt, self._owner, tuple(self._runs), key, digest)
+        self._mark = Mark(self._attempt, self._owner, tuple(self._runs), tuple(kept))
         write_mark(self._store, self._block, self._chunk, self._mark)
         if state is None:
-            for stale in list_objects(self._store, state_prefix(self._block, self._chunk)):
-                delete_object(self._store, stale)
+            named = {ref.key for ref in kept}
+            for key in list_objects(self._store, state_prefix(self._block, self._chunk)):
+                if key not in named:
+                    delete_object(self._store, key)
+
+    def _is_needed(self, ref: StateRef) -> bool:
+        """Whether a state continues some run from where the mark says that it is."""
+        return any(self.run(p).records_done and not self.run(p).status.is_final for p in ref.positions)
 
     def _write_arrays(self) -> None:
         furthest = max(run.records_done for run in self._runs)
@@ -203,12 +220,42 @@ class ChunkWriter:
             array = self._arrays[name]
             array[self._first : self._stop] = np.array(values, dtype=array.dtype)
 
-    def _write_state(self, state: Mapping[str, NDArray[np.generic]]) -> tuple[str, str]:
-        prefix = f"{state_prefix(self._block, self._chunk)}{self._attempt:06d}"
-        slot = "b" if self._mark.state_key == f"{prefix}-a.npz" else "a"
+    def _write_state(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]]) -> StateRef:
+        """Write a state into the slot that the mark does not name."""
         stream = io.BytesIO()
         np.savez(stream, allow_pickle=False, **{name: np.asarray(value) for name, value in state.items()})
         content = stream.getvalue()
-        key = f"{prefix}-{slot}.npz"
+        stem = f"{state_prefix(self._block, self._chunk)}{self._attempt:06d}-{positions[0]}"
+        named = {ref.key for ref in self._mark.states}
+        key = next(key for key in (f"{stem}-a.npz", f"{stem}-b.npz") if key not in named)
         put_object(self._store, key, content)
-        return key, hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
+        return StateRef(positions, key, _digest(content))
+
+
+def fail_chunk(
+    store: Store, block: str, shape: BlockShape, chunk: int, attempt: int, owner: str, positions: Collection[int]
+) -> int:
+    """Record the unfinished ones of some runs as failed, in the mark alone: for chunks that cannot be advanced.
+
+    Arrays and states stay as they are, so a later try goes on from them.
+
+    Parameters
+    ----------
+    store, block, shape, chunk, attempt, owner
+        As for :class:`ChunkWriter`.
+    positions : collection of int
+        Positions in the block; those outside the chunk are passed over.
+
+    Returns
+    -------
+    int
+        How many were recorded as failed.
+    """
+    first, stop = shape.chunk_span(chunk)
+    mark = read_mark(store, block, chunk) or Mark(attempt, owner, tuple(RunMark() for _ in range(stop - first)))
+    runs = list(mark.runs)
+    failed = [p - first for p in positions if first <= p < stop and not runs[p - first].status.is_final]
+    for place in failed:
+        runs[place] = replace(runs[place], status=Status.FAILED)
+    write_mark(store, block, chunk, replace(mark, attempt=attempt, owner=owner, runs=tuple(runs)))
+    return len(failed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import StoreError
+from sweepengine.observe import canonical_variables
 from sweepengine.spec import make_spec
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _SWEEPABLE = ("depth", "activation", "alpha")
 def _settings(spec: SweepSpec) -> dict[str, tuple[Any, ...]]:
     """Fixed settings, each with the values that it may have; a swept one has its axis' values."""
     settings = {key: (value,) for key, value in spec.fixed_settings().items()}
+    settings["observables"] = (canonical_variables(spec.observables),)
     settings.setdefault("network.alpha", (1.0,))
     settings.setdefault("network.sigma_a", settings["network.sigma_w"])
     for field in _SWEEPABLE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import StoreError
@@ -35,6 +35,23 @@ class RunMark:
 
 
 @dataclass(frozen=True)
+class StateRef:
+    """A state to resume from.
+
+    Attributes
+    ----------
+    positions : tuple of int
+        The runs that it continues, by their positions in the block.
+    key, digest : str
+        Where it lies, and the digest of its bytes.
+    """
+
+    positions: tuple[int, ...]
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True)
 class Mark:
     """What one chunk has committed.
 
@@ -46,15 +63,14 @@ class Mark:
         Which driver's attempt it is, so that two drivers cannot share a number unnoticed.
     runs : tuple of RunMark
         In the order of the chunk.
-    state_key, state_digest : str
-        The state to resume from; empty where there is none.
+    states : tuple of StateRef
+        The states to resume from, of different runs; mostly one or none.
     """
 
     attempt: int
     owner: str
     runs: tuple[RunMark, ...]
-    state_key: str = ""
-    state_digest: str = ""
+    states: tuple[StateRef, ...] = ()
 
     def claimed(self, attempt: int, owner: str) -> Mark:
         """The same content under a new attempt."""
@@ -73,7 +89,8 @@ def state_prefix(block: str, chunk: int) -> str:
 
 def _from_json(content: dict[str, Any]) -> Mark:
     runs = tuple(RunMark(**each | {"status": Status[each["status"].upper()]}) for each in content["runs"])
-    return Mark(**content | {"runs": runs})
+    states = tuple(StateRef(**each | {"positions": tuple(each["positions"])}) for each in content["states"])
+    return Mark(**content | {"runs": runs, "states": states})
 
 
 def read_mark(store: Store, block: str, chunk: int) -> Mark | None:
@@ -111,8 +128,7 @@ def write_mark(store: Store, block: str, chunk: int, mark: Mark) -> None:
             "attempt": mark.attempt,
             "owner": mark.owner,
             "runs": runs,
-            "state_key": mark.state_key,
-            "state_digest": mark.state_digest,
+            "states": [asdict(state) for state in mark.states],
         },
     )
 

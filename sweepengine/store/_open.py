@@ -138,12 +138,15 @@ def open_theory(url: str | Path) -> xr.Dataset:
 def _attributes(store: SweepStore) -> dict[str, Any]:
     import yaml
 
-    last = store.attributes["specs"][-1]
+    specs = store.attributes["specs"]
     kept = ("Conventions", "title", "summary", "source", "history", "date_created")
     return {key: store.attributes[key] for key in kept} | {
         "store": store.address,
-        "spec": yaml.safe_dump(last["spec"], sort_keys=False, default_flow_style=None, allow_unicode=True),
-        "provenance": json.dumps(last["provenance"]),
+        # Several specs may have written here; the YAML of each is one document.
+        "spec": yaml.safe_dump_all(
+            [entry["spec"] for entry in specs], sort_keys=False, default_flow_style=None, allow_unicode=True
+        ),
+        "provenance": json.dumps(specs[-1]["provenance"]),
     }
 
 

@@ -39,8 +39,8 @@ COLUMNS: dict[str, tuple[Any, Any, str]] = {
 }
 """Column → dtype, fill value, long name."""
 
-STORE_FILES = 6 + 2 * (4 + len(COLUMNS))
-"""Files of a store beside its blocks: the root and five groups; the data's four arrays and the table's columns."""
+STORE_FILES = 7 + 2 * (4 + len(COLUMNS))
+"""Files of a store beside its blocks: the root, five groups and the claim; the data's four arrays and the table's columns."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,15 @@ class RunTable:
         """Run id → (block, position)."""
         rows = zip(self.columns["id"], self.columns["block"], self.columns["position"], strict=True)
         return {str(run): (str(block), int(position)) for run, block, position in rows}
+
+    def names(self) -> dict[tuple[str, int], str]:
+        """(block, position) → the run's id and axes, for people."""
+        shown = ("id", "scaling", "width", "seed", "block", "position")
+        rows = zip(*(self.columns[name].tolist() for name in shown), strict=True)
+        return {
+            (block, position): f"run {run} ({scaling}, width {width}, seed {seed})"
+            for run, scaling, width, seed, block, position in rows
+        }
 
     def blocks(self) -> list[str]:
         """Blocks in the order of the table."""

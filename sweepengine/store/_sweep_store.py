@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,11 +10,13 @@ import zarr
 
 from sweepengine.errors import StoreError
 from sweepengine.store._address import normalise_address, open_address
+from sweepengine.store._claim import CLAIM_KEY, Claim, check_claim, end_claim, take_claim
 from sweepengine.store._compatibility import refuse_other_settings
+from sweepengine.store._data import data_path, read_data, write_data
 from sweepengine.store._layout import SCHEMA_VERSION, Block, BlockShape, StoredArray, block_path
 from sweepengine.store._marks import read_mark
 from sweepengine.store._metadata import ROOT_KEY, Metadata
-from sweepengine.store._objects import get_json
+from sweepengine.store._objects import delete_object, get_object, list_objects
 from sweepengine.store._provenance import provenance
 from sweepengine.store._run_table import RunTable, extend_table, read_table
 from sweepengine.store._status import Status
@@ -38,34 +41,58 @@ class SweepStore:
     Parameters
     ----------
     address : str or Path
-        Local path or URL, ending in ``.zarr``. Nothing is created or changed before :meth:`extend`.
+        Local path or URL, ending in ``.zarr``. Nothing is created or changed before :meth:`claim`.
 
     Raises
     ------
     StoreError
-        There is something at the address that is not a store of this project, or of another version of its layout.
+        There is something at the address that is not a store of this project, is damaged, or is of another version of
+        its layout.
     """
 
     def __init__(self, address: str | Path) -> None:
         self.address = normalise_address(address)
         # Opening a local store for writing creates its folder, so that waits until there is something to write.
         self.objects: Store = open_address(self.address, read_only=True)
-        root = self._read_root()
-        self.exists = root is not None
-        self.attributes: dict[str, Any] = {} if root is None else root["attributes"]
-        self.table: RunTable | None = read_table(self.group()) if root is not None else None
+        self._claim: Claim | None = None
+        self.reload()
 
-    def _read_root(self) -> dict[str, Any] | None:
+    def reload(self) -> bool:
+        """Look again; whether anything had been published since the last look."""
         try:
-            root = get_json(self.objects, ROOT_KEY)
-        except ValueError as error:
-            raise StoreError(f"store: {self.address} has a damaged zarr.json: {error}") from error
-        except FileNotFoundError:
-            return None
+            content = get_object(self.objects, ROOT_KEY)
+            seen, self._root = getattr(self, "_root", None), content
+            root = None if content is None else json.loads(content)
+            if root is None:
+                self._refuse_strangers()
+            else:
+                self._refuse_other_layouts(root)
+            self.exists = root is not None
+            self.attributes: dict[str, Any] = {} if root is None else root["attributes"]
+            self.table: RunTable | None = None if root is None else read_table(self.group())
+        except (FileNotFoundError, NotADirectoryError):
+            self.exists, self.attributes, self.table, seen, self._root = False, {}, None, None, None
+        except StoreError:
+            raise
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be read: {error}") from error
-        if root is None:
-            return None
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StoreError(
+                f"store: {self.address} has damaged metadata ({type(error).__name__}: {error}); "
+                "restore its zarr.json files, or name another --store"
+            ) from error
+        return seen != self._root
+
+    def _refuse_strangers(self) -> None:
+        """A folder that is not ours is not written into; an interrupted creation of ours has a claim but no marks."""
+        keys = list_objects(self.objects, "")
+        if keys and (CLAIM_KEY not in keys or any(key.startswith("marks/") for key in keys)):
+            raise StoreError(
+                f"store: {self.address} holds {len(keys)} files, such as {keys[0]}, but no zarr.json of sweepengine; "
+                "restore it, or name another --store"
+            )
+
+    def _refuse_other_layouts(self, root: dict[str, Any]) -> None:
         version = root.get("attributes", {}).get("sweepengine_schema")
         if version is None:
             raise StoreError(f"store: {self.address} is a zarr store, but not of sweepengine; name another --store")
@@ -74,7 +101,6 @@ class SweepStore:
                 f"store: {self.address} has layout version {version}, this sweepengine reads {SCHEMA_VERSION}; "
                 "use the version that wrote it"
             )
-        return root
 
     def group(self) -> zarr.Group:
         """The store's root, from its consolidated metadata."""
@@ -127,6 +153,50 @@ class SweepStore:
             found += [None] * (stop - first) if mark is None else mark.runs
         return found
 
+    def claim(self) -> bool:
+        """Become the store's driver, creating the store's folder where there is none; to be called before any change.
+
+        Returns
+        -------
+        bool
+            Whether another driver has published something since this store was last read.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be written.
+        RunError
+            Another driver took over at the same moment.
+        """
+        try:
+            self.objects = open_address(self.address, read_only=False)
+            self._claim = take_claim(self.objects)
+        except OSError as error:
+            raise StoreError(f"store: {self.address} cannot be written: {error}; name another --store") from error
+        return self.reload()
+
+    def attempt(self, number: int) -> tuple[int, str]:
+        """Attempt number and owner of the claiming driver's ``number``-th try of a chunk.
+
+        Raises
+        ------
+        RunError
+            Another driver has taken over.
+        """
+        claim = self._held()
+        return claim.attempt(number), claim.owner
+
+    def release(self) -> None:
+        """Say that the claiming driver has ended."""
+        if self._claim is not None:
+            end_claim(self.objects, self._claim)
+
+    def _held(self) -> Claim:
+        if self._claim is None:
+            raise AssertionError("a store is changed by the driver that has claimed it")
+        check_claim(self.objects, self._claim)
+        return self._claim
+
     def extend(
         self, spec: SweepSpec, data: Dataset, blocks: Sequence[Block], limits: Mapping[str, Mapping[str, StoredArray]]
     ) -> None:
@@ -144,75 +214,62 @@ class SweepStore:
         Raises
         ------
         StoreError
-            The store cannot be written.
+            The store cannot be written, or its data are not what was written.
+        RunError
+            Another driver has taken over.
         """
+        self._held()
         try:
-            self.objects = open_address(self.address, read_only=False)
             self._extend(spec, data, blocks, limits)
+        except StoreError:
+            raise
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be written: {error}; name another --store") from error
-        self.exists = True
-        self.table = read_table(self.group())
+        self.reload()
+        read_data(self.objects, data.id)
 
     def _extend(
         self, spec: SweepSpec, data: Dataset, blocks: Sequence[Block], limits: Mapping[str, Mapping[str, StoredArray]]
     ) -> None:
         metadata = Metadata(self.objects)
-        written = spec.model_dump(mode="json", exclude_none=True)
+        entry = {"spec": spec.model_dump(mode="json", exclude_none=True), "provenance": provenance()}
         specs = list(metadata.attributes.get("specs", []))
-        if not blocks and any(entry["spec"] == written for entry in specs):
+        if not blocks and any(_same_but_for_the_date(entry, each) for each in specs):
             return
-        now = provenance()
-        specs = [entry for entry in specs if entry["spec"] != written] + [{"spec": written, "provenance": now}]
+        specs.append(entry)
         metadata.attributes |= {
             "Conventions": _CONVENTIONS,
-            "title": spec.name,
+            "title": specs[0]["spec"]["name"],
             "summary": f"Training runs of finite networks on {data.description}, written by sweepengine.",
-            "source": f"sweepengine {now['versions']['sweepengine']}",
-            "date_created": metadata.attributes.get("date_created", now["date"]),
+            "source": f"sweepengine {entry['provenance']['versions']['sweepengine']}",
+            "date_created": metadata.attributes.get("date_created", entry["provenance"]["date"]),
             "history": "\n".join(
-                f"{entry['provenance']['date']} sweepengine run ({entry['spec']['name']})" for entry in specs
+                f"{each['provenance']['date']} sweepengine run ({each['spec']['name']})" for each in specs
             ),
             "license": "not stated",
             "sweepengine_schema": SCHEMA_VERSION,
             "data": data.id,
             "specs": specs,
         }
-        if f"data/{data.id}" not in metadata:
-            _write_data(metadata, data)
+        if data_path(data.id) not in metadata:
+            write_data(metadata, data)
         for limit, arrays in limits.items():
             _write_limit(metadata, limit, arrays)
         for block in blocks:
+            # What an interrupted creation left under this name is no part of the store: nothing named it.
+            for prefix in ("marks", "state", "failures"):
+                for key in list_objects(self.objects, f"{prefix}/{block.id}/"):
+                    delete_object(self.objects, key)
             _create_block(metadata, block)
+        self._held()
         extend_table(self.objects, metadata, self.table, blocks)
         metadata.publish()
-        self.attributes = metadata.attributes
 
 
-def _write_data(metadata: Metadata, data: Dataset) -> None:
-    path = f"data/{data.id}"
-    metadata.group(path, {"title": data.description})
-    for name, dims, values in (
-        ("x_train", ("i", "feature"), data.x_train),
-        ("y_train", ("i",), data.y_train),
-        ("x_test", ("test", "feature"), data.x_test),
-        ("y_test", ("test",), data.y_test),
-    ):
-        what = "inputs" if name.startswith("x") else "targets"
-        attributes = {
-            "long_name": f"{what} of the {name[2:]}ing points" if "train" in name else f"{what} of the test points",
-            "units": "1",
-        }
-        metadata.array(
-            f"{path}/{name}",
-            values.shape,
-            values.shape,
-            "float64",
-            np.nan,
-            dims=dims,
-            attributes=attributes,
-            data=values,
-        )
+def _same_but_for_the_date(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return one["spec"] == other["spec"] and all(
+        one["provenance"][key] == other["provenance"].get(key) for key in one["provenance"] if key != "date"
+    )
 
 
 def _write_limit(metadata: Metadata, limit: str, arrays: Mapping[str, StoredArray]) -> None:

@@ -1,0 +1,36 @@
+"""A token in a store: whoever reads it sees the same store as the one who wrote it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from sweepengine.store._address import open_address
+from sweepengine.store._objects import delete_object, get_object, put_object
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store
+
+
+def _key(token: str) -> str:
+    return f"tokens/{token}"
+
+
+def write_token(store: Store) -> str:
+    """Put a new token into a store and return it."""
+    token = secrets.token_hex(16)
+    put_object(store, _key(token), token.encode())
+    return token
+
+
+def read_token(address: str, token: str) -> bool:
+    """Whether the store at an address, seen from here, holds a token."""
+    try:
+        return get_object(open_address(address, read_only=True), _key(token)) == token.encode()
+    except OSError:
+        return False
+
+
+def delete_token(store: Store, token: str) -> None:
+    """Take a token out again."""
+    delete_object(store, _key(token))
