@@ -1,63 +1,34 @@
 """Forward and backward signals of fully connected networks: one pass gives the step and the full kernel.
 
-Shapes: [R,] networks of a group (absent for one network), N points, m width, n_l width of layer l (n_0 = d).
-Theory: theory.md §2 (S0 §2). No autograd anywhere; autograd is the oracle in the tests.
+Shapes: [R,] networks of a group (absent for one network), N points, m width, n_l width of layer l (n_0 = d), [k]
+outputs (absent for one). Theory: theory.md §2 (S0 §2). No autograd anywhere; autograd is the oracle in the tests.
+
+Speed: what is not a matrix product is a pass over an N × m array, so there are as few of those as can be. Scalars ride
+on the products; residuals and step sizes ride on the smaller factor; φ overwrites h; products add into the weights.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
 from sweepengine.networks._activations import ACTIVATIONS
+from sweepengine.networks._kernel import Passes, Terms, cross_kernel, gram_matrices, kernel_diagonal, symmetric_kernel
+from sweepengine.networks._passes import Forward, FreshMemory, Inputs, Workspace
+from sweepengine.networks._products import add_product, add_vector_product, product
+from sweepengine.networks._scaling import scaling_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
+    from sweepengine.networks._kernel import Grams, Layout
     from sweepengine.networks._parameters import Parameters
     from sweepengine.spec import Architecture
 
-
-@dataclass(frozen=True)
-class Inputs:
-    """Inputs prepared once: x σ_w/√d, shape (N, d), and the constant Gram x xᵀ/d, shape (N, N)."""
-
-    scaled: Tensor
-    gram: Tensor
-
-    @classmethod
-    def prepare(cls, x: Tensor, architecture: Architecture) -> Inputs:
-        """From inputs x, shape (N, d)."""
-        return cls(scaled=x * (architecture.sigma_w / math.sqrt(x.shape[1])), gram=x @ x.T / x.shape[1])
-
-
-@dataclass(frozen=True)
-class Forward:
-    """What a forward pass leaves.
-
-    Attributes
-    ----------
-    features : list of Tensor, length L
-        φ(h^l), l = 1 … L; shapes ([R,] N, m).
-    slopes : list of Tensor, length L
-        φ'(h^l), likewise.
-    outputs : Tensor, shape ([R,] N)
-    """
-
-    features: list[Tensor]
-    slopes: list[Tensor]
-    outputs: Tensor
-
-
-def _add_product(target: Tensor, a: Tensor, b: Tensor) -> None:
-    """``target += a @ b`` in one pass."""
-    if target.dim() == 2:
-        target.addmm_(a, b)
-    else:
-        target.baddbmm_(a.expand(target.shape[0], *a.shape[-2:]), b.expand(target.shape[0], *b.shape[-2:]))
+_FRESH = FreshMemory()
 
 
 class Network:
@@ -70,104 +41,270 @@ class Network:
         Changed in place by :meth:`descend`.
     gamma, alpha : Tensor, shape ([R,]), float64
         The output is multiplied by α m^{-γ}; nothing else depends on them (theory.md §1).
+    rates : mapping, optional
+        Learning-rate multiplier of each parameter by name, 0 for a frozen one; :func:`learning_rates` has the usual
+        ones. 1 for what is not named.
     """
 
-    def __init__(self, architecture: Architecture, parameters: Parameters, gamma: Tensor, alpha: Tensor) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        parameters: Parameters,
+        gamma: Tensor,
+        alpha: Tensor,
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
         self.architecture = architecture
         self.parameters = parameters
+        self.scaling = scaling_table(architecture, parameters.sizes, gamma, alpha, rates)
         self._phi = ACTIVATIONS[architecture.activation]
-        m, dtype = float(parameters.width), parameters.readout.dtype
+        rows, depth, dtype = self.scaling.rows, architecture.depth, parameters.readout.dtype
+        self._weights = [rows[f"W{layer}"] for layer in range(depth)]
+        self._biases = [rows[f"b{layer}"] for layer in range(depth)]
+        self._last, self._last_bias = rows[f"W{depth}"], rows[f"b{depth}"]
+        self._terms = Terms.from_table(self.scaling, parameters.width, depth, parameters.output_bias is not None)
+        self._output_dim = parameters.has_output_dim
         # Formed in float64 and rounded once, so that a group and a single network use the same numbers.
-        self._output_scale = (alpha * m ** (-gamma)).to(dtype).unsqueeze(-1)
-        self._speed = (m ** (gamma - 1) / alpha).to(dtype).unsqueeze(-1)
-        self._between = architecture.sigma_w / math.sqrt(m)
-        self._bias_scale = math.sqrt(m) * architecture.sigma_b
+        shape = (*self.scaling.output.shape, *(1,) * (2 if self._output_dim else 1))
+        self._output_scale = (self.scaling.output * self._last.forward).to(dtype).reshape(shape)
+        self._bias_scale = (self.scaling.output * self._last_bias.forward).to(dtype).reshape(shape)
+        self._speed = self.scaling.speed.reshape(shape)
+        self._pull_scale: tuple[float, int, Tensor] | None = None
 
-    def forward(self, inputs: Inputs) -> Forward:
-        """Features, slopes and outputs on a set of points."""
-        p, features, slopes = self.parameters, [], []
+    @property
+    def trains_hidden(self) -> bool:
+        """Whether a step or a kernel needs backward signals."""
+        return any(row.rate for row in (*self._weights, *(self._biases if self.parameters.biases else ())))
+
+    def forward(
+        self, inputs: Inputs, workspace: Workspace | None = None, *, keep_preactivations: bool = False
+    ) -> Forward:
+        """Features and outputs on a set of points.
+
+        Parameters
+        ----------
+        inputs : Inputs
+        workspace : Workspace, optional
+            Where the arrays are made; what it made before is overwritten.
+        keep_preactivations : bool
+            Whether to keep h^l as well, which costs a copy of each.
+        """
+        p, space = self.parameters, workspace or _FRESH
+        features, saved, kept = [], [], []
         current = inputs.scaled
         for layer, weight in enumerate(p.hidden):
-            h = current @ weight.transpose(-1, -2)
-            if layer:
-                h *= self._between
-            if p.biases:
-                h += self.architecture.sigma_b * p.biases[layer].unsqueeze(-2)
-            current, slope = self._phi(h)
+            h = space.array(f"h{layer}", (*weight.shape[:-2], current.shape[-2], weight.shape[-2]), weight)
+            bias = (p.biases[layer].unsqueeze(-2), self._biases[layer].forward) if p.biases else None
+            product(h, current, weight.mT, self._weights[layer].forward if layer else 1.0, bias)
+            if keep_preactivations:
+                kept.append(h.clone())
+            current, slope = self._phi.evaluate(h)
             features.append(current)
-            slopes.append(slope)
-        outputs = (current @ (p.readout * self.architecture.sigma_a).unsqueeze(-1)).squeeze(-1)
-        if p.output_bias is not None:
-            outputs = outputs + self._bias_scale * p.output_bias.unsqueeze(-1)
-        return Forward(features, slopes, outputs * self._output_scale)
+            saved.append(slope)
+        return Forward(features, saved, self._outputs(current, inputs), kept)
 
-    def backward(self, forward: Forward) -> list[Tensor]:
+    def _outputs(self, features: Tensor, inputs: Inputs) -> Tensor:
+        p = self.parameters
+        if self._output_dim:
+            outputs = features @ p.readout
+        elif p.is_group:
+            outputs = (features @ p.readout.unsqueeze(-1)).squeeze(-1)
+        else:
+            outputs = torch.mv(features, p.readout)
+        outputs *= self._output_scale
+        if p.output_bias is not None:
+            outputs += self._bias_scale * p.output_bias.unsqueeze(-2 if self._output_dim else -1)
+        return outputs if inputs.start is None else outputs.sub_(inputs.start)
+
+    def centre(self, inputs: Inputs) -> Inputs:
+        """The same points, with the present outputs to be subtracted from every later one: call it at t = 0."""
+        outputs = self.forward(Inputs(inputs.points, inputs.scaled)).outputs
+        return Inputs(inputs.points, inputs.scaled, outputs, -2 if self._output_dim else -1)
+
+    def slopes(self, forward: Forward) -> list[Tensor]:
+        """φ'(h^l), l = 1 … L; shapes ([R,] N, n_l)."""
+        slopes = [torch.ones_like(saved) for saved in forward.saved]
+        for slope, saved in zip(slopes, forward.saved, strict=True):
+            self._phi.multiply(slope, saved, slope)
+        return slopes
+
+    def backward(self, forward: Forward, workspace: Workspace | None = None) -> list[Tensor]:
         """Signals g^l = (m^γ/α) ∂f/∂h^l, l = 1 … L, entries O(1).
 
         Returns
         -------
-        list of Tensor, length L, shapes ([R,] N, m)
+        list of Tensor, length L, shapes ([R,] N [, k], n_l)
+            Empty if nothing below the read-out is trained: then neither the step nor the kernel has a use for them.
         """
-        p = self.parameters
-        signal = forward.slopes[-1] * (p.readout * self.architecture.sigma_a).unsqueeze(-2)
-        signals = [signal]
-        for layer in range(len(p.hidden) - 1, 0, -1):
-            signal = (signal @ p.hidden[layer]) * self._between
-            signal *= forward.slopes[layer - 1]
+        if not self.trains_hidden:
+            return []
+        scaled = self._scaled_readout()
+        rows = scaled.mT if self._output_dim else scaled.unsqueeze(-2)
+        top = forward.saved[-1]
+        if self._output_dim:
+            rows = rows.unsqueeze(-3)
+        start = rows.expand(*top.shape[:-1], *((self.parameters.outputs,) if self._output_dim else ()), top.shape[-1])
+        return self._signals(start, forward, "g", workspace or _FRESH)
+
+    def _scaled_readout(self) -> Tensor:
+        readout = self.parameters.readout
+        return readout if self._last.forward == 1.0 else readout * self._last.forward
+
+    def _signals(self, start: Tensor, forward: Forward, name: str, space: Workspace) -> list[Tensor]:
+        """φ'(h^L) ⊙ ``start`` and what it becomes in the layers below; a dim k of ``start`` rides along."""
+        p, signal = self.parameters, start
+        signals: list[Tensor] = []
+        with_outputs = start.dim() > forward.saved[-1].dim()
+        for layer in range(len(p.hidden) - 1, -1, -1):
+            saved = forward.saved[layer]
+            below = space.array(f"{name}{layer}", (*start.shape[:-1], saved.shape[-1]), saved)
+            if signals:
+                flat = [each.flatten(-3, -2) if with_outputs else each for each in (below, signal)]
+                product(flat[0], flat[1], p.hidden[layer + 1], self._weights[layer + 1].forward)
+                signal = below
+            self._phi.multiply(signal, saved.unsqueeze(-2).expand(below.shape) if with_outputs else saved, below)
+            signal = below
             signals.append(signal)
         return signals[::-1]
 
-    def kernel(self, inputs: Inputs, forward: Forward, signals: list[Tensor]) -> Tensor:
-        """The tangent kernel Θ = σ_a² Φ_L + Σ_l (σ_w² Φ_l + σ_b²) ⊙ G_{l+1} (theory.md §2, S0 §2).
+    def passes(self, inputs: Inputs, workspace: Workspace | None = None) -> Passes:
+        """The points with their forward and backward pass."""
+        forward = self.forward(inputs, workspace)
+        return Passes(inputs, forward, self.backward(forward, workspace))
+
+    def kernel(
+        self,
+        inputs: Inputs,
+        forward: Forward,
+        signals: list[Tensor],
+        *,
+        against: Passes | None = None,
+        layout: Layout = "full",
+    ) -> Tensor:
+        """The tangent kernel Θ of what is trained (theory.md §2, S0 §2).
+
+        Parameters
+        ----------
+        inputs, forward, signals
+            Of the points of the rows.
+        against : Passes, optional
+            Of the points of the columns; the same points without it.
+        layout : str
+            For k ≥ 2 outputs ``full`` or ``traced``, the mean over equal outputs.
 
         Returns
         -------
-        Tensor, shape ([R,] N, N)
+        Tensor, shape ([R,] N, N'), or ([R,] N, k, N', k) for k ≥ 2 outputs in full
+            Θ_{io,jp} at [i, o, j, p].
         """
-        a, m = self.architecture, self.parameters.width
-        bias = a.sigma_b**2
-        grams = [inputs.gram, *(phi @ phi.transpose(-1, -2) / m for phi in forward.features)]
-        theta = a.sigma_a**2 * grams[-1]
-        for gram, signal in zip(grams[:-1], signals, strict=True):
-            theta = theta + (a.sigma_w**2 * gram + bias) * (signal @ signal.transpose(-1, -2) / m)
-        return theta + bias if a.output_bias else theta
+        passes = Passes(inputs, forward, signals)
+        if against is None:
+            return symmetric_kernel(self._terms, passes, self._output_dim, layout)
+        return cross_kernel(self._terms, passes, against, self._output_dim, layout)
+
+    def kernel_diagonal(self, inputs: Inputs, forward: Forward, signals: list[Tensor]) -> Tensor:
+        """Θ_{io,io} alone, shape ([R,] N [, k])."""
+        return kernel_diagonal(self._terms, Passes(inputs, forward, signals), self._output_dim)
+
+    def grams(self, passes: Passes, against: Passes | None = None, *, layout: Layout = "full") -> Grams:
+        """Φ_l and G_l layer by layer, between two sets of points or within one."""
+        return gram_matrices(passes, against or passes, self.parameters.width, self._output_dim, layout)
 
     def descend(
-        self, inputs: Inputs, forward: Forward, signals: list[Tensor], residual: Tensor, step_size: float
+        self,
+        inputs: Inputs,
+        forward: Forward,
+        signals: list[Tensor] | None,
+        residual: Tensor,
+        step_size: float,
+        *,
+        into: Parameters | None = None,
+        workspace: Workspace | None = None,
     ) -> None:
         """One step of gradient descent, θ ← θ + η θ̇ with θ̇ of theory.md §2, in place.
 
         Parameters
         ----------
-        inputs, forward, signals
+        inputs, forward
             Of the training points at the present parameters.
-        residual : Tensor, shape ([R,] N)
-            ∂cost/∂f; f − y for the squared error.
+        signals : list of Tensor or None
+            Of the same points, if they are known. With k ≥ 2 outputs a step sums over them before it goes down, which
+            costs a k-th of the signals, and does not look at these: recording a kernel never changes a run's bits.
+        residual : Tensor, shape ([R,] N [, k])
+            ∂ℓ/∂f; f − y for the squared error.
         step_size : float
-            η in units of training time.
+            η in units of training time, for a cost that is a mean over points; N η for a sum.
+        into : Parameters, optional
+            What η θ̇ is added to instead of the parameters: a momentum, a Runge–Kutta stage.
+        workspace : Workspace, optional
         """
-        p, a = self.parameters, self.architecture
-        # The N residuals carry every scalar factor, so that no pass over an N × m or m × m array is spent on it.
-        pull = residual * (self._speed * (-step_size / residual.shape[-1]))
-        lower = [inputs.scaled, *(phi for phi in forward.features[:-1])]
-        for layer, (weight, signal, phi) in enumerate(zip(p.hidden, signals, lower, strict=True)):
-            factor = (pull * self._between if layer else pull).unsqueeze(-1)
-            _add_product(weight, signal.transpose(-1, -2), factor * phi)
-            if p.biases:
-                p.biases[layer].add_((signal.transpose(-1, -2) @ (pull * a.sigma_b).unsqueeze(-1)).squeeze(-1))
-        p.readout.add_((forward.features[-1].transpose(-1, -2) @ (pull * a.sigma_a).unsqueeze(-1)).squeeze(-1))
-        if p.output_bias is not None:
-            p.output_bias.add_(pull.sum(-1) * self._bias_scale)
+        target, space = into or self.parameters, workspace or _FRESH
+        pull = residual * self._scaled_speed(step_size, inputs.scaled.shape[0])
+        if self.trains_hidden:
+            if self._output_dim:
+                start = pull @ self._scaled_readout().mT
+                self._move_hidden(target, inputs, forward, self._signals(start, forward, "s", space), None, space)
+            else:
+                signals = signals or self.backward(forward, space)
+                self._move_hidden(target, inputs, forward, signals, pull, space)
+        last, top = self._last.rate * self._last.forward, forward.features[-1].mT
+        if last and self._output_dim:
+            add_product(target.readout, top, pull, last)
+        elif last:
+            add_vector_product(target.readout, top, pull, last)
+        constant = self._last_bias.rate * self._last_bias.forward
+        if target.output_bias is not None and constant:
+            target.output_bias.add_(pull.sum(-2 if self._output_dim else -1), alpha=constant)
+
+    def _scaled_speed(self, step_size: float, n: int) -> Tensor:
+        """−η c/N, shape ([R,] 1 [, 1]); it carries every scalar that all parameters share, on N numbers."""
+        known = self._pull_scale
+        if known is None or known[:2] != (step_size, n):
+            value = (self._speed * (-step_size / n)).to(self.parameters.readout.dtype)
+            known = self._pull_scale = (step_size, n, value)
+        return known[2]
+
+    def _move_hidden(
+        self,
+        target: Parameters,
+        inputs: Inputs,
+        forward: Forward,
+        signals: list[Tensor],
+        pull: Tensor | None,
+        space: Workspace,
+    ) -> None:
+        """Add the step of W^l and b^l, l < L; ``pull`` ([R,] N) is None where the signals carry it."""
+        lower = [inputs.scaled, *forward.features[:-1]]
+        for layer, (weight, signal, phi) in enumerate(zip(target.hidden, signals, lower, strict=True)):
+            row, bias_row = self._weights[layer], self._biases[layer]
+            if row.rate:
+                right = phi
+                if pull is not None:
+                    right = space.array(f"p{layer}", (*pull.shape[:-1], *phi.shape[-2:]), phi)
+                    torch.mul(phi, pull.unsqueeze(-1), out=right)
+                add_product(weight, signal.mT, right, row.rate * (row.forward if layer else 1.0))
+            if target.biases and bias_row.rate:
+                scale = bias_row.rate * bias_row.forward
+                if pull is None:
+                    target.biases[layer].add_(signal.sum(-2), alpha=scale)
+                else:
+                    add_vector_product(target.biases[layer], signal.mT, pull, scale)
 
 
-def network(architecture: Architecture, parameters: Parameters, gamma: list[float], alpha: list[float]) -> Network:
+def network(
+    architecture: Architecture,
+    parameters: Parameters,
+    gamma: list[float],
+    alpha: list[float],
+    rates: Mapping[str, float] | None = None,
+) -> Network:
     """A :class:`Network` from plain numbers, one γ and α for each of the R networks of ``parameters``."""
     device = parameters.readout.device
-    single = parameters.readout.dim() == 1
+    single = not parameters.is_group
     if len(gamma) != len(alpha) or len(gamma) != (1 if single else parameters.readout.shape[0]):
         raise ValueError(
             f"found {len(gamma)} γ and {len(alpha)} α for parameters of shape {tuple(parameters.readout.shape)}"
         )
     values = [torch.tensor(each, dtype=torch.float64, device=device) for each in (gamma, alpha)]
     gammas, alphas = (value[0] if single else value for value in values)
-    return Network(architecture, parameters, gammas, alphas)
+    return Network(architecture, parameters, gammas, alphas, rates)
