@@ -99,8 +99,10 @@ def initialise(
         return gaussian_matrix(seed, role, layer, rows, columns)
 
     def tensor(values: ArrayLike) -> Tensor:
-        return torch.from_numpy(np.array(values, dtype=np.float64)).to(device=device, dtype=dtype)
+        return torch.from_numpy(np.array(values, dtype=np.float64, order="C")).to(device=device, dtype=dtype)
 
+    # W⁰ lies column by column: with d small that is the order in which its update, a product of m × N by N × d, is a
+    # fifth faster.
     weights = [draw(Role.WEIGHT, layer, sizes[layer + 1], sizes[layer]) for layer in range(depth)]
     if law.first_layer == "sphere":
         weights[0] = weights[0] / np.linalg.norm(weights[0], axis=1, keepdims=True)
@@ -110,7 +112,7 @@ def initialise(
     output_bias = draw(Role.OUTPUT_BIAS, depth, outputs)[:, 0]
     single = outputs == 1
     return Parameters(
-        hidden=tuple(tensor(weight) for weight in weights),
+        hidden=tuple(tensor(weight) if layer else tensor(weight.T).mT for layer, weight in enumerate(weights)),
         biases=tuple(tensor(draw(Role.BIAS, layer, n)[:, 0]) for layer, n in enumerate(widths))
         if architecture.sigma_b > 0
         else (),

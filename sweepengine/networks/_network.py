@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from sweepengine.networks._activations import ACTIVATIONS
-from sweepengine.networks._kernel import Passes, Terms, cross_kernel, gram_matrices, kernel_diagonal, symmetric_kernel
+from sweepengine.networks._kernel import Passes, Terms, gram_matrices, kernel_diagonal, kernel_matrix
 from sweepengine.networks._passes import Forward, FreshMemory, Inputs, Workspace
 from sweepengine.networks._products import add_product, add_vector_product, product
 from sweepengine.networks._scaling import scaling_table
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from sweepengine.networks._kernel import Grams, Layout
     from sweepengine.networks._parameters import Parameters
+    from sweepengine.networks._passes import Shapes
     from sweepengine.spec import Architecture
 
 _FRESH = FreshMemory()
@@ -70,11 +71,20 @@ class Network:
         self._bias_scale = (self.scaling.output * self._last_bias.forward).to(dtype).reshape(shape)
         self._speed = self.scaling.speed.reshape(shape)
         self._pull_scale: tuple[float, int, Tensor] | None = None
-
-    @property
-    def trains_hidden(self) -> bool:
+        self.trains_hidden = any(row.rate for row in (*self._weights, *(self._biases if parameters.biases else ())))
         """Whether a step or a kernel needs backward signals."""
-        return any(row.rate for row in (*self._weights, *(self._biases if self.parameters.biases else ())))
+        # Views and shapes are made once: at these sizes a step's time is felt in microseconds.
+        self._transposed = [weight.mT for weight in parameters.hidden]
+        self._group = (parameters.readout.shape[0],) if parameters.is_group else ()
+        self._layer_shapes: dict[tuple[int, ...], Shapes] = {}
+
+    def _shapes(self, *rows: int) -> Shapes:
+        """([R,] *rows, n_l) for l = 1 … L."""
+        known = self._layer_shapes.get(rows)
+        if known is None:
+            known = tuple((*self._group, *rows, size) for size in self.parameters.sizes[1:])
+            self._layer_shapes[rows] = known
+        return known
 
     def forward(
         self, inputs: Inputs, workspace: Workspace | None = None, *, keep_preactivations: bool = False
@@ -92,10 +102,10 @@ class Network:
         p, space = self.parameters, workspace or _FRESH
         features, saved, kept = [], [], []
         current = inputs.scaled
-        for layer, weight in enumerate(p.hidden):
-            h = space.array(f"h{layer}", (*weight.shape[:-2], current.shape[-2], weight.shape[-2]), weight)
+        arrays = space.arrays("h", self._shapes(current.shape[0]), current)
+        for layer, (h, transposed) in enumerate(zip(arrays, self._transposed, strict=True)):
             bias = (p.biases[layer].unsqueeze(-2), self._biases[layer].forward) if p.biases else None
-            product(h, current, weight.mT, self._weights[layer].forward if layer else 1.0, bias)
+            product(h, current, transposed, self._weights[layer].forward if layer else 1.0, bias)
             if keep_preactivations:
                 kept.append(h.clone())
             current, slope = self._phi.evaluate(h)
@@ -139,11 +149,11 @@ class Network:
         if not self.trains_hidden:
             return []
         scaled = self._scaled_readout()
-        rows = scaled.mT if self._output_dim else scaled.unsqueeze(-2)
-        top = forward.saved[-1]
+        n = forward.saved[-1].shape[-2]
         if self._output_dim:
-            rows = rows.unsqueeze(-3)
-        start = rows.expand(*top.shape[:-1], *((self.parameters.outputs,) if self._output_dim else ()), top.shape[-1])
+            start = scaled.mT.unsqueeze(-3).expand(*self._group, n, -1, -1)
+        else:
+            start = scaled.unsqueeze(-2).expand(*self._group, n, -1)
         return self._signals(start, forward, "g", workspace or _FRESH)
 
     def _scaled_readout(self) -> Tensor:
@@ -155,9 +165,9 @@ class Network:
         p, signal = self.parameters, start
         signals: list[Tensor] = []
         with_outputs = start.dim() > forward.saved[-1].dim()
+        arrays = space.arrays(name, self._shapes(*start.shape[len(self._group) : -1]), forward.saved[-1])
         for layer in range(len(p.hidden) - 1, -1, -1):
-            saved = forward.saved[layer]
-            below = space.array(f"{name}{layer}", (*start.shape[:-1], saved.shape[-1]), saved)
+            saved, below = forward.saved[layer], arrays[layer]
             if signals:
                 flat = [each.flatten(-3, -2) if with_outputs else each for each in (below, signal)]
                 product(flat[0], flat[1], p.hidden[layer + 1], self._weights[layer + 1].forward)
@@ -198,9 +208,7 @@ class Network:
             Θ_{io,jp} at [i, o, j, p].
         """
         passes = Passes(inputs, forward, signals)
-        if against is None:
-            return symmetric_kernel(self._terms, passes, self._output_dim, layout)
-        return cross_kernel(self._terms, passes, against, self._output_dim, layout)
+        return kernel_matrix(self._terms, passes, against or passes, self._output_dim, layout)
 
     def kernel_diagonal(self, inputs: Inputs, forward: Forward, signals: list[Tensor]) -> Tensor:
         """Θ_{io,io} alone, shape ([R,] N [, k])."""
@@ -275,13 +283,14 @@ class Network:
     ) -> None:
         """Add the step of W^l and b^l, l < L; ``pull`` ([R,] N) is None where the signals carry it."""
         lower = [inputs.scaled, *forward.features[:-1]]
+        shapes = ((*self._group, *inputs.scaled.shape), *self._shapes(inputs.scaled.shape[0])[:-1])
+        arrays = space.arrays("p", shapes, inputs.scaled) if pull is not None else lower
         for layer, (weight, signal, phi) in enumerate(zip(target.hidden, signals, lower, strict=True)):
             row, bias_row = self._weights[layer], self._biases[layer]
             if row.rate:
                 right = phi
                 if pull is not None:
-                    right = space.array(f"p{layer}", (*pull.shape[:-1], *phi.shape[-2:]), phi)
-                    torch.mul(phi, pull.unsqueeze(-1), out=right)
+                    right = torch.mul(phi, pull.unsqueeze(-1), out=arrays[layer])
                 add_product(weight, signal.mT, right, row.rate * (row.forward if layer else 1.0))
             if target.biases and bias_row.rate:
                 scale = bias_row.rate * bias_row.forward

@@ -1,0 +1,169 @@
+"""Training with the kernel recorded, against the matrix products that it cannot do without.
+
+    OMP_NUM_THREADS=1 python benchmarks/networks_training.py [--repeats 3] [--steps 200]
+
+One network at a time on each thread, one BLAS thread each, float32. The floor is the products of the same steps alone:
+plain calls into existing arrays, in the order of operands that is fastest here (W⁰ column by column), with the Gram
+matrices once as triangular strips (what the engine does) and once in full. Matrix–vector products, costs and elementwise
+passes are not in the floor. Floor and training alternate, network by network, and a ratio is taken within its pair.
+Clock: the processor time of the thread on one thread; wall time on two, so that waiting for each other counts.
+"""
+
+import argparse
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+from sweepengine.networks import Inputs, Network, Workspace, initialise, network
+from sweepengine.networks._kernel import STRIP_ROWS
+from sweepengine.spec import Architecture
+
+N, D = 128, 64
+Steps = Callable[[], None]
+
+
+def triangular(out: torch.Tensor, left: torch.Tensor) -> None:
+    """The products of the lower strips of a Gram matrix."""
+    for start in range(0, out.shape[0], STRIP_ROWS):
+        stop = start + STRIP_ROWS
+        torch.mm(left[start:stop], left[:stop].mT, out=out[start:stop, :stop])
+
+
+def floor(depth: int, m: int, steps: int, every: int, strips: bool) -> Steps:
+    """Nothing but the products of ``steps`` steps."""
+    x, h, g, gram = torch.randn(N, D), torch.randn(N, m), torch.randn(N, m), torch.empty(N, N)
+    first, pulled = torch.randn(D, m), 1e-9 * torch.randn(N, D)
+    hidden, pulled_wide = [torch.randn(m, m) for _ in range(depth - 1)], 1e-9 * torch.randn(N, m)
+    inner = torch.empty(N, m)
+
+    def run() -> None:
+        for step in range(steps):
+            torch.mm(x, first, out=inner)
+            for weight in hidden:
+                torch.mm(h, weight.mT, out=inner)
+                torch.mm(g, weight, out=inner)
+            if every and step % every == 0:
+                for _ in range(depth):
+                    for each in (h, g):
+                        triangular(gram, each) if strips else torch.mm(each, each.mT, out=gram)
+            first.addmm_(pulled.mT, g)
+            for weight in hidden:
+                weight.addmm_(g.mT, pulled_wide)
+
+    return run
+
+
+def training(depth: int, m: int, steps: int, every: int, activation: str = "relu", seed: int = 0) -> Steps:
+    """``steps`` steps of one network, the kernel at every ``every``-th."""
+    a = Architecture(depth, activation, 2**0.5, 0.0, 1.0)
+    net: Network = network(a, initialise(a, m, D, seed, torch.float32), [0.5], [1.0])
+    generator = torch.Generator().manual_seed(0)
+    inputs = Inputs.prepare(torch.randn(N, D, generator=generator), a)
+    y = inputs.points[:, 0].sign()
+    space, gram = Workspace(), inputs.gram
+
+    def run() -> None:
+        for step in range(steps):
+            forward = net.forward(inputs, space)
+            signals = net.backward(forward, space)
+            if every and step % every == 0:
+                net.kernel(inputs, forward, signals)
+            net.descend(inputs, forward, signals, forward.outputs - y, 0.02, workspace=space)
+
+    assert gram.shape == (N, N)  # the constant Gram matrix of the inputs is made before the clock starts
+    return run
+
+
+def seconds(work: Steps, threads: int) -> float:
+    """Time of one call on every thread at once."""
+    if threads == 1:
+        start = time.thread_time()
+        work()
+        return time.thread_time() - start
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda _: None, range(threads)))
+        start = time.perf_counter()
+        for waiting in [pool.submit(work) for _ in range(threads)]:
+            waiting.result()
+        return time.perf_counter() - start
+
+
+def summary(values: list[float]) -> str:
+    """Median and the middle half."""
+    low, middle, high = statistics.quantiles(values, n=4)
+    return f"{middle:6.3f}  [{low:.3f}, {high:.3f}]"
+
+
+def compare(label: str, works: list[tuple[Steps, ...]], threads: int) -> None:
+    """Print the fraction of each floor that the first work reaches."""
+    times = [[seconds(work, threads) for work in group] for group in works]
+    ours = statistics.median(row[0] for row in times)
+    strips, full = (summary([row[i] / row[0] for row in times]) for i in (1, 2))
+    print(f"{label:44} {1e3 * ours:9.1f}   {strips}   {full}")
+
+
+def sweep(label: str, threads: int, options: argparse.Namespace, activation: str = "relu") -> None:
+    """16 networks of the issue's size."""
+    steps, m, works = options.steps, 512, []
+    for seed in range(16):
+        mine = [training(1, m, steps, 10, activation, 2 * seed + t) for t in range(threads)]
+        queue: list[Steps] = list(mine)
+
+        def each(queue: list[Steps] = queue, mine: list[Steps] = mine) -> None:
+            if not queue:
+                queue.extend(mine)
+            queue.pop()()
+
+        floors = [[floor(1, m, steps, 10, strips) for _ in range(threads)] for strips in (True, False)]
+        pairs = []
+        for kind in floors:
+            waiting: list[Steps] = []
+
+            def one(waiting: list[Steps] = waiting, kind: list[Steps] = kind) -> None:
+                if not waiting:
+                    waiting.extend(kind)
+                waiting.pop()()
+
+            pairs.append(one)
+        works += [(each, *pairs)] * options.repeats
+    compare(label, works, threads)
+
+
+def recording(depth: int, m: int, options: argparse.Namespace) -> None:
+    """The kernel at every step against never."""
+    steps = max(4, options.steps // 20) if depth > 1 else options.steps
+    ratios, floors = [], []
+    for seed in range(4 * options.repeats):
+        on, off = training(depth, m, steps, 1, seed=seed), training(depth, m, steps, 0, seed=seed)
+        floor_on, floor_off = (floor(depth, m, steps, every, strips=True) for every in (1, 0))
+        t_off, t_on, f_off, f_on = (seconds(work, 1) for work in (off, on, floor_off, floor_on))
+        ratios.append(t_on / t_off - 1)
+        floors.append(f_on / f_off - 1)
+    print(f"L = {depth}, m = {m:<5} kernel at every step over never   {summary(ratios)}   its products {summary(floors)}")
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=200)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    rate = max(2 * 1024**3 / seconds(lambda: torch.mm(a, b), 1) for _ in range(20)) / 1e9  # type: ignore[arg-type, func-returns-value]
+    print(f"{platform.machine()}, torch {torch.__version__}, float32, one thread multiplies at {rate:.0f} Gflop/s")
+    print(f"16 networks, L = 1, m = 512, N = {N}, d = {D}, {options.steps} steps, kernel every 10")
+    print(f"{'':44} {'ms a net':>9}   {'of the floor, strips':23}   of the floor, full Grams")
+    sweep("relu, one thread", 1, options)
+    sweep("tanh, one thread", 1, options, "tanh")
+    sweep("relu, two Python threads, a network each", 2, options)
+    recording(3, 1024, options)
+    recording(1, 1024, options)
+
+
+if __name__ == "__main__":
+    main()
