@@ -143,7 +143,9 @@ def recording(depth: int, m: int, options: argparse.Namespace) -> None:
         t_off, t_on, f_off, f_on = (seconds(work, 1) for work in (off, on, floor_off, floor_on))
         ratios.append(t_on / t_off - 1)
         floors.append(f_on / f_off - 1)
-    print(f"L = {depth}, m = {m:<5} kernel at every step over never   {summary(ratios)}   its products {summary(floors)}")
+    print(
+        f"L = {depth}, m = {m:<5} kernel at every step over never   {summary(ratios)}   its products {summary(floors)}"
+    )
 
 
 def main() -> None:

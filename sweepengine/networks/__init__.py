@@ -13,13 +13,13 @@ from sweepengine.networks._initial import initialise as initialise
 from sweepengine.networks._initial import load_parameters as load_parameters
 from sweepengine.networks._kernel import Grams as Grams
 from sweepengine.networks._kernel import Layout as Layout
-from sweepengine.networks._kernel import Passes as Passes
 from sweepengine.networks._network import Network as Network
 from sweepengine.networks._network import network as network
 from sweepengine.networks._parameters import Parameters as Parameters
 from sweepengine.networks._parameters import stack as stack
 from sweepengine.networks._passes import Forward as Forward
 from sweepengine.networks._passes import Inputs as Inputs
+from sweepengine.networks._passes import Passes as Passes
 from sweepengine.networks._passes import Workspace as Workspace
 from sweepengine.networks._scaling import TRAINED as TRAINED
 from sweepengine.networks._scaling import learning_rates as learning_rates

@@ -12,7 +12,7 @@ mean over equal outputs (1/k) Σ_o Θ_{io,jo}. For one output both are ([R,] N, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -21,21 +21,13 @@ from sweepengine.networks._products import product
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sweepengine.networks._passes import Forward, Inputs
+    from sweepengine.networks._passes import Passes
     from sweepengine.networks._scaling import Scaling
 
 Layout = Literal["full", "traced"]
 STRIP_ROWS = 64
 """Rows of one strip of a symmetric product. Only what lies up to the diagonal's strip is computed: a quarter of the work
 saved for 128 points, nearly half for many. Narrower strips multiply fewer numbers at a worse rate."""
-
-
-class Passes(NamedTuple):
-    """A set of points with its forward and backward pass."""
-
-    inputs: Inputs
-    forward: Forward
-    signals: list[Tensor]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -82,6 +82,14 @@ class Forward:
     saved: list[Tensor]
     outputs: Tensor
     preactivations: list[Tensor] = field(default_factory=list)
+
+
+class Passes(NamedTuple):
+    """A set of points with its forward and backward pass."""
+
+    inputs: Inputs
+    forward: Forward
+    signals: list[Tensor]
 
 
 class Workspace:
