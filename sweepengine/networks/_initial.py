@@ -215,7 +215,8 @@ def load_parameters(
         The file cannot be read as plain arrays, or an array does not fit.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: NumPy leaves the file of a torn archive open.
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name.removeprefix(prefix): file[name] for name in file.files if name.startswith(prefix)}
     except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:  # TypeError: one bare array, a .npy
         raise DataError(f"weights: {path} is no .npz file of plain arrays: {error}") from error
