@@ -92,14 +92,18 @@ def _multiply(out: Tensor, left: Tensor, right: Tensor, scale: float = 1.0) -> N
         return
     for start in range(0, n, STRIP_ROWS):
         stop = min(n, start + STRIP_ROWS)
-        product(out[..., start:stop, :stop], left[..., start:stop, :], right[..., :stop, :].mT, scale)
+        # narrow, which costs a third of what indexing does.
+        strip = out.narrow(-2, start, stop - start).narrow(-1, 0, stop)
+        product(strip, left.narrow(-2, start, stop - start), right.narrow(-2, 0, stop).mT, scale)
 
 
 def _mirror(matrix: Tensor) -> None:
     """Complete what :func:`_multiply` has left."""
-    for start in range(STRIP_ROWS, matrix.shape[-1], STRIP_ROWS):
-        strip = slice(start, start + STRIP_ROWS)
-        matrix[..., :start, strip] = matrix[..., strip, :start].mT
+    n = matrix.shape[-1]
+    for start in range(STRIP_ROWS, n, STRIP_ROWS):
+        size = min(STRIP_ROWS, n - start)
+        below = matrix.narrow(-2, start, size).narrow(-1, 0, start)
+        matrix.narrow(-2, 0, start).narrow(-1, start, size).copy_(below.mT)
 
 
 def _signal_gram(left: Tensor, right: Tensor, has_output_dim: bool, layout: Layout) -> Tensor:

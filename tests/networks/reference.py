@@ -93,7 +93,8 @@ class Oracle:
     def kernel(self, x: Tensor, other: Tensor | None = None) -> Tensor:
         left, right = self.jacobian(x), self.jacobian(x if other is None else other)
         columns = right.reshape(-1, right.shape[-1])
-        return self._speed * (left @ columns.T).reshape(*left.shape[:-1], *right.shape[:-1])
+        kernel: Tensor = self._speed * (left @ columns.T).reshape(*left.shape[:-1], *right.shape[:-1])
+        return kernel
 
     def velocity(self, x: Tensor, risk: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
         leaves = list(self._leaves.values())
