@@ -57,10 +57,10 @@ class Plain(torch.nn.Module):
         self.readout = torch.nn.Parameter(p.readout.clone())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """One point's output."""
+        """Outputs of a batch, (N, 1)."""
         for weight in self.hidden:
             x = torch.relu(math.sqrt(2 / x.shape[-1]) * x @ weight.T)
-        return x @ self.readout / math.sqrt(x.shape[-1])
+        return (x @ self.readout / math.sqrt(x.shape[-1])).unsqueeze(-1)
 
 
 def tutorial(net: Network, x: torch.Tensor, once: bool) -> Callable[[], torch.Tensor]:
@@ -69,15 +69,15 @@ def tutorial(net: Network, x: torch.Tensor, once: bool) -> Callable[[], torch.Te
     parameters = {name: each.detach() for name, each in module.named_parameters()}
 
     def single(values: dict[str, torch.Tensor], point: torch.Tensor) -> torch.Tensor:
-        return functional_call(module, values, (point,))
+        return functional_call(module, values, (point.unsqueeze(0),)).squeeze(0)
 
     def jacobians() -> list[torch.Tensor]:
-        return [each.flatten(1) for each in vmap(jacrev(single), (None, 0))(parameters, x).values()]
+        return [each.flatten(2) for each in vmap(jacrev(single), (None, 0))(parameters, x).values()]
 
     def run() -> torch.Tensor:
         left = jacobians()
         right = left if once else jacobians()
-        return torch.stack([torch.einsum("if,jf->ij", a, b) for a, b in zip(left, right, strict=True)]).sum(0)
+        return torch.stack([torch.einsum("Naf,Mbf->NMab", a, b) for a, b in zip(left, right, strict=True)]).sum(0)
 
     return run
 
@@ -117,7 +117,7 @@ def case(depth: int, m: int, repeats: int, jacobians: bool) -> None:
     if jacobians:
         for once in (False, True):
             slow = tutorial(net, x, once)
-            error = float((slow() - ours()).norm() / ours().norm())
+            error = float((slow()[..., 0, 0] - ours()).norm() / ours().norm())
             line += f"   {statistics.median(seconds(slow) for _ in range(3)) * 1e3 / ms:6.0f} x"
         line += f"   differs by {error:.0e}"
     print(line)

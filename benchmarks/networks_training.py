@@ -6,15 +6,20 @@ One network at a time on each thread, one BLAS thread each, float32. The floor i
 plain calls into existing arrays, in the order of operands that is fastest here (W⁰ column by column), with the Gram
 matrices once as triangular strips (what the engine does) and once in full. Matrix–vector products, costs and elementwise
 passes are not in the floor. Floor and training alternate, network by network, and a ratio is taken within its pair.
-Clock: the processor time of the thread on one thread; wall time on two, so that waiting for each other counts.
+Clock: the processor time of the thread, in one process and in two that start each round together; wall time for two
+Python threads, where waiting for each other counts, and whatever else the machine does.
 """
 
+from __future__ import annotations
+
 import argparse
+import multiprocessing
 import platform
 import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -22,8 +27,12 @@ from sweepengine.networks import Inputs, Network, Workspace, initialise, network
 from sweepengine.networks._kernel import STRIP_ROWS
 from sweepengine.spec import Architecture
 
-N, D = 128, 64
-Steps = Callable[[], None]
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
+    from multiprocessing.synchronize import Barrier
+
+N, D, M, EVERY = 128, 64, 512, 10
+Steps = Callable[[], object]
 
 
 def triangular(out: torch.Tensor, left: torch.Tensor) -> None:
@@ -78,16 +87,16 @@ def training(depth: int, m: int, steps: int, every: int, activation: str = "relu
     return run
 
 
-def seconds(work: Steps, threads: int) -> float:
-    """Time of one call on every thread at once."""
-    if threads == 1:
+def seconds(works: list[Steps]) -> float:
+    """Time of all of them at once, each on a thread of its own."""
+    if len(works) == 1:
         start = time.thread_time()
-        work()
+        works[0]()
         return time.thread_time() - start
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda _: None, range(threads)))
+    with ThreadPoolExecutor(len(works)) as pool:
+        list(pool.map(lambda _: None, works))
         start = time.perf_counter()
-        for waiting in [pool.submit(work) for _ in range(threads)]:
+        for waiting in [pool.submit(work) for work in works]:
             waiting.result()
         return time.perf_counter() - start
 
@@ -98,39 +107,51 @@ def summary(values: list[float]) -> str:
     return f"{middle:6.3f}  [{low:.3f}, {high:.3f}]"
 
 
-def compare(label: str, works: list[tuple[Steps, ...]], threads: int) -> None:
-    """Print the fraction of each floor that the first work reaches."""
-    times = [[seconds(work, threads) for work in group] for group in works]
+def report(label: str, times: list[list[float]]) -> None:
+    """Print the fraction of each floor that training reaches; a row of times is training, floor, full floor."""
     ours = statistics.median(row[0] for row in times)
     strips, full = (summary([row[i] / row[0] for row in times]) for i in (1, 2))
-    print(f"{label:44} {1e3 * ours:9.1f}   {strips}   {full}")
+    print(f"{label:44} {1e3 * ours:9.1f}   {strips}   {full}", flush=True)
 
 
 def sweep(label: str, threads: int, options: argparse.Namespace, activation: str = "relu") -> None:
-    """16 networks of the issue's size."""
-    steps, m, works = options.steps, 512, []
-    for seed in range(16):
-        mine = [training(1, m, steps, 10, activation, 2 * seed + t) for t in range(threads)]
-        queue: list[Steps] = list(mine)
+    """16 networks of the issue's size, one after the other, or as many at once as there are threads."""
+    works = []
+    for seed in range(0, 16, threads):
+        mine = [training(1, M, options.steps, EVERY, activation, seed + thread) for thread in range(threads)]
+        floors = [[floor(1, M, options.steps, EVERY, strips) for _ in range(threads)] for strips in (True, False)]
+        works += [[mine, *floors]] * options.repeats
+    times = [[seconds(each) for each in group] for group in works]
+    report(label, times)
 
-        def each(queue: list[Steps] = queue, mine: list[Steps] = mine) -> None:
-            if not queue:
-                queue.extend(mine)
-            queue.pop()()
 
-        floors = [[floor(1, m, steps, 10, strips) for _ in range(threads)] for strips in (True, False)]
-        pairs = []
-        for kind in floors:
-            waiting: list[Steps] = []
+def child(barrier: Barrier, results: Queue[list[list[float]]], options: argparse.Namespace, seed: int) -> None:
+    """One process of two: in step with the other, floor with floor and training with training."""
+    torch.set_num_threads(1)
+    times = []
+    for place in range(8):
+        mine = training(1, M, options.steps, EVERY, seed=2 * place + seed)
+        works = [mine, *(floor(1, M, options.steps, EVERY, strips) for strips in (True, False))]
+        for _ in range(options.repeats):
+            row = []
+            for work in works:
+                barrier.wait()
+                row.append(seconds([work]))
+            times.append(row)
+    results.put(times)
 
-            def one(waiting: list[Steps] = waiting, kind: list[Steps] = kind) -> None:
-                if not waiting:
-                    waiting.extend(kind)
-                waiting.pop()()
 
-            pairs.append(one)
-        works += [(each, *pairs)] * options.repeats
-    compare(label, works, threads)
+def processes(label: str, options: argparse.Namespace) -> None:
+    """16 networks in two processes, as the engine's workers run them."""
+    spawn = multiprocessing.get_context("spawn")
+    barrier, results = spawn.Barrier(2), spawn.Queue()
+    children = [spawn.Process(target=child, args=(barrier, results, options, seed)) for seed in range(2)]
+    for each in children:
+        each.start()
+    times = [row for _ in children for row in results.get()]
+    for each in children:
+        each.join()
+    report(label, times)
 
 
 def recording(depth: int, m: int, options: argparse.Namespace) -> None:
@@ -140,7 +161,7 @@ def recording(depth: int, m: int, options: argparse.Namespace) -> None:
     for seed in range(4 * options.repeats):
         on, off = training(depth, m, steps, 1, seed=seed), training(depth, m, steps, 0, seed=seed)
         floor_on, floor_off = (floor(depth, m, steps, every, strips=True) for every in (1, 0))
-        t_off, t_on, f_off, f_on = (seconds(work, 1) for work in (off, on, floor_off, floor_on))
+        t_off, t_on, f_off, f_on = (seconds([work]) for work in (off, on, floor_off, floor_on))
         ratios.append(t_on / t_off - 1)
         floors.append(f_on / f_off - 1)
     print(
@@ -156,12 +177,13 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    rate = max(2 * 1024**3 / seconds(lambda: torch.mm(a, b), 1) for _ in range(20)) / 1e9  # type: ignore[arg-type, func-returns-value]
+    rate = 2 * 1024**3 / min(seconds([lambda: torch.mm(a, b)]) for _ in range(20)) / 1e9
     print(f"{platform.machine()}, torch {torch.__version__}, float32, one thread multiplies at {rate:.0f} Gflop/s")
-    print(f"16 networks, L = 1, m = 512, N = {N}, d = {D}, {options.steps} steps, kernel every 10")
-    print(f"{'':44} {'ms a net':>9}   {'of the floor, strips':23}   of the floor, full Grams")
+    print(f"16 networks, L = 1, m = {M}, N = {N}, d = {D}, {options.steps} steps, kernel every {EVERY}")
+    print(f"{'':44} {'ms a turn':>9}   {'of the floor, strips':23}   of the floor, full Grams")
     sweep("relu, one thread", 1, options)
     sweep("tanh, one thread", 1, options, "tanh")
+    processes("relu, two processes, a network each", options)
     sweep("relu, two Python threads, a network each", 2, options)
     recording(3, 1024, options)
     recording(1, 1024, options)
