@@ -319,3 +319,52 @@ def test_unknown_rates_are_refused() -> None:
         network(a, p, [0.5], [1.0], {"W0": -1.0})
     with pytest.raises(ValueError, match="all, hidden_weights, last_layer"):
         learning_rates("some", 1)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("group", [False, True])
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_everything_stays_on_its_device(activation: str, group: bool, outputs: int) -> None:
+    """On torch's device without numbers any tensor made elsewhere by mistake raises, and shapes are checked."""
+    a = Architecture(2, activation, 1.2, 0.3, 0.9, output_bias=True)
+    each = [initialise(a, [8, 6], D, seed, torch.float32, outputs=outputs, device="meta") for seed in range(1 + group)]
+    net = network(a, stack(each), [0.5] * len(each), [1.0] * len(each))
+    inputs = net.centre(Inputs.prepare(torch.empty(70, D, device="meta"), a))
+    train, space = net.passes(inputs, Workspace()), Workspace()
+    shapes = {"full": (70, outputs, 70, outputs) if outputs > 1 else (70, 70), "traced": (70, 70)}
+    lead = (len(each),) if group else ()
+    assert net.kernel(*train).shape == (*lead, *shapes["full"])
+    assert net.kernel(*train, layout="traced").shape == (*lead, *shapes["traced"])
+    results = [*train.forward.outputs.unsqueeze(0), net.kernel_diagonal(*train), *net.grams(train).signals]
+    net.descend(inputs, train.forward, None, train.forward.outputs, 0.1, workspace=space)
+    assert {result.device.type for result in results} == {"meta"}
+
+
+@pytest.mark.parametrize(("gamma", "same"), [(1.0, True), (0.5, False)])
+def test_duplicated_particles_with_several_outputs(gamma: float, same: bool) -> None:
+    """In mean-field scaling each particle twice is the same trajectory; in NTK scaling it is not."""
+    a, y = Architecture(1, "tanh", 1.3, 0.4, 0.9, output_bias=False), targets(N, 2)
+    ends = []
+    for copies in (1, 2):
+        p = make(a, 20, 2).map(lambda tensor, copies=copies: torch.cat([tensor] * copies))  # type: ignore[misc]
+        net, inputs = network(a, p, [gamma], [1.0]), Inputs.prepare(points(), a)
+        for _ in range(8):
+            forward = net.forward(inputs)
+            net.descend(inputs, forward, None, forward.outputs - y, 0.2)
+        ends.append(net.kernel(*net.passes(inputs)))
+    assert (relative(ends[1], ends[0]) < 1e-13) == same
+
+
+@pytest.mark.parametrize("trained", TRAINED)
+def test_relu_balance_holds_where_both_sides_are_trained(trained: str) -> None:
+    """|w_k|² − Σ_o a_ko² moves at second order in the step only when W and a both move (σ_w = √d: equal speeds)."""
+    a, y = Architecture(1, "relu", D**0.5, 0.0, 1.0), targets(N, 2)
+    moved = []
+    for eta in (0.02, 0.01):
+        p = make(a, 16, 2)
+        net, inputs = network(a, p, [1.0], [1.0], learning_rates(trained, 1)), Inputs.prepare(points(), a)
+        start = p.hidden[0].square().sum(1) - p.readout.square().sum(1)
+        forward = net.forward(inputs)
+        net.descend(inputs, forward, None, forward.outputs - y, eta)
+        moved.append(float((p.hidden[0].square().sum(1) - p.readout.square().sum(1) - start).norm()))
+    assert moved[0] / moved[1] == pytest.approx(4.0 if trained == "all" else 2.0, rel=0.1)
