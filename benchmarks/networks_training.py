@@ -78,8 +78,9 @@ def training(depth: int, m: int, steps: int, every: int, activation: str = "relu
     def run() -> None:
         for step in range(steps):
             forward = net.forward(inputs, space)
-            signals = net.backward(forward, space)
+            signals = None
             if every and step % every == 0:
+                signals = net.backward(forward, space)
                 net.kernel(inputs, forward, signals)
             net.descend(inputs, forward, signals, forward.outputs - y, 0.02, workspace=space)
 

@@ -105,8 +105,9 @@ class Turn:
             self._find_diverged(forward.outputs)
             if (self.diverged_step >= 0).all():
                 return
-            signals = self._network.backward(forward, space)
+            signals = None  # a step that records nothing makes its own, in less memory and with the same bits
             if self.step == steps[self.due]:
+                signals = self._network.backward(forward, space)
                 kernel = self._network.kernel(self._train, forward, signals)
                 values = self._recorder.measure(self._network, kernel, forward, self._network.forward(self._test))
                 self.due += 1

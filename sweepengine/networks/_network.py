@@ -12,7 +12,7 @@ import torch
 
 from sweepengine.networks._kernel import Terms, gram_matrices, kernel_diagonal, kernel_matrix
 from sweepengine.networks._passes import Passes
-from sweepengine.networks._products import add_product, add_vector_product
+from sweepengine.networks._products import add_product, add_vector_product, matrix_or_vector_product
 from sweepengine.networks._propagation import FRESH, Propagation
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ class Network(Propagation):
         signals : list of Tensor or None
             Of the same points, if they are known. With k ≥ 2 outputs a step sums over them before it goes down, which
             costs a k-th of the signals, and does not look at these: recording a kernel never changes a run's bits.
+            Steps that record nothing leave them out.
         residual : Tensor, shape ([R,] N [, k])
             ∂ℓ/∂f; f − y for the squared error.
         step_size : float
@@ -118,16 +119,31 @@ class Network(Propagation):
         into : Parameters, optional
             What η θ̇ is added to instead of the parameters: a momentum, a Runge–Kutta stage.
         workspace : Workspace, optional
+            With one, and unless signals are given for one output, ``forward`` is used up: the last layer's signals
+            overwrite its features or slopes.
         """
         target, space = into or self.parameters, workspace or FRESH
         pull = residual * self._scaled_speed(step_size, inputs.scaled.shape[0])
+        # Before the signals of the last layer may take the place of its features.
+        moved = matrix_or_vector_product(forward.features[-1].mT, pull, self._output_dim)
         if self.trains_hidden and self._output_dim:
             top = pull @ self._scale_readout().mT
-            arrays = space.arrays("s", self._plan(inputs.scaled.shape[0]).features, pull)
+            arrays = self._signal_arrays("s", forward, workspace)
             self._move_summed(target, inputs, forward, self._lower(top, forward, arrays))
         elif self.trains_hidden:
-            self._move_hidden(target, inputs, forward, signals or self.backward(forward, space), pull, space)
-        self._move_last(target, forward.features[-1].mT, pull)
+            if not signals:
+                self._scale_readout()
+                top = self._plan(pull.shape[-1]).top
+                signals = self._lower(top, forward, self._signal_arrays("g", forward, workspace))
+            self._move_hidden(target, inputs, forward, signals, pull, space)
+        self._move_last(target, moved, pull)
+
+    def _signal_arrays(self, name: str, forward: Forward, workspace: Workspace | None) -> list[Tensor]:
+        """Arrays for the signals of a step; in a workspace g^L replaces what stood in for φ'(h^L), to stay in cache."""
+        shapes = self._plan(forward.saved[-1].shape[-2]).features
+        if workspace is None:
+            return FRESH.arrays(name, shapes, forward.outputs)
+        return [*workspace.arrays(name, shapes[:-1], forward.outputs), forward.saved[-1]]
 
     def _scaled_speed(self, step_size: float, n: int) -> Tensor:
         """−η c/N, shape ([R,] 1 [, 1]); it carries every scalar that all parameters share, on N numbers."""
@@ -137,13 +153,11 @@ class Network(Propagation):
             known = self._pull_scale = (step_size, n, value)
         return known[2]
 
-    def _move_last(self, target: Parameters, features: Tensor, pull: Tensor) -> None:
-        """Add the step of W^L and b^L; ``features`` ([R,] m, N)."""
+    def _move_last(self, target: Parameters, moved: Tensor, pull: Tensor) -> None:
+        """Add the step of W^L and b^L; ``moved`` ([R,] m [, k]) is φ^Lᵀ times the residuals."""
         speed = self._last.rate * self._last.forward
-        if speed and self._output_dim:
-            add_product(target.readout, features, pull, speed)
-        elif speed:
-            add_vector_product(target.readout, features, pull, speed)
+        if speed:
+            target.readout.add_(moved, alpha=speed)
         constant = self._last_bias.rate * self._last_bias.forward
         if target.output_bias is not None and constant:
             target.output_bias.add_(pull.sum(-2 if self._output_dim else -1), alpha=constant)

@@ -52,3 +52,10 @@ def add_vector_product(target: Tensor, a: Tensor, v: Tensor, scale: float = 1.0)
         target.addmv_(a, v, alpha=scale)
     else:
         target.add_((a @ v.unsqueeze(-1)).squeeze(-1), alpha=scale)
+
+
+def matrix_or_vector_product(a: Tensor, b: Tensor, is_matrix: bool) -> Tensor:
+    """``a b`` for a matrix ([R,] n, p) and a matrix ([R,] p, k) or a vector ([R,] p)."""
+    if is_matrix:
+        return a @ b
+    return torch.mv(a, b) if a.dim() == 2 else (a @ b.unsqueeze(-1)).squeeze(-1)
