@@ -46,14 +46,12 @@ def blocked_kernel(
 ) -> Tensor:
     """Θ as :meth:`Network.kernel` gives it, to rounding, in blocks of points whose work fits into a budget.
 
-    The passes of the columns are made again for every block of rows, so a smaller budget costs time; blocks above the
-    diagonal of a symmetric kernel are copied.
+    The passes of the columns are made again for every block of rows, so a smaller budget costs time.
 
     Parameters
     ----------
     network : Network
     inputs : Inputs
-        The points of the rows.
     memory_budget : int
         Bytes of working memory; parameters and result come on top. See :func:`block_bytes`.
     against : Inputs, optional
@@ -83,21 +81,19 @@ def blocked_kernel(
     row_dim, column_dim = (-4, -2) if outputs else (-2, -1)
     for start in range(0, n, size):
         left = network.passes(inputs.rows(_span(start, n, size, p.readout)))
-        strip = theta.narrow(row_dim, start, left.inputs.points.shape[0])
+        left_points = left.inputs.points.shape[0]
+        strip = theta.narrow(row_dim, start, left_points)
         for first in range(0, n_columns if against is not None else start + 1, size):
             if against is None and first == start:
                 block = network.kernel(*left, layout=layout)
             else:
-                right = network.passes(columns.rows(_span(first, n_columns, size, p.readout)))
-                block = network.kernel(*left, against=right, layout=layout)
-                del right
+                right = columns.rows(_span(first, n_columns, size, p.readout))
+                block = network.kernel(*left, against=network.passes(right), layout=layout)
             strip.narrow(column_dim, first, block.shape[column_dim]).copy_(block)
             if against is None and first < start:
-                mirror = theta.narrow(row_dim, first, block.shape[column_dim])
                 turned = block.transpose(row_dim, column_dim)
-                mirror.narrow(column_dim, start, block.shape[row_dim]).copy_(
-                    turned.transpose(-3, -1) if outputs else turned
-                )
+                mirror = theta.narrow(row_dim, first, turned.shape[row_dim]).narrow(column_dim, start, left_points)
+                mirror.copy_(turned.transpose(-3, -1) if outputs else turned)
     return theta
 
 

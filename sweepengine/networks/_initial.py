@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
 from zipfile import BadZipFile
 
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
     from torch import Tensor
 
     from sweepengine.spec import Architecture
+
+    Matrix = NDArray[np.float64]
 
 FirstLayer = Literal["gaussian", "sphere"]
 Readout = Literal["gaussian", "signs", "ones"]
@@ -51,6 +54,16 @@ class Law:
             if found not in known:
                 raise ValueError(f"{field}: found {found!r}; known are {', '.join(known)}")
 
+    def shape_first_layer(self, gaussian: Matrix) -> Matrix:
+        """W⁰ of this law from Gaussian rows, shape (n_1, d)."""
+        return gaussian / np.linalg.norm(gaussian, axis=1, keepdims=True) if self.first_layer == "sphere" else gaussian
+
+    def shape_readout(self, gaussian: Matrix) -> Matrix:
+        """W^L of this law from Gaussian numbers, shape (m, k)."""
+        if self.readout == "gaussian":
+            return gaussian
+        return np.copysign(1.0, gaussian) if self.readout == "signs" else np.ones_like(gaussian)
+
 
 def initialise(
     architecture: Architecture,
@@ -70,24 +83,24 @@ def initialise(
     architecture : Architecture
     width : int or sequence of int
         Width of every hidden layer, or of each: n_1 … n_L.
-    d, seed : int
-        Input dimension; seed of every stream.
+    d, seed, outputs : int
+        Input dimension; seed of every stream; k ≥ 1.
     dtype : torch.dtype
         The numbers are drawn in float64 and rounded to it.
-    outputs : int
-        k ≥ 1.
     law : Law, optional
     device : device or str
 
     Returns
     -------
-    network : Parameters
+
+    Parameters
+    ----------
         Without the dim R.
 
     Raises
     ------
     ValueError
-        The widths are not one for each hidden layer, or a size is not positive.
+        The widths are not one for each hidden layer, or a size is below 1.
     """
     depth, law = architecture.depth, law or Law()
     widths = [width] * depth if isinstance(width, int) else list(width)
@@ -95,8 +108,7 @@ def initialise(
         raise ValueError(f"found widths {widths}, d = {d}, {outputs} outputs; expected {depth} widths and sizes ≥ 1")
     sizes = [d, *widths]
 
-    def draw(role: Role, layer: int, rows: int, columns: int = 1) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-        return gaussian_matrix(seed, role, layer, rows, columns)
+    draw = partial(gaussian_matrix, seed)
 
     def tensor(values: ArrayLike) -> Tensor:
         return torch.from_numpy(np.array(values, dtype=np.float64, order="C")).to(device=device, dtype=dtype)
@@ -104,16 +116,13 @@ def initialise(
     # W⁰ lies column by column: with d small that is the order in which its update, a product of m × N by N × d, is a
     # fifth faster.
     weights = [draw(Role.WEIGHT, layer, sizes[layer + 1], sizes[layer]) for layer in range(depth)]
-    if law.first_layer == "sphere":
-        weights[0] = weights[0] / np.linalg.norm(weights[0], axis=1, keepdims=True)
-    readout = draw(Role.READOUT, depth, widths[-1], outputs)
-    if law.readout != "gaussian":
-        readout = np.copysign(1.0, readout) if law.readout == "signs" else np.ones_like(readout)
-    output_bias = draw(Role.OUTPUT_BIAS, depth, outputs)[:, 0]
+    weights[0] = law.shape_first_layer(weights[0])
+    readout = law.shape_readout(draw(Role.READOUT, depth, widths[-1], outputs))
+    output_bias = draw(Role.OUTPUT_BIAS, depth, outputs, 1)[:, 0]
     single = outputs == 1
     return Parameters(
         hidden=tuple(tensor(weight) if layer else tensor(weight.T).mT for layer, weight in enumerate(weights)),
-        biases=tuple(tensor(draw(Role.BIAS, layer, n)[:, 0]) for layer, n in enumerate(widths))
+        biases=tuple(tensor(draw(Role.BIAS, layer, n, 1)[:, 0]) for layer, n in enumerate(widths))
         if architecture.sigma_b > 0
         else (),
         readout=tensor(readout[:, 0] if single else readout),
