@@ -92,9 +92,7 @@ def initialise(
 
     Returns
     -------
-
-    Parameters
-    ----------
+    network : Parameters
         Without the dim R.
 
     Raises
@@ -106,25 +104,21 @@ def initialise(
     widths = [width] * depth if isinstance(width, int) else list(width)
     if len(widths) != depth or min(*widths, d, outputs) < 1:
         raise ValueError(f"found widths {widths}, d = {d}, {outputs} outputs; expected {depth} widths and sizes ≥ 1")
-    sizes = [d, *widths]
-
-    draw = partial(gaussian_matrix, seed)
+    sizes, draw = [d, *widths], partial(gaussian_matrix, seed)
 
     def tensor(values: ArrayLike) -> Tensor:
         return torch.from_numpy(np.array(values, dtype=np.float64, order="C")).to(device=device, dtype=dtype)
 
-    # W⁰ lies column by column: with d small that is the order in which its update, a product of m × N by N × d, is a
-    # fifth faster.
+    # W⁰ lies column by column: with d small its update, a product of m × N by N × d, is a fifth faster so.
     weights = [draw(Role.WEIGHT, layer, sizes[layer + 1], sizes[layer]) for layer in range(depth)]
     weights[0] = law.shape_first_layer(weights[0])
     readout = law.shape_readout(draw(Role.READOUT, depth, widths[-1], outputs))
     output_bias = draw(Role.OUTPUT_BIAS, depth, outputs, 1)[:, 0]
+    biases = [tensor(draw(Role.BIAS, layer, n, 1)[:, 0]) for layer, n in enumerate(widths)]
     single = outputs == 1
     return Parameters(
         hidden=tuple(tensor(weight) if layer else tensor(weight.T).mT for layer, weight in enumerate(weights)),
-        biases=tuple(tensor(draw(Role.BIAS, layer, n, 1)[:, 0]) for layer, n in enumerate(widths))
-        if architecture.sigma_b > 0
-        else (),
+        biases=tuple(biases) if architecture.sigma_b > 0 else (),
         readout=tensor(readout[:, 0] if single else readout),
         output_bias=tensor(output_bias[0] if single else output_bias) if architecture.output_bias else None,
     )
