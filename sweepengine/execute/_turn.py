@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from sweepengine.networks import Inputs, Parameters, initialise, network, stack
+from sweepengine.networks import Inputs, Parameters, Workspace, initialise, network, stack
 from sweepengine.observe.measure import Recorder, half_mean_square
 
 if TYPE_CHECKING:
@@ -99,21 +99,22 @@ class Turn:
             A record when one is due, the first first; None after each step. Whenever it yields, :meth:`state` holds
             what continues from there.
         """
-        steps = self._first.record_steps
+        steps, space = self._first.record_steps, Workspace()
         while self.due < len(steps):
-            forward = self._network.forward(self._train)
+            forward = self._network.forward(self._train, space)
             self._find_diverged(forward.outputs)
             if (self.diverged_step >= 0).all():
                 return
-            signals = self._network.backward(forward)
+            signals = None  # a step that records nothing makes its own, in less memory and with the same bits
             if self.step == steps[self.due]:
+                signals = self._network.backward(forward, space)
                 kernel = self._network.kernel(self._train, forward, signals)
                 values = self._recorder.measure(self._network, kernel, forward, self._network.forward(self._test))
                 self.due += 1
                 yield Record(self.due - 1, self._values(values))
             if self.step < steps[-1]:
                 residual = forward.outputs - self._data.y_train
-                self._network.descend(self._train, forward, signals, residual, self._first.step_size)
+                self._network.descend(self._train, forward, signals, residual, self._first.step_size, workspace=space)
                 self.step += 1
                 yield None
 

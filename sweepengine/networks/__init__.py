@@ -1,12 +1,53 @@
-"""Finite networks: parameters, forward and backward signals, the tangent kernel, gradient descent."""
+"""Finite networks: parameters, forward and backward signals, the tangent kernel, costs, gradient descent."""
 
 from sweepengine.networks._activations import ACTIVATIONS as ACTIVATIONS
-from sweepengine.networks._network import Forward as Forward
-from sweepengine.networks._network import Inputs as Inputs
+from sweepengine.networks._activations import Activation as Activation
+from sweepengine.networks._blocked import blocked_kernel as blocked_kernel
+from sweepengine.networks._costs import COSTS as COSTS
+from sweepengine.networks._costs import Cost as Cost
+from sweepengine.networks._costs import Huber as Huber
+from sweepengine.networks._costs import loss as loss
+from sweepengine.networks._initial import Law as Law
+from sweepengine.networks._initial import from_arrays as from_arrays
+from sweepengine.networks._initial import initialise as initialise
+from sweepengine.networks._initial import load_parameters as load_parameters
+from sweepengine.networks._kernel import Grams as Grams
+from sweepengine.networks._kernel import Layout as Layout
 from sweepengine.networks._network import Network as Network
 from sweepengine.networks._network import network as network
 from sweepengine.networks._parameters import Parameters as Parameters
-from sweepengine.networks._parameters import initialise as initialise
 from sweepengine.networks._parameters import stack as stack
+from sweepengine.networks._passes import Forward as Forward
+from sweepengine.networks._passes import Inputs as Inputs
+from sweepengine.networks._passes import Passes as Passes
+from sweepengine.networks._passes import Workspace as Workspace
+from sweepengine.networks._scaling import TRAINED as TRAINED
+from sweepengine.networks._scaling import learning_rates as learning_rates
+from sweepengine.networks._scaling import scaling_table as scaling_table
 
-__all__ = ["ACTIVATIONS", "Forward", "Inputs", "Network", "Parameters", "initialise", "network", "stack"]
+__all__ = [
+    "ACTIVATIONS",
+    "COSTS",
+    "TRAINED",
+    "Activation",
+    "Cost",
+    "Forward",
+    "Grams",
+    "Huber",
+    "Inputs",
+    "Law",
+    "Layout",
+    "Network",
+    "Parameters",
+    "Passes",
+    "Workspace",
+    "blocked_kernel",
+    "from_arrays",
+    "initialise",
+    "learning_rates",
+    "load_parameters",
+    "loss",
+    "network",
+    "scaling_table",
+    "stack",
+]

@@ -1,8 +1,13 @@
-"""Activations φ with their derivatives, in one evaluation."""
+"""Activations φ with their derivatives, evaluated in as few passes over an N × m array as each one allows.
+
+A training step needs φ(h) and, later, products of signals with φ'(h). Whatever stands in for φ' in between is called
+``saved``: the value itself where φ' is a function of it (relu, leaky_relu, tanh), so that no array of slopes is made.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,67 +21,144 @@ LEAKY_SLOPE = 0.01
 _SQRT_HALF = math.sqrt(0.5)
 _TWO_BY_SQRT_PI = 2.0 / math.sqrt(math.pi)
 _ONE_BY_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
+_ops = torch.ops.aten
+
+
+def _times_saved(signal: Tensor, saved: Tensor, out: Tensor) -> None:
+    torch.mul(signal, saved, out=out)
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One activation.
+
+    Attributes
+    ----------
+    evaluate : callable
+        h ↦ (φ(h), saved), both of h's shape and dtype. May overwrite h.
+    multiply : callable
+        (signal, saved, out): writes signal ⊙ φ'(h) into ``out``; all three of one shape, ``out`` may be ``signal``.
+        At a kink φ' is 0 (relu, abs) or the lower slope (leaky_relu).
+    second : callable or None
+        h ↦ φ''(h) in a new tensor; None where φ' has a jump.
+    """
+
+    evaluate: Callable[[Tensor], tuple[Tensor, Tensor]]
+    multiply: Callable[[Tensor, Tensor, Tensor], None] = _times_saved
+    second: Callable[[Tensor], Tensor] | None = None
+
+    def __call__(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """φ(h) and φ'(h) in new tensors; ``h`` is left as it is."""
+        phi, saved = self.evaluate(h.clone())
+        slope = torch.empty_like(h)
+        self.multiply(torch.ones_like(h), saved, slope)
+        return phi, slope
 
 
 def _relu(h: Tensor) -> tuple[Tensor, Tensor]:
-    return h.clamp_min(0), (h > 0).to(h.dtype)
+    phi = h.clamp_min_(0)
+    return phi, phi
+
+
+def _relu_multiply(signal: Tensor, phi: Tensor, out: Tensor) -> None:
+    _ops.threshold_backward.grad_input(signal, phi, 0, grad_input=out)
 
 
 def _leaky_relu(h: Tensor) -> tuple[Tensor, Tensor]:
-    # Not torch.where on two Python numbers, whose result is rounded to float32.
-    slope = torch.where(h > 0, h.new_ones(()), h.new_full((), LEAKY_SLOPE))
-    return h * slope, slope
+    phi = _ops.leaky_relu_(h, LEAKY_SLOPE)
+    return phi, phi
+
+
+def _leaky_relu_multiply(signal: Tensor, phi: Tensor, out: Tensor) -> None:
+    _ops.leaky_relu_backward.grad_input(signal, phi, LEAKY_SLOPE, True, grad_input=out)
 
 
 def _abs(h: Tensor) -> tuple[Tensor, Tensor]:
-    return h.abs(), h.sign()
+    return h.abs(), h.sign_()
 
 
 def _tanh(h: Tensor) -> tuple[Tensor, Tensor]:
+    phi = h.tanh_()
+    return phi, phi
+
+
+def _tanh_multiply(signal: Tensor, phi: Tensor, out: Tensor) -> None:
+    _ops.tanh_backward.grad_input(signal, phi, grad_input=out)
+
+
+def _tanh_second(h: Tensor) -> Tensor:
     phi = h.tanh()
-    return phi, 1 - phi * phi
+    return -2 * phi * (1 - phi * phi)
+
+
+def _erf_slope(h: Tensor) -> Tensor:
+    return (-h * h).exp_().mul_(_TWO_BY_SQRT_PI)
 
 
 def _erf(h: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.erf(h), (-h * h).exp() * _TWO_BY_SQRT_PI
+    slope = _erf_slope(h)
+    return h.erf_(), slope
+
+
+def _bell(h: Tensor) -> Tensor:
+    """The Gaussian density."""
+    return (h * h).mul_(-0.5).exp_().mul_(_ONE_BY_SQRT_2PI)
 
 
 def _gelu(h: Tensor) -> tuple[Tensor, Tensor]:
     below = torch.erf(h * _SQRT_HALF).add_(1).mul_(0.5)  # the Gaussian distribution function
-    return h * below, below + h * (h * h * -0.5).exp() * _ONE_BY_SQRT_2PI
+    slope = _bell(h).mul_(h).add_(below)
+    return h.mul_(below), slope
+
+
+def _gelu_second(h: Tensor) -> Tensor:
+    return _bell(h) * (2 - h * h)
 
 
 def _sin(h: Tensor) -> tuple[Tensor, Tensor]:
-    return h.sin(), h.cos()
+    slope = h.cos()
+    return h.sin_(), slope
 
 
 def _cos(h: Tensor) -> tuple[Tensor, Tensor]:
-    return h.cos(), -h.sin()
+    slope = h.sin().neg_()
+    return h.cos_(), slope
 
 
 def _softplus(h: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.logaddexp(h, torch.zeros_like(h)), torch.sigmoid(h)
+    # Not torch's softplus, which is the identity above a threshold and wrong there by 2e-9.
+    phi = torch.logaddexp(h, h.new_zeros(()))
+    return phi, h.sigmoid_()
+
+
+def _softplus_second(h: Tensor) -> Tensor:
+    return torch.sigmoid(h) * torch.sigmoid(-h)
 
 
 def _quadratic(h: Tensor) -> tuple[Tensor, Tensor]:
-    return h * h, 2 * h
+    return h * h, h.mul_(2)
 
 
 def _identity(h: Tensor) -> tuple[Tensor, Tensor]:
-    return h, torch.ones_like(h)
+    return h, h
 
 
-ACTIVATIONS: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
-    "relu": _relu,
-    "leaky_relu": _leaky_relu,
-    "abs": _abs,
-    "tanh": _tanh,
-    "erf": _erf,
-    "gelu": _gelu,
-    "sin": _sin,
-    "cos": _cos,
-    "softplus": _softplus,
-    "quadratic": _quadratic,
-    "identity": _identity,
+def _identity_multiply(signal: Tensor, _saved: Tensor, out: Tensor) -> None:
+    if out is not signal:
+        out.copy_(signal)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": Activation(_relu, _relu_multiply),
+    "leaky_relu": Activation(_leaky_relu, _leaky_relu_multiply),
+    "abs": Activation(_abs),
+    "tanh": Activation(_tanh, _tanh_multiply, _tanh_second),
+    "erf": Activation(_erf, second=lambda h: -2 * h * _erf_slope(h)),
+    "gelu": Activation(_gelu, second=_gelu_second),
+    "sin": Activation(_sin, second=lambda h: -h.sin()),
+    "cos": Activation(_cos, second=lambda h: -h.cos()),
+    "softplus": Activation(_softplus, second=_softplus_second),
+    "quadratic": Activation(_quadratic, second=lambda h: torch.full_like(h, 2.0)),
+    "identity": Activation(_identity, _identity_multiply, torch.zeros_like),
 }
-"""Name → function from h to (φ(h), φ'(h)); at a kink φ' is 0 (relu, abs) or the lower slope (leaky_relu)."""
+"""By the name that a spec uses."""

@@ -1,66 +1,32 @@
-"""Forward and backward signals of fully connected networks: one pass gives the step and the full kernel.
+"""Networks: the tangent kernel and gradient descent from one forward and one backward pass (theory.md §2, S0 §2).
 
-Shapes: [R,] networks of a group (absent for one network), N points, m width, n_l width of layer l (n_0 = d).
-Theory: theory.md §2 (S0 §2). No autograd anywhere; autograd is the oracle in the tests.
+Shapes as in :mod:`sweepengine.networks._propagation`. Residuals, step sizes and learning rates ride on the N residuals
+or on the products, which add into the weights: no pass over an m × m array is spent on them.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
-from sweepengine.networks._activations import ACTIVATIONS
+from sweepengine.networks._kernel import Terms, gram_matrices, kernel_diagonal, kernel_matrix
+from sweepengine.networks._passes import Passes
+from sweepengine.networks._products import add_product, add_vector_product, matrix_or_vector_product
+from sweepengine.networks._propagation import FRESH, Propagation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
+    from sweepengine.networks._kernel import Grams, Layout
     from sweepengine.networks._parameters import Parameters
+    from sweepengine.networks._passes import Forward, Inputs, Workspace
     from sweepengine.spec import Architecture
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """Inputs prepared once: x σ_w/√d, shape (N, d), and the constant Gram x xᵀ/d, shape (N, N)."""
-
-    scaled: Tensor
-    gram: Tensor
-
-    @classmethod
-    def prepare(cls, x: Tensor, architecture: Architecture) -> Inputs:
-        """From inputs x, shape (N, d)."""
-        return cls(scaled=x * (architecture.sigma_w / math.sqrt(x.shape[1])), gram=x @ x.T / x.shape[1])
-
-
-@dataclass(frozen=True)
-class Forward:
-    """What a forward pass leaves.
-
-    Attributes
-    ----------
-    features : list of Tensor, length L
-        φ(h^l), l = 1 … L; shapes ([R,] N, m).
-    slopes : list of Tensor, length L
-        φ'(h^l), likewise.
-    outputs : Tensor, shape ([R,] N)
-    """
-
-    features: list[Tensor]
-    slopes: list[Tensor]
-    outputs: Tensor
-
-
-def _add_product(target: Tensor, a: Tensor, b: Tensor) -> None:
-    """``target += a @ b`` in one pass."""
-    if target.dim() == 2:
-        target.addmm_(a, b)
-    else:
-        target.baddbmm_(a.expand(target.shape[0], *a.shape[-2:]), b.expand(target.shape[0], *b.shape[-2:]))
-
-
-class Network:
+class Network(Propagation):
     """R networks of one architecture and width that differ in seed, γ and α.
 
     Parameters
@@ -70,104 +36,177 @@ class Network:
         Changed in place by :meth:`descend`.
     gamma, alpha : Tensor, shape ([R,]), float64
         The output is multiplied by α m^{-γ}; nothing else depends on them (theory.md §1).
+    rates : mapping, optional
+        Learning-rate multiplier of each parameter by name, 0 for a frozen one; :func:`learning_rates` has the usual
+        ones. 1 for what is not named.
     """
 
-    def __init__(self, architecture: Architecture, parameters: Parameters, gamma: Tensor, alpha: Tensor) -> None:
-        self.architecture = architecture
-        self.parameters = parameters
-        self._phi = ACTIVATIONS[architecture.activation]
-        m, dtype = float(parameters.width), parameters.readout.dtype
-        # Formed in float64 and rounded once, so that a group and a single network use the same numbers.
-        self._output_scale = (alpha * m ** (-gamma)).to(dtype).unsqueeze(-1)
-        self._speed = (m ** (gamma - 1) / alpha).to(dtype).unsqueeze(-1)
-        self._between = architecture.sigma_w / math.sqrt(m)
-        self._bias_scale = math.sqrt(m) * architecture.sigma_b
+    def __init__(
+        self,
+        architecture: Architecture,
+        parameters: Parameters,
+        gamma: Tensor,
+        alpha: Tensor,
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__(architecture, parameters, gamma, alpha, rates)
+        has_output_bias = parameters.output_bias is not None
+        self._terms = Terms.from_table(self.scaling, parameters.width, architecture.depth, has_output_bias)
+        self._speed = self.scaling.speed.reshape(self._output_scale.shape)
+        self._pull_scale: tuple[float, int, Tensor] | None = None
 
-    def forward(self, inputs: Inputs) -> Forward:
-        """Features, slopes and outputs on a set of points."""
-        p, features, slopes = self.parameters, [], []
-        current = inputs.scaled
-        for layer, weight in enumerate(p.hidden):
-            h = current @ weight.transpose(-1, -2)
-            if layer:
-                h *= self._between
-            if p.biases:
-                h += self.architecture.sigma_b * p.biases[layer].unsqueeze(-2)
-            current, slope = self._phi(h)
-            features.append(current)
-            slopes.append(slope)
-        outputs = (current @ (p.readout * self.architecture.sigma_a).unsqueeze(-1)).squeeze(-1)
-        if p.output_bias is not None:
-            outputs = outputs + self._bias_scale * p.output_bias.unsqueeze(-1)
-        return Forward(features, slopes, outputs * self._output_scale)
+    def kernel(
+        self,
+        inputs: Inputs,
+        forward: Forward,
+        signals: list[Tensor],
+        *,
+        against: Passes | None = None,
+        layout: Layout = "full",
+    ) -> Tensor:
+        """The tangent kernel Θ of what is trained (theory.md §2, S0 §2).
 
-    def backward(self, forward: Forward) -> list[Tensor]:
-        """Signals g^l = (m^γ/α) ∂f/∂h^l, l = 1 … L, entries O(1).
-
-        Returns
-        -------
-        list of Tensor, length L, shapes ([R,] N, m)
-        """
-        p = self.parameters
-        signal = forward.slopes[-1] * (p.readout * self.architecture.sigma_a).unsqueeze(-2)
-        signals = [signal]
-        for layer in range(len(p.hidden) - 1, 0, -1):
-            signal = (signal @ p.hidden[layer]) * self._between
-            signal *= forward.slopes[layer - 1]
-            signals.append(signal)
-        return signals[::-1]
-
-    def kernel(self, inputs: Inputs, forward: Forward, signals: list[Tensor]) -> Tensor:
-        """The tangent kernel Θ = σ_a² Φ_L + Σ_l (σ_w² Φ_l + σ_b²) ⊙ G_{l+1} (theory.md §2, S0 §2).
+        Parameters
+        ----------
+        inputs, forward, signals
+            Of the points of the rows.
+        against : Passes, optional
+            Of the points of the columns; the same points without it.
+        layout : str
+            For k ≥ 2 outputs ``full`` or ``traced``, the mean over equal outputs.
 
         Returns
         -------
-        Tensor, shape ([R,] N, N)
+        Tensor, shape ([R,] N, N'), or ([R,] N, k, N', k) for k ≥ 2 outputs in full
+            Θ_{io,jp} at [i, o, j, p].
         """
-        a, m = self.architecture, self.parameters.width
-        bias = a.sigma_b**2
-        grams = [inputs.gram, *(phi @ phi.transpose(-1, -2) / m for phi in forward.features)]
-        theta = a.sigma_a**2 * grams[-1]
-        for gram, signal in zip(grams[:-1], signals, strict=True):
-            theta = theta + (a.sigma_w**2 * gram + bias) * (signal @ signal.transpose(-1, -2) / m)
-        return theta + bias if a.output_bias else theta
+        passes = Passes(inputs, forward, signals)
+        return kernel_matrix(self._terms, passes, against or passes, self._output_dim, layout)
+
+    def kernel_diagonal(self, inputs: Inputs, forward: Forward, signals: list[Tensor]) -> Tensor:
+        """Θ_{io,io} alone, shape ([R,] N [, k])."""
+        return kernel_diagonal(self._terms, Passes(inputs, forward, signals), self._output_dim)
+
+    def grams(self, passes: Passes, against: Passes | None = None, *, layout: Layout = "full") -> Grams:
+        """Φ_l and G_l layer by layer, between two sets of points or within one."""
+        return gram_matrices(passes, against or passes, self.parameters.width, self._output_dim, layout)
 
     def descend(
-        self, inputs: Inputs, forward: Forward, signals: list[Tensor], residual: Tensor, step_size: float
+        self,
+        inputs: Inputs,
+        forward: Forward,
+        signals: list[Tensor] | None,
+        residual: Tensor,
+        step_size: float,
+        *,
+        into: Parameters | None = None,
+        workspace: Workspace | None = None,
     ) -> None:
         """One step of gradient descent, θ ← θ + η θ̇ with θ̇ of theory.md §2, in place.
 
         Parameters
         ----------
-        inputs, forward, signals
+        inputs, forward
             Of the training points at the present parameters.
-        residual : Tensor, shape ([R,] N)
-            ∂cost/∂f; f − y for the squared error.
+        signals : list of Tensor or None
+            Of the same points, if they are known. With k ≥ 2 outputs a step sums over them before it goes down, which
+            costs a k-th of the signals, and does not look at these: recording a kernel never changes a run's bits.
+            Steps that record nothing leave them out.
+        residual : Tensor, shape ([R,] N [, k])
+            ∂ℓ/∂f; f − y for the squared error.
         step_size : float
-            η in units of training time.
+            η in units of training time, for a cost that is a mean over points; N η for a sum.
+        into : Parameters, optional
+            What η θ̇ is added to instead of the parameters: a momentum, a Runge–Kutta stage.
+        workspace : Workspace, optional
+            With one, and unless signals are given for one output, ``forward`` is used up: the last layer's signals
+            overwrite its features or slopes.
         """
-        p, a = self.parameters, self.architecture
-        # The N residuals carry every scalar factor, so that no pass over an N × m or m × m array is spent on it.
-        pull = residual * (self._speed * (-step_size / residual.shape[-1]))
-        lower = [inputs.scaled, *(phi for phi in forward.features[:-1])]
-        for layer, (weight, signal, phi) in enumerate(zip(p.hidden, signals, lower, strict=True)):
-            factor = (pull * self._between if layer else pull).unsqueeze(-1)
-            _add_product(weight, signal.transpose(-1, -2), factor * phi)
-            if p.biases:
-                p.biases[layer].add_((signal.transpose(-1, -2) @ (pull * a.sigma_b).unsqueeze(-1)).squeeze(-1))
-        p.readout.add_((forward.features[-1].transpose(-1, -2) @ (pull * a.sigma_a).unsqueeze(-1)).squeeze(-1))
-        if p.output_bias is not None:
-            p.output_bias.add_(pull.sum(-1) * self._bias_scale)
+        target, space = into or self.parameters, workspace or FRESH
+        pull = residual * self._scaled_speed(step_size, inputs.scaled.shape[0])
+        # Before the signals of the last layer may take the place of its features.
+        moved = matrix_or_vector_product(forward.features[-1].mT, pull, self._output_dim)
+        if self.trains_hidden and self._output_dim:
+            top = pull @ self._scale_readout().mT
+            arrays = self._signal_arrays("s", forward, workspace)
+            self._move_summed(target, inputs, forward, self._lower(top, forward, arrays))
+        elif self.trains_hidden:
+            if not signals:
+                self._scale_readout()
+                top = self._plan(pull.shape[-1]).top
+                signals = self._lower(top, forward, self._signal_arrays("g", forward, workspace))
+            self._move_hidden(target, inputs, forward, signals, pull, space)
+        self._move_last(target, moved, pull)
+
+    def _signal_arrays(self, name: str, forward: Forward, workspace: Workspace | None) -> list[Tensor]:
+        """Arrays for the signals of a step; in a workspace g^L replaces what stood in for φ'(h^L), to stay in cache."""
+        shapes = self._plan(forward.saved[-1].shape[-2]).features
+        if workspace is None:
+            return FRESH.arrays(name, shapes, forward.outputs)
+        return [*workspace.arrays(name, shapes[:-1], forward.outputs), forward.saved[-1]]
+
+    def _scaled_speed(self, step_size: float, n: int) -> Tensor:
+        """−η c/N, shape ([R,] 1 [, 1]); it carries every scalar that all parameters share, on N numbers."""
+        known = self._pull_scale
+        if known is None or known[0] != step_size or known[1] != n:
+            value = (self._speed * (-step_size / n)).to(self.parameters.readout.dtype)
+            known = self._pull_scale = (step_size, n, value)
+        return known[2]
+
+    def _move_last(self, target: Parameters, moved: Tensor, pull: Tensor) -> None:
+        """Add the step of W^L and b^L; ``moved`` ([R,] m [, k]) is φ^Lᵀ times the residuals."""
+        speed = self._last.rate * self._last.forward
+        if speed:
+            target.readout.add_(moved, alpha=speed)
+        constant = self._last_bias.rate * self._last_bias.forward
+        if target.output_bias is not None and constant:
+            target.output_bias.add_(pull.sum(-2 if self._output_dim else -1), alpha=constant)
+
+    def _move_hidden(
+        self,
+        target: Parameters,
+        inputs: Inputs,
+        forward: Forward,
+        signals: list[Tensor],
+        pull: Tensor,
+        space: Workspace,
+    ) -> None:
+        """Add the step of W^l and b^l, l < L, for one output: the residuals ride on φ^l."""
+        arrays = space.arrays("p", self._plan(inputs.scaled.shape[0]).pulled, pull)
+        column = pull.unsqueeze(-1)
+        for layer, (weight, bias) in enumerate(zip(self._weights, self._biases, strict=True)):
+            rows = signals[layer].mT
+            if weight.rate:
+                phi = torch.mul(forward.features[layer - 1] if layer else inputs.scaled, column, out=arrays[layer])
+                add_product(target.hidden[layer], rows, phi, weight.rate * (weight.forward if layer else 1.0))
+            if target.biases and bias.rate:
+                add_vector_product(target.biases[layer], rows, pull, bias.rate * bias.forward)
+
+    def _move_summed(self, target: Parameters, inputs: Inputs, forward: Forward, signals: list[Tensor]) -> None:
+        """Add the step of W^l and b^l, l < L, from signals that hold the residuals and are summed over outputs."""
+        for layer, (weight, bias) in enumerate(zip(self._weights, self._biases, strict=True)):
+            if weight.rate:
+                phi = forward.features[layer - 1] if layer else inputs.scaled
+                scale = weight.rate * (weight.forward if layer else 1.0)
+                add_product(target.hidden[layer], signals[layer].mT, phi, scale)
+            if target.biases and bias.rate:
+                target.biases[layer].add_(signals[layer].sum(-2), alpha=bias.rate * bias.forward)
 
 
-def network(architecture: Architecture, parameters: Parameters, gamma: list[float], alpha: list[float]) -> Network:
+def network(
+    architecture: Architecture,
+    parameters: Parameters,
+    gamma: list[float],
+    alpha: list[float],
+    rates: Mapping[str, float] | None = None,
+) -> Network:
     """A :class:`Network` from plain numbers, one γ and α for each of the R networks of ``parameters``."""
     device = parameters.readout.device
-    single = parameters.readout.dim() == 1
+    single = not parameters.is_group
     if len(gamma) != len(alpha) or len(gamma) != (1 if single else parameters.readout.shape[0]):
         raise ValueError(
             f"found {len(gamma)} γ and {len(alpha)} α for parameters of shape {tuple(parameters.readout.shape)}"
         )
     values = [torch.tensor(each, dtype=torch.float64, device=device) for each in (gamma, alpha)]
     gammas, alphas = (value[0] if single else value for value in values)
-    return Network(architecture, parameters, gammas, alphas)
+    return Network(architecture, parameters, gammas, alphas, rates)

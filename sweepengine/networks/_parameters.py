@@ -1,18 +1,4 @@
-"""Parameters of a group of networks of equal shape, and the one table of how width enters them.
-
-==================  ===============  =====================  ==========================================
-parameter           initial law      forward multiplier     gradient-flow speed (c = m^{γ-1}/α)
-==================  ===============  =====================  ==========================================
-W⁰  (m × d)         N(0, 1)          σ_w/√d                 c σ_w/√d
-W^l (m × m)         N(0, 1)          σ_w/√m                 c σ_w/√m
-b^l (m)             N(0, 1)          σ_b                    c σ_b
-W^L (m)             N(0, 1)          α m^{-γ} σ_a           c σ_a
-b^L (1)             N(0, 1)          α m^{1/2-γ} σ_b        c √m σ_b
-==================  ===============  =====================  ==========================================
-
-The speeds multiply Σ_i r_i g_i φ_i / N of the layer (theory.md §2), whatever γ is: the training time is scaled so that
-the function always moves with an O(1) kernel (§1).
-"""
+"""Parameters of a group of networks of equal shape."""
 
 from __future__ import annotations
 
@@ -21,28 +7,27 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sweepengine.streams import Role, gaussian_matrix
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-    from sweepengine.spec import Architecture
-
 
 @dataclass(frozen=True)
 class Parameters:
-    """Weights and biases of R networks; the leading dimension R is absent when there is one network only.
+    """Weights and biases of R networks with widths n_1 … n_L = m and k outputs.
+
+    Two dims are absent rather than of size one: R for a single network, whose products are then plain matrix products,
+    and k for a single output.
 
     Attributes
     ----------
     hidden : tuple of Tensor
-        W^l, l = 0 … L−1; shapes ([R,] m, d) and ([R,] m, m).
+        W^l, l = 0 … L−1; shapes ([R,] n_{l+1}, n_l), n_0 = d.
     biases : tuple of Tensor
-        b^l, l = 0 … L−1, shapes ([R,] m); empty without biases.
-    readout : Tensor, shape ([R,] m)
-    output_bias : Tensor or None, shape ([R,])
+        b^l, l = 0 … L−1, shapes ([R,] n_{l+1}); empty without biases.
+    readout : Tensor, shape ([R,] m [, k])
+    output_bias : Tensor or None, shape ([R] [, k])
     """
 
     hidden: tuple[Tensor, ...]
@@ -51,9 +36,29 @@ class Parameters:
     output_bias: Tensor | None
 
     @property
+    def is_group(self) -> bool:
+        """Whether there is the dim R."""
+        return self.hidden[0].dim() == 3
+
+    @property
+    def has_output_dim(self) -> bool:
+        """Whether there is the dim k, that is k ≥ 2."""
+        return self.readout.dim() == self.hidden[0].dim()
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs k."""
+        return self.readout.shape[-1] if self.has_output_dim else 1
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """n_0 = d, n_1, …, n_L."""
+        return (self.hidden[0].shape[-1], *(weight.shape[-2] for weight in self.hidden))
+
+    @property
     def width(self) -> int:
-        """Hidden width m."""
-        return self.readout.shape[-1]
+        """Width m = n_L of the last hidden layer, the one that the scaling is about."""
+        return self.hidden[-1].shape[-2]
 
     def tensors(self) -> dict[str, Tensor]:
         """All parameters by name: W0, b0, …, W<L>, b<L>."""
@@ -79,43 +84,12 @@ class Parameters:
         Returns
         -------
         list of Tensor, length L + 1
-            ([R,] m, d [+ 1]), ([R,] m, m [+ 1]) …, the bias as the last column where there is one; for the read-out
-            ([R,] m, 1), one row for each neuron's outgoing weight.
+            ([R,] n_{l+1}, n_l [+ 1]), the bias as the last column where there is one; for the read-out ([R,] m, k).
         """
         matrices = list(self.hidden)
         if self.biases:
             matrices = [torch.cat([w, b.unsqueeze(-1)], dim=-1) for w, b in zip(matrices, self.biases, strict=True)]
-        return [*matrices, self.readout.unsqueeze(-1)]
-
-
-def initialise(architecture: Architecture, width: int, d: int, seed: int, dtype: torch.dtype) -> Parameters:
-    """Draw one network, every parameter ~ N(0, 1), nested across widths (theory.md §1).
-
-    Parameters
-    ----------
-    architecture : Architecture
-    width, d, seed : int
-        Hidden width m, input dimension d.
-    dtype : torch.dtype
-        The numbers are drawn in float64 and rounded to it.
-
-    Returns
-    -------
-    network : Parameters
-        Without the leading dimension.
-    """
-
-    def draw(role: Role, layer: int, rows: int, columns: int) -> Tensor:
-        return torch.from_numpy(gaussian_matrix(seed, role, layer, rows, columns)).to(dtype)
-
-    depth = architecture.depth
-    has_bias = architecture.sigma_b > 0
-    return Parameters(
-        hidden=tuple(draw(Role.WEIGHT, layer, width, width if layer else d) for layer in range(depth)),
-        biases=tuple(draw(Role.BIAS, layer, width, 1)[:, 0] for layer in range(depth)) if has_bias else (),
-        readout=draw(Role.READOUT, depth, width, 1)[:, 0],
-        output_bias=draw(Role.OUTPUT_BIAS, depth, 1, 1)[0, 0] if architecture.output_bias else None,
-    )
+        return [*matrices, self.readout if self.has_output_dim else self.readout.unsqueeze(-1)]
 
 
 def stack(networks: list[Parameters]) -> Parameters:

@@ -76,8 +76,11 @@ class Recorder:
         moved = [each.square().sum((-1, -2)) for each in change]
         total_moved, total = sum(moved[1:], moved[0]), sum(self._squares[1:], self._squares[0])
         if self._extra is not None and network.parameters.output_bias is not None:
-            total_moved = total_moved + (network.parameters.output_bias - self._extra).to(torch.float64).square()
-            total = total + self._extra.to(torch.float64).square()
+            moved_bias = (network.parameters.output_bias - self._extra).to(torch.float64).square()
+            squares = self._extra.to(torch.float64).square()
+            if network.parameters.has_output_dim:
+                moved_bias, squares = moved_bias.sum(-1), squares.sum(-1)
+            total_moved, total = total_moved + moved_bias, total + squares
         relative = [(a / b).sqrt() for a, b in zip(moved, self._squares, strict=True)]
         drift = torch.linalg.matrix_norm(kernel.to(torch.float64) - self._kernel) / self._kernel_norm
         return {
