@@ -159,7 +159,7 @@ def test_a_store_of_other_settings_is_refused(tiny: Tiny, capsys: pytest.Capture
 def test_failed_runs_give_exit_code_1(
     tiny: Tiny, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no weights today")
 
     monkeypatch.setattr("sweepengine.execute._turn.initialise", broken)

@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from sweepengine.networks import Inputs, Parameters, Workspace, initialise, network, stack
-from sweepengine.observe.measure import Recorder, half_mean_square
+from sweepengine.networks import (
+    COSTS,
+    Inputs,
+    Law,
+    Parameters,
+    Workspace,
+    initialise,
+    learning_rates,
+    loss,
+    network,
+    stack,
+)
+from sweepengine.observe.measure import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,16 +76,20 @@ class Turn:
         self.runs, self._data, self._first = runs, data, first
         dtype = getattr(torch, first.precision)
         architecture, d = first.architecture, data.x_train.shape[1]
-        initial = stack([initialise(architecture, run.width, d, run.seed, dtype) for run in runs])
+        law, rates = Law(readout=architecture.readout), learning_rates(architecture.trained, architecture.depth)
+        initial = stack([initialise(architecture, run.width, d, run.seed, dtype, law=law) for run in runs])
         gamma, alpha = [run.gamma for run in runs], [run.alpha for run in runs]
         self._train = Inputs.prepare(data.x_train, architecture)
         self._test = Inputs.prepare(data.x_test, architecture)
-        start = network(architecture, initial, gamma, alpha)
+        start = network(architecture, initial, gamma, alpha, rates)
+        if architecture.centred:
+            self._train, self._test = start.centre(self._train), start.centre(self._test)
         forward = start.forward(self._train)
         kernel = start.kernel(self._train, forward, start.backward(forward))
-        self._recorder = Recorder(initial, kernel, data.y_train, data.y_test)
-        zero_loss = half_mean_square(torch.zeros_like(forward.outputs), data.y_train)
-        start_loss = half_mean_square(forward.outputs, data.y_train)
+        self._cost = COSTS[first.loss]()
+        self._recorder = Recorder(initial, kernel, self._cost, data.y_train, data.y_test)
+        zero_loss = loss(self._cost, torch.zeros_like(forward.outputs), data.y_train)
+        start_loss = loss(self._cost, forward.outputs, data.y_train)
         self._limit = DIVERGED_FACTOR * torch.maximum(start_loss, zero_loss).reshape(-1)
         self.step, self.due = 0, 0
         self.diverged_step = np.full(len(runs), -1, dtype=np.int64)
@@ -83,7 +98,7 @@ class Turn:
             self.step, self.due = int(state["step"]), int(state["due"])
             self.diverged_step = np.array(state["diverged_step"], dtype=np.int64)
             parameters = _restored(parameters, state)
-        self._network = network(architecture, parameters, gamma, alpha)
+        self._network = network(architecture, parameters, gamma, alpha, rates)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything that a resume needs, as arrays."""
@@ -113,14 +128,14 @@ class Turn:
                 self.due += 1
                 yield Record(self.due - 1, self._values(values))
             if self.step < steps[-1]:
-                residual = forward.outputs - self._data.y_train
+                residual = self._cost.gradient(forward.outputs, self._data.y_train)
                 self._network.descend(self._train, forward, signals, residual, self._first.step_size, workspace=space)
                 self.step += 1
                 yield None
 
     def _find_diverged(self, outputs: torch.Tensor) -> None:
-        loss = half_mean_square(outputs, self._data.y_train).reshape(-1)
-        bad = ~((loss <= self._limit) & torch.isfinite(loss)).numpy() & (self.diverged_step < 0)
+        value = loss(self._cost, outputs, self._data.y_train).reshape(-1)
+        bad = ~((value <= self._limit) & torch.isfinite(value)).numpy() & (self.diverged_step < 0)
         self.diverged_step[bad] = self.step
 
     def _values(self, values: dict[str, torch.Tensor]) -> list[dict[str, NDArray[np.floating]] | None]:

@@ -6,7 +6,7 @@ targets y have shape (N [, k]).
 =============  ==========================================  ====================  =============================
 cost           ℓ(f, y)                                     ∂ℓ/∂f                 ∂²ℓ/∂f²
 =============  ==========================================  ====================  =============================
-squared_error  ½ Σ_o (f_o − y_o)²                          f − y                 I
+mse            ½ Σ_o (f_o − y_o)²                          f − y                 I
 logistic       Σ_o log(1 + e^{−y_o f_o}), y_o = ±1         −y s(−y f)            diag s(yf) s(−yf), s sigmoid
 cross_entropy  (Σ_o y_o) log Σ_o e^{f_o} − Σ_o y_o f_o     (Σ_o y_o) p − y       (Σ_o y_o)(diag p − p pᵀ)
 huber          Σ_o e²/2, or δ(|e| − δ/2) where |e| > δ     clamp(e, −δ, δ)       diag 1{|e| ≤ δ}, e = f − y
@@ -143,7 +143,7 @@ class Huber:
 
 
 COSTS: dict[str, type[SquaredError | Logistic | CrossEntropy | Huber]] = {
-    "squared_error": SquaredError,
+    "mse": SquaredError,
     "logistic": Logistic,
     "cross_entropy": CrossEntropy,
     "huber": Huber,

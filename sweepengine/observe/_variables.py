@@ -33,8 +33,20 @@ class Variable:
 
 
 _ALL = (
-    Variable("loss_train", ("run", "record"), "training loss (1/2N) sum (f - y)^2", "1", "theory.md §1"),
-    Variable("loss_test", ("run", "record"), "test loss (1/2N) sum (f - y)^2", "1", "theory.md §1"),
+    Variable(
+        "loss_train",
+        ("run", "record"),
+        "training loss, mean cost of a training point; (1/2N) sum (f - y)^2 for mse",
+        "1",
+        "theory.md §1",
+    ),
+    Variable(
+        "loss_test",
+        ("run", "record"),
+        "test loss, mean cost of a test point; (1/2N) sum (f - y)^2 for mse",
+        "1",
+        "theory.md §1",
+    ),
     Variable("outputs_train", ("run", "record", "i"), "network output on the training points", "1", "theory.md §1"),
     Variable("outputs_test", ("run", "record", "test"), "network output on the test points", "1", "theory.md §1"),
     Variable(

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from sweepengine.networks import loss
+
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sweepengine.networks import Forward, Network, Parameters
+    from sweepengine.networks import Cost, Forward, Network, Parameters
 
 
 def operator_norm(matrix: Tensor) -> Tensor:
@@ -27,11 +29,6 @@ def operator_norm(matrix: Tensor) -> Tensor:
     return torch.where(finite, top.clamp_min(0).sqrt(), torch.nan)
 
 
-def half_mean_square(outputs: Tensor, targets: Tensor) -> Tensor:
-    """(1/2N) Σ (f − y)² in float64, shape ([R,])."""
-    return 0.5 * (outputs.to(torch.float64) - targets.to(torch.float64)).square().mean(-1)
-
-
 class Recorder:
     """Measures a group of networks against what they were at t = 0.
 
@@ -41,16 +38,17 @@ class Recorder:
         The parameters at t = 0; kept, not copied.
     kernel : Tensor, shape ([R,] N, N)
         The kernel at t = 0.
+    cost : Cost
     y_train, y_test : Tensor, shapes (N,) and (N_test,)
     """
 
-    def __init__(self, initial: Parameters, kernel: Tensor, y_train: Tensor, y_test: Tensor) -> None:
+    def __init__(self, initial: Parameters, kernel: Tensor, cost: Cost, y_train: Tensor, y_test: Tensor) -> None:
         self._initial = initial.layer_matrices()
         self._extra = initial.output_bias
         self._squares = [each.to(torch.float64).square().sum((-1, -2)) for each in self._initial]
         self._kernel = kernel.to(torch.float64)
         self._kernel_norm = torch.linalg.matrix_norm(self._kernel)
-        self._targets = (y_train, y_test)
+        self._cost, self._targets = cost, (y_train, y_test)
 
     def measure(self, network: Network, kernel: Tensor, train: Forward, test: Forward) -> dict[str, Tensor]:
         """All variables at one record.
@@ -84,8 +82,8 @@ class Recorder:
         relative = [(a / b).sqrt() for a, b in zip(moved, self._squares, strict=True)]
         drift = torch.linalg.matrix_norm(kernel.to(torch.float64) - self._kernel) / self._kernel_norm
         return {
-            "loss_train": half_mean_square(train.outputs, self._targets[0]),
-            "loss_test": half_mean_square(test.outputs, self._targets[1]),
+            "loss_train": loss(self._cost, train.outputs, self._targets[0]),
+            "loss_test": loss(self._cost, test.outputs, self._targets[1]),
             "outputs_train": train.outputs,
             "outputs_test": test.outputs,
             "kernel": kernel,

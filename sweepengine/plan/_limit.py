@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sweepengine.data import Dataset
-    from sweepengine.spec import Run
+    from sweepengine.spec import Architecture, Run
 
 LIMIT_ARRAYS = 10
 """Arrays of one prediction."""
@@ -37,29 +37,23 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
     -------
     dict of StoredArray
         As :func:`sweepengine.open_theory` lists them. The outputs are those of gradient descent with the run's step at
-        γ = 1/2 and α = 1, uncentred; NaN where that step is too large for the limit's kernel, which then diverges.
+        γ = 1/2 and α = 1; NaN for a cost that has no closed form (any but mse), and where that step is too large for
+        the limit's kernel, which then diverges.
     """
     from sweepengine import theory
 
-    a = run.architecture
     train = len(data.y_train)
-    both = theory.kernels(
-        np.concatenate([data.x_train, data.x_test]),
-        depth=a.depth,
-        activation=a.activation,
-        sigma_w=a.sigma_w,
-        sigma_b=a.sigma_b,
-        sigma_a=a.sigma_a,
-        output_bias=a.output_bias,
-    )
+    nngp_all, ntk_all = _kernels(run.architecture, np.concatenate([data.x_train, data.x_test]))
     (nngp, nngp_cross, nngp_test), (ntk, ntk_cross, _) = (
-        (kernel[:train, :train], kernel[train:, :train], kernel[train:, train:]) for kernel in (both.nngp, both.ntk)
+        (kernel[:train, :train], kernel[train:, :train], kernel[train:, train:]) for kernel in (nngp_all, ntk_all)
     )
     dynamics = theory.KernelDynamics.of(ntk, step=run.step_size)
     records = len(run.record_steps)
     mean_train, std_train = np.full((2, records, train), np.nan)
     mean_test, std_test = np.full((2, records, len(data.y_test)), np.nan)
-    if run.step_size < dynamics.largest_stable_step:
+    # Centred networks start at 0, all alike: their ensemble is its mean.
+    fluctuation = 0.0 if run.architecture.centred else 1.0
+    if run.loss == "mse" and run.step_size < dynamics.largest_stable_step:
         for record, step in enumerate(run.record_steps):  # one at a time: a covariance is a whole matrix
             time = step * run.step_size
             on_train = theory.train_ensemble(dynamics, time, data.y_train, nngp)
@@ -72,8 +66,8 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
                 nngp_cross=nngp_cross,
                 nngp_query=nngp_test,
             )
-            mean_train[record], std_train[record] = on_train.mean, _deviation(on_train.covariance)
-            mean_test[record], std_test[record] = on_test.mean, _deviation(on_test.covariance)
+            mean_train[record], std_train[record] = on_train.mean, fluctuation * _deviation(on_train.covariance)
+            mean_test[record], std_test[record] = on_test.mean, fluctuation * _deviation(on_test.covariance)
     in_theory, ensemble = "theory.md §3; S1 §3-4", "theory.md §3; S1 §5.2"
     return {
         "nngp_train": StoredArray(("i", "j"), nngp, "covariance of outputs at t = 0, training points", in_theory),
@@ -93,6 +87,27 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
         ),
         "outputs_std_test": StoredArray(("record", "test"), std_test, "its standard deviation", ensemble),
     }
+
+
+def _kernels(a: Architecture, x: NDArray[np.float64]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """NNGP, and the tangent kernel of the trained parts. A read-out of signs has the limits of a Gaussian one."""
+    from sweepengine import theory
+
+    settings: dict[str, Any] = {
+        "depth": a.depth,
+        "activation": a.activation,
+        "sigma_w": a.sigma_w,
+        "sigma_b": a.sigma_b,
+        "sigma_a": a.sigma_a,
+        "output_bias": a.output_bias,
+    }
+    if a.trained == "all":
+        both = theory.kernels(x, **settings)
+        return both.nngp, both.ntk
+    layers = theory.layer_kernels(x, **settings)
+    if a.trained == "hidden_weights":
+        return layers.nngp, layers.tangent_kernel(range(a.depth))
+    return layers.nngp, layers.nngp  # the last layer's tangent kernel is the NNGP itself (S1 §5.2.1)
 
 
 def _deviation(covariance: NDArray[np.floating]) -> NDArray[np.floating]:

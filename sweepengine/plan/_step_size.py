@@ -28,11 +28,12 @@ def reference_lambda_max(architecture: Architecture, data: Dataset) -> float:
     """
     import torch
 
-    from sweepengine.networks import Inputs, initialise, network
+    from sweepengine.networks import Inputs, Law, initialise, learning_rates, network
 
     x = torch.from_numpy(data.x_train)
-    parameters = initialise(architecture, REFERENCE_WIDTH, x.shape[1], REFERENCE_SEED, torch.float64)
-    reference = network(architecture, parameters, gamma=[0.5], alpha=[1.0])
+    law, rates = Law(readout=architecture.readout), learning_rates(architecture.trained, architecture.depth)
+    parameters = initialise(architecture, REFERENCE_WIDTH, x.shape[1], REFERENCE_SEED, torch.float64, law=law)
+    reference = network(architecture, parameters, [0.5], [1.0], rates)
     inputs = Inputs.prepare(x, architecture)
     forward = reference.forward(inputs)
     kernel = reference.kernel(inputs, forward, reference.backward(forward)).numpy()

@@ -68,6 +68,13 @@ class NetworkSpec(_Model):
     sigma_a: Positive | None = Field(default=None, description="of read-out weights; sigma_w where not given")
     output_bias: bool = Field(default=False, description="a trained output bias √m σ_b b^L")
     alpha: Positive | None = Field(default=None, description="lazy output scale α; 1 where not given")
+    readout: Literal["gaussian", "signs"] = Field(
+        default="gaussian", description="law of the read-out weights: N(0, 1), or ±1 (the signs of the same numbers)"
+    )
+    trained: Literal["all", "hidden_weights", "last_layer"] = Field(
+        default="all", description="what moves: everything; hidden weights alone; the read-out with its bias alone"
+    )
+    centred: bool = Field(default=False, description="subtract the output at t = 0")
 
 
 class LogRecords(_Model):
@@ -87,7 +94,9 @@ class EveryRecords(_Model):
 class TrainingSpec(_Model):
     """Full-batch gradient descent; one step of size η advances the training time by η (theory.md §1)."""
 
-    loss: Literal["mse"] = Field(description="(1/2N) Σ (f − y)²")
+    loss: Literal["mse", "logistic", "huber"] = Field(
+        description="mean over points of (f − y)²/2, log(1 + exp(−y f)), or Huber's cost with δ = 1"
+    )
     step_size: Literal["auto"] | Positive = Field(
         description="η; auto: the largest η ≤ N/(4 λ_max) with time/η whole, λ_max of a fixed wide reference network"
     )

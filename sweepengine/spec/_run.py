@@ -7,7 +7,7 @@ import itertools
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sweepengine.errors import SpecError
 from sweepengine.spec._model import GAMMA_BY_LABEL, EveryRecords
@@ -32,7 +32,13 @@ class Architecture:
     sigma_w, sigma_b, sigma_a : float
         Standard deviations of hidden weights, biases (0: no biases) and read-out weights.
     output_bias : bool
-        Whether the output has a trained bias √m σ_b b^L.
+        Whether the output has a bias √m σ_b b^L.
+    readout : str
+        Law of the read-out weights: ``gaussian`` or ``signs``.
+    trained : str
+        ``all``, ``hidden_weights`` or ``last_layer``.
+    centred : bool
+        Whether the output at t = 0 is subtracted.
     """
 
     depth: int
@@ -41,6 +47,13 @@ class Architecture:
     sigma_b: float
     sigma_a: float
     output_bias: bool = False
+    readout: Literal["gaussian", "signs"] = "gaussian"
+    trained: str = "all"
+    centred: bool = False
+
+
+_NEUTRAL = {"output_bias": False, "readout": "gaussian", "trained": "all", "centred": False}
+"""Fields that the format gained later, at the values that leave them out of a run's id, so that earlier ids stay."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +119,10 @@ class Run:
 
     def _content(self) -> dict[str, Any]:
         content = asdict(self)
-        # A field that the format gains later is left out at its neutral value, so that earlier ids stay.
-        if not self.architecture.output_bias:
-            del content["architecture"]["output_bias"]
+        architecture = content["architecture"]
+        content["architecture"] = {
+            key: value for key, value in architecture.items() if key not in _NEUTRAL or value != _NEUTRAL[key]
+        }
         if not self.observables:
             del content["observables"]
         return content
@@ -187,6 +201,9 @@ def architectures(spec: SweepSpec) -> list[Architecture]:
             sigma_b=float(network.sigma_b),
             sigma_a=float(network.sigma_w if network.sigma_a is None else network.sigma_a),
             output_bias=network.output_bias,
+            readout=network.readout,
+            trained=network.trained,
+            centred=network.centred,
         )
         for depth, activation in itertools.product(depths, activations)
     ]

@@ -7,6 +7,7 @@
     /data/<id>               inputs and targets
     /theory/<id>             what infinite width predicts for an architecture on those data
     /blocks/<block>          arrays over (run, record, …); status, records_done, diverged_step over run
+    driver.json              epoch of the last driver
     marks/<block>/<chunk>    what is committed: one small JSON object for each chunk of runs (not a zarr node)
     state/<block>/<chunk>/…  what a resume needs; deleted when the chunk is done (not zarr nodes)
     failures/<block>/…       tracebacks of failed runs (not zarr nodes)

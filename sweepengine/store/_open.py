@@ -107,7 +107,7 @@ def open_theory(url: str | Path) -> xr.Dataset:
         Lazy float64 variables over ``limit``, whose labels are the values of the coordinate ``limit`` of
         :func:`open_sweep`, and their own dims: ``nngp_train``, ``ntk_train`` (i, j), ``nngp_test_train``,
         ``ntk_test_train`` (test, i), ``nngp_test`` (test, test_other), ``eigenvalues`` (mode), and for the ensemble of
-        uncentred networks at γ = 1/2, α = 1 under the runs' own gradient descent ``outputs_mean_train``,
+        networks at γ = 1/2, α = 1 under the runs' own gradient descent ``outputs_mean_train``,
         ``outputs_std_train`` (record, i), ``outputs_mean_test``, ``outputs_std_test`` (record, test). So
         ``sweep.kernel.isel(record=0) - theory.ntk_train.sel(limit=sweep.limit)`` is every run's own difference.
 

@@ -32,7 +32,7 @@ def targets(name: str, n: int, k: int) -> Tensor:
 def by_hand(name: str, f: Tensor, y: Tensor) -> Tensor:
     """ℓ summed over everything, in the textbook's form."""
     e = f - y
-    if name == "squared_error":
+    if name == "mse":
         return (e * e).sum() / 2
     if name == "logistic":
         return torch.log1p(torch.exp(-y * f)).sum()
@@ -80,7 +80,7 @@ def test_large_outputs_are_exact(name: str, k: int, dtype: torch.dtype) -> None:
     cost = COSTS[name]()
     size = 1 if k == 1 else 3
     expected = {
-        "squared_error": [125000.0 * size] * 2,
+        "mse": [125000.0 * size] * 2,
         "logistic": [500.0 * size, 0.0],
         "cross_entropy": [1000.0, 1000.0],
         "huber": [499.5 * size] * 2,
