@@ -1,6 +1,8 @@
 # The README's commands. Everything happens in .venv; nothing is installed elsewhere.
 PYTHON ?= python3
 BIN := .venv/bin
+# Two test files at a time, each whole on one worker because its tests share what they have computed.
+PARALLEL := --numprocesses 2 --dist loadfile
 
 .PHONY: demo test test-all lint format env clean
 
@@ -16,10 +18,10 @@ demo: env
 	$(BIN)/sweepengine run jobs/quickstart.yaml
 
 test: env
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 test-all: env
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 lint: env
 	$(BIN)/ruff check

@@ -11,8 +11,10 @@ import torch
 
 import sweepengine
 from sweepengine.data import load
+from sweepengine.errors import SpecError
 from sweepengine.networks import Law, initialise
-from sweepengine.spec import make_spec
+from sweepengine.observe import VARIABLES
+from sweepengine.spec import architectures, make_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,52 +30,71 @@ COSTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "logistic": lambda f, y: torch.nn.functional.softplus(-y * f).mean(),
     "huber": lambda f, y: torch.nn.functional.huber_loss(f, y, delta=1.0),
 }
-MOVING = {"all": ("W", "b"), "hidden_weights": ("W",), "last_layer": ("W", "b")}
+
+
+class PlainRun:
+    """A run once more: theory.md §1 written out, gradients by autograd, a loop of plain descent."""
+
+    def __init__(self, content: dict[str, Any], run: xr.Dataset) -> None:
+        self.spec = make_spec(content)
+        self.network, self.depth = self.spec.network, int(run.depth)
+        data = load(self.spec.data)
+        self.x, self.y = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
+        self.x_test = torch.from_numpy(data.x_test)
+        self.m, self.gamma, self.alpha = int(run.width), float(run.gamma), float(run.alpha)
+        law = Law(readout=self.network.readout)
+        start = initialise(architectures(self.spec)[0], self.m, self.x.shape[1], int(run.seed), torch.float64, law=law)
+        self.p = {name: tensor.clone().requires_grad_() for name, tensor in start.tensors().items()}
+        self.speed = self.m ** (2 * self.gamma - 1) / self.alpha**2
+        self.at_start = self.raw(self.x).detach() if self.network.centred else torch.zeros_like(self.y)
+
+    def preactivations(self, x: Tensor) -> list[Tensor]:
+        net, p = self.network, self.p
+        found = [net.sigma_w / math.sqrt(x.shape[1]) * x @ p["W0"].T]
+        for layer in range(self.depth):
+            if layer:
+                found.append(net.sigma_w / math.sqrt(self.m) * torch.tanh(found[-1]) @ p[f"W{layer}"].T)
+            if net.sigma_b:
+                found[-1] = found[-1] + net.sigma_b * p[f"b{layer}"]
+        return found
+
+    def raw(self, x: Tensor) -> Tensor:
+        f = self.network.sigma_w * torch.tanh(self.preactivations(x)[-1]) @ self.p[f"W{self.depth}"]
+        if self.network.output_bias:
+            f = f + math.sqrt(self.m) * self.network.sigma_b * self.p[f"b{self.depth}"]
+        scaled: Tensor = self.alpha * self.m**-self.gamma * f
+        return scaled
+
+    def outputs(self) -> Tensor:
+        return self.raw(self.x) - self.at_start
+
+    def moving(self) -> list[str]:
+        last = {f"W{self.depth}", f"b{self.depth}"}
+        chosen = {
+            "all": set(self.p),
+            "hidden_weights": {name for name in self.p if name.startswith("W")} - last,
+            "last_layer": last & set(self.p),
+        }
+        return sorted(chosen[self.network.trained])
+
+    def jacobian(self, x: Tensor) -> Tensor:
+        leaves = [self.p[name] for name in self.moving()]
+        rows = [torch.autograd.grad(each, leaves, retain_graph=True) for each in self.raw(x)]
+        return torch.stack([torch.cat([part.reshape(-1) for part in row]) for row in rows])
+
+    def train(self, steps: int, eta: float) -> PlainRun:
+        for _ in range(steps):
+            risk = COSTS[self.spec.training.loss](self.outputs(), self.y)
+            gradients = torch.autograd.grad(risk, [self.p[name] for name in self.moving()])
+            with torch.no_grad():
+                for name, gradient in zip(self.moving(), gradients, strict=True):
+                    self.p[name] -= eta * self.speed * gradient
+        return self
 
 
 def plain_training(content: dict[str, Any], run: xr.Dataset) -> Tensor:
-    """The run once more: theory.md §1 written out, gradients by autograd, a loop of plain descent."""
-    spec = make_spec(content)
-    network, depth = spec.network, int(run.depth)
-    data = load(spec.data)
-    x, y = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
-    from sweepengine.spec import architectures
-
-    m, gamma, alpha = int(run.width), float(run.gamma), float(run.alpha)
-    start = initialise(
-        architectures(spec)[0], m, x.shape[1], int(run.seed), torch.float64, law=Law(readout=network.readout)
-    )
-    p = {name: tensor.clone().requires_grad_() for name, tensor in start.tensors().items()}
-
-    def outputs() -> Tensor:
-        h = network.sigma_w / math.sqrt(x.shape[1]) * x @ p["W0"].T
-        for layer in range(depth):
-            if layer:
-                h = network.sigma_w / math.sqrt(m) * torch.tanh(h) @ p[f"W{layer}"].T
-            if network.sigma_b:
-                h = h + network.sigma_b * p[f"b{layer}"]
-        f = network.sigma_w * torch.tanh(h) @ p[f"W{depth}"]
-        if network.output_bias:
-            f = f + math.sqrt(m) * network.sigma_b * p[f"b{depth}"]
-        scaled: Tensor = alpha * m**-gamma * f
-        return scaled
-
-    at_start = outputs().detach() if network.centred else torch.zeros_like(y)
-    last = {f"W{depth}", f"b{depth}"}
-    moving = [
-        name
-        for name in p
-        if name[0] in MOVING[network.trained]
-        and not (network.trained == "hidden_weights" and name in last)
-        and not (network.trained == "last_layer" and name not in last)
-    ]
-    for _ in range(int(run.step[-1])):
-        risk = COSTS[spec.training.loss](outputs() - at_start, y)
-        gradients = torch.autograd.grad(risk, [p[name] for name in moving])
-        with torch.no_grad():
-            for name, gradient in zip(moving, gradients, strict=True):
-                p[name] -= float(run.step_size) * m ** (2 * gamma - 1) / alpha**2 * gradient
-    return (outputs() - at_start).detach()
+    """Outputs at the end of a run, by autograd."""
+    return PlainRun(content, run).train(int(run.step[-1]), float(run.step_size)).outputs().detach()
 
 
 @pytest.mark.parametrize(
@@ -153,3 +174,94 @@ def test_centred_networks_start_at_zero_and_follow_the_mean(tiny: Tiny, tmp_path
     mean = limit.outputs_mean_test.isel(limit=0)
     error = abs(sweep.outputs_test - mean).max()
     assert float(error) < 0.15 < 0.5 < float(abs(mean).max())
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], xr.Dataset]:
+    """A sweep that records every variable."""
+    content: dict[str, Any] = {
+        "name": "everything",
+        "data": {"name": "digits", "classes": [3, 8], "n_train": 12, "n_test": 10},
+        "network": {"depth": 2, "activation": "tanh", "sigma_w": 1.4, "sigma_b": 0.3},
+        "training": {"loss": "mse", "step_size": 0.125, "time": 8.0, "records": {"spacing": "log", "count": 6}},
+        "axes": {"scaling": ["ntk", "mean_field"], "width": [24], "seed": 2},
+        "precision": "float64",
+        "observables": list(VARIABLES),
+    }
+    store = tmp_path_factory.mktemp("everything") / "everything.zarr"
+    sweepengine.run(content, store, executor="inline")
+    return content, sweepengine.open_sweep(store).load()
+
+
+def test_variables_of_the_kernel_follow_from_the_kernel(everything: tuple[dict[str, Any], xr.Dataset]) -> None:
+    _, sweep = everything
+    y, n = sweep.targets_train.values, sweep.sizes["i"]
+    center = np.eye(n) - 1 / n
+    for run in range(sweep.sizes["run"]):
+        start = sweep.kernel.values[run, 0]
+        for record in range(sweep.sizes["record"]):
+            now, here = sweep.kernel.values[run, record], sweep.isel(run=run, record=record)
+            np.testing.assert_allclose(here.kernel_eigenvalues, np.linalg.eigvalsh(now), rtol=1e-9, atol=1e-12)
+            norm = np.linalg.norm(now - start, 2) / np.linalg.norm(start, 2)
+            assert float(here.kernel_drift_op) == pytest.approx(norm, rel=1e-9, abs=1e-14)
+            assert float(here.kernel_alignment) == pytest.approx(y @ now @ y / np.linalg.norm(now) / (y @ y), rel=1e-12)
+            a, b = center @ now @ center, center @ start @ center
+            assert float(here.kernel_cka) == pytest.approx(
+                (a * b).sum() / np.linalg.norm(a) / np.linalg.norm(b), rel=1e-10
+            )
+            right = (here.outputs_test * sweep.targets_test > 0).mean()
+            assert float(here.accuracy_test) == float(right)
+    assert float(sweep.kernel_cka.isel(record=0).min()) == pytest.approx(1)
+    assert float(sweep.kernel_cka.isel(record=-1).min()) < 0.999
+
+
+def test_variables_of_the_network_equal_plain_autograd(everything: tuple[dict[str, Any], xr.Dataset]) -> None:
+    content, sweep = everything
+    for position in range(sweep.sizes["run"]):
+        run = sweep.isel(run=position)
+        plain = PlainRun(content, run)
+        start = [h.detach() for h in plain.preactivations(plain.x)]
+        for record in (0, -1):
+            if record:
+                plain.train(int(run.step[-1]), float(run.step_size))
+            cross = plain.speed * plain.jacobian(plain.x_test) @ plain.jacobian(plain.x).T
+            np.testing.assert_allclose(run.kernel_test_train[record], cross, rtol=1e-9, atol=1e-10)
+            now = [h.detach() for h in plain.preactivations(plain.x)]
+            moved = [float((a - b).square().mean().sqrt()) for a, b in zip(now, start, strict=True)]
+            np.testing.assert_allclose(run.preactivation_movement[record], moved, rtol=1e-9, atol=1e-14)
+            flips = [float(((a > 0) != (b > 0)).double().mean()) for a, b in zip(now, start, strict=True)]
+            np.testing.assert_allclose(run.activation_flips[record], flips, atol=1e-15)
+        assert float(run.activation_flips[-1].max()) > 0
+
+
+def test_the_linearised_model_is_iterated_descent_on_the_first_kernel(
+    everything: tuple[dict[str, Any], xr.Dataset],
+) -> None:
+    _, sweep = everything
+    y = sweep.targets_train.values
+    for position in range(sweep.sizes["run"]):
+        run = sweep.isel(run=position)
+        train, test = run.outputs_train.values[0].copy(), run.outputs_test.values[0].copy()
+        rate = float(run.step_size) / len(y)
+        for step in range(int(run.step[-1]) + 1):
+            if step in run.step.values:
+                record = run.step.values.tolist().index(step)
+                for found, linear, name in ((run.outputs_train, train, "train"), (run.outputs_test, test, "test")):
+                    distance = np.sqrt(np.mean((found.values[record] - linear) ** 2))
+                    stored = float(run[f"linear_distance_{name}"][record])
+                    assert stored == pytest.approx(distance, rel=1e-8, abs=1e-12)
+            pull = rate * (train - y)
+            train, test = train - run.kernel.values[0] @ pull, test - run.kernel_test_train.values[0] @ pull
+        assert float(run.linear_distance_test[-1]) > 1e-3
+
+
+def test_a_model_that_is_linear_keeps_no_distance_from_its_linearisation(tiny: Tiny, tmp_path: Path) -> None:
+    names = ["linear_distance_train", "linear_distance_test"]
+    for trained, linear in (("last_layer", True), ("all", False)):
+        store = tmp_path / f"{trained}.zarr"
+        sweepengine.run(tiny(network={"trained": trained}, observables=names), store, executor="inline")
+        sweep = sweepengine.open_sweep(store).load()
+        for name in names:
+            assert (float(sweep[name].max()) < 1e-12) == linear, (trained, name)
+    with pytest.raises(SpecError, match=r"linear_distance_train is defined for training\.loss mse, found 'logistic'"):
+        sweepengine.run(tiny(training={"loss": "logistic"}, observables=names), tmp_path / "no.zarr", executor="inline")

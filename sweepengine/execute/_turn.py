@@ -13,6 +13,7 @@ from sweepengine.networks import (
     Inputs,
     Law,
     Parameters,
+    Passes,
     Workspace,
     initialise,
     learning_rates,
@@ -20,7 +21,8 @@ from sweepengine.networks import (
     network,
     stack,
 )
-from sweepengine.observe.measure import Recorder
+from sweepengine.observe import variables_of
+from sweepengine.observe.measure import Moment, Problem, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,24 +75,23 @@ class Turn:
 
     def __init__(self, runs: list[Run], data: Data, state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
         first = runs[0]
-        self.runs, self._data, self._first = runs, data, first
+        self.runs, self._first = runs, first
         dtype = getattr(torch, first.precision)
         architecture, d = first.architecture, data.x_train.shape[1]
         law, rates = Law(readout=architecture.readout), learning_rates(architecture.trained, architecture.depth)
         initial = stack([initialise(architecture, run.width, d, run.seed, dtype, law=law) for run in runs])
         gamma, alpha = [run.gamma for run in runs], [run.alpha for run in runs]
-        self._train = Inputs.prepare(data.x_train, architecture)
-        self._test = Inputs.prepare(data.x_test, architecture)
+        train, test = (Inputs.prepare(x, architecture) for x in (data.x_train, data.x_test))
         start = network(architecture, initial, gamma, alpha, rates)
         if architecture.centred:
-            self._train, self._test = start.centre(self._train), start.centre(self._test)
-        forward = start.forward(self._train)
-        kernel = start.kernel(self._train, forward, start.backward(forward))
-        self._cost = COSTS[first.loss]()
-        self._recorder = Recorder(initial, kernel, self._cost, data.y_train, data.y_test)
-        zero_loss = loss(self._cost, torch.zeros_like(forward.outputs), data.y_train)
-        start_loss = loss(self._cost, forward.outputs, data.y_train)
-        self._limit = DIVERGED_FACTOR * torch.maximum(start_loss, zero_loss).reshape(-1)
+            train, test = start.centre(train), start.centre(test)
+        self._problem = Problem(train, test, data.y_train, data.y_test, COSTS[first.loss](), first.step_size)
+        moment = Moment(start, self._problem, step=0)
+        names = [variable.name for variable in variables_of(first.observables)]
+        self._recorder = Recorder(names, moment)
+        outputs = moment.train.forward.outputs
+        losses = [loss(self._problem.cost, each, data.y_train) for each in (outputs, torch.zeros_like(outputs))]
+        self._limit = DIVERGED_FACTOR * torch.maximum(*losses).reshape(-1)
         self.step, self.due = 0, 0
         self.diverged_step = np.full(len(runs), -1, dtype=np.int64)
         parameters = initial.map(torch.clone)
@@ -115,26 +116,27 @@ class Turn:
             what continues from there.
         """
         steps, space = self._first.record_steps, Workspace()
+        problem = self._problem
         while self.due < len(steps):
-            forward = self._network.forward(self._train, space)
+            forward = self._network.forward(problem.train, space)
             self._find_diverged(forward.outputs)
             if (self.diverged_step >= 0).all():
                 return
             signals = None  # a step that records nothing makes its own, in less memory and with the same bits
             if self.step == steps[self.due]:
                 signals = self._network.backward(forward, space)
-                kernel = self._network.kernel(self._train, forward, signals)
-                values = self._recorder.measure(self._network, kernel, forward, self._network.forward(self._test))
+                passes = Passes(problem.train, forward, signals)
+                values = self._recorder.measure(Moment(self._network, problem, self.step, passes))
                 self.due += 1
                 yield Record(self.due - 1, self._values(values))
             if self.step < steps[-1]:
-                residual = self._cost.gradient(forward.outputs, self._data.y_train)
-                self._network.descend(self._train, forward, signals, residual, self._first.step_size, workspace=space)
+                residual = problem.cost.gradient(forward.outputs, problem.y_train)
+                self._network.descend(problem.train, forward, signals, residual, problem.step_size, workspace=space)
                 self.step += 1
                 yield None
 
     def _find_diverged(self, outputs: torch.Tensor) -> None:
-        value = loss(self._cost, outputs, self._data.y_train).reshape(-1)
+        value = loss(self._problem.cost, outputs, self._problem.y_train).reshape(-1)
         bad = ~((value <= self._limit) & torch.isfinite(value)).numpy() & (self.diverged_step < 0)
         self.diverged_step[bad] = self.step
 

@@ -23,6 +23,8 @@ class Variable:
         Always beginning with ``run, record``; the values are floats of the run's precision.
     long_name, units, source : str
         ``units`` is "1" for a number without unit; ``source`` cites the definition.
+    needs_mse : bool
+        Whether it is defined for the squared error only.
     """
 
     name: str
@@ -30,9 +32,10 @@ class Variable:
     long_name: str
     units: str
     source: str
+    needs_mse: bool = False
 
 
-_ALL = (
+_DEFAULT = (
     Variable(
         "loss_train",
         ("run", "record"),
@@ -89,20 +92,88 @@ _ALL = (
     ),
 )
 
-VARIABLES: dict[str, Variable] = {variable.name: variable for variable in _ALL}
+_ON_REQUEST = (
+    Variable("accuracy_train", ("run", "record"), "share of training points with the target's sign", "1", "S4 §3.2"),
+    Variable("accuracy_test", ("run", "record"), "share of test points with the target's sign", "1", "S4 §3.2"),
+    Variable(
+        "kernel_test_train",
+        ("run", "record", "test", "i"),
+        "tangent kernel between test and training points",
+        "1",
+        "theory.md §2, S0 §2",
+    ),
+    Variable(
+        "kernel_eigenvalues", ("run", "record", "mode"), "eigenvalues of the kernel, ascending", "1", "S2 §1.7, S3 §7"
+    ),
+    Variable(
+        "kernel_drift_op",
+        ("run", "record"),
+        "relative change of the tangent kernel, operator norm of Theta_t - Theta_0 over that of Theta_0",
+        "1",
+        "theory.md §4 ntk-const",
+    ),
+    Variable(
+        "kernel_alignment",
+        ("run", "record"),
+        "kernel-target alignment y' Theta y / (|Theta|_F |y|^2)",
+        "1",
+        "Cristianini et al. 2001",
+    ),
+    Variable(
+        "kernel_cka",
+        ("run", "record"),
+        "centred alignment of the kernel with that at t = 0",
+        "1",
+        "Cortes et al. 2012; Kornblith et al. 2019",
+    ),
+    Variable(
+        "preactivation_movement",
+        ("run", "record", "hidden"),
+        "root mean square over points and neurons of the change of pre-activations",
+        "1",
+        "theory.md §4 preact, S3 §5.3",
+    ),
+    Variable(
+        "activation_flips",
+        ("run", "record", "hidden"),
+        "share of (point, neuron) pairs whose pre-activation has changed its sign",
+        "1",
+        "S4 lemma 7",
+    ),
+    Variable(
+        "linear_distance_train",
+        ("run", "record"),
+        "root mean square over training points of f_t - f_t^lin, with the same steps of gradient descent",
+        "1",
+        "theory.md §4 linear, S1 eqs 64-74",
+        needs_mse=True,
+    ),
+    Variable(
+        "linear_distance_test",
+        ("run", "record"),
+        "root mean square over test points of f_t - f_t^lin, with the same steps of gradient descent",
+        "1",
+        "theory.md §4 linear, S1 eqs 64-74",
+        needs_mse=True,
+    ),
+)
+
+VARIABLES: dict[str, Variable] = {variable.name: variable for variable in (*_DEFAULT, *_ON_REQUEST)}
 """Every variable that a spec may name, in the order in which they are listed."""
 
-DEFAULT_VARIABLES: tuple[str, ...] = tuple(VARIABLES)
+DEFAULT_VARIABLES: tuple[str, ...] = tuple(variable.name for variable in _DEFAULT)
 """What is recorded where a spec does not say."""
 
 
-def canonical_variables(names: Sequence[str] | None) -> tuple[str, ...]:
+def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ...]:
     """The named variables in the registry's order; empty for the default set.
 
     Parameters
     ----------
     names : sequence of str, or None
         None for the default set.
+    loss : str
+        The spec's loss.
 
     Returns
     -------
@@ -112,7 +183,7 @@ def canonical_variables(names: Sequence[str] | None) -> tuple[str, ...]:
     Raises
     ------
     SpecError
-        A name is unknown; the message lists the known ones.
+        A name is unknown, or not defined for this loss; the message lists the known ones.
     """
     if names is None:
         return ()
@@ -122,6 +193,9 @@ def canonical_variables(names: Sequence[str] | None) -> tuple[str, ...]:
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise SpecError(f"observables: found {unknown[0]!r}.{hint} Allowed: {', '.join(VARIABLES)}")
     chosen = tuple(name for name in VARIABLES if name in names)
+    undefined = [name for name in chosen if VARIABLES[name].needs_mse and loss != "mse"]
+    if undefined:
+        raise SpecError(f"observables: {undefined[0]} is defined for training.loss mse, found {loss!r}; leave it out")
     return () if chosen == DEFAULT_VARIABLES else chosen
 
 

@@ -186,7 +186,7 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
     SpecError, DataError, StoreError
         The spec asks for something that cannot be, or does not agree with the store.
     """
-    observables = canonical_variables(spec.observables)
+    observables = canonical_variables(spec.observables, spec.training.loss)
     store.check(spec)
     data = load(spec.data)
 

@@ -78,6 +78,8 @@ class BlockShape:
             "j": self.n_train,
             "test": self.n_test,
             "layer": self.layers,
+            "hidden": self.layers - 1,
+            "mode": self.n_train,
         }
 
     def array_shape(self, variable: Variable) -> tuple[int, ...]:

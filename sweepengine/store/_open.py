@@ -59,7 +59,8 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     root = store.group()
     shapes = store.block_shapes()
     marks = {block: store.run_marks(block, shape) for block, shape in shapes.items()}
-    sizes = {dim: max(shape.sizes()[dim] for shape in shapes.values()) for dim in ("record", "i", "j", "test", "layer")}
+    every = [shape.sizes() for shape in shapes.values()]
+    sizes = {dim: max(each[dim] for each in every) for dim in every[0] if dim != "run"}
     coords: dict[str, Any] = {name: ("run", _plain(table.columns[name])) for name in COLUMNS}
     coords |= _progress_coords([mark for block in shapes for mark in marks[block]])
     coords |= _schedule_coords(root, shapes, sizes["record"])
