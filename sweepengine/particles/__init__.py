@@ -2,6 +2,18 @@
 
 from sweepengine.particles._adaptive import Tolerance as Tolerance
 from sweepengine.particles._adaptive import adaptive_flow as adaptive_flow
+from sweepengine.particles._correspondence import Correspondence as Correspondence
+from sweepengine.particles._correspondence import from_network as from_network
+from sweepengine.particles._diagnostics import WeakForm as WeakForm
+from sweepengine.particles._diagnostics import dissipation as dissipation
+from sweepengine.particles._diagnostics import energy_defect as energy_defect
+from sweepengine.particles._diagnostics import kernel as kernel
+from sweepengine.particles._diagnostics import kernel_bytes as kernel_bytes
+from sweepengine.particles._diagnostics import moments as moments
+from sweepengine.particles._diagnostics import participation as participation
+from sweepengine.particles._diagnostics import shares as shares
+from sweepengine.particles._diagnostics import stationarity_gap as stationarity_gap
+from sweepengine.particles._diagnostics import weak_form as weak_form
 from sweepengine.particles._errors import DivergedError as DivergedError
 from sweepengine.particles._errors import MemoryNeedError as MemoryNeedError
 from sweepengine.particles._errors import ParameterError as ParameterError
@@ -12,6 +24,10 @@ from sweepengine.particles._flow import Flow as Flow
 from sweepengine.particles._flow import ball as ball
 from sweepengine.particles._flow import flow as flow
 from sweepengine.particles._flow import sphere as sphere
+from sweepengine.particles._geodesic import gaussian_distance as gaussian_distance
+from sweepengine.particles._geodesic import gaussian_map as gaussian_map
+from sweepengine.particles._geodesic import interpolate as interpolate
+from sweepengine.particles._geodesic import speed_ratios as speed_ratios
 from sweepengine.particles._interaction import CallableKernel as CallableKernel
 from sweepengine.particles._interaction import Discrepancy as Discrepancy
 from sweepengine.particles._interaction import GaussianKernel as GaussianKernel
@@ -31,6 +47,10 @@ from sweepengine.particles._terms import Potential as Potential
 from sweepengine.particles._terms import double_well as double_well
 from sweepengine.particles._terms import quadratic as quadratic
 from sweepengine.particles._terms import ridge as ridge
+from sweepengine.particles._transport import Distance as Distance
+from sweepengine.particles._transport import exact_bytes as exact_bytes
+from sweepengine.particles._transport import line_distance as line_distance
+from sweepengine.particles._transport import wasserstein as wasserstein
 from sweepengine.particles._unit import CallableUnit as CallableUnit
 from sweepengine.particles._unit import Neuron as Neuron
 
@@ -40,8 +60,10 @@ __all__ = [
     "METHODS",
     "CallableKernel",
     "CallableUnit",
+    "Correspondence",
     "Cost",
     "Discrepancy",
+    "Distance",
     "DivergedError",
     "Flow",
     "Functional",
@@ -60,12 +82,30 @@ __all__ = [
     "ShapeError",
     "StepLimitError",
     "Tolerance",
+    "WeakForm",
     "adaptive_flow",
     "ball",
+    "dissipation",
     "double_well",
+    "energy_defect",
+    "exact_bytes",
     "flow",
+    "from_network",
     "gaussian_cloud",
+    "gaussian_distance",
+    "gaussian_map",
+    "interpolate",
+    "kernel",
+    "kernel_bytes",
+    "line_distance",
+    "moments",
+    "participation",
     "quadratic",
     "ridge",
+    "shares",
+    "speed_ratios",
     "sphere",
+    "stationarity_gap",
+    "wasserstein",
+    "weak_form",
 ]

@@ -70,6 +70,8 @@ class Risk:
         None: 1/N each. A quadrature's weights make this a population risk.
     offset : Tensor or None, shape (N,)
         Subtracted from the outputs: f at the start makes a centred network.
+    prepared : Tensor
+        The inputs as the unit takes them; made from the others.
     """
 
     unit: Unit
@@ -78,7 +80,7 @@ class Risk:
     cost: Cost | str = "squared"
     weights: Tensor | None = None
     offset: Tensor | None = None
-    _prepared: Tensor = field(init=False, repr=False, compare=False)
+    prepared: Tensor = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.cost, str) and self.cost not in COSTS:
@@ -87,12 +89,12 @@ class Risk:
         for name, value in (("targets", self.targets), ("weights", self.weights), ("offset", self.offset)):
             if value is not None and tuple(value.shape) != (count,):
                 raise ShapeError(f"found {name} of shape {tuple(value.shape)} for {count} inputs; expected ({count},)")
-        object.__setattr__(self, "_prepared", self.unit.prepare(self.inputs))
+        object.__setattr__(self, "prepared", self.unit.prepare(self.inputs))
 
     def outputs(self, particles: Tensor, passes: Passes | None = None) -> Tensor:
         """f_μ at the inputs: one pass over the particles (m, p), one product of m·N·d; float64, shape (N,)."""
         found = (passes or Passes()).mean(
-            len(particles), lambda chunk: self.unit.total(particles[chunk], self._prepared)
+            len(particles), lambda chunk: self.unit.total(particles[chunk], self.prepared)
         )
         return found if self.offset is None else found - self.offset
 
@@ -108,7 +110,7 @@ class Risk:
         """δR/δμ(θ) = Σ_i weights_i ∂ℓ(f_μ(x_i), y_i) ψ(θ; x_i), the N outputs frozen."""
         outputs = self.outputs(particles, passes)
         slopes = self._cost.derivative(outputs, self.targets.to(outputs)) * self._weights(outputs)
-        return _RiskField(self.unit, self._prepared, slopes.to(particles.dtype))
+        return _RiskField(self.unit, self.prepared, slopes.to(particles.dtype))
 
     @property
     def _cost(self) -> Cost:
