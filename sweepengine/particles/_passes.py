@@ -28,8 +28,9 @@ class Passes:
     chunk : int
         Particles in one chunk. A chunk's activations are chunk × N numbers: they should stay in a core's cache.
     threads : int
-        Python threads that share the chunks; torch releases the interpreter's lock in its kernels. Give BLAS one
-        thread (``torch.set_num_threads(1)``), or the two kinds of threads fight for the cores.
+        Python threads that share the chunks; torch releases the interpreter's lock in its kernels. Start the process
+        with OMP_NUM_THREADS=1, or the two kinds of threads fight for the cores: ``torch.set_num_threads(1)`` does not
+        reach the products of other Python threads.
     reduce : callable or None
         Sums a 1-D float64 tensor over all shards of one run (an all-reduce); None when this is the only one. It sees
         the N outputs and the count of particles, or a term's moments: nothing of size m.
@@ -37,7 +38,7 @@ class Passes:
         Global number of this shard's first particle: the noise of a particle belongs to its number.
     """
 
-    chunk: int = 512
+    chunk: int = 1024
     threads: int = 1
     reduce: Callable[[Tensor], Tensor] | None = None
     first: int = 0
