@@ -2,6 +2,8 @@
 
 from sweepengine.particles._adaptive import Tolerance as Tolerance
 from sweepengine.particles._adaptive import adaptive_flow as adaptive_flow
+from sweepengine.particles._chaos import Coupling as Coupling
+from sweepengine.particles._chaos import couple as couple
 from sweepengine.particles._correspondence import Correspondence as Correspondence
 from sweepengine.particles._correspondence import from_network as from_network
 from sweepengine.particles._diagnostics import WeakForm as WeakForm
@@ -37,6 +39,15 @@ from sweepengine.particles._interaction import RieszKernel as RieszKernel
 from sweepengine.particles._noise import Noise as Noise
 from sweepengine.particles._noise import gaussian_cloud as gaussian_cloud
 from sweepengine.particles._passes import Passes as Passes
+from sweepengine.particles._radial import RadialUnit as RadialUnit
+from sweepengine.particles._radial import radial_risk as radial_risk
+from sweepengine.particles._radial import radial_start as radial_start
+from sweepengine.particles._radial import staircase as staircase
+from sweepengine.particles._random_features import linear_feature_law as linear_feature_law
+from sweepengine.particles._random_features import linear_feature_risk as linear_feature_risk
+from sweepengine.particles._random_features import relu_feature_risk as relu_feature_risk
+from sweepengine.particles._random_features import relu_network_risk as relu_network_risk
+from sweepengine.particles._random_features import relu_products as relu_products
 from sweepengine.particles._risk import COSTS as COSTS
 from sweepengine.particles._risk import Cost as Cost
 from sweepengine.particles._risk import Risk as Risk
@@ -62,6 +73,7 @@ __all__ = [
     "CallableUnit",
     "Correspondence",
     "Cost",
+    "Coupling",
     "Discrepancy",
     "Distance",
     "DivergedError",
@@ -77,6 +89,7 @@ __all__ = [
     "Passes",
     "Potential",
     "QuadraticInteraction",
+    "RadialUnit",
     "RieszKernel",
     "Risk",
     "ShapeError",
@@ -85,6 +98,7 @@ __all__ = [
     "WeakForm",
     "adaptive_flow",
     "ball",
+    "couple",
     "dissipation",
     "double_well",
     "energy_defect",
@@ -98,13 +112,21 @@ __all__ = [
     "kernel",
     "kernel_bytes",
     "line_distance",
+    "linear_feature_law",
+    "linear_feature_risk",
     "moments",
     "participation",
     "quadratic",
+    "radial_risk",
+    "radial_start",
+    "relu_feature_risk",
+    "relu_network_risk",
+    "relu_products",
     "ridge",
     "shares",
     "speed_ratios",
     "sphere",
+    "staircase",
     "stationarity_gap",
     "wasserstein",
     "weak_form",
