@@ -104,37 +104,55 @@ def adaptive_flow(
     def velocity(points: Tensor) -> Tensor:
         return functional.velocity(points, passes)
 
-    cloud, now, size = particles.clone(), 0.0, first_step_size or time / 100
-    accepted = rejected = 0
-    just_rejected = False
+    cloud, now = particles.clone(), 0.0
+    control = _Control(first_step_size or time / 100)
     slope = velocity(cloud)
     if observe is not None:
         observe(0, now, cloud)
     while now < time:
-        lost = now + size == now  # no step resolves what comes next: the flow ends here, in finite time
+        lost = now + control.size == now  # no step resolves what comes next: the flow ends here, in finite time
         if lost or escaped(cloud, radius, passes) or escaped(slope, torch.finfo(slope.dtype).max, passes):
-            return Flow(cloud, now, "diverged", accepted, accepted, rejected)
-        if accepted + rejected >= max_steps:
+            return Flow(cloud, now, "diverged", control.accepted, control.accepted, control.rejected)
+        if control.accepted + control.rejected >= max_steps:
             raise StepLimitError(
-                f"found {accepted} accepted and {rejected} rejected steps at time {now:.6g} of {time:.6g}, the next "
-                f"{size:.3g}; allow more with max_steps, or loosen the tolerance {tolerance}"
+                f"found {control.accepted} accepted and {control.rejected} rejected steps at time {now:.6g} of "
+                f"{time:.6g}, the next {control.size:.3g}; allow more with max_steps, or loosen the tolerance {tolerance}"
             )
-        last = now + size >= time
-        size = time - now if last else size
+        last = now + control.size >= time
+        size = control.size = time - now if last else control.size
         slopes = DORMAND_PRINCE.slopes(velocity, cloud, size, slope)
         after = combined(cloud, size, DORMAND_PRINCE.weights, slopes)
         error = combined(torch.zeros_like(cloud), size, DORMAND_PRINCE.error, slopes)
-        norm = tolerance.norm(error, cloud, after, passes)
-        factor = min(MOST, max(LEAST, SAFETY * norm ** (-1 / DORMAND_PRINCE.order))) if norm else MOST
-        if norm <= 1:
+        if control.accepts(tolerance.norm(error, cloud, after, passes)):
             now, cloud, slope = time if last else now + size, after, slopes[-1]
-            accepted += 1
-            size *= min(factor, 1.0) if just_rejected else factor
             if observe is not None:
-                observe(accepted, now, cloud)
-        else:
-            rejected += 1
-            size *= factor
-        just_rejected = norm > 1
-    status = escaped(cloud, radius, passes)
-    return Flow(cloud, now, "diverged" if status else "done", accepted if status else None, accepted, rejected)
+                observe(control.accepted, now, cloud)
+    gone = escaped(cloud, radius, passes)
+    return Flow(
+        cloud,
+        now,
+        "diverged" if gone else "done",
+        control.accepted if gone else None,
+        control.accepted,
+        control.rejected,
+    )
+
+
+@dataclass
+class _Control:
+    """The next step's size, and what became of the earlier ones."""
+
+    size: float
+    accepted: int = 0
+    rejected: int = 0
+    just_rejected: bool = False
+
+    def accepts(self, norm: float) -> bool:
+        """Whether a step of this error norm stands; sets the size of the next try."""
+        factor = min(MOST, max(LEAST, SAFETY * norm ** (-1 / DORMAND_PRINCE.order))) if norm else MOST
+        stands = norm <= 1
+        self.size *= min(factor, 1.0) if stands and self.just_rejected else factor
+        self.accepted += stands
+        self.rejected += not stands
+        self.just_rejected = not stands
+        return stands

@@ -165,3 +165,21 @@ def test_bad_clouds_are_refused() -> None:
     for call, message in calls:
         with pytest.raises(pt.ParticlesError, match=message):
             call()
+
+
+def test_wasserstein_distance_contracts_at_the_rate_of_the_potential() -> None:
+    """V = |θ|²/2: exactly e^{−t} at τ = 0; at τ > 0 one noise for both clouds keeps the coupled distance's bound."""
+    cold = pt.Functional([pt.quadratic()])
+    ends = [pt.adaptive_flow(cold, each, time=1.2, tolerance=pt.Tolerance(1e-11, 1e-13)).final() for each in (A, B)]
+    before = pt.wasserstein(A, B).value
+    assert pt.wasserstein(*ends).value / before == pytest.approx(math.exp(-1.2), rel=1e-9)
+    hot = pt.Functional([pt.quadratic()], temperature=0.5)
+
+    def noisy(cloud: torch.Tensor, seed: int) -> torch.Tensor:
+        return pt.flow(hot, cloud, step_size=0.1, steps=12, method="euler_maruyama", seed=seed).final()
+
+    coupled = math.sqrt(float((noisy(A, 1) - noisy(B, 1)).square().sum(1).mean()))
+    start = math.sqrt(float((A - B).square().sum(1).mean()))
+    assert coupled == pytest.approx(0.9**12 * start, rel=1e-12)
+    assert pt.wasserstein(noisy(A, 1), noisy(B, 1)).value <= coupled * (1 + 1e-12)
+    assert math.sqrt(float((noisy(A, 1) - noisy(B, 2)).square().sum(1).mean())) > 1.5 * coupled  # twin: other noise
