@@ -111,8 +111,8 @@ class Neuron:
         weights = weights * self.scale
         h = self._preactivation(points, prepared)
         if self.activation == "relu":
-            # One pass over h: weights where h > 0. And relu(h) = h relu'(h), so Σ_i weights_i φ(h_i) = w·(inner gradient).
-            slope = torch.ops.aten.threshold_backward(weights.expand_as(h), h, 0)
+            # One pass over h, into h: weights where h > 0; a second buffer would crowd the cache. And relu(h) = h relu'(h), so Σ_i weights_i φ(h_i) = w·(inner gradient).
+            slope = torch.ops.aten.threshold_backward.grad_input(weights.expand_as(h), h, 0, grad_input=h)
             through = slope @ prepared
             phi = None
         else:
