@@ -23,9 +23,20 @@ _HOMES = {
     "open_theory": "sweepengine.store",
     "run": "sweepengine.execute",
 }
-_SUBPACKAGES = frozenset({"networks", "spec", "store", "theory"})
+_SUBPACKAGES = frozenset({"networks", "particles", "spec", "store", "theory"})
 
-__all__ = ["SweepSpec", "__version__", "networks", "open_sweep", "open_theory", "run", "spec", "store", "theory"]
+__all__ = [
+    "SweepSpec",
+    "__version__",
+    "networks",
+    "open_sweep",
+    "open_theory",
+    "particles",
+    "run",
+    "spec",
+    "store",
+    "theory",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -31,6 +31,9 @@ class Role(IntEnum):
     READOUT = 3
     OUTPUT_BIAS = 4
     DATA_ORDER = 5
+    PARTICLE = 6
+    PARTICLE_NOISE = 7
+    DIRECTION = 8
 
 
 def raw_integers(seed: int, role: Role, layer: int, tile: int, count: int) -> NDArray[np.uint64]:
@@ -51,11 +54,20 @@ def raw_integers(seed: int, role: Role, layer: int, tile: int, count: int) -> ND
     -------
     ndarray of uint64, shape (count,)
     """
+    return np.random.Philox(key=_key(seed, role, layer, tile)).random_raw(count)
+
+
+def _key(seed: int, role: Role, layer: int, tile: int) -> NDArray[np.uint64]:
     if not (0 <= seed < 2**63 and 0 <= layer < 2**_LAYER_BITS and 0 <= tile < 2**_TILE_BITS):
         raise ValueError(f"no stream for seed {seed}, layer {layer}, tile {tile}: one of them is out of its range")
     place = (int(role) << (_LAYER_BITS + _TILE_BITS)) | (layer << _TILE_BITS) | tile
-    philox = np.random.Philox(key=np.array([seed, place], dtype=np.uint64))
-    return philox.random_raw(count)
+    return np.array([seed, place], dtype=np.uint64)
+
+
+def _raw_columns(seed: int, role: Role, layer: int, tile: int, first: int, columns: int) -> NDArray[np.uint64]:
+    """Columns first … of one tile's stream, shape (columns, TILE_ROWS): one count of Philox4x64 makes four integers."""
+    philox = np.random.Philox(key=_key(seed, role, layer, tile), counter=first * (TILE_ROWS // 4))
+    return philox.random_raw(columns * TILE_ROWS).reshape(columns, TILE_ROWS)
 
 
 def gaussians_from_integers(integers: NDArray[np.uint64]) -> NDArray[np.float64]:
@@ -100,6 +112,39 @@ def gaussian_matrix(seed: int, role: Role, layer: int, rows: int, columns: int) 
         pairs = held + held % 2
         matrix[first : first + held] = gaussians_from_integers(integers[:, :pairs])[:, :held].T
     return matrix
+
+
+def gaussian_block(
+    seed: int, role: Role, layer: int, rows: tuple[int, int], columns: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Any rectangle of the infinite matrix whose corner :func:`gaussian_matrix` draws, at the cost of its own size.
+
+    Philox is a function of a counter, so a stream can be entered at any column; what a shard or a chunk draws for its
+    rows and a step (some columns) is what the whole would have drawn.
+
+    Parameters
+    ----------
+    seed, layer : int
+    role : Role
+    rows, columns : (int, int)
+        First and one past the last.
+
+    Returns
+    -------
+    ndarray of float64, shape (rows[1] − rows[0], columns[1] − columns[0])
+    """
+    (first, last), (left, right) = rows, columns
+    if not (0 <= first <= last and 0 <= left <= right):
+        raise ValueError(f"found rows {rows} and columns {columns}; each is (first, one past the last), from 0 on")
+    block = np.empty((last - first, right - left))
+    for tile in range(first // TILE_ROWS, -(-last // TILE_ROWS)):
+        integers = _raw_columns(seed, role, layer, tile, left, right - left)
+        low, high = max(first - tile * TILE_ROWS, 0), min(last - tile * TILE_ROWS, TILE_ROWS)
+        even = low - low % 2  # Box and Muller's pairs start at even rows
+        pairs = integers[:, even : high + high % 2]
+        place = tile * TILE_ROWS + low - first
+        block[place : place + high - low] = gaussians_from_integers(pairs)[:, low - even : high - even].T
+    return block
 
 
 def permutation(seed: int, role: Role, count: int) -> NDArray[np.intp]:

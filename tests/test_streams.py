@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sweepengine.streams import TILE_ROWS, Role, gaussian_matrix, gaussians_from_integers, permutation, raw_integers
+from sweepengine.streams import (
+    TILE_ROWS,
+    Role,
+    gaussian_block,
+    gaussian_matrix,
+    gaussians_from_integers,
+    permutation,
+    raw_integers,
+)
 
 PINNED_INTEGERS = [10111271219342104817, 11740547118339619753, 11406273014474346992]
 PINNED_ORDER = [8, 5, 1, 4, 7, 0, 3, 2, 9, 6]
@@ -66,3 +74,15 @@ def test_permutation_is_pinned_and_complete() -> None:
 def test_out_of_range_is_refused() -> None:
     with pytest.raises(ValueError, match="out of its range"):
         raw_integers(seed=-1, role=Role.WEIGHT, layer=0, tile=0, count=1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [((0, 3), (0, 2)), ((5, 6), (1, 7)), ((255, 300), (3, 4)), ((100, 700), (2, 7)), ((4, 4), (0, 7))],
+)
+def test_any_rectangle_of_the_matrix_is_the_same(rows: tuple[int, int], columns: tuple[int, int]) -> None:
+    large = gaussian_matrix(3, Role.PARTICLE_NOISE, 1, 3 * TILE_ROWS, 7)
+    found = gaussian_block(3, Role.PARTICLE_NOISE, 1, rows, columns)
+    assert np.array_equal(found, large[slice(*rows), slice(*columns)])
+    with pytest.raises(ValueError, match="rows"):
+        gaussian_block(3, Role.PARTICLE_NOISE, 1, (2, 1), columns)

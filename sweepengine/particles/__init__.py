@@ -1,0 +1,133 @@
+"""Wasserstein gradient flow of interacting particles: functionals, integrators, transport, diagnostics (theory.md §5)."""
+
+from sweepengine.particles._adaptive import Tolerance as Tolerance
+from sweepengine.particles._adaptive import adaptive_flow as adaptive_flow
+from sweepengine.particles._chaos import Coupling as Coupling
+from sweepengine.particles._chaos import couple as couple
+from sweepengine.particles._correspondence import Correspondence as Correspondence
+from sweepengine.particles._correspondence import from_network as from_network
+from sweepengine.particles._diagnostics import WeakForm as WeakForm
+from sweepengine.particles._diagnostics import dissipation as dissipation
+from sweepengine.particles._diagnostics import energy_defect as energy_defect
+from sweepengine.particles._diagnostics import kernel as kernel
+from sweepengine.particles._diagnostics import kernel_bytes as kernel_bytes
+from sweepengine.particles._diagnostics import moments as moments
+from sweepengine.particles._diagnostics import participation as participation
+from sweepengine.particles._diagnostics import shares as shares
+from sweepengine.particles._diagnostics import stationarity_gap as stationarity_gap
+from sweepengine.particles._diagnostics import weak_form as weak_form
+from sweepengine.particles._errors import DivergedError as DivergedError
+from sweepengine.particles._errors import MemoryNeedError as MemoryNeedError
+from sweepengine.particles._errors import ParameterError as ParameterError
+from sweepengine.particles._errors import ParticlesError as ParticlesError
+from sweepengine.particles._errors import ShapeError as ShapeError
+from sweepengine.particles._errors import StepLimitError as StepLimitError
+from sweepengine.particles._flow import Flow as Flow
+from sweepengine.particles._flow import ball as ball
+from sweepengine.particles._flow import flow as flow
+from sweepengine.particles._flow import sphere as sphere
+from sweepengine.particles._geodesic import gaussian_distance as gaussian_distance
+from sweepengine.particles._geodesic import gaussian_map as gaussian_map
+from sweepengine.particles._geodesic import interpolate as interpolate
+from sweepengine.particles._geodesic import speed_ratios as speed_ratios
+from sweepengine.particles._interaction import CallableKernel as CallableKernel
+from sweepengine.particles._interaction import Discrepancy as Discrepancy
+from sweepengine.particles._interaction import GaussianKernel as GaussianKernel
+from sweepengine.particles._interaction import Interaction as Interaction
+from sweepengine.particles._interaction import QuadraticInteraction as QuadraticInteraction
+from sweepengine.particles._interaction import RieszKernel as RieszKernel
+from sweepengine.particles._noise import Noise as Noise
+from sweepengine.particles._noise import gaussian_cloud as gaussian_cloud
+from sweepengine.particles._passes import Passes as Passes
+from sweepengine.particles._radial import RadialUnit as RadialUnit
+from sweepengine.particles._radial import radial_risk as radial_risk
+from sweepengine.particles._radial import radial_start as radial_start
+from sweepengine.particles._radial import staircase as staircase
+from sweepengine.particles._random_features import linear_feature_law as linear_feature_law
+from sweepengine.particles._random_features import linear_feature_risk as linear_feature_risk
+from sweepengine.particles._random_features import relu_feature_risk as relu_feature_risk
+from sweepengine.particles._random_features import relu_network_risk as relu_network_risk
+from sweepengine.particles._random_features import relu_products as relu_products
+from sweepengine.particles._risk import COSTS as COSTS
+from sweepengine.particles._risk import Cost as Cost
+from sweepengine.particles._risk import Risk as Risk
+from sweepengine.particles._steps import LANGEVIN as LANGEVIN
+from sweepengine.particles._steps import METHODS as METHODS
+from sweepengine.particles._terms import Functional as Functional
+from sweepengine.particles._terms import Potential as Potential
+from sweepengine.particles._terms import double_well as double_well
+from sweepengine.particles._terms import quadratic as quadratic
+from sweepengine.particles._terms import ridge as ridge
+from sweepengine.particles._transport import Distance as Distance
+from sweepengine.particles._transport import exact_bytes as exact_bytes
+from sweepengine.particles._transport import line_distance as line_distance
+from sweepengine.particles._transport import wasserstein as wasserstein
+from sweepengine.particles._unit import CallableUnit as CallableUnit
+from sweepengine.particles._unit import Neuron as Neuron
+
+__all__ = [
+    "COSTS",
+    "LANGEVIN",
+    "METHODS",
+    "CallableKernel",
+    "CallableUnit",
+    "Correspondence",
+    "Cost",
+    "Coupling",
+    "Discrepancy",
+    "Distance",
+    "DivergedError",
+    "Flow",
+    "Functional",
+    "GaussianKernel",
+    "Interaction",
+    "MemoryNeedError",
+    "Neuron",
+    "Noise",
+    "ParameterError",
+    "ParticlesError",
+    "Passes",
+    "Potential",
+    "QuadraticInteraction",
+    "RadialUnit",
+    "RieszKernel",
+    "Risk",
+    "ShapeError",
+    "StepLimitError",
+    "Tolerance",
+    "WeakForm",
+    "adaptive_flow",
+    "ball",
+    "couple",
+    "dissipation",
+    "double_well",
+    "energy_defect",
+    "exact_bytes",
+    "flow",
+    "from_network",
+    "gaussian_cloud",
+    "gaussian_distance",
+    "gaussian_map",
+    "interpolate",
+    "kernel",
+    "kernel_bytes",
+    "line_distance",
+    "linear_feature_law",
+    "linear_feature_risk",
+    "moments",
+    "participation",
+    "quadratic",
+    "radial_risk",
+    "radial_start",
+    "relu_feature_risk",
+    "relu_network_risk",
+    "relu_products",
+    "ridge",
+    "shares",
+    "speed_ratios",
+    "sphere",
+    "staircase",
+    "stationarity_gap",
+    "wasserstein",
+    "weak_form",
+]

@@ -1,0 +1,101 @@
+"""Propagation of chaos by synchronous coupling: small clouds nested in a large one (theory.md §4, mf-limit)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sweepengine.particles._errors import ParameterError
+from sweepengine.particles._flow import flow
+from sweepengine.particles._terms import Functional, check_cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from sweepengine.particles._passes import Passes
+    from sweepengine.particles._risk import Risk
+    from sweepengine.particles._terms import Term
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """A cloud of m particles against the reference of M that holds it, at the end of the same time.
+
+    Attributes
+    ----------
+    width : int
+        m.
+    distance : float
+        Root mean square over k ≤ m of |θ^m_k − θ^M_k|: the coupled distance, an upper bound of W₂ to those particles.
+    outputs : float
+        Root mean square over the inputs of f^m − f^M.
+    finite : float
+        √(1 − m/M): both are ∝ √(1/m − 1/M), so divide by it before fitting an exponent.
+    """
+
+    width: int
+    distance: float
+    outputs: float
+    finite: float
+
+
+def couple(
+    risk: Risk,
+    cloud: Tensor,
+    widths: Sequence[int],
+    *,
+    step_size: float,
+    steps: int,
+    others: Sequence[Term] = (),
+    temperature: float = 0.0,
+    method: str = "euler",
+    seed: int | None = None,
+    passes: Passes | None = None,
+) -> list[Coupling]:
+    """Flow a cloud and its first m particles for each width, with the same noise for the same particle.
+
+    Parameters
+    ----------
+    risk : Risk
+        Whose outputs are compared; the functional is it and ``others``.
+    cloud : Tensor, shape (M, p)
+        Independent draws, as of :func:`gaussian_cloud`.
+    widths : sequence of int
+        Each m < M.
+    step_size, steps, method, seed, passes
+        As for :func:`flow`.
+    others : sequence of Term
+    temperature : float
+        τ.
+
+    Returns
+    -------
+    list of Coupling, one for each width
+
+    Raises
+    ------
+    DivergedError
+        If one of the flows has no end.
+    """
+    check_cloud(cloud)
+    total = len(cloud)
+    if not widths or min(widths) < 1 or max(widths) >= total:
+        raise ParameterError(f"found widths {list(widths)} in a reference of {total}; each m is from 1 to {total - 1}")
+    functional = Functional([risk, *others], temperature)
+
+    def end(start: Tensor) -> Tensor:
+        found = flow(functional, start, step_size=step_size, steps=steps, method=method, seed=seed, passes=passes)
+        return found.final()
+
+    reference = end(cloud)
+    outputs = risk.outputs(reference, passes)
+    couplings = []
+    for width in widths:
+        small = end(cloud[:width])
+        moved = (small - reference[:width]).square().sum(1).mean().sqrt()
+        gap = (risk.outputs(small, passes) - outputs).square().mean().sqrt()
+        couplings.append(Coupling(width, float(moved), float(gap), math.sqrt(1 - width / total)))
+    return couplings

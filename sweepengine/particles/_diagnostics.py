@@ -1,0 +1,221 @@
+"""What is measured along a flow: energy, the continuity equation, stationarity, participation, the kernel (S4 §4.4)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from sweepengine.particles._errors import MemoryNeedError, ParameterError, ShapeError
+from sweepengine.particles._passes import Passes
+from sweepengine.particles._terms import check_cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from sweepengine.particles._risk import Risk
+    from sweepengine.particles._terms import Functional
+    from sweepengine.particles._unit import Neuron
+
+KERNEL_BYTES = 2**29
+"""What the mean-field kernel may allocate unless told otherwise."""
+
+
+def dissipation(functional: Functional, particles: Tensor, passes: Passes | None = None) -> float:
+    """∫‖∇δF₀/δμ‖² dμ at the particles (m, p), over all shards; minus dF₀/dt at τ = 0."""
+    passes = passes or Passes()
+    field = functional.field(particles, passes)
+    return float(passes.mean(len(particles), lambda s: field.velocity(particles[s]).square().sum().reshape(1)))
+
+
+def energy_defect(times: Sequence[float], values: Sequence[float], dissipations: Sequence[float]) -> list[float]:
+    """(F_{n+1} − F_n)/dt + dissipation_n over each interval of a recorded flow at τ = 0.
+
+    Parameters
+    ----------
+    times, values, dissipations : sequences of one length
+        Values of F₀ and of :func:`dissipation` at the times.
+
+    Returns
+    -------
+    list of float, one less
+        0 for the flow itself as the records get dense; O(dt) for Euler's steps (theory.md §4, wgf-energy).
+    """
+    if not len(times) == len(values) == len(dissipations) >= 2:
+        raise ShapeError(
+            f"found {len(times)} times, {len(values)} values, {len(dissipations)} dissipations; expected equally many, "
+            "at least 2"
+        )
+    return [(values[n + 1] - values[n]) / (times[n + 1] - times[n]) + dissipations[n] for n in range(len(times) - 1)]
+
+
+@dataclass(frozen=True)
+class WeakForm:
+    """Both sides of the continuity equation against one test function χ, at one time.
+
+    Attributes
+    ----------
+    average : float
+        ∫χ dμ.
+    drift : float
+        −∫⟨∇χ, ∇δF₀/δμ⟩ dμ + τ∫Δχ dμ: what d/dt of the average must be, in expectation at τ > 0.
+    """
+
+    average: float
+    drift: float
+
+
+def weak_form(
+    functional: Functional, test: Callable[[Tensor], Tensor], particles: Tensor, passes: Passes | None = None
+) -> WeakForm:
+    """The continuity equation in weak form at the particles (m, p) (theory.md §4, wgf-weak).
+
+    Parameters
+    ----------
+    functional : Functional
+    test : callable
+        χ from points (n, p) to (n,), differentiable by torch; twice at τ > 0. Not the neuron ψ.
+    particles : Tensor, shape (m, p)
+    passes : Passes or None
+
+    Returns
+    -------
+    WeakForm
+        The defect over an interval is (average' − average)/dt − drift.
+    """
+    passes = passes or Passes()
+    field, tau = functional.field(particles, passes), functional.temperature
+
+    def part(chunk: slice) -> Tensor:
+        here = particles[chunk]
+        velocity = field.velocity(here)
+        with torch.enable_grad():
+            at = here.detach().requires_grad_()
+            values = test(at)
+            (gradient,) = torch.autograd.grad(values.sum(), at, create_graph=tau > 0)
+            laplacian = _divergence(gradient, at) if tau else values.new_zeros(())
+        drift = (gradient.detach() * velocity).sum() + tau * laplacian
+        return torch.stack([values.detach().sum(), drift])
+
+    average, drift = passes.mean(len(particles), part).tolist()
+    return WeakForm(average, drift)
+
+
+def _divergence(gradient: Tensor, at: Tensor) -> Tensor:
+    total = gradient.new_zeros(())
+    for coordinate in range(at.shape[1]):
+        column = gradient[:, coordinate].sum()
+        if column.requires_grad:  # a coordinate in which χ is linear has no second derivative to ask for
+            (second,) = torch.autograd.grad(column, at, retain_graph=True)
+            total = total + second[:, coordinate].sum()
+    return total.detach()
+
+
+def moments(particles: Tensor, passes: Passes | None = None) -> tuple[Tensor, Tensor]:
+    """Mean (p,) and covariance (p, p) of the measure, float64, over all shards (divided by m, not m − 1)."""
+    check_cloud(particles)
+    passes = passes or Passes()
+    p = particles.shape[1]
+    mean = passes.mean(len(particles), lambda s: particles[s].sum(0, dtype=torch.float64))
+
+    def part(chunk: slice) -> Tensor:
+        centred = particles[chunk] - mean  # second pass: E xxᵀ − mean meanᵀ would cancel
+        return (centred.T @ centred).reshape(-1)
+
+    return mean, passes.mean(len(particles), part).reshape(p, p)
+
+
+def stationarity_gap(functional: Functional, particles: Tensor, grid: Tensor, passes: Passes | None = None) -> float:
+    """∫(δF₀/δμ) dμ − min over a grid and the particles of δF₀/δμ, never negative.
+
+    At a minimiser of a convex F₀ the first variation is least on the support, so the gap is 0; otherwise, were the grid
+    all of space, F₀(μ) − min F₀ is at most the gap (Frank–Wolfe).
+
+    Parameters
+    ----------
+    functional : Functional
+        At τ = 0.
+    particles : Tensor, shape (m, p)
+    grid : Tensor, shape (g, p)
+    passes : Passes or None
+
+    Returns
+    -------
+    float
+    """
+    if functional.temperature:
+        raise ParameterError(
+            f"found temperature {functional.temperature}; the entropy's τ(log μ + 1) is not known on particles: drop it"
+        )
+    on_cloud = functional.first_variation(particles, particles, passes)
+    on_grid = functional.first_variation(grid, particles, passes)
+    return float(on_cloud.mean() - torch.minimum(on_cloud.min(), on_grid.min()))
+
+
+def shares(risk: Risk, particles: Tensor, passes: Passes | None = None) -> Tensor:
+    """Root mean square of ψ(θ_k; x_i) over the inputs: how much each particle adds to the outputs; shape (m,)."""
+    out = particles.new_empty(len(particles))
+
+    def work(chunk: slice) -> None:
+        out[chunk] = risk.unit.values(particles[chunk], risk.prepared).square().mean(1).sqrt()
+
+    (passes or Passes()).each(len(particles), work)
+    return out
+
+
+def participation(shares: Tensor) -> float:
+    """(Σ s)²/(m Σ s²) of non-negative shares (m,): 1 when all take part equally, 1/m when one does everything."""
+    if shares.dim() != 1 or bool((shares < 0).any()) or not bool((shares > 0).any()):
+        raise ParameterError(f"found shares of shape {tuple(shares.shape)}; expected (m,), none negative, not all 0")
+    s = shares.to(torch.float64)
+    return float(s.sum().square() / (len(s) * s.square().sum()))
+
+
+def kernel_bytes(inputs: int) -> int:
+    """Bytes that :func:`kernel` needs beyond the particles at N inputs: three float64 N × N matrices."""
+    return 3 * 8 * inputs * inputs
+
+
+def kernel(
+    unit: Neuron, inputs: Tensor, particles: Tensor, passes: Passes | None = None, *, memory_bytes: int = KERNEL_BYTES
+) -> Tensor:
+    """The mean-field kernel ∫⟨∇ψ(θ; x), ∇ψ(θ; x')⟩ dμ, over all shards.
+
+    Parameters
+    ----------
+    unit : Neuron
+    inputs : Tensor, shape (N, d)
+    particles : Tensor, shape (m, p)
+    passes : Passes or None
+    memory_bytes : int
+        The most that may be allocated.
+
+    Returns
+    -------
+    Tensor of float64, shape (N, N)
+        Of a network at γ = 1 it is α² Θ (theory.md §1).
+
+    Raises
+    ------
+    MemoryNeedError
+        Before anything is allocated.
+    """
+    passes = passes or Passes()
+    need = kernel_bytes(len(inputs))
+    if need * passes.threads > memory_bytes:
+        raise MemoryNeedError(
+            f"the kernel at {len(inputs)} inputs needs {math.ceil(need * passes.threads / 2**20)} MiB and "
+            f"{memory_bytes // 2**20} are allowed; use fewer inputs or threads, or raise memory_bytes"
+        )
+    prepared = unit.prepare(inputs)
+    gram = prepared @ prepared.T
+
+    def part(chunk: slice) -> Tensor:
+        signal, feature = unit.kernel_parts(particles[chunk], prepared)
+        return (gram * (signal.T @ signal) + feature.T @ feature).reshape(-1)
+
+    return passes.mean(len(particles), part).reshape(len(inputs), len(inputs))

@@ -1,0 +1,139 @@
+"""Displacement interpolation, its speed, and transport between Gaussians in closed form (S4 §4.3)."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sweepengine.particles._errors import ParameterError, ShapeError
+from sweepengine.particles._transport import MEMORY_BYTES, wasserstein
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    Array = NDArray[np.float64]
+
+
+def interpolate(start: Tensor, end: Tensor, share: float) -> Tensor:
+    """((1 − s) id + s T)_# μ for the map T that sends row k of ``start`` to row k of ``end``.
+
+    Parameters
+    ----------
+    start, end : Tensor, shape (n, p)
+        With ``end = second[distance.matching]`` the map is optimal and the path is the geodesic.
+    share : float
+        s in [0, 1].
+
+    Returns
+    -------
+    Tensor, shape (n, p)
+    """
+    if start.shape != end.shape:
+        raise ShapeError(
+            f"found shapes {tuple(start.shape)} and {tuple(end.shape)}; a map pairs the rows of equal clouds"
+        )
+    if not 0 <= share <= 1:
+        raise ParameterError(f"found share {share}; a path runs from 0 to 1")
+    return start + (end - start) * share
+
+
+def speed_ratios(
+    start: Tensor, end: Tensor, shares: Sequence[float], *, memory_bytes: int = MEMORY_BYTES
+) -> list[float]:
+    """W₂(μ_s, μ_t)/((t − s) W₂(μ_0, μ_1)) for neighbouring shares: all 1 on a geodesic, by exact distances.
+
+    Parameters
+    ----------
+    start, end : Tensor, shape (n, p)
+        Paired row by row.
+    shares : sequence of float
+        Increasing, in [0, 1].
+    memory_bytes : int
+        As for :func:`wasserstein`.
+
+    Returns
+    -------
+    list of float, one less than ``shares``
+        For a map that is not optimal some are above 1: the path is longer than the distance.
+    """
+
+    def distance(a: Tensor, b: Tensor) -> float:
+        return wasserstein(a, b, method="exact", memory_bytes=memory_bytes).value
+
+    whole = distance(start, end)
+    if not whole > 0:
+        raise ParameterError("found equal clouds; a speed is relative to a distance that is not 0")
+    if len(shares) < 2 or any(s >= t for s, t in pairwise(shares)):
+        raise ParameterError(f"found shares {list(shares)}; give at least two, increasing")
+    points = [interpolate(start, end, share) for share in shares]
+    steps = zip(pairwise(points), pairwise(shares), strict=True)
+    return [distance(a, b) / ((t - s) * whole) for (a, b), (s, t) in steps]
+
+
+def gaussian_distance(first: tuple[Array, Array], second: tuple[Array, Array]) -> float:
+    """W₂ between Gaussians: |Δmean|² + tr(A + B − 2 (A^{1/2} B A^{1/2})^{1/2}), the Bures metric.
+
+    Parameters
+    ----------
+    first, second : (mean, covariance), shapes (p,) and (p, p)
+        Covariances symmetric, positive semidefinite.
+
+    Returns
+    -------
+    float
+        From Dowson & Landau, J. Multivar. Anal. 12, 450 (1982).
+    """
+    (mean, a), (other, b) = _gaussian(first), _gaussian(second)
+    if mean.shape != other.shape:
+        raise ShapeError(f"found Gaussians in {mean.size} and {other.size} dimensions; W₂ needs one space")
+    root = _power(a, 0.5)
+    cross = np.sqrt(np.clip(np.linalg.eigvalsh(root @ b @ root), 0, None)).sum()
+    squared = float(np.square(mean - other).sum() + np.trace(a) + np.trace(b) - 2 * cross)
+    return math.sqrt(max(squared, 0.0))
+
+
+def gaussian_map(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
+    """The optimal map x ↦ mean + A (x − mean of the first) between Gaussians.
+
+    Parameters
+    ----------
+    first, second : (mean, covariance)
+        The first covariance positive definite.
+
+    Returns
+    -------
+    A : ndarray, shape (p, p)
+        Symmetric positive semidefinite: A = S^{−1/2} (S^{1/2} T S^{1/2})^{1/2} S^{−1/2}.
+    shift : ndarray, shape (p,)
+        The map is x ↦ A x + shift.
+    """
+    (mean, a), (other, b) = _gaussian(first), _gaussian(second)
+    if np.linalg.eigvalsh(a)[0] <= 0:
+        raise ParameterError("found a singular first covariance; a map from a degenerate Gaussian need not exist")
+    root, inverse = _power(a, 0.5), _power(a, -0.5)
+    matrix = inverse @ _power(root @ b @ root, 0.5) @ inverse
+    return matrix, other - matrix @ mean
+
+
+def _power(matrix: Array, exponent: float) -> Array:
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.clip(values, 0, None) ** exponent) @ vectors.T)
+
+
+def _gaussian(law: tuple[Array, Array]) -> tuple[Array, Array]:
+    mean, covariance = (np.asarray(part, dtype=np.float64) for part in law)
+    if mean.ndim != 1 or covariance.shape != (mean.size, mean.size):
+        raise ShapeError(f"found mean {mean.shape} and covariance {covariance.shape}; expected (p,) and (p, p)")
+    values = np.linalg.eigvalsh(covariance)
+    scale = max(float(np.abs(values).max()), 1e-300)
+    if not np.allclose(covariance, covariance.T, rtol=0, atol=1e-10 * scale) or values[0] < -1e-10 * scale:
+        raise ParameterError(
+            f"found a covariance that is not symmetric positive semidefinite, least eigenvalue {values[0]:.3g}"
+        )
+    return mean, covariance

@@ -1,0 +1,235 @@
+"""Interaction energies ½∬W dμdμ and the discrepancy to a reference cloud (theory.md §5, S4 §4.4 example 2).
+
+With the ½ the first variation is ∫W(θ, ·) dμ. Pairs are visited chunk by chunk: m² work, never m² memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from sweepengine.particles._errors import ParameterError, ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from sweepengine.particles._passes import Passes
+    from sweepengine.particles._terms import Field
+
+
+class Kernel(Protocol):
+    """A symmetric W(x, y)."""
+
+    def totals(self, points: Tensor, others: Tensor) -> Tensor:
+        """Σ_j W(x_i, y_j), points (n, p), others (k, p); shape (n,)."""
+
+    def gradients(self, points: Tensor, others: Tensor) -> Tensor:
+        """Σ_j ∇₁W(x_i, y_j), shape (n, p)."""
+
+
+@dataclass(frozen=True)
+class GaussianKernel:
+    """W = exp(−|x − y|²/(2 width²))."""
+
+    width: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.width <= 0:
+            raise ParameterError(f"found width {self.width}; a Gaussian kernel's width is positive")
+
+    def _matrix(self, points: Tensor, others: Tensor) -> Tensor:
+        return (_distances(points, others).square_().mul_(-0.5 / self.width**2)).exp_()
+
+    def totals(self, points: Tensor, others: Tensor) -> Tensor:
+        """Σ_j W(x_i, y_j), shape (n,)."""
+        return self._matrix(points, others).sum(1)
+
+    def gradients(self, points: Tensor, others: Tensor) -> Tensor:
+        """Σ_j ∇₁W(x_i, y_j) = −Σ_j W_ij (x_i − y_j)/width², shape (n, p)."""
+        matrix = self._matrix(points, others)
+        return (matrix @ others - points * matrix.sum(1, keepdim=True)) / self.width**2
+
+
+@dataclass(frozen=True)
+class RieszKernel:
+    """W = −|x − y|^power, 0 < power < 2; power 1 is that of the energy distance. Its gradient at x = y is set to 0."""
+
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.power < 2:
+            raise ParameterError(
+                f"found power {self.power}; −|x − y|^power is conditionally positive for 0 < power < 2"
+            )
+
+    def totals(self, points: Tensor, others: Tensor) -> Tensor:
+        """Σ_j W(x_i, y_j), shape (n,)."""
+        return -_distances(points, others).pow_(self.power).sum(1)
+
+    def gradients(self, points: Tensor, others: Tensor) -> Tensor:
+        """−power Σ_j |x_i − y_j|^{power − 2} (x_i − y_j), shape (n, p)."""
+        distance = _distances(points, others)
+        factor = torch.where(distance > 0, distance.pow(self.power - 2), 0.0).mul_(self.power)
+        return factor @ others - points * factor.sum(1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class CallableKernel:
+    """Any symmetric W, by automatic differentiation; ``function`` maps points (n, p), others (k, p) to (n, k)."""
+
+    function: Callable[[Tensor, Tensor], Tensor]
+
+    def totals(self, points: Tensor, others: Tensor) -> Tensor:
+        """Σ_j W(x_i, y_j), shape (n,)."""
+        found = self.function(points, others)
+        expected = (len(points), len(others))
+        if tuple(found.shape) != expected:
+            raise ShapeError(f"the kernel gave shape {tuple(found.shape)}; expected (points, others) = {expected}")
+        return found.sum(1)
+
+    def gradients(self, points: Tensor, others: Tensor) -> Tensor:
+        """Σ_j ∇₁W(x_i, y_j), shape (n, p)."""
+        with torch.enable_grad():
+            at = points.detach().requires_grad_()
+            total = self.totals(at, others.detach()).sum()
+        return torch.autograd.grad(total, at)[0]
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """½∬W dμdμ for any kernel, the diagonal included; m² kernel evaluations a pass."""
+
+    kernel: Kernel
+
+    def value(self, particles: Tensor, passes: Passes) -> float:
+        """½ m⁻² Σ_{kl} W(θ_k, θ_l)."""
+        mean = self.field(particles, passes).first_variation
+        return float(passes.mean(len(particles), lambda s: mean(particles[s]).sum(0, keepdim=True))) / 2
+
+    def field(self, particles: Tensor, passes: Passes) -> Field:
+        """∫W(θ, ·) dμ. It keeps a copy of the particles, m·p numbers, because they move while it is used."""
+        _refuse_shards(passes)
+        return _Smoothed(self.kernel, particles.clone(), passes.chunk)
+
+
+@dataclass(frozen=True)
+class QuadraticInteraction:
+    """½∬W dμdμ, W = strength |x − y|²/2, by moments: m·p work. It keeps the mean and shrinks the covariance e^{−2t}."""
+
+    strength: float = 1.0
+
+    def value(self, particles: Tensor, passes: Passes) -> float:
+        """(strength/2) tr Cov μ."""
+        return self.strength / 2 * self.field(particles, passes).spread
+
+    def field(self, particles: Tensor, passes: Passes) -> _AroundMean:
+        """Strength |θ − mean|²/2 and the constant."""
+        count = len(particles)
+        mean = passes.mean(count, lambda s: particles[s].sum(0, dtype=torch.float64))
+        spread = passes.mean(count, lambda s: (particles[s] - mean).square().sum().reshape(1))
+        return _AroundMean(self.strength, mean.to(particles.dtype), float(spread))
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """½ MMD² = ½∬W d(μ − ν)d(μ − ν) to the measure ν of a reference cloud.
+
+    Attributes
+    ----------
+    kernel : Kernel
+        Positive definite, or conditionally so: ``RieszKernel(1)`` makes this half the energy distance.
+    reference : Tensor, shape (n, p)
+    """
+
+    kernel: Kernel
+    reference: Tensor
+
+    def value(self, particles: Tensor, passes: Passes) -> float:
+        """½∬W dμdμ − ∬W dμdν + ½∬W dνdν."""
+        _refuse_shards(passes)
+        own, there = self._towards(particles, passes), self._towards(self.reference, passes)
+        cross = _mean_of(there, particles, passes)
+        return _mean_of(own, particles, passes) / 2 - cross + _mean_of(there, self.reference, passes) / 2
+
+    def field(self, particles: Tensor, passes: Passes) -> Field:
+        """∫W(θ, ·) d(μ − ν)."""
+        _refuse_shards(passes)
+        if particles.shape[1] != self.reference.shape[1]:
+            raise ShapeError(
+                f"found particles with {particles.shape[1]} coordinates and a reference with "
+                f"{self.reference.shape[1]}; both clouds live in one space"
+            )
+        return _Difference(self._towards(particles.clone(), passes), self._towards(self.reference, passes))
+
+    def _towards(self, cloud: Tensor, passes: Passes) -> _Smoothed:
+        return _Smoothed(self.kernel, cloud, passes.chunk)
+
+
+@dataclass(frozen=True)
+class _Smoothed:
+    """∫W(θ, ·) dν for the measure ν of a cloud."""
+
+    kernel: Kernel
+    cloud: Tensor
+    chunk: int
+
+    def first_variation(self, points: Tensor) -> Tensor:
+        total = points.new_zeros(len(points))
+        for others in self._chunks():
+            total += self.kernel.totals(points, others)
+        return total / len(self.cloud)
+
+    def velocity(self, points: Tensor) -> Tensor:
+        total = torch.zeros_like(points)
+        for others in self._chunks():
+            total -= self.kernel.gradients(points, others)
+        return total / len(self.cloud)
+
+    def _chunks(self) -> list[Tensor]:
+        return [self.cloud[low : low + self.chunk] for low in range(0, len(self.cloud), self.chunk)]
+
+
+@dataclass(frozen=True)
+class _Difference:
+    own: _Smoothed
+    reference: _Smoothed
+
+    def first_variation(self, points: Tensor) -> Tensor:
+        return self.own.first_variation(points) - self.reference.first_variation(points)
+
+    def velocity(self, points: Tensor) -> Tensor:
+        return self.own.velocity(points) - self.reference.velocity(points)
+
+
+@dataclass(frozen=True)
+class _AroundMean:
+    strength: float
+    mean: Tensor
+    spread: float
+
+    def first_variation(self, points: Tensor) -> Tensor:
+        return ((points - self.mean).square().sum(1) + self.spread) * (self.strength / 2)
+
+    def velocity(self, points: Tensor) -> Tensor:
+        return (self.mean - points) * self.strength
+
+
+def _mean_of(field: _Smoothed, cloud: Tensor, passes: Passes) -> float:
+    return float(passes.mean(len(cloud), lambda s: field.first_variation(cloud[s]).sum(0, keepdim=True)))
+
+
+def _distances(points: Tensor, others: Tensor) -> Tensor:
+    # Not through |x|² + |y|² − 2x·y, which loses all digits of the near pairs that matter most.
+    return torch.cdist(points, others, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _refuse_shards(passes: Passes) -> None:
+    if passes.reduce is not None:
+        raise ParameterError(
+            "found a pairwise interaction on shards: every shard would need all particles; use one shard, or "
+            "QuadraticInteraction, which needs only moments"
+        )

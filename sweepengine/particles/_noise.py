@@ -1,0 +1,56 @@
+"""Random clouds and noise that belong to a particle's number and a step, so chunks and shards draw the same numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from sweepengine.streams import Role, gaussian_block
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def gaussian_cloud(
+    seed: int, count: int, coordinates: int, dtype: torch.dtype = torch.float64, *, first: int = 0
+) -> Tensor:
+    """Particles first … first + count − 1 of an infinite standard Gaussian cloud.
+
+    Parameters
+    ----------
+    seed, count, coordinates : int
+    dtype : torch.dtype
+        Drawn in float64, then rounded.
+    first : int
+        A smaller cloud from 0 is nested in every larger one; a shard starts elsewhere.
+
+    Returns
+    -------
+    Tensor, shape (count, coordinates)
+    """
+    block = gaussian_block(seed, Role.PARTICLE, 0, (first, first + count), (0, coordinates))
+    return torch.from_numpy(block).to(dtype)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard Gaussians ξ_n for every particle, coordinate and step n.
+
+    Attributes
+    ----------
+    seed : int
+    first : int
+        Global number of the first particle here.
+    """
+
+    seed: int
+    first: int = 0
+
+    def draw(self, step: int, chunk: slice, like: Tensor) -> Tensor:
+        """ξ_step of a chunk; ``like`` (n, p) gives coordinates, dtype and device; shape (n, p)."""
+        p = like.shape[1]
+        rows = (self.first + chunk.start, self.first + chunk.stop)
+        block = gaussian_block(self.seed, Role.PARTICLE_NOISE, 0, rows, (step * p, (step + 1) * p))
+        return torch.from_numpy(block).to(like)

@@ -1,0 +1,144 @@
+"""Reduced dynamics of radially symmetric data: the flow of |w| alone (Mei, Montanari & Nguyen, PNAS 2018).
+
+y = ±1 with equal chance, x | y ~ N(0, (1 ± Δ)² I_d), f = ∫s(w·x) dμ with no output weight. The law of w stays
+rotationally symmetric, so that f depends on |x| alone and w moves along itself: the radii r = |w| are particles on the
+half-line, with the unit ψ(r; z) = E s(r z u), z = |x| and u a coordinate of a uniform point of the unit sphere. As
+d → ∞ with |w| of order 1, z u becomes (1 ± Δ) times a standard Gaussian and two inputs are left.
+
+The risk is ½E(y − f)² here; the paper's is twice that, and its time runs with its own step-size function.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy import special, stats
+
+from sweepengine.particles._errors import ParameterError
+from sweepengine.particles._risk import Risk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    Array = NDArray[np.float64]
+
+LOW, HIGH, FOOT, TOP = -2.5, 7.5, 0.5, 1.5
+"""s is LOW below FOOT, HIGH above TOP, and linear between."""
+
+NORM_NODES = 64
+"""Gauss–Legendre nodes over |x| of one class: exact to rounding for this smooth law."""
+
+
+def staircase(h: Tensor) -> tuple[Tensor, Tensor]:
+    """s(h) and s'(h), an activation for ``Neuron(d, staircase, output="none")``."""
+    slope = (HIGH - LOW) / (TOP - FOOT)
+    value = ((h - FOOT) * slope + LOW).clamp(LOW, HIGH)
+    return value, ((h > FOOT) & (h < TOP)).to(h.dtype) * slope
+
+
+@dataclass(frozen=True)
+class RadialUnit:
+    """ψ(r; z) = E s(r z u) in closed form; particles (n, 1) are radii r ≥ 0.
+
+    Attributes
+    ----------
+    d : int or None
+        Dimension of x; None: infinite, z then multiplies a standard Gaussian.
+    """
+
+    d: int | None
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        """The values of z, shape (N, 1) → (N,)."""
+        return inputs[:, 0]
+
+    def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
+        """Σ_k ψ(r_k; z_i), shape (N,)."""
+        return self.values(chunk, prepared).sum(0)
+
+    def values(self, points: Tensor, prepared: Tensor) -> Tensor:
+        """ψ(r_k; z_i), shape (n, N)."""
+
+        def ramp(beta: Array, above: float) -> Array:  # E (βu − c)₊
+            partial, tail = self._tails(above / np.maximum(beta, 1e-300))
+            return beta * partial - above * tail
+
+        return self._staircase(points, prepared, ramp) + LOW
+
+    def pull(self, points: Tensor, prepared: Tensor, weights: Tensor) -> Tensor:
+        """∂_r Σ_i weights_i ψ(r; z_i), shape (n, 1): d/dβ E(βu − c)₊ = E u 1{βu > c}."""
+        slopes = self._staircase(points, prepared, lambda beta, above: self._tails(above / np.maximum(beta, 1e-300))[0])
+        return (slopes @ (weights * prepared)).unsqueeze(1)
+
+    def _staircase(self, points: Tensor, prepared: Tensor, ramp: Callable[[Array, float], Array]) -> Tensor:
+        beta = (points * prepared).cpu().to(torch.float64).numpy()
+        difference = (ramp(beta, FOOT) - ramp(beta, TOP)) * ((HIGH - LOW) / (TOP - FOOT))
+        return torch.from_numpy(difference).to(points)
+
+    def _tails(self, a: Array) -> tuple[Array, Array]:
+        """E u 1{u > a} and P(u > a) for a ≥ 0."""
+        if self.d is None:
+            return np.exp(-a * a / 2) / math.sqrt(2 * math.pi), special.ndtr(-a)
+        half = (self.d - 1) / 2
+        rest = np.clip(1 - a * a, 0, None)
+        constant = math.exp(math.lgamma(self.d / 2) - math.lgamma(half)) / (2 * math.sqrt(math.pi) * half)
+        return constant * rest**half, special.betainc(half, 0.5, rest) / 2
+
+
+def radial_risk(d: int | None, delta: float) -> Risk:
+    """The population risk ½E(y − f)² as a functional of the law of r (float64 particles, shape (m, 1)).
+
+    Parameters
+    ----------
+    d : int or None
+        At least 2; None: the limit d → ∞.
+    delta : float
+        Δ in (0, 1).
+
+    Returns
+    -------
+    Risk
+        Its flow is the reduced dynamics; any integrator of :func:`flow` solves it.
+    """
+    if (d is not None and d < 2) or not 0 < delta < 1:
+        raise ParameterError(f"found d = {d}, Δ = {delta}; d is at least 2 (or None for infinite) and 0 < Δ < 1")
+    norms, chances = (np.ones(1), np.ones(1)) if d is None else _chi_nodes(d)
+    scales, labels = (1 + delta, 1 - delta), (1.0, -1.0)
+    inputs = np.concatenate([norms * scale for scale in scales])
+    return Risk(
+        RadialUnit(d),
+        torch.from_numpy(inputs).unsqueeze(1),
+        torch.tensor(np.repeat(labels, len(norms))),
+        weights=torch.from_numpy(np.tile(chances, 2) / 2),
+    )
+
+
+def radial_start(count: int, d: int | None, kappa: float) -> Tensor:
+    """Radii of w ~ N(0, κ² I_d/d) at mid-quantiles, shape (count, 1); all κ where d is None.
+
+    Parameters
+    ----------
+    count : int
+    d : int or None
+    kappa : float
+        κ > 0.
+    """
+    if d is None:
+        return torch.full((count, 1), kappa, dtype=torch.float64)
+    levels = (np.arange(count) + 0.5) / count
+    return torch.from_numpy(stats.chi.ppf(levels, d) * (kappa / math.sqrt(d))).unsqueeze(1)
+
+
+def _chi_nodes(d: int) -> tuple[Array, Array]:
+    nodes, weights = np.polynomial.legendre.leggauss(NORM_NODES)
+    low, high = max(0.0, math.sqrt(d) - 7), math.sqrt(d) + 7  # |x| has standard deviation below 1
+    norms = (low + high) / 2 + nodes * (high - low) / 2
+    chances = weights * stats.chi.pdf(norms, d)
+    return norms, chances / chances.sum()

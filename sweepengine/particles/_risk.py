@@ -1,0 +1,133 @@
+"""The risk of f_μ(x) = ∫ψ(θ; x) dμ as a functional of μ (theory.md §5, S4 §4.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from sweepengine.particles._errors import ParameterError, ShapeError
+from sweepengine.particles._passes import Passes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from sweepengine.particles._terms import Field
+    from sweepengine.particles._unit import Unit
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A cost ℓ(f, y) of one point.
+
+    Attributes
+    ----------
+    value : callable
+        (f, y), each (N,) → (N,).
+    slope : callable or None
+        ∂ℓ/∂f likewise; None: by automatic differentiation.
+    """
+
+    value: Callable[[Tensor, Tensor], Tensor]
+    slope: Callable[[Tensor, Tensor], Tensor] | None = None
+
+    def derivative(self, f: Tensor, y: Tensor) -> Tensor:
+        """∂ℓ/∂f, shape (N,)."""
+        if self.slope is not None:
+            return self.slope(f, y)
+        with torch.enable_grad():
+            at = f.detach().requires_grad_()
+            total = self.value(at, y).sum()
+        return torch.autograd.grad(total, at)[0]
+
+
+COSTS = {
+    "squared": Cost(lambda f, y: (f - y).square() / 2, lambda f, y: f - y),
+    "logistic": Cost(
+        lambda f, y: torch.nn.functional.softplus(-y * f, threshold=40.0), lambda f, y: -y * torch.sigmoid(-y * f)
+    ),
+}
+"""½(f − y)², and log(1 + e^{−yf}) for labels y = ±1."""
+
+
+@dataclass(frozen=True)
+class Risk:
+    """R(f_μ) = Σ_i weights_i ℓ(f_μ(x_i), y_i), f_μ(x) = ∫ψ(θ; x) dμ − offset(x).
+
+    Attributes
+    ----------
+    unit : Unit
+        ψ.
+    inputs : Tensor, shape (N, d)
+        In the dtype of the particles.
+    targets : Tensor, shape (N,)
+    cost : Cost or str
+        Or a name of :data:`COSTS`.
+    weights : Tensor or None, shape (N,)
+        None: 1/N each. A quadrature's weights make this a population risk.
+    offset : Tensor or None, shape (N,)
+        Subtracted from the outputs: f at the start makes a centred network.
+    prepared : Tensor
+        The inputs as the unit takes them; made from the others.
+    """
+
+    unit: Unit
+    inputs: Tensor
+    targets: Tensor
+    cost: Cost | str = "squared"
+    weights: Tensor | None = None
+    offset: Tensor | None = None
+    prepared: Tensor = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.cost, str) and self.cost not in COSTS:
+            raise ParameterError(f"found cost {self.cost!r}; known are {', '.join(COSTS)}, or give a Cost")
+        count = len(self.inputs)
+        for name, value in (("targets", self.targets), ("weights", self.weights), ("offset", self.offset)):
+            if value is not None and tuple(value.shape) != (count,):
+                raise ShapeError(f"found {name} of shape {tuple(value.shape)} for {count} inputs; expected ({count},)")
+        object.__setattr__(self, "prepared", self.unit.prepare(self.inputs))
+
+    def outputs(self, particles: Tensor, passes: Passes | None = None) -> Tensor:
+        """f_μ at the inputs: one pass over the particles (m, p), one product of m·N·d; float64, shape (N,)."""
+        found = (passes or Passes()).mean(
+            len(particles), lambda chunk: self.unit.total(particles[chunk], self.prepared)
+        )
+        return found if self.offset is None else found - self.offset
+
+    def value(self, particles: Tensor, passes: Passes) -> float:
+        """R(f_μ)."""
+        return self.value_of(self.outputs(particles, passes))
+
+    def value_of(self, outputs: Tensor) -> float:
+        """The risk of known outputs (N,)."""
+        return float((self._cost.value(outputs, self.targets.to(outputs)) * self._weights(outputs)).sum())
+
+    def field(self, particles: Tensor, passes: Passes) -> Field:
+        """δR/δμ(θ) = Σ_i weights_i ∂ℓ(f_μ(x_i), y_i) ψ(θ; x_i), the N outputs frozen."""
+        outputs = self.outputs(particles, passes)
+        slopes = self._cost.derivative(outputs, self.targets.to(outputs)) * self._weights(outputs)
+        return _RiskField(self.unit, self.prepared, slopes.to(particles.dtype))
+
+    @property
+    def _cost(self) -> Cost:
+        return COSTS[self.cost] if isinstance(self.cost, str) else self.cost
+
+    def _weights(self, outputs: Tensor) -> Tensor:
+        return outputs.new_full((), 1 / len(outputs)) if self.weights is None else self.weights.to(outputs)
+
+
+@dataclass(frozen=True)
+class _RiskField:
+    unit: Unit
+    prepared: Tensor
+    slopes: Tensor
+
+    def first_variation(self, points: Tensor) -> Tensor:
+        return self.unit.values(points, self.prepared) @ self.slopes
+
+    def velocity(self, points: Tensor) -> Tensor:
+        return self.unit.pull(points, self.prepared, -self.slopes)

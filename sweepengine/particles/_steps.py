@@ -1,0 +1,136 @@
+"""One step of each fixed-step method, in place.
+
+Euler and Euler–Maruyama change the particles chunk by chunk and need nothing of their size beside them; the
+Runge–Kutta methods hold their slopes, each as large as the cloud.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sweepengine.particles._runge_kutta import DORMAND_PRINCE, HEUN, RK4, Tableau, combined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from sweepengine.particles._noise import Noise
+    from sweepengine.particles._passes import Passes
+    from sweepengine.particles._terms import Functional
+
+
+@dataclass(frozen=True)
+class Now:
+    """Where a flow stands: what a step needs beside the particles.
+
+    Attributes
+    ----------
+    step : int
+        Number of the step to make, from 0.
+    size : float
+        Its size dt.
+    noise : Noise or None
+        None at temperature 0.
+    """
+
+    step: int
+    size: float
+    noise: Noise | None
+
+
+def euler(functional: Functional, particles: Tensor, now: Now, passes: Passes) -> None:
+    """θ += dt v. The field is frozen first, so a moved chunk does not change what the next one sees."""
+    field = functional.field(particles, passes)
+
+    def work(chunk: slice) -> None:
+        here = particles[chunk]
+        here.add_(field.velocity(here), alpha=now.size)
+
+    passes.each(len(particles), work)
+
+
+def euler_maruyama(functional: Functional, particles: Tensor, now: Now, passes: Passes) -> None:
+    """θ += dt v + √(2τ dt) ξ_n: weak order 1."""
+    _with_noise(functional, particles, now, passes, lambda draw: draw(now.step))
+
+
+def leimkuhler_matthews(functional: Functional, particles: Tensor, now: Now, passes: Passes) -> None:
+    """θ += dt v + √(2τ dt) (ξ_n + ξ_{n+1})/2: one velocity a step, weak order 2 for the stationary law.
+
+    Leimkuhler & Matthews, Appl. Math. Res. Express 2013, 34; exact stationary variance for a quadratic potential. At
+    finite times it is of weak order 1.
+    """
+    _with_noise(functional, particles, now, passes, lambda draw: (draw(now.step) + draw(now.step + 1)) / 2)
+
+
+def _with_noise(
+    functional: Functional,
+    particles: Tensor,
+    now: Now,
+    passes: Passes,
+    mix: Callable[[Callable[[int], Tensor]], Tensor],
+) -> None:
+    field = functional.field(particles, passes)
+    amplitude = math.sqrt(2 * functional.temperature * now.size)
+
+    def work(chunk: slice) -> None:
+        here = particles[chunk]
+        here.add_(field.velocity(here), alpha=now.size)
+        if now.noise is not None:
+            noise = now.noise
+            here.add_(mix(lambda step: noise.draw(step, chunk, here)), alpha=amplitude)
+
+    passes.each(len(particles), work)
+
+
+def stochastic_heun(functional: Functional, particles: Tensor, now: Now, passes: Passes) -> None:
+    """Heun's step with one noise in both stages: weak order 2 at all times for this additive noise, two velocities.
+
+    Milstein & Tretyakov, Stochastic Numerics for Mathematical Physics, §2.2 (additive noise).
+    """
+    slope = functional.velocity(particles, passes)
+    predicted = particles.clone()
+    amplitude = math.sqrt(2 * functional.temperature * now.size)
+
+    def work(chunk: slice) -> None:
+        if now.noise is not None:
+            kick = now.noise.draw(now.step, chunk, particles[chunk])
+            particles[chunk].add_(kick, alpha=amplitude)
+            predicted[chunk].add_(kick, alpha=amplitude)
+        predicted[chunk].add_(slope[chunk], alpha=now.size)
+        particles[chunk].add_(slope[chunk], alpha=now.size / 2)
+
+    passes.each(len(particles), work)
+    particles.add_(functional.velocity(predicted, passes), alpha=now.size / 2)
+
+
+def _runge_kutta(tableau: Tableau) -> Step:
+    def step(functional: Functional, particles: Tensor, now: Now, passes: Passes) -> None:
+        def velocity(points: Tensor) -> Tensor:
+            return functional.velocity(points, passes)
+
+        slopes = tableau.slopes(velocity, particles, now.size, velocity(particles))
+        particles.copy_(combined(particles, now.size, tableau.weights, slopes))
+
+    return step
+
+
+if TYPE_CHECKING:
+    Step = Callable[[Functional, Tensor, Now, Passes], None]
+
+METHODS: dict[str, Step] = {
+    "euler": euler,
+    "heun": _runge_kutta(HEUN),
+    "rk4": _runge_kutta(RK4),
+    "dormand_prince": _runge_kutta(DORMAND_PRINCE),
+    "euler_maruyama": euler_maruyama,
+    "leimkuhler_matthews": leimkuhler_matthews,
+    "stochastic_heun": stochastic_heun,
+}
+"""Name → one step in place."""
+
+LANGEVIN = frozenset({"euler_maruyama", "leimkuhler_matthews", "stochastic_heun"})
+"""The methods that carry the entropy's noise."""

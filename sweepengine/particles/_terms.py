@@ -1,0 +1,190 @@
+"""Functionals F(μ) of a cloud of particles as sums of terms (theory.md §5, S4 §4.4).
+
+A term gives its value at a measure and a *field*: its first variation δF/δμ[μ], frozen at that μ, which can be asked
+for its values and its descent −∇δF/δμ at any points. First variations are meant up to a constant.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from sweepengine.particles._errors import ParameterError, ShapeError
+from sweepengine.particles._passes import Passes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+
+class Field(Protocol):
+    """The first variation δF/δμ[μ] of one term at one μ. It keeps no reference to particles that may move later."""
+
+    def first_variation(self, points: Tensor) -> Tensor:
+        """δF/δμ at a chunk of points (n, p); shape (n,)."""
+
+    def velocity(self, points: Tensor) -> Tensor:
+        """−∇δF/δμ at a chunk of points (n, p); shape (n, p)."""
+
+
+class Term(Protocol):
+    """One term of F."""
+
+    def value(self, particles: Tensor, passes: Passes) -> float:
+        """F's term at μ = (1/m) Σ δ_{θ_k}, particles (m, p)."""
+
+    def field(self, particles: Tensor, passes: Passes) -> Field:
+        """Its first variation there."""
+
+
+@dataclass(frozen=True)
+class Functional:
+    """F(μ) = Σ terms + τ ∫ log μ dμ.
+
+    Attributes
+    ----------
+    terms : sequence of Term
+    temperature : float
+        τ ≥ 0. The entropy is infinite on particles: its first variation τ(log μ + 1) is carried by the noise
+        √(2τ) dB of a Langevin method, and every value here is of F₀, the terms without it.
+    """
+
+    terms: Sequence[Term]
+    temperature: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.terms and not self.temperature:
+            raise ParameterError("found no term and no temperature; nothing would move: give at least one term")
+        if not (self.temperature >= 0 and math.isfinite(self.temperature)):
+            raise ParameterError(f"found temperature {self.temperature}; τ is finite and at least 0")
+
+    def values(self, particles: Tensor, passes: Passes | None = None) -> list[float]:
+        """The value of each term at the particles (m, p), in the order of ``terms``."""
+        check_cloud(particles)
+        return [term.value(particles, passes or Passes()) for term in self.terms]
+
+    def value(self, particles: Tensor, passes: Passes | None = None) -> float:
+        """F₀ at the particles (m, p): the sum of the terms, without entropy."""
+        return math.fsum(self.values(particles, passes))
+
+    def field(self, particles: Tensor, passes: Passes | None = None) -> Field:
+        """The first variation of F₀ at the particles (m, p)."""
+        check_cloud(particles)
+        return _Sum([term.field(particles, passes or Passes()) for term in self.terms])
+
+    def velocity(self, particles: Tensor, passes: Passes | None = None) -> Tensor:
+        """−∇δF₀/δμ[μ] at the particles themselves, shape (m, p)."""
+        passes = passes or Passes()
+        field = self.field(particles, passes)
+        return everywhere(field.velocity, particles, torch.empty_like(particles), passes)
+
+    def first_variation(self, points: Tensor, particles: Tensor, passes: Passes | None = None) -> Tensor:
+        """δF₀/δμ[μ] at the points (n, p), μ the measure of the particles (m, p); shape (n,)."""
+        passes = passes or Passes()
+        field = self.field(particles, passes)
+        return everywhere(field.first_variation, points, points.new_empty(len(points)), passes)
+
+
+@dataclass(frozen=True)
+class _Sum:
+    fields: Sequence[Field]
+
+    def first_variation(self, points: Tensor) -> Tensor:
+        total = points.new_zeros(len(points))
+        for field in self.fields:
+            total += field.first_variation(points)
+        return total
+
+    def velocity(self, points: Tensor) -> Tensor:
+        if not self.fields:
+            return torch.zeros_like(points)
+        total = self.fields[0].velocity(points)
+        for field in self.fields[1:]:
+            total = total + field.velocity(points)
+        return total
+
+
+@dataclass(frozen=True)
+class Potential:
+    """∫V dμ; its first variation is V (S4 §4.4, example 1).
+
+    Attributes
+    ----------
+    potential : callable
+        V from points (n, p) to (n,).
+    gradient : callable or None
+        ∇V from points (n, p) to (n, p); None: by automatic differentiation.
+    """
+
+    potential: Callable[[Tensor], Tensor]
+    gradient: Callable[[Tensor], Tensor] | None = None
+
+    def value(self, particles: Tensor, passes: Passes) -> float:
+        """(1/m) Σ V(θ_k)."""
+        return float(passes.mean(len(particles), lambda s: self.first_variation(particles[s]).sum(0, keepdim=True)))
+
+    def field(self, particles: Tensor, passes: Passes) -> Field:  # noqa: ARG002 - V does not depend on μ
+        """V itself, whatever μ is."""
+        return self
+
+    def first_variation(self, points: Tensor) -> Tensor:
+        """V at the points, shape (n,)."""
+        found = self.potential(points)
+        if found.shape != points.shape[:1]:
+            raise ShapeError(
+                f"the potential gave shape {tuple(found.shape)}; expected one number a point, ({len(points)},)"
+            )
+        return found
+
+    def velocity(self, points: Tensor) -> Tensor:
+        """−∇V at the points, shape (n, p)."""
+        if self.gradient is not None:
+            return -self.gradient(points)
+        with torch.enable_grad():
+            at = points.detach().requires_grad_()
+            total = self.first_variation(at).sum()
+        return -torch.autograd.grad(total, at)[0]
+
+
+def quadratic(strength: float = 1.0, centre: Tensor | float = 0.0) -> Potential:
+    """V(θ) = strength |θ − centre|²/2; centre a number or shape (p,)."""
+    return Potential(
+        lambda x: (x - centre).square().sum(1) * (strength / 2),
+        lambda x: (x - centre) * strength,
+    )
+
+
+def ridge(strength: float) -> Potential:
+    """(strength/2) ∫|θ|² dμ: weight decay."""
+    return quadratic(strength)
+
+
+def double_well(strength: float = 1.0, distance: float = 1.0) -> Potential:
+    """V(θ) = (strength/4) Σ_c (θ_c² − distance²)²: wells at θ_c = ±distance in every coordinate."""
+    return Potential(
+        lambda x: (x.square() - distance**2).square().sum(1) * (strength / 4),
+        lambda x: x * (x.square() - distance**2) * strength,
+    )
+
+
+def everywhere(function: Callable[[Tensor], Tensor], points: Tensor, out: Tensor, passes: Passes) -> Tensor:
+    """``out[chunk] = function(points[chunk])`` for all chunks."""
+
+    def work(chunk: slice) -> None:
+        out[chunk] = function(points[chunk])
+
+    passes.each(len(points), work)
+    return out
+
+
+def check_cloud(particles: Tensor) -> None:
+    """Refuse what is no cloud of m ≥ 1 particles."""
+    if particles.dim() != 2 or not len(particles) or not particles.is_floating_point():
+        raise ShapeError(
+            f"found particles of shape {tuple(particles.shape)} and {particles.dtype}; expected (m, p), m ≥ 1, of a "
+            "floating-point dtype"
+        )

@@ -1,0 +1,207 @@
+"""Wasserstein-2 distances between clouds: exact, by sorting, or sliced; which one it was is returned (S4 §4.3)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+
+from sweepengine.particles._errors import MemoryNeedError, ParameterError, ShapeError
+from sweepengine.streams import Role, gaussian_block
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    Method = Literal["auto", "exact", "sorted", "sliced"]
+
+EXACT_COUNT = 4000
+"""Up to here "auto" is exact in more than one dimension: the assignment takes seconds between unrelated clouds."""
+
+MEMORY_BYTES = 2**29
+"""What a distance may allocate unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A Wasserstein-2 distance and where it comes from.
+
+    Attributes
+    ----------
+    value : float
+        W₂; for "sliced" the root mean square over unit directions of W₂ between the projections (Rabin et al. 2011), at
+        most W₂: |v|/√p for a translation by v.
+    method : {"exact", "sorted", "sliced"}
+        Assignment, sorting on the line, or random directions.
+    standard_error : float
+        Of ``value`` over the random directions; 0 for the other methods.
+    matching : ndarray of intp, shape (n,), or None
+        The optimal map sends particle k of the first cloud to particle matching[k] of the second.
+    """
+
+    value: float
+    method: Literal["exact", "sorted", "sliced"]
+    standard_error: float = 0.0
+    matching: NDArray[np.intp] | None = None
+
+
+def exact_bytes(count: int) -> int:
+    """Bytes that the exact distance between two clouds of ``count`` particles needs: the float64 costs."""
+    return 8 * count * count
+
+
+def wasserstein(
+    first: Tensor,
+    second: Tensor,
+    *,
+    method: Method = "auto",
+    directions: int = 200,
+    seed: int = 0,
+    memory_bytes: int = MEMORY_BYTES,
+) -> Distance:
+    """W₂ between two clouds of particles of equal weight.
+
+    Parameters
+    ----------
+    first, second : Tensor, shapes (n, p) and (k, p)
+        "exact" takes n = k only.
+    method : {"auto", "exact", "sorted", "sliced"}
+        "auto" is "sorted" for p = 1, "exact" for n = k up to :data:`EXACT_COUNT` that fits the memory, else "sliced".
+    directions : int
+        Random directions of "sliced".
+    seed : int
+        Of the directions.
+    memory_bytes : int
+        The most that may be allocated.
+
+    Returns
+    -------
+    Distance
+
+    Raises
+    ------
+    ShapeError
+        For clouds in different spaces, or of different size where one-to-one maps are asked for.
+    MemoryNeedError
+        Before anything is allocated.
+    """
+    x, y = _array(first), _array(second)
+    if x.shape[1] != y.shape[1]:
+        raise ShapeError(
+            f"found clouds in {x.shape[1]} and {y.shape[1]} dimensions; W₂ needs one space: project them first"
+        )
+    equal = len(x) == len(y)
+    if method == "auto":
+        small = equal and len(x) <= EXACT_COUNT and exact_bytes(len(x)) <= memory_bytes
+        method = "sorted" if x.shape[1] == 1 else "exact" if small else "sliced"
+    if method == "sorted":
+        return _sorted(x, y)
+    if method == "exact":
+        return _exact(x, y, memory_bytes)
+    if method == "sliced":
+        return _sliced(x, y, directions, seed)
+    raise ParameterError(f"found method {method!r}; known are auto, exact, sorted, sliced")
+
+
+def line_distance(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    x_weights: NDArray[np.float64] | None = None,
+    y_weights: NDArray[np.float64] | None = None,
+) -> float:
+    """W₂ on the line of measures of any size and weights, by matching quantiles.
+
+    Parameters
+    ----------
+    x, y : ndarray, shapes (n,) and (k,)
+    x_weights, y_weights : ndarray or None
+        Non-negative; scaled to sum 1; None: equal.
+
+    Returns
+    -------
+    float
+    """
+    (x, x_levels), (y, y_levels) = _quantiles(x, x_weights), _quantiles(y, y_weights)
+    levels = np.concatenate([x_levels, y_levels])
+    levels.sort()
+    mass = np.diff(levels, prepend=0.0)
+    middle = levels - mass / 2
+    at_x = x[np.minimum(np.searchsorted(x_levels, middle), len(x) - 1)]
+    at_y = y[np.minimum(np.searchsorted(y_levels, middle), len(y) - 1)]
+    return math.sqrt(float(mass @ np.square(at_x - at_y)))
+
+
+def _quantiles(
+    x: NDArray[np.float64], weights: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    order = np.argsort(x, kind="stable")
+    if weights is None:
+        return x[order], np.arange(1, len(x) + 1) / len(x)
+    if weights.shape != x.shape or weights.min() < 0 or not weights.sum() > 0:
+        raise ShapeError(f"found weights of shape {weights.shape} for {x.shape}; one weight ≥ 0 a point, not all 0")
+    levels = np.cumsum(weights[order])
+    return x[order], levels / levels[-1]
+
+
+def _sorted(x: NDArray[np.float64], y: NDArray[np.float64]) -> Distance:
+    if x.shape[1] != 1:
+        raise ShapeError(f"found p = {x.shape[1]}; sorting is optimal on the line only: use 'exact' or 'sliced'")
+    if len(x) != len(y):
+        return Distance(line_distance(x[:, 0], y[:, 0]), "sorted")
+    here, there = np.argsort(x[:, 0], kind="stable"), np.argsort(y[:, 0], kind="stable")
+    matching = np.empty_like(here)
+    matching[here] = there
+    return Distance(math.sqrt(float(np.square(x - y[matching]).mean())), "sorted", matching=matching)
+
+
+def _exact(x: NDArray[np.float64], y: NDArray[np.float64], memory_bytes: int) -> Distance:
+    if len(x) != len(y):
+        raise ShapeError(
+            f"found clouds of {len(x)} and {len(y)}; an exact map is one to one: use 'sliced' or subsample"
+        )
+    need = exact_bytes(len(x))
+    if need > memory_bytes:
+        raise MemoryNeedError(
+            f"exact W₂ of {len(x)} particles needs {need / 2**20:.0f} MiB for its costs and {memory_bytes / 2**20:.0f} are "
+            "allowed; use method='sliced', subsample, or raise memory_bytes"
+        )
+    costs = (
+        torch.cdist(torch.from_numpy(x), torch.from_numpy(y), compute_mode="donot_use_mm_for_euclid_dist")
+        .square_()
+        .numpy()
+    )
+    rows, columns = linear_sum_assignment(costs)
+    return Distance(math.sqrt(float(costs[rows, columns].mean())), "exact", matching=columns)
+
+
+def _sliced(x: NDArray[np.float64], y: NDArray[np.float64], directions: int, seed: int) -> Distance:
+    if directions < 2:
+        raise ParameterError(f"found {directions} directions; a standard error needs at least 2")
+    axes = gaussian_block(seed, Role.DIRECTION, 0, (0, directions), (0, x.shape[1]))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    squares = np.empty(directions)
+    for number, axis in enumerate(axes):  # one at a time: two projected clouds are all the memory
+        here, there = x @ axis, y @ axis
+        if len(here) == len(there):
+            here.sort()
+            there.sort()
+            here -= there
+            squares[number] = here @ here / len(here)
+        else:
+            squares[number] = line_distance(here, there) ** 2
+    mean, spread = float(squares.mean()), float(squares.std(ddof=1)) / math.sqrt(directions)
+    value = math.sqrt(mean)
+    return Distance(value, "sliced", standard_error=spread / (2 * value) if value else 0.0)
+
+
+def _array(cloud: Tensor) -> NDArray[np.float64]:
+    if cloud.dim() != 2 or not len(cloud):
+        raise ShapeError(f"found a cloud of shape {tuple(cloud.shape)}; expected (n, p) with n ≥ 1")
+    array = cloud.detach().cpu().to(torch.float64).numpy()
+    if not np.isfinite(array).all():
+        raise ShapeError("found NaN or infinity in a cloud; W₂ is between finite points: look at Flow.status first")
+    return array

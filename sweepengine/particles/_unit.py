@@ -1,0 +1,197 @@
+"""Units ψ(θ; x): what one particle does to the outputs (theory.md §5).
+
+Shapes: n particles of a chunk, p coordinates of a particle, N points, d input dimension.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import torch
+
+from sweepengine.networks import ACTIVATIONS
+from sweepengine.particles._errors import ParameterError, ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    Pair = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+class Unit(Protocol):
+    """What the risk needs of ψ; every method works on one chunk and makes arrays of at most n × N numbers."""
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        """The inputs (N, d) in the form that the other methods take, made once."""
+
+    def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
+        """Σ_k ψ(θ_k; x_i) over the chunk (n, p); shape (N,)."""
+
+    def values(self, points: Tensor, prepared: Tensor) -> Tensor:
+        """ψ(θ_k; x_i), shape (n, N)."""
+
+    def pull(self, points: Tensor, prepared: Tensor, weights: Tensor) -> Tensor:
+        """∇_θ Σ_i weights_i ψ(θ; x_i) at the points (n, p); weights (N,); shape (n, p)."""
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """ψ(θ; x) = scale · s(a) φ(input_scale w·x + bias_scale b); a particle is θ = (w, b, a), b and a where present.
+
+    Attributes
+    ----------
+    d : int
+        Input dimension.
+    activation : str or callable
+        A name of ``sweepengine.networks.ACTIVATIONS``, or a function from h to (φ(h), φ'(h)).
+    output : {"free", "tanh", "none"}
+        s(a) = a, s(a) = tanh a (bounded), or s = 1 with no coordinate a.
+    bias : bool
+        Whether there is a coordinate b.
+    scale, input_scale, bias_scale : float
+        A network of theory.md §1 at γ = 1 has α σ_a, σ_w/√d and σ_b here.
+    frozen : {None, "output", "input"}
+        Coordinates that do not move: "output" is S4's "train only W".
+    """
+
+    d: int
+    activation: str | Pair = "relu"
+    output: Literal["free", "tanh", "none"] = "free"
+    bias: bool = False
+    scale: float = 1.0
+    input_scale: float = 1.0
+    bias_scale: float = 1.0
+    frozen: Literal["output", "input"] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.activation, str) and self.activation not in ACTIVATIONS:
+            raise ParameterError(f"found activation {self.activation!r}; known are {', '.join(ACTIVATIONS)}")
+        if self.output not in {"free", "tanh", "none"}:
+            raise ParameterError(f"found output {self.output!r}; known are free, tanh, none")
+        if self.frozen == "output" and self.output == "none":
+            raise ParameterError("found frozen 'output' on a unit without output weight; leave frozen out")
+
+    @property
+    def inner(self) -> int:
+        """Coordinates that act inside φ: d, and one for the bias."""
+        return self.d + self.bias
+
+    @property
+    def coordinates(self) -> int:
+        """Coordinates p of a particle."""
+        return self.inner + (self.output != "none")
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        """(input_scale x, bias_scale), shape (N, inner)."""
+        if inputs.dim() != 2 or inputs.shape[1] != self.d:
+            raise ShapeError(f"found inputs of shape {tuple(inputs.shape)}; this unit takes (N, {self.d})")
+        scaled = inputs * self.input_scale
+        if not self.bias:
+            return scaled
+        return torch.cat([scaled, scaled.new_full((len(scaled), 1), self.bias_scale)], dim=1)
+
+    def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
+        """Σ_k ψ(θ_k; x_i); shape (N,)."""
+        phi = self._phi(self._preactivation(chunk, prepared))
+        summed = phi.sum(0) if self.output == "none" else self._outer(chunk) @ phi
+        return summed * self.scale
+
+    def values(self, points: Tensor, prepared: Tensor) -> Tensor:
+        """ψ(θ_k; x_i), shape (n, N)."""
+        phi = self._phi(self._preactivation(points, prepared)) * self.scale
+        return phi if self.output == "none" else phi * self._outer(points).unsqueeze(1)
+
+    def pull(self, points: Tensor, prepared: Tensor, weights: Tensor) -> Tensor:
+        """∇_θ Σ_i weights_i ψ(θ; x_i), shape (n, p); closed form, two products of n·N·inner."""
+        gradient = torch.zeros_like(points) if self.frozen else torch.empty_like(points)
+        inner, q = gradient[:, : self.inner], self.inner
+        weights = weights * self.scale
+        h = self._preactivation(points, prepared)
+        if self.activation == "relu":
+            # One pass over h, into h: weights where h > 0; a second buffer would crowd the cache. And relu(h) = h relu'(h), so Σ_i weights_i φ(h_i) = w·(inner gradient).
+            slope = torch.ops.aten.threshold_backward.grad_input(weights.expand_as(h), h, 0, grad_input=h)
+            through = slope @ prepared
+            phi = None
+        else:
+            phi, slope = self._pair(h)
+            through = (slope * weights) @ prepared
+        if self.output == "none":
+            return inner.copy_(through)
+        a = self._outer(points)
+        if self.frozen != "output":
+            total = (through * points[:, :q]).sum(1) if phi is None else phi @ weights
+            gradient[:, q] = total * (1 - a * a) if self.output == "tanh" else total
+        if self.frozen != "input":
+            torch.mul(through, a.unsqueeze(1), out=inner)
+        return gradient
+
+    def kernel_parts(self, chunk: Tensor, prepared: Tensor) -> tuple[Tensor, Tensor]:
+        """Signals whose Gram matrices make the mean-field kernel: ∂ψ/∂h and ∂ψ/∂a, each (n, N)."""
+        phi, slope = self._pair(self._preactivation(chunk, prepared))
+        if self.output == "none":
+            return slope * self.scale, torch.zeros_like(phi)
+        a = self._outer(chunk)
+        inside = (1 - a * a).unsqueeze(1) if self.output == "tanh" else phi.new_ones(())
+        signal, feature = slope * (a * self.scale).unsqueeze(1), phi * inside * self.scale
+        if self.frozen == "output":
+            feature = torch.zeros_like(feature)
+        return (torch.zeros_like(signal) if self.frozen == "input" else signal), feature
+
+    def _preactivation(self, points: Tensor, prepared: Tensor) -> Tensor:
+        if points.shape[-1] != self.coordinates:
+            raise ShapeError(
+                f"found particles with {points.shape[-1]} coordinates; this unit has {self.coordinates}: d = {self.d}"
+                f"{', b' if self.bias else ''}{', a' if self.output != 'none' else ''}"
+            )
+        return points[:, : self.inner] @ prepared.T
+
+    def _outer(self, points: Tensor) -> Tensor:
+        a = points[:, self.inner]
+        # In one piece: a product with a column of stride p takes twice the time.
+        return a.tanh() if self.output == "tanh" else a.contiguous()
+
+    def _phi(self, h: Tensor) -> Tensor:
+        return h.clamp_min_(0) if self.activation == "relu" else self._pair(h)[0]
+
+    def _pair(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        pair = ACTIVATIONS[self.activation] if isinstance(self.activation, str) else self.activation
+        return pair(h)
+
+
+@dataclass(frozen=True)
+class CallableUnit:
+    """Any ψ, by automatic differentiation.
+
+    Attributes
+    ----------
+    psi : callable
+        From particles (n, p) and inputs (N, d) to ψ(θ_k; x_i), shape (n, N), each row a function of its own particle.
+    """
+
+    psi: Callable[[Tensor, Tensor], Tensor]
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        """The inputs as they are."""
+        return inputs
+
+    def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
+        """Σ_k ψ(θ_k; x_i); shape (N,)."""
+        return self.values(chunk, prepared).sum(0)
+
+    def values(self, points: Tensor, prepared: Tensor) -> Tensor:
+        """ψ(θ_k; x_i), shape (n, N)."""
+        found = self.psi(points, prepared)
+        expected = (len(points), len(prepared))
+        if tuple(found.shape) != expected:
+            raise ShapeError(f"psi gave shape {tuple(found.shape)}; expected (particles, inputs) = {expected}")
+        return found
+
+    def pull(self, points: Tensor, prepared: Tensor, weights: Tensor) -> Tensor:
+        """∇_θ Σ_i weights_i ψ(θ; x_i), shape (n, p)."""
+        with torch.enable_grad():
+            at = points.detach().requires_grad_()
+            paired = (self.values(at, prepared) @ weights).sum()
+        return torch.autograd.grad(paired, at)[0]
