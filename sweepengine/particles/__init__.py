@@ -48,8 +48,8 @@ from sweepengine.particles._random_features import linear_feature_risk as linear
 from sweepengine.particles._random_features import relu_feature_risk as relu_feature_risk
 from sweepengine.particles._random_features import relu_network_risk as relu_network_risk
 from sweepengine.particles._random_features import relu_products as relu_products
-from sweepengine.particles._risk import COSTS as COSTS
-from sweepengine.particles._risk import Cost as Cost
+from sweepengine.particles._risk import CallableCost as CallableCost
+from sweepengine.particles._risk import PointCost as PointCost
 from sweepengine.particles._risk import Risk as Risk
 from sweepengine.particles._steps import LANGEVIN as LANGEVIN
 from sweepengine.particles._steps import METHODS as METHODS
@@ -66,13 +66,12 @@ from sweepengine.particles._unit import CallableUnit as CallableUnit
 from sweepengine.particles._unit import Neuron as Neuron
 
 __all__ = [
-    "COSTS",
     "LANGEVIN",
     "METHODS",
+    "CallableCost",
     "CallableKernel",
     "CallableUnit",
     "Correspondence",
-    "Cost",
     "Coupling",
     "Discrepancy",
     "Distance",
@@ -87,6 +86,7 @@ __all__ = [
     "ParameterError",
     "ParticlesError",
     "Passes",
+    "PointCost",
     "Potential",
     "QuadraticInteraction",
     "RadialUnit",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
+from sweepengine.networks import COSTS
 from sweepengine.particles._errors import ParameterError, ShapeError
 from sweepengine.particles._passes import Passes
 
@@ -19,38 +20,43 @@ if TYPE_CHECKING:
     from sweepengine.particles._unit import Unit
 
 
+_NAMED = tuple(name for name in COSTS if name != "cross_entropy")  # which needs two outputs
+
+
+class PointCost(Protocol):
+    """What a risk needs of a cost; those of :data:`sweepengine.networks.COSTS` have it."""
+
+    def points(self, outputs: Tensor, targets: Tensor, output_dim: bool) -> Tensor:
+        """ℓ(f, y) of every point, shape (N,)."""
+        ...
+
+    def gradient(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """∂ℓ/∂f, shape (N,)."""
+        ...
+
+
 @dataclass(frozen=True)
-class Cost:
-    """A cost ℓ(f, y) of one point.
+class CallableCost:
+    """A cost of one's own, differentiated automatically.
 
     Attributes
     ----------
     value : callable
-        (f, y), each (N,) → (N,).
-    slope : callable or None
-        ∂ℓ/∂f likewise; None: by automatic differentiation.
+        (f, y), each (N,) → ℓ (N,).
     """
 
     value: Callable[[Tensor, Tensor], Tensor]
-    slope: Callable[[Tensor, Tensor], Tensor] | None = None
 
-    def derivative(self, f: Tensor, y: Tensor) -> Tensor:
+    def points(self, outputs: Tensor, targets: Tensor, output_dim: bool) -> Tensor:  # noqa: ARG002
+        """ℓ(f, y) of every point, shape (N,)."""
+        return self.value(outputs, targets)
+
+    def gradient(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """∂ℓ/∂f, shape (N,)."""
-        if self.slope is not None:
-            return self.slope(f, y)
         with torch.enable_grad():
-            at = f.detach().requires_grad_()
-            total = self.value(at, y).sum()
+            at = outputs.detach().requires_grad_()
+            total = self.value(at, targets).sum()
         return torch.autograd.grad(total, at)[0]
-
-
-COSTS = {
-    "squared": Cost(lambda f, y: (f - y).square() / 2, lambda f, y: f - y),
-    "logistic": Cost(
-        lambda f, y: torch.nn.functional.softplus(-y * f, threshold=40.0), lambda f, y: -y * torch.sigmoid(-y * f)
-    ),
-}
-"""½(f − y)², and log(1 + e^{−yf}) for labels y = ±1."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,8 @@ class Risk:
     inputs : Tensor, shape (N, d)
         In the dtype of the particles.
     targets : Tensor, shape (N,)
-    cost : Cost or str
-        Or a name of :data:`COSTS`.
+    cost : PointCost or str
+        Or a name of :data:`sweepengine.networks.COSTS` that takes one output.
     weights : Tensor or None, shape (N,)
         None: 1/N each. A quadrature's weights make this a population risk.
     offset : Tensor or None, shape (N,)
@@ -77,14 +83,14 @@ class Risk:
     unit: Unit
     inputs: Tensor
     targets: Tensor
-    cost: Cost | str = "squared"
+    cost: PointCost | str = "mse"
     weights: Tensor | None = None
     offset: Tensor | None = None
     prepared: Tensor = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.cost, str) and self.cost not in COSTS:
-            raise ParameterError(f"found cost {self.cost!r}; known are {', '.join(COSTS)}, or give a Cost")
+        if isinstance(self.cost, str) and self.cost not in _NAMED:
+            raise ParameterError(f"found cost {self.cost!r}; known are {', '.join(_NAMED)}, or give a CallableCost")
         count = len(self.inputs)
         for name, value in (("targets", self.targets), ("weights", self.weights), ("offset", self.offset)):
             if value is not None and tuple(value.shape) != (count,):
@@ -104,17 +110,17 @@ class Risk:
 
     def value_of(self, outputs: Tensor) -> float:
         """The risk of known outputs (N,)."""
-        return float((self._cost.value(outputs, self.targets.to(outputs)) * self._weights(outputs)).sum())
+        return float((self._cost.points(outputs, self.targets.to(outputs), False) * self._weights(outputs)).sum())
 
     def field(self, particles: Tensor, passes: Passes) -> Field:
         """δR/δμ(θ) = Σ_i weights_i ∂ℓ(f_μ(x_i), y_i) ψ(θ; x_i), the N outputs frozen."""
         outputs = self.outputs(particles, passes)
-        slopes = self._cost.derivative(outputs, self.targets.to(outputs)) * self._weights(outputs)
+        slopes = self._cost.gradient(outputs, self.targets.to(outputs)) * self._weights(outputs)
         return _RiskField(self.unit, self.prepared, slopes.to(particles.dtype))
 
     @property
-    def _cost(self) -> Cost:
-        return COSTS[self.cost] if isinstance(self.cost, str) else self.cost
+    def _cost(self) -> PointCost:
+        return COSTS[self.cost]() if isinstance(self.cost, str) else self.cost
 
     def _weights(self, outputs: Tensor) -> Tensor:
         return outputs.new_full((), 1 / len(outputs)) if self.weights is None else self.weights.to(outputs)
