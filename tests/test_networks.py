@@ -14,46 +14,12 @@ from hypothesis import strategies as st
 
 from sweepengine.networks import ACTIVATIONS, Inputs, Network, Parameters, initialise, network, stack
 from sweepengine.spec import Architecture
+from tests.networks.reference import D, N, plain_output, points, relative
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
-
-N, D = 5, 7
-PHI: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": torch.relu,
-    "leaky_relu": lambda h: torch.nn.functional.leaky_relu(h, 0.01),
-    "abs": torch.abs,
-    "tanh": torch.tanh,
-    "erf": torch.erf,
-    "gelu": torch.nn.functional.gelu,
-    "sin": torch.sin,
-    "cos": torch.cos,
-    "softplus": torch.nn.functional.softplus,
-    "quadratic": torch.square,
-    "identity": lambda h: h,
-}
-
-
-def points(n: int = N, d: int = D, seed: int = 0) -> Tensor:
-    return torch.from_numpy(np.random.default_rng(seed).standard_normal((n, d)))
-
-
-def plain_output(a: Architecture, named: dict[str, Tensor], x: Tensor, gamma: float, alpha: float) -> Tensor:
-    """theory.md §1, written down a second time, for autograd."""
-    m = int(named["W0"].shape[0])
-    h = a.sigma_w / math.sqrt(x.shape[1]) * x @ named["W0"].T
-    for layer in range(a.depth):
-        if layer:
-            h = a.sigma_w / math.sqrt(m) * PHI[a.activation](h) @ named[f"W{layer}"].T
-        if a.sigma_b:
-            h = h + a.sigma_b * named[f"b{layer}"]
-    f = a.sigma_a * PHI[a.activation](h) @ named[f"W{a.depth}"]
-    if a.output_bias:
-        f = f + math.sqrt(m) * a.sigma_b * named[f"b{a.depth}"]
-    scaled: Tensor = f * (alpha * m**-gamma)
-    return scaled
 
 
 def autograd_oracle(
@@ -69,10 +35,6 @@ def autograd_oracle(
     risk = (outputs - y).square().sum() / (2 * len(x))
     velocity = [-speed * part for part in torch.autograd.grad(risk, leaves)]
     return outputs.detach(), speed * jacobian @ jacobian.T, velocity
-
-
-def relative(found: Tensor, expected: Tensor) -> float:
-    return float((found - expected).norm() / expected.norm())
 
 
 def one_step(net: Network, inputs: Inputs, y: Tensor, step: float) -> tuple[Tensor, Tensor]:

@@ -29,10 +29,12 @@ class _Model(BaseModel):
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Refuse an axis that names one point twice: the run would be counted twice in every mean."""
-    keys = [GAMMA_BY_LABEL.get(value, value) if isinstance(value, str) else value for value in values]
-    twice = [value for position, value in enumerate(values) if keys[position] in keys[:position]]
-    if twice:
-        raise ValueError(f"{twice[0]!r} stands twice; every value of an axis is one set of runs, keep it once")
+    seen: set[Any] = set()
+    for value in values:
+        key = GAMMA_BY_LABEL.get(value, value) if isinstance(value, str) else value
+        if key in seen:
+            raise ValueError(f"{value!r} stands twice; every value of an axis is one set of runs, keep it once")
+        seen.add(key)
     return values
 
 
