@@ -3,6 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/theory_kernels.py [--points 2000] [--repeats 15] [--large]
 
 The floor is arccos and sqrt over the N² entries of each layer, in cache, nothing else; by symmetry half of it would do.
+NumPy's arccos uses AVX-512 where there is any, PyTorch's is three times slower there: both floors are shown.
 The row after the floors is what no implementation can leave out: x xᵀ, half the floor, and the two results written once.
 Every repeat times the floor and all cases one after the other, and a ratio is taken within its repeat, so that the
 machine's state cancels. Times are processor times of the one thread. `--large` adds N = 20 000 in float64 with its peak resident memory.
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy
+import torch
 
 from sweepengine import theory
 
@@ -32,6 +34,15 @@ def floor(points: int, dtype: type[np.floating], share: float = 1.0) -> None:
     for _ in range(round(share * DEPTH * points * points / TILE)):
         np.arccos(values, out=angle)
         np.sqrt(angle, out=root)
+
+
+def torch_floor(points: int) -> None:
+    """Do the same in float32 with PyTorch's elementary functions."""
+    values = torch.linspace(-0.9, 0.9, TILE)
+    angle, root = torch.empty_like(values), torch.empty_like(values)
+    for _ in range(round(DEPTH * points * points / TILE)):
+        torch.acos(values, out=angle)
+        torch.sqrt(angle, out=root)
 
 
 def unavoidable(x: np.ndarray) -> None:
@@ -82,8 +93,10 @@ def table(points: int, repeats: int) -> None:
     floors: dict[str, Callable[[], object]] = {
         "floor float32": lambda: floor(points, np.float32),
         "floor float64": lambda: floor(points, np.float64),
+        "floor float32, PyTorch": lambda: torch_floor(points),
     }
     work = cases(points)
+    torch.set_num_threads(1)
     for each in (*floors.values(), *(w for _, w in work.values())):
         each()
     times = {name: np.empty(repeats) for name in (*floors, *work)}
@@ -93,13 +106,15 @@ def table(points: int, repeats: int) -> None:
         for name, (_, each) in work.items():
             times[name][repeat] = elapsed(each)
     print(f"N = {points}, d = {FEATURES}, {DEPTH} layers, NNGP and NTK, {repeats} repeats; {machine()}")
-    print(f"{'':30}{'median ms':>10}{'quartiles':>18}{'/ floor':>10}{'/ half':>10}")
+    print(f"{'':30}{'median ms':>10}{'quartiles':>18}{'/ floor':>10}{'/ half':>10}{'/ PyTorch':>11}")
     for name, spent in times.items():
         low, middle, high = np.percentile(spent, (25, 50, 75))
         row = f"{name:30}{middle:10.1f}{f'{low:.1f} - {high:.1f}':>18}"
         if name in work:
             ratio = float(np.median(spent / times[work[name][0]]))
             row += f"{ratio:10.2f}{2 * ratio:10.2f}"
+            if name.endswith("float32") or "float32," in name:
+                row += f"{float(np.median(spent / times['floor float32, PyTorch'])):11.2f}"
         print(row)
 
 
