@@ -56,3 +56,12 @@ def test_every_architecture_row_is_a_package() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     named = set(re.findall(r"^\| `sweepengine\.(\w+)`", text, flags=re.MULTILINE))
     assert named == {path.parent.name for path in (ROOT / "sweepengine").glob("*/__init__.py")}
+
+
+def test_every_job_is_a_valid_spec_named_like_its_file() -> None:
+    from sweepengine.spec import read_spec
+
+    jobs = sorted((ROOT / "jobs").glob("*.yaml"))
+    assert jobs
+    for job in jobs:
+        assert read_spec(job).name == job.stem
