@@ -154,7 +154,8 @@ class SweepSpec(_Model):
     axes: AxesSpec
     precision: Literal["float32", "float64"]
     observables: Annotated[tuple[str, ...], _LIST, AfterValidator(_distinct)] | None = Field(
-        default=None, description="what is recorded, by name; everything that is listed in the README where not given"
+        default=None,
+        description="what is recorded, by name; an unknown name lists them all; the ten of the quickstart if left out",
     )
 
     @field_validator("name")
