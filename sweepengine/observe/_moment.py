@@ -13,7 +13,7 @@ from sweepengine.networks import Passes
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sweepengine.networks import Cost, Inputs, Network
+    from sweepengine.networks import Cost, Forward, Inputs, Network
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,15 @@ class Moment:
 
     def __init__(self, network: Network, problem: Problem, step: int, train: Passes | None = None) -> None:
         self.network, self.problem, self.step = network, problem, step
-        self.train = self._passes(problem.train) if train is None else train
+        self.train = self._passes(problem.train, network.forward(problem.train)) if train is None else train
 
-    def _passes(self, inputs: Inputs) -> Passes:
-        forward = self.network.forward(inputs)
+    def _passes(self, inputs: Inputs, forward: Forward) -> Passes:
         return Passes(inputs, forward, self.network.backward(forward))
 
     @cached_property
-    def test(self) -> Passes:
-        """Passes on the test points."""
-        return self._passes(self.problem.test)
+    def test(self) -> Forward:
+        """The forward pass on the test points."""
+        return self.network.forward(self.problem.test)
 
     @cached_property
     def kernel(self) -> Tensor:
@@ -69,7 +68,7 @@ class Moment:
     @cached_property
     def kernel_test_train(self) -> Tensor:
         """Θ between test and training points, shape ([R,] N_test, N)."""
-        return self.network.kernel(*self.test, against=self.train)
+        return self.network.kernel(*self._passes(self.problem.test, self.test), against=self.train)
 
     @cached_property
     def kernel64(self) -> Tensor:

@@ -115,19 +115,19 @@ def _linear_test(now: Moment, start: Moment) -> Tensor:
     # Below 1e-8 the quotient has lost its digits and n is exact to them.
     summed = torch.where(lost > 1e-8, (1 - factors**now.step) / lost, float(now.step))
     pull = _apply(vectors, rate * summed * residual)
-    linear = start.test.forward.outputs.to(torch.float64) - _apply(start.kernel_test_train.to(torch.float64), pull)
-    return (now.test.forward.outputs.to(torch.float64) - linear).square().mean(-1).sqrt()
+    linear = start.test.outputs.to(torch.float64) - _apply(start.kernel_test_train.to(torch.float64), pull)
+    return (now.test.outputs.to(torch.float64) - linear).square().mean(-1).sqrt()
 
 
 MEASURES: dict[str, Callable[[Moment, Moment], Tensor]] = {
     "loss_train": lambda now, _: loss(now.problem.cost, now.train.forward.outputs, now.problem.y_train),
-    "loss_test": lambda now, _: loss(now.problem.cost, now.test.forward.outputs, now.problem.y_test),
+    "loss_test": lambda now, _: loss(now.problem.cost, now.test.outputs, now.problem.y_test),
     "outputs_train": lambda now, _: now.train.forward.outputs,
-    "outputs_test": lambda now, _: now.test.forward.outputs,
+    "outputs_test": lambda now, _: now.test.outputs,
     "kernel": lambda now, _: now.kernel,
     "kernel_drift": _drift,
     "accuracy_train": lambda now, _: _accuracy(now.train.forward.outputs, now.problem.y_train),
-    "accuracy_test": lambda now, _: _accuracy(now.test.forward.outputs, now.problem.y_test),
+    "accuracy_test": lambda now, _: _accuracy(now.test.outputs, now.problem.y_test),
     "kernel_test_train": lambda now, _: now.kernel_test_train,
     "kernel_eigenvalues": lambda now, _: _eigenvalues(now.kernel64),
     "kernel_drift_op": _drift_op,

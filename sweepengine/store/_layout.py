@@ -196,6 +196,11 @@ def make_block(runs: Sequence[Run], n_train: int, n_test: int) -> Block:
     return Block(id=f"w{first.width:06d}-d{first.architecture.depth}-{digest}", shape=shape, runs=tuple(runs))
 
 
+def limit_path(limit: str, name: str = "") -> str:
+    """Path of a prediction's group or of one of its arrays."""
+    return f"theory/{limit}/{name}".rstrip("/")
+
+
 def block_path(block: str, name: str = "") -> str:
     """Path of a block's group or of one of its arrays."""
     return f"blocks/{block}/{name}".rstrip("/")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from sweepengine.errors import StoreError
 from sweepengine.observe import VARIABLES
-from sweepengine.store._layout import block_path
-from sweepengine.store._metadata import Metadata
+from sweepengine.store._data import data_path
+from sweepengine.store._layout import block_path, limit_path
 from sweepengine.store._run_table import COLUMNS
 from sweepengine.store._status import Status
 from sweepengine.store._sweep_store import SweepStore
@@ -76,15 +76,15 @@ def open_sweep(url: str | Path) -> xr.Dataset:
         shape = tuple(sizes[dim] for dim in variable.dims[1:])
         attributes = {"long_name": variable.long_name, "units": variable.units, "source": variable.source}
         variables[variable.name] = (variable.dims, _concatenate(parts, shape), attributes)
-    data = f"data/{store.attributes['data']}"
+    data = store.attributes["data"]
     variables["targets_train"] = (
         "i",
-        np.asarray(_array(root, f"{data}/y_train")[...]),
+        np.asarray(_array(root, data_path(data, "y_train"))[...]),
         {"long_name": "training targets", "units": "1"},
     )
     variables["targets_test"] = (
         "test",
-        np.asarray(_array(root, f"{data}/y_test")[...]),
+        np.asarray(_array(root, data_path(data, "y_test"))[...]),
         {"long_name": "test targets", "units": "1"},
     )
     dataset = xr.Dataset(variables, coords, _attributes(store))
@@ -124,10 +124,10 @@ def open_theory(url: str | Path) -> xr.Dataset:
     store.must_exist()
     root = store.group()
     limits = sorted(store.limits())
-    names = sorted({path.split("/")[2] for path in Metadata(store.objects).below("theory") if path.count("/") == 2})
+    names = sorted({name for limit in limits for name in cast("zarr.Group", root[limit_path(limit)]).array_keys()})
     variables: dict[str, Any] = {}
     for name in names:
-        arrays = [_array(root, f"theory/{limit}/{name}") for limit in limits]
+        arrays = [_array(root, limit_path(limit, name)) for limit in limits]
         parts = [da.from_array(array, chunks=array.chunks) for array in arrays]
         shape = tuple(max(array.shape[axis] for array in arrays) for axis in range(arrays[0].ndim))
         dims = [str(dim) for dim in getattr(arrays[0].metadata, "dimension_names", None) or ()]

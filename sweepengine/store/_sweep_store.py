@@ -13,7 +13,7 @@ from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._claim import CLAIM_KEY, Claim, check_claim, end_claim, take_claim
 from sweepengine.store._compatibility import refuse_other_settings
 from sweepengine.store._data import data_path, read_data, write_data
-from sweepengine.store._layout import SCHEMA_VERSION, Block, BlockShape, StoredArray, block_path
+from sweepengine.store._layout import SCHEMA_VERSION, Block, BlockShape, StoredArray, block_path, limit_path
 from sweepengine.store._marks import read_mark
 from sweepengine.store._metadata import ROOT_KEY, Metadata
 from sweepengine.store._objects import delete_object, get_object, list_objects
@@ -55,13 +55,14 @@ class SweepStore:
         # Opening a local store for writing creates its folder, so that waits until there is something to write.
         self.objects: Store = open_address(self.address, read_only=True)
         self._claim: Claim | None = None
+        self._root: bytes | None = None
         self.reload()
 
     def reload(self) -> bool:
         """Look again; whether anything had been published since the last look."""
         try:
             content = get_object(self.objects, ROOT_KEY)
-            seen, self._root = getattr(self, "_root", None), content
+            seen, self._root = self._root, content
             root = None if content is None else json.loads(content)
             if root is None:
                 self._refuse_strangers()
@@ -273,12 +274,13 @@ def _same_but_for_the_date(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def _write_limit(metadata: Metadata, limit: str, arrays: Mapping[str, StoredArray]) -> None:
-    path = f"theory/{limit}"
-    metadata.group(path, {"title": "infinite width, for the blocks whose attribute limit names this group"})
+    metadata.group(
+        limit_path(limit), {"title": "infinite width, for the blocks whose attribute limit names this group"}
+    )
     for name, array in arrays.items():
         attributes = {"long_name": array.long_name, "units": "1", "source": array.source}
         metadata.array(
-            f"{path}/{name}", array.values.shape, array.chunks(), "float64", np.nan,
+            limit_path(limit, name), array.values.shape, array.chunks(), "float64", np.nan,
             dims=array.dims, attributes=attributes, data=array.values,
         )  # fmt: skip
 
