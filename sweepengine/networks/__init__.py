@@ -13,6 +13,9 @@ from sweepengine.networks._initial import initialise as initialise
 from sweepengine.networks._initial import load_parameters as load_parameters
 from sweepengine.networks._kernel import Grams as Grams
 from sweepengine.networks._kernel import Layout as Layout
+from sweepengine.networks._module import ModuleNetwork as ModuleNetwork
+from sweepengine.networks._module import ModuleParameters as ModuleParameters
+from sweepengine.networks._module import build_module as build_module
 from sweepengine.networks._network import Network as Network
 from sweepengine.networks._network import network as network
 from sweepengine.networks._parameters import Parameters as Parameters
@@ -37,11 +40,14 @@ __all__ = [
     "Inputs",
     "Law",
     "Layout",
+    "ModuleNetwork",
+    "ModuleParameters",
     "Network",
     "Parameters",
     "Passes",
     "Workspace",
     "blocked_kernel",
+    "build_module",
     "from_arrays",
     "initialise",
     "learning_rates",

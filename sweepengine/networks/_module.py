@@ -1,0 +1,319 @@
+"""Networks that are a module of the user's own: outputs, steps and tangent kernel by autograd.
+
+f(x) = α m^{-γ} module(x) (theory.md §1) with m the swept width, and θ̇ = −(m^{2γ−1}/α²) ∇R(θ), so
+
+    Θ(x, x') = (m^{2γ−1}/α²) ⟨∂f(x), ∂f(x')⟩ = ⟨∂module(x), ∂module(x')⟩ / m,
+
+summed over the parameters that require a gradient. Slower than :class:`sweepengine.networks.Network` and right for any
+module whose output at a point depends on that point alone.
+"""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.func import functional_call, jacrev, vmap
+
+from sweepengine.errors import SpecError
+from sweepengine.networks._passes import Forward, Inputs, Passes
+from sweepengine.streams import Role, gaussian_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch import Tensor, nn
+
+    from sweepengine.networks._kernel import Layout
+    from sweepengine.networks._passes import Workspace
+    from sweepengine.plugins import UserModel
+
+JACOBIAN_BYTES = 32 * 2**20
+"""Size of the Jacobian of one block of points, of which a kernel holds two at a time."""
+
+
+@dataclass(frozen=True)
+class ModuleParameters:
+    """Parameters of one module, by the module's own names.
+
+    Attributes
+    ----------
+    values : mapping
+        Name → tensor, in the module's order.
+    width : int
+        m.
+    """
+
+    values: Mapping[str, Tensor]
+    width: int
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All parameters, keyed ``module.<name>``."""
+        return {f"module.{name}": value for name, value in self.values.items()}
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> ModuleParameters:
+        """The same with ``function`` applied to every tensor."""
+        return replace(self, values={name: function(value) for name, value in self.values.items()})
+
+    def layer_matrices(self) -> list[Tensor]:
+        """Every parameter as a matrix whose rows belong to the places of its first dim, shape (n_0, n_1 ⋯)."""
+        return [value.reshape(value.shape[0] if value.dim() else 1, -1) for value in self.values.values()]
+
+
+@dataclass(slots=True)
+class ModuleForward(Forward):
+    """What a forward pass of a module leaves.
+
+    Attributes
+    ----------
+    raw : Tensor or None, shape (N [, k])
+        The module's own output, with the graph that a step goes back along.
+    leaves : list of Tensor
+        The parameters that it goes back to.
+    """
+
+    raw: Tensor | None = None
+    leaves: tuple[Tensor, ...] = ()
+
+
+class ModuleNetwork:
+    """One network f = α m^{-γ} module(x).
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Its parameters are not looked at; its buffers are constants.
+    parameters : ModuleParameters
+        Changed in place by :meth:`descend`.
+    gamma, alpha : float
+    outputs : int
+        k.
+    """
+
+    def __init__(
+        self, module: nn.Module, parameters: ModuleParameters, gamma: float, alpha: float, outputs: int = 1
+    ) -> None:
+        self.module, self.parameters, self.outputs = module, parameters, outputs
+        m = float(parameters.width)
+        self._output_scale, self._speed = alpha * m**-gamma, m ** (gamma - 1) / alpha
+        self._constants = dict(module.named_buffers())
+        self._trained = [name for name, each in module.named_parameters() if each.requires_grad]
+
+    def _split(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What is trained, and what is not."""
+        values = self.parameters.values
+        trained = {name: values[name].detach() for name in self._trained}
+        return trained, self._constants | {name: each for name, each in values.items() if name not in trained}
+
+    def forward(
+        self,
+        inputs: Inputs,
+        workspace: Workspace | None = None,  # noqa: ARG002 -- autograd makes its own arrays
+    ) -> ModuleForward:
+        """Outputs on a set of points, with the graph of a step."""
+        trained, constants = self._split()
+        leaves = {name: value.requires_grad_() for name, value in trained.items()}
+        with torch.enable_grad():
+            raw = functional_call(self.module, leaves | constants, (inputs.points,))
+            raw = raw.reshape(-1, self.outputs) if self.outputs > 1 else raw.reshape(-1)
+        outputs = raw.detach() * self._output_scale
+        if inputs.start is not None:
+            outputs -= inputs.start
+        return ModuleForward([], [], outputs, [], raw, tuple(leaves.values()))
+
+    def backward(self, forward: Forward, workspace: Workspace | None = None) -> list[Tensor]:  # noqa: ARG002
+        """Nothing: a module has no signals that a step and a kernel could share."""
+        return []
+
+    def passes(self, inputs: Inputs, workspace: Workspace | None = None) -> Passes:
+        """The points with their forward pass."""
+        return Passes(inputs, self.forward(inputs, workspace), [])
+
+    def centre(self, inputs: Inputs) -> Inputs:
+        """The same points, with the present outputs to be subtracted from every later one: call it at t = 0."""
+        outputs = self.forward(replace(inputs, start=None)).outputs
+        return replace(inputs, start=outputs, point_dim=-2 if self.outputs > 1 else -1)
+
+    def kernel(
+        self,
+        inputs: Inputs,
+        forward: Forward,  # noqa: ARG002 -- the kernel is made from the points, in blocks
+        signals: list[Tensor],  # noqa: ARG002
+        *,
+        against: Passes | None = None,
+        layout: Layout = "full",
+    ) -> Tensor:
+        """The tangent kernel of what is trained, as :meth:`Network.kernel` gives it.
+
+        Jacobians are made for blocks of points of :data:`JACOBIAN_BYTES`, by one vectorised vector–Jacobian product a
+        block.
+
+        Returns
+        -------
+        Tensor, shape (N, N'), or (N, k, N', k) for k ≥ 2 outputs in full
+        """
+        rows, k = inputs.points, self.outputs
+        columns = rows if against is None else against.inputs.points
+        symmetric = columns is rows
+        theta = rows.new_zeros((len(rows), k, len(columns), k))
+        size = self._block_size()
+        for start in range(0, len(rows), size):
+            left = self._jacobian(rows[start : start + size])
+            for first in range(0, start + 1 if symmetric else len(columns), size):
+                same = symmetric and first == start
+                right = left if same else self._jacobian(columns[first : first + size])
+                block = sum(
+                    (a.flatten(0, 1) @ b.flatten(0, 1).T for a, b in zip(left, right, strict=True)), rows.new_zeros(())
+                ).reshape(len(left[0]), k, len(right[0]), k)
+                theta[start : start + size, :, first : first + size] = block
+                if symmetric and not same:
+                    theta[first : first + size, :, start : start + size] = block.permute(2, 3, 0, 1)
+        theta /= self.parameters.width
+        if k == 1:
+            return theta[:, 0, :, 0]
+        return theta if layout == "full" else theta.diagonal(dim1=1, dim2=3).mean(-1)
+
+    def kernel_diagonal(self, inputs: Inputs, forward: Forward, signals: list[Tensor]) -> Tensor:  # noqa: ARG002
+        """Θ_{io,io} alone, shape (N [, k])."""
+        blocks = [
+            sum((each.square().sum(-1) for each in self._jacobian(points)), points.new_zeros(()))
+            for points in inputs.points.split(self._block_size())
+        ]
+        diagonal = torch.cat(blocks) / self.parameters.width
+        return diagonal if self.outputs > 1 else diagonal[:, 0]
+
+    def _block_size(self) -> int:
+        trained, _ = self._split()
+        numbers = sum(value.numel() for value in trained.values()) * self.outputs
+        return max(1, JACOBIAN_BYTES // (numbers * next(iter(trained.values())).element_size()))
+
+    def _jacobian(self, points: Tensor) -> list[Tensor]:
+        """∂module/∂θ of every trained parameter, shapes (B, k, numbers of the parameter)."""
+        trained, constants = self._split()
+
+        def one(values: dict[str, Tensor], x: Tensor) -> Tensor:
+            raw: Tensor = functional_call(self.module, values | constants, (x.unsqueeze(0),))
+            return raw.reshape(self.outputs)
+
+        found = vmap(jacrev(one), in_dims=(None, 0))(trained, points)
+        return [found[name].flatten(2) if found[name].dim() > 2 else found[name].unsqueeze(-1) for name in trained]
+
+    def descend(
+        self,
+        inputs: Inputs,
+        forward: Forward,
+        signals: list[Tensor] | None,  # noqa: ARG002
+        residual: Tensor,
+        step_size: float,
+        *,
+        into: ModuleParameters | None = None,
+        workspace: Workspace | None = None,  # noqa: ARG002
+    ) -> None:
+        """One step of gradient descent in place, as :meth:`Network.descend` does it; ``forward`` is used up."""
+        if not isinstance(forward, ModuleForward) or forward.raw is None:
+            raise TypeError("a module steps from its own forward pass")
+        pull = residual * (-step_size * self._speed / inputs.points.shape[0])
+        moved = torch.autograd.grad(forward.raw, forward.leaves, pull, materialize_grads=True)
+        target = (into or self.parameters).values
+        for name, change in zip(self._trained, moved, strict=True):
+            target[name].add_(change)
+
+
+def build_module(
+    model: UserModel, width: int, d: int, outputs: int, seed: int, dtype: torch.dtype
+) -> tuple[nn.Module, ModuleParameters]:
+    """A user's module of one width with the parameters of one seed.
+
+    Parameter p of the module's order is drawn from stream (seed, MODULE, p) as a matrix whose rows are its first dim
+    and whose columns are the others, so it is nested in its first dim, and in its second if the rest stay as they are.
+    Whatever ``build`` itself draws from torch's generator (values of buffers) depends on the seed alone as well.
+
+    Raises
+    ------
+    SpecError
+        The user's code raised, or what it made is no module of this kind; the message says which rule it breaks.
+    """
+    where = f"model {model.name}@{model.version}, width {width}"
+    made = [_built(model, width, d, outputs, seed, dtype, where) for _ in range(2)]
+    module, again = made
+    if not _equal(dict(module.named_buffers()), dict(again.named_buffers())):
+        raise SpecError(f"{where}: two builds of one seed have different buffers; make them from torch's own generator")
+    values = {}
+    for place, (name, parameter) in enumerate(module.named_parameters()):
+        rows = parameter.shape[0] if parameter.dim() else 1
+        drawn = gaussian_matrix(seed, Role.MODULE, place, rows, parameter.numel() // max(rows, 1))
+        gaussians = torch.from_numpy(drawn).reshape(parameter.shape)
+        value = gaussians if model.law is None else _guarded(where, f"law({name!r}, …)", partial(model.law, name, gaussians))
+        if not isinstance(value, torch.Tensor) or value.shape != parameter.shape or not value.is_floating_point():
+            raise SpecError(
+                f"{where}: law({name!r}, …) gave {_shown(value)}; expected numbers of shape {tuple(parameter.shape)}"
+            )
+        values[name] = value.detach().to(dtype, copy=True).contiguous()
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise SpecError(f"{where}: the module has no parameter that requires a gradient; nothing can be trained")
+    parameters = ModuleParameters(values, width)
+    _check_function(module, parameters, d, outputs, dtype, where)
+    return module, parameters
+
+
+def _built(
+    model: UserModel, width: int, d: int, outputs: int, seed: int, dtype: torch.dtype, where: str
+) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        call = f"build(width={width}, inputs={d}, outputs={outputs})"
+        module = _guarded(where, call, partial(model.build, width=width, inputs=d, outputs=outputs))
+    if not isinstance(module, torch.nn.Module):
+        raise SpecError(f"{where}: {call} gave {_shown(module)}; expected a torch.nn.Module")
+    return module.to(dtype)
+
+
+def _check_function(
+    module: nn.Module, parameters: ModuleParameters, d: int, outputs: int, dtype: torch.dtype, where: str
+) -> None:
+    """Refuse a module that is no function of one point: by its output on three points, twice and one alone."""
+    points = torch.linspace(-1, 1, 3 * d, dtype=dtype).reshape(3, d)
+    before = {name: each.clone() for name, each in module.named_buffers()}
+
+    def call(x: Tensor) -> Any:
+        with torch.no_grad():
+            arguments = {**parameters.values, **dict(module.named_buffers())}
+            return _guarded(where, f"the module on points of shape {tuple(x.shape)}", partial(functional_call, module, arguments, (x,)))
+
+    first = call(points)
+    shapes = [(3, outputs)] if outputs > 1 else [(3, 1), (3,)]
+    if not isinstance(first, torch.Tensor) or tuple(first.shape) not in shapes or first.dtype != dtype:
+        raise SpecError(f"{where}: the module gave {_shown(first)} for 3 points; expected {dtype} of shape {shapes[0]}")
+    if not torch.equal(first.nan_to_num(), call(points).nan_to_num()):
+        raise SpecError(f"{where}: the module gives other numbers when called again; switch dropout off (module.eval())")
+    if not _equal(before, dict(module.named_buffers())):
+        raise SpecError(f"{where}: a call changes the module's buffers; use module.eval(), or no running statistics")
+    tolerance = 1e-3 if dtype == torch.float32 else 1e-9
+    alone = call(points[:1]).reshape(-1)
+    if not torch.allclose(first[0].reshape(-1), alone, rtol=tolerance, atol=tolerance * float(first.abs().max()), equal_nan=True):
+        raise SpecError(
+            f"{where}: the output at a point changes with the other points of the batch; the kernel is not defined for "
+            "such a module (batch normalisation in training mode?)"
+        )
+
+
+def _guarded(where: str, what: str, call: Callable[[], Any]) -> Any:
+    """The result of the user's code; whatever it raises becomes a message with file and line."""
+    try:
+        return call()
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise SpecError(
+            f"{where}: {what} raised {type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
+        ) from error
+
+
+def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def _shown(value: object) -> str:
+    return f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else repr(value)[:80]

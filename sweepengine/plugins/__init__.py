@@ -1,0 +1,37 @@
+"""User code: what a sweep may name beside what this package knows. Imports no torch.
+
+A user registers observables and models in Python, or in a file that is named on the command line (``--plugin FILE``).
+A spec holds names only; nothing in it is executed.
+"""
+
+from sweepengine.plugins._code import UserCode as UserCode
+from sweepengine.plugins._files import Plugin as Plugin
+from sweepengine.plugins._files import install as install
+from sweepengine.plugins._files import read_plugin as read_plugin
+from sweepengine.plugins._models import UserModel as UserModel
+from sweepengine.plugins._models import canonical_model as canonical_model
+from sweepengine.plugins._models import model_of as model_of
+from sweepengine.plugins._models import register_model as register_model
+from sweepengine.plugins._registry import Entry as Entry
+from sweepengine.plugins._registry import Kind as Kind
+from sweepengine.plugins._registry import current as current
+from sweepengine.plugins._registry import find as find
+from sweepengine.plugins._registry import make_entry as make_entry
+from sweepengine.plugins._registry import register as register
+
+__all__ = [
+    "Entry",
+    "Kind",
+    "Plugin",
+    "UserCode",
+    "UserModel",
+    "canonical_model",
+    "current",
+    "find",
+    "install",
+    "make_entry",
+    "model_of",
+    "read_plugin",
+    "register",
+    "register_model",
+]

@@ -1,0 +1,110 @@
+"""Models of users: how a module of one's own becomes something that a sweep can name (docs/plugins.md)."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from sweepengine.errors import SpecError
+from sweepengine.plugins._registry import current, find, make_entry, register
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor, nn
+
+    Law = Callable[[str, Tensor], Tensor]
+
+
+class Build(Protocol):
+    """Makes a module of one width; a class whose constructor takes these serves as well."""
+
+    def __call__(self, width: int, inputs: int, outputs: int) -> nn.Module:
+        """A module that maps points (N, inputs) to (N, outputs), or to (N,) for one output."""
+        ...
+
+
+_B = TypeVar("_B", bound="Callable[..., Any]")
+
+
+@dataclass(frozen=True)
+class UserModel:
+    """A registered model.
+
+    Attributes
+    ----------
+    name, version : str
+    build : callable
+        See :class:`Build`.
+    law : callable or None
+        From a parameter's name and independent N(0, 1) numbers of its shape to its initial value; None keeps the numbers.
+    """
+
+    name: str
+    version: str
+    build: Build
+    law: Law | None = None
+
+
+def register_model(*, name: str, version: str = "1", law: Law | None = None) -> Callable[[_B], _B]:
+    """Let specs name a model of one's own: ``network: {model: <name>}``.
+
+    The network is f(x) = α m^{-γ} module(x) with m the swept width, trained by θ̇ = −(m^{2γ−1}/α²) ∇R(θ)
+    (theory.md §1), so f has the same kernel ⟨∂module, ∂module⟩/m in every scaling. What the module does with its
+    parameters is the user's business; to have an infinite-width limit at γ = 1/2 its output is a sum over m neurons
+    with parameters N(0, 1), not divided by √m.
+
+    Parameters
+    ----------
+    name : str
+        Small letters, digits and ``_``.
+    version : str
+        Part of every run's id. Change it whenever the numbers change; other code under the same version is refused.
+    law : callable, optional
+        ``law(parameter_name, gaussians) -> Tensor``: the initial value of a parameter from independent N(0, 1) numbers
+        of its shape, float64, which depend on the run's seed alone. Every parameter is N(0, 1) without it.
+
+    Returns
+    -------
+    decorator
+        For ``build(width, inputs, outputs) -> torch.nn.Module``: ``inputs`` is d, points come as (N, d), and the module
+        returns (N, outputs), or (N,) for one output. Each output row depends on its own point alone.
+
+    Raises
+    ------
+    SpecError
+        The name cannot be one, or this name and version stands for other code.
+    """
+
+    def decorate(build: _B) -> _B:
+        register(make_entry("model", name, version, UserModel(name, version, build, law), build))
+        return build
+
+    return decorate
+
+
+def canonical_model(name: str) -> str:
+    """``name@version`` of the model that a spec names.
+
+    Raises
+    ------
+    SpecError
+        Nobody has registered it.
+    """
+    known = current("model")
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        named = ", ".join(sorted(known)) or "none"
+        raise SpecError(
+            f"network.model: found {name!r}, which is not registered (registered: {named}).{hint} "
+            "Did you forget --plugin FILE, or plugins=[…] in Python?"
+        )
+    return known[name].key
+
+
+def model_of(key: str) -> UserModel:
+    """The registered model of a ``name@version``. Raises :class:`SpecError` if there is none."""
+    model: UserModel = find("model", key).content
+    return model

@@ -1,0 +1,273 @@
+"""Modules of users: one that is our own network must be it to rounding; a convolution against plain autograd."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import nn
+
+from sweepengine.errors import SpecError
+from sweepengine.networks import Inputs, ModuleNetwork, ModuleParameters, Parameters, build_module, initialise, network
+from sweepengine.networks import _module as under_test
+from sweepengine.plugins import UserModel
+from sweepengine.spec import Architecture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from sweepengine.networks import Network
+
+ARCHITECTURE = Architecture(2, "tanh", 1.4, 0.3, 1.1, output_bias=True)
+D, WIDTH, STEPS, ETA = 5, 16, 20, 0.2
+
+
+class FullyConnected(nn.Module):
+    """theory.md §1 as a user would write it: f = α m^-γ times this."""
+
+    def __init__(self, width: int, inputs: int, outputs: int, sigma_w: float = ARCHITECTURE.sigma_w) -> None:
+        super().__init__()
+        self.sigma_w = sigma_w
+        for name, shape in (
+            *(("W0", (width, inputs)), ("b0", (width,)), ("W1", (width, width)), ("b1", (width,))),
+            *(("W2", (width, outputs)[: 1 + (outputs > 1)]), ("b2", (outputs,)[: outputs > 1])),
+        ):
+            setattr(self, name, nn.Parameter(torch.empty(shape)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, m = ARCHITECTURE, self.W1.shape[0]
+        h = self.sigma_w / math.sqrt(x.shape[1]) * x @ self.W0.T + a.sigma_b * self.b0
+        h = self.sigma_w / math.sqrt(m) * torch.tanh(h) @ self.W1.T + a.sigma_b * self.b1
+        return a.sigma_a * torch.tanh(h) @ self.W2 + math.sqrt(m) * a.sigma_b * self.b2
+
+
+class Convolution(nn.Module):
+    """Two layers of 3 × 3 filters on a 4 × 4 picture, then the mean over places."""
+
+    def __init__(self, width: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, width, 3, padding=1, bias=False)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.readout = nn.Linear(width, outputs, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.first(x.reshape(-1, 1, 4, 4)) / 3
+        h = self.second(torch.tanh(h)) / math.sqrt(9 * h.shape[1])
+        out: Tensor = self.readout(torch.tanh(h).mean((2, 3)))
+        return out
+
+
+def points(n: int, d: int = D, seed: int = 1) -> Tensor:
+    return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def twins(gamma: float, alpha: float, outputs: int, **settings: Any) -> tuple[Network, ModuleNetwork]:
+    start = initialise(ARCHITECTURE, WIDTH, D, 3, torch.float64, outputs=outputs)
+    module = FullyConnected(WIDTH, D, outputs, **settings).to(torch.float64)
+    # Cloned in the module's own order.
+    tensors = start.tensors()
+    values = {name: tensors[name].clone().contiguous() for name, _ in module.named_parameters()}
+    ours = network(ARCHITECTURE, start.map(torch.clone), [gamma], [alpha])
+    return ours, ModuleNetwork(module, ModuleParameters(values, WIDTH), gamma, alpha, outputs)
+
+
+def trained(net: Any, x: Tensor, y: Tensor, inputs: Inputs) -> dict[str, Tensor]:
+    """Everything that is recorded of a network, at the end of a short training."""
+    before = net.parameters.map(torch.clone)
+    for _ in range(STEPS):
+        forward = net.forward(inputs)
+        net.descend(inputs, forward, None, forward.outputs - y, ETA)
+    at = net.passes(inputs)
+    test = net.passes(Inputs.prepare(points(4, seed=2), ARCHITECTURE))
+    found = {
+        "outputs": at.forward.outputs,
+        "kernel": net.kernel(*at),
+        "kernel_traced": net.kernel(*at, layout="traced"),
+        "kernel_test_train": net.kernel(*test, against=at),
+        "kernel_diagonal": net.kernel_diagonal(*at),
+    }
+    tensors, start = net.parameters.tensors(), before.tensors()
+    return found | {name.removeprefix("module."): tensors[name] - start[name] for name in tensors}
+
+
+@pytest.mark.parametrize(("gamma", "alpha", "outputs"), [(0.5, 1.0, 1), (0.8, 2.0, 1), (1.0, 1.0, 3)])
+@pytest.mark.parametrize("centred", [False, True])
+def test_a_module_that_is_our_network_is_it_to_rounding(gamma: float, alpha: float, outputs: int, centred: bool) -> None:
+    x = points(6)
+    y = points(6, outputs, seed=4).squeeze(-1)
+    found = []
+    for net in twins(gamma, alpha, outputs):
+        inputs = Inputs.prepare(x, ARCHITECTURE)
+        found.append(trained(net, x, y, net.centre(inputs) if centred else inputs))
+    ours, theirs = found
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        torch.testing.assert_close(theirs[name], ours[name], rtol=1e-12, atol=1e-13, msg=lambda text, n=name: f"{n}: {text}")
+
+
+def test_the_twin_test_sees_a_wrong_multiplier() -> None:
+    x, y = points(6), points(6, 1, seed=4).squeeze(-1)
+    inputs = Inputs.prepare(x, ARCHITECTURE)
+    ours, wrong = twins(0.8, 2.0, 1, sigma_w=ARCHITECTURE.sigma_w * 1.001)
+    a, b = trained(ours, x, y, inputs), trained(wrong, x, y, inputs)
+    for name in a:
+        assert float((a[name] - b[name]).abs().max()) > 1e-6, name
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_the_kernel_of_a_convolution_is_its_jacobians_product(outputs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, parameters = build_module(UserModel("cnn", "1", Convolution), 6, 16, outputs, 0, torch.float64)
+    net = ModuleNetwork(module, parameters, 0.7, 3.0, outputs)
+    x, other = points(5, 16), points(3, 16, seed=9)
+
+    def jacobian(at: Tensor) -> Tensor:
+        leaves = {name: value.clone().requires_grad_() for name, value in parameters.values.items()}
+        raw = torch.func.functional_call(module, leaves, (at,)).reshape(-1)
+        rows = [torch.autograd.grad(each, list(leaves.values()), retain_graph=True) for each in raw]
+        # theory.md §1: the kernel of f itself with the speed of θ, not the shortcut of the engine.
+        scale = 3.0 * 6**-0.7 * math.sqrt(6 ** (2 * 0.7 - 1)) / 3.0
+        return scale * torch.stack([torch.cat([part.reshape(-1) for part in row]) for row in rows])
+
+    rows, columns = (Inputs(each, each) for each in (x, other))
+    expected = jacobian(x) @ jacobian(x).T
+    expected_cross = jacobian(x) @ jacobian(other).T
+    for budget in (under_test.JACOBIAN_BYTES, 1, 2 * 8 * outputs * sum(v.numel() for v in parameters.values.values())):
+        monkeypatch.setattr(under_test, "JACOBIAN_BYTES", budget)
+        theta = net.kernel(*net.passes(rows)).reshape(expected.shape)
+        torch.testing.assert_close(theta, expected, rtol=1e-12, atol=1e-13)
+        assert torch.equal(theta, theta.T) or budget == under_test.JACOBIAN_BYTES
+        cross = net.kernel(*net.passes(rows), against=net.passes(columns)).reshape(expected_cross.shape)
+        torch.testing.assert_close(cross, expected_cross, rtol=1e-12, atol=1e-13)
+    torch.testing.assert_close(net.kernel_diagonal(*net.passes(rows)).reshape(-1), expected.diagonal(), rtol=1e-12, atol=0)
+
+
+def test_parameters_are_standard_gaussians_nested_across_widths() -> None:
+    model = UserModel("cnn", "1", Convolution)
+    (_, small), (_, large) = (build_module(model, width, 16, 1, 5, torch.float64) for width in (6, 40))
+    for name, value in small.values.items():
+        corner = large.values[name][tuple(slice(size) for size in value.shape)]
+        assert torch.equal(corner, value), name
+    everything = torch.cat([value.reshape(-1) for value in large.values.values()])
+    n = everything.numel()
+    assert abs(float(everything.mean())) < 4 / math.sqrt(n)
+    assert abs(float(everything.var()) - 1) < 4 * math.sqrt(2 / n)
+    _, other = build_module(model, 6, 16, 1, 6, torch.float64)
+    assert not any(torch.equal(other.values[name], value) for name, value in small.values.items())
+    firsts = [float(value.reshape(-1)[0]) for value in small.values.values()]
+    assert len(set(firsts)) == len(firsts)  # a stream for each parameter
+
+
+def test_a_law_shapes_the_gaussians_and_frozen_parameters_stay() -> None:
+    def signs(name: str, gaussians: Tensor) -> Tensor:
+        return gaussians.sign() if name == "readout.weight" else gaussians
+
+    class Frozen(Convolution):
+        def __init__(self, width: int, inputs: int, outputs: int) -> None:
+            super().__init__(width, inputs, outputs)
+            self.first.weight.requires_grad_(False)
+
+    plain = build_module(UserModel("a", "1", Frozen), 6, 16, 1, 5, torch.float64)[1]
+    module, parameters = build_module(UserModel("a", "1", Frozen, signs), 6, 16, 1, 5, torch.float64)
+    assert torch.equal(parameters.values["readout.weight"], plain.values["readout.weight"].sign())
+    assert torch.equal(parameters.values["first.weight"], plain.values["first.weight"])
+    net = ModuleNetwork(module, parameters.map(torch.clone), 0.5, 1.0)
+    inputs = Inputs(points(5, 16), points(5, 16))
+    forward = net.forward(inputs)
+    net.descend(inputs, forward, None, forward.outputs, 0.5)
+    moved = {name: not torch.equal(value, parameters.values[name]) for name, value in net.parameters.values.items()}
+    assert moved == {"first.weight": False, "second.weight": True, "second.bias": True, "readout.weight": True}
+
+
+def test_what_build_draws_itself_depends_on_the_seed_alone() -> None:
+    class Features(nn.Module):
+        def __init__(self, width: int, inputs: int, outputs: int) -> None:
+            super().__init__()
+            self.register_buffer("w", torch.randn(width, inputs))
+            self.a = nn.Parameter(torch.empty(width))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.tanh(x @ self.w.T) @ self.a
+
+    state = torch.random.get_rng_state()
+    made = [build_module(UserModel("rf", "1", Features), 4, 3, 1, seed, torch.float64)[0] for seed in (1, 1, 2)]
+    buffers = [dict(each.named_buffers())["w"] for each in made]
+    assert torch.equal(buffers[0], buffers[1])
+    assert not torch.equal(buffers[0], buffers[2])
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def module_of(forward: Callable[[nn.Module, Tensor], Tensor], *parts: nn.Module, **buffers: Tensor) -> type[nn.Module]:
+    class Bad(nn.Module):
+        def __init__(self, width: int, inputs: int, outputs: int) -> None:
+            super().__init__()
+            self.a = nn.Parameter(torch.empty(inputs))
+            for place, part in enumerate(parts):
+                self.add_module(f"part{place}", part)
+            for name, value in buffers.items():
+                self.register_buffer(name, value)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return forward(self, x)
+
+    return Bad
+
+
+class Counter:
+    calls = 0
+
+    @classmethod
+    def next(cls) -> Tensor:
+        cls.calls += 1
+        return torch.full((1,), float(cls.calls))
+
+
+def _unseeded(width: int, inputs: int, outputs: int) -> nn.Module:
+    module = module_of(lambda self, x: x @ self.a)(width, inputs, outputs)
+    module.register_buffer("when", Counter.next())
+    return module
+
+
+def _counting(self: Any, x: Tensor) -> Tensor:
+    self.calls.add_(1)
+    out: Tensor = x @ self.a
+    return out
+
+
+def _frozen(width: int, inputs: int, outputs: int) -> nn.Module:
+    return nn.Linear(inputs, outputs).requires_grad_(False)
+
+
+def _raising(width: int, inputs: int, outputs: int) -> nn.Module:
+    raise KeyError("no such layer")
+
+
+BAD: list[tuple[str, Any, str]] = [
+    ("raises", _raising, r"width 4: build\(width=4, inputs=3, outputs=1\) raised KeyError: 'no such layer' \(.*test_module.py, line \d+\)"),
+    ("no module", lambda width, inputs, outputs: 7, "gave 7; expected a torch.nn.Module"),
+    ("signature", lambda m: nn.Linear(m, 1), "raised TypeError: .*unexpected keyword argument"),
+    ("shape", lambda width, inputs, outputs: nn.Linear(inputs, 2), r"gave torch.float64 of shape \(3, 2\) for 3 points; expected torch.float64 of shape \(3, 1\)"),
+    ("integers", module_of(lambda self, x: (x @ self.a).long()), "gave torch.int64 of shape"),
+    ("wrong forward", module_of(lambda self, x: x @ torch.zeros(99)), r"the module on points of shape \(3, 3\) raised RuntimeError"),
+    ("dropout", module_of(lambda self, x: self.part0(x) @ self.a, nn.Dropout(0.5)), "other numbers when called again; switch dropout off"),
+    ("batch", module_of(lambda self, x: (x - x.mean(0)) @ self.a), "changes with the other points of the batch"),
+    ("statistics", module_of(lambda self, x: self.part0(x) @ self.a, nn.BatchNorm1d(3, affine=False)), "changes the module's buffers"),
+    ("counter", module_of(_counting, calls=torch.zeros(())), "changes the module's buffers"),
+    ("unseeded", _unseeded, "two builds of one seed have different buffers"),
+    ("nothing to train", _frozen, "no parameter that requires a gradient"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("build", "message"), [each[1:] for each in BAD], ids=[each[0] for each in BAD])
+def test_what_is_no_model_is_refused(build: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=rf"model bad@2, width 4: .*{message}" if "width 4" not in message else message):
+        build_module(UserModel("bad", "2", build), 4, 3, 1, 0, torch.float64)
+
+
+def test_a_law_of_a_wrong_shape_is_refused() -> None:
+    model = UserModel("bad", "1", Convolution, lambda name, gaussians: gaussians[:1])
+    with pytest.raises(SpecError, match=r"law\('first.weight', …\) gave torch.float64 of shape \(1, 1, 3, 3\); expected"):
+        build_module(model, 6, 16, 1, 0, torch.float64)
