@@ -177,7 +177,7 @@ def judge_claims(
     """
     rows = []
     for claim in CLAIMS:
-        if not claim.applies(setting):
+        if setting.depth < 1 or not claim.applies(setting):  # of a model of the user's own (depth 0) nothing is claimed
             continue
         p = claim.p(setting)
         for key in [*fits, *failures]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweepengine.execute import run as run
+    from sweepengine.observe import register_observable as register_observable
+    from sweepengine.plugins import register_model as register_model
     from sweepengine.spec import SweepSpec as SweepSpec
     from sweepengine.store import open_sweep as open_sweep
     from sweepengine.store import open_theory as open_theory
@@ -21,6 +23,8 @@ _HOMES = {
     "SweepSpec": "sweepengine.spec",
     "open_sweep": "sweepengine.store",
     "open_theory": "sweepengine.store",
+    "register_model": "sweepengine.plugins",
+    "register_observable": "sweepengine.observe",
     "run": "sweepengine.execute",
 }
 _SUBPACKAGES = frozenset({"networks", "particles", "spec", "store", "theory"})
@@ -32,6 +36,8 @@ __all__ = [
     "open_sweep",
     "open_theory",
     "particles",
+    "register_model",
+    "register_observable",
     "run",
     "spec",
     "store",

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LAYERS = ["cli", "execute", "plan", "store", "observe", "networks", "particles", "theory", "data", "spec"]
+LAYERS = ["cli", "execute", "plan", "store", "observe", "networks", "particles", "theory", "data", "spec", "plugins"]
 """From the top; a package imports from those below it. ``errors`` and ``streams`` lie under all of them."""
 BASE = {"errors", "streams"}
 ALLOWED_IN_ANALYSIS = {"sweepengine"}
-TORCH_FREE = ["spec", "data", "store", "observe", "theory"]
+TORCH_FREE = ["spec", "data", "store", "observe", "theory", "plugins"]
 
 
 def engine_imports(path: Path) -> set[str]:

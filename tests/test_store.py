@@ -137,7 +137,7 @@ def chunk_store(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> SweepSto
     store = SweepStore(tmp_path / "chunk.zarr")
     plan = make_plan(spec, store)
     store.claim()
-    store.extend(spec, plan.data, plan.new_blocks, {})
+    store.extend(spec, plan.data, plan.new_blocks, {}, plan.code)
     return store
 
 
@@ -390,9 +390,9 @@ def test_the_newest_driver_goes_on_and_the_older_stops(tiny: Callable[..., dict[
     new.claim()
     assert new.attempt(1)[0] > 1 * 1000 + 999  # beyond every attempt of the first epoch
     with pytest.raises(RunError, match="another driver has taken over"):
-        old.extend(plan.spec, plan.data, plan.new_blocks, {})
+        old.extend(plan.spec, plan.data, plan.new_blocks, {}, plan.code)
     assert not (tmp_path / "two.zarr" / "zarr.json").exists()
-    new.extend(plan.spec, plan.data, plan.new_blocks, {})
+    new.extend(plan.spec, plan.data, plan.new_blocks, {}, plan.code)
 
 
 def test_a_chunk_that_fails_its_checksum_is_computed_again(

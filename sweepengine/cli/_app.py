@@ -41,6 +41,17 @@ def _version(*, asked: bool) -> None:
         raise typer.Exit
 
 
+PluginOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE",
+        help="Python file that registers models and observables of your own; may be given again.",
+        show_default=False,
+    ),
+]
+
+
 @app.callback()
 def _options(
     *,
@@ -72,20 +83,21 @@ def run(
             min=1, help="Tasks at the same time on the private cluster; every CPU where not given.", show_default=False
         ),
     ] = None,
+    plugin: PluginOption = None,
     report: Annotated[bool, typer.Option(help="Write the report when the sweep is done.")] = True,
 ) -> None:
     """Run a sweep, or what is missing of it: the same command again resumes."""
     from sweepengine.cli._commands import run_command
 
-    raise typer.Exit(run_command(spec, store, executor.value, address, workers, report=report))
+    raise typer.Exit(run_command(spec, store, executor.value, address, workers, plugin or [], report=report))
 
 
 @app.command()
-def plan(spec: SpecArgument, *, store: StoreOption = None) -> None:
+def plan(spec: SpecArgument, *, store: StoreOption = None, plugin: PluginOption = None) -> None:
     """Say what a sweep would do and cost. Starts and writes nothing."""
     from sweepengine.cli._commands import plan_command
 
-    plan_command(spec, store)
+    plan_command(spec, store, plugin or [])
 
 
 @app.command()

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
 
 def run_command(
-    spec: str, store: str | None, executor: str, address: str | None, workers: int | None, *, report: bool
+    spec: str,
+    store: str | None,
+    executor: str,
+    address: str | None,
+    workers: int | None,
+    plugins: list[str],
+    *,
+    report: bool,
 ) -> int:
     """Run a sweep, print its summary, write its report; 1 if runs failed."""
     from sweepengine.execute import progress_for, run
@@ -27,6 +34,7 @@ def run_command(
         executor=cast("ExecutorName", executor),
         address=address,
         workers=workers,
+        plugins=plugins,
         progress=progress_for(errors),
     )
     _print_summary(console, outcome.store)
@@ -82,13 +90,16 @@ def _report_folder(store: str) -> Path:
     return Path("results") / name if "://" in address else Path(address).with_name(name)
 
 
-def plan_command(spec_path: str, store: str | None) -> None:
+def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
     """Print what a sweep would do and cost."""
     from sweepengine.execute import default_store
     from sweepengine.plan import MachineRate, available_cpus, make_plan, sweep_seconds
+    from sweepengine.plugins import install, read_plugin
     from sweepengine.spec import read_spec
     from sweepengine.store import Status, SweepStore
 
+    for path in plugins:
+        install(read_plugin(path))
     spec = read_spec(spec_path)
     sweep_store = SweepStore(store or default_store(spec))
     plan = make_plan(spec, sweep_store)
@@ -104,7 +115,7 @@ def plan_command(spec_path: str, store: str | None) -> None:
         table.add_row(
             "step size",
             f"{run.step_size:.6g} × {run.n_steps} steps = {run.time:g}, {len(run.record_steps)} records "
-            f"(depth {architecture.depth}, {architecture.activation})",
+            f"({architecture.model or f'depth {architecture.depth}, {architecture.activation}'})",
         )
     missing = len(plan.missing())
     done, diverged, failed = (statuses.count(each) for each in (Status.DONE, Status.DIVERGED, Status.FAILED))

@@ -12,11 +12,12 @@ from sweepengine.execute._executor import InlineExecutor, uninterrupted
 from sweepengine.execute._pack import PackTask, make_task
 from sweepengine.execute._progress import SilentProgress
 from sweepengine.plan import MachineRate, make_plan, predict_limit
+from sweepengine.plugins import install, read_plugin
 from sweepengine.spec import SweepSpec, make_spec, read_spec
 from sweepengine.store import BlockShape, Status, SupersededError, SweepStore, fail_chunk, write_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -93,6 +94,7 @@ def run(
     workers: int | None = None,
     runs_per_turn: int = 1,
     commit_seconds: float = 10.0,
+    plugins: Sequence[str | Path] = (),
     progress: Progress | None = None,
 ) -> Outcome:
     """Run a sweep, or what is missing of it.
@@ -113,6 +115,9 @@ def run(
         in; more gives the same numbers to rounding.
     commit_seconds : float
         Longest time between two commits: what a killed sweep loses at most.
+    plugins : sequence of str or Path
+        Files of user code, executed here and on the workers before anything else; their top level registers models and
+        observables, which the spec may then name. What was registered in this process before needs no file.
     progress : Progress, optional
         Shows how it goes; nothing is shown where not given.
 
@@ -123,8 +128,10 @@ def run(
     Raises
     ------
     SpecError, DataError, StoreError
-        The sweep cannot be run as asked; nothing has been created.
+        The sweep cannot be run as asked, or a plugin raised; nothing has been created.
     """
+    for path in plugins:
+        install(read_plugin(path))
     if not isinstance(spec, SweepSpec):
         spec = read_spec(spec) if not hasattr(spec, "keys") else make_spec(spec)  # type: ignore[arg-type]
     if executor == "inline" and workers is not None:
@@ -166,7 +173,8 @@ class _Driver:
             try:
                 if self._store.claim():
                     self._plan = make_plan(self._plan.spec, self._store)
-                self._store.extend(self._plan.spec, self._plan.data, self._plan.new_blocks, self._limits())
+                plan = self._plan
+                self._store.extend(plan.spec, plan.data, plan.new_blocks, self._limits(), plan.code)
                 executor.check_shared(self._store)
                 self._work(executor)
             except (StoreError, RunError):
@@ -243,7 +251,13 @@ class _Driver:
     def _task(self, pack: Pack) -> PackTask:
         attempts, owner = self._attempts(pack.block, pack.chunks)
         return make_task(
-            pack, self._store.address, attempts, owner, self._options.runs_per_turn, self._options.commit_seconds
+            pack,
+            self._store.address,
+            attempts,
+            owner,
+            self._options.runs_per_turn,
+            self._options.commit_seconds,
+            self._plan.code,
         )
 
     def _attempts(self, block: str, chunks: tuple[int, ...]) -> tuple[dict[int, int], str]:

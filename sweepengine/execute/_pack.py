@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
     from sweepengine.plan import Pack
+    from sweepengine.plugins import UserCode
 
 EVENT_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class PackTask:
-    """A pack as it is sent to a worker: plain values only.
+    """A pack as it is sent to a worker: plain values, and what users have registered.
 
     Attributes
     ----------
@@ -50,6 +51,8 @@ class PackTask:
         Runs advanced together in batched products; 1 on a CPU, where one network at a time stays in cache.
     commit_seconds : float
         Longest time between two commits while steps are shorter than that.
+    code : UserCode
+        What users have registered and the runs need: files as text, functions as they are.
     """
 
     address: str
@@ -61,15 +64,31 @@ class PackTask:
     owner: str
     runs_per_turn: int
     commit_seconds: float
+    code: UserCode
 
 
 def make_task(
-    pack: Pack, address: str, attempts: dict[int, int], owner: str, runs_per_turn: int, commit_seconds: float
+    pack: Pack,
+    address: str,
+    attempts: dict[int, int],
+    owner: str,
+    runs_per_turn: int,
+    commit_seconds: float,
+    code: UserCode,
 ) -> PackTask:
     """The task of a pack."""
     runs = {position: run.to_json() for position, run in pack.runs.items()}
     return PackTask(
-        address, pack.block, pack.shape.to_json(), pack.chunks, runs, attempts, owner, runs_per_turn, commit_seconds
+        address,
+        pack.block,
+        pack.shape.to_json(),
+        pack.chunks,
+        runs,
+        attempts,
+        owner,
+        runs_per_turn,
+        commit_seconds,
+        code,
     )
 
 
@@ -86,6 +105,7 @@ def advance(task: PackTask) -> Iterator[Event]:
     SupersededError
         A later attempt has taken a chunk over.
     """
+    task.code.install()
     store = open_address(task.address, read_only=False)
     shape = BlockShape.from_json(task.shape)
     runs = {position: Run.from_json(content) for position, content in task.runs.items()}
@@ -133,8 +153,10 @@ class _ChunkJob:
             if self._fits(positions, state):
                 yield from self._turn(positions, state)
         waiting = [p for p in sorted(self._runs) if not (p in self._tried or self._writer.run(p).status.is_final)]
-        for start in range(0, len(waiting), self._task.runs_per_turn):
-            yield from self._turn(tuple(waiting[start : start + self._task.runs_per_turn]), None)
+        # Users' code sees one network at a time.
+        size = 1 if self._task.code.used else self._task.runs_per_turn
+        for start in range(0, len(waiting), size):
+            yield from self._turn(tuple(waiting[start : start + size]), None)
         self._writer.commit()
 
     def _fits(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]]) -> bool:

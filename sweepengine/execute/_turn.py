@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from sweepengine.execute._start import start_of
 from sweepengine.networks import (
     COSTS,
     Inputs,
-    Law,
     Parameters,
     Passes,
     Workspace,
-    initialise,
-    learning_rates,
     loss,
-    network,
-    stack,
 )
-from sweepengine.observe import variables_of
+from sweepengine.observe import DEFAULT_VARIABLES
 from sweepengine.observe.measure import Moment, Problem, Recorder
 
 if TYPE_CHECKING:
@@ -76,19 +72,15 @@ class Turn:
     def __init__(self, runs: list[Run], data: Data, state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
         first = runs[0]
         self.runs, self._first = runs, first
-        dtype = getattr(torch, first.precision)
-        architecture, d = first.architecture, data.x_train.shape[1]
-        law, rates = Law(readout=architecture.readout), learning_rates(architecture.trained, architecture.depth)
-        initial = stack([initialise(architecture, run.width, d, run.seed, dtype, law=law) for run in runs])
-        gamma, alpha = [run.gamma for run in runs], [run.alpha for run in runs]
+        architecture = first.architecture
+        initial, made = start_of(runs, data.x_train.shape[1])
         train, test = (Inputs.prepare(x, architecture) for x in (data.x_train, data.x_test))
-        start = network(architecture, initial, gamma, alpha, rates)
+        start = made(initial)
         if architecture.centred:
             train, test = start.centre(train), start.centre(test)
         self._problem = Problem(train, test, data.y_train, data.y_test, COSTS[first.loss](), first.step_size)
         moment = Moment(start, self._problem, step=0)
-        names = [variable.name for variable in variables_of(first.observables)]
-        self._recorder = Recorder(names, moment)
+        self._recorder = Recorder(first.observables or DEFAULT_VARIABLES, moment)
         outputs = moment.train.forward.outputs
         losses = [loss(self._problem.cost, each, data.y_train) for each in (outputs, torch.zeros_like(outputs))]
         self._limit = DIVERGED_FACTOR * torch.maximum(*losses).reshape(-1)
@@ -99,7 +91,7 @@ class Turn:
             self.step, self.due = int(state["step"]), int(state["due"])
             self.diverged_step = np.array(state["diverged_step"], dtype=np.int64)
             parameters = _restored(parameters, state)
-        self._network = network(architecture, parameters, gamma, alpha, rates)
+        self._network = made(parameters)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything that a resume needs, as arrays."""

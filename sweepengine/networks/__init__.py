@@ -13,6 +13,7 @@ from sweepengine.networks._initial import initialise as initialise
 from sweepengine.networks._initial import load_parameters as load_parameters
 from sweepengine.networks._kernel import Grams as Grams
 from sweepengine.networks._kernel import Layout as Layout
+from sweepengine.networks._module import JACOBIAN_BYTES as JACOBIAN_BYTES
 from sweepengine.networks._module import ModuleNetwork as ModuleNetwork
 from sweepengine.networks._module import ModuleParameters as ModuleParameters
 from sweepengine.networks._module import build_module as build_module
@@ -31,6 +32,7 @@ from sweepengine.networks._scaling import scaling_table as scaling_table
 __all__ = [
     "ACTIVATIONS",
     "COSTS",
+    "JACOBIAN_BYTES",
     "TRAINED",
     "Activation",
     "Cost",

@@ -13,12 +13,12 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import torch
 from torch.func import functional_call, jacrev, vmap
 
-from sweepengine.errors import SpecError
+from sweepengine.errors import RunError, SpecError
 from sweepengine.networks._passes import Forward, Inputs, Passes
 from sweepengine.streams import Role, gaussian_matrix
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sweepengine.networks._kernel import Layout
     from sweepengine.networks._passes import Workspace
     from sweepengine.plugins import UserModel
+
+_T = TypeVar("_T")
 
 JACOBIAN_BYTES = 32 * 2**20
 """Size of the Jacobian of one block of points, of which a kernel holds two at a time."""
@@ -45,10 +47,22 @@ class ModuleParameters:
         Name → tensor, in the module's order.
     width : int
         m.
+    outputs : int
+        k.
+    is_group, output_bias
+        What :class:`Parameters` may have and these have not.
     """
 
     values: Mapping[str, Tensor]
     width: int
+    outputs: int = 1
+    is_group: ClassVar[bool] = False
+    output_bias: ClassVar[None] = None
+
+    @property
+    def has_output_dim(self) -> bool:
+        """Whether k ≥ 2."""
+        return self.outputs > 1
 
     def tensors(self) -> dict[str, Tensor]:
         """All parameters, keyed ``module.<name>``."""
@@ -89,14 +103,10 @@ class ModuleNetwork:
     parameters : ModuleParameters
         Changed in place by :meth:`descend`.
     gamma, alpha : float
-    outputs : int
-        k.
     """
 
-    def __init__(
-        self, module: nn.Module, parameters: ModuleParameters, gamma: float, alpha: float, outputs: int = 1
-    ) -> None:
-        self.module, self.parameters, self.outputs = module, parameters, outputs
+    def __init__(self, module: nn.Module, parameters: ModuleParameters, gamma: float, alpha: float) -> None:
+        self.module, self.parameters, self.outputs = module, parameters, parameters.outputs
         m = float(parameters.width)
         self._output_scale, self._speed = alpha * m**-gamma, m ** (gamma - 1) / alpha
         self._constants = dict(module.named_buffers())
@@ -117,7 +127,7 @@ class ModuleNetwork:
         trained, constants = self._split()
         leaves = {name: value.requires_grad_() for name, value in trained.items()}
         with torch.enable_grad():
-            raw = functional_call(self.module, leaves | constants, (inputs.points,))
+            raw = self._guarded(lambda: functional_call(self.module, leaves | constants, (inputs.points,)))
             raw = raw.reshape(-1, self.outputs) if self.outputs > 1 else raw.reshape(-1)
         outputs = raw.detach() * self._output_scale
         if inputs.start is not None:
@@ -180,7 +190,7 @@ class ModuleNetwork:
         """Θ_{io,io} alone, shape (N [, k])."""
         blocks = [
             sum((each.square().sum(-1) for each in self._jacobian(points)), points.new_zeros(()))
-            for points in inputs.points.split(self._block_size())
+            for points in torch.split(inputs.points, self._block_size())
         ]
         diagonal = torch.cat(blocks) / self.parameters.width
         return diagonal if self.outputs > 1 else diagonal[:, 0]
@@ -198,8 +208,16 @@ class ModuleNetwork:
             raw: Tensor = functional_call(self.module, values | constants, (x.unsqueeze(0),))
             return raw.reshape(self.outputs)
 
-        found = vmap(jacrev(one), in_dims=(None, 0))(trained, points)
+        found = self._guarded(lambda: vmap(jacrev(one), in_dims=(None, 0))(trained, points))
         return [found[name].flatten(2) if found[name].dim() > 2 else found[name].unsqueeze(-1) for name in trained]
+
+    def _guarded(self, call: Callable[[], _T]) -> _T:
+        """What the user's module gives; whatever it raises is the failure of its run."""
+        try:
+            return call()
+        except Exception as error:
+            what = type(self.module).__name__
+            raise RunError(f"module {what}: it raised {type(error).__name__}: {error}{_last_place(error)}") from error
 
     def descend(
         self,
@@ -246,7 +264,11 @@ def build_module(
         rows = parameter.shape[0] if parameter.dim() else 1
         drawn = gaussian_matrix(seed, Role.MODULE, place, rows, parameter.numel() // max(rows, 1))
         gaussians = torch.from_numpy(drawn).reshape(parameter.shape)
-        value = gaussians if model.law is None else _guarded(where, f"law({name!r}, …)", partial(model.law, name, gaussians))
+        value = (
+            gaussians
+            if model.law is None
+            else _guarded(where, f"law({name!r}, …)", partial(model.law, name, gaussians))
+        )
         if not isinstance(value, torch.Tensor) or value.shape != parameter.shape or not value.is_floating_point():
             raise SpecError(
                 f"{where}: law({name!r}, …) gave {_shown(value)}; expected numbers of shape {tuple(parameter.shape)}"
@@ -254,14 +276,12 @@ def build_module(
         values[name] = value.detach().to(dtype, copy=True).contiguous()
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise SpecError(f"{where}: the module has no parameter that requires a gradient; nothing can be trained")
-    parameters = ModuleParameters(values, width)
+    parameters = ModuleParameters(values, width, outputs)
     _check_function(module, parameters, d, outputs, dtype, where)
     return module, parameters
 
 
-def _built(
-    model: UserModel, width: int, d: int, outputs: int, seed: int, dtype: torch.dtype, where: str
-) -> nn.Module:
+def _built(model: UserModel, width: int, d: int, outputs: int, seed: int, dtype: torch.dtype, where: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         call = f"build(width={width}, inputs={d}, outputs={outputs})"
@@ -281,19 +301,27 @@ def _check_function(
     def call(x: Tensor) -> Any:
         with torch.no_grad():
             arguments = {**parameters.values, **dict(module.named_buffers())}
-            return _guarded(where, f"the module on points of shape {tuple(x.shape)}", partial(functional_call, module, arguments, (x,)))
+            return _guarded(
+                where,
+                f"the module on points of shape {tuple(x.shape)}",
+                partial(functional_call, module, arguments, (x,)),
+            )
 
     first = call(points)
     shapes = [(3, outputs)] if outputs > 1 else [(3, 1), (3,)]
     if not isinstance(first, torch.Tensor) or tuple(first.shape) not in shapes or first.dtype != dtype:
         raise SpecError(f"{where}: the module gave {_shown(first)} for 3 points; expected {dtype} of shape {shapes[0]}")
     if not torch.equal(first.nan_to_num(), call(points).nan_to_num()):
-        raise SpecError(f"{where}: the module gives other numbers when called again; switch dropout off (module.eval())")
+        raise SpecError(
+            f"{where}: the module gives other numbers when called again; switch dropout off (module.eval())"
+        )
     if not _equal(before, dict(module.named_buffers())):
         raise SpecError(f"{where}: a call changes the module's buffers; use module.eval(), or no running statistics")
     tolerance = 1e-3 if dtype == torch.float32 else 1e-9
     alone = call(points[:1]).reshape(-1)
-    if not torch.allclose(first[0].reshape(-1), alone, rtol=tolerance, atol=tolerance * float(first.abs().max()), equal_nan=True):
+    if not torch.allclose(
+        first[0].reshape(-1), alone, rtol=tolerance, atol=tolerance * float(first.abs().max()), equal_nan=True
+    ):
         raise SpecError(
             f"{where}: the output at a point changes with the other points of the batch; the kernel is not defined for "
             "such a module (batch normalisation in training mode?)"
@@ -305,10 +333,12 @@ def _guarded(where: str, what: str, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise SpecError(
-            f"{where}: {what} raised {type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
-        ) from error
+        raise SpecError(f"{where}: {what} raised {type(error).__name__}: {error}{_last_place(error)}") from error
+
+
+def _last_place(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f" ({frame.filename}, line {frame.lineno})"
 
 
 def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sweepengine.errors import SpecError
 from sweepengine.observe._variables import OUTPUT_DIMS, VARIABLES, Variable
-from sweepengine.plugins import find, make_entry, register
+from sweepengine.plugins import find, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ _M = TypeVar("_M", bound="Measure")
 TAKEN = frozenset(
     {"run", "record", "step", "time", "status", "records_done", "diverged_step", "targets_train", "targets_test"}
     | {"id", "block", "position", "scaling", "gamma", "alpha", "width", "depth", "activation", "model", "seed", "limit"}
-    | {"step_size", "i", "j", "test", "layer", "hidden", "mode", *OUTPUT_DIMS}
+    | {"step_size", "peak_memory", "i", "j", "test", "layer", "hidden", "mode", *OUTPUT_DIMS}
 )
 """Names of dims and coordinates, which no observable may have."""
 
@@ -103,7 +103,7 @@ def register_observable(
 
     def decorate(function: _M) -> _M:
         content = UserObservable(variable, tuple(sorted(own.items())), function)
-        register(make_entry("observable", name, version, content, function))
+        register("observable", name, version, content, function)
         return function
 
     return decorate

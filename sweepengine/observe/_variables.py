@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import SpecError
+from sweepengine.plugins import current, find
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 OUTPUT_DIMS = ("output", "output_other")
 """Dims over the k outputs, which a variable has for k ≥ 2 only."""
@@ -183,8 +184,32 @@ DEFAULT_VARIABLES: tuple[str, ...] = tuple(variable.name for variable in _DEFAUL
 """What is recorded where a spec does not say."""
 
 
-def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ...]:
-    """The named variables in the registry's order; empty for the default set.
+OF_MODULES = frozenset(
+    {
+        *DEFAULT_VARIABLES,
+        "accuracy_train",
+        "accuracy_test",
+        "kernel_test_train",
+        "kernel_eigenvalues",
+        "kernel_drift_op",
+        "kernel_alignment",
+        "kernel_cka",
+        "linear_distance_train",
+        "linear_distance_test",
+    }
+)
+"""What can be said of a model of the user's own, whose layers are not known; its own parameters stand for ``layer``."""
+
+
+def user_variables() -> dict[str, str]:
+    """Name → ``name@version`` of the observables that users have registered in this process."""
+    return {name: entry.key for name, entry in current("observable").items()}
+
+
+def canonical_variables(
+    names: Sequence[str] | None, loss: str, user: Mapping[str, str], *, of_module: bool = False
+) -> tuple[str, ...]:
+    """The named variables in the registry's order, then the users' as ``name@version``; empty for the default set.
 
     Parameters
     ----------
@@ -192,6 +217,10 @@ def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ..
         None for the default set.
     loss : str
         The spec's loss.
+    user : mapping
+        As :func:`user_variables` gives it.
+    of_module : bool
+        Whether they are to be recorded of a model of the user's own.
 
     Returns
     -------
@@ -205,16 +234,35 @@ def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ..
     """
     if names is None:
         return ()
-    unknown = [name for name in names if name not in VARIABLES]
+    known = [*VARIABLES, *sorted(user)]
+    unknown = [name for name in names if name not in known]
     if unknown:
-        close = difflib.get_close_matches(unknown[0], VARIABLES, n=1)
+        close = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise SpecError(f"observables: found {unknown[0]!r}.{hint} Allowed: {', '.join(VARIABLES)}")
+        raise SpecError(
+            f"observables: found {unknown[0]!r}.{hint} Allowed: {', '.join(known)}. "
+            "If it is one of your own: did you forget --plugin FILE, or plugins=[…] in Python?"
+        )
     chosen = tuple(name for name in VARIABLES if name in names)
+    layered = [name for name in chosen if of_module and name not in OF_MODULES]
+    if layered:
+        raise SpecError(
+            f"observables: {layered[0]} looks into the layers of the fully connected network, which a model of your own "
+            f"does not show; leave it out. A model has: {', '.join(name for name in VARIABLES if name in OF_MODULES)}"
+        )
     undefined = [name for name in chosen if VARIABLES[name].needs_mse and loss != "mse"]
     if undefined:
         raise SpecError(f"observables: {undefined[0]} is defined for training.loss mse, found {loss!r}; leave it out")
+    chosen += tuple(user[name] for name in sorted(user) if name in names)
     return () if chosen == DEFAULT_VARIABLES else chosen
+
+
+def variable_of(name: str) -> Variable:
+    """The variable of a canonical name. Raises :class:`SpecError` for one of a user that is not registered."""
+    if "@" not in name:
+        return VARIABLES[name]
+    variable: Variable = find("observable", name).content.variable
+    return variable
 
 
 def variables_of(names: Sequence[str], outputs: int = 1) -> tuple[Variable, ...]:
@@ -227,7 +275,7 @@ def variables_of(names: Sequence[str], outputs: int = 1) -> tuple[Variable, ...]
     outputs : int
         k; for a single output the dims over outputs vanish.
     """
-    chosen = [VARIABLES[name] for name in names or DEFAULT_VARIABLES]
+    chosen = [variable_of(name) for name in names or DEFAULT_VARIABLES]
     if outputs > 1:
         return tuple(chosen)
     return tuple(replace(each, dims=tuple(dim for dim in each.dims if dim not in OUTPUT_DIMS)) for each in chosen)

@@ -8,6 +8,8 @@ import torch
 
 from sweepengine.networks import loss
 from sweepengine.observe._moment import Moment, Problem
+from sweepengine.observe._user import user_observable
+from sweepengine.observe._user_measure import measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -174,14 +176,15 @@ class Recorder:
     Parameters
     ----------
     names : sequence of str
-        Variables of :data:`sweepengine.observe.VARIABLES`.
+        Variables of :data:`sweepengine.observe.VARIABLES`, and users' as ``name@version``.
     start : Moment
         The networks at t = 0, of parameters that training does not change.
     """
 
     def __init__(self, names: Sequence[str], start: Moment) -> None:
         self._start = start
-        self._single = [name for name in names if name not in MOVEMENT]
+        self._user = [user_observable(name) for name in names if "@" in name]
+        self._single = [name for name in names if name not in MOVEMENT and "@" not in name]
         self._movement = MOVEMENT & set(names)
 
     def measure(self, now: Moment) -> dict[str, Tensor]:
@@ -196,4 +199,4 @@ class Recorder:
         if self._movement:
             found = _movement(now, self._start, self._movement)
             values |= {name: found[name] for name in self._movement}
-        return values
+        return values | {each.variable.name: measured(each, now, self._start) for each in self._user}

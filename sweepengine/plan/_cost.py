@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweepengine.plan._modules import module_memory, module_seconds
+
 if TYPE_CHECKING:
     from sweepengine.spec import Run
     from sweepengine.store import BlockShape
@@ -81,6 +83,8 @@ def record_flops(run: Run, shape: BlockShape, d: int) -> float:
 
 def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
     """Estimated time of one run on one thread."""
+    if run.architecture.model:
+        return module_seconds(run, shape, d, rate)
     # Elementwise passes over N × m arrays keep training at about half the rate of its products.
     steps = run.n_steps * (step_flops(run, shape.sizes["i"], d) / (0.5 * rate.flops) + _STEP_OVERHEAD)
     records = shape.records * (record_flops(run, shape, d) / (0.5 * rate.flops) + _RECORD_OVERHEAD)
@@ -89,6 +93,8 @@ def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float
 
 def run_memory(run: Run, shape: BlockShape, d: int) -> int:
     """Bytes of the arrays of one task: parameters now and at t = 0, one step's N × m arrays, one chunk's buffer."""
+    if run.architecture.model:
+        return module_memory(run, shape, d)
     m, depth = run.width, run.architecture.depth
     item = np.dtype(run.precision).itemsize
     parameters = m * (d + m * (depth - 1) + depth + 1)

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from sweepengine.data import load
 from sweepengine.errors import SpecError
-from sweepengine.observe import canonical_variables
+from sweepengine.observe import canonical_variables, user_variables
 from sweepengine.plan._blocks import network_block
 from sweepengine.plan._cost import machine_memory, run_memory, run_seconds
 from sweepengine.plan._limit import LIMIT_ARRAYS, limit_bytes
+from sweepengine.plan._modules import refuse_changing_parameters
 from sweepengine.plan._step_size import step_count
-from sweepengine.spec import expand
+from sweepengine.plugins import UserCode
+from sweepengine.spec import architectures, expand
 from sweepengine.store import STORE_FILES, Status
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ class Plan:
         Limit id → one of its runs, for the infinite-width predictions that the store does not have yet.
     known : dict
         Run id → what the store has committed of it (None: not begun), for the runs that are in the store.
+    code : UserCode
+        The users' code that the sweep needs.
     """
 
     spec: SweepSpec
@@ -77,6 +81,7 @@ class Plan:
     new_blocks: tuple[Block, ...]
     known: dict[str, RunMark | None]
     limits: dict[str, Run]
+    code: UserCode
     _places: dict[str, tuple[str, int]]
     _shapes: dict[str, BlockShape]
 
@@ -187,8 +192,10 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
     SpecError, DataError, StoreError
         The spec asks for something that cannot be, or does not agree with the store.
     """
-    observables = canonical_variables(spec.observables, spec.training.loss)
-    store.check(spec)
+    model = architectures(spec)[0].model
+    observables = canonical_variables(spec.observables, spec.training.loss, user_variables(), of_module=bool(model))
+    code = UserCode.of(model, observables)
+    store.check(spec, code)
     data = load(spec.data)
 
     @cache
@@ -197,6 +204,8 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
 
     _refuse_too_many(spec)
     runs = tuple(expand(spec, data.id, steps, observables))
+    if model:
+        refuse_changing_parameters(runs, data.x_train.shape[1])
     places = store.places()
     shapes = store.block_shapes()
     known = _known(runs, places, shapes, store)
@@ -210,7 +219,8 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
         places |= {run.id: (block.id, position) for position, run in enumerate(block.runs)}
     have = store.limits()
     limits = {block.runs[0].limit_id: block.runs[0] for block in new_blocks if block.runs[0].limit_id not in have}
-    plan = Plan(spec, data, runs, new_blocks, known, limits, places, shapes)
+    limits.pop("", None)  # of a model of the user's own nothing is predicted
+    plan = Plan(spec, data, runs, new_blocks, known, limits, code, places, shapes)
     if plan.memory_bytes() > machine_memory():
         raise SpecError(
             f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB of arrays, this machine has "

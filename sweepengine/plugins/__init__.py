@@ -16,7 +16,6 @@ from sweepengine.plugins._registry import Entry as Entry
 from sweepengine.plugins._registry import Kind as Kind
 from sweepengine.plugins._registry import current as current
 from sweepengine.plugins._registry import find as find
-from sweepengine.plugins._registry import make_entry as make_entry
 from sweepengine.plugins._registry import register as register
 
 __all__ = [
@@ -29,7 +28,6 @@ __all__ = [
     "current",
     "find",
     "install",
-    "make_entry",
     "model_of",
     "read_plugin",
     "register",

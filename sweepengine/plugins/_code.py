@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from sweepengine.plugins._files import Plugin, install
-from sweepengine.plugins._registry import Entry, find, register
+from sweepengine.plugins._registry import Entry, add, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sweepengine.plugins._registry import Kind
+
+@dataclass(frozen=True)
+class Used:
+    """One registered thing, without its code.
+
+    Attributes
+    ----------
+    kind, name, version : str
+    file : str
+        Name of the plugin's file; empty for what was registered in Python.
+    sha256 : str
+        Of the file's text, or of the function's code.
+    code : str
+        Fingerprint of the code; see :class:`Entry`.
+    """
+
+    kind: str
+    name: str
+    version: str
+    file: str
+    sha256: str
+    code: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> Used:
+        """From an entry."""
+        file, text = (entry.plugin.name, entry.plugin.sha256) if entry.plugin else ("", entry.fingerprint)
+        return cls(entry.kind, entry.name, entry.version, file, text, entry.fingerprint)
+
+    def provenance(self) -> dict[str, str]:
+        """As plain values."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -23,23 +54,31 @@ class UserCode:
     plugins : tuple of Plugin
     entries : tuple of Entry
         Functions among them: Ray serialises those for its own tasks; they are never stored.
-    registered : tuple of (kind, key, sha256)
-        All that the sweep uses, for provenance.
+    used : tuple of Used
+        All that the sweep uses.
     """
 
     plugins: tuple[Plugin, ...] = ()
     entries: tuple[Entry, ...] = ()
-    registered: tuple[tuple[str, str, str], ...] = ()
+    used: tuple[Used, ...] = ()
 
     @classmethod
-    def of(cls, used: Iterable[tuple[Kind, str]]) -> UserCode:
-        """The code behind some ``name@version``. Raises :class:`SpecError` if one is not registered."""
-        entries = [find(kind, key) for kind, key in used]
+    def of(cls, model: str, observables: Iterable[str]) -> UserCode:
+        """The code behind a run's model (empty: none) and those of its observables that are ``name@version``.
+
+        Raises
+        ------
+        SpecError
+            One is not registered.
+        """
+        entries = [find("observable", key) for key in observables if "@" in key]
+        if model:
+            entries.append(find("model", model))
         plugins = {entry.plugin.sha256: entry.plugin for entry in entries if entry.plugin}
         return cls(
             tuple(plugins.values()),
             tuple(entry for entry in entries if entry.plugin is None),
-            tuple((entry.kind, entry.key, entry.fingerprint) for entry in entries),
+            tuple(Used.of(entry) for entry in entries),
         )
 
     def install(self) -> None:
@@ -47,12 +86,8 @@ class UserCode:
         for plugin in self.plugins:
             install(plugin)
         for entry in self.entries:
-            register(entry)
+            add(entry)
 
-    def provenance(self) -> list[dict[str, Any]]:
-        """Plain values: what is used, and the hash of the file or function that it came from."""
-        files = {plugin.sha256: plugin.name for plugin in self.plugins}
-        return [
-            {kind: key, "sha256": sha256, "file": files.get(sha256, "registered in Python")}
-            for kind, key, sha256 in self.registered
-        ]
+    def provenance(self) -> list[dict[str, str]]:
+        """Plain values: each thing that is used, where it came from, and the hash of that file or function."""
+        return [each.provenance() for each in self.used]

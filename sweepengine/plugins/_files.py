@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import linecache
 import sys
@@ -36,11 +35,6 @@ class Plugin:
     def sha256(self) -> str:
         """Hash of the text; what provenance keeps."""
         return hashlib.sha256(self.text.encode()).hexdigest()
-
-    @cached_property
-    def code(self) -> str:
-        """Hash of what the text says to Python: of its syntax tree, which comments and layout do not change."""
-        return hashlib.sha256(ast.dump(ast.parse(self.text)).encode()).hexdigest()
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sweepengine.errors import SpecError
-from sweepengine.plugins._registry import current, find, make_entry, register
+from sweepengine.plugins._registry import current, find, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +78,7 @@ def register_model(*, name: str, version: str = "1", law: Law | None = None) -> 
     """
 
     def decorate(build: _B) -> _B:
-        register(make_entry("model", name, version, UserModel(name, version, build, law), build))
+        register("model", name, version, UserModel(name, version, build, law), build)
         return build
 
     return decorate

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sweepengine.errors import SpecError
+from sweepengine.plugins._fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import CodeType
 
     from sweepengine.plugins._files import Plugin
 
@@ -32,8 +31,7 @@ class Entry:
     content : object
         The declaration with its function.
     fingerprint : str
-        SHA-256 of the code: of the plugin's file without comments and layout, or of the function's own bytecode and its
-        declaration. The same on one version of Python.
+        SHA-256 of the declaration and the code; see :func:`sweepengine.plugins._fingerprint.fingerprint`.
     plugin : Plugin or None
         The file that registered it; None for what was registered in Python.
     """
@@ -56,20 +54,29 @@ class _Registry:
 
     def __init__(self) -> None:
         self.entries: dict[tuple[Kind, str], dict[str, Entry]] = {}
-        self.installing: Plugin | None = None
         self.installed: set[str] = set()
+        self.installing: list[Entry] | None = None
 
 
 _REGISTRY = _Registry()
 
 
-def make_entry(kind: Kind, name: str, version: str, content: object, code: Callable[..., Any]) -> Entry:
-    """An entry that belongs to the plugin being installed, or to nobody.
+def register(kind: Kind, name: str, version: str, content: object, code: Callable[..., Any]) -> None:
+    """Register something; of several versions of a name the one registered last is the one that a spec means.
+
+    Parameters
+    ----------
+    kind, name, version : str
+    content : object
+        A dataclass: the declaration with its functions.
+    code : callable
+        The user's own among them.
 
     Raises
     ------
     SpecError
-        A name or version that cannot be one, or something that is neither a function nor a class.
+        A name or version that cannot be one; something that is neither a function nor a class; or a name and version
+        that stands for other code already.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise SpecError(
@@ -79,28 +86,24 @@ def make_entry(kind: Kind, name: str, version: str, content: object, code: Calla
         raise SpecError(f"{kind} {name}: found the version {version!r}; expected text such as '1' or '2.1-beta'")
     if not (inspect.isfunction(code) or inspect.isclass(code)):
         raise SpecError(f"{kind} {name}: found {code!r}; register a function or a class")
-    plugin = _REGISTRY.installing
-    text = repr([(field, _code_text(value)) for field, value in vars(content).items()])
-    fingerprint = plugin.code if plugin else hashlib.sha256(text.encode()).hexdigest()
-    return Entry(kind, name, version, content, fingerprint, plugin)
+    entry = Entry(kind, name, version, content, "", None)
+    if _REGISTRY.installing is None:
+        add(replace(entry, fingerprint=fingerprint(content)))
+    else:
+        _REGISTRY.installing.append(entry)  # what else it uses may stand further down in the file
 
 
-def register(entry: Entry) -> None:
-    """Add an entry; of several versions of a name the one registered last is the one that a spec means.
-
-    Raises
-    ------
-    SpecError
-        The same name and version stands for other code already.
-    """
+def add(entry: Entry) -> None:
+    """Add an entry. Raises :class:`SpecError` if its name and version stands for other code already."""
     versions = _REGISTRY.entries.setdefault((entry.kind, entry.name), {})
-    known = versions.pop(entry.version, None)
+    known = versions.get(entry.version)
     if known is not None and known.fingerprint != entry.fingerprint:
-        versions[entry.version] = known
+        where = f"plugin: {entry.plugin.path}: " if entry.plugin else ""
         raise SpecError(
-            f"{entry.kind} {entry.name}: version {entry.version!r} is registered already, with other code "
+            f"{where}{entry.kind} {entry.name}: version {entry.version!r} is registered already, with other code "
             f"({_origin(known)}); give the changed one another version, because the version is what tells runs apart"
         )
+    versions.pop(entry.version, None)
     versions[entry.version] = entry
 
 
@@ -121,57 +124,34 @@ def find(kind: Kind, key: str) -> Entry:
 
 def current(kind: Kind) -> dict[str, Entry]:
     """Name → the entry that a spec means by it."""
-    return {name: list(versions.values())[-1] for (each, name), versions in _REGISTRY.entries.items() if each == kind and versions}
+    named = ((name, versions) for (each, name), versions in _REGISTRY.entries.items() if each == kind)
+    return {name: list(versions.values())[-1] for name, versions in named if versions}
 
 
 @contextmanager
 def installing(plugin: Plugin) -> Iterator[bool]:
     """What is registered inside belongs to a plugin, all of it or nothing; gives whether it has to be executed still."""
     if plugin.sha256 in _REGISTRY.installed:
-        for versions in _REGISTRY.entries.values():
-            for version in [each for each, entry in versions.items() if entry.plugin == plugin]:
-                versions[version] = versions.pop(version)  # named again: what a spec means now
+        mine = [each for versions in _REGISTRY.entries.values() for each in versions.values() if each.plugin == plugin]
+        for entry in mine:
+            add(entry)  # named again: what a spec means now
         yield False
         return
     before = {place: dict(versions) for place, versions in _REGISTRY.entries.items()}
-    outer, _REGISTRY.installing = _REGISTRY.installing, plugin
+    collected: list[Entry] = []
+    _REGISTRY.installing = collected
     try:
         yield True
+        for entry in collected:
+            code = fingerprint(entry.content, with_helpers=True)
+            add(replace(entry, fingerprint=code, plugin=plugin))
         _REGISTRY.installed.add(plugin.sha256)
     except BaseException:
         _REGISTRY.entries = before
         raise
     finally:
-        _REGISTRY.installing = outer
+        _REGISTRY.installing = None
 
 
 def _origin(entry: Entry) -> str:
     return f"from {entry.plugin.path}" if entry.plugin else "in Python"
-
-
-def _code_text(thing: object, seen: tuple[object, ...] = ()) -> str:
-    """What a value, a function or a class is, as text that comments and the place in a file do not change."""
-    if any(thing is each for each in seen):
-        return "itself"
-    seen = (*seen, thing)
-    if isinstance(thing, (staticmethod, classmethod)):
-        return _code_text(thing.__func__, seen)
-    if isinstance(thing, property):
-        return "".join(_code_text(each, seen) for each in (thing.fget, thing.fset) if each)
-    if inspect.isfunction(thing):
-        cells = [_code_text(cell.cell_contents, seen) for cell in thing.__closure__ or ()]
-        return f"{_bytecode_text(thing.__code__)}{thing.__defaults__!r}{thing.__kwdefaults__!r}{cells}"
-    if inspect.isclass(thing):
-        members = {name: value for name, value in vars(thing).items() if name not in _INCIDENTAL}
-        bases = [base.__qualname__ for base in thing.__bases__]
-        return f"{bases}{[(name, _code_text(value, seen)) for name, value in sorted(members.items())]}"
-    return repr(thing)
-
-
-_INCIDENTAL = frozenset({"__dict__", "__weakref__", "__module__", "__doc__", "__firstlineno__", "__static_attributes__"})
-"""Attributes of a class that say nothing of what it does."""
-
-
-def _bytecode_text(code: CodeType) -> str:
-    constants = [_bytecode_text(each) if inspect.iscode(each) else repr(each) for each in code.co_consts]
-    return f"{code.co_code.hex()}{constants}{code.co_names}{code.co_varnames}"

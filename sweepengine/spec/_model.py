@@ -58,12 +58,25 @@ class DigitsData(_Model):
         return value
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
 class NetworkSpec(_Model):
     """The architecture (theory.md §1). A field that is swept stands under ``axes`` instead."""
 
+    model: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = Field(
+        default=None,
+        description="a registered model of the user's own (--plugin FILE), with alpha and centred alone beside it; the "
+        "fully connected network where not given",
+    )
     depth: Count | None = Field(default=None, description="hidden layers L")
     activation: ActivationName | None = None
-    sigma_w: Positive = Field(description="standard deviation of hidden weights")
+    sigma_w: Positive = Field(
+        default=0.0,  # stands for "not given", which is refused below
+        description="standard deviation of hidden weights; required for the fully connected network",
+        json_schema_extra=_without_default,
+    )
     sigma_b: Annotated[float, Field(ge=0, le=1e12)] = Field(
         default=0.0, description="standard deviation of biases; 0: none"
     )
@@ -77,6 +90,10 @@ class NetworkSpec(_Model):
         default="all", description="what moves: everything; hidden weights alone; the read-out with its bias alone"
     )
     centred: bool = Field(default=False, description="subtract the output at t = 0")
+
+
+_BESIDE_A_MODEL = frozenset({"model", "alpha", "centred"})
+"""Fields of a network that a model of the user's own has too."""
 
 
 class LogRecords(_Model):
@@ -169,10 +186,25 @@ class SweepSpec(_Model):
         return value
 
     @model_validator(mode="after")
+    def _one_kind_of_network(self) -> SweepSpec:
+        if self.network.model is None:
+            if "sigma_w" not in self.network.model_fields_set:
+                raise ValueError("network.sigma_w: missing; add it")
+            return self
+        strange = sorted(self.network.model_fields_set - _BESIDE_A_MODEL)
+        swept = [f"axes.{field}" for field in ("depth", "activation") if getattr(self.axes, field) is not None]
+        for path in [*(f"network.{field}" for field in strange), *swept]:
+            raise ValueError(
+                f"{path}: belongs to the fully connected network, and network.model names {self.network.model!r}; "
+                "leave one of them out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_home_for_each_setting(self) -> SweepSpec:
         for field in ("depth", "activation"):
             fixed, swept = getattr(self.network, field), getattr(self.axes, field)
-            if fixed is None and swept is None:
+            if fixed is None and swept is None and self.network.model is None:
                 raise ValueError(f"network.{field}: missing; give one value here, or a list under axes.{field}")
         for field in ("depth", "activation", "alpha"):
             if getattr(self.network, field) is not None and getattr(self.axes, field) is not None:
@@ -181,9 +213,16 @@ class SweepSpec(_Model):
             raise ValueError("network.output_bias: found true with sigma_b = 0, which gives no bias; set sigma_b > 0")
         return self
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values from which :func:`sweepengine.spec.make_spec` makes an equal spec."""
+        content = self.model_dump(mode="json", exclude_none=True)
+        if self.network.model is not None:
+            content["network"] = {key: value for key, value in content["network"].items() if key in _BESIDE_A_MODEL}
+        return content
+
     def fixed_settings(self) -> dict[str, Any]:
         """Everything but the name and the axes, flat, as plain values keyed ``section.field``."""
-        content = self.model_dump(mode="json", exclude={"name", "axes"}, exclude_none=True)
+        content = {key: value for key, value in self.to_json().items() if key not in {"name", "axes"}}
         flat: dict[str, Any] = {key: content.pop(key) for key in ("precision", "observables") if key in content}
         for section, fields in content.items():
             flat |= {f"{section}.{key}": value for key, value in fields.items()}

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from sweepengine.errors import SpecError
+from sweepengine.plugins import canonical_model
 from sweepengine.spec._model import GAMMA_BY_LABEL, EveryRecords
 from sweepengine.spec._schedule import every_schedule, log_schedule
 
@@ -39,6 +40,9 @@ class Architecture:
         ``all``, ``hidden_weights`` or ``last_layer``.
     centred : bool
         Whether the output at t = 0 is subtracted.
+    model : str
+        ``name@version`` of a model of the user's own, whose other fields but ``centred`` then say nothing; empty for
+        the fully connected network.
     """
 
     depth: int
@@ -50,9 +54,15 @@ class Architecture:
     readout: Literal["gaussian", "signs"] = "gaussian"
     trained: str = "all"
     centred: bool = False
+    model: str = ""
+
+    @classmethod
+    def of_model(cls, key: str, *, centred: bool) -> Architecture:
+        """What a model of the user's own is: its ``name@version``, with no layers that are known."""
+        return cls(depth=0, activation="", sigma_w=1.0, sigma_b=0.0, sigma_a=1.0, centred=centred, model=key)
 
 
-_NEUTRAL = {"output_bias": False, "readout": "gaussian", "trained": "all", "centred": False}
+_NEUTRAL = {"output_bias": False, "readout": "gaussian", "trained": "all", "centred": False, "model": ""}
 """Fields that the format gained later, at the values that leave them out of a run's id, so that earlier ids stay."""
 
 
@@ -113,7 +123,12 @@ class Run:
 
     @cached_property
     def limit_id(self) -> str:
-        """Id of what infinite width predicts: of all that it depends on, so not of width, seed, γ and α."""
+        """Id of what infinite width predicts: of all that it depends on, so not of width, seed, γ and α.
+
+        Empty for a model of the user's own, of which nothing is predicted.
+        """
+        if self.architecture.model:
+            return ""
         content = self._content()
         return _digest({key: content[key] for key in ("architecture", "loss", "time", "record_steps", "data_id")})
 
@@ -189,8 +204,16 @@ def fixed_step_count(training: TrainingSpec) -> int:
 
 
 def architectures(spec: SweepSpec) -> list[Architecture]:
-    """The architectures that a sweep visits, in the order of its axes."""
+    """The architectures that a sweep visits, in the order of its axes.
+
+    Raises
+    ------
+    SpecError
+        The spec names a model that nobody has registered.
+    """
     network, axes = spec.network, spec.axes
+    if network.model is not None:
+        return [Architecture.of_model(canonical_model(network.model), centred=network.centred)]
     depths = axes.depth or (network.depth,)
     activations = axes.activation or (network.activation,)
     return [

@@ -159,6 +159,8 @@ class ChunkWriter:
             raise AssertionError(f"record {record} of run {position} comes after {run.records_done} records")
         digests = {}
         for name, buffer in self._buffers.items():
+            if values[name].shape != buffer.shape[2:]:
+                raise ValueError(f"{name}: found shape {values[name].shape}; a record holds {buffer.shape[2:]}")
             buffer[place, record] = values[name]
             digests[name] = chain_digest(run.digests.get(name, ""), buffer[place, record])
         self._runs[place] = replace(run, status=Status.RUNNING, records_done=record + 1, digests=digests)

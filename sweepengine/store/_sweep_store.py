@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
     from sweepengine.data import Dataset
+    from sweepengine.plugins import UserCode
     from sweepengine.spec import SweepSpec
     from sweepengine.store._marks import Mark, RunMark
 
@@ -112,8 +113,8 @@ class SweepStore:
         if not self.exists:
             raise StoreError(f"store: there is nothing at {self.address}; `sweepengine run SPEC` writes a store")
 
-    def check(self, spec: SweepSpec) -> None:
-        """Refuse a spec whose fixed settings are not those of the store.
+    def check(self, spec: SweepSpec, code: UserCode) -> None:
+        """Refuse a spec whose fixed settings, or whose users' code, are not those of the store.
 
         Raises
         ------
@@ -121,7 +122,7 @@ class SweepStore:
             The message names each setting that differs.
         """
         if self.exists:
-            refuse_other_settings(self.address, [entry["spec"] for entry in self.attributes["specs"]], spec)
+            refuse_other_settings(self.address, self.attributes["specs"], spec, code)
 
     def places(self) -> dict[str, tuple[str, int]]:
         """Run id → (block, position) of every run in the store."""
@@ -199,7 +200,12 @@ class SweepStore:
         return self._claim
 
     def extend(
-        self, spec: SweepSpec, data: Dataset, blocks: Sequence[Block], limits: Mapping[str, Mapping[str, StoredArray]]
+        self,
+        spec: SweepSpec,
+        data: Dataset,
+        blocks: Sequence[Block],
+        limits: Mapping[str, Mapping[str, StoredArray]],
+        code: UserCode,
     ) -> None:
         """Create the store, or add new blocks beside the old; existing arrays are not touched.
 
@@ -211,6 +217,8 @@ class SweepStore:
             Blocks of runs that the store does not hold yet; may be empty.
         limits : mapping
             Limit id → name → array: what infinite width predicts for the runs of the new blocks.
+        code : UserCode
+            What the spec uses; its versions and hashes go into the provenance.
 
         Raises
         ------
@@ -221,7 +229,7 @@ class SweepStore:
         """
         self._held()
         try:
-            self._extend(spec, data, blocks, limits)
+            self._extend(spec, data, blocks, limits, code)
         except StoreError:
             raise
         except OSError as error:
@@ -230,10 +238,16 @@ class SweepStore:
         read_data(self.objects, data.id)
 
     def _extend(
-        self, spec: SweepSpec, data: Dataset, blocks: Sequence[Block], limits: Mapping[str, Mapping[str, StoredArray]]
+        self,
+        spec: SweepSpec,
+        data: Dataset,
+        blocks: Sequence[Block],
+        limits: Mapping[str, Mapping[str, StoredArray]],
+        code: UserCode,
     ) -> None:
         metadata = Metadata(self.objects)
-        entry = {"spec": spec.model_dump(mode="json", exclude_none=True), "provenance": provenance()}
+        used = {"user_code": code.provenance()} if code.used else {}
+        entry = {"spec": spec.to_json(), "provenance": provenance() | used}
         specs = list(metadata.attributes.get("specs", []))
         if not blocks and any(_same_but_for_the_date(entry, each) for each in specs):
             return
@@ -293,7 +307,7 @@ def _create_block(metadata: Metadata, block: Block) -> None:
             "shape": shape.to_json(),
             "width": first.width,
             "depth": first.architecture.depth,
-            "activation": first.architecture.activation,
+            "activation": first.architecture.model or first.architecture.activation,
             "data": first.data_id,
             "limit": first.limit_id,
         },

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from sweepengine.errors import SpecError
-from sweepengine.networks import Inputs, ModuleNetwork, ModuleParameters, Parameters, build_module, initialise, network
+from sweepengine.networks import Inputs, ModuleNetwork, ModuleParameters, build_module, initialise, network
 from sweepengine.networks import _module as under_test
 from sweepengine.plugins import UserModel
 from sweepengine.spec import Architecture
@@ -29,6 +30,13 @@ D, WIDTH, STEPS, ETA = 5, 16, 20, 0.2
 class FullyConnected(nn.Module):
     """theory.md §1 as a user would write it: f = α m^-γ times this."""
 
+    W0: Tensor
+    b0: Tensor
+    W1: Tensor
+    b1: Tensor
+    W2: Tensor
+    b2: Tensor
+
     def __init__(self, width: int, inputs: int, outputs: int, sigma_w: float = ARCHITECTURE.sigma_w) -> None:
         super().__init__()
         self.sigma_w = sigma_w
@@ -46,16 +54,17 @@ class FullyConnected(nn.Module):
 
 
 class Convolution(nn.Module):
-    """Two layers of 3 × 3 filters on a 4 × 4 picture, then the mean over places."""
+    """Two layers of 3 × 3 filters on a square picture, then the mean over places."""
 
     def __init__(self, width: int, inputs: int, outputs: int) -> None:
         super().__init__()
+        self.side = math.isqrt(inputs)
         self.first = nn.Conv2d(1, width, 3, padding=1, bias=False)
         self.second = nn.Conv2d(width, width, 3, padding=1)
         self.readout = nn.Linear(width, outputs, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.first(x.reshape(-1, 1, 4, 4)) / 3
+        h = self.first(x.reshape(-1, 1, self.side, self.side)) / 3
         h = self.second(torch.tanh(h)) / math.sqrt(9 * h.shape[1])
         out: Tensor = self.readout(torch.tanh(h).mean((2, 3)))
         return out
@@ -72,7 +81,7 @@ def twins(gamma: float, alpha: float, outputs: int, **settings: Any) -> tuple[Ne
     tensors = start.tensors()
     values = {name: tensors[name].clone().contiguous() for name, _ in module.named_parameters()}
     ours = network(ARCHITECTURE, start.map(torch.clone), [gamma], [alpha])
-    return ours, ModuleNetwork(module, ModuleParameters(values, WIDTH), gamma, alpha, outputs)
+    return ours, ModuleNetwork(module, ModuleParameters(values, WIDTH, outputs), gamma, alpha)
 
 
 def trained(net: Any, x: Tensor, y: Tensor, inputs: Inputs) -> dict[str, Tensor]:
@@ -96,7 +105,9 @@ def trained(net: Any, x: Tensor, y: Tensor, inputs: Inputs) -> dict[str, Tensor]
 
 @pytest.mark.parametrize(("gamma", "alpha", "outputs"), [(0.5, 1.0, 1), (0.8, 2.0, 1), (1.0, 1.0, 3)])
 @pytest.mark.parametrize("centred", [False, True])
-def test_a_module_that_is_our_network_is_it_to_rounding(gamma: float, alpha: float, outputs: int, centred: bool) -> None:
+def test_a_module_that_is_our_network_is_it_to_rounding(
+    gamma: float, alpha: float, outputs: int, centred: bool
+) -> None:
     x = points(6)
     y = points(6, outputs, seed=4).squeeze(-1)
     found = []
@@ -106,7 +117,7 @@ def test_a_module_that_is_our_network_is_it_to_rounding(gamma: float, alpha: flo
     ours, theirs = found
     assert ours.keys() == theirs.keys()
     for name in ours:
-        torch.testing.assert_close(theirs[name], ours[name], rtol=1e-12, atol=1e-13, msg=lambda text, n=name: f"{n}: {text}")
+        np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-12, atol=1e-13, err_msg=name)
 
 
 def test_the_twin_test_sees_a_wrong_multiplier() -> None:
@@ -121,7 +132,7 @@ def test_the_twin_test_sees_a_wrong_multiplier() -> None:
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_the_kernel_of_a_convolution_is_its_jacobians_product(outputs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     module, parameters = build_module(UserModel("cnn", "1", Convolution), 6, 16, outputs, 0, torch.float64)
-    net = ModuleNetwork(module, parameters, 0.7, 3.0, outputs)
+    net = ModuleNetwork(module, parameters, 0.7, 3.0)
     x, other = points(5, 16), points(3, 16, seed=9)
 
     def jacobian(at: Tensor) -> Tensor:
@@ -142,7 +153,9 @@ def test_the_kernel_of_a_convolution_is_its_jacobians_product(outputs: int, monk
         assert torch.equal(theta, theta.T) or budget == under_test.JACOBIAN_BYTES
         cross = net.kernel(*net.passes(rows), against=net.passes(columns)).reshape(expected_cross.shape)
         torch.testing.assert_close(cross, expected_cross, rtol=1e-12, atol=1e-13)
-    torch.testing.assert_close(net.kernel_diagonal(*net.passes(rows)).reshape(-1), expected.diagonal(), rtol=1e-12, atol=0)
+    torch.testing.assert_close(
+        net.kernel_diagonal(*net.passes(rows)).reshape(-1), expected.diagonal(), rtol=1e-12, atol=0
+    )
 
 
 def test_parameters_are_standard_gaussians_nested_across_widths() -> None:
@@ -184,13 +197,16 @@ def test_a_law_shapes_the_gaussians_and_frozen_parameters_stay() -> None:
 
 def test_what_build_draws_itself_depends_on_the_seed_alone() -> None:
     class Features(nn.Module):
+        w: Tensor
+
         def __init__(self, width: int, inputs: int, outputs: int) -> None:
             super().__init__()
             self.register_buffer("w", torch.randn(width, inputs))
-            self.a = nn.Parameter(torch.empty(width))
+            self.a = nn.Parameter(torch.empty(width, outputs))
 
         def forward(self, x: Tensor) -> Tensor:
-            return torch.tanh(x @ self.w.T) @ self.a
+            out: Tensor = torch.tanh(x @ self.w.T) @ self.a
+            return out
 
     state = torch.random.get_rng_state()
     made = [build_module(UserModel("rf", "1", Features), 4, 3, 1, seed, torch.float64)[0] for seed in (1, 1, 2)]
@@ -200,74 +216,79 @@ def test_what_build_draws_itself_depends_on_the_seed_alone() -> None:
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def module_of(forward: Callable[[nn.Module, Tensor], Tensor], *parts: nn.Module, **buffers: Tensor) -> type[nn.Module]:
-    class Bad(nn.Module):
-        def __init__(self, width: int, inputs: int, outputs: int) -> None:
-            super().__init__()
-            self.a = nn.Parameter(torch.empty(inputs))
-            for place, part in enumerate(parts):
-                self.add_module(f"part{place}", part)
-            for name, value in buffers.items():
-                self.register_buffer(name, value)
+class Bad(nn.Module):
+    """A module of which one thing is wrong."""
 
-        def forward(self, x: Tensor) -> Tensor:
-            return forward(self, x)
+    def __init__(self, forward: Callable[[Bad, Tensor], Tensor], part: nn.Module, d: int) -> None:
+        super().__init__()
+        self.a = nn.Parameter(torch.empty(d))
+        self.part = part
+        self.calls: Tensor
+        self.register_buffer("calls", torch.zeros(()))
+        self._forward = forward
 
-    return Bad
-
-
-class Counter:
-    calls = 0
-
-    @classmethod
-    def next(cls) -> Tensor:
-        cls.calls += 1
-        return torch.full((1,), float(cls.calls))
+    def forward(self, x: Tensor) -> Tensor:
+        return self._forward(self, x)
 
 
-def _unseeded(width: int, inputs: int, outputs: int) -> nn.Module:
-    module = module_of(lambda self, x: x @ self.a)(width, inputs, outputs)
-    module.register_buffer("when", Counter.next())
+def bad(forward: Callable[[Bad, Tensor], Tensor], part: nn.Module | None = None) -> Callable[..., nn.Module]:
+    return lambda width, inputs, outputs: Bad(forward, part or nn.Identity(), inputs)  # noqa: ARG005
+
+
+def counted(self: Bad, x: Tensor) -> Tensor:
+    self.calls.add_(1)
+    return x @ self.a
+
+
+def unseeded(width: int, inputs: int, outputs: int, calls: list[int] = []) -> nn.Module:  # noqa: B006 -- is the point
+    calls.append(0)
+    module = Bad(lambda self, x: x @ self.a, nn.Identity(), inputs)
+    module.calls += len(calls)
     return module
 
 
-def _counting(self: Any, x: Tensor) -> Tensor:
-    self.calls.add_(1)
-    out: Tensor = x @ self.a
-    return out
-
-
-def _frozen(width: int, inputs: int, outputs: int) -> nn.Module:
-    return nn.Linear(inputs, outputs).requires_grad_(False)
-
-
-def _raising(width: int, inputs: int, outputs: int) -> nn.Module:
+def raising(width: int, inputs: int, outputs: int) -> nn.Module:
     raise KeyError("no such layer")
 
 
+def frozen(width: int, inputs: int, outputs: int) -> nn.Module:
+    return nn.Linear(inputs, outputs).requires_grad_(False)
+
+
+def two_outputs(width: int, inputs: int, outputs: int) -> nn.Module:
+    return nn.Linear(inputs, 2)
+
+
+def no_module(width: int, inputs: int, outputs: int) -> int:
+    return 7
+
+
 BAD: list[tuple[str, Any, str]] = [
-    ("raises", _raising, r"width 4: build\(width=4, inputs=3, outputs=1\) raised KeyError: 'no such layer' \(.*test_module.py, line \d+\)"),
-    ("no module", lambda width, inputs, outputs: 7, "gave 7; expected a torch.nn.Module"),
+    ("raises", raising, r"build\(width=4, inputs=3, outputs=1\) raised KeyError: 'no such layer' \(.*module.py, line \d+\)"),
+    ("no module", no_module, "gave 7; expected a torch.nn.Module"),
     ("signature", lambda m: nn.Linear(m, 1), "raised TypeError: .*unexpected keyword argument"),
-    ("shape", lambda width, inputs, outputs: nn.Linear(inputs, 2), r"gave torch.float64 of shape \(3, 2\) for 3 points; expected torch.float64 of shape \(3, 1\)"),
-    ("integers", module_of(lambda self, x: (x @ self.a).long()), "gave torch.int64 of shape"),
-    ("wrong forward", module_of(lambda self, x: x @ torch.zeros(99)), r"the module on points of shape \(3, 3\) raised RuntimeError"),
-    ("dropout", module_of(lambda self, x: self.part0(x) @ self.a, nn.Dropout(0.5)), "other numbers when called again; switch dropout off"),
-    ("batch", module_of(lambda self, x: (x - x.mean(0)) @ self.a), "changes with the other points of the batch"),
-    ("statistics", module_of(lambda self, x: self.part0(x) @ self.a, nn.BatchNorm1d(3, affine=False)), "changes the module's buffers"),
-    ("counter", module_of(_counting, calls=torch.zeros(())), "changes the module's buffers"),
-    ("unseeded", _unseeded, "two builds of one seed have different buffers"),
-    ("nothing to train", _frozen, "no parameter that requires a gradient"),
+    ("shape", two_outputs, r"gave torch.float64 of shape \(3, 2\) for 3 points; expected torch.float64 of shape \(3, 1\)"),
+    ("integers", bad(lambda self, x: (x @ self.a).long()), "gave torch.int64 of shape"),
+    ("wrong forward", bad(lambda self, x: x @ self.calls), r"the module on points of shape \(3, 3\) raised RuntimeError"),
+    ("dropout", bad(lambda self, x: self.part(x) @ self.a, nn.Dropout(0.5)), "other numbers when called again"),
+    ("batch", bad(lambda self, x: (x - x.mean(0)) @ self.a), "changes with the other points of the batch"),
+    ("statistics", bad(lambda self, x: self.part(x) @ self.a, nn.BatchNorm1d(3)), "changes the module's buffers"),
+    ("counter", bad(counted), "changes the module's buffers"),
+    ("unseeded", unseeded, "two builds of one seed have different buffers"),
+    ("nothing to train", frozen, "no parameter that requires a gradient"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("build", "message"), [each[1:] for each in BAD], ids=[each[0] for each in BAD])
 def test_what_is_no_model_is_refused(build: Any, message: str) -> None:
-    with pytest.raises(SpecError, match=rf"model bad@2, width 4: .*{message}" if "width 4" not in message else message):
+    with pytest.raises(SpecError, match=rf"^model bad@2, width 4: .*{message}"):
         build_module(UserModel("bad", "2", build), 4, 3, 1, 0, torch.float64)
 
 
 def test_a_law_of_a_wrong_shape_is_refused() -> None:
-    model = UserModel("bad", "1", Convolution, lambda name, gaussians: gaussians[:1])
-    with pytest.raises(SpecError, match=r"law\('first.weight', …\) gave torch.float64 of shape \(1, 1, 3, 3\); expected"):
-        build_module(model, 6, 16, 1, 0, torch.float64)
+    def law(_: str, gaussians: Tensor) -> Tensor:
+        return gaussians[:1]
+
+    expected = r"law\('first.weight', …\) gave torch.float64 of shape \(1, 1, 3, 3\); expected"
+    with pytest.raises(SpecError, match=expected):
+        build_module(UserModel("bad", "1", Convolution, law), 6, 16, 1, 0, torch.float64)

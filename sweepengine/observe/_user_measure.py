@@ -1,0 +1,54 @@
+"""The value of a user's observable at one record, checked; whatever is wrong with it is that run's failure."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+import torch
+
+from sweepengine.errors import RunError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sweepengine.observe._moment import Moment
+    from sweepengine.observe._user import UserObservable
+
+
+def measured(observable: UserObservable, now: Moment, start: Moment) -> Tensor:
+    """Call a user's function.
+
+    Returns
+    -------
+    Tensor
+        Of the observable's dims without run and record; its sizes are checked where they are known.
+
+    Raises
+    ------
+    RunError
+        The function raised, or gave something that is no floating-point tensor of so many dims.
+    """
+    name, dims = observable.variable.name, observable.variable.dims[2:]
+    try:
+        with torch.no_grad():
+            value = observable.function(now, start)
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise RunError(
+            f"observable {name}: it raised {type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
+        ) from error
+    if not isinstance(value, torch.Tensor):
+        raise RunError(f"observable {name}: found {type(value).__name__}; return a floating-point torch.Tensor")
+    if not value.is_floating_point():
+        raise RunError(
+            f"observable {name}: found {value.dtype}; return floating-point numbers, such as .to(torch.float64)"
+        )
+    own = dict(observable.sizes)
+    fits = value.dim() == len(dims) and all(
+        own.get(dim, size) == size for dim, size in zip(dims, value.shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join(f"{dim}: {own[dim]}" if dim in own else dim for dim in dims)
+        raise RunError(f"observable {name}: found shape {tuple(value.shape)}; expected ({wanted})")
+    return value.detach()

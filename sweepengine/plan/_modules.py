@@ -1,0 +1,116 @@
+"""What the plan must know of a model of the user's own: its parameters, and what a point costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sweepengine.errors import SpecError
+from sweepengine.plugins import model_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sweepengine.plan._cost import MachineRate
+    from sweepengine.plugins import UserModel
+    from sweepengine.spec import Run
+    from sweepengine.store import BlockShape
+
+_STEP_OVERHEAD = 4e-4
+_COST_OF_AUTOGRAD = 4.0
+"""How much slower than the rate of plain products a module trains, elementwise passes included: seen 3 to 5."""
+
+
+@dataclass(frozen=True)
+class ModuleOutline:
+    """A model at one width.
+
+    Attributes
+    ----------
+    parameters : tuple of str
+        Names in the module's order.
+    numbers : int
+        Of all parameters together.
+    point_flops : float
+        Operations of a forward and backward pass of one point.
+    """
+
+    parameters: tuple[str, ...]
+    numbers: int
+    point_flops: float
+
+
+@lru_cache(maxsize=256)
+def module_outline(model: UserModel, width: int, d: int, outputs: int, precision: str) -> ModuleOutline:
+    """Build a model once and look at it.
+
+    Parameters
+    ----------
+    model : UserModel
+    width, d, outputs : int
+    precision : str
+
+    Raises
+    ------
+    SpecError
+        The user's code raised, or what it made is no model.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from sweepengine.networks import Inputs, ModuleNetwork, build_module
+
+    dtype = getattr(torch, precision)
+    module, parameters = build_module(model, width, d, outputs, 0, dtype)
+    net = ModuleNetwork(module, parameters, 0.5, 1.0)
+    points = torch.zeros(1, d, dtype=dtype)
+    with FlopCounterMode(display=False) as counter:
+        forward = net.forward(Inputs(points, points))
+        net.descend(Inputs(points, points), forward, None, torch.ones_like(forward.outputs), 0.0)
+    numbers = sum(value.numel() for value in parameters.values.values())
+    return ModuleOutline(tuple(parameters.values), numbers, max(counter.get_total_flops(), 6.0 * numbers))
+
+
+def outline_of(run: Run, d: int) -> ModuleOutline:
+    """Of a run's own model."""
+    return module_outline(model_of(run.architecture.model), run.width, d, 1, run.precision)
+
+
+def refuse_changing_parameters(runs: Sequence[Run], d: int) -> None:
+    """Raise unless a model has the same parameters at every width: they are the labels of one dim of the sweep.
+
+    Raises
+    ------
+    SpecError
+        Two widths differ.
+    """
+    names = {run.width: outline_of(run, d).parameters for run in {run.width: run for run in runs}.values()}
+    first, *others = names
+    for width in others:
+        if names[width] != names[first]:
+            raise SpecError(
+                f"model {runs[0].architecture.model}: at width {first} its parameters are {', '.join(names[first])}; at "
+                f"width {width} {', '.join(names[width])}; give it the same ones, of other shapes, at every width"
+            )
+
+
+def module_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
+    """Estimated time of one run on one thread."""
+    outline, n = outline_of(run, d), shape.sizes["i"]
+    flops = _COST_OF_AUTOGRAD / rate.flops
+    step = n * outline.point_flops * flops + _STEP_OVERHEAD
+    record = (2 * n + shape.sizes["test"]) * outline.point_flops + 2.0 * n**2 * outline.numbers
+    return run.n_steps * step + shape.records * record * flops
+
+
+def module_memory(run: Run, shape: BlockShape, d: int) -> int:
+    """Bytes of the arrays of one task: parameters now and at t = 0, a gradient, a kernel's Jacobians, one chunk."""
+    from sweepengine.networks import JACOBIAN_BYTES
+
+    outline, item = outline_of(run, d), np.dtype(run.precision).itemsize
+    # At least one point's Jacobian is held whole; the pass that makes it takes as much again.
+    jacobians = 4 * max(JACOBIAN_BYTES, outline.numbers * item)
+    return outline.numbers * (3 * item + 3 * 8) + jacobians + shape.run_bytes() * shape.chunk_runs

@@ -1,0 +1,84 @@
+"""What tells two pieces of user code apart: a hash of what they do, not of how they are written down."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType, FunctionType
+
+_PLAIN = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None))
+_INCIDENTAL = frozenset(
+    {"__dict__", "__weakref__", "__module__", "__doc__", "__firstlineno__", "__static_attributes__"}
+)
+"""Attributes of a class that say nothing of what it does."""
+
+
+def fingerprint(content: object, *, with_helpers: bool = False) -> str:
+    """SHA-256 of a declaration: its plain values, and the bytecode of its functions with what they close over.
+
+    Comments, layout and the place in a file do not enter. Two fingerprints compare on one version of Python.
+
+    Parameters
+    ----------
+    content : object
+        A dataclass of plain values, functions and classes.
+    with_helpers : bool
+        Whether functions, classes and plain values of the same module that the functions name are part of it: for a
+        file that is executed whole. In a notebook they may be redefined at any time, and are left out.
+    """
+    text = _Text(with_helpers)
+    said = repr([(field, text.of(value)) for field, value in vars(content).items()])
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+class _Text:
+    """Code as text."""
+
+    def __init__(self, with_helpers: bool) -> None:
+        self._with_helpers = with_helpers
+        self._seen: list[object] = []
+
+    def of(self, thing: Any) -> str:
+        """What a value, a function or a class is."""
+        if isinstance(thing, (staticmethod, classmethod)):
+            return self.of(thing.__func__)
+        if isinstance(thing, property):
+            return "".join(self.of(each) for each in (thing.fget, thing.fset) if each)
+        if not (inspect.isfunction(thing) or inspect.isclass(thing)):
+            return repr(thing)
+        if any(thing is each for each in self._seen):
+            return "again"
+        self._seen.append(thing)
+        if inspect.isfunction(thing):
+            cells = [self.of(cell.cell_contents) for cell in thing.__closure__ or ()]
+            helpers = list(self._helpers(thing)) if self._with_helpers else []
+            return f"{_bytecode(thing.__code__)}{thing.__defaults__!r}{thing.__kwdefaults__!r}{cells}{helpers}"
+        members = sorted((name, value) for name, value in vars(thing).items() if name not in _INCIDENTAL)
+        bases = [
+            self.of(base) if base.__module__ == thing.__module__ else base.__qualname__ for base in thing.__bases__
+        ]
+        return f"{bases}{[(name, self.of(value)) for name, value in members]}"
+
+    def _helpers(self, function: FunctionType) -> Iterator[tuple[str, str]]:
+        """What a function names of its own module, by name."""
+        for name in sorted(_names(function.__code__)):
+            value = function.__globals__.get(name)
+            own = getattr(value, "__module__", None) == function.__module__
+            if own and (inspect.isfunction(value) or inspect.isclass(value)):
+                yield name, self.of(value)
+            elif value is not None and isinstance(value, _PLAIN):
+                yield name, repr(value)
+
+
+def _bytecode(code: CodeType) -> str:
+    constants = [_bytecode(each) if inspect.iscode(each) else repr(each) for each in code.co_consts]
+    return f"{code.co_code.hex()}{constants}{code.co_names}{code.co_varnames}"
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = (_names(each) for each in code.co_consts if inspect.iscode(each))
+    return set(code.co_names).union(*inner)

@@ -1,0 +1,485 @@
+"""User code: registries, plugin files, sweeps of users' observables and models from end to end."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+import pytest
+import torch
+
+import sweepengine
+from sweepengine.cli import main
+from sweepengine.errors import SpecError, StoreError
+from sweepengine.execute._driver import ExecutorName
+from sweepengine.networks import Inputs, ModuleNetwork, ModuleParameters, build_module, initialise
+from sweepengine.observe import VARIABLES
+from sweepengine.observe._user import TAKEN
+from sweepengine.plugins import _registry, install, model_of, read_plugin
+from sweepengine.spec import Architecture, Run, architectures, make_spec
+from sweepengine.store import SweepStore
+from sweepengine.store._run_table import COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    Tiny = Callable[..., dict[str, Any]]
+
+JOBS = Path(__file__).parent.parent / "jobs"
+
+OBSERVABLES = '''
+"""Two observables."""
+import torch
+from sweepengine import register_observable
+
+
+@register_observable(name="outputs_histogram", dims=("bin",), sizes={"bin": 4}, long_name="share of outputs in a bin")
+def histogram(now, start):
+    outputs = now.train.forward.outputs
+    return torch.histc(outputs, bins=4, min=-2, max=2).to(torch.float64) / len(outputs)
+
+
+@register_observable(name="distance", dims=("i",), long_name="distance of outputs from the start", version="VERSION")
+def distance(now, start):
+    return (now.train.forward.outputs - start.train.forward.outputs).abs()
+'''
+
+TWIN = '''
+"""The fully connected network of tiny, as a module of one's own."""
+import math
+import torch
+import sweepengine
+
+
+@sweepengine.register_model(name="twin", law=lambda name, gaussians: gaussians)
+class Twin(torch.nn.Module):
+    def __init__(self, width, inputs, outputs):
+        super().__init__()
+        self.hidden = torch.nn.Parameter(torch.empty(width, inputs))
+        self.readout = torch.nn.Parameter(torch.empty(width))
+
+    def forward(self, x):
+        return FACTOR * torch.tanh(1.4 / math.sqrt(x.shape[1]) * x @ self.hidden.T) @ self.readout
+'''
+
+MODEL: dict[str, Any] = {
+    "name": "own",
+    "data": {"name": "digits", "classes": [3, 8], "n_train": 12, "n_test": 10},
+    "network": {"model": "twin"},
+    "training": {"loss": "mse", "step_size": 0.25, "time": 5.0, "records": {"spacing": "log", "count": 6}},
+    "axes": {"scaling": ["ntk", 0.8], "width": [8, 16], "seed": 2, "alpha": [1.0, 3.0]},
+    "precision": "float64",
+}
+
+
+@pytest.fixture(autouse=True)
+def _fresh_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test registers for itself alone."""
+    monkeypatch.setattr(_registry, "_REGISTRY", _registry._Registry())
+
+
+def plugin(tmp_path: Path, text: str, name: str = "plugin.py", version: str = "1") -> str:
+    path = tmp_path / name
+    path.write_text(text.replace("VERSION", version).replace("FACTOR", "1.4"))
+    return str(path)
+
+
+def observing(tiny: Tiny, *names: str, **changes: Any) -> dict[str, Any]:
+    return tiny(**changes) | {"observables": ["loss_train", "outputs_train", *names]}
+
+
+def test_a_plugin_file_from_end_to_end(tiny: Tiny, tmp_path: Path) -> None:
+    content = observing(tiny, "outputs_histogram", "distance")
+    path = plugin(tmp_path, OBSERVABLES)
+    outcome = sweepengine.run(content, tmp_path / "o.zarr", executor="inline", plugins=[path])
+    assert (outcome.done, outcome.failed) == (8, 0)
+    _registry._REGISTRY = _registry._Registry()  # opening a store needs no plugin
+    sweep = sweepengine.open_sweep(tmp_path / "o.zarr").load()
+    assert sweep.outputs_histogram.dims == ("run", "record", "bin")
+    assert sweep.outputs_histogram.sizes["bin"] == 4
+    assert sweep.outputs_histogram.attrs["long_name"] == "share of outputs in a bin"
+    np.testing.assert_allclose(sweep.distance, abs(sweep.outputs_train - sweep.outputs_train.isel(record=0)))
+    assert float(sweep.distance.max()) > 0.1
+    digest = read_plugin(path).sha256
+    used = json.loads(sweep.attrs["provenance"])["user_code"]
+    assert [(each["kind"], each["name"], each["version"], each["file"], each["sha256"]) for each in used] == [
+        ("observable", "distance", "1", "plugin.py", digest),
+        ("observable", "outputs_histogram", "1", "plugin.py", digest),
+    ]
+
+
+def test_groups_do_not_reach_the_users_functions(tiny: Tiny, tmp_path: Path) -> None:
+    content = observing(tiny, "distance")
+    plugins = [plugin(tmp_path, OBSERVABLES)]
+    for store, size in (("a", 1), ("b", 4)):
+        sweepengine.run(content, tmp_path / f"{store}.zarr", executor="inline", plugins=plugins, runs_per_turn=size)
+    a, b = (sweepengine.open_sweep(tmp_path / f"{store}.zarr").load() for store in "ab")
+    for name in a.data_vars:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=str(name))
+
+
+def test_functions_registered_in_python(tiny: Tiny, tmp_path: Path) -> None:
+    @sweepengine.register_observable(name="largest", long_name="largest output")
+    def largest(now: Any, start: Any) -> Tensor:
+        outputs: Tensor = now.train.forward.outputs
+        return outputs.max()
+
+    sweepengine.run(observing(tiny, "largest"), tmp_path / "p.zarr", executor="inline")
+    sweep = sweepengine.open_sweep(tmp_path / "p.zarr").load()
+    np.testing.assert_array_equal(sweep.largest, sweep.outputs_train.max("i"))
+    (used,) = json.loads(sweep.attrs["provenance"])["user_code"]
+    assert (used["file"], used["name"]) == ("", "largest")
+
+
+@pytest.mark.timeout(120)
+def test_user_code_travels_to_rays_workers(tiny: Tiny, tmp_path: Path) -> None:
+    """A model from a file and a function of this process, with what it closes over; bit for bit as in this process."""
+    factor = 3.0
+
+    @sweepengine.register_observable(name="tripled", version="2", long_name="three times the output", dims=["i"])
+    def tripled(now: Any, _: Any) -> Tensor:
+        outputs: Tensor = now.train.forward.outputs
+        return factor * outputs
+
+    content = MODEL | {"observables": ["loss_train", "outputs_train", "kernel", "tripled"]}
+    assert tripled is not None
+    sweepengine.register_observable(name="tripled", version="2", long_name="three times the output", dims=["i"])(
+        tripled
+    )
+    plugins = [plugin(tmp_path, TWIN)]
+    for executor in get_args(ExecutorName):
+        outcome = sweepengine.run(content, tmp_path / f"{executor}.zarr", executor=executor, plugins=plugins)
+        assert (outcome.done, outcome.failed) == (16, 0)
+    a, b = (sweepengine.open_sweep(tmp_path / f"{name}.zarr").load() for name in ("ray", "inline"))
+    for name in a.data_vars:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=str(name))
+    np.testing.assert_array_equal(a.tripled, 3 * a.outputs_train)
+
+
+def test_the_version_is_in_the_id_and_nothing_else_of_the_plugin(tiny: Tiny, tmp_path: Path) -> None:
+    content = observing(tiny, "distance")
+    ids = {}
+    for version, text in (("1", OBSERVABLES), ("1", OBSERVABLES + "# a remark\n"), ("2", OBSERVABLES)):
+        path, store = plugin(tmp_path, text, version=version), tmp_path / f"{version}{len(text)}.zarr"
+        sweepengine.run(content, store, executor="inline", plugins=[path])
+        ids[version, len(text)] = set(sweepengine.open_sweep(store).id.values)
+    first, remarked, second = ids.values()
+    assert first == remarked
+    assert not first & second
+
+
+def test_a_store_keeps_to_one_version_and_its_code(tiny: Tiny, tmp_path: Path) -> None:
+    content, store = observing(tiny, "distance"), tmp_path / "v.zarr"
+    sweepengine.run(content, store, executor="inline", plugins=[plugin(tmp_path, OBSERVABLES)])
+    again = sweepengine.run(content, store, executor="inline", plugins=[plugin(tmp_path, OBSERVABLES + "# remark\n")])
+    assert again.skipped == again.runs
+    with pytest.raises(StoreError, match=r"(?s)observables: the store has .*'distance@1'.*this spec .*'distance@2'"):
+        sweepengine.run(content, store, executor="inline", plugins=[plugin(tmp_path, OBSERVABLES, version="2")])
+    _registry._REGISTRY = _registry._Registry()
+    other = plugin(tmp_path, OBSERVABLES.replace(".abs()", ".square()"))
+    with pytest.raises(StoreError, match="other code of observable distance under version '1'; give the changed code"):
+        sweepengine.run(content, store, executor="inline", plugins=[other])
+
+
+def test_the_same_version_of_other_code_is_refused(tmp_path: Path) -> None:
+    install(read_plugin(plugin(tmp_path, OBSERVABLES)))
+    install(read_plugin(plugin(tmp_path, OBSERVABLES, "again.py")))  # the same code
+    changed = read_plugin(plugin(tmp_path, OBSERVABLES.replace("/ len(outputs)", "/ 2"), "changed.py"))
+    with pytest.raises(SpecError, match=r"changed.py: observable outputs_histogram: version '1' is regis"):
+        install(changed)
+    factor = 1.0
+    for _ in range(2):
+        sweepengine.register_model(name="m")(lambda width, *_: width * factor)
+    with pytest.raises(
+        SpecError, match=r"model m: version '1' is registered already, with other code \(in Python\); give"
+    ):
+        sweepengine.register_model(name="m")(lambda width, *_: width + factor)
+    factor = 2.0  # what a function closes over is its code too
+    with pytest.raises(SpecError, match="with other code"):
+        sweepengine.register_model(name="m")(lambda width, *_: width * factor)
+    sweepengine.register_model(name="m", version="2")(lambda width, *_: width * factor)
+    with pytest.raises(SpecError, match="with other code"):
+        sweepengine.register_model(name="m", law=lambda _, g: g)(lambda width, *_: width * 1.0)
+
+
+def test_a_plugin_that_fails_leaves_nothing_registered(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"plugin.py, line \d+: ZeroDivisionError: division by zero"):
+        install(read_plugin(plugin(tmp_path, OBSERVABLES + "\n1 / 0\n")))
+    assert not _registry.current("observable")
+    install(read_plugin(plugin(tmp_path, OBSERVABLES)))
+    assert set(_registry.current("observable")) == {"outputs_histogram", "distance"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import torch\n\n\ndef f(:\n", "plugin.py, line 4: SyntaxError: invalid syntax"),
+        ("def f():\n    raise KeyError('x')\n\nf()\n", "plugin.py, line 2: KeyError: 'x'"),
+        ("import no_such_module_here\n", "plugin.py, line 1: ModuleNotFoundError: No module named"),
+        ("import sys\nsys.exit(0)\n", "plugin.py, line 2: SystemExit: 0"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_plugins_that_raise_give_exit_code_2(
+    tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    command: str, text: str, message: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(json.dumps(tiny()))
+    assert main([command, str(spec), "--plugin", plugin(tmp_path, text)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: plugin: ")
+    assert message in said
+    assert "Traceback" not in said
+    assert main([command, str(spec), "--plugin", "none.py"]) == 2
+    assert "plugin: there is no file none.py" in capsys.readouterr().err
+    assert not Path("results").exists()
+
+
+def test_names_that_nobody_registered(tiny: Tiny, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"observables: found 'distanc'.*did you forget --plugin"):
+        sweepengine.run(observing(tiny, "distanc"), tmp_path / "n.zarr", executor="inline")
+    install(read_plugin(plugin(tmp_path, OBSERVABLES)))
+    with pytest.raises(SpecError, match=r"observables: found 'distanc'\. Did you mean 'distance'\?"):
+        sweepengine.run(observing(tiny, "distanc"), tmp_path / "n.zarr", executor="inline")
+    with pytest.raises(SpecError, match=r"network.model: found 'twin', which is not registered .*forget --plugin"):
+        sweepengine.run(MODEL, tmp_path / "n.zarr", executor="inline")
+    assert not (tmp_path / "n.zarr").exists()
+
+
+BROKEN = [
+    ("return now.train.forward.outputs", "observable o: found shape (12,); expected ()"),
+    ("return torch.tensor(1)", "observable o: found torch.int64; return floating-point numbers"),
+    ("return 1.0", "observable o: found float; return a floating-point torch.Tensor"),
+    ("return now.nothing", "observable o: it raised AttributeError: 'Moment' object has no attribute 'nothing' ("),
+    ("return {}[start]", "observable o: it raised KeyError: "),
+]
+
+
+@pytest.mark.parametrize(("body", "message"), BROKEN, ids=[body for body, _ in BROKEN])
+def test_an_observable_that_is_wrong_fails_its_run_alone(tiny: Tiny, tmp_path: Path, body: str, message: str) -> None:
+    text = (
+        "import torch, sweepengine\n@sweepengine.register_observable(name='o', long_name='o')\n"
+        f"def o(now, start):\n    if now.network.parameters.width == 8:\n        {body}\n    return torch.tensor(1.5)\n"
+    )
+    store, path = tmp_path / "b.zarr", plugin(tmp_path, text)
+    outcome = sweepengine.run(observing(tiny, "o"), store, executor="inline", plugins=[path])
+    assert (outcome.done, outcome.failed) == (4, 4)
+    sweep = sweepengine.open_sweep(store).load()
+    assert set(sweep.width.values[sweep.status.values == "failed"]) == {8}
+    np.testing.assert_array_equal(sweep.o.values[sweep.width.values == 16], 1.5)
+    block = next(name for name in SweepStore(store).block_shapes() if "000008" in name)
+    from sweepengine.store import read_failure
+
+    assert message in read_failure(SweepStore(store).objects, block)[0]
+
+
+def test_a_size_that_only_the_sweep_knows_is_checked_too(tiny: Tiny, tmp_path: Path) -> None:
+    text = (
+        "import torch, sweepengine\n@sweepengine.register_observable(name='o', dims=('i',), long_name='o')\n"
+        "def o(now, start):\n    return torch.zeros(1)\n"  # would be broadcast without the check
+    )
+    outcome = sweepengine.run(
+        observing(tiny, "o"), tmp_path / "s.zarr", executor="inline", plugins=[plugin(tmp_path, text)]
+    )
+    assert outcome.failed == outcome.runs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "kernel"}, "the name 'kernel' is one of sweepengine's own"),
+        ({"name": "seed"}, "the name 'seed' is one of sweepengine's own"),
+        ({"name": "Own"}, "found the name 'Own'; a name is made of small letters"),
+        ({"version": 1}, "found the version 1; expected text"),
+        ({"version": "a@b"}, "found the version 'a@b'; expected text"),
+        ({"dims": ["bin"], "sizes": {"bin": 0}}, "the dim 'bin' has size 0"),
+        ({"dims": ["i"], "sizes": {"i": 3}}, "the dim 'i' is one of sweepengine's own"),
+        ({"sizes": {"bin": 3}}, r"sizes names 'bin', which is not among its dims \[\]"),
+        ({"dims": ["run", "i"]}, "each once, and without run and record"),
+    ],
+)
+def test_bad_registrations(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        sweepengine.register_observable(**{"name": "o", "long_name": "o"} | arguments)(lambda now, _: now)
+    with pytest.raises(SpecError, match="register a function or a class"):
+        sweepengine.register_model(name="m")(3)  # type: ignore[type-var]
+
+
+def test_dims_without_a_size(tiny: Tiny, tmp_path: Path) -> None:
+    sweepengine.register_observable(name="o", dims=["bin"], long_name="o")(lambda now, _: now)
+    with pytest.raises(
+        SpecError, match=r"observable o@1: its dim 'bin' has no size; give one with sizes={'bin': …}, or"
+    ):
+        sweepengine.run(observing(tiny, "o"), tmp_path / "d.zarr", executor="inline")
+    for name, size in (("p", 3), ("q", 4)):
+        sweepengine.register_observable(name=name, dims=["bin"], sizes={"bin": size}, long_name=name)(
+            lambda now, _: now
+        )
+    with pytest.raises(SpecError, match="observable q@1: gives dim 'bin' size 4; here it has 3 already"):
+        sweepengine.run(observing(tiny, "p", "q"), tmp_path / "d.zarr", executor="inline")
+
+
+def test_no_observable_can_take_a_name_that_a_dataset_has(tiny: Tiny, tmp_path: Path) -> None:
+    sweepengine.run(tiny(), tmp_path / "t.zarr", executor="inline")
+    sweep = sweepengine.open_sweep(tmp_path / "t.zarr")
+    names = {str(name) for name in [*sweep.variables, *sweep.dims]}
+    assert names <= {*VARIABLES, *TAKEN}
+    assert set(COLUMNS) <= TAKEN
+
+
+def test_ids_without_user_code_are_those_of_before() -> None:
+    architecture = Architecture(1, "relu", 2**0.5, 0.0, 2**0.5, model="")
+    run = Run(architecture, 32, 0, 0.5, 1.0, "mse", 50.0, (0, 1, 154), "float32", "0123456789abcdef")
+    assert run.id == "045d54727e234e26"
+    other = Run(Architecture.of_model("m@1", centred=False), 32, 0, 0.5, 1.0, "mse", 50.0, (0, 1), "float32", "0")
+    versions = [other, Run(Architecture.of_model("m@2", centred=False), *list(vars(other).values())[1:10])]
+    assert len({run.id for run in versions}) == 2
+    assert versions[0].limit_id == ""
+    assert Run.from_json(json.loads(json.dumps(other.to_json()))) == other
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network": {"model": "twin", "depth": 2}}, "network.depth: belongs to the fully connected network"),
+        ({"network": {"model": "twin", "sigma_w": 2.0}}, "network.sigma_w: belongs to the fully connected network"),
+        (
+            {"axes": {**MODEL["axes"], "activation": ["relu"]}},
+            "axes.activation: belongs to the fully connected network",
+        ),
+        ({"network": {"model": "./twin.py"}}, "network.model: found './twin.py'"),
+        ({"network": {"model": "twin.py"}}, "network.model: found 'twin.py'"),
+        ({"network": {"depth": 1, "activation": "relu"}}, "network.sigma_w: missing; add it"),
+        ({"plugins": ["twin.py"]}, "plugins: unknown key"),
+        ({"observables": ["activation_flips"]}, "observables: activation_flips looks into the layers of the fully"),
+        ({"observables": ["preactivation_movement"]}, "observables: preactivation_movement looks into the layers"),
+    ],
+)
+def test_specs_of_models_say_what_is_wrong(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    """Nothing in a spec names a file: what a plugin is comes from the command line alone."""
+    install(read_plugin(plugin(tmp_path, TWIN)))
+    with pytest.raises(SpecError, match=message):
+        sweepengine.run(MODEL | changes, tmp_path / "m.zarr", executor="inline")
+    assert not (tmp_path / "m.zarr").exists()
+
+
+def loaded(content: dict[str, Any], store: Path, plugins: list[str]) -> Any:
+    sweepengine.run(content, store, executor="inline", plugins=plugins)
+    return sweepengine.open_sweep(store).load()
+
+
+OBSERVED = ["loss_train", "loss_test", "outputs_train", "outputs_test", "kernel", "kernel_drift", "movement_relative",
+            "movement_row_max", "movement_op", "movement_total", "accuracy_test", "kernel_test_train", "kernel_eigenvalues",
+            "kernel_cka", "linear_distance_train", "linear_distance_test"]  # fmt: skip
+
+
+def test_a_twin_of_the_engines_network_gives_its_store(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same initial numbers, the same everything to 1e-12; a wrong multiplier in the module shows in everything."""
+    shared = {"axes": MODEL["axes"], "observables": OBSERVED, "training": MODEL["training"]}
+    ours = loaded(tiny() | shared, tmp_path / "ours.zarr", [])
+
+    def same_start(model: Any, width: int, d: int, outputs: int, seed: int, dtype: torch.dtype) -> Any:
+        module, _ = build_module(model, width, d, outputs, seed, dtype)
+        start = initialise(architectures(make_spec(tiny()))[0], width, d, seed, dtype)
+        values = {"hidden": start.hidden[0].contiguous(), "readout": start.readout}
+        return module, ModuleParameters(values, width)
+
+    monkeypatch.setattr("sweepengine.execute._start.build_module", same_start)
+    theirs = loaded(MODEL | shared, tmp_path / "theirs.zarr", [plugin(tmp_path, TWIN)])
+    assert list(theirs.layer.values) == ["hidden", "readout"]
+    assert set(theirs.activation.values) == {"twin@1"}
+    assert set(theirs.limit.values) == {""}
+    assert not sweepengine.open_theory(tmp_path / "theirs.zarr").data_vars
+    for name in OBSERVED:
+        np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-12, atol=1e-12, err_msg=name)
+    _registry._REGISTRY = _registry._Registry()
+    wrong = loaded(MODEL | shared, tmp_path / "wrong.zarr", [plugin(tmp_path, TWIN.replace("FACTOR", "1.401"))])
+    for name in set(OBSERVED) - {"accuracy_test"}:
+        assert np.abs(wrong[name].values - ours[name].values).max() > 1e-9, name
+
+
+def test_a_models_run_resumes_with_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugins = [plugin(tmp_path, TWIN)]
+    content = MODEL | {
+        "axes": {"scaling": ["ntk"], "width": [8], "seed": 1},
+        "network": {"model": "twin", "centred": True},
+    }
+    whole = loaded(content, tmp_path / "whole.zarr", plugins)
+    descend, left = ModuleNetwork.descend, [7]
+
+    def killed(self: Any, *arguments: Any, **settings: Any) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        descend(self, *arguments, **settings)
+
+    monkeypatch.setattr(ModuleNetwork, "descend", killed)
+    with pytest.raises(KeyboardInterrupt):
+        sweepengine.run(content, tmp_path / "killed.zarr", executor="inline", plugins=plugins, commit_seconds=1e-9)
+    assert 0 < int(sweepengine.open_sweep(tmp_path / "killed.zarr").records_done[0]) < 6
+    left[0] = 10**9
+    resumed = loaded(content, tmp_path / "killed.zarr", plugins)
+    assert left[0] == 10**9 - (20 - 6)  # it went on from the state
+    for name in whole.data_vars:
+        np.testing.assert_array_equal(resumed[name], whole[name], err_msg=str(name))
+
+
+def test_a_model_that_diverges_is_data(tmp_path: Path) -> None:
+    content = MODEL | {"training": {**MODEL["training"], "step_size": 25.0, "time": 2500.0}}
+    outcome = sweepengine.run(content, tmp_path / "d.zarr", executor="inline", plugins=[plugin(tmp_path, TWIN)])
+    assert outcome.diverged > 0
+    assert outcome.failed == 0
+
+
+def test_a_model_needs_the_same_parameters_at_every_width(tmp_path: Path) -> None:
+    text = TWIN.replace(
+        "        self.readout", "        if width == 16:\n            self.more = self.hidden\n        self.readout"
+    )
+    path = plugin(tmp_path, text.replace("self.more = self.hidden", "self.more = torch.nn.Parameter(torch.empty(1))"))
+    message = r"model twin@1: at width 8 its parameters are hidden, readout; at width 16 hidden, more, readout"
+    with pytest.raises(SpecError, match=message):
+        sweepengine.run(MODEL, tmp_path / "w.zarr", executor="inline", plugins=[path])
+
+
+def test_the_automatic_step_is_a_quarter_of_the_reference_models(tmp_path: Path) -> None:
+    content = MODEL | {"training": {**MODEL["training"], "step_size": "auto"}}
+    sweep = loaded(content, tmp_path / "a.zarr", [plugin(tmp_path, TWIN)])
+    from sweepengine.data import load
+
+    x = torch.from_numpy(load(make_spec(content).data).x_train)
+    module, parameters = build_module(model_of("twin@1"), 256, 64, 1, 0, torch.float64)
+    net = ModuleNetwork(module, parameters, 0.5, 1.0)
+    largest = float(torch.linalg.eigvalsh(net.kernel(*net.passes(Inputs(x, x))))[-1])
+    steps = math.ceil(5.0 * 4 * largest / 12)
+    assert float(sweep.step_size[0]) == pytest.approx(5.0 / steps)
+
+
+def test_the_plan_of_a_model_says_what_it_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "own.yaml"
+    spec.write_text(json.dumps(MODEL))
+    assert main(["plan", str(spec), "--store", str(tmp_path / "x.zarr"), "--plugin", plugin(tmp_path, TWIN)]) == 0
+    said = capsys.readouterr().out
+    assert "twin@1" in said
+    assert "16: 0 done" in said
+
+
+def test_registering_needs_no_torch() -> None:
+    program = (
+        "import sweepengine\n"
+        "@sweepengine.register_observable(name='o', long_name='o')\ndef o(now, start): ...\n"
+        "@sweepengine.register_model(name='m')\ndef m(width, inputs, outputs): ...\n"
+        "import sys\nprint('torch' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"
