@@ -162,7 +162,7 @@ def test_failed_runs_give_exit_code_1(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no weights today")
 
-    monkeypatch.setattr("sweepengine.execute._turn.initialise", broken)
+    monkeypatch.setattr("sweepengine.execute._start.initialise", broken)
     spec = write(tiny(axes={"width": [8], "seed": 1}))
     assert main(["run", spec, "--executor", "inline", "--no-report"]) == 1
     said = capsys.readouterr().err

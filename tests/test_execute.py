@@ -95,7 +95,7 @@ def test_a_failing_run_is_recorded_with_its_traceback_and_tried_again(
             raise RuntimeError("a bad weight")
         return initialise(architecture, width, d, seed, dtype, **options)
 
-    monkeypatch.setattr("sweepengine.execute._turn.initialise", broken)
+    monkeypatch.setattr("sweepengine.execute._start.initialise", broken)
     store = tmp_path / "f.zarr"
     outcome = sweepengine.run(tiny(), store, executor="inline")
     assert (outcome.done, outcome.failed) == (6, 2)

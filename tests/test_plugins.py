@@ -21,7 +21,7 @@ from sweepengine.networks import Inputs, ModuleNetwork, ModuleParameters, build_
 from sweepengine.observe import VARIABLES
 from sweepengine.observe._user import TAKEN
 from sweepengine.plugins import _registry, install, model_of, read_plugin
-from sweepengine.spec import Architecture, Run, architectures, make_spec
+from sweepengine.spec import Architecture, Run, architectures, make_spec, read_spec
 from sweepengine.store import SweepStore
 from sweepengine.store._run_table import COLUMNS
 
@@ -483,3 +483,24 @@ def test_registering_needs_no_torch() -> None:
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout == "False\n"
+
+
+def test_the_convolutional_job(tmp_path: Path) -> None:
+    """jobs/cnn.yaml in small: it learns, its kernel hardly moves, and its own observable is recorded."""
+    content = read_spec(JOBS / "cnn.yaml").to_json()
+    content |= {"axes": {"scaling": ["ntk", "mean_field"], "width": [8, 32], "seed": 1}, "precision": "float64"}
+    content["training"]["step_size"] = 0.25  # auto would take a kernel at width 256
+    sweep = loaded(content, tmp_path / "cnn.zarr", [str(JOBS / "cnn.py")])
+    assert list(sweep.layer.values) == ["first.weight", "second.weight", "readout.weight"]
+    assert (sweep.loss_train[:, -1] < 0.6 * sweep.loss_train[:, 0]).all()
+    drift = sweep.kernel_drift[:, -1].values[sweep.scaling.values == "ntk"]
+    assert drift[1] < 0.6 * drift[0]
+    np.testing.assert_allclose(
+        np.sqrt(9 * 8 * np.square(sweep.filter_movement[0, -1]).mean()),
+        sweep.movement_relative[0, -1, 0] * np.linalg.norm(first_filters(8)),
+        rtol=1e-10,
+    )
+
+
+def first_filters(width: int) -> Any:
+    return build_module(model_of("cnn@1"), width, 64, 1, 0, torch.float64)[1].values["first.weight"].numpy()

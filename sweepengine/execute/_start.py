@@ -57,5 +57,5 @@ def _module_start(runs: list[Run], d: int) -> Start:
     def made(parameters: ModuleParameters) -> ModuleNetwork:
         return ModuleNetwork(module, parameters, run.gamma, run.alpha)
 
-    # It stands in for a Network in all that steps and the variables of OF_MODULES ask for.
+    # It stands in for a Network in all that steps and the variables of observe.OF_MODULES ask for.
     return cast("Any", (initial, made))  # type: ignore[no-any-return]
