@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sweepengine.networks import Cost, Forward, Grams, Parameters
+    from sweepengine.spec import Architecture
 
 Quantity = TypeVar("Quantity")
 
@@ -40,14 +41,13 @@ class Problem:
     cost: Cost
     step_size: float
 
-    def in_float64(self) -> Problem:
-        """The same problem in float64."""
+    def in_float64(self, architecture: Architecture) -> Problem:
+        """The same problem in float64, for networks of an architecture."""
 
         def wider(inputs: Inputs) -> Inputs:
             start = None if inputs.start is None else inputs.start.to(torch.float64)
-            return replace(
-                inputs, points=inputs.points.to(torch.float64), scaled=inputs.scaled.to(torch.float64), start=start
-            )
+            made = Inputs.prepare(inputs.points.to(torch.float64), architecture)
+            return replace(made, start=start, point_dim=inputs.point_dim)
 
         return replace(
             self,
@@ -177,7 +177,8 @@ class Moment:
 
     @cached_property
     def _wider(self) -> Moment:
-        return Moment(self.network.in_float64(), self.problem.in_float64(), self.step)
+        network = self.network.in_float64()
+        return Moment(network, self.problem.in_float64(network.architecture), self.step)
 
     @cached_property
     def next_step(self) -> Parameters:
