@@ -66,7 +66,8 @@ class PlainMoment:
 
     @property
     def speed(self) -> float:
-        return float(self.m) ** (2 * self.gamma - 1) / self.alpha**2
+        power: float = float(self.m) ** (2 * self.gamma - 1)
+        return power / self.alpha**2
 
     def raw(self, named: Named, x: Tensor) -> Tensor:
         return plain_output(self.a, named, x, self.gamma, self.alpha)
