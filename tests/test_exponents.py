@@ -66,10 +66,10 @@ FEATURES = ("random_feature_distance", "linearisation_defect")
 
 @pytest.mark.parametrize(("gamma", "expected"), [(0.5, (-1.0, -1.0, -0.5)), (1.0, (0.0, 0.0, 0.0))])
 def test_remainders(gamma: float, expected: tuple[float, ...]) -> None:
-    """Rows taylor and linear-params, smooth φ; the mean-field scaling is the twin."""
+    """Rows taylor and linear-params, smooth φ; S3 §8's −3/2 is outside, and the mean-field scaling is the twin."""
     found = exponents(TANH, REMAINDERS, gamma)
     for name, exponent in zip(REMAINDERS, expected, strict=True):
-        assert float(found[name]) == pytest.approx(exponent, abs=0.12), name
+        assert float(found[name]) == pytest.approx(exponent, abs=0.1 if "params" in name else 0.2), name
 
 
 @pytest.mark.parametrize(("gamma", "expected"), [(0.5, -1.0), (1.0, 0.0)])
