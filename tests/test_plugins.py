@@ -379,7 +379,8 @@ def loaded(content: dict[str, Any], store: Path, plugins: list[str]) -> Any:
 
 OBSERVED = ["loss_train", "loss_test", "outputs_train", "outputs_test", "kernel", "kernel_drift", "movement_relative",
             "movement_row_max", "movement_op", "movement_total", "accuracy_test", "kernel_test_train", "kernel_eigenvalues",
-            "kernel_cka", "linear_distance_train", "linear_distance_test"]  # fmt: skip
+            "kernel_cka", "linear_distance_train", "linear_distance_test", "kernel_diagonal", "kernel_effective_rank",
+            "residual_modes", "residual_norm", "movement_rms_entry", "random_feature_distance", "linear_params_distance"]  # fmt: skip
 
 
 def test_a_twin_of_the_engines_network_gives_its_store(

@@ -230,11 +230,11 @@ class ModuleNetwork:
         into: ModuleParameters | None = None,
         workspace: Workspace | None = None,  # noqa: ARG002
     ) -> None:
-        """One step of gradient descent in place, as :meth:`Network.descend` does it; ``forward`` is used up."""
+        """One step of gradient descent in place, as :meth:`Network.descend` does it."""
         if not isinstance(forward, ModuleForward) or forward.raw is None:
             raise TypeError("a module steps from its own forward pass")
         pull = residual * (-step_size * self._speed / inputs.points.shape[0])
-        moved = torch.autograd.grad(forward.raw, forward.leaves, pull, materialize_grads=True)
+        moved = torch.autograd.grad(forward.raw, forward.leaves, pull, retain_graph=True, materialize_grads=True)
         target = (into or self.parameters).values
         for name, change in zip(self._trained, moved, strict=True):
             target[name].add_(change)

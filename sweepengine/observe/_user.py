@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from sweepengine.errors import SpecError
-from sweepengine.observe._variables import OUTPUT_DIMS, VARIABLES, Variable
+from sweepengine.observe._variable import Variable
+from sweepengine.observe._variables import VARIABLES
 from sweepengine.plugins import find, register
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _M = TypeVar("_M", bound="Measure")
 TAKEN = frozenset(
     {"run", "record", "step", "time", "status", "records_done", "diverged_step", "targets_train", "targets_test"}
     | {"id", "block", "position", "scaling", "gamma", "alpha", "width", "depth", "activation", "model", "seed", "limit"}
-    | {"step_size", "peak_memory", "i", "j", "test", "layer", "hidden", "mode", *OUTPUT_DIMS}
+    | {"step_size", "peak_memory"}.union(*(variable.dims for variable in VARIABLES.values()))
 )
 """Names of dims and coordinates, which no observable may have."""
 
@@ -56,7 +57,6 @@ def register_observable(
     units: str = "1",
     source: str = "user code",
     version: str = "1",
-    needs_mse: bool = False,
 ) -> Callable[[_M], _M]:
     """Let specs name an observable of one's own under ``observables``.
 
@@ -73,8 +73,6 @@ def register_observable(
         Dim → size, for dims that the sweep does not have.
     version : str
         Part of every run's id. Change it whenever the numbers change; other code under the same version is refused.
-    needs_mse : bool
-        Whether it is defined for the squared error only.
 
     Returns
     -------
@@ -99,7 +97,7 @@ def register_observable(
             raise SpecError(f"observable {name}: the dim {dim!r} has size {size!r}; expected a whole number from 1 on")
     if len(set(dims)) < len(dims) or {"run", "record"} & set(dims):
         raise SpecError(f"observable {name}: found dims {list(dims)}; each once, and without run and record")
-    variable = Variable(name, ("run", "record", *dims), long_name, units, source, needs_mse)
+    variable = Variable(name, ("run", "record", *dims), long_name, units, source)
 
     def decorate(function: _M) -> _M:
         content = UserObservable(variable, tuple(sorted(own.items())), function)

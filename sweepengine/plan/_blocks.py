@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import SpecError
-from sweepengine.observe import user_observable, variables_of
+from sweepengine.observe import parameter_count, parameter_shapes, user_observable, variables_of
 from sweepengine.plan._modules import outline_of
 from sweepengine.store import make_block
 
@@ -20,14 +20,34 @@ if TYPE_CHECKING:
 def network_block(runs: Sequence[Run], data: Dataset) -> Block:
     """Lay out networks of one architecture, width, data and schedule."""
     first = runs[0]
-    n, depth = len(data.y_train), first.architecture.depth
-    layers = tuple(f"W{layer}" for layer in range(depth + 1))
-    extents = {"i": n, "j": n, "test": len(data.y_test), "hidden": depth, "mode": n}
-    if first.architecture.model:
-        layers = outline_of(first, data.x_train.shape[1]).parameters
-        del extents["hidden"]
-    extents = _with_user_dims(extents | {"layer": len(layers)}, first.observables)
-    return make_block(runs, variables_of(first.observables), extents, {"layer": layers})
+    n = len(data.y_train)
+    layers, own = (_module_dims if first.architecture.model else _network_dims)(first, data.x_train.shape[1])
+    extents = {"i": n, "j": n, "test": len(data.y_test), "layer": len(layers), "mode": n} | own
+    variables = variables_of(first.observables)
+    used = {"layer"}.union(*(variable.dims for variable in variables))
+    labels = dict.fromkeys(sorted({"layer", "layer_other"} & used), layers)
+    return make_block(runs, variables, _with_user_dims(extents, first.observables), labels)
+
+
+def _network_dims(run: Run, d: int) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Names of the layers, and the sizes of the dims that only a network of layers has."""
+    architecture, depth = run.architecture, run.architecture.depth
+    shapes = parameter_shapes(
+        (d, *[run.width] * depth), biases=architecture.sigma_b > 0, output_bias=architecture.output_bias
+    )
+    sizes = {
+        "layer_other": depth + 1,
+        "hidden": depth,
+        "feature_layer": depth + 1,
+        "parameter": parameter_count(shapes),
+    }
+    return tuple(f"W{layer}" for layer in range(depth + 1)), sizes
+
+
+def _module_dims(run: Run, d: int) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Names of the parameters of a model of the user's own, and how many numbers they are."""
+    outline = outline_of(run, d)
+    return outline.parameters, {"parameter": outline.numbers}
 
 
 def _with_user_dims(extents: dict[str, int], observables: Sequence[str]) -> dict[str, int]:

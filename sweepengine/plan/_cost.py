@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweepengine.observe import VARIABLES, Sizes, record_cost
 from sweepengine.plan._modules import module_memory, module_seconds
 
 if TYPE_CHECKING:
+    from sweepengine.observe import RecordCost
     from sweepengine.spec import Run
     from sweepengine.store import BlockShape
 
@@ -72,13 +74,18 @@ def step_flops(run: Run, n_train: int, d: int) -> float:
     return n_train * m * (4.0 * d + 6.0 * m * (run.architecture.depth - 1) + 40.0)
 
 
-def record_flops(run: Run, shape: BlockShape, d: int) -> float:
-    """Operations of one record: test pass, Gram matrices, and operator norms of the movement."""
-    m, depth = run.width, run.architecture.depth
-    grams = 2.0 * depth * 2.0 * shape.sizes["i"] ** 2 * m
-    test = 2.0 * shape.sizes["test"] * m * (d + m * (depth - 1))
-    movement = 2.0 * m * d * d + (depth - 1) * 5.0 * m**3
-    return grams + test + 4.0 * movement
+def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
+    """What one record of the chosen variables costs, by their own cost models."""
+    sizes = Sizes(
+        n=shape.sizes["i"],
+        n_test=shape.sizes["test"],
+        d=d,
+        width=run.width,
+        depth=run.architecture.depth,
+        outputs=shape.sizes.get("output", 1),
+    )
+    # By name: a block that comes from a store does not know what its variables need.
+    return record_cost((VARIABLES.get(each.name, each) for each in shape.variables), sizes)
 
 
 def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
@@ -87,20 +94,20 @@ def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float
         return module_seconds(run, shape, d, rate)
     # Elementwise passes over N × m arrays keep training at about half the rate of its products.
     steps = run.n_steps * (step_flops(run, shape.sizes["i"], d) / (0.5 * rate.flops) + _STEP_OVERHEAD)
-    records = shape.records * (record_flops(run, shape, d) / (0.5 * rate.flops) + _RECORD_OVERHEAD)
+    records = shape.records * (cost_of_record(run, shape, d).flops / (0.5 * rate.flops) + _RECORD_OVERHEAD)
     return steps + records
 
 
 def run_memory(run: Run, shape: BlockShape, d: int) -> int:
-    """Bytes of the arrays of one task: parameters now and at t = 0, one step's N × m arrays, one chunk's buffer."""
+    """Bytes of the arrays of one task: parameters now and at t = 0, their passes, one record's, one chunk's buffer."""
     if run.architecture.model:
         return module_memory(run, shape, d)
     m, depth = run.width, run.architecture.depth
     item = np.dtype(run.precision).itemsize
     parameters = m * (d + m * (depth - 1) + depth + 1)
     passes = (shape.sizes["i"] + shape.sizes["test"]) * m * (3 * depth + 2)
-    # The float64 copies that a record makes of the movement are the largest moment.
-    return parameters * (2 * item + 3 * 8) + passes * item + shape.run_bytes() * shape.chunk_runs
+    record = 8 * int(cost_of_record(run, shape, d).numbers)
+    return parameters * 2 * item + passes * item + record + shape.run_bytes() * shape.chunk_runs
 
 
 def sweep_seconds(pack_seconds: list[float], workers: int) -> float:
