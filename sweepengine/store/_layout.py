@@ -7,7 +7,7 @@
     /data/<id>               inputs and targets
     /weights/<id>            parameters at t = 0, where they are given and not drawn
     /theory/<id>             what infinite width predicts for an architecture on those data
-    /blocks/<block>          arrays over (run, record, …); status, records_done, diverged_step over run
+    /blocks/<block>          arrays over (run, record, …); status, records_done, … over run
     driver.json              epoch of the last driver
     marks/<block>/<chunk>    what is committed: one small JSON object for each chunk of runs (not a zarr node)
     state/<block>/<chunk>/…  what a resume needs; deleted when the chunk is done (not zarr nodes)
@@ -36,7 +36,8 @@ SCHEMA_VERSION = 2
 CHUNK_TARGET = 1_000_000
 CHUNK_LIMIT = 32_000_000
 CHUNK_RUNS_LIMIT = 16
-_OWN_ARRAYS = 3  # status, records_done, diverged_step
+RUN_ARRAYS = ("status", "records_done", "diverged_step", "peak_memory")
+"""What a block says of each run beside its variables; in the mark under the same names."""
 _SCHEDULE_ARRAYS = 2  # step, time
 
 
@@ -103,8 +104,8 @@ class BlockShape:
         """Files of a finished block: a metadata file for each array and group, the chunks, the marks."""
         along_records = sum(-(-self.records // self.chunk_shape(variable)[1]) for variable in self.variables)
         coordinates = _SCHEDULE_ARRAYS + len(self.labels)
-        arrays = len(self.variables) + _OWN_ARRAYS + coordinates
-        return 1 + arrays + self.n_chunks * (along_records + _OWN_ARRAYS + 1) + coordinates
+        arrays = len(self.variables) + len(RUN_ARRAYS) + coordinates
+        return 1 + arrays + self.n_chunks * (along_records + len(RUN_ARRAYS) + 1) + coordinates
 
     def run_bytes(self) -> int:
         """Uncompressed bytes of one run's variables."""
