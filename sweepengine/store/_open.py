@@ -142,6 +142,8 @@ def _attributes(store: SweepStore) -> dict[str, Any]:
             [entry["spec"] for entry in specs], sort_keys=False, default_flow_style=None, allow_unicode=True
         ),
         "provenance": json.dumps(specs[-1]["provenance"]),
+        # Alike in every spec of a store, but for what stands under axes.
+        "network": json.dumps(specs[-1]["spec"].get("network", {})),
     }
 
 
