@@ -62,13 +62,13 @@ class Moment:
 
     @cached_property
     def kernel(self) -> Tensor:
-        """Θ on the training points, shape ([R,] N, N)."""
-        return self.network.kernel(*self.train)
+        """Θ on the training points, for k ≥ 2 the mean over equal outputs; shape ([R,] N, N)."""
+        return self.network.kernel(*self.train, layout="traced")
 
     @cached_property
     def kernel_test_train(self) -> Tensor:
         """Θ between test and training points, shape ([R,] N_test, N)."""
-        return self.network.kernel(*self._passes(self.problem.test, self.test), against=self.train)
+        return self.network.kernel(*self._passes(self.problem.test, self.test), against=self.train, layout="traced")
 
     @cached_property
     def kernel64(self) -> Tensor:
