@@ -307,3 +307,26 @@ def test_accuracy_of_several_outputs_is_that_of_the_largest(tiny: Tiny) -> None:
     table = analysis.reduce_runs(broken)
     assert bool(table.accuracy_test.isnull()[0])
     assert not bool(table.accuracy_test.isnull()[1:].any())
+
+
+def test_targets_that_are_no_classes_have_no_accuracy(tiny: Tiny) -> None:
+    """Half the targets of a relu neuron are 0: the share of right signs would say a fit was bad."""
+    base = {"d": 6, "n_train": 12, "n_test": 10}
+    for teacher, outputs, known in (("neuron", 1, False), ("sign", 1, True), ("linear", 2, False), ("sign", 2, False)):
+        data = {"name": "gaussian", "teacher": teacher, "outputs": outputs, **base}
+        sweep = computed(tiny(axes={"width": [8], "seed": 1}, observables=OUTPUTS) | {"data": data})
+        assert bool(analysis.reduce_runs(sweep).accuracy_test.notnull().all()) == known
+        assert all((group.accuracy is not None) == known for group in analysis.summarise(sweep).groups)
+
+
+def test_the_automatic_step_of_given_weights_is_that_of_their_own_kernel(tiny: Tiny, tmp_path: Path) -> None:
+    base = tiny(
+        data=THREE, axes={"scaling": ["ntk"], "width": [8], "seed": [1]},
+        training={"step_size": "auto", "time": 500.0, "records": {"count": 2}}, observables=["kernel_eigenvalues"],
+    )  # fmt: skip
+    sweep = computed(saved(base, tmp_path / "w.npz"))
+    quarter = sweep.sizes["i"] / (4 * float(sweep.kernel_eigenvalues[0, 0].max()))
+    assert 0.98 * quarter < float(sweep.step_size[0]) <= quarter
+    # Of drawn networks it is that of a wide one: another number.
+    [drawn, *_] = make_plan(make_spec(base), SweepStore("memory://nothing.zarr")).runs
+    assert not 0.98 * quarter < drawn.step_size <= quarter
