@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 import analysis
 import sweepengine
@@ -22,8 +23,6 @@ from sweepengine.store import SweepStore, read_weights
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import xarray as xr
 
     Tiny = Callable[..., dict[str, Any]]
 
@@ -80,8 +79,11 @@ def test_given_weights_come_to_the_workers_through_the_store(tiny: Tiny, tmp_pat
     opened = SweepStore(store)
     [weights] = {run.architecture.weights for run in make_plan(make_spec(content), opened).runs}
     with np.load(tmp_path / "w.npz") as file:
+        tree = xr.open_datatree(store, engine="zarr")  # as any reader of Zarr sees them
         for name, values in read_weights(opened.objects, weights).items():
             np.testing.assert_array_equal(values, file[name])
+            np.testing.assert_array_equal(tree[f"weights/{weights}/{name}"], file[name])
+        tree.close()
     # Wherever the file lies, the same weights are the same sweep; other weights are not.
     (tmp_path / "w.npz").rename(tmp_path / "moved.npz")
     moved = content | {"network": content["network"] | {"weights": str(tmp_path / "moved.npz")}}
@@ -156,6 +158,25 @@ def test_equal_ratios_are_the_plain_network_and_others_are_not(tiny: Tiny) -> No
     assert architecture(width_ratios=[1.0, 1.0]) == architecture()
     assert architecture(width_ratios=[2.0, 1.0]).widths(8) == [16, 8]
     assert architecture(width_ratios=[2.0, 1.0]) != architecture()
+
+
+def test_every_setting_of_the_model_is_in_the_id(tiny: Tiny) -> None:
+    variants: list[dict[str, Any]] = [
+        {}, {"first_layer": "sphere"}, {"readout": "signs"}, {"readout": "ones"}, {"width_ratios": [2.0, 1.0]},
+        {"width_ratios": [3.0, 1.0]},
+    ]  # fmt: skip
+    store = SweepStore("memory://nothing.zarr")
+    plans = [make_plan(make_spec(tiny(network={"depth": 2, **variant})), store) for variant in variants]
+    ids = [{run.id for run in plan.runs} for plan in plans]
+    assert len(set.union(*ids)) == 8 * len(variants)
+    assert ids[0] == {
+        run.id for run in make_plan(make_spec(tiny(network={"depth": 2, "width_ratios": [1, 1]})), store).runs
+    }
+
+
+def test_a_read_out_of_ones_has_one_output(tiny: Tiny) -> None:
+    with pytest.raises(SpecError, match=r"network\.readout: ones gives all 3 outputs"):
+        make_plan(make_spec(tiny(network={"readout": "ones"}, data=THREE)), SweepStore("memory://nothing.zarr"))
 
 
 def test_outputs_of_a_trained_last_layer_know_nothing_of_each_other(tiny: Tiny, tmp_path: Path) -> None:

@@ -196,6 +196,7 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
     store.check(spec)
     data = load(spec.data)
     check_cost(data, spec.training.loss)
+    _refuse_equal_outputs(spec, data)
     weights = _given_weights(spec, data)
     weights_id = "" if weights is None else weights.id
     store.check_contents(data.id, weights_id)
@@ -228,14 +229,17 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
     return plan
 
 
-def _given_weights(spec: SweepSpec, data: Dataset) -> Weights | None:
-    """The weights that a spec names, if they are a network of its shape; and no read-out that tells no output apart."""
-    network = spec.network
-    if network.readout == "ones" and data.outputs > 1:
+def _refuse_equal_outputs(spec: SweepSpec, data: Dataset) -> None:
+    if spec.network.readout == "ones" and data.outputs > 1:
         raise SpecError(
             f"network.readout: ones gives all {data.outputs} outputs of {data.description} one and the same function; "
             "take gaussian or signs"
         )
+
+
+def _given_weights(spec: SweepSpec, data: Dataset) -> Weights | None:
+    """The weights that a spec names, if they are a network of its shape."""
+    network = spec.network
     if network.weights is None:
         return None
     import torch
