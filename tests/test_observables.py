@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from sweepengine.networks import COSTS, Inputs, initialise, learning_rates, network, stack
+from sweepengine.networks import _derivatives as derivatives
 from sweepengine.observe import (
     INGREDIENTS,
     VARIABLES,
@@ -236,6 +237,14 @@ def test_weights_come_apart_in_their_order(outputs: int, biases: bool) -> None:
         np.testing.assert_array_equal(part[1], expected[name])
     with pytest.raises(ValueError, match="these shapes hold"):
         unflatten(flat[:-1], shapes)
+
+
+def test_the_hessian_in_blocks_of_points_is_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case(Architecture(3, "tanh", 1.3, 0.3, 0.9), outputs=2, gamma=(0.5, 1.0))
+    whole = MEASURES["hessian_rms"](case.now, case.start)
+    for numbers in (1, 3 * 2 * 2 * 36):  # one point at a time; three, which do not divide the four
+        monkeypatch.setattr(derivatives, "_BLOCK_NUMBERS", numbers)
+        assert distance(MEASURES["hessian_rms"](case.now, case.start), whole) < 1e-13
 
 
 def test_dims_are_those_of_the_values() -> None:
