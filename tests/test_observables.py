@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from sweepengine.networks import COSTS, Inputs, initialise, learning_rates, network, stack
 from sweepengine.networks import _derivatives as derivatives
 from sweepengine.observe import (
+    DEFAULT_VARIABLES,
     INGREDIENTS,
     VARIABLES,
     Sizes,
@@ -277,3 +280,16 @@ def test_a_record_costs_what_it_needs_once() -> None:
     kernels = [VARIABLES["kernel"], VARIABLES["kernel_full"]]
     assert record_cost(kernels, several).flops == sum(record_cost([each], several).flops for each in kernels)
     assert record_cost(kernels, several).numbers > 4 * record_cost(kernels, sizes).numbers
+
+
+def test_the_page_of_observables_names_each_and_only_these() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "observables.md").read_text()
+    rows = [row for row in page.splitlines() if row.startswith("| `")]
+    named = re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in rows))
+    assert sorted(named) == sorted(VARIABLES)
+    by_default = {
+        name for row in rows for name in re.findall(r"`(\w+)`", row.split("(default)")[0]) if "(default)" in row
+    }
+    assert by_default == set(DEFAULT_VARIABLES)
+    dims = {dim for row in rows for dim in re.findall(r"\w+", row.split("|")[2])}
+    assert {dim for each in VARIABLES.values() for dim in each.dims[2:]} <= dims
