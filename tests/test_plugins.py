@@ -63,7 +63,7 @@ class Twin(torch.nn.Module):
     def __init__(self, width, inputs, outputs):
         super().__init__()
         self.hidden = torch.nn.Parameter(torch.empty(width, inputs))
-        self.readout = torch.nn.Parameter(torch.empty(width))
+        self.readout = torch.nn.Parameter(torch.empty((width, outputs)[: 1 + (outputs > 1)]))
 
     def forward(self, x):
         return FACTOR * torch.tanh(1.4 / math.sqrt(x.shape[1]) * x @ self.hidden.T) @ self.readout
@@ -380,21 +380,27 @@ def loaded(content: dict[str, Any], store: Path, plugins: list[str]) -> Any:
 OBSERVED = ["loss_train", "loss_test", "outputs_train", "outputs_test", "kernel", "kernel_drift", "movement_relative",
             "movement_row_max", "movement_op", "movement_total", "accuracy_test", "kernel_test_train", "kernel_eigenvalues",
             "kernel_cka", "linear_distance_train", "linear_distance_test", "kernel_diagonal", "kernel_effective_rank",
-            "residual_modes", "residual_norm", "movement_rms_entry", "random_feature_distance", "linear_params_distance"]  # fmt: skip
+            "residual_modes", "residual_norm", "movement_rms_entry", "kernel_full", "random_feature_distance", "linear_params_distance"]  # fmt: skip
 
 
+@pytest.mark.parametrize("classes", [[3, 8], [1, 3, 8]])
 def test_a_twin_of_the_engines_network_gives_its_store(
-    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classes: list[int]
 ) -> None:
     """The same initial numbers, the same everything to 1e-12; a wrong multiplier in the module shows in everything."""
-    shared = {"axes": MODEL["axes"], "observables": OBSERVED, "training": MODEL["training"]}
+    shared = {
+        "axes": {"scaling": ["ntk", 0.8], "width": [8, 16], "seed": 1, "alpha": [3.0]},
+        "observables": OBSERVED,
+        "training": MODEL["training"],
+        "data": MODEL["data"] | {"classes": classes},
+    }
     ours = loaded(tiny() | shared, tmp_path / "ours.zarr", [])
 
     def same_start(model: Any, width: int, d: int, outputs: int, seed: int, dtype: torch.dtype) -> Any:
         module, _ = build_module(model, width, d, outputs, seed, dtype)
-        start = initialise(architectures(make_spec(tiny()))[0], width, d, seed, dtype)
+        start = initialise(architectures(make_spec(tiny()))[0], width, d, seed, dtype, outputs=outputs)
         values = {"hidden": start.hidden[0].contiguous(), "readout": start.readout}
-        return module, ModuleParameters(values, width)
+        return module, ModuleParameters(values, width, outputs)
 
     monkeypatch.setattr("sweepengine.execute._start.build_module", same_start)
     theirs = loaded(MODEL | shared, tmp_path / "theirs.zarr", [plugin(tmp_path, TWIN)])

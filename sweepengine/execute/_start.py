@@ -11,6 +11,7 @@ from sweepengine.networks import (
     ModuleNetwork,
     ModuleParameters,
     build_module,
+    from_arrays,
     initialise,
     learning_rates,
     network,
@@ -21,38 +22,47 @@ from sweepengine.plugins import model_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sweepengine.execute._turn import Data
     from sweepengine.networks import Network, Parameters
     from sweepengine.spec import Run
 
     Start = tuple[Parameters, Callable[[Parameters], Network]]
 
 
-def start_of(runs: list[Run], d: int) -> Start:
+def start_of(runs: list[Run], data: Data) -> Start:
     """Parameters at t = 0, and the network of some parameters.
 
     Parameters
     ----------
     runs : list of Run
         Alike in all but seed, γ and α; one run of a user's model.
-    d : int
-        Input dimension.
+    data : Data
     """
-    return _module_start(runs, d) if runs[0].architecture.model else _network_start(runs, d)
+    return _module_start(runs, data) if runs[0].architecture.model else _network_start(runs, data)
 
 
-def _network_start(runs: list[Run], d: int) -> Start:
-    first = runs[0]
-    architecture, dtype = first.architecture, getattr(torch, first.precision)
-    law, rates = Law(readout=architecture.readout), learning_rates(architecture.trained, architecture.depth)
-    initial = stack([initialise(architecture, run.width, d, run.seed, dtype, law=law) for run in runs])
+def _network_start(runs: list[Run], data: Data) -> Start:
+    architecture = runs[0].architecture
+    rates = learning_rates(architecture.trained, architecture.depth)
+    initial = stack([_initial(run, data) for run in runs])
     gamma, alpha = [run.gamma for run in runs], [run.alpha for run in runs]
     return initial, lambda parameters: network(architecture, parameters, gamma, alpha, rates)
 
 
-def _module_start(runs: list[Run], d: int) -> Start:
+def _initial(run: Run, data: Data) -> Parameters:
+    """Parameters of a run at t = 0: given, or drawn."""
+    architecture, dtype = run.architecture, getattr(torch, run.precision)
+    if data.weights is not None:
+        return from_arrays(data.weights, architecture, dtype)
+    law = Law(architecture.first_layer, architecture.readout)
+    widths, d = architecture.widths(run.width), data.x_train.shape[1]
+    return initialise(architecture, widths, d, run.seed, dtype, outputs=data.outputs, law=law)
+
+
+def _module_start(runs: list[Run], data: Data) -> Start:
     (run,) = runs
-    dtype = getattr(torch, run.precision)
-    module, initial = build_module(model_of(run.architecture.model), run.width, d, 1, run.seed, dtype)
+    d, dtype = data.x_train.shape[1], getattr(torch, run.precision)
+    module, initial = build_module(model_of(run.architecture.model), run.width, d, data.outputs, run.seed, dtype)
 
     def made(parameters: ModuleParameters) -> ModuleNetwork:
         return ModuleNetwork(module, parameters, run.gamma, run.alpha)

@@ -33,12 +33,27 @@ DIVERGED_FACTOR = 1e6
 
 @dataclass(frozen=True)
 class Data:
-    """The arrays of one sweep as tensors, in the precision of its runs."""
+    """The arrays of one sweep.
+
+    Attributes
+    ----------
+    x_train, x_test : Tensor, shapes (N, d) and (N_test, d)
+        In the precision of the runs.
+    y_train, y_test : Tensor, shapes (N [, k]) and (N_test [, k])
+    weights : mapping of ndarray or None
+        Parameters at t = 0, float64, where they are given and not drawn.
+    """
 
     x_train: torch.Tensor
     y_train: torch.Tensor
     x_test: torch.Tensor
     y_test: torch.Tensor
+    weights: Mapping[str, NDArray[np.float64]] | None = None
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs k."""
+        return self.y_train.shape[1] if self.y_train.dim() == 2 else 1
 
 
 @dataclass(frozen=True)
@@ -73,7 +88,7 @@ class Turn:
         first = runs[0]
         self.runs, self._first = runs, first
         architecture = first.architecture
-        initial, made = start_of(runs, data.x_train.shape[1])
+        initial, made = start_of(runs, data)
         train, test = (Inputs.prepare(x, architecture) for x in (data.x_train, data.x_test))
         start = made(initial)
         if architecture.centred:
@@ -82,7 +97,7 @@ class Turn:
         moment = Moment(start, self._problem, step=0)
         self._recorder = Recorder(first.observables or DEFAULT_VARIABLES, moment)
         outputs = moment.train.forward.outputs
-        losses = [loss(self._problem.cost, each, data.y_train) for each in (outputs, torch.zeros_like(outputs))]
+        losses = [self._loss(each) for each in (outputs, torch.zeros_like(outputs))]
         self._limit = DIVERGED_FACTOR * torch.maximum(*losses).reshape(-1)
         self.step, self.due = 0, 0
         self.diverged_step = np.full(len(runs), -1, dtype=np.int64)
@@ -127,8 +142,13 @@ class Turn:
                 self.step += 1
                 yield None
 
+    def _loss(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Training loss of each run, from outputs ([R,] N [, k])."""
+        targets = self._problem.y_train
+        return loss(self._problem.cost, outputs, targets, output_dim=targets.dim() == 2)
+
     def _find_diverged(self, outputs: torch.Tensor) -> None:
-        value = loss(self._problem.cost, outputs, self._problem.y_train).reshape(-1)
+        value = self._loss(outputs).reshape(-1)
         bad = ~((value <= self._limit) & torch.isfinite(value)).numpy() & (self.diverged_step < 0)
         self.diverged_step[bad] = self.step
 

@@ -20,20 +20,24 @@ if TYPE_CHECKING:
 def network_block(runs: Sequence[Run], data: Dataset) -> Block:
     """Lay out networks of one architecture, width, data and schedule."""
     first = runs[0]
-    n = len(data.y_train)
-    layers, own = (_module_dims if first.architecture.model else _network_dims)(first, data.x_train.shape[1])
-    extents = {"i": n, "j": n, "test": len(data.y_test), "layer": len(layers), "mode": n} | own
-    variables = variables_of(first.observables)
+    n, k = len(data.y_train), data.outputs
+    layers, own = (_module_dims if first.architecture.model else _network_dims)(first, data)
+    extents = {"i": n, "j": n, "test": len(data.y_test), "output": k, "output_other": k, "mode": n * k}
+    extents |= {"layer": len(layers)} | own
+    variables = variables_of(first.observables, k)
     used = {"layer"}.union(*(variable.dims for variable in variables))
     labels = dict.fromkeys(sorted({"layer", "layer_other"} & used), layers)
     return make_block(runs, variables, _with_user_dims(extents, first.observables), labels)
 
 
-def _network_dims(run: Run, d: int) -> tuple[tuple[str, ...], dict[str, int]]:
+def _network_dims(run: Run, data: Dataset) -> tuple[tuple[str, ...], dict[str, int]]:
     """Names of the layers, and the sizes of the dims that only a network of layers has."""
     architecture, depth = run.architecture, run.architecture.depth
     shapes = parameter_shapes(
-        (d, *[run.width] * depth), biases=architecture.sigma_b > 0, output_bias=architecture.output_bias
+        (data.x_train.shape[1], *architecture.widths(run.width)),
+        data.outputs,
+        biases=architecture.sigma_b > 0,
+        output_bias=architecture.output_bias,
     )
     sizes = {
         "layer_other": depth + 1,
@@ -44,9 +48,9 @@ def _network_dims(run: Run, d: int) -> tuple[tuple[str, ...], dict[str, int]]:
     return tuple(f"W{layer}" for layer in range(depth + 1)), sizes
 
 
-def _module_dims(run: Run, d: int) -> tuple[tuple[str, ...], dict[str, int]]:
+def _module_dims(run: Run, data: Dataset) -> tuple[tuple[str, ...], dict[str, int]]:
     """Names of the parameters of a model of the user's own, and how many numbers they are."""
-    outline = outline_of(run, d)
+    outline = outline_of(run, data.x_train.shape[1], data.outputs)
     return outline.parameters, {"parameter": outline.numbers}
 
 

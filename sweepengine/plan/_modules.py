@@ -74,12 +74,12 @@ def module_outline(model: UserModel, width: int, d: int, outputs: int, precision
     return ModuleOutline(tuple(parameters.values), numbers, max(counter.get_total_flops(), 6.0 * numbers))
 
 
-def outline_of(run: Run, d: int) -> ModuleOutline:
+def outline_of(run: Run, d: int, outputs: int) -> ModuleOutline:
     """Of a run's own model."""
-    return module_outline(model_of(run.architecture.model), run.width, d, 1, run.precision)
+    return module_outline(model_of(run.architecture.model), run.width, d, outputs, run.precision)
 
 
-def refuse_changing_parameters(runs: Sequence[Run], d: int) -> None:
+def refuse_changing_parameters(runs: Sequence[Run], d: int, outputs: int) -> None:
     """Raise unless a model has the same parameters at every width: they are the labels of one dim of the sweep.
 
     Raises
@@ -87,7 +87,7 @@ def refuse_changing_parameters(runs: Sequence[Run], d: int) -> None:
     SpecError
         Two widths differ.
     """
-    names = {run.width: outline_of(run, d).parameters for run in {run.width: run for run in runs}.values()}
+    names = {run.width: outline_of(run, d, outputs).parameters for run in {run.width: run for run in runs}.values()}
     first, *others = names
     for width in others:
         if names[width] != names[first]:
@@ -99,10 +99,11 @@ def refuse_changing_parameters(runs: Sequence[Run], d: int) -> None:
 
 def module_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
     """Estimated time of one run on one thread."""
-    outline, n = outline_of(run, d), shape.sizes["i"]
+    outline, n = outline_of(run, d, shape.sizes["output"]), shape.sizes["i"]
     flops = _COST_OF_AUTOGRAD / rate.flops
     step = n * outline.point_flops * flops + _STEP_OVERHEAD
-    record = (2 * n + shape.sizes["test"]) * outline.point_flops + 2.0 * n**2 * outline.numbers
+    pairs = n * shape.sizes["output"]
+    record = (2 * pairs + shape.sizes["test"]) * outline.point_flops + 2.0 * pairs**2 * outline.numbers
     return run.n_steps * step + shape.records * record * flops
 
 
@@ -110,7 +111,7 @@ def module_memory(run: Run, shape: BlockShape, d: int) -> int:
     """Bytes of the arrays of one task: parameters now and at t = 0, a gradient, a kernel's Jacobians, one chunk."""
     from sweepengine.networks import JACOBIAN_BYTES
 
-    outline, item = outline_of(run, d), np.dtype(run.precision).itemsize
+    outline, item = outline_of(run, d, shape.sizes["output"]), np.dtype(run.precision).itemsize
     # At least one point's Jacobian is held whole; the pass that makes it takes as much again.
-    jacobians = 4 * max(JACOBIAN_BYTES, outline.numbers * item)
+    jacobians = 4 * max(JACOBIAN_BYTES, outline.numbers * shape.sizes["output"] * item)
     return outline.numbers * (3 * item + 3 * 8) + jacobians + shape.run_bytes() * shape.chunk_runs

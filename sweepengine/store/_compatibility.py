@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sweepengine.spec import SweepSpec
 
 _SWEEPABLE = ("depth", "activation", "alpha")
+_FILES = ("data.path", "network.weights")
+"""Where files lie; what they hold is compared by :meth:`SweepStore.check_contents`."""
 
 
 def _settings(spec: SweepSpec, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
@@ -23,7 +25,7 @@ def _settings(spec: SweepSpec, used: Sequence[Mapping[str, str]]) -> dict[str, t
 
     ``used`` says which versions of users' code the spec's names mean, as provenance keeps it.
     """
-    settings = {key: (value,) for key, value in spec.fixed_settings().items()}
+    settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _FILES}
     user = {each["name"]: f"{each['name']}@{each['version']}" for each in used if each["kind"] == "observable"}
     settings["observables"] = (canonical_variables(spec.observables, spec.training.loss, user),)
     for each in used:
