@@ -125,13 +125,15 @@ def test_groups_do_not_reach_the_users_functions(tiny: Tiny, tmp_path: Path) -> 
         np.testing.assert_array_equal(a[name], b[name], err_msg=str(name))
 
 
-def test_functions_registered_in_python(tiny: Tiny, tmp_path: Path) -> None:
-    @sweepengine.register_observable(name="largest", long_name="largest output")
+@pytest.mark.parametrize("classes", [[3, 8], [1, 3, 8]])
+def test_functions_registered_in_python(tiny: Tiny, tmp_path: Path, classes: list[int]) -> None:
+    @sweepengine.register_observable(name="largest", dims=["output"], long_name="largest output")
     def largest(now: Any, start: Any) -> Tensor:
         outputs: Tensor = now.train.forward.outputs
-        return outputs.max()
+        return outputs.amax(0)
 
-    sweepengine.run(observing(tiny, "largest"), tmp_path / "p.zarr", executor="inline")
+    content = observing(tiny, "largest", data={"classes": classes}, axes={"width": [8], "seed": 1})
+    sweepengine.run(content, tmp_path / "p.zarr", executor="inline")
     sweep = sweepengine.open_sweep(tmp_path / "p.zarr").load()
     np.testing.assert_array_equal(sweep.largest, sweep.outputs_train.max("i"))
     (used,) = json.loads(sweep.attrs["provenance"])["user_code"]

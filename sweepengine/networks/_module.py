@@ -20,6 +20,7 @@ from torch.func import functional_call, jacrev, vmap
 
 from sweepengine.errors import RunError, SpecError
 from sweepengine.networks._passes import Forward, Inputs, Passes
+from sweepengine.networks._scaling import Scaling
 from sweepengine.streams import Role, gaussian_matrix
 
 if TYPE_CHECKING:
@@ -108,7 +109,11 @@ class ModuleNetwork:
     def __init__(self, module: nn.Module, parameters: ModuleParameters, gamma: float, alpha: float) -> None:
         self.module, self.parameters, self.outputs = module, parameters, parameters.outputs
         m = float(parameters.width)
-        self._output_scale, self._speed = alpha * m**-gamma, m ** (gamma - 1) / alpha
+        output, speed = (
+            torch.tensor(each, dtype=torch.float64) for each in (alpha * m**-gamma, m ** (gamma - 1) / alpha)
+        )
+        self.scaling = Scaling({}, output, speed)
+        """α m^{-γ} and m^{γ-1}/α alone: what multiplies single parameters is inside the module."""
         self._constants = dict(module.named_buffers())
         self._trained = [name for name, each in module.named_parameters() if each.requires_grad]
 
@@ -129,7 +134,7 @@ class ModuleNetwork:
         with torch.enable_grad():
             raw = self._guarded(lambda: functional_call(self.module, leaves | constants, (inputs.points,)))
             raw = raw.reshape(-1, self.outputs) if self.outputs > 1 else raw.reshape(-1)
-        outputs = raw.detach() * self._output_scale
+        outputs = raw.detach() * self.scaling.output.to(raw.dtype)
         if inputs.start is not None:
             outputs -= inputs.start
         return ModuleForward([], [], outputs, [], raw, tuple(leaves.values()))
@@ -233,7 +238,7 @@ class ModuleNetwork:
         """One step of gradient descent in place, as :meth:`Network.descend` does it."""
         if not isinstance(forward, ModuleForward) or forward.raw is None:
             raise TypeError("a module steps from its own forward pass")
-        pull = residual * (-step_size * self._speed / inputs.points.shape[0])
+        pull = residual * (self.scaling.speed * (-step_size / inputs.points.shape[0])).to(residual.dtype)
         moved = torch.autograd.grad(forward.raw, forward.leaves, pull, retain_graph=True, materialize_grads=True)
         target = (into or self.parameters).values
         for name, change in zip(self._trained, moved, strict=True):

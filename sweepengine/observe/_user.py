@@ -67,8 +67,9 @@ def register_observable(
     long_name, units, source : str
         What a store says of it; ``units`` is "1" for a number without unit.
     dims : sequence of str
-        Beside run and record: dims of the sweep (``i``, ``j`` training points; ``test``; ``layer``; ``hidden``; ``mode``)
-        or those of ``sizes``. A scalar has none.
+        Beside run and record: dims of the sweep (``i``, ``j`` training points; ``test``; ``layer``; ``hidden``; ``mode``;
+        ``output``, which for a single output neither outputs nor observables have) or those of ``sizes``. A scalar has
+        none.
     sizes : mapping, optional
         Dim → size, for dims that the sweep does not have.
     version : str

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from sweepengine.errors import RunError
+from sweepengine.observe._variable import OUTPUT_DIMS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +31,8 @@ def measured(observable: UserObservable, now: Moment, start: Moment) -> Tensor:
         The function raised, or gave something that is no floating-point tensor of so many dims.
     """
     name, dims = observable.variable.name, observable.variable.dims[2:]
+    if not now.has_output_dim:
+        dims = tuple(dim for dim in dims if dim not in OUTPUT_DIMS)
     try:
         with torch.no_grad():
             value = observable.function(now, start)
