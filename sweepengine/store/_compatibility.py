@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sweepengine.spec import SweepSpec
 
 _SWEEPABLE = ("depth", "activation", "alpha")
-_FILES = ("data.path", "network.weights")
-"""Where files lie; what they hold is compared by :meth:`SweepStore.check_contents`."""
+_IN_THE_CONTENT = ("data.path", "data.targets", "network.weights")
+"""Settings that say where or how to find content; the content itself is compared by :meth:`SweepStore.check_contents`."""
 
 
 def _settings(spec: SweepSpec, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
@@ -25,7 +25,7 @@ def _settings(spec: SweepSpec, used: Sequence[Mapping[str, str]]) -> dict[str, t
 
     ``used`` says which versions of users' code the spec's names mean, as provenance keeps it.
     """
-    settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _FILES}
+    settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _IN_THE_CONTENT}
     user = {each["name"]: f"{each['name']}@{each['version']}" for each in used if each["kind"] == "observable"}
     settings["observables"] = (canonical_variables(spec.observables, spec.training.loss, user),)
     for each in used:
@@ -34,6 +34,8 @@ def _settings(spec: SweepSpec, used: Sequence[Mapping[str, str]]) -> dict[str, t
     settings.setdefault("network.alpha", (1.0,))
     if "network.sigma_w" in settings:
         settings.setdefault("network.sigma_a", settings["network.sigma_w"])
+    if all(ratio == 1 for ratio in spec.network.width_ratios or ()):
+        settings.pop("network.width_ratios", None)
     for field in _SWEEPABLE:
         values = getattr(spec.axes, field)
         if values is not None:
