@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sweepengine.networks import COSTS, Inputs, initialise, learning_rates, network, stack
-from sweepengine.networks import _derivatives as derivatives
+from sweepengine.networks import _hessian as hessian
 from sweepengine.observe import (
     DEFAULT_VARIABLES,
     INGREDIENTS,
@@ -246,7 +246,7 @@ def test_the_hessian_in_blocks_of_points_is_the_whole(monkeypatch: pytest.Monkey
     case = Case(Architecture(3, "tanh", 1.3, 0.3, 0.9), outputs=2, gamma=(0.5, 1.0))
     whole = MEASURES["hessian_rms"](case.now, case.start)
     for numbers in (1, 3 * 2 * 2 * 36):  # one point at a time; three, which do not divide the four
-        monkeypatch.setattr(derivatives, "_BLOCK_NUMBERS", numbers)
+        monkeypatch.setattr(hessian, "_BLOCK_NUMBERS", numbers)
         assert distance(MEASURES["hessian_rms"](case.now, case.start), whole) < 1e-13
 
 
