@@ -85,9 +85,9 @@ def _gram_flops(s: Sizes, rows: int, columns: int, signal_products: int) -> floa
 
 
 def _norm_flops(rows: int, columns: int) -> float:
-    """The Gram matrix of the shorter side and its eigenvalues, in float64."""
+    """An operator norm in float64: products with a vector, which memory limits; of a short side its Gram matrix."""
     short = min(rows, columns)
-    return 4.0 * rows * columns * short + 12.0 * short**3
+    return min(4.0 * rows * columns * short + 12.0 * short**3, 2000.0 * rows * columns)
 
 
 def _hessian_flops(s: Sizes) -> float:
