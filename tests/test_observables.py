@@ -214,6 +214,7 @@ def test_projection_knows_the_rank_of_repeated_points() -> None:
             problem = Problem(Inputs.prepare(given, a), Inputs.prepare(x, a), y, y, COSTS["mse"](), ETA)
             moment = Moment(net, problem, 0)
             shares.append(float(MEASURES["backward_projection"](moment, moment)))
+            assert bool(MEASURES["backward_covariance"](moment, moment).isnan().all()) == (width == N)
         assert shares[1] == pytest.approx(shares[0] if copies == 2 else 1.0, rel=1e-10)
 
 
