@@ -280,8 +280,8 @@ class PlainMoment:
         z = signals[layer] @ weight / self.m**0.5 if layer < self.a.depth else readout.expand(n, -1, -1)
         outside = torch.eye(phi[layer].shape[1], dtype=torch.float64) - torch.linalg.pinv(phi[layer]) @ phi[layer]
         free = phi[layer].shape[1] - torch.linalg.matrix_rank(phi[layer])
-        gram: Tensor = torch.einsum("ion,np,jop->ij", z, outside, z)
-        return gram / (free * z.shape[1])
+        gram: Tensor = torch.einsum("ion,np,jop->ij", z, outside, z) / (free * z.shape[1])
+        return gram
 
     def neuron_growth(self) -> Tensor:
         depth, sizes = self.a.depth, []
