@@ -15,7 +15,7 @@ from sweepengine.execute._events import Event
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._turn import Data, Turn
 from sweepengine.spec import Run
-from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, write_failure
+from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, read_weights, write_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -113,7 +113,8 @@ def _load_data(store: Store, run: Run) -> Data:
     """The data as the store holds them, so that every worker and every resume use the same bits."""
     arrays = read_data(store, run.data_id)
     dtype = getattr(torch, run.precision)
-    return Data(**{name: torch.from_numpy(values).to(dtype) for name, values in arrays.items()})
+    weights = read_weights(store, run.architecture.weights) if run.architecture.weights else None
+    return Data(**{name: torch.from_numpy(values).to(dtype) for name, values in arrays.items()}, weights=weights)
 
 
 class _ChunkJob:

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 def network_block(runs: Sequence[Run], data: Dataset) -> Block:
     """Lay out networks of one architecture, width, data and schedule."""
     first = runs[0]
-    n, depth = len(data.y_train), first.architecture.depth
+    n, k, depth = len(data.y_train), data.outputs, first.architecture.depth
     layers = tuple(f"W{layer}" for layer in range(depth + 1))
     shapes = parameter_shapes(
-        (data.x_train.shape[1], *[first.width] * depth),
+        (data.x_train.shape[1], *first.architecture.widths(first.width)),
+        k,
         biases=first.architecture.sigma_b > 0,
         output_bias=first.architecture.output_bias,
     )
@@ -29,14 +30,16 @@ def network_block(runs: Sequence[Run], data: Dataset) -> Block:
         "i": n,
         "j": n,
         "test": len(data.y_test),
+        "output": k,
+        "output_other": k,
         "layer": depth + 1,
         "layer_other": depth + 1,
         "hidden": depth,
         "feature_layer": depth + 1,
-        "mode": n,
+        "mode": n * k,
         "parameter": parameter_count(shapes),
     }
-    variables = variables_of(first.observables)
+    variables = variables_of(first.observables, k)
     used = {"layer"}.union(*(variable.dims for variable in variables))
     labels = dict.fromkeys(sorted({"layer", "layer_other"} & used), layers)
     return make_block(runs, variables, extents, labels)

@@ -67,10 +67,23 @@ def _seconds_of_product(a: object, b: object) -> float:
     return time.perf_counter() - start
 
 
-def step_flops(run: Run, n_train: int, d: int) -> float:
-    """Operations of one forward and backward pass and update: 4 N m d, and 6 N m² for each hidden matrix."""
-    m = run.width
-    return n_train * m * (4.0 * d + 6.0 * m * (run.architecture.depth - 1) + 40.0)
+def _sizes(run: Run, d: int) -> list[int]:
+    """n_0 = d, n_1, …, n_L."""
+    return [d, *run.architecture.widths(run.width)]
+
+
+def _matrix_sizes(run: Run, d: int) -> tuple[int, int]:
+    """Entries of W⁰, and of all hidden matrices above it."""
+    sizes = _sizes(run, d)
+    first, *above = (rows * columns for rows, columns in zip(sizes[1:], sizes, strict=False))
+    return first, sum(above)
+
+
+def step_flops(run: Run, shape: BlockShape, d: int) -> float:
+    """Operations of one forward and backward pass and update: 4 N n_1 d, 6 N for each entry of a hidden matrix."""
+    first, above = _matrix_sizes(run, d)
+    outputs = shape.sizes["output"]
+    return shape.sizes["i"] * (4.0 * first + 6.0 * above + 40.0 * sum(_sizes(run, d)[1:]) + 6.0 * run.width * outputs)
 
 
 def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
@@ -79,9 +92,9 @@ def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
         n=shape.sizes["i"],
         n_test=shape.sizes["test"],
         d=d,
-        width=run.width,
+        width=max(run.architecture.widths(run.width)),  # of unequal widths an upper bound
         depth=run.architecture.depth,
-        outputs=shape.sizes.get("output", 1),
+        outputs=shape.sizes["output"],
     )
     # By name: a block that comes from a store does not know what its variables need.
     return record_cost((VARIABLES.get(each.name, each) for each in shape.variables), sizes)
@@ -90,17 +103,20 @@ def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
 def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
     """Estimated time of one run on one thread."""
     # Elementwise passes over N × m arrays keep training at about half the rate of its products.
-    steps = run.n_steps * (step_flops(run, shape.sizes["i"], d) / (0.5 * rate.flops) + _STEP_OVERHEAD)
+    steps = run.n_steps * (step_flops(run, shape, d) / (0.5 * rate.flops) + _STEP_OVERHEAD)
     records = shape.records * (cost_of_record(run, shape, d).flops / (0.5 * rate.flops) + _RECORD_OVERHEAD)
     return steps + records
 
 
 def run_memory(run: Run, shape: BlockShape, d: int) -> int:
     """Bytes of the arrays of one task: parameters now and at t = 0, their passes, one record's, one chunk's buffer."""
-    m, depth = run.width, run.architecture.depth
+    first, above = _matrix_sizes(run, d)
+    n, k, widths = shape.sizes["i"], shape.sizes["output"], _sizes(run, d)[1:]
     item = np.dtype(run.precision).itemsize
-    parameters = m * (d + m * (depth - 1) + depth + 1)
-    passes = (shape.sizes["i"] + shape.sizes["test"]) * m * (3 * depth + 2)
+    parameters = first + above + sum(widths) + run.width * k
+    passes = (n + shape.sizes["test"]) * (3 * sum(widths) + 2 * max(widths))
+    if k > 1:  # a record's signals are those of every output
+        passes += n * k * sum(widths)
     record = 8 * int(cost_of_record(run, shape, d).numbers)
     return parameters * 2 * item + passes * item + record + shape.run_bytes() * shape.chunk_runs
 
