@@ -308,6 +308,16 @@ _SIGNALS = (
         "theory.md §4 backward, S0 lemma 1",
         needs=("projection",),
     ),
+    Variable(
+        "backward_covariance",
+        (*_HIDDEN, "i", "j"),
+        "covariance over the directions orthogonal to phi^l of z^l = W^l' g^(l+1) / sqrt(m) and z^L, the read-out: its"
+        " product over their number, for several outputs the mean over equal ones; its mean given the forward pass at"
+        " t = 0 is G_(l+1), and 1 for l = L; NaN where phi^l spans everything",
+        "1",
+        "theory.md §4 conditioning, S0 lemma 1",
+        needs=("projection",),
+    ),
 )
 
 _LINEAR = (

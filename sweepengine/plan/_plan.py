@@ -233,7 +233,7 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
     plan = Plan(spec, data, weights, runs, new_blocks, known, limits, code, places, shapes)
     if plan.memory_bytes() > machine_memory():
         raise SpecError(
-            f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB of arrays, this machine has "
+            f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB, this machine has "
             f"{machine_memory() / 1e9:.3g} GB; take smaller widths, fewer points or fewer records"
         )
     return plan
