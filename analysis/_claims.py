@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SMOOTH: Final = frozenset({"tanh", "erf", "gelu", "sigmoid", "softplus", "silu", "swish", "sin", "cos", "exp"})
 """Activations for which the smooth exponents are claimed; others, unless named below, get theorems' bounds alone."""
+FLOWS: Final = frozenset({"gd", "heun", "rk4", "rk45"})
+"""Time methods that the claims speak of; minibatches and momentum have dynamics of their own."""
 _EPS = 1e-9
 
 
@@ -31,6 +33,12 @@ class Setting:
     gamma: float
     depth: int
     activation: str
+    method: str = "gd"
+
+    @property
+    def follows_the_flow(self) -> bool:
+        """Whether the runs were trained by gradient descent or flow, which every claim is about."""
+        return self.method.split("(", 1)[0] in FLOWS
 
     @property
     def smooth(self) -> bool:
@@ -158,6 +166,12 @@ class ClaimResult:
         }
 
 
+def _judged(setting: Setting, fit: ScalingFit, kind: Kind, p: float) -> tuple[Verdict, str]:
+    if not setting.follows_the_flow:
+        return "undecided", f"the claim is about gradient descent or flow; these runs were trained by {setting.method}"
+    return judge(fit, kind, p)
+
+
 def judge_claims(
     group: str, setting: Setting, fits: Mapping[str, ScalingFit], failures: Mapping[str, str]
 ) -> tuple[ClaimResult, ...]:
@@ -184,7 +198,7 @@ def judge_claims(
             if key.split(LAYER_SEPARATOR, 1)[0] != claim.observable:
                 continue
             fit = fits.get(key)
-            verdict, why = judge(fit, claim.kind, p) if fit else ("undecided", failures[key])
+            verdict, why = _judged(setting, fit, claim.kind, p) if fit else ("undecided", failures[key])
             rows.append(
                 ClaimResult(
                     id=claim.id,

@@ -29,7 +29,15 @@ VARIABLES: Final = {
 }
 """Variables that the analysis reads where a sweep has recorded them, with their dims."""
 COORDINATES: Final = ("id", "status", "records_done", "diverged_step", "width", "seed", *GROUP_AXES)
-_SYMBOLS: Final = {"gamma": "γ", "depth": "L", "activation": "", "alpha": "α", "step_size": "η", "scaling": ""}
+_SYMBOLS: Final = {
+    "gamma": "γ",
+    "depth": "L",
+    "activation": "",
+    "alpha": "α",
+    "step_size": "η",
+    "scaling": "",
+    "method": "",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,9 @@ class Group:
     @property
     def setting(self) -> Setting:
         """What the claims need to know of the group."""
-        return Setting(float(self.axes["gamma"]), int(self.axes["depth"]), str(self.axes["activation"]))
+        return Setting(
+            float(self.axes["gamma"]), int(self.axes["depth"]), str(self.axes["activation"]), str(self.axes["method"])
+        )
 
 
 def checked(ds: xr.Dataset) -> xr.Dataset:
@@ -113,7 +123,7 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
     ds
         The sweep.
     group_by
-        Further run coordinates to part by, beside scaling, gamma, depth, activation, alpha and step_size.
+        Further run coordinates to part by, beside scaling, gamma, depth, activation, alpha, step_size and method.
 
     Returns
     -------

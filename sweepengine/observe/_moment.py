@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sweepengine.networks import Passes
+from sweepengine.networks import Passes, SolverReport
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from sweepengine.networks import Cost, Forward, Inputs, Network
+    from sweepengine.spec import Method
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Problem:
     y_train, y_test : Tensor, shapes (N,) and (N_test,)
     cost : Cost
     step_size : float
+    method : Method
     """
 
     train: Inputs
@@ -34,6 +36,7 @@ class Problem:
     y_test: Tensor
     cost: Cost
     step_size: float
+    method: Method
 
 
 class Moment:
@@ -46,10 +49,20 @@ class Moment:
     step : int
     train : Passes, optional
         The passes on the training points that the step makes anyway.
+    solver : SolverReport, optional
+        What an adaptive method has done so far.
     """
 
-    def __init__(self, network: Network, problem: Problem, step: int, train: Passes | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        problem: Problem,
+        step: int,
+        train: Passes | None = None,
+        solver: SolverReport | None = None,
+    ) -> None:
         self.network, self.problem, self.step = network, problem, step
+        self.solver = solver or SolverReport()
         self.train = self._passes(problem.train, network.forward(problem.train)) if train is None else train
 
     def _passes(self, inputs: Inputs, forward: Forward) -> Passes:

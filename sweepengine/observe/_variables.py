@@ -11,6 +11,8 @@ from sweepengine.errors import SpecError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sweepengine.spec import Method
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -25,6 +27,8 @@ class Variable:
         ``units`` is "1" for a number without unit; ``source`` cites the definition.
     needs_mse : bool
         Whether it is defined for the squared error only.
+    needs_closed_form : bool
+        Whether it compares with gradient descent or flow on a linear model, and so not for minibatches or momentum.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Variable:
     units: str
     source: str
     needs_mse: bool = False
+    needs_closed_form: bool = False
 
 
 _DEFAULT = (
@@ -143,18 +148,44 @@ _ON_REQUEST = (
     Variable(
         "linear_distance_train",
         ("run", "record"),
-        "root mean square over training points of f_t - f_t^lin, with the same steps of gradient descent",
+        "root mean square over training points of f_t - f_t^lin, with the same steps of descent or flow",
         "1",
         "theory.md §4 linear, S1 eqs 64-74",
         needs_mse=True,
+        needs_closed_form=True,
     ),
     Variable(
         "linear_distance_test",
         ("run", "record"),
-        "root mean square over test points of f_t - f_t^lin, with the same steps of gradient descent",
+        "root mean square over test points of f_t - f_t^lin, with the same steps of descent or flow",
         "1",
         "theory.md §4 linear, S1 eqs 64-74",
         needs_mse=True,
+        needs_closed_form=True,
+    ),
+    Variable(
+        "solver_steps", ("run", "record"), "steps of the adaptive solver since t = 0", "1", "Dormand & Prince 1980"
+    ),
+    Variable(
+        "solver_rejected",
+        ("run", "record"),
+        "tries that the adaptive solver has thrown away since t = 0",
+        "1",
+        "Hairer, Norsett & Wanner II.4",
+    ),
+    Variable(
+        "solver_forced",
+        ("run", "record"),
+        "steps since t = 0 that missed the tolerance at the smallest size allowed, as at kinks",
+        "1",
+        "sweepengine.runge_kutta",
+    ),
+    Variable(
+        "solver_step_smallest",
+        ("run", "record"),
+        "smallest step of the adaptive solver since t = 0, in training time; 0 before the first",
+        "1",
+        "sweepengine.runge_kutta",
     ),
 )
 
@@ -165,7 +196,7 @@ DEFAULT_VARIABLES: tuple[str, ...] = tuple(variable.name for variable in _DEFAUL
 """What is recorded where a spec does not say."""
 
 
-def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ...]:
+def canonical_variables(names: Sequence[str] | None, loss: str, method: Method) -> tuple[str, ...]:
     """The named variables in the registry's order; empty for the default set.
 
     Parameters
@@ -174,6 +205,7 @@ def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ..
         None for the default set.
     loss : str
         The spec's loss.
+    method : Method
 
     Returns
     -------
@@ -183,7 +215,7 @@ def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ..
     Raises
     ------
     SpecError
-        A name is unknown, or not defined for this loss; the message lists the known ones.
+        A name is unknown, or not defined for this loss or method; the message lists the known ones.
     """
     if names is None:
         return ()
@@ -196,6 +228,12 @@ def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ..
     undefined = [name for name in chosen if VARIABLES[name].needs_mse and loss != "mse"]
     if undefined:
         raise SpecError(f"observables: {undefined[0]} is defined for training.loss mse, found {loss!r}; leave it out")
+    undefined = [name for name in chosen if VARIABLES[name].needs_closed_form and method.dynamics is None]
+    if undefined:
+        raise SpecError(
+            f"observables: {undefined[0]} compares with gradient descent or flow on a linear model; found "
+            f"training.method {method.name}; leave it out, or train by gd, heun, rk4 or rk45"
+        )
     return () if chosen == DEFAULT_VARIABLES else chosen
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sweepengine.networks import loss
+from sweepengine.networks import linear_factor, loss
 from sweepengine.observe._moment import Moment, Problem
 
 if TYPE_CHECKING:
@@ -94,29 +94,34 @@ def _apply(matrix: Tensor, vector: Tensor) -> Tensor:
 
 
 def _linear_modes(now: Moment, start: Moment) -> tuple[Tensor, Tensor, Tensor]:
-    """1 − ηλ/N for each mode of Θ_0, the modes, and the modes' part of f_0 − y."""
+    """−ηλ/N for each mode of Θ_0, the modes, and the modes' part of f_0 − y."""
     values, vectors = start.spectrum
     y = now.problem.y_train.to(torch.float64)
-    factors = 1 - now.problem.step_size * values / y.shape[0]
-    return factors, vectors, _apply(vectors.mT, start.train.forward.outputs.to(torch.float64) - y)
+    z = -now.problem.step_size * values / y.shape[0]
+    return z, vectors, _apply(vectors.mT, start.train.forward.outputs.to(torch.float64) - y)
 
 
 def _linear_train(now: Moment, start: Moment) -> Tensor:
-    factors, vectors, residual = _linear_modes(now, start)
-    linear = now.problem.y_train.to(torch.float64) + _apply(vectors, factors**now.step * residual)
+    z, vectors, residual = _linear_modes(now, start)
+    decay = linear_factor(now.problem.method, z) ** now.step
+    linear = now.problem.y_train.to(torch.float64) + _apply(vectors, decay * residual)
     return (now.train.forward.outputs.to(torch.float64) - linear).square().mean(-1).sqrt()
 
 
 def _linear_test(now: Moment, start: Moment) -> Tensor:
-    """S1 eq 73 with n steps of descent: Θ⁻¹(I − (1 − ηΘ/N)^n) by its eigenvalues, nη/N at λ = 0."""
-    factors, vectors, residual = _linear_modes(now, start)
+    """S1 eq 73 with n steps of the method: Θ⁻¹(I − E) by the eigenvalues of Θ, nη/N at λ = 0."""
+    z, vectors, residual = _linear_modes(now, start)
     rate = now.problem.step_size / now.problem.y_train.shape[0]
-    lost = 1 - factors
+    decay = linear_factor(now.problem.method, z) ** now.step
     # Below 1e-8 the quotient has lost its digits and n is exact to them.
-    summed = torch.where(lost > 1e-8, (1 - factors**now.step) / lost, float(now.step))
+    summed = torch.where(-z > 1e-8, (1 - decay) / -z, float(now.step))
     pull = _apply(vectors, rate * summed * residual)
     linear = start.test.outputs.to(torch.float64) - _apply(start.kernel_test_train.to(torch.float64), pull)
     return (now.test.outputs.to(torch.float64) - linear).square().mean(-1).sqrt()
+
+
+def _solver(now: Moment, field: str) -> Tensor:
+    return torch.full_like(now.network.scaling.output, getattr(now.solver, field))
 
 
 MEASURES: dict[str, Callable[[Moment, Moment], Tensor]] = {
@@ -137,6 +142,10 @@ MEASURES: dict[str, Callable[[Moment, Moment], Tensor]] = {
     "activation_flips": _flips,
     "linear_distance_train": _linear_train,
     "linear_distance_test": _linear_test,
+    "solver_steps": lambda now, _: _solver(now, "steps"),
+    "solver_rejected": lambda now, _: _solver(now, "rejected"),
+    "solver_forced": lambda now, _: _solver(now, "forced"),
+    "solver_step_smallest": lambda now, _: _solver(now, "step_smallest"),
 }
 """Variable → its value from the moment and that at t = 0; the movement variables come together, from :func:`_movement`."""
 

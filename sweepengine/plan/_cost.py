@@ -65,9 +65,9 @@ def _seconds_of_product(a: object, b: object) -> float:
 
 
 def step_flops(run: Run, n_train: int, d: int) -> float:
-    """Operations of one forward and backward pass and update: 4 N m d, and 6 N m² for each hidden matrix."""
-    m = run.width
-    return n_train * m * (4.0 * d + 6.0 * m * (run.architecture.depth - 1) + 40.0)
+    """Operations of the forward and backward passes and updates of a step: 4 N m d, and 6 N m² for a hidden matrix."""
+    m, points = run.width, run.method.batch_size or n_train
+    return run.method.velocities * points * m * (4.0 * d + 6.0 * m * (run.architecture.depth - 1) + 40.0)
 
 
 def record_flops(run: Run, shape: BlockShape, d: int) -> float:
@@ -94,7 +94,7 @@ def run_memory(run: Run, shape: BlockShape, d: int) -> int:
     parameters = m * (d + m * (depth - 1) + depth + 1)
     passes = (shape.n_train + shape.n_test) * m * (3 * depth + 2)
     # The float64 copies that a record makes of the movement are the largest moment.
-    return parameters * (2 * item + 3 * 8) + passes * item + shape.run_bytes() * shape.chunk_runs
+    return parameters * ((2 + run.method.copies) * item + 3 * 8) + passes * item + shape.run_bytes() * shape.chunk_runs
 
 
 def sweep_seconds(pack_seconds: list[float], workers: int) -> float:

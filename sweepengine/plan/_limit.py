@@ -36,9 +36,10 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
     Returns
     -------
     dict of StoredArray
-        As :func:`sweepengine.open_theory` lists them. The outputs are those of gradient descent with the run's step at
-        γ = 1/2 and α = 1; NaN for a cost that has no closed form (any but mse), and where that step is too large for
-        the limit's kernel, which then diverges.
+        As :func:`sweepengine.open_theory` lists them. The outputs are those of gradient descent with the run's step, or
+        of gradient flow for the methods that follow it, at γ = 1/2 and α = 1. NaN where there is no closed form (any
+        cost but mse, minibatches, momentum), and where descent's step is too large for the limit's kernel, which then
+        diverges.
     """
     from sweepengine import theory
 
@@ -47,13 +48,15 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
     (nngp, nngp_cross, nngp_test), (ntk, ntk_cross, _) = (
         (kernel[:train, :train], kernel[train:, :train], kernel[train:, train:]) for kernel in (nngp_all, ntk_all)
     )
-    dynamics = theory.KernelDynamics.of(ntk, step=run.step_size)
+    kind = run.method.dynamics
+    dynamics = theory.KernelDynamics.of(ntk, step=run.step_size if kind == "descent" else None)
     records = len(run.record_steps)
     mean_train, std_train = np.full((2, records, train), np.nan)
     mean_test, std_test = np.full((2, records, len(data.y_test)), np.nan)
     # Centred networks start at 0, all alike: their ensemble is its mean.
     fluctuation = 0.0 if run.architecture.centred else 1.0
-    if run.loss == "mse" and run.step_size < dynamics.largest_stable_step:
+    stable = kind == "flow" or (kind == "descent" and run.step_size < dynamics.largest_stable_step)
+    if run.loss == "mse" and stable:
         for record, step in enumerate(run.record_steps):  # one at a time: a covariance is a whole matrix
             time = step * run.step_size
             on_train = theory.train_ensemble(dynamics, time, data.y_train, nngp)

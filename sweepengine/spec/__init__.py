@@ -1,5 +1,6 @@
 """What to run: typed, validated specs; YAML in, JSON schema out. Imports no torch."""
 
+from sweepengine.spec._method import Method as Method
 from sweepengine.spec._model import GAMMA_BY_LABEL as GAMMA_BY_LABEL
 from sweepengine.spec._model import DigitsData as DigitsData
 from sweepengine.spec._model import SweepSpec as SweepSpec
@@ -16,6 +17,7 @@ __all__ = [
     "GAMMA_BY_LABEL",
     "Architecture",
     "DigitsData",
+    "Method",
     "Run",
     "SweepSpec",
     "architectures",

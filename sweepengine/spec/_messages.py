@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
+from sweepengine.spec._method import METHODS
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
@@ -48,13 +50,16 @@ def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[
             if part in outer.model_fields
             for inner in _models_in(outer.model_fields[str(part)].annotation)
         ]
-        models = deeper or models  # a union's tag is part of pydantic's location, not of the spec's
+        # A union's tag is part of pydantic's location, not of the spec's: it chooses a branch.
+        branches = [each for each in models if any(part in get_args(f.annotation) for f in each.model_fields.values())]
+        models = deeper or branches or models
     return sorted({name for each in models for name in each.model_fields})
 
 
 def _is_field_path(part: int | str) -> bool:
     # pydantic puts the name of a union's branch, such as "literal['ntk','mean_field']", into the location.
-    return isinstance(part, int) or (part.isidentifier() and part not in {"float", "int", "log", "every"})
+    branches = {"float", "int", "log", "every", *METHODS}
+    return isinstance(part, int) or (part.isidentifier() and part not in branches)
 
 
 def describe(error: ErrorDetails, model: type[BaseModel]) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, field_validator, model_validator
 
+from sweepengine.spec._method import METHODS_ALONE, GradientDescent, MethodSpec
+
 GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
 """The named scalings (theory.md §1): the output is multiplied by α m^{-γ}."""
 
@@ -94,7 +96,7 @@ class EveryRecords(_Model):
 
 
 class TrainingSpec(_Model):
-    """Full-batch gradient descent; one step of size η advances the training time by η (theory.md §1)."""
+    """Training in units of gradient-flow time: one step of size η advances it by η (theory.md §1)."""
 
     loss: Literal["mse", "logistic", "huber"] = Field(
         description="mean over points of (f − y)²/2, log(1 + exp(−y f)), or Huber's cost with δ = 1"
@@ -104,6 +106,23 @@ class TrainingSpec(_Model):
     )
     time: Positive = Field(description="training time")
     records: Annotated[LogRecords | EveryRecords, Discriminator("spacing")]
+    method: Annotated[MethodSpec, Discriminator("name")] = Field(
+        default_factory=GradientDescent,
+        description="how time goes on; a name alone where the method needs nothing else",
+        json_schema_extra=lambda schema: schema.update(
+            {
+                "anyOf": [
+                    {"enum": list(METHODS_ALONE)},
+                    {key: schema.pop(key) for key in ("oneOf", "discriminator")},
+                ]
+            }
+        ),
+    )
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
 
 class AxesSpec(_Model):

@@ -19,7 +19,9 @@ _SWEEPABLE = ("depth", "activation", "alpha")
 def _settings(spec: SweepSpec) -> dict[str, tuple[Any, ...]]:
     """Fixed settings, each with the values that it may have; a swept one has its axis' values."""
     settings = {key: (value,) for key, value in spec.fixed_settings().items()}
-    settings["observables"] = (canonical_variables(spec.observables, spec.training.loss),)
+    settings["observables"] = (
+        canonical_variables(spec.observables, spec.training.loss, spec.training.method.method()),
+    )
     settings.setdefault("network.alpha", (1.0,))
     settings.setdefault("network.sigma_a", settings["network.sigma_w"])
     for field in _SWEEPABLE:
