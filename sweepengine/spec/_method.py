@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Points = Annotated[int, Field(ge=1, le=1_000_000_000)]
+from sweepengine.spec._fields import Count, Section
 
 _CLOSED_FORMS: dict[str, Literal["descent", "flow"]] = {"gd": "descent", "heun": "flow", "rk4": "flow", "rk45": "flow"}
 _VELOCITIES = {"heun": 2, "rk4": 4, "rk45": 7}
@@ -71,9 +71,7 @@ class Method:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-class _MethodSpec(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
+class _MethodSpec(Section):
     def method(self) -> Method:
         """The method as runs hold it."""
         return Method(**self.model_dump())
@@ -89,7 +87,7 @@ class StochasticDescent(_MethodSpec):
     """θ ← θ + η θ̇ of the mean over a minibatch; one step of η advances the time by η, whatever the batch."""
 
     name: Literal["sgd"]
-    batch_size: Points
+    batch_size: Count
     replacement: bool = Field(
         default=False,
         description="false: the whole batches of a fresh order of the points in each epoch; what is left over waits",
@@ -101,7 +99,7 @@ class Momentum(_MethodSpec):
 
     name: Literal["momentum"]
     beta: Annotated[float, Field(ge=0, lt=1)] = Field(description="β; 0 is plain descent")
-    batch_size: Points | None = Field(default=None, description="points of a minibatch; all where not given")
+    batch_size: Count | None = Field(default=None, description="points of a minibatch; all where not given")
     replacement: bool = Field(default=False, description="as for sgd")
 
     @model_validator(mode="after")
@@ -143,4 +141,3 @@ class Adaptive(_MethodSpec):
 MethodSpec = GradientDescent | StochasticDescent | Momentum | Heun | RungeKutta4 | Adaptive
 METHODS_ALONE = ("gd", "heun", "rk4", "rk45")
 """The methods that a name alone gives."""
-METHODS = (*METHODS_ALONE, "sgd", "momentum")
