@@ -21,7 +21,8 @@ _IN_THE_CONTENT = ("data.path", "data.targets", "network.weights")
 def _settings(spec: SweepSpec) -> dict[str, tuple[Any, ...]]:
     """Fixed settings, each with the values that it may have; a swept one has its axis' values."""
     settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _IN_THE_CONTENT}
-    settings["observables"] = (canonical_variables(spec.observables, spec.training.loss),)
+    method = spec.training.method.method()
+    settings["observables"] = (canonical_variables(spec.observables, spec.training.loss, method),)
     settings.setdefault("network.alpha", (1.0,))
     settings.setdefault("network.sigma_a", settings["network.sigma_w"])
     if all(ratio == 1 for ratio in spec.network.width_ratios or ()):
