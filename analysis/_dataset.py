@@ -30,7 +30,15 @@ VARIABLES: Final = {
 }
 """Variables that the analysis reads where a sweep has recorded them, with their dims; outputs of k ≥ 2 have `output` too."""
 COORDINATES: Final = ("id", "status", "records_done", "diverged_step", "width", "seed", *GROUP_AXES)
-_SYMBOLS: Final = {"gamma": "γ", "depth": "L", "activation": "", "alpha": "α", "step_size": "η", "scaling": ""}
+_SYMBOLS: Final = {
+    "gamma": "γ",
+    "depth": "L",
+    "activation": "",
+    "alpha": "α",
+    "step_size": "η",
+    "scaling": "",
+    "method": "",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,7 @@ class Group:
             readout=str(self.network.get("readout", "gaussian")),
             trained=str(self.network.get("trained", "all")),
             biases=float(self.network.get("sigma_b", 0.0)) > 0,
+            method=str(self.axes["method"]),
         )
 
 
@@ -124,7 +133,7 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
     ds
         The sweep.
     group_by
-        Further run coordinates to part by, beside scaling, gamma, depth, activation, alpha and step_size.
+        Further run coordinates to part by, beside scaling, gamma, depth, activation, alpha, step_size and method.
 
     Returns
     -------

@@ -374,6 +374,9 @@ def test_specs_of_models_say_what_is_wrong(tmp_path: Path, changes: dict[str, An
     assert not (tmp_path / "m.zarr").exists()
 
 
+LINEAR = {"linear_distance_train", "linear_distance_test", "random_feature_distance", "linear_params_distance"}
+
+
 def loaded(content: dict[str, Any], store: Path, plugins: list[str]) -> Any:
     sweepengine.run(content, store, executor="inline", plugins=plugins)
     return sweepengine.open_sweep(store).load()
@@ -385,15 +388,29 @@ OBSERVED = ["loss_train", "loss_test", "outputs_train", "outputs_test", "kernel"
             "residual_modes", "residual_norm", "movement_rms_entry", "kernel_full", "random_feature_distance", "linear_params_distance"]  # fmt: skip
 
 
-@pytest.mark.parametrize("classes", [[3, 8], [1, 3, 8]])
+METHODS: list[Any] = [
+    "heun",
+    {"name": "sgd", "batch_size": 4},
+    {"name": "momentum", "beta": 0.5},
+    {"name": "rk45", "tolerance": 1e-4},
+]
+
+
+@pytest.mark.parametrize(
+    ("classes", "method"),
+    [([3, 8], "gd"), ([1, 3, 8], "gd"), *(([3, 8], method) for method in METHODS)],
+    ids=["gd", "gd-3", "heun", "sgd", "momentum", "rk45"],
+)
 def test_a_twin_of_the_engines_network_gives_its_store(
-    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classes: list[int]
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classes: list[int], method: Any
 ) -> None:
     """The same initial numbers, the same everything to 1e-12; a wrong multiplier in the module shows in everything."""
+    stochastic = isinstance(method, dict) and method["name"] in {"sgd", "momentum"}
+    observed = [name for name in OBSERVED if not (stochastic and name in LINEAR)]
     shared = {
-        "axes": {"scaling": ["ntk", 0.8], "width": [8, 16], "seed": 1, "alpha": [3.0]},
-        "observables": OBSERVED,
-        "training": MODEL["training"],
+        "axes": {"scaling": [0.8], "width": [8, 16], "seed": 1, "alpha": [3.0]},
+        "observables": observed,
+        "training": MODEL["training"] | {"method": method},
         "data": MODEL["data"] | {"classes": classes},
     }
     ours = loaded(tiny() | shared, tmp_path / "ours.zarr", [])
@@ -410,19 +427,23 @@ def test_a_twin_of_the_engines_network_gives_its_store(
     assert set(theirs.activation.values) == {"twin@1"}
     assert set(theirs.limit.values) == {""}
     assert not sweepengine.open_theory(tmp_path / "theirs.zarr").data_vars
-    for name in OBSERVED:
+    for name in observed:
         np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-12, atol=1e-12, err_msg=name)
+    if method != "gd":
+        return
     _registry._REGISTRY = _registry._Registry()
     wrong = loaded(MODEL | shared, tmp_path / "wrong.zarr", [plugin(tmp_path, TWIN.replace("FACTOR", "1.401"))])
-    for name in set(OBSERVED) - {"accuracy_test"}:
+    for name in set(observed) - {"accuracy_test"}:
         assert np.abs(wrong[name].values - ours[name].values).max() > 1e-9, name
 
 
-def test_a_models_run_resumes_with_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("method", ["gd", {"name": "momentum", "beta": 0.5, "batch_size": 5}])
+def test_a_models_run_resumes_with_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: Any) -> None:
     plugins = [plugin(tmp_path, TWIN)]
     content = MODEL | {
         "axes": {"scaling": ["ntk"], "width": [8], "seed": 1},
         "network": {"model": "twin", "centred": True},
+        "training": MODEL["training"] | {"method": method},
     }
     whole = loaded(content, tmp_path / "whole.zarr", plugins)
     descend, left = ModuleNetwork.descend, [7]

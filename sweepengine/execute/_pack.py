@@ -155,7 +155,8 @@ class _ChunkJob:
                 yield from self._turn(positions, state)
         waiting = [p for p in sorted(self._runs) if not (p in self._tried or self._writer.run(p).status.is_final)]
         # Users' code sees one network at a time.
-        size = 1 if self._task.code.used else self._task.runs_per_turn
+        together = not self._task.code.used and all(run.method.shares_steps for run in self._runs.values())
+        size = self._task.runs_per_turn if together else 1
         for start in range(0, len(waiting), size):
             yield from self._turn(tuple(waiting[start : start + size]), None)
         self._writer.commit()

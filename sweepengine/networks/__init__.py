@@ -1,4 +1,4 @@
-"""Finite networks: parameters, forward and backward signals, the tangent kernel, costs, gradient descent."""
+"""Finite networks: parameters, forward and backward signals, the tangent kernel, costs, time methods."""
 
 from sweepengine.networks._activations import ACTIVATIONS as ACTIVATIONS
 from sweepengine.networks._activations import Activation as Activation
@@ -30,6 +30,13 @@ from sweepengine.networks._passes import Workspace as Workspace
 from sweepengine.networks._scaling import TRAINED as TRAINED
 from sweepengine.networks._scaling import learning_rates as learning_rates
 from sweepengine.networks._scaling import scaling_table as scaling_table
+from sweepengine.networks._steppers import linear_factor as linear_factor
+from sweepengine.networks._steppers import stepper as stepper
+from sweepengine.networks._training import Now as Now
+from sweepengine.networks._training import Points as Points
+from sweepengine.networks._training import SolverReport as SolverReport
+from sweepengine.networks._training import Stepper as Stepper
+from sweepengine.networks._training import Training as Training
 
 __all__ = [
     "ACTIVATIONS",
@@ -47,8 +54,13 @@ __all__ = [
     "ModuleNetwork",
     "ModuleParameters",
     "Network",
+    "Now",
     "Parameters",
     "Passes",
+    "Points",
+    "SolverReport",
+    "Stepper",
+    "Training",
     "Workspace",
     "blocked_kernel",
     "build_module",
@@ -57,9 +69,11 @@ __all__ = [
     "initialise",
     "jacobian_mean_squares",
     "learning_rates",
+    "linear_factor",
     "load_parameters",
     "loss",
     "network",
     "scaling_table",
     "stack",
+    "stepper",
 ]

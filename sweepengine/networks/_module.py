@@ -69,6 +69,10 @@ class ModuleParameters:
         """All parameters, keyed ``module.<name>``."""
         return {f"module.{name}": value for name, value in self.values.items()}
 
+    def with_tensors(self, named: Mapping[str, Tensor]) -> ModuleParameters:
+        """The same with other tensors, by the names of :meth:`tensors`."""
+        return replace(self, values={name: named[f"module.{name}"] for name in self.values})
+
     def map(self, function: Callable[[Tensor], Tensor]) -> ModuleParameters:
         """The same with ``function`` applied to every tensor."""
         return replace(self, values={name: function(value) for name, value in self.values.items()})

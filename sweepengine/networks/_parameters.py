@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
@@ -68,6 +68,16 @@ class Parameters:
             named[f"b{len(self.hidden)}"] = self.output_bias
         return named
 
+    def with_tensors(self, named: Mapping[str, Tensor]) -> Parameters:
+        """The same with other tensors, by the names of :meth:`tensors`."""
+        depth = len(self.hidden)
+        return Parameters(
+            hidden=tuple(named[f"W{layer}"] for layer in range(depth)),
+            biases=tuple(named[f"b{layer}"] for layer in range(len(self.biases))),
+            readout=named[f"W{depth}"],
+            output_bias=named.get(f"b{depth}"),
+        )
+
     def map(self, function: Callable[..., Tensor], *others: Parameters) -> Parameters:
         """The same with ``function`` applied to every tensor, together with those of ``others`` in its place."""
         columns = zip(*(each.tensors().values() for each in (self, *others)), strict=True)
@@ -106,3 +116,16 @@ def stack(networks: list[Parameters]) -> Parameters:
     readout = next(stacked)
     biases = tuple(next(stacked) for _ in first.biases)
     return Parameters(hidden, biases, readout, None if first.output_bias is None else next(stacked))
+
+
+def flat(parameters: Parameters) -> Tensor:
+    """A copy as one vector, in the order of :meth:`Parameters.tensors`; shape (P,)."""
+    return torch.cat([tensor.reshape(-1) for tensor in parameters.tensors().values()])
+
+
+def parts_of(vector: Tensor, like: Parameters) -> Parameters:
+    """Views of a vector, shape (P,), in the shapes of some parameters: the inverse of :func:`flat`."""
+    sizes = [tensor.numel() for tensor in like.tensors().values()]
+    parts = iter(torch.split(vector, sizes))
+    named = {name: next(parts).view(tensor.shape) for name, tensor in like.tensors().items()}
+    return like.with_tensors(named)

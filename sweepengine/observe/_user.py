@@ -24,7 +24,7 @@ _M = TypeVar("_M", bound="Measure")
 TAKEN = frozenset(
     {"run", "record", "step", "time", "status", "records_done", "diverged_step", "targets_train", "targets_test"}
     | {"id", "block", "position", "scaling", "gamma", "alpha", "width", "depth", "activation", "model", "seed", "limit"}
-    | {"step_size", "peak_memory"}.union(*(variable.dims for variable in VARIABLES.values()))
+    | {"step_size", "method", "peak_memory"}.union(*(variable.dims for variable in VARIABLES.values()))
 )
 """Names of dims and coordinates, which no observable may have."""
 

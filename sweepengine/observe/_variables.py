@@ -14,6 +14,8 @@ from sweepengine.plugins import current, find
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sweepengine.spec import Method
+
 VARIABLES: dict[str, Variable] = {variable.name: variable for variable in (*DEFAULT, *ON_REQUEST)}
 """Every variable that a spec may name, in the order in which they are listed."""
 
@@ -27,6 +29,7 @@ OF_MODULES = frozenset(
     | {"kernel_lambda_max", "kernel_effective_rank", "kernel_drift_op", "kernel_alignment", "kernel_cka"}
     | {"movement_frobenius", "movement_rms_entry", "linear_distance_train", "linear_distance_test"}
     | {"random_feature_distance", "linear_params_distance"}
+    | {"solver_steps", "solver_rejected", "solver_forced", "solver_step_smallest"}
 )
 """What can be said of a model of the user's own, whose layers are not known; its own parameters stand for ``layer``."""
 
@@ -37,7 +40,7 @@ def user_variables() -> dict[str, str]:
 
 
 def canonical_variables(
-    names: Sequence[str] | None, loss: str, user: Mapping[str, str], *, of_module: bool = False
+    names: Sequence[str] | None, loss: str, method: Method, user: Mapping[str, str], *, of_module: bool = False
 ) -> tuple[str, ...]:
     """The named variables in the registry's order, then the users' as ``name@version``; empty for the default set.
 
@@ -47,6 +50,7 @@ def canonical_variables(
         None for the default set.
     loss : str
         The spec's loss.
+    method : Method
     user : mapping
         As :func:`user_variables` gives it.
     of_module : bool
@@ -60,7 +64,7 @@ def canonical_variables(
     Raises
     ------
     SpecError
-        A name is unknown, or not defined for this loss; the message lists the known ones.
+        A name is unknown, or not defined for this loss or method; the message lists the known ones.
     """
     if names is None:
         return ()
@@ -83,6 +87,12 @@ def canonical_variables(
     undefined = [name for name in chosen if VARIABLES[name].needs_mse and loss != "mse"]
     if undefined:
         raise SpecError(f"observables: {undefined[0]} is defined for training.loss mse, found {loss!r}; leave it out")
+    undefined = [name for name in chosen if VARIABLES[name].needs_closed_form and method.dynamics is None]
+    if undefined:
+        raise SpecError(
+            f"observables: {undefined[0]} compares with gradient descent or flow on a linear model; found "
+            f"training.method {method.name}; leave it out, or train by gd, heun, rk4 or rk45"
+        )
     chosen += tuple(user[name] for name in sorted(user) if name in names)
     return () if chosen == DEFAULT_VARIABLES else chosen
 

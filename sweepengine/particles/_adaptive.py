@@ -11,16 +11,14 @@ import torch
 from sweepengine.particles._errors import ParameterError, StepLimitError
 from sweepengine.particles._flow import RADIUS, Flow, escaped
 from sweepengine.particles._passes import Passes
-from sweepengine.particles._runge_kutta import DORMAND_PRINCE, combined
 from sweepengine.particles._terms import check_cloud
+from sweepengine.runge_kutta import DORMAND_PRINCE, Control, combined
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from sweepengine.particles._flow import Observer
     from sweepengine.particles._terms import Functional
-
-SAFETY, LEAST, MOST = 0.9, 0.2, 5.0
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def adaptive_flow(
         return functional.velocity(points, passes)
 
     cloud, now = particles.clone(), 0.0
-    control = _Control(first_step_size or time / 100)
+    control = Control(first_step_size or time / 100)
     slope = velocity(cloud)
     if observe is not None:
         observe(0, now, cloud)
@@ -118,12 +116,12 @@ def adaptive_flow(
                 f"found {control.accepted} accepted and {control.rejected} rejected steps at time {now:.6g} of "
                 f"{time:.6g}, the next {control.size:.3g}; allow more with max_steps, or loosen the tolerance {tolerance}"
             )
-        last = now + control.size >= time
-        size = control.size = time - now if last else control.size
+        size = control.next_size(time - now)
+        last = size == time - now
         slopes = DORMAND_PRINCE.slopes(velocity, cloud, size, slope)
         after = combined(cloud, size, DORMAND_PRINCE.weights, slopes)
         error = combined(torch.zeros_like(cloud), size, DORMAND_PRINCE.error, slopes)
-        if control.accepts(tolerance.norm(error, cloud, after, passes)):
+        if control.accepts(tolerance.norm(error, cloud, after, passes), size):
             now, cloud, slope = time if last else now + size, after, slopes[-1]
             if observe is not None:
                 observe(control.accepted, now, cloud)
@@ -136,23 +134,3 @@ def adaptive_flow(
         control.accepted,
         control.rejected,
     )
-
-
-@dataclass
-class _Control:
-    """The next step's size, and what became of the earlier ones."""
-
-    size: float
-    accepted: int = 0
-    rejected: int = 0
-    just_rejected: bool = False
-
-    def accepts(self, norm: float) -> bool:
-        """Whether a step of this error norm stands; sets the size of the next try."""
-        factor = min(MOST, max(LEAST, SAFETY * norm ** (-1 / DORMAND_PRINCE.order))) if norm else MOST
-        stands = norm <= 1
-        self.size *= min(factor, 1.0) if stands and self.just_rejected else factor
-        self.accepted += stands
-        self.rejected += not stands
-        self.just_rejected = not stands
-        return stands

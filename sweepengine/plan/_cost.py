@@ -83,10 +83,10 @@ def _matrix_sizes(run: Run, d: int) -> tuple[int, int]:
 
 
 def step_flops(run: Run, shape: BlockShape, d: int) -> float:
-    """Operations of one forward and backward pass and update: 4 N n_1 d, 6 N for each entry of a hidden matrix."""
+    """Operations of the passes and updates of a step, each 4 N n_1 d, and 6 N for each entry of a hidden matrix."""
     first, above = _matrix_sizes(run, d)
-    outputs = shape.sizes["output"]
-    return shape.sizes["i"] * (4.0 * first + 6.0 * above + 40.0 * sum(_sizes(run, d)[1:]) + 6.0 * run.width * outputs)
+    outputs, points = shape.sizes["output"], run.method.velocities * (run.method.batch_size or shape.sizes["i"])
+    return points * (4.0 * first + 6.0 * above + 40.0 * sum(_sizes(run, d)[1:]) + 6.0 * run.width * outputs)
 
 
 def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
@@ -125,7 +125,8 @@ def run_memory(run: Run, shape: BlockShape, d: int) -> int:
     if k > 1:  # a record's signals are those of every output
         passes += n * k * sum(widths)
     record = 8 * int(cost_of_record(run, shape, d).numbers)
-    return _WORKER_BYTES + parameters * 2 * item + passes * item + record + shape.run_bytes() * shape.chunk_runs
+    weights = parameters * (2 + run.method.copies)
+    return _WORKER_BYTES + (weights + passes) * item + record + shape.run_bytes() * shape.chunk_runs
 
 
 def sweep_seconds(pack_seconds: list[float], workers: int) -> float:

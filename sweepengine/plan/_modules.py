@@ -101,7 +101,8 @@ def module_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> fl
     """Estimated time of one run on one thread."""
     outline, n = outline_of(run, d, shape.sizes["output"]), shape.sizes["i"]
     flops = _COST_OF_AUTOGRAD / rate.flops
-    step = n * outline.point_flops * flops + _STEP_OVERHEAD
+    points = run.method.velocities * (run.method.batch_size or n)
+    step = points * outline.point_flops * flops + _STEP_OVERHEAD
     pairs = n * shape.sizes["output"]
     record = (2 * pairs + shape.sizes["test"]) * outline.point_flops + 2.0 * pairs**2 * outline.numbers
     return run.n_steps * step + shape.records * record * flops
@@ -114,4 +115,4 @@ def module_memory(run: Run, shape: BlockShape, d: int) -> int:
     outline, item = outline_of(run, d, shape.sizes["output"]), np.dtype(run.precision).itemsize
     # At least one point's Jacobian is held whole; the pass that makes it takes as much again.
     jacobians = 4 * max(JACOBIAN_BYTES, outline.numbers * shape.sizes["output"] * item)
-    return outline.numbers * (3 * item + 3 * 8) + jacobians + shape.run_bytes() * shape.chunk_runs
+    return outline.numbers * ((3 + run.method.copies) * item + 3 * 8) + jacobians + shape.run_bytes() * shape.chunk_runs

@@ -179,6 +179,15 @@ def _refuse_too_many(spec: SweepSpec) -> None:
         )
 
 
+def _refuse_large_batches(spec: SweepSpec, n_train: int) -> None:
+    method = spec.training.method.method()
+    if method.batch_size is not None and not method.replacement and method.batch_size > n_train:
+        raise SpecError(
+            f"training.method.batch_size: found {method.batch_size}, but there are {n_train} training points; "
+            f"use {n_train} or fewer, or replacement: true"
+        )
+
+
 def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
     """Resolve a spec: load its data, fix its step sizes, expand its axes, and look up what the store has.
 
@@ -198,11 +207,15 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
         The spec asks for something that cannot be, or does not agree with the store.
     """
     model = architectures(spec)[0].model
-    observables = canonical_variables(spec.observables, spec.training.loss, user_variables(), of_module=bool(model))
+    training = spec.training
+    observables = canonical_variables(
+        spec.observables, training.loss, training.method.method(), user_variables(), of_module=bool(model)
+    )
     code = UserCode.of(model, observables)
     store.check(spec, code)
     data = load(spec.data)
     check_cost(data, spec.training.loss)
+    _refuse_large_batches(spec, len(data.y_train))
     _refuse_equal_outputs(spec, data)
     weights = _given_weights(spec, data)
     weights_id = "" if weights is None else weights.id

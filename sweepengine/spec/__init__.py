@@ -4,6 +4,7 @@ from sweepengine.spec._data import DataSpec as DataSpec
 from sweepengine.spec._data import DigitsData as DigitsData
 from sweepengine.spec._data import DrawnData as DrawnData
 from sweepengine.spec._data import FileData as FileData
+from sweepengine.spec._method import Method as Method
 from sweepengine.spec._model import GAMMA_BY_LABEL as GAMMA_BY_LABEL
 from sweepengine.spec._model import SweepSpec as SweepSpec
 from sweepengine.spec._read import make_spec as make_spec
@@ -22,6 +23,7 @@ __all__ = [
     "DigitsData",
     "DrawnData",
     "FileData",
+    "Method",
     "Run",
     "SweepSpec",
     "architectures",

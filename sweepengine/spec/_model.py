@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Discriminator, Field, field_validator, mode
 
 from sweepengine.spec._data import DataSpec, FileData
 from sweepengine.spec._fields import Count, Positive, Section, Seed
+from sweepengine.spec._method import METHODS_ALONE, GradientDescent, MethodSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +103,7 @@ class EveryRecords(Section):
 
 
 class TrainingSpec(Section):
-    """Full-batch gradient descent; one step of size η advances the training time by η (theory.md §1)."""
+    """Training in units of gradient-flow time: one step of size η advances it by η (theory.md §1)."""
 
     loss: Literal["mse", "logistic", "huber", "cross_entropy"] = Field(
         description="mean over points of (f − y)²/2, log(1 + exp(−y f)) or Huber's cost with δ = 1, summed over outputs; "
@@ -113,6 +114,23 @@ class TrainingSpec(Section):
     )
     time: Positive = Field(description="training time")
     records: Annotated[LogRecords | EveryRecords, Discriminator("spacing")]
+    method: Annotated[MethodSpec, Discriminator("name")] = Field(
+        default_factory=GradientDescent,
+        description="how time goes on; a name alone where the method needs nothing else",
+        json_schema_extra=lambda schema: schema.update(
+            {
+                "anyOf": [
+                    {"enum": list(METHODS_ALONE)},
+                    {key: schema.pop(key) for key in ("oneOf", "discriminator")},
+                ]
+            }
+        ),
+    )
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
 
 class AxesSpec(Section):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from sweepengine.errors import SpecError
 from sweepengine.plugins import canonical_model
+from sweepengine.spec._method import Method
 from sweepengine.spec._model import GAMMA_BY_LABEL, EveryRecords
 from sweepengine.spec._schedule import every_schedule, log_schedule
 
@@ -109,6 +110,8 @@ class Run:
         Hash of the data's content.
     observables : tuple of str
         Names of the recorded variables in canonical order; empty for the default set.
+    method : Method
+        How the parameters move; gradient descent where not given.
     """
 
     architecture: Architecture
@@ -122,10 +125,11 @@ class Run:
     precision: str
     data_id: str
     observables: tuple[str, ...] = ()
+    method: Method = field(default_factory=Method)
 
     @property
     def n_steps(self) -> int:
-        """Number of gradient steps."""
+        """Number of steps; for an adaptive method, of the grid on which its records lie."""
         return self.record_steps[-1]
 
     @property
@@ -152,7 +156,10 @@ class Run:
         if self.architecture.model:
             return ""
         content = self._content()
-        return _digest({key: content[key] for key in ("architecture", "loss", "time", "record_steps", "data_id")})
+        parts = {key: content[key] for key in ("architecture", "loss", "time", "record_steps", "data_id")}
+        if self.method.dynamics != "descent":
+            parts["dynamics"] = self.method.dynamics
+        return _digest(parts)
 
     def _content(self) -> dict[str, Any]:
         content = asdict(self)
@@ -162,6 +169,9 @@ class Run:
         }
         if not self.observables:
             del content["observables"]
+        content["method"] = self.method.content()
+        if self.method == Method():
+            del content["method"]
         return content
 
     def to_json(self) -> dict[str, Any]:
@@ -179,6 +189,7 @@ class Run:
                 ),
                 "record_steps": tuple(content["record_steps"]),
                 "observables": tuple(content["observables"]),
+                "method": Method(**content["method"]),
             }
         )
 
@@ -303,4 +314,5 @@ def expand(
                 precision=spec.precision,
                 data_id=data_id,
                 observables=observables,
+                method=training.method.method(),
             )

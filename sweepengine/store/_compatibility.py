@@ -27,7 +27,8 @@ def _settings(spec: SweepSpec, used: Sequence[Mapping[str, str]]) -> dict[str, t
     """
     settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _IN_THE_CONTENT}
     user = {each["name"]: f"{each['name']}@{each['version']}" for each in used if each["kind"] == "observable"}
-    settings["observables"] = (canonical_variables(spec.observables, spec.training.loss, user),)
+    method = spec.training.method.method()
+    settings["observables"] = (canonical_variables(spec.observables, spec.training.loss, method, user),)
     for each in used:
         if each["kind"] == "model":
             settings["network.model"] = (f"{each['name']}@{each['version']}",)
