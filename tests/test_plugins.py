@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -18,9 +20,10 @@ from sweepengine.cli import main
 from sweepengine.errors import SpecError, StoreError
 from sweepengine.execute._driver import ExecutorName
 from sweepengine.networks import Inputs, ModuleNetwork, ModuleParameters, build_module, initialise
-from sweepengine.observe import VARIABLES
+from sweepengine.observe import VARIABLES, user_observable
 from sweepengine.observe._user import TAKEN
-from sweepengine.plugins import _registry, install, model_of, read_plugin
+from sweepengine.observe._user_measure import measured
+from sweepengine.plugins import Plugin, _registry, install, model_of, read_plugin
 from sweepengine.spec import Architecture, Run, architectures, make_spec, read_spec
 from sweepengine.store import SweepStore
 from sweepengine.store._run_table import COLUMNS
@@ -113,6 +116,17 @@ def test_a_plugin_file_from_end_to_end(tiny: Tiny, tmp_path: Path) -> None:
         ("observable", "distance", "1", "plugin.py", digest),
         ("observable", "outputs_histogram", "1", "plugin.py", digest),
     ]
+
+
+def test_the_observable_of_the_docs() -> None:
+    text = (JOBS.parent / "docs" / "plugins.md").read_text()
+    block = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)[0]
+    install(Plugin("docs/plugins.md", block))
+    outputs = torch.linspace(-1.9, 1.9, 12, dtype=torch.float64)
+    now = SimpleNamespace(train=SimpleNamespace(forward=SimpleNamespace(outputs=outputs)), has_output_dim=False)
+    value = measured(user_observable("outputs_histogram@1"), now, now)  # type: ignore[arg-type]
+    assert value.shape == (32,)
+    assert float(value.sum()) == pytest.approx(1)
 
 
 def test_groups_do_not_reach_the_users_functions(tiny: Tiny, tmp_path: Path) -> None:
