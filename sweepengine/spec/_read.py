@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from sweepengine.errors import SpecError
 from sweepengine.spec._messages import describe_all
 from sweepengine.spec._model import SweepSpec
+from sweepengine.spec._particles import ParticleSpec
 from sweepengine.spec._yaml import load_yaml
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 _LARGEST_FILE = 1_000_000
 
 
-def make_spec(content: Mapping[str, Any]) -> SweepSpec:
+KINDS: dict[str, type[SweepSpec | ParticleSpec]] = {"networks": SweepSpec, "particles": ParticleSpec}
+"""What a spec's key ``kind`` may say; without it the spec is one of networks."""
+
+
+def make_spec(content: Mapping[str, Any]) -> SweepSpec | ParticleSpec:
     """Validate a mapping.
 
     Raises
@@ -26,18 +31,27 @@ def make_spec(content: Mapping[str, Any]) -> SweepSpec:
     SpecError
         Something in it is not allowed; the message has one line for each problem.
     """
+    kind = content.get("kind", "networks")
+    model = KINDS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        raise SpecError(f"kind: found {kind!r}; allowed: {', '.join(map(repr, KINDS))}")
     try:
-        return SweepSpec.model_validate(dict(content))
+        return model.model_validate(dict(content))
     except ValidationError as error:
-        raise SpecError(describe_all(error.errors(), SweepSpec)) from None
+        raise SpecError(describe_all(error.errors(), model)) from None
 
 
-def parse_spec(text: str) -> SweepSpec:
+def spec_schema() -> dict[str, Any]:
+    """JSON schema of a spec of any kind, for editors."""
+    return TypeAdapter(SweepSpec | ParticleSpec).json_schema()
+
+
+def parse_spec(text: str) -> SweepSpec | ParticleSpec:
     """Validate the YAML text of a spec. Raises :class:`SpecError` as :func:`make_spec` does."""
     return make_spec(load_yaml(text))
 
 
-def read_spec(path: str | Path) -> SweepSpec:
+def read_spec(path: str | Path) -> SweepSpec | ParticleSpec:
     """Read and validate a spec file.
 
     Raises
