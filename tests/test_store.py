@@ -17,6 +17,7 @@ from zarr.storage import LocalStore
 
 import sweepengine
 from sweepengine.errors import RunError, StoreError
+from sweepengine.observe import variables_of
 from sweepengine.spec import make_spec
 from sweepengine.store import BlockShape, ChunkWriter, Status, SupersededError, SweepStore, read_mark
 from sweepengine.store._chunk import series_digest
@@ -315,7 +316,8 @@ def test_memory_stores_work_in_process_only(tiny: Callable[..., dict[str, Any]])
     ("n_train", "records", "runs"), [(64, 24, 16), (4, 2, 3), (1024, 200, 8), (4096, 1000, 2), (3000, 3, 5)]
 )
 def test_chunks_hold_whole_runs_within_their_limits(n_train: int, records: int, runs: int) -> None:
-    shape = BlockShape(runs=runs, records=records, n_train=n_train, n_test=64, layers=2, precision="float32")
+    extents = {"i": n_train, "j": n_train, "test": 64, "layer": 2}
+    shape = BlockShape(runs, records, extents, "float32", variables_of(()))
     spans = [shape.chunk_span(chunk) for chunk in range(shape.n_chunks)]
     assert [first for first, _ in spans[1:]] == [stop for _, stop in spans[:-1]]
     assert (spans[0][0], spans[-1][1]) == (0, runs)
@@ -323,6 +325,7 @@ def test_chunks_hold_whole_runs_within_their_limits(n_train: int, records: int, 
         chunk = shape.chunk_shape(variable)
         assert chunk[0] == shape.chunk_runs
         assert int(np.prod(chunk)) * 4 <= max(32_000_000, n_train**2 * 4)
+    assert BlockShape.from_json(json.loads(json.dumps(shape.to_json()))) == shape
 
 
 def test_series_digests_see_every_change() -> None:

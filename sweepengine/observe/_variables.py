@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+OUTPUT_DIMS = ("output", "output_other")
+"""Dims over the k outputs, which a variable has for k ≥ 2 only."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,8 @@ class Variable:
     ----------
     name : str
     dims : tuple of str
-        Always beginning with ``run, record``; the values are floats of the run's precision.
+        Always beginning with ``run, record``; the values are floats of the run's precision. The dims
+        :data:`OUTPUT_DIMS` are there for k ≥ 2 outputs only; see :func:`variables_of`.
     long_name, units, source : str
         ``units`` is "1" for a number without unit; ``source`` cites the definition.
     needs_mse : bool
@@ -33,6 +37,16 @@ class Variable:
     units: str
     source: str
     needs_mse: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """What a store says of it, as plain values."""
+        description = {"long_name": self.long_name, "units": self.units, "source": self.source}
+        return {"name": self.name, "dims": list(self.dims)} | description
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Variable:
+        """A variable from what a store says of it."""
+        return cls(**content | {"dims": tuple(content["dims"])})
 
 
 _DEFAULT = (
@@ -50,8 +64,12 @@ _DEFAULT = (
         "1",
         "theory.md §1",
     ),
-    Variable("outputs_train", ("run", "record", "i"), "network output on the training points", "1", "theory.md §1"),
-    Variable("outputs_test", ("run", "record", "test"), "network output on the test points", "1", "theory.md §1"),
+    Variable(
+        "outputs_train", ("run", "record", "i", "output"), "network output on the training points", "1", "theory.md §1"
+    ),
+    Variable(
+        "outputs_test", ("run", "record", "test", "output"), "network output on the test points", "1", "theory.md §1"
+    ),
     Variable(
         "kernel", ("run", "record", "i", "j"), "tangent kernel on the training points", "1", "theory.md §2, S0 §2"
     ),
@@ -199,6 +217,17 @@ def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ..
     return () if chosen == DEFAULT_VARIABLES else chosen
 
 
-def variables_of(names: Sequence[str]) -> tuple[Variable, ...]:
-    """The variables of a canonical choice, as :func:`canonical_variables` gives it."""
-    return tuple(VARIABLES[name] for name in names or DEFAULT_VARIABLES)
+def variables_of(names: Sequence[str], outputs: int = 1) -> tuple[Variable, ...]:
+    """The variables of a canonical choice, as :func:`canonical_variables` gives it, with the dims that they have.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Empty for the default set.
+    outputs : int
+        k; for a single output the dims over outputs vanish.
+    """
+    chosen = [VARIABLES[name] for name in names or DEFAULT_VARIABLES]
+    if outputs > 1:
+        return tuple(chosen)
+    return tuple(replace(each, dims=tuple(dim for dim in each.dims if dim not in OUTPUT_DIMS)) for each in chosen)

@@ -73,8 +73,8 @@ def step_flops(run: Run, n_train: int, d: int) -> float:
 def record_flops(run: Run, shape: BlockShape, d: int) -> float:
     """Operations of one record: test pass, Gram matrices, and operator norms of the movement."""
     m, depth = run.width, run.architecture.depth
-    grams = 2.0 * depth * 2.0 * shape.n_train**2 * m
-    test = 2.0 * shape.n_test * m * (d + m * (depth - 1))
+    grams = 2.0 * depth * 2.0 * shape.sizes["i"] ** 2 * m
+    test = 2.0 * shape.sizes["test"] * m * (d + m * (depth - 1))
     movement = 2.0 * m * d * d + (depth - 1) * 5.0 * m**3
     return grams + test + 4.0 * movement
 
@@ -82,7 +82,7 @@ def record_flops(run: Run, shape: BlockShape, d: int) -> float:
 def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
     """Estimated time of one run on one thread."""
     # Elementwise passes over N × m arrays keep training at about half the rate of its products.
-    steps = run.n_steps * (step_flops(run, shape.n_train, d) / (0.5 * rate.flops) + _STEP_OVERHEAD)
+    steps = run.n_steps * (step_flops(run, shape.sizes["i"], d) / (0.5 * rate.flops) + _STEP_OVERHEAD)
     records = shape.records * (record_flops(run, shape, d) / (0.5 * rate.flops) + _RECORD_OVERHEAD)
     return steps + records
 
@@ -92,7 +92,7 @@ def run_memory(run: Run, shape: BlockShape, d: int) -> int:
     m, depth = run.width, run.architecture.depth
     item = np.dtype(run.precision).itemsize
     parameters = m * (d + m * (depth - 1) + depth + 1)
-    passes = (shape.n_train + shape.n_test) * m * (3 * depth + 2)
+    passes = (shape.sizes["i"] + shape.sizes["test"]) * m * (3 * depth + 2)
     # The float64 copies that a record makes of the movement are the largest moment.
     return parameters * (2 * item + 3 * 8) + passes * item + shape.run_bytes() * shape.chunk_runs
 

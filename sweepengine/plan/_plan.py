@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from sweepengine.data import load
 from sweepengine.errors import SpecError
 from sweepengine.observe import canonical_variables
+from sweepengine.plan._blocks import network_block
 from sweepengine.plan._cost import machine_memory, run_memory, run_seconds
 from sweepengine.plan._limit import LIMIT_ARRAYS, limit_bytes
 from sweepengine.plan._step_size import step_count
 from sweepengine.spec import expand
-from sweepengine.store import STORE_FILES, Status, make_block
+from sweepengine.store import STORE_FILES, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -201,7 +202,7 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
     known = _known(runs, places, shapes, store)
     new_runs = [run for run in runs if run.id not in places]
     new_blocks = tuple(
-        make_block(list(group), len(data.y_train), len(data.y_test))
+        network_block(list(group), data)
         for _, group in itertools.groupby(new_runs, key=lambda run: (run.architecture, run.width, run.record_steps))
     )
     for block in new_blocks:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from sweepengine.errors import StoreError
-from sweepengine.observe import VARIABLES
 from sweepengine.store._data import data_path
 from sweepengine.store._layout import block_path, limit_path
 from sweepengine.store._run_table import COLUMNS
@@ -59,16 +58,17 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     root = store.group()
     shapes = store.block_shapes()
     marks = {block: store.run_marks(block, shape) for block, shape in shapes.items()}
-    every = [shape.sizes() for shape in shapes.values()]
+    every = [shape.sizes for shape in shapes.values()]
     sizes = {dim: max(each[dim] for each in every) for dim in every[0] if dim != "run"}
     coords: dict[str, Any] = {name: ("run", _plain(table.columns[name])) for name in COLUMNS}
     coords |= _progress_coords([mark for block in shapes for mark in marks[block]])
     coords |= _schedule_coords(root, shapes, sizes["record"])
-    deepest = max(shapes, key=lambda block: shapes[block].layers)
-    coords["layer"] = ("layer", _plain(np.asarray(_array(root, block_path(deepest, "layer"))[...])))
+    for dim in dict.fromkeys(dim for shape in shapes.values() for dim in shape.labels):
+        # Shorter lists of names begin as the longest does.
+        coords[dim] = (dim, np.array(max((shape.labels.get(dim, ()) for shape in shapes.values()), key=len)))
     variables: dict[str, Any] = {}
-    recorded = {variable.name for shape in shapes.values() for variable in shape.variables}
-    for variable in (VARIABLES[name] for name in VARIABLES if name in recorded):
+    # A spec of other observables is refused, so every block has these.
+    for variable in next(iter(shapes.values())).variables:
         parts = [
             _masked_block(_array(root, block_path(block, variable.name)), store.address, marks[block])
             for block in shapes

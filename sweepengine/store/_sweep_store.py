@@ -340,14 +340,7 @@ def _create_block(metadata: Metadata, block: Block) -> None:
             steps * first.step_size,
             {"long_name": "training time of the record", "units": "1"},
         ),
-        (
-            "layer",
-            "layer",
-            str,
-            "",
-            np.array([f"W{layer}" for layer in range(shape.layers)], dtype=object),
-            {"long_name": "layer; the last is the read-out"},
-        ),
+        *((dim, dim, str, "", np.array(names, dtype=object), {}) for dim, names in shape.labels.items()),
     ]
     for name, dim, dtype, fill, values, attributes in coordinates:
         path = block_path(block.id, name)
