@@ -34,6 +34,7 @@ class Role(IntEnum):
     PARTICLE = 6
     PARTICLE_NOISE = 7
     DIRECTION = 8
+    POINT = 16
 
 
 def raw_integers(seed: int, role: Role, layer: int, tile: int, count: int) -> NDArray[np.uint64]:

@@ -10,7 +10,9 @@ import numpy as np
 
 from sweepengine.data._digits import digits
 from sweepengine.data._preprocess import PREPROCESSING
+from sweepengine.data._synthetic import stored_points
 from sweepengine.errors import DataError
+from sweepengine.spec import SyntheticData
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,12 +51,24 @@ def _content_id(arrays: list[NDArray[np.float64]], preprocess: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def load(spec: DigitsData) -> Dataset:
+def no_data() -> Dataset:
+    """What a sweep without a risk runs on: no points at all."""
+    x, y = np.empty((0, 0)), np.empty(0)
+    return Dataset(_content_id([x, y, x, y], "none"), x, y, x, y, "no data")
+
+
+def _synthetic(spec: SyntheticData) -> Dataset:
+    x, y = stored_points(spec)
+    arrays = x[: spec.n_train], y[: spec.n_train], x[spec.n_train :], y[spec.n_train :]
+    return Dataset(_content_id(list(arrays), "none"), *arrays, f"{spec.name}, d = {spec.d}, seed {spec.seed}")
+
+
+def load(spec: DigitsData | SyntheticData) -> Dataset:
     """Draw, split and preprocess the points that a spec asks for.
 
     Parameters
     ----------
-    spec : DigitsData
+    spec : DigitsData or SyntheticData
 
     Returns
     -------
@@ -65,6 +79,8 @@ def load(spec: DigitsData) -> Dataset:
     DataError
         There are fewer points than asked for, or a point cannot be preprocessed.
     """
+    if isinstance(spec, SyntheticData):
+        return _synthetic(spec)
     x, y = digits(spec)
     asked = spec.n_train + spec.n_test
     if asked > len(x):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from sweepengine.execute._data import Data, Record
 from sweepengine.networks import (
     COSTS,
     Inputs,
@@ -35,32 +35,7 @@ DIVERGED_FACTOR = 1e6
 """A run whose training loss passes this many times its start (or the loss of f = 0) has diverged."""
 
 
-@dataclass(frozen=True)
-class Data:
-    """The arrays of one sweep as tensors, in the precision of its runs."""
-
-    x_train: torch.Tensor
-    y_train: torch.Tensor
-    x_test: torch.Tensor
-    y_test: torch.Tensor
-
-
-@dataclass(frozen=True)
-class Record:
-    """The values of one record.
-
-    Attributes
-    ----------
-    index : int
-    values : list of dict
-        For each run of the turn its variables; None for a run that has diverged before.
-    """
-
-    index: int
-    values: list[dict[str, NDArray[np.floating]] | None]
-
-
-class Turn:
+class NetworkTurn:
     """R runs of one block, trained together from where they are.
 
     Parameters

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from sweepengine.errors import SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 OUTPUT_DIMS = ("output", "output_other")
 """Dims over the k outputs, which a variable has for k ≥ 2 only."""
+SNAPSHOT = "snapshot"
+"""The dim, in the place of ``record``, of what is kept at some records only."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Variable:
     ----------
     name : str
     dims : tuple of str
-        Always beginning with ``run, record``; the values are floats of the run's precision. The dims
+        Always beginning with ``run, record``, or ``run, snapshot`` for what is kept at some records only; the values are floats of the run's precision. The dims
         :data:`OUTPUT_DIMS` are there for k ≥ 2 outputs only; see :func:`variables_of`.
     long_name, units, source : str
         ``units`` is "1" for a number without unit; ``source`` cites the definition.
@@ -37,6 +39,11 @@ class Variable:
     units: str
     source: str
     needs_mse: bool = False
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it is kept at some records only."""
+        return self.dims[1] == SNAPSHOT
 
     def to_json(self) -> dict[str, Any]:
         """What a store says of it, as plain values."""
@@ -183,6 +190,16 @@ DEFAULT_VARIABLES: tuple[str, ...] = tuple(variable.name for variable in _DEFAUL
 """What is recorded where a spec does not say."""
 
 
+def chosen_names(names: Sequence[str], known: Mapping[str, Variable]) -> tuple[str, ...]:
+    """The names in the order of a registry. Raises :class:`SpecError` for one that it lacks, with the known ones."""
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise SpecError(f"observables: found {unknown[0]!r}.{hint} Allowed: {', '.join(known)}")
+    return tuple(name for name in known if name in names)
+
+
 def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ...]:
     """The named variables in the registry's order; empty for the default set.
 
@@ -205,12 +222,7 @@ def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ..
     """
     if names is None:
         return ()
-    unknown = [name for name in names if name not in VARIABLES]
-    if unknown:
-        close = difflib.get_close_matches(unknown[0], VARIABLES, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise SpecError(f"observables: found {unknown[0]!r}.{hint} Allowed: {', '.join(VARIABLES)}")
-    chosen = tuple(name for name in VARIABLES if name in names)
+    chosen = chosen_names(names, VARIABLES)
     undefined = [name for name in chosen if VARIABLES[name].needs_mse and loss != "mse"]
     if undefined:
         raise SpecError(f"observables: {undefined[0]} is defined for training.loss mse, found {loss!r}; leave it out")

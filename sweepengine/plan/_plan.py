@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
+import shutil
 from dataclasses import dataclass, replace
-from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweepengine.data import load
+from sweepengine.data import load, no_data
 from sweepengine.errors import SpecError
-from sweepengine.observe import canonical_variables
-from sweepengine.plan._blocks import network_block
-from sweepengine.plan._cost import machine_memory, run_memory, run_seconds
+from sweepengine.observe import canonical_names
+from sweepengine.plan._cost import machine_memory
 from sweepengine.plan._limit import LIMIT_ARRAYS, limit_bytes
-from sweepengine.plan._step_size import step_count
-from sweepengine.spec import expand
+from sweepengine.plan._work import work_of
+from sweepengine.spec import Run
 from sweepengine.store import STORE_FILES, Status
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from sweepengine.data import Dataset
     from sweepengine.plan._cost import MachineRate
-    from sweepengine.spec import Architecture, Run, SweepSpec
+    from sweepengine.plan._work import Work
+    from sweepengine.spec import AnyRun, AnySpec
     from sweepengine.store import Block, BlockShape, RunMark, SweepStore
 
 MOST_RUNS = 200_000
@@ -40,7 +41,7 @@ class Pack:
     block : str
     shape : BlockShape
     chunks : tuple of int
-    runs : dict of Run
+    runs : dict
         Position in the block → run, for the runs that the sweep wants and the store lacks.
     seconds : float
         Estimated time.
@@ -49,7 +50,7 @@ class Pack:
     block: str
     shape: BlockShape
     chunks: tuple[int, ...]
-    runs: dict[int, Run]
+    runs: dict[int, AnyRun]
     seconds: float
 
 
@@ -59,9 +60,9 @@ class Plan:
 
     Attributes
     ----------
-    spec : SweepSpec
+    spec : SweepSpec or ParticleSpec
     data : Dataset
-    runs : tuple of Run
+    runs : tuple of Run or of ParticleRun
         All runs of the sweep.
     new_blocks : tuple of Block
         Blocks that the store does not have yet.
@@ -71,16 +72,17 @@ class Plan:
         Run id → what the store has committed of it (None: not begun), for the runs that are in the store.
     """
 
-    spec: SweepSpec
+    spec: AnySpec
     data: Dataset
-    runs: tuple[Run, ...]
+    runs: tuple[AnyRun, ...]
     new_blocks: tuple[Block, ...]
     known: dict[str, RunMark | None]
     limits: dict[str, Run]
+    _work: Work
     _places: dict[str, tuple[str, int]]
     _shapes: dict[str, BlockShape]
 
-    def missing(self) -> list[Run]:
+    def missing(self) -> list[AnyRun]:
         """Runs that are neither done nor diverged."""
         marks = ((run, self.known.get(run.id)) for run in self.runs)
         return [run for run, mark in marks if mark is None or not mark.status.is_final]
@@ -103,7 +105,7 @@ class Plan:
         only : collection of str, optional
             Ids of the runs to advance; every missing one where not given.
         """
-        wanted: dict[str, dict[int, Run]] = {}
+        wanted: dict[str, dict[int, AnyRun]] = {}
         for run in self.missing():
             if only is not None and run.id not in only:
                 continue
@@ -112,11 +114,11 @@ class Plan:
         packs = [pack for block, runs in wanted.items() for pack in self._packs_of(block, runs, rate)]
         return iter(sorted(packs, key=lambda pack: -pack.seconds))
 
-    def _packs_of(self, block: str, runs: dict[int, Run], rate: MachineRate) -> Iterator[Pack]:
+    def _packs_of(self, block: str, runs: dict[int, AnyRun], rate: MachineRate) -> Iterator[Pack]:
         shape = self._shapes[block]
-        seconds = run_seconds(next(iter(runs.values())), shape, self.data.x_train.shape[1], rate)
+        seconds = self._work.seconds(next(iter(runs.values())), shape, self.data, rate)
         chunks: list[int] = []
-        held: dict[int, Run] = {}
+        held: dict[int, AnyRun] = {}
         for chunk in range(shape.n_chunks):
             first, stop = shape.chunk_span(chunk)
             here = {position: run for position, run in runs.items() if first <= position < stop}
@@ -147,12 +149,9 @@ class Plan:
         return sum(shape.file_count() for shape in self.blocks().values()) + limits + rest
 
     def memory_bytes(self) -> int:
-        """Largest peak of one task's own arrays: a network with its copy at t = 0, one step's arrays, one chunk."""
-        d = self.data.x_train.shape[1]
-        return max(
-            (run_memory(run, self._shapes[self._places[run.id][0]], d) for run in self.missing()),
-            default=0,
-        )
+        """Largest peak of one task's own arrays: a run with its copy at t = 0, one step's arrays, one chunk."""
+        memory, missing = self._work.memory, self.missing()
+        return max((memory(run, self._shapes[self._places[run.id][0]], self.data) for run in missing), default=0)
 
     def blocks(self) -> dict[str, BlockShape]:
         """Shapes of the blocks that hold missing runs."""
@@ -160,7 +159,7 @@ class Plan:
         return {name: self._shapes[name] for name in names}
 
 
-def _refuse_too_many(spec: SweepSpec) -> None:
+def _refuse_too_many(spec: AnySpec) -> None:
     count = math.prod(len(values) for values in spec.axes.model_dump(exclude_none=True).values())
     if count > MOST_RUNS:
         raise SpecError(
@@ -169,12 +168,12 @@ def _refuse_too_many(spec: SweepSpec) -> None:
         )
 
 
-def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
+def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     """Resolve a spec: load its data, fix its step sizes, expand its axes, and look up what the store has.
 
     Parameters
     ----------
-    spec : SweepSpec
+    spec : SweepSpec or ParticleSpec
     store : SweepStore
         Where the sweep would be written; need not exist.
 
@@ -187,40 +186,47 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
     SpecError, DataError, StoreError
         The spec asks for something that cannot be, or does not agree with the store.
     """
-    observables = canonical_variables(spec.observables, spec.training.loss)
+    canonical_names(spec)  # a name that is not known is said before anything is loaded
     store.check(spec)
-    data = load(spec.data)
-
-    @cache
-    def steps(architecture: Architecture) -> int:
-        return step_count(spec, architecture, data)
-
+    work, data = work_of(spec), no_data() if spec.data is None else load(spec.data)
     _refuse_too_many(spec)
-    runs = tuple(expand(spec, data.id, steps, observables))
+    runs = work.runs(data)
     places = store.places()
     shapes = store.block_shapes()
     known = _known(runs, places, shapes, store)
     new_runs = [run for run in runs if run.id not in places]
-    new_blocks = tuple(
-        network_block(list(group), data)
-        for _, group in itertools.groupby(new_runs, key=lambda run: (run.architecture, run.width, run.record_steps))
-    )
+    new_blocks = tuple(work.block(list(group), data) for _, group in itertools.groupby(new_runs, key=work.layout))
     for block in new_blocks:
         shapes[block.id] = block.shape
         places |= {run.id: (block.id, position) for position, run in enumerate(block.runs)}
     have = store.limits()
-    limits = {block.runs[0].limit_id: block.runs[0] for block in new_blocks if block.runs[0].limit_id not in have}
-    plan = Plan(spec, data, runs, new_blocks, known, limits, places, shapes)
+    firsts = [block.runs[0] for block in new_blocks]
+    limits = {run.limit_id: run for run in firsts if isinstance(run, Run) and run.limit_id not in have}
+    plan = Plan(spec, data, runs, new_blocks, known, limits, work, places, shapes)
     if plan.memory_bytes() > machine_memory():
         raise SpecError(
             f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB of arrays, this machine has "
             f"{machine_memory() / 1e9:.3g} GB; take smaller widths, fewer points or fewer records"
         )
+    _refuse_more_than_the_disk(plan, store.address)
     return plan
 
 
+def _refuse_more_than_the_disk(plan: Plan, address: str) -> None:
+    """Raise :class:`SpecError` where a local disk cannot hold what is missing, even if none of it compresses."""
+    if "://" in address:
+        return
+    folder = next(path for path in Path(address).parents if path.exists())
+    need, free = plan.disk_bytes(), shutil.disk_usage(folder).free
+    if need > free:
+        raise SpecError(
+            f"axes: the sweep would write up to {need / 1e9:.3g} GB and the disk of {address} has {free / 1e9:.3g} GB free; "
+            "take fewer records or snapshots, fewer observables, smaller widths or fewer seeds, or name another --store"
+        )
+
+
 def _known(
-    runs: Iterable[Run], places: Mapping[str, tuple[str, int]], shapes: Mapping[str, BlockShape], store: SweepStore
+    runs: Iterable[AnyRun], places: Mapping[str, tuple[str, int]], shapes: Mapping[str, BlockShape], store: SweepStore
 ) -> dict[str, RunMark | None]:
     """What is committed of each run that has a place."""
     placed = {run.id: places[run.id] for run in runs if run.id in places}

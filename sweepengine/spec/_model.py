@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
 """The named scalings (theory.md §1): the output is multiplied by α m^{-γ}."""
@@ -82,7 +91,11 @@ def flat_settings(content: dict[str, Any]) -> dict[str, Any]:
     """Sections of a spec as one mapping, ``section.field`` → plain value; what is no section keeps its key."""
     flat: dict[str, Any] = {}
     for section, fields in content.items():
-        flat |= {f"{section}.{key}": value for key, value in fields.items()} if isinstance(fields, dict) else {section: fields}
+        flat |= (
+            {f"{section}.{key}": value for key, value in fields.items()}
+            if isinstance(fields, dict)
+            else {section: fields}
+        )
     return flat
 
 

@@ -22,6 +22,8 @@ from sweepengine.spec._model import (
 )
 from sweepengine.spec._synthetic import ShellsData, TeacherData
 
+DataSpec = DigitsData | TeacherData | ShellsData
+"""What a risk can be of."""
 Factor = Annotated[float, Field(ge=-1e12, le=1e12)]
 LANGEVIN_METHODS = ("euler_maruyama", "leimkuhler_matthews", "stochastic_heun")
 MethodName = Literal[
@@ -108,9 +110,7 @@ class DiscrepancyTerm(_Term):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
-Term = (
-    RiskTerm | QuadraticTerm | DoubleWellTerm | AttractionTerm | GaussianTerm | RieszTerm | DiscrepancyTerm
-)
+Term = RiskTerm | QuadraticTerm | DoubleWellTerm | AttractionTerm | GaussianTerm | RieszTerm | DiscrepancyTerm
 PAIRWISE = (GaussianTerm, RieszTerm, DiscrepancyTerm)
 """Terms whose every particle sees every other."""
 
@@ -176,9 +176,9 @@ class ParticleAxes(_Model):
 
     width: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)] = Field(description="particles m")
     seed: Seeds
-    temperature: Annotated[tuple[Annotated[float, Field(ge=0, le=1e12)], ...], _LIST, AfterValidator(_distinct)] | None = (
-        None
-    )
+    temperature: (
+        Annotated[tuple[Annotated[float, Field(ge=0, le=1e12)], ...], _LIST, AfterValidator(_distinct)] | None
+    ) = None
 
 
 class ParticleSpec(_Model):
@@ -190,7 +190,7 @@ class ParticleSpec(_Model):
 
     kind: Literal["particles"]
     name: Name
-    data: Annotated[DigitsData | TeacherData | ShellsData, Discriminator("name")] | None = Field(
+    data: Annotated[DataSpec, Discriminator("name")] | None = Field(
         default=None, description="what the risk is of; left out where no term is a risk"
     )
     unit: UnitSpec | None = Field(default=None, description="left out where no term is a risk")
@@ -218,7 +218,9 @@ class ParticleSpec(_Model):
         for field in ("data", "unit"):
             if bool(risks) != (getattr(self, field) is not None):
                 raise ValueError(
-                    f"{field}: missing; a risk needs it" if risks else f"{field}: given, but no term is a risk; remove it"
+                    f"{field}: missing; a risk needs it"
+                    if risks
+                    else f"{field}: given, but no term is a risk; remove it"
                 )
         if (self.initial.coordinates is None) != bool(risks):
             raise ValueError(

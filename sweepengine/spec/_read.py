@@ -5,25 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from sweepengine.errors import SpecError
+from sweepengine.spec._kinds import SPECS
 from sweepengine.spec._messages import describe_all
-from sweepengine.spec._model import SweepSpec
-from sweepengine.spec._particles import ParticleSpec
 from sweepengine.spec._yaml import load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sweepengine.spec._kinds import AnySpec
+
 _LARGEST_FILE = 1_000_000
 
 
-KINDS: dict[str, type[SweepSpec | ParticleSpec]] = {"networks": SweepSpec, "particles": ParticleSpec}
-"""What a spec's key ``kind`` may say; without it the spec is one of networks."""
-
-
-def make_spec(content: Mapping[str, Any]) -> SweepSpec | ParticleSpec:
+def make_spec(content: Mapping[str, Any]) -> AnySpec:
     """Validate a mapping.
 
     Raises
@@ -32,26 +29,21 @@ def make_spec(content: Mapping[str, Any]) -> SweepSpec | ParticleSpec:
         Something in it is not allowed; the message has one line for each problem.
     """
     kind = content.get("kind", "networks")
-    model = KINDS.get(kind) if isinstance(kind, str) else None
+    model = SPECS.get(kind) if isinstance(kind, str) else None
     if model is None:
-        raise SpecError(f"kind: found {kind!r}; allowed: {', '.join(map(repr, KINDS))}")
+        raise SpecError(f"kind: found {kind!r}; allowed: {', '.join(map(repr, SPECS))}")
     try:
         return model.model_validate(dict(content))
     except ValidationError as error:
         raise SpecError(describe_all(error.errors(), model)) from None
 
 
-def spec_schema() -> dict[str, Any]:
-    """JSON schema of a spec of any kind, for editors."""
-    return TypeAdapter(SweepSpec | ParticleSpec).json_schema()
-
-
-def parse_spec(text: str) -> SweepSpec | ParticleSpec:
+def parse_spec(text: str) -> AnySpec:
     """Validate the YAML text of a spec. Raises :class:`SpecError` as :func:`make_spec` does."""
     return make_spec(load_yaml(text))
 
 
-def read_spec(path: str | Path) -> SweepSpec | ParticleSpec:
+def read_spec(path: str | Path) -> AnySpec:
     """Read and validate a spec file.
 
     Raises

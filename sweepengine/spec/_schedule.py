@@ -62,7 +62,9 @@ def every_schedule(n_steps: int, k: int, section: str = "training") -> tuple[int
         ``k`` exceeds ``n_steps``.
     """
     if k > n_steps:
-        raise SpecError(f"{section}.records.k: found {k}, but there are only {n_steps} steps; use k: {n_steps} or fewer")
+        raise SpecError(
+            f"{section}.records.k: found {k}, but there are only {n_steps} steps; use k: {n_steps} or fewer"
+        )
     steps = list(range(0, n_steps, k))
     return (*steps, n_steps)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sweepengine.spec._model import ActivationName, Count, Positive, _Model
+from sweepengine.spec._model import Count, Positive, _Model
 
 Sampling = Annotated[
     Literal["fixed", "fresh"],
@@ -26,7 +26,7 @@ class TeacherData(_Model):
     n_train: Count
     n_test: Count
     neurons: Count = 1
-    activation: ActivationName = "relu"
+    activation: Literal["relu", "abs", "tanh", "sin", "quadratic"] = "relu"
     sampling: Sampling = "fixed"
     seed: _Seed = Field(default=0, description="of the teacher and of the points")
 

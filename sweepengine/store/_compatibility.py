@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import StoreError
-from sweepengine.observe import canonical_variables
-from sweepengine.spec import make_spec
+from sweepengine.observe import canonical_names
+from sweepengine.spec import SweepSpec, make_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sweepengine.spec import SweepSpec
+    from sweepengine.spec import AnySpec
 
 _SWEEPABLE = ("depth", "activation", "alpha")
 
 
-def _settings(spec: SweepSpec) -> dict[str, tuple[Any, ...]]:
+def _settings(spec: AnySpec) -> dict[str, tuple[Any, ...]]:
     """Fixed settings, each with the values that it may have; a swept one has its axis' values."""
     settings = {key: (value,) for key, value in spec.fixed_settings().items()}
-    settings["observables"] = (canonical_variables(spec.observables, spec.training.loss),)
+    settings["observables"] = (canonical_names(spec),)
+    if not isinstance(spec, SweepSpec):
+        return settings | {"functional.temperature": spec.temperatures}
     settings.setdefault("network.alpha", (1.0,))
     settings.setdefault("network.sigma_a", settings["network.sigma_w"])
     for field in _SWEEPABLE:
@@ -29,7 +31,7 @@ def _settings(spec: SweepSpec) -> dict[str, tuple[Any, ...]]:
     return settings
 
 
-def refuse_other_settings(address: str, written: Sequence[dict[str, Any]], spec: SweepSpec) -> None:
+def refuse_other_settings(address: str, written: Sequence[dict[str, Any]], spec: AnySpec) -> None:
     """Raise unless a spec's fixed settings agree with those of the specs that wrote a store.
 
     A setting that one of two specs sweeps agrees with the other's value if that is on the axis.

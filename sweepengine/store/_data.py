@@ -42,7 +42,7 @@ def write_data(metadata: Metadata, data: Dataset) -> None:
         metadata.array(
             data_path(data.id, name),
             values.shape,
-            values.shape,
+            tuple(max(1, size) for size in values.shape),  # a sweep without a risk has no points
             "float64",
             np.nan,
             dims=dims,
