@@ -13,6 +13,7 @@ import torch
 
 from sweepengine.execute._data import Data
 from sweepengine.execute._events import Event
+from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._particle_turn import ParticleTurn
 from sweepengine.execute._turn import NetworkTurn
 from sweepengine.spec import AnyRun, ParticleRun, Run, run_from_json
@@ -94,9 +95,10 @@ def advance(task: PackTask) -> Iterator[Event]:
     data = _load_data(store, next(iter(runs.values())))
     for chunk in task.chunks:
         first, stop = shape.chunk_span(chunk)
+        memory = PeakMemory()
         writer = ChunkWriter(store, task.block, shape, chunk, task.attempts[chunk], task.owner)
         here = {position: run for position, run in runs.items() if first <= position < stop}
-        yield from _throttled(_ChunkJob(writer, store, here, data, task).events())
+        yield from _throttled(_ChunkJob(writer, store, here, data, task, memory).events())
 
 
 def _throttled(events: Iterator[Event]) -> Iterator[Event]:
@@ -128,8 +130,10 @@ def make_turn(runs: list[AnyRun], data: Data, state: Mapping[str, NDArray[np.gen
 class _ChunkJob:
     """One chunk's missing runs, in turns, with commits."""
 
-    def __init__(self, writer: ChunkWriter, store: Store, runs: dict[int, AnyRun], data: Data, task: PackTask) -> None:
-        self._writer, self._store, self._data, self._task = writer, store, data, task
+    def __init__(
+        self, writer: ChunkWriter, store: Store, runs: dict[int, AnyRun], data: Data, task: PackTask, memory: PeakMemory
+    ) -> None:
+        self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
         self._runs = runs
         self._tried: set[int] = set()
         self._last_commit = time.monotonic()
@@ -194,14 +198,15 @@ class _ChunkJob:
         yield from self._tell_diverged(positions, turn, told)
         alive = [position for position in positions if position not in told]
         for position in alive:
-            self._writer.finish(position, Status.DONE)
+            self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
         yield Event(done=len(alive))
 
     def _tell_diverged(self, positions: tuple[int, ...], turn: Turn, told: set[int]) -> Iterator[Event]:
         for position, step in zip(positions, turn.diverged_step, strict=True):
             if step >= 0 and position not in told:
                 told.add(position)
-                self._writer.finish(position, Status.DIVERGED, int(step))
+                peak = self._memory.bytes()
+                self._writer.finish(position, Status.DIVERGED, diverged_step=int(step), peak_memory=peak)
                 run = self._runs[position]
                 yield Event(
                     diverged=1,

@@ -6,7 +6,7 @@
     /runs                    one table: id, block, position, every axis
     /data/<id>               inputs and targets
     /theory/<id>             what infinite width predicts for an architecture on those data
-    /blocks/<block>          arrays over (run, record, …); status, records_done, diverged_step over run
+    /blocks/<block>          arrays over (run, record, …); status, records_done, … over run
     driver.json              epoch of the last driver
     marks/<block>/<chunk>    what is committed: one small JSON object for each chunk of runs (not a zarr node)
     state/<block>/<chunk>/…  what a resume needs; deleted when the chunk is done (not zarr nodes)
@@ -39,7 +39,8 @@ CHUNK_LIMIT = 32_000_000
 CHUNK_RUNS_LIMIT = 16
 SCHEDULES = {"record": ("step", "time"), SNAPSHOT: ("snapshot_step", "snapshot_time")}
 """Dim of instants → its coordinates: steps and training times."""
-_OWN_ARRAYS = 3  # status, records_done, diverged_step
+RUN_ARRAYS = ("status", "records_done", "diverged_step", "peak_memory")
+"""What a block says of each run beside its variables; in the mark under the same names."""
 _SCHEDULE_ARRAYS = 2  # step, time; as many again where there are snapshots
 
 
@@ -122,8 +123,8 @@ class BlockShape:
         """Files of a finished block: a metadata file for each array and group, the chunks, the marks."""
         chunks = sum(self._files(variable) for variable in self.variables)
         coordinates = _SCHEDULE_ARRAYS * (2 if self.snapshots else 1) + len(self.labels)
-        arrays = len(self.variables) + _OWN_ARRAYS + coordinates
-        return 1 + arrays + self.n_chunks * (chunks + _OWN_ARRAYS + 1) + coordinates
+        arrays = len(self.variables) + len(RUN_ARRAYS) + coordinates
+        return 1 + arrays + self.n_chunks * (chunks + len(RUN_ARRAYS) + 1) + coordinates
 
     def _run_bytes(self, variable: Variable) -> int:
         return self._record_bytes(variable) * self.sizes[variable.dims[1]]

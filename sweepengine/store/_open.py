@@ -172,7 +172,13 @@ def _progress_coords(marks: list[RunMark | None]) -> dict[str, Any]:
     statuses = [Status.PENDING if mark is None else mark.status for mark in marks]
     done = [0 if mark is None else mark.records_done for mark in marks]
     diverged = [-1 if mark is None else mark.diverged_step for mark in marks]
+    peak = [-1 if mark is None else mark.peak_memory for mark in marks]
     return {
+        "peak_memory": (
+            "run",
+            np.array(peak),
+            {"long_name": "most memory of the task that finished the run, or -1", "units": "byte"},
+        ),
         "status": ("run", np.array([status.label for status in statuses])),
         "records_done": ("run", np.array(done), {"long_name": "number of valid records"}),
         "diverged_step": ("run", np.array(diverged), {"long_name": "step at which the run diverged, or -1"}),

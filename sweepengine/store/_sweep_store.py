@@ -328,6 +328,12 @@ def _create_block(metadata: Metadata, block: Block) -> None:
         ("status", "int8", int(Status.PENDING), {"long_name": "status of the run", **flags}),
         ("records_done", "int32", 0, {"long_name": "number of valid records; what lies beyond is not"}),
         ("diverged_step", "int64", -1, {"long_name": "step at which the run diverged, -1 if it did not"}),
+        (
+            "peak_memory",
+            "int64",
+            -1,
+            {"long_name": "most memory of the task that finished the run, -1 if unknown", "units": "byte"},
+        ),
     ):
         metadata.array(
             block_path(block.id, name),
