@@ -1,23 +1,27 @@
-"""From a spec's data section to arrays whose id hashes their content."""
+"""From a spec's data section to arrays with an id."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.data._digits import digits
+from sweepengine.data._digits import describe_digits, digits
+from sweepengine.data._drawn import describe_drawn, drawn
+from sweepengine.data._file import file_points
 from sweepengine.data._preprocess import PREPROCESSING
-from sweepengine.data._synthetic import stored_points
-from sweepengine.errors import DataError
-from sweepengine.spec import SyntheticData
+from sweepengine.spec import DigitsData, DrawnData, ShellsData
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sweepengine.spec import DigitsData
+    from sweepengine.spec import DataSpec
+
+    Points = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+    """x_train, y_train, x_test, y_test."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,11 @@ class Dataset:
     Attributes
     ----------
     id : str
-        Sixteen hexadecimal digits hashing the raw content and the preprocessing. Raw, because the same numbers after
-        preprocessing may differ in the last bit between machines.
+        Sixteen hexadecimal digits. Of real data and files they hash the raw content and the preprocessing; raw,
+        because the same numbers after preprocessing may differ in the last bit between machines. Drawn points are
+        made by logarithms and products, which may differ so too: theirs hash what the points are a function of.
     x_train, x_test : ndarray of float64, shapes (N, d) and (N_test, d)
-    y_train, y_test : ndarray of float64, shapes (N,) and (N_test,)
+    y_train, y_test : ndarray of float64, shapes (N,) and (N_test,), or (N, k) and (N_test, k) for k ≥ 2 outputs
     description : str
         One line for people.
     """
@@ -42,10 +47,15 @@ class Dataset:
     y_test: NDArray[np.float64]
     description: str
 
+    @property
+    def outputs(self) -> int:
+        """Number of targets k of each point."""
+        return self.y_train.shape[1] if self.y_train.ndim == 2 else 1
 
-def _content_id(arrays: list[NDArray[np.float64]], preprocess: str) -> str:
+
+def _content_id(points: Points, preprocess: str) -> str:
     digest = hashlib.sha256(preprocess.encode())
-    for array in arrays:
+    for array in points:
         digest.update(str(array.shape).encode())
         digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
     return digest.hexdigest()[:16]
@@ -54,21 +64,22 @@ def _content_id(arrays: list[NDArray[np.float64]], preprocess: str) -> str:
 def no_data() -> Dataset:
     """What a sweep without a risk runs on: no points at all."""
     x, y = np.empty((0, 0)), np.empty(0)
-    return Dataset(_content_id([x, y, x, y], "none"), x, y, x, y, "no data")
+    return Dataset(_content_id((x, y, x, y), "none"), x, y, x, y, "no data")
 
 
-def _synthetic(spec: SyntheticData) -> Dataset:
-    x, y = stored_points(spec)
-    arrays = x[: spec.n_train], y[: spec.n_train], x[spec.n_train :], y[spec.n_train :]
-    return Dataset(_content_id(list(arrays), "none"), *arrays, f"{spec.name}, d = {spec.d}, seed {spec.seed}")
+def _recipe_id(spec: DrawnData | ShellsData) -> str:
+    recipe = {
+        name: value.hex() if isinstance(value, float) else value for name, value in spec.model_dump(mode="json").items()
+    }
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def load(spec: DigitsData | SyntheticData) -> Dataset:
-    """Draw, split and preprocess the points that a spec asks for.
+def load(spec: DataSpec) -> Dataset:
+    """Draw or read, split and preprocess the points that a spec asks for.
 
     Parameters
     ----------
-    spec : DigitsData or SyntheticData
+    spec : DigitsData, FileData, DrawnData or ShellsData
 
     Returns
     -------
@@ -77,29 +88,15 @@ def load(spec: DigitsData | SyntheticData) -> Dataset:
     Raises
     ------
     DataError
-        There are fewer points than asked for, or a point cannot be preprocessed.
+        There are fewer points than asked for, a file is not what it should be, or a point cannot be preprocessed.
     """
-    if isinstance(spec, SyntheticData):
-        return _synthetic(spec)
-    x, y = digits(spec)
-    asked = spec.n_train + spec.n_test
-    if asked > len(x):
-        raise DataError(
-            f"data.n_train + data.n_test: found {spec.n_train} + {spec.n_test} = {asked}, but the classes "
-            f"{list(spec.classes)} of {spec.name} have {len(x)} points; ask for at most {len(x)} in all"
-        )
-    x_train, y_train = x[: spec.n_train], y[: spec.n_train]
-    x_test, y_test = x[spec.n_train : asked], y[spec.n_train : asked]
-    content = _content_id([x_train, y_train, x_test, y_test], spec.preprocess)
+    if isinstance(spec, DrawnData | ShellsData):
+        return Dataset(_recipe_id(spec), *drawn(spec), describe_drawn(spec))
+    if isinstance(spec, DigitsData):
+        points, description = digits(spec), describe_digits(spec)
+    else:
+        points, description = file_points(spec), f"{spec.path}, preprocess {spec.preprocess}"
+    x_train, y_train, x_test, y_test = points
+    content = _content_id(points, spec.preprocess)
     x_train, x_test = PREPROCESSING[spec.preprocess](x_train, x_test)
-    return Dataset(
-        id=content,
-        x_train=x_train,
-        y_train=y_train,
-        x_test=x_test,
-        y_test=y_test,
-        description=(
-            f"{spec.name}, classes {spec.classes[0]} (−1) and {spec.classes[1]} (+1), preprocess {spec.preprocess}, "
-            f"seed {spec.seed}"
-        ),
-    )
+    return Dataset(content, x_train, y_train, x_test, y_test, description)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
     import torch
@@ -15,12 +15,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Data:
-    """The arrays of one sweep as tensors, in the precision of its runs."""
+    """The arrays of one sweep.
+
+    Attributes
+    ----------
+    x_train, x_test : Tensor, shapes (N, d) and (N_test, d)
+        In the precision of the runs.
+    y_train, y_test : Tensor, shapes (N [, k]) and (N_test [, k])
+    weights : mapping of ndarray or None
+        Parameters at t = 0, float64, where they are given and not drawn.
+    """
 
     x_train: torch.Tensor
     y_train: torch.Tensor
     x_test: torch.Tensor
     y_test: torch.Tensor
+    weights: Mapping[str, NDArray[np.float64]] | None = None
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs k."""
+        return self.y_train.shape[1] if self.y_train.dim() == 2 else 1
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._particle_turn import ParticleTurn
 from sweepengine.execute._turn import NetworkTurn
 from sweepengine.spec import AnyRun, ParticleRun, Run, run_from_json
-from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, write_failure
+from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, read_weights, write_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -116,7 +116,9 @@ def _load_data(store: Store, run: AnyRun) -> Data:
     """The data as the store holds them, so that every worker and every resume use the same bits."""
     arrays = read_data(store, run.data_id)
     dtype = getattr(torch, run.precision)
-    return Data(**{name: torch.from_numpy(values).to(dtype) for name, values in arrays.items()})
+    given = run.architecture.weights if isinstance(run, Run) else ""
+    weights = read_weights(store, given) if given else None
+    return Data(**{name: torch.from_numpy(values).to(dtype) for name, values in arrays.items()}, weights=weights)
 
 
 def make_turn(runs: list[AnyRun], data: Data, state: Mapping[str, NDArray[np.generic]] | None) -> Turn:

@@ -120,8 +120,12 @@ def _linear_test(now: Moment, start: Moment) -> Tensor:
 
 
 MEASURES: dict[str, Callable[[Moment, Moment], Tensor]] = {
-    "loss_train": lambda now, _: loss(now.problem.cost, now.train.forward.outputs, now.problem.y_train),
-    "loss_test": lambda now, _: loss(now.problem.cost, now.test.outputs, now.problem.y_test),
+    "loss_train": lambda now, _: loss(
+        now.problem.cost, now.train.forward.outputs, now.problem.y_train, now.problem.y_train.dim() == 2
+    ),
+    "loss_test": lambda now, _: loss(
+        now.problem.cost, now.test.outputs, now.problem.y_test, now.problem.y_test.dim() == 2
+    ),
     "outputs_train": lambda now, _: now.train.forward.outputs,
     "outputs_test": lambda now, _: now.test.outputs,
     "kernel": lambda now, _: now.kernel,

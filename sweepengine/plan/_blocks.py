@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def network_block(runs: Sequence[Run], data: Dataset) -> Block:
     """Lay out networks of one architecture, width, data and schedule."""
     first = runs[0]
-    n, depth = len(data.y_train), first.architecture.depth
-    extents = {"i": n, "j": n, "test": len(data.y_test), "layer": depth + 1, "hidden": depth, "mode": n}
+    n, k, depth = len(data.y_train), data.outputs, first.architecture.depth
+    extents = {"i": n, "j": n, "test": len(data.y_test), "layer": depth + 1, "hidden": depth, "mode": n * k}
+    if k > 1:
+        extents |= {"output": k, "output_other": k}
     labels = {"layer": tuple(f"W{layer}" for layer in range(depth + 1))}
-    return make_block(runs, variables_of(first.observables), extents, labels)
+    return make_block(runs, variables_of(first.observables, k), extents, labels)

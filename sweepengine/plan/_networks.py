@@ -5,16 +5,18 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from sweepengine.data import check_cost, load_weights
+from sweepengine.errors import DataError, SpecError
 from sweepengine.observe import canonical_names
 from sweepengine.plan._blocks import network_block
 from sweepengine.plan._cost import run_memory, run_seconds
 from sweepengine.plan._step_size import step_count
-from sweepengine.spec import expand
+from sweepengine.spec import architectures, expand
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from sweepengine.data import Dataset
+    from sweepengine.data import Dataset, Weights
     from sweepengine.plan._cost import MachineRate
     from sweepengine.spec import Architecture, Run, SweepSpec
     from sweepengine.store import Block, BlockShape
@@ -23,30 +25,62 @@ if TYPE_CHECKING:
 class NetworkWork:
     """Sweeps of networks; see :class:`sweepengine.plan._work.Work`."""
 
-    def __init__(self, spec: SweepSpec) -> None:
-        self._spec = spec
+    def __init__(self, spec: SweepSpec, data: Dataset) -> None:
+        check_cost(data, spec.training.loss)
+        self._spec, self._data = spec, data
+        self.weights = _given_weights(spec, data)
 
-    def runs(self, data: Dataset) -> tuple[Run, ...]:
+    def runs(self) -> tuple[Run, ...]:
         """All runs of the sweep."""
 
         @cache
         def steps(architecture: Architecture) -> int:
-            return step_count(self._spec, architecture, data)
+            return step_count(self._spec, architecture, self._data, self.weights)
 
-        return tuple(expand(self._spec, data.id, steps, canonical_names(self._spec)))
+        weights = "" if self.weights is None else self.weights.id
+        return tuple(expand(self._spec, self._data.id, steps, canonical_names(self._spec), weights))
 
     def layout(self, run: Run) -> Hashable:
         """What runs of one block share."""
         return (run.architecture, run.width, run.record_steps)
 
-    def block(self, runs: Sequence[Run], data: Dataset) -> Block:
+    def block(self, runs: Sequence[Run]) -> Block:
         """Lay out runs of one layout."""
-        return network_block(runs, data)
+        return network_block(runs, self._data)
 
-    def seconds(self, run: Run, shape: BlockShape, data: Dataset, rate: MachineRate) -> float:
+    def seconds(self, run: Run, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated time of one run on one thread."""
-        return run_seconds(run, shape, data.x_train.shape[1], rate)
+        return run_seconds(run, shape, self._data.x_train.shape[1], rate)
 
-    def memory(self, run: Run, shape: BlockShape, data: Dataset) -> int:
+    def memory(self, run: Run, shape: BlockShape) -> int:
         """Bytes of the arrays of one task that advances the run."""
-        return run_memory(run, shape, data.x_train.shape[1])
+        return run_memory(run, shape, self._data.x_train.shape[1])
+
+
+def _given_weights(spec: SweepSpec, data: Dataset) -> Weights | None:
+    """The weights that a spec names, if they are a network of its shape; and no read-out that tells no output apart."""
+    network = spec.network
+    if network.readout == "ones" and data.outputs > 1:
+        raise SpecError(
+            f"network.readout: ones gives all {data.outputs} outputs of {data.description} one and the same function; "
+            "take gaussian or signs"
+        )
+    if network.weights is None:
+        return None
+    import torch
+
+    from sweepengine.networks import from_arrays
+
+    [architecture, *others] = architectures(spec)
+    if any(other.depth != architecture.depth for other in others):
+        raise SpecError("axes.depth: the weights of a file have one depth; give it as network.depth")
+    weights = load_weights(network.weights, architecture.depth)
+    given = from_arrays(weights.arrays, architecture, torch.float64)
+    expected = (data.x_train.shape[1], *architecture.widths(spec.axes.width[0]))
+    if (given.sizes, given.outputs) != (expected, data.outputs):
+        raise DataError(
+            f"network.weights: {network.weights} holds a network of sizes {given.sizes} and {given.outputs} outputs, the "
+            f"spec and its data ask for {expected} and {data.outputs}; set axes.width and network.width_ratios to those "
+            "of the file, or take other weights"
+        )
+    return weights

@@ -21,7 +21,7 @@ from sweepengine.store import STORE_FILES, Status
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from sweepengine.data import Dataset
+    from sweepengine.data import Dataset, Weights
     from sweepengine.plan._cost import MachineRate
     from sweepengine.plan._work import Work
     from sweepengine.spec import AnyRun, AnySpec
@@ -62,6 +62,8 @@ class Plan:
     ----------
     spec : SweepSpec or ParticleSpec
     data : Dataset
+    weights : Weights or None
+        Given parameters at t = 0.
     runs : tuple of Run or of ParticleRun
         All runs of the sweep.
     new_blocks : tuple of Block
@@ -74,6 +76,7 @@ class Plan:
 
     spec: AnySpec
     data: Dataset
+    weights: Weights | None
     runs: tuple[AnyRun, ...]
     new_blocks: tuple[Block, ...]
     known: dict[str, RunMark | None]
@@ -116,7 +119,7 @@ class Plan:
 
     def _packs_of(self, block: str, runs: dict[int, AnyRun], rate: MachineRate) -> Iterator[Pack]:
         shape = self._shapes[block]
-        seconds = self._work.seconds(next(iter(runs.values())), shape, self.data, rate)
+        seconds = self._work.seconds(next(iter(runs.values())), shape, rate)
         chunks: list[int] = []
         held: dict[int, AnyRun] = {}
         for chunk in range(shape.n_chunks):
@@ -136,22 +139,24 @@ class Plan:
         """Uncompressed bytes of the missing runs' variables, of new predictions, and of the data in a new store."""
         d = self.data.x_train.shape[1]
         limits = sum(
-            limit_bytes(len(run.record_steps), len(self.data.y_train), len(self.data.y_test))
+            limit_bytes(len(run.record_steps), len(self.data.y_train), len(self.data.y_test), self.data.outputs)
             for run in self.limits.values()
         )
-        data = 0 if self.known else 8 * (d + 1) * (len(self.data.y_train) + len(self.data.y_test))
+        data = 0 if self.known else 8 * (d + self.data.outputs) * (len(self.data.y_train) + len(self.data.y_test))
         return limits + data + sum(self._shapes[self._places[run.id][0]].run_bytes() for run in self.missing())
 
     def file_count(self) -> int:
         """Files that the blocks of missing runs take, and the rest of a new store."""
         rest = 0 if self.known else STORE_FILES
+        if self.weights is not None and not self.known:
+            rest += 2 + 2 * len(self.weights.arrays)
         limits = len(self.limits) * (1 + 2 * LIMIT_ARRAYS)
         return sum(shape.file_count() for shape in self.blocks().values()) + limits + rest
 
     def memory_bytes(self) -> int:
         """Largest peak of one task's own arrays: a run with its copy at t = 0, one step's arrays, one chunk."""
         memory, missing = self._work.memory, self.missing()
-        return max((memory(run, self._shapes[self._places[run.id][0]], self.data) for run in missing), default=0)
+        return max((memory(run, self._shapes[self._places[run.id][0]]) for run in missing), default=0)
 
     def blocks(self) -> dict[str, BlockShape]:
         """Shapes of the blocks that hold missing runs."""
@@ -188,21 +193,23 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     """
     canonical_names(spec)  # a name that is not known is said before anything is loaded
     store.check(spec)
-    work, data = work_of(spec), no_data() if spec.data is None else load(spec.data)
+    data = no_data() if spec.data is None else load(spec.data)
+    work = work_of(spec, data)
+    store.check_contents(data.id, "" if work.weights is None else work.weights.id)
     _refuse_too_many(spec)
-    runs = work.runs(data)
+    runs = work.runs()
     places = store.places()
     shapes = store.block_shapes()
     known = _known(runs, places, shapes, store)
     new_runs = [run for run in runs if run.id not in places]
-    new_blocks = tuple(work.block(list(group), data) for _, group in itertools.groupby(new_runs, key=work.layout))
+    new_blocks = tuple(work.block(list(group)) for _, group in itertools.groupby(new_runs, key=work.layout))
     for block in new_blocks:
         shapes[block.id] = block.shape
         places |= {run.id: (block.id, position) for position, run in enumerate(block.runs)}
     have = store.limits()
     firsts = [block.runs[0] for block in new_blocks]
     limits = {run.limit_id: run for run in firsts if isinstance(run, Run) and run.limit_id not in have}
-    plan = Plan(spec, data, runs, new_blocks, known, limits, work, places, shapes)
+    plan = Plan(spec, data, work.weights, runs, new_blocks, known, limits, work, places, shapes)
     if plan.memory_bytes() > machine_memory():
         raise SpecError(
             f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB of arrays, this machine has "

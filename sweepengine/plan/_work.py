@@ -11,31 +11,39 @@ from sweepengine.spec import SweepSpec
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from sweepengine.data import Dataset
+    from sweepengine.data import Dataset, Weights
     from sweepengine.plan._cost import MachineRate
     from sweepengine.spec import AnyRun, AnySpec
     from sweepengine.store import Block, BlockShape
 
 
 class Work(Protocol):
-    """One spec, as its kind understands it; the runs that it takes are those that it gives."""
+    """One spec and its data, as their kind understands them; the runs that it takes are those that it gives.
 
-    def runs(self, data: Dataset) -> tuple[AnyRun, ...]:
+    Attributes
+    ----------
+    weights : Weights or None
+        Given parameters at t = 0.
+    """
+
+    weights: Weights | None
+
+    def runs(self) -> tuple[AnyRun, ...]:
         """All runs of the sweep."""
 
     def layout(self, run: Any) -> Hashable:
         """What runs of one block share."""
 
-    def block(self, runs: Sequence[Any], data: Dataset) -> Block:
+    def block(self, runs: Sequence[Any]) -> Block:
         """Lay out runs of one layout."""
 
-    def seconds(self, run: Any, shape: BlockShape, data: Dataset, rate: MachineRate) -> float:
+    def seconds(self, run: Any, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated time of one run on one thread."""
 
-    def memory(self, run: Any, shape: BlockShape, data: Dataset) -> int:
+    def memory(self, run: Any, shape: BlockShape) -> int:
         """Bytes of the arrays of one task that advances the run."""
 
 
-def work_of(spec: AnySpec) -> Work:
-    """The kind of a spec."""
-    return NetworkWork(spec) if isinstance(spec, SweepSpec) else ParticleWork(spec)
+def work_of(spec: AnySpec, data: Dataset) -> Work:
+    """The work of a spec. Raises :class:`SpecError` or :class:`DataError` where the two do not fit."""
+    return NetworkWork(spec, data) if isinstance(spec, SweepSpec) else ParticleWork(spec, data)

@@ -1,11 +1,15 @@
 """What to run: typed, validated specs; YAML in, JSON schema out. Imports no torch."""
 
+from sweepengine.spec._data import DataSpec as DataSpec
+from sweepengine.spec._data import DigitsData as DigitsData
+from sweepengine.spec._data import DrawnData as DrawnData
+from sweepengine.spec._data import FileData as FileData
+from sweepengine.spec._data import ShellsData as ShellsData
 from sweepengine.spec._kinds import AnyRun as AnyRun
 from sweepengine.spec._kinds import AnySpec as AnySpec
 from sweepengine.spec._kinds import run_from_json as run_from_json
 from sweepengine.spec._kinds import spec_schema as spec_schema
 from sweepengine.spec._model import GAMMA_BY_LABEL as GAMMA_BY_LABEL
-from sweepengine.spec._model import DigitsData as DigitsData
 from sweepengine.spec._model import SweepSpec as SweepSpec
 from sweepengine.spec._particle_run import ParticleRun as ParticleRun
 from sweepengine.spec._particle_run import expand_particles as expand_particles
@@ -27,9 +31,6 @@ from sweepengine.spec._run import Run as Run
 from sweepengine.spec._run import architectures as architectures
 from sweepengine.spec._run import expand as expand
 from sweepengine.spec._run import fixed_step_count as fixed_step_count
-from sweepengine.spec._synthetic import ShellsData as ShellsData
-from sweepengine.spec._synthetic import SyntheticData as SyntheticData
-from sweepengine.spec._synthetic import TeacherData as TeacherData
 
 __all__ = [
     "GAMMA_BY_LABEL",
@@ -38,8 +39,11 @@ __all__ = [
     "AnySpec",
     "Architecture",
     "AttractionTerm",
+    "DataSpec",
     "DigitsData",
     "DoubleWellTerm",
+    "DrawnData",
+    "FileData",
     "GaussianTerm",
     "ParticleRun",
     "ParticleSpec",
@@ -49,8 +53,6 @@ __all__ = [
     "Run",
     "ShellsData",
     "SweepSpec",
-    "SyntheticData",
-    "TeacherData",
     "Term",
     "UnitSpec",
     "architectures",

@@ -12,6 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 from sweepengine.errors import SpecError
 from sweepengine.spec._canonical import digest
 from sweepengine.spec._particles import (
+    Drawable,
     InitialSpec,
     MethodName,
     ProjectionSpec,
@@ -21,7 +22,6 @@ from sweepengine.spec._particles import (
     UnitSpec,
 )
 from sweepengine.spec._schedule import record_schedule, snapshot_schedule, whole_steps
-from sweepengine.spec._synthetic import SyntheticData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class ParticleRun:
     tolerance : ToleranceSpec or None
         Of the adaptive method.
     projection : ProjectionSpec or None
-    fresh : SyntheticData or None
+    fresh : DrawnData or ShellsData or None
         What new points are drawn from at every step; None where the stored points are used.
     width, seed : int
         Particles m; the seed of the particles, the noise and the fresh points.
@@ -78,7 +78,7 @@ class ParticleRun:
     method: MethodName
     tolerance: ToleranceSpec | None
     projection: ProjectionSpec | None
-    fresh: SyntheticData | None
+    fresh: Drawable | None
     width: int
     seed: int
     time: float
@@ -176,7 +176,7 @@ def expand_particles(spec: ParticleSpec, data_id: str, observables: tuple[str, .
             f"dynamics.snapshots: found {dynamics.snapshots}, but there are {len(records)} records; use {len(records)} or "
             "fewer, or more records"
         )
-    fresh = spec.data if isinstance(spec.data, SyntheticData) and spec.data.sampling == "fresh" else None
+    fresh = spec.data if isinstance(spec.data, Drawable) and dynamics.samples == "fresh" else None
     for width, temperature, seed in itertools.product(spec.axes.width, spec.temperatures, spec.axes.seed):
         yield ParticleRun(
             unit=spec.unit,

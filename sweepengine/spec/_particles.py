@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, model_validator
 
+from sweepengine.spec._data import DataSpec, DrawnData, FileData, ShellsData
+from sweepengine.spec._fields import Count, Positive, Section, Seed
 from sweepengine.spec._model import (
     _LIST,
     ActivationName,
-    Count,
-    DigitsData,
     EveryRecords,
     LogRecords,
     Name,
-    Positive,
     Seeds,
     _distinct,
-    _Model,
     flat_settings,
 )
-from sweepengine.spec._synthetic import ShellsData, TeacherData
 
-DataSpec = DigitsData | TeacherData | ShellsData
-"""What a risk can be of."""
+if TYPE_CHECKING:
+    from pathlib import Path
+
 Factor = Annotated[float, Field(ge=-1e12, le=1e12)]
 LANGEVIN_METHODS = ("euler_maruyama", "leimkuhler_matthews", "stochastic_heun")
 MethodName = Literal[
@@ -38,7 +36,11 @@ MethodName = Literal[
 ]
 
 
-class UnitSpec(_Model):
+Drawable = DrawnData | ShellsData
+"""Data that new points can be drawn of."""
+
+
+class UnitSpec(Section):
     """ψ(θ; x) = scale · s(a) φ(input_scale w·x + bias_scale b): what one particle does to the output."""
 
     activation: ActivationName | Literal["staircase"] = Field(
@@ -54,7 +56,7 @@ class UnitSpec(_Model):
     frozen: Literal["output", "input"] | None = Field(default=None, description="coordinates that do not move")
 
 
-class _Term(_Model):
+class _Term(Section):
     strength: Factor = Field(default=1.0, description="factor of the term; negative turns it around")
 
 
@@ -107,7 +109,7 @@ class DiscrepancyTerm(_Term):
     count: Annotated[int, Field(ge=1, le=1_000_000)] = 256
     mean: Factor = 0.0
     scale: Positive = 1.0
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Seed = 0
 
 
 Term = RiskTerm | QuadraticTerm | DoubleWellTerm | AttractionTerm | GaussianTerm | RieszTerm | DiscrepancyTerm
@@ -115,7 +117,7 @@ PAIRWISE = (GaussianTerm, RieszTerm, DiscrepancyTerm)
 """Terms whose every particle sees every other."""
 
 
-class FunctionalSpec(_Model):
+class FunctionalSpec(Section):
     """F(μ) = Σ terms + τ∫log μ dμ."""
 
     terms: Annotated[tuple[Annotated[Term, Discriminator("term")], ...], _LIST]
@@ -124,7 +126,7 @@ class FunctionalSpec(_Model):
     )
 
 
-class InitialSpec(_Model):
+class InitialSpec(Section):
     """The law of the independent particles at t = 0."""
 
     law: Literal["gaussian", "sphere", "network"] = Field(
@@ -140,21 +142,21 @@ class InitialSpec(_Model):
     output_scale: Positive | None = Field(default=None, description="of the output weight; scale where not given")
 
 
-class ProjectionSpec(_Model):
+class ProjectionSpec(Section):
     """Where particles are brought back to after every step."""
 
     to: Literal["sphere", "ball"]
     radius: Positive = 1.0
 
 
-class ToleranceSpec(_Model):
+class ToleranceSpec(Section):
     """What the adaptive integrator allows a step's error to be."""
 
     relative: Positive = 1e-6
     absolute: Positive = 1e-8
 
 
-class DynamicsSpec(_Model):
+class DynamicsSpec(Section):
     """dθ_k = −∇(δF/δμ)(θ_k) dt + √(2τ) dB_k from 0 to time."""
 
     method: MethodName
@@ -165,13 +167,18 @@ class DynamicsSpec(_Model):
     tolerance: ToleranceSpec | None = Field(default=None, description="of the adaptive method only")
     projection: ProjectionSpec | None = None
     records: Annotated[LogRecords | EveryRecords, Discriminator("spacing")]
+    samples: Literal["fixed", "fresh"] = Field(
+        default="fixed",
+        description="fixed: the same n_train points at every step; fresh: n_train new ones at every step, drawn from the "
+        "run's seed, so that steps follow the population risk; what is recorded is measured on the stored points",
+    )
     snapshots: Annotated[int, Field(ge=0)] = Field(
         default=2,
         description="records that keep all particles, evenly among the records: 2 is the start and the end; 0 keeps none",
     )
 
 
-class ParticleAxes(_Model):
+class ParticleAxes(Section):
     """The swept axes: the runs are all their combinations."""
 
     width: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)] = Field(description="particles m")
@@ -181,7 +188,7 @@ class ParticleAxes(_Model):
     ) = None
 
 
-class ParticleSpec(_Model):
+class ParticleSpec(Section):
     """One sweep of interacting particles: fixed settings × swept axes.
 
     Build it from a file with :func:`sweepengine.spec.read_spec`, or in Python with the same names; either way it is
@@ -190,9 +197,7 @@ class ParticleSpec(_Model):
 
     kind: Literal["particles"]
     name: Name
-    data: Annotated[DataSpec, Discriminator("name")] | None = Field(
-        default=None, description="what the risk is of; left out where no term is a risk"
-    )
+    data: DataSpec | None = Field(default=None, description="what the risk is of; left out where no term is a risk")
     unit: UnitSpec | None = Field(default=None, description="left out where no term is a risk")
     functional: FunctionalSpec
     initial: InitialSpec
@@ -251,11 +256,21 @@ class ParticleSpec(_Model):
             raise ValueError(f"dynamics.tolerance: found one with method {method!r}; only adaptive steps have one")
         if method == "adaptive" and dynamics.projection is not None:
             raise ValueError("dynamics.projection: not with adaptive steps, whose error it would hide; remove it")
-        if method == "adaptive" and getattr(self.data, "sampling", "fixed") == "fresh":
-            raise ValueError("data.sampling: found 'fresh' with adaptive steps, which need one fixed velocity; use rk4")
+        if dynamics.samples == "fresh" and not isinstance(self.data, Drawable):
+            found = "no data" if self.data is None else f"data {self.data.name!r}"
+            raise ValueError(f"dynamics.samples: found 'fresh' with {found}; only drawn data have ever more points")
+        if dynamics.samples == "fresh" and method == "adaptive":
+            raise ValueError("dynamics.samples: found 'fresh' with adaptive steps, which need one velocity; use rk4")
         if dynamics.snapshots == 1:
             raise ValueError("dynamics.snapshots: found 1; give 0, or 2 (the start and the end) or more")
         return self
+
+    def located(self, folder: Path) -> ParticleSpec:
+        """The same with the files that it names looked for from a folder, as a spec in that folder means them."""
+        if not isinstance(self.data, FileData):
+            return self
+        data = self.data.model_copy(update={"path": str(folder / self.data.path)})
+        return self.model_copy(update={"data": data})
 
     def fixed_settings(self) -> dict[str, Any]:
         """Everything but the name, the axes and what changes no number, flat, keyed ``section.field``."""

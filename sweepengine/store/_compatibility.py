@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from sweepengine.spec import AnySpec
 
 _SWEEPABLE = ("depth", "activation", "alpha")
+_FILES = ("data.path", "network.weights")
+"""Where files lie; what they hold is compared by :meth:`SweepStore.check_contents`."""
 
 
 def _settings(spec: AnySpec) -> dict[str, tuple[Any, ...]]:
     """Fixed settings, each with the values that it may have; a swept one has its axis' values."""
-    settings = {key: (value,) for key, value in spec.fixed_settings().items()}
+    settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _FILES}
     settings["observables"] = (canonical_names(spec),)
     if not isinstance(spec, SweepSpec):
         return settings | {"functional.temperature": spec.temperatures}

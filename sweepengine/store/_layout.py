@@ -5,6 +5,7 @@
     /                        attributes: specs, provenance, schema version; consolidated metadata
     /runs                    one table: id, block, position, every axis
     /data/<id>               inputs and targets
+    /weights/<id>            parameters at t = 0, where they are given and not drawn
     /theory/<id>             what infinite width predicts for an architecture on those data
     /blocks/<block>          arrays over (run, record, …); status, records_done, … over run
     driver.json              epoch of the last driver

@@ -81,17 +81,10 @@ def open_sweep(url: str | Path) -> xr.Dataset:
         shape = tuple(sizes[dim] for dim in variable.dims[1:])
         attributes = {"long_name": variable.long_name, "units": variable.units, "source": variable.source}
         variables[variable.name] = (variable.dims, _concatenate(parts, shape), attributes)
-    data = store.attributes["data"]
-    variables["targets_train"] = (
-        "i",
-        np.asarray(_array(root, data_path(data, "y_train"))[...]),
-        {"long_name": "training targets", "units": "1"},
-    )
-    variables["targets_test"] = (
-        "test",
-        np.asarray(_array(root, data_path(data, "y_test"))[...]),
-        {"long_name": "test targets", "units": "1"},
-    )
+    for dim, name, long_name in (("i", "train", "training targets"), ("test", "test", "test targets")):
+        targets = np.asarray(_array(root, data_path(store.attributes["data"], f"y_{name}"))[...])
+        dims = (dim, "output")[: targets.ndim]
+        variables[f"targets_{name}"] = (dims, targets, {"long_name": long_name, "units": "1"})
     dataset = xr.Dataset(variables, coords, _attributes(store))
     for name in table.columns:
         dataset[name].attrs["long_name"] = (COLUMNS | COLUMNS_OF_PARTICLES)[name][2]
@@ -114,7 +107,8 @@ def open_theory(url: str | Path) -> xr.Dataset:
         :func:`open_sweep`, and their own dims: ``nngp_train``, ``ntk_train`` (i, j), ``nngp_test_train``,
         ``ntk_test_train`` (test, i), ``nngp_test`` (test, test_other), ``eigenvalues`` (mode), and for the ensemble of
         networks at γ = 1/2, α = 1 under the runs' own gradient descent ``outputs_mean_train``,
-        ``outputs_std_train`` (record, i), ``outputs_mean_test``, ``outputs_std_test`` (record, test). So
+        ``outputs_std_train`` (record, i), ``outputs_mean_test``, ``outputs_std_test`` (record, test); of k ≥ 2 outputs
+        the means have the dim ``output`` too, all else is the same for each. NaN is what the theory does not have. So
         ``sweep.kernel.isel(record=0) - theory.ntk_train.sel(limit=sweep.limit)`` is every run's own difference.
 
     Raises
@@ -153,6 +147,8 @@ def _attributes(store: SweepStore) -> dict[str, Any]:
             [entry["spec"] for entry in specs], sort_keys=False, default_flow_style=None, allow_unicode=True
         ),
         "provenance": json.dumps(specs[-1]["provenance"]),
+        # Alike in every spec of a store, but for what stands under axes.
+        "network": json.dumps(specs[-1]["spec"].get("network", {})),
     }
 
 
