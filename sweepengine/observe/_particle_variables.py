@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import SpecError
-from sweepengine.observe._variables import Variable, canonical_variables, chosen_names
+from sweepengine.observe._variable import Variable
+from sweepengine.observe._variables import canonical_variables, chosen_names
 from sweepengine.spec import SweepSpec
 
 if TYPE_CHECKING:

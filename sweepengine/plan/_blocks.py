@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sweepengine.observe import variables_of
+from sweepengine.observe import parameter_count, parameter_shapes, variables_of
 from sweepengine.store import make_block
 
 if TYPE_CHECKING:
@@ -19,8 +19,25 @@ def network_block(runs: Sequence[Run], data: Dataset) -> Block:
     """Lay out networks of one architecture, width, data and schedule."""
     first = runs[0]
     n, k, depth = len(data.y_train), data.outputs, first.architecture.depth
-    extents = {"i": n, "j": n, "test": len(data.y_test), "layer": depth + 1, "hidden": depth, "mode": n * k}
-    if k > 1:
-        extents |= {"output": k, "output_other": k}
-    labels = {"layer": tuple(f"W{layer}" for layer in range(depth + 1))}
+    layers = tuple(f"W{layer}" for layer in range(depth + 1))
+    shapes = parameter_shapes(
+        (data.x_train.shape[1], *first.architecture.widths(first.width)),
+        k,
+        biases=first.architecture.sigma_b > 0,
+        output_bias=first.architecture.output_bias,
+    )
+    extents = {
+        "i": n,
+        "j": n,
+        "test": len(data.y_test),
+        "output": k,
+        "output_other": k,
+        "layer": depth + 1,
+        "layer_other": depth + 1,
+        "hidden": depth,
+        "feature_layer": depth + 1,
+        "mode": n * k,
+        "parameter": parameter_count(shapes),
+    }
+    labels = {"layer": layers, "layer_other": layers}
     return make_block(runs, variables_of(first.observables, k), extents, labels)

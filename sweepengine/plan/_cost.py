@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweepengine.observe import VARIABLES, Sizes, record_cost
+
 if TYPE_CHECKING:
+    from sweepengine.observe import RecordCost
     from sweepengine.spec import Run
     from sweepengine.store import BlockShape
 
@@ -79,40 +82,43 @@ def _matrix_sizes(run: Run, d: int) -> tuple[int, int]:
 def step_flops(run: Run, shape: BlockShape, d: int) -> float:
     """Operations of one forward and backward pass and update: 4 N n_1 d, 6 N for each entry of a hidden matrix."""
     first, above = _matrix_sizes(run, d)
-    outputs = shape.sizes.get("output", 1)
+    outputs = shape.sizes["output"]
     return shape.sizes["i"] * (4.0 * first + 6.0 * above + 40.0 * sum(_sizes(run, d)[1:]) + 6.0 * run.width * outputs)
 
 
-def record_flops(run: Run, shape: BlockShape, d: int) -> float:
-    """Operations of one record: signals of every output, test pass, Gram matrices, operator norms of the movement."""
-    first, above = _matrix_sizes(run, d)
-    n, k, widths = shape.sizes["i"], shape.sizes.get("output", 1), _sizes(run, d)[1:]
-    grams = 2.0 * n**2 * (1 + k**2) * sum(widths) + (2.0 * n * k * above if k > 1 else 0.0)
-    test = 2.0 * shape.sizes["test"] * (first + above)
-    movement = 2.0 * first * d + 5.0 * sum(a * b * min(a, b) for a, b in zip(widths[1:], widths, strict=False))
-    return grams + test + 4.0 * movement
+def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
+    """What one record of the chosen variables costs, by their own cost models."""
+    sizes = Sizes(
+        n=shape.sizes["i"],
+        n_test=shape.sizes["test"],
+        d=d,
+        width=max(run.architecture.widths(run.width)),  # of unequal widths an upper bound
+        depth=run.architecture.depth,
+        outputs=shape.sizes["output"],
+    )
+    # By name: a block that comes from a store does not know what its variables need.
+    return record_cost((VARIABLES.get(each.name, each) for each in shape.variables), sizes)
 
 
 def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
     """Estimated time of one run on one thread."""
     # Elementwise passes over N × m arrays keep training at about half the rate of its products.
     steps = run.n_steps * (step_flops(run, shape, d) / (0.5 * rate.flops) + _STEP_OVERHEAD)
-    records = shape.records * (record_flops(run, shape, d) / (0.5 * rate.flops) + _RECORD_OVERHEAD)
+    records = shape.records * (cost_of_record(run, shape, d).flops / (0.5 * rate.flops) + _RECORD_OVERHEAD)
     return steps + records
 
 
 def run_memory(run: Run, shape: BlockShape, d: int) -> int:
-    """Bytes of the arrays of one task: parameters now and at t = 0, one step's N × m arrays, one chunk's buffer."""
+    """Bytes of the arrays of one task: parameters now and at t = 0, their passes, one record's, one chunk's buffer."""
     first, above = _matrix_sizes(run, d)
-    n, k = shape.sizes["i"], shape.sizes.get("output", 1)
-    widths = _sizes(run, d)[1:]
+    n, k, widths = shape.sizes["i"], shape.sizes["output"], _sizes(run, d)[1:]
     item = np.dtype(run.precision).itemsize
     parameters = first + above + sum(widths) + run.width * k
     passes = (n + shape.sizes["test"]) * (3 * sum(widths) + 2 * max(widths))
-    if k > 1:  # a record's signals are those of every output, and its kernel is one of (i, output) pairs
-        passes += n * k * sum(widths) + 4 * (n * k) ** 2
-    # The float64 copies that a record makes of the movement are the largest moment.
-    return parameters * (2 * item + 3 * 8) + passes * item + shape.run_bytes() * shape.chunk_runs
+    if k > 1:  # a record's signals are those of every output
+        passes += n * k * sum(widths)
+    record = 8 * int(cost_of_record(run, shape, d).numbers)
+    return parameters * 2 * item + passes * item + record + shape.run_bytes() * shape.chunk_runs
 
 
 def sweep_seconds(pack_seconds: list[float], workers: int) -> float:

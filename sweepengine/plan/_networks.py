@@ -80,7 +80,7 @@ def _given_weights(spec: SweepSpec, data: Dataset) -> Weights | None:
     if (given.sizes, given.outputs) != (expected, data.outputs):
         raise DataError(
             f"network.weights: {network.weights} holds a network of sizes {given.sizes} and {given.outputs} outputs, the "
-            f"spec and its data ask for {expected} and {data.outputs}; set axes.width and network.width_ratios to those "
-            "of the file, or take other weights"
+            f"spec and its data ask for {expected} and {data.outputs} outputs; set axes.width and network.width_ratios to "
+            "those of the file, or take other weights"
         )
     return weights

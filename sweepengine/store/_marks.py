@@ -25,7 +25,7 @@ class RunMark:
     diverged_step : int
         The step at which it diverged, or −1.
     peak_memory : int
-        Bytes that the task which finished it took at most, beyond what its process held before; −1 if unknown.
+        The most bytes of resident memory that the worker which finished it held meanwhile; −1 if unknown.
     digests : dict of str
         Variable → chained digest of its valid records.
     """

@@ -173,7 +173,7 @@ def _progress_coords(marks: list[RunMark | None]) -> dict[str, Any]:
         "peak_memory": (
             "run",
             np.array(peak),
-            {"long_name": "most memory of the task that finished the run, or -1", "units": "byte"},
+            {"long_name": "most resident memory of the worker while it finished the run, or -1", "units": "byte"},
         ),
         "status": ("run", np.array([status.label for status in statuses])),
         "records_done": ("run", np.array(done), {"long_name": "number of valid records"}),

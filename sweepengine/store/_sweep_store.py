@@ -366,7 +366,10 @@ def _create_block(metadata: Metadata, block: Block) -> None:
             "peak_memory",
             "int64",
             -1,
-            {"long_name": "most memory of the task that finished the run, -1 if unknown", "units": "byte"},
+            {
+                "long_name": "most resident memory of the worker while it finished the run, -1 if unknown",
+                "units": "byte",
+            },
         ),
     ):
         metadata.array(
