@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis._chart_parts import (
+    COLOURS,
     finish,
     group_colour,
     group_shape,
@@ -168,5 +169,29 @@ def time_chart(
         )
         .add_params(pick)
         .properties(width="container", height=240, description=description)
+    )
+    return finish(chart, "container")
+
+
+def cloud_chart(
+    rows: Rows, names: tuple[str, str], domain: Sequence[Sequence[float]], description: str
+) -> dict[str, Any]:
+    """Scatter of particles in a plane; ``domain`` holds both axes' ends, shared by the panels of a figure."""
+    alt = load_altair()
+
+    def axis(channel: Any, field: str, name: str, ends: Sequence[float]) -> Any:
+        pad = 0.05 * (ends[1] - ends[0]) or 1.0
+        scale = alt.Scale(domain=[ends[0] - pad, ends[1] + pad], nice=False, zero=False)
+        return channel(f"{field}:Q", title=name, scale=scale, axis=alt.Axis(tickCount=6))
+
+    chart = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_point(filled=True, size=14, opacity=0.45, color=COLOURS[0])
+        .encode(
+            x=axis(alt.X, "x", names[0], domain[0]),
+            y=axis(alt.Y, "y", names[1], domain[1]),
+            tooltip=tips(alt, {"particle": "particle"}, {"x": names[0], "y": names[1]}),
+        )
+        .properties(width="container", height=HEIGHT, description=description)
     )
     return finish(chart, "container")

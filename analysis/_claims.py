@@ -122,6 +122,8 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         lambda s: 0.5 - _EPS < s.gamma < 1 + _EPS,
         lambda s: (1 if s.depth == 1 else 1.5) - s.gamma,
     ),
+    Claim("mf-limit", "S4 §4", "chaos_outputs", "sharp", lambda _: True, lambda _: 0.5, note="trial read −0.51"),
+    Claim("mf-limit", "S4 §4", "chaos_particles", "sharp", lambda _: True, lambda _: 0.5, note="trial read −0.49"),
     Claim(
         "lazy",
         "S2 §1.8, S3 lemma 1",

@@ -10,7 +10,6 @@ import numpy as np
 
 from analysis._constants import DONE
 from analysis._format import estimate_text
-from analysis._quantities import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,7 +154,7 @@ def time_rows(ds: xr.Dataset, groups: Sequence[Group], names: Sequence[str]) -> 
             for name in names:
                 lazy[name, group.label, int(m)] = small[name].isel(run=runs).mean("run", skipna=False).variable
     computed = xr.Dataset({str(k): v for k, v in enumerate(lazy.values())}).compute()
-    rows: dict[str, dict[str, Rows]] = {quantity(name).name: {g.label: [] for g in groups} for name in names}
+    rows: dict[str, dict[str, Rows]] = {name: {g.label: [] for g in groups} for name in names}
     for k, (name, label, m) in enumerate(lazy):
         rows[name][label] += [
             {"width": m, "time": float(t), "value": float(v)}

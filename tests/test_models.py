@@ -193,6 +193,7 @@ def test_a_turn_of_several_outputs_continues_from_its_state(tiny: Tiny) -> None:
     )
     data = Data(x_train, y_train, x_test, y_test)
     run = plan.runs[0]
+    assert isinstance(run, Run)
     whole = [record for record in NetworkTurn([run], data).advance() if record]
     turn = NetworkTurn([run], data)
     progress = turn.advance()

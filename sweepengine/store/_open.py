@@ -148,6 +148,7 @@ def _attributes(store: SweepStore) -> dict[str, Any]:
         ),
         "provenance": json.dumps(specs[-1]["provenance"]),
         # Alike in every spec of a store, but for what stands under axes.
+        "kind": specs[-1]["spec"].get("kind", "networks"),
         "network": json.dumps(specs[-1]["spec"].get("network", {})),
     }
 
