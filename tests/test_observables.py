@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +11,9 @@ import pytest
 import torch
 
 from sweepengine.networks import COSTS, Inputs, initialise, learning_rates, network, stack
+from sweepengine.networks import _derivatives as derivatives
 from sweepengine.observe import (
+    DEFAULT_VARIABLES,
     INGREDIENTS,
     VARIABLES,
     Sizes,
@@ -238,6 +242,14 @@ def test_weights_come_apart_in_their_order(outputs: int, biases: bool) -> None:
         unflatten(flat[:-1], shapes)
 
 
+def test_the_hessian_in_blocks_of_points_is_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case(Architecture(3, "tanh", 1.3, 0.3, 0.9), outputs=2, gamma=(0.5, 1.0))
+    whole = MEASURES["hessian_rms"](case.now, case.start)
+    for numbers in (1, 3 * 2 * 2 * 36):  # one point at a time; three, which do not divide the four
+        monkeypatch.setattr(derivatives, "_BLOCK_NUMBERS", numbers)
+        assert distance(MEASURES["hessian_rms"](case.now, case.start), whole) < 1e-13
+
+
 def test_dims_are_those_of_the_values() -> None:
     for outputs in (1, 2):
         case = Case(Architecture(2, "tanh", 1.3, 0.3, 0.9), outputs=outputs, gamma=(0.5, 1.0))
@@ -268,3 +280,16 @@ def test_a_record_costs_what_it_needs_once() -> None:
     kernels = [VARIABLES["kernel"], VARIABLES["kernel_full"]]
     assert record_cost(kernels, several).flops == sum(record_cost([each], several).flops for each in kernels)
     assert record_cost(kernels, several).numbers > 4 * record_cost(kernels, sizes).numbers
+
+
+def test_the_page_of_observables_names_each_and_only_these() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "observables.md").read_text()
+    rows = [row for row in page.splitlines() if row.startswith("| `")]
+    named = re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in rows))
+    assert sorted(named) == sorted(VARIABLES)
+    by_default = {
+        name for row in rows for name in re.findall(r"`(\w+)`", row.split("(default)")[0]) if "(default)" in row
+    }
+    assert by_default == set(DEFAULT_VARIABLES)
+    dims = {dim for row in rows for dim in re.findall(r"\w+", row.split("|")[2])}
+    assert {dim for each in VARIABLES.values() for dim in each.dims[2:]} <= dims

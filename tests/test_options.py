@@ -13,7 +13,7 @@ import sweepengine
 from sweepengine.data import load
 from sweepengine.errors import SpecError
 from sweepengine.networks import Law, initialise
-from sweepengine.observe import VARIABLES
+from sweepengine.observe import VARIABLES, parameter_count, parameter_shapes, unflatten
 from sweepengine.spec import SweepSpec, architectures
 
 if TYPE_CHECKING:
@@ -273,6 +273,26 @@ def test_the_linearised_model_is_iterated_descent_on_the_first_kernel(
             pull = rate * (train - y)
             train, test = train - run.kernel.values[0] @ pull, test - run.kernel_test_train.values[0] @ pull
         assert float(run.linear_distance_test[-1]) > 1e-3
+
+
+def test_weights_of_several_widths_are_those_of_the_networks(tiny: Tiny, tmp_path: Path) -> None:
+    content = tiny(network={"depth": 2, "sigma_b": 0.3, "output_bias": True}, observables=["weights", "hessian_rms"])
+    sweepengine.run(content, tmp_path / "w.zarr", executor="inline")
+    sweep = sweepengine.open_sweep(tmp_path / "w.zarr").load()
+    assert sweep.hessian_rms.dims == ("run", "record", "layer", "layer_other")
+    assert sweep.layer_other.values.tolist() == sweep.layer.values.tolist() == ["W0", "W1", "W2"]
+    for position in range(sweep.sizes["run"]):
+        run = sweep.isel(run=position)
+        plain = PlainRun(content, run)
+        shapes = parameter_shapes((plain.x.shape[1], *[plain.m] * 2), biases=True, output_bias=True)
+        assert int(run.weights[0].notnull().sum()) == parameter_count(shapes)
+        for record in (0, -1):
+            if record:
+                plain.train(int(run.step[-1]), float(run.step_size))
+            parts = unflatten(run.weights.values[record], shapes)
+            assert set(parts) == set(plain.p)
+            for name, part in parts.items():
+                np.testing.assert_allclose(part, plain.p[name].detach(), rtol=1e-10, atol=1e-12)
 
 
 def test_a_model_that_is_linear_keeps_no_distance_from_its_linearisation(tiny: Tiny, tmp_path: Path) -> None:

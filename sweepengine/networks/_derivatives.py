@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sweepengine.networks._passes import Forward, Inputs, Passes
     from sweepengine.networks._propagation import Propagation
 
-_BLOCK_NUMBERS = 2**24
+_BLOCK_NUMBERS = 2**18
 """Numbers of one m × m matrix for each point and output of a block: points go through the Hessian in blocks of these."""
 
 
@@ -130,7 +130,7 @@ def hessian_mean_squares(network: Propagation, passes: Passes) -> Tensor:
     and one product of vectors, so no Hessian is formed.
 
     Cost: N m³ L(L − 1)(k + 1) − 2 N m³ (L − 1) operations of matrix products, none for L = 1; blocks of points keep the
-    m × m matrices of a block at 2²⁴ numbers.
+    m × m matrices of a block at 2¹⁸ numbers, which stay in cache.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 
 from sweepengine.networks import Inputs, Network, Passes
-from sweepengine.observe._linalg import eigenvalues
+from sweepengine.observe._linalg import eigenvalues, finite_or_zero
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,9 +136,13 @@ class Moment:
 
     @cached_property
     def spectrum(self) -> tuple[Tensor, Tensor]:
-        """Eigenvalues, ascending, and eigenvectors of the full Θ in float64; shapes ([R,] Nk) and ([R,] Nk, Nk)."""
-        values, vectors = torch.linalg.eigh(self.matrix)
-        return values, vectors
+        """Eigenvalues, ascending, and eigenvectors of the full Θ in float64, shapes ([R,] Nk) and ([R,] Nk, Nk).
+
+        NaN for a kernel that is not finite.
+        """
+        safe, finite = finite_or_zero(self.matrix)
+        values, vectors = torch.linalg.eigh(safe)
+        return torch.where(finite[..., None], values, torch.nan), vectors
 
     @cached_property
     def eigenvalues(self) -> Tensor:

@@ -47,7 +47,7 @@ class RecordCost(NamedTuple):
     Attributes
     ----------
     flops : float
-        Floating-point operations.
+        Operations of matrix products that take its time; see :class:`Ingredient`.
     numbers : float
         Numbers of 8 bytes that are alive at once, beyond the parameters and the passes of a step.
     """
@@ -63,7 +63,8 @@ class Ingredient:
     Attributes
     ----------
     flops : callable
-        Sizes → floating-point operations.
+        Sizes → operations of matrix products in the run's precision that take the time of this: products themselves
+        exactly; decompositions, passes over arrays and products in float64 by what they measured on one CPU thread.
     held : callable
         Sizes → numbers of 8 bytes that stay until the record is done.
     working : callable
@@ -84,19 +85,19 @@ def _gram_flops(s: Sizes, rows: int, columns: int, signal_products: int) -> floa
 
 
 def _norm_flops(rows: int, columns: int) -> float:
-    """The Gram matrix of the shorter side and its eigenvalues."""
+    """An operator norm in float64: products with a vector, which memory limits; of a short side its Gram matrix."""
     short = min(rows, columns)
-    return 2.0 * rows * columns * short + 4.0 * short**3
+    return min(4.0 * rows * columns * short + 12.0 * short**3, 2000.0 * rows * columns)
 
 
 def _hessian_flops(s: Sizes) -> float:
     products = s.depth * (s.depth - 1) * (s.outputs + 1) - 2 * (s.depth - 1)
-    return s.n * (s.width**3 * float(products) + 10.0 * s.outputs * s.width**2 * s.depth**2)
+    return s.n * (s.width**3 * float(products) + 200.0 * s.outputs * s.width**2 * s.depth**2)
 
 
 def _hessian_numbers(s: Sizes) -> float:
     each = s.outputs * float(s.width) ** 2
-    return (2 * s.depth + 2) * min(s.n * each, max(each, 2.0**24)) if s.depth > 1 else 4.0 * s.pairs * s.width
+    return (2 * s.depth + 2) * min(s.n * each, max(each, 2.0**18)) if s.depth > 1 else 4.0 * s.pairs * s.width
 
 
 def _float64_numbers(s: Sizes) -> float:
@@ -119,26 +120,29 @@ INGREDIENTS: dict[str, Ingredient] = {
     "eigenvalues": Ingredient(lambda s: 4.0 * s.pairs**3, working=lambda s: 2.0 * s.pairs**2),
     "eigenvalues_of_change": Ingredient(lambda s: 4.0 * s.pairs**3, working=lambda s: 3.0 * s.pairs**2),
     "grams": Ingredient(lambda s: _gram_flops(s, s.n, s.n, s.outputs), held=lambda s: 4.0 * s.depth * s.n**2),
-    "preactivations": Ingredient(lambda s: 2.0 * s.n * s.hidden_weights, held=lambda s: 3.0 * s.n * s.width * s.depth),
-    "movement": Ingredient(lambda s: 10.0 * s.hidden_weights, working=lambda s: 3.0 * _largest_layer(s)),
+    "preactivations": Ingredient(
+        lambda s: s.n * (2.0 * s.hidden_weights + 150.0 * s.width * s.depth),
+        held=lambda s: 3.0 * s.n * s.width * s.depth,
+    ),
+    "movement": Ingredient(lambda s: 200.0 * s.hidden_weights, working=lambda s: 3.0 * _largest_layer(s)),
     "movement_op": Ingredient(
         lambda s: _norm_flops(s.width, s.d) + (s.depth - 1) * _norm_flops(s.width, s.width),
         working=lambda s: 5.0 * _largest_layer(s),
     ),
     "projection": Ingredient(
-        lambda s: s.depth * 12.0 * s.n * s.width * min(s.n, s.width) + 2.0 * s.pairs * s.width**2 * (s.depth - 1),
+        lambda s: s.depth * 80.0 * s.n * s.width * min(s.n, s.width) + 2.0 * s.pairs * s.width**2 * (s.depth - 1),
         working=lambda s: 4.0 * s.n * s.width + 2.0 * s.pairs * s.width,
     ),
     "linear_params": Ingredient(
         lambda s: 2.0 * s.n * s.hidden_weights, working=lambda s: s.hidden_weights + 2.0 * _largest_layer(s)
     ),
     "tangent": Ingredient(
-        lambda s: 12.0 * s.n * s.hidden_weights,
+        lambda s: 24.0 * s.n * s.hidden_weights + 2000.0 * s.n * s.width * s.depth,
         held=_float64_numbers,
         working=lambda s: s.hidden_weights + 6.0 * s.n * s.width,
     ),
     "taylor": Ingredient(
-        lambda s: 16.0 * s.n * s.hidden_weights,
+        lambda s: 32.0 * s.n * s.hidden_weights + 3000.0 * s.n * s.width * s.depth,
         held=_float64_numbers,
         working=lambda s: 2.0 * s.hidden_weights + 6.0 * s.n * s.width,
     ),

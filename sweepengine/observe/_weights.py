@@ -69,6 +69,6 @@ def unflatten(weights: NDArray[np.floating], shapes: Mapping[str, tuple[int, ...
     parts, start = {}, 0
     for name, shape in shapes.items():
         stop = start + math.prod(shape)
-        parts[name] = weights[..., start:stop].reshape(*weights.shape[:-1], *shape)
+        parts[name] = weights[..., start:stop].reshape((*weights.shape[:-1], *shape))
         start = stop
     return parts

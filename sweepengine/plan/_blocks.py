@@ -39,5 +39,7 @@ def network_block(runs: Sequence[Run], data: Dataset) -> Block:
         "mode": n * k,
         "parameter": parameter_count(shapes),
     }
-    labels = {"layer": layers, "layer_other": layers}
-    return make_block(runs, variables_of(first.observables, k), extents, labels)
+    variables = variables_of(first.observables, k)
+    used = {"layer"}.union(*(variable.dims for variable in variables))
+    labels = dict.fromkeys(sorted({"layer", "layer_other"} & used), layers)
+    return make_block(runs, variables, extents, labels)
