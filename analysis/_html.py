@@ -20,7 +20,7 @@ from analysis._terminal import counts_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analysis._figures import Figure
+    from analysis._figure import Figure
     from analysis._results import Summary
 
 
