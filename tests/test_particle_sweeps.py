@@ -12,6 +12,7 @@ import pytest
 import torch
 import xarray as xr
 
+import analysis
 import sweepengine
 from sweepengine import particles as pt
 from sweepengine.data import fresh_points, load
@@ -368,3 +369,45 @@ def test_more_snapshots_than_the_disk_holds(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(SpecError, match=r"would write up to .* GB free; take fewer records or snapshots"):
         sweepengine.run(TEACHER, tmp_path / "x.zarr", executor="inline")
     assert not (tmp_path / "x.zarr").exists()
+
+
+def test_the_report_shows_chaos_propagate_and_the_cloud(tmp_path: Path) -> None:
+    content = changed(TEACHER, axes={"width": [16, 32, 64, 128], "seed": 3})
+    sweepengine.run(content, tmp_path / "cloud.zarr", executor="inline")
+    sweep = sweepengine.open_sweep(tmp_path / "cloud.zarr")
+    [group] = analysis.summarise(sweep).groups
+    fit = group.fits["chaos_particles"]
+    assert fit.widths == (16, 32, 64)
+    assert {claim.id for claim in analysis.summarise(sweep).claims} == {"mf-limit"}
+    spec = make_spec(content)
+    assert isinstance(spec, ParticleSpec)
+    assert spec.data is not None
+    data = load(spec.data)
+    risk = pt.Risk(pt.Neuron(4, "relu"), torch.from_numpy(data.x_train), torch.from_numpy(data.y_train))
+    means = np.zeros(3)
+    for seed in range(3):
+        cloud = pt.gaussian_cloud(seed, 128, 5)
+        cloud[:, 4] = cloud[:, 4].sign()
+        others = [pt.Scaled(pt.quadratic(), 0.01)]
+        couplings = pt.couple(risk, cloud, [16, 32, 64], step_size=0.1, steps=20, others=others)
+        means += [each.distance / each.finite / 3 for each in couplings]
+    np.testing.assert_allclose(fit.means, means, rtol=1e-12)
+    # Clouds that are not nested are apart at every width, so the pairing by seeds is seen.
+    apart = sweep.load().assign_coords(seed=("run", np.where(sweep.width == 128, (sweep.seed + 1) % 3, sweep.seed)))
+    mixed = analysis.summarise(apart).groups[0].fits["chaos_particles"]
+    assert min(mixed.means) > 5 * fit.means[-1]
+    paths = analysis.write_report(sweep, tmp_path / "report")
+    page, found = paths.html.read_text(), json.loads(paths.json.read_text())
+    assert "The cloud at the start and the end" in page
+    assert page.count('id="fig-cloud-') == 2  # the data of its two panels
+    assert len(found["finished_runs"]) == 12
+    assert found["groups"][0]["loss_test"]["width"] == 128
+    assert "distance of particles to the widest" in paths.markdown.read_text()
+
+
+def test_a_sweep_without_a_risk_has_a_report(tmp_path: Path) -> None:
+    sweepengine.run(changed(WELLS, axes={"temperature": [0.0, 0.5]}), tmp_path / "w.zarr", executor="inline")
+    sweep = sweepengine.open_sweep(tmp_path / "w.zarr")
+    assert [group.label for group in analysis.summarise(sweep).groups] == ["mean_field, τ = 0", "mean_field, τ = 0.5"]
+    page = analysis.write_report(sweep, tmp_path / "report").html.read_text()
+    assert page.count("The cloud at the start and the end") == 2
