@@ -116,10 +116,12 @@ def _summarise_group(ds: xr.Dataset, rows: xr.Dataset, group: Group) -> GroupSum
 
 
 def _level(rows: xr.Dataset, name: str) -> Accuracy | None:
-    if not rows.sizes["run"] or bool(np.isnan(rows[name].values).all()):
+    if not rows.sizes["run"]:
         return None
     width = int(rows["width"].values.max())
     values = rows[name].values[rows["width"].values == width]
+    if np.all(np.isnan(values)):
+        return None
     se = float(np.std(values, ddof=1) / math.sqrt(values.size)) if values.size > 1 else math.nan
     return Accuracy(width, float(np.mean(values)), se, int(values.size))
 

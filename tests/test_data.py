@@ -118,6 +118,15 @@ def test_ids_are_those_of_the_content(dataset: Callable[..., Dataset]) -> None:
     assert drawn[0].id == dataset(DRAWN, noise=0.0).id == PINNED_DRAWN
 
 
+def test_drawn_data_beyond_any_memory_are_refused(dataset: Callable[..., Dataset]) -> None:
+    with pytest.raises(SpecError, match=r"data: found 7000000\d* numbers in all, more than the"):
+        dataset(DRAWN, d=10_000_000, n_train=400, n_test=300)
+    with pytest.raises(SpecError, match=r"data\.noise: found -1"):
+        dataset(DRAWN, noise=-1.0)
+    with pytest.raises(SpecError, match="data: targets: found 'signs' without classes"):
+        dataset({"name": "file", "path": "d.npz", "targets": "signs"})
+
+
 def arrays(n: int = 12, k: int | None = None) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     shape = () if k is None else (k,)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 import analysis
 import sweepengine
@@ -23,8 +24,6 @@ from sweepengine.store import SweepStore, read_weights
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import xarray as xr
 
     Tiny = Callable[..., dict[str, Any]]
 
@@ -82,8 +81,11 @@ def test_given_weights_come_to_the_workers_through_the_store(tiny: Tiny, tmp_pat
     runs = make_plan(make_spec(content), opened).runs
     [weights] = {run.architecture.weights for run in runs if isinstance(run, Run)}
     with np.load(tmp_path / "w.npz") as file:
+        tree = xr.open_datatree(store, engine="zarr")  # as any reader of Zarr sees them
         for name, values in read_weights(opened.objects, weights).items():
             np.testing.assert_array_equal(values, file[name])
+            np.testing.assert_array_equal(tree[f"weights/{weights}/{name}"], file[name])
+        tree.close()
     # Wherever the file lies, the same weights are the same sweep; other weights are not.
     (tmp_path / "w.npz").rename(tmp_path / "moved.npz")
     moved = content | {"network": content["network"] | {"weights": str(tmp_path / "moved.npz")}}
@@ -158,6 +160,25 @@ def test_equal_ratios_are_the_plain_network_and_others_are_not(tiny: Tiny) -> No
     assert architecture(width_ratios=[1.0, 1.0]) == architecture()
     assert architecture(width_ratios=[2.0, 1.0]).widths(8) == [16, 8]
     assert architecture(width_ratios=[2.0, 1.0]) != architecture()
+
+
+def test_every_setting_of_the_model_is_in_the_id(tiny: Tiny) -> None:
+    variants: list[dict[str, Any]] = [
+        {}, {"first_layer": "sphere"}, {"readout": "signs"}, {"readout": "ones"}, {"width_ratios": [2.0, 1.0]},
+        {"width_ratios": [3.0, 1.0]},
+    ]  # fmt: skip
+    store = SweepStore("memory://nothing.zarr")
+    plans = [make_plan(make_spec(tiny(network={"depth": 2, **variant})), store) for variant in variants]
+    ids = [{run.id for run in plan.runs} for plan in plans]
+    assert len(set.union(*ids)) == 8 * len(variants)
+    assert ids[0] == {
+        run.id for run in make_plan(make_spec(tiny(network={"depth": 2, "width_ratios": [1, 1]})), store).runs
+    }
+
+
+def test_a_read_out_of_ones_has_one_output(tiny: Tiny) -> None:
+    with pytest.raises(SpecError, match=r"network\.readout: ones gives all 3 outputs"):
+        make_plan(make_spec(tiny(network={"readout": "ones"}, data=THREE)), SweepStore("memory://nothing.zarr"))
 
 
 def test_outputs_of_a_trained_last_layer_know_nothing_of_each_other(tiny: Tiny, tmp_path: Path) -> None:
@@ -310,3 +331,26 @@ def test_accuracy_of_several_outputs_is_that_of_the_largest(tiny: Tiny) -> None:
     table = analysis.reduce_runs(broken)
     assert bool(table.accuracy_test.isnull()[0])
     assert not bool(table.accuracy_test.isnull()[1:].any())
+
+
+def test_targets_that_are_no_classes_have_no_accuracy(tiny: Tiny) -> None:
+    """Half the targets of a relu neuron are 0: the share of right signs would say a fit was bad."""
+    base = {"d": 6, "n_train": 12, "n_test": 10}
+    for teacher, outputs, known in (("neuron", 1, False), ("sign", 1, True), ("linear", 2, False), ("sign", 2, False)):
+        data = {"name": "gaussian", "teacher": teacher, "outputs": outputs, **base}
+        sweep = computed(tiny(axes={"width": [8], "seed": 1}, observables=OUTPUTS) | {"data": data})
+        assert bool(analysis.reduce_runs(sweep).accuracy_test.notnull().all()) == known
+        assert all((group.accuracy is not None) == known for group in analysis.summarise(sweep).groups)
+
+
+def test_the_automatic_step_of_given_weights_is_that_of_their_own_kernel(tiny: Tiny, tmp_path: Path) -> None:
+    base = tiny(
+        data=THREE, axes={"scaling": ["ntk"], "width": [8], "seed": [1]},
+        training={"step_size": "auto", "time": 500.0, "records": {"count": 2}}, observables=["kernel_eigenvalues"],
+    )  # fmt: skip
+    sweep = computed(saved(base, tmp_path / "w.npz"))
+    quarter = sweep.sizes["i"] / (4 * float(sweep.kernel_eigenvalues[0, 0].max()))
+    assert 0.98 * quarter < float(sweep.step_size[0]) <= quarter
+    # Of drawn networks it is that of a wide one: another number.
+    [drawn, *_] = make_plan(make_spec(base), SweepStore("memory://nothing.zarr")).runs
+    assert not 0.98 * quarter < drawn.step_size <= quarter

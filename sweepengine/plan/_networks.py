@@ -28,6 +28,7 @@ class NetworkWork:
     def __init__(self, spec: SweepSpec, data: Dataset) -> None:
         check_cost(data, spec.training.loss)
         self._spec, self._data = spec, data
+        _refuse_equal_outputs(spec, data)
         self.weights = _given_weights(spec, data)
 
     def runs(self) -> tuple[Run, ...]:
@@ -57,14 +58,17 @@ class NetworkWork:
         return run_memory(run, shape, self._data.x_train.shape[1])
 
 
-def _given_weights(spec: SweepSpec, data: Dataset) -> Weights | None:
-    """The weights that a spec names, if they are a network of its shape; and no read-out that tells no output apart."""
-    network = spec.network
-    if network.readout == "ones" and data.outputs > 1:
+def _refuse_equal_outputs(spec: SweepSpec, data: Dataset) -> None:
+    if spec.network.readout == "ones" and data.outputs > 1:
         raise SpecError(
             f"network.readout: ones gives all {data.outputs} outputs of {data.description} one and the same function; "
             "take gaussian or signs"
         )
+
+
+def _given_weights(spec: SweepSpec, data: Dataset) -> Weights | None:
+    """The weights that a spec names, if they are a network of its shape."""
+    network = spec.network
     if network.weights is None:
         return None
     import torch

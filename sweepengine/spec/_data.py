@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from sweepengine.spec._fields import Count, Section, Seed
 
 PreprocessName = Literal["center_sphere", "none"]
+MOST_NUMBERS = 1_000_000_000
 TargetsName = Literal["signs", "one_hot"]
 _TARGETS = (
     "targets of labels; signs: one column of −1 and +1 for two classes, a column of ±1 for each of more; "
@@ -83,6 +84,16 @@ class DrawnData(Section):
         description="standard deviation of Gaussian noise on training targets; test targets are the teacher's own",
     )
     seed: Seed = Field(default=0, description="of points, teacher and noise; more points begin with the fewer")
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> DrawnData:
+        numbers = (self.n_train + self.n_test) * (self.d + self.outputs)
+        if numbers > MOST_NUMBERS:
+            raise ValueError(
+                f"found {numbers} numbers in all, more than the {MOST_NUMBERS} that drawn data may have; "
+                "take fewer points, or a smaller d"
+            )
+        return self
 
 
 class ShellsData(Section):
