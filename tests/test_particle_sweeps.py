@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
+import yaml
 
 import analysis
 import sweepengine
@@ -264,8 +267,18 @@ def test_the_comparison_sees_a_lost_part_of_the_state(tmp_path: Path, monkeypatc
 
 def test_ray_and_in_process_give_the_same_bits_and_plain_xarray_reads_them(tmp_path: Path) -> None:
     inline = computed(TEACHER, tmp_path / "inline.zarr")
-    outcome = sweepengine.run(TEACHER, tmp_path / "ray.zarr", workers=2)
-    assert (outcome.done, outcome.runs) == (4, 4)
+    (tmp_path / "cloud.yaml").write_text(yaml.safe_dump(TEACHER))
+    words = ["run", "cloud.yaml", "--store", "ray.zarr", "--workers", "2", "--no-report"]
+    done = subprocess.run(
+        [sys.executable, "-m", "sweepengine", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "distance of particles" in done.stdout
     xr.testing.assert_identical(
         sweepengine.open_sweep(tmp_path / "ray.zarr").load().drop_attrs().drop_vars("peak_memory"), inline
     )
