@@ -143,11 +143,17 @@ def accuracy_chart(seeds: Rows, means: Rows, groups: Sequence[str], description:
 
 
 def time_chart(
-    rows: Rows, widths: Sequence[int], domain: tuple[Sequence[float], Sequence[float]], title: str, description: str
+    rows: Rows,
+    widths: Sequence[int],
+    domain: tuple[Sequence[float], Sequence[float]],
+    title: str,
+    description: str,
+    limit: Rows | None = None,
 ) -> dict[str, Any]:
     """Log-log chart of a mean curve over training time, one line a width; a Vega-Lite specification.
 
-    `domain` holds the values of time and of the quantity over all panels of the figure, so that they share axes.
+    `domain` holds the values of time and of the quantity over all panels of the figure, so that they share axes;
+    `limit` what infinite width predicts, drawn dashed.
     """
     alt = load_altair()
     times, values = domain
@@ -168,9 +174,15 @@ def time_chart(
             tooltip=tips(alt, {"width": "width"}, {"time": "t", "value": title}),
         )
         .add_params(pick)
-        .properties(width="container", height=240, description=description)
     )
-    return finish(chart, "container")
+    if limit:
+        predicted = (
+            alt.Chart(alt.Data(values=limit))
+            .mark_line(strokeDash=[5, 4], strokeWidth=2, color="#8a8a82", clip=True)
+            .encode(x=alt.X("time:Q"), y=alt.Y("value:Q"), tooltip=tips(alt, {}, {"time": "t", "value": "limit"}))
+        )
+        chart = alt.layer(chart, predicted)
+    return finish(chart.properties(width="container", height=240, description=description), "container")
 
 
 def cloud_chart(

@@ -9,7 +9,7 @@ from analysis._clouds import cloud_figures
 from analysis._figure import Figure, Panel
 from analysis._format import estimate_text
 from analysis._quantities import HEADLINES, PARTICLES, quantity
-from analysis._series import accuracy_rows, scaling_rows, time_rows
+from analysis._series import accuracy_rows, limit_rows, scaling_rows, time_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,8 @@ def build_figures(
     recorded = [curve for curve in kind.curves if curve[0] in ds.data_vars]
     curves = time_rows(ds, groups, [key for key, _, _ in recorded])
     for key, title, text in recorded:
-        figure = _time_figure(key, title, text, curves[key])
+        limits = limit_rows(ds, groups, kind.limits.get(key, ""))
+        figure = _time_figure(key, title, text, curves[key], limits)
         figures += [figure] if figure else []
     if kind is PARTICLES:
         return (*figures, *cloud_figures(ds, groups))
@@ -111,7 +112,9 @@ def main_figure(summary: Summary, tables: Sequence[xr.Dataset]) -> dict[str, Any
     }
 
 
-def _time_figure(key: str, title: str, text: str, curves: dict[str, list[dict[str, Any]]]) -> Figure | None:
+def _time_figure(
+    key: str, title: str, text: str, curves: dict[str, list[dict[str, Any]]], limits: dict[str, list[dict[str, Any]]]
+) -> Figure | None:
     drawn = {label: rows for label, rows in curves.items() if rows}
     if not drawn:
         return None
@@ -123,10 +126,10 @@ def _time_figure(key: str, title: str, text: str, curves: dict[str, list[dict[st
         last = {r["width"]: r["value"] for r in rows}
         ends = ", ".join(f"{last[m]:.3g} at m = {m}" for m in (widths[0], widths[-1]) if m in last)
         alt = f"{title} over training time for {label}, one line a width. At the end: {ends}."
-        panels.append(Panel(label, alt, time_chart(rows, widths, (times, values), title, alt)))
+        panels.append(Panel(label, alt, time_chart(rows, widths, (times, values), title, alt, limits.get(label))))
     caption = (
         f"{text} over training time, mean over seeds at each width. Both axes are logarithmic, so t = 0 is not shown."
-    )
+    ) + (" The dashed line is what infinite width predicts." if limits else "")
     return Figure(f"fig-{key}-time", f"{title} over time", caption, tuple(panels))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LAYER_SEPARATOR: Final = "/"
 
@@ -181,6 +184,8 @@ class SweepKind:
         Variable, title and sentence of each figure over time.
     axes
         Run coordinates that part the runs into groups, beside those of every sweep.
+    limits
+        Variable of a curve → variable of what infinite width predicts for it.
     """
 
     name: str
@@ -190,6 +195,7 @@ class SweepKind:
     level: str
     curves: tuple[tuple[str, str, str], ...]
     axes: tuple[str, ...] = ()
+    limits: Mapping[str, str] = field(default_factory=dict)
 
 
 NETWORKS: Final = SweepKind(
@@ -218,6 +224,7 @@ PARTICLES: Final = SweepKind(
         ("sliced_w2_start", "sliced W₂ to the start", "Sliced W₂ between the cloud and its start"),
     ),
     ("temperature",),
+    {"loss_test": "risk_limit"},
 )
 KINDS: Final = {kind.name: kind for kind in (NETWORKS, PARTICLES)}
 

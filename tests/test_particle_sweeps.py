@@ -424,3 +424,72 @@ def test_a_sweep_without_a_risk_has_a_report(tmp_path: Path) -> None:
     assert [group.label for group in analysis.summarise(sweep).groups] == ["mean_field, τ = 0", "mean_field, τ = 0.5"]
     page = analysis.write_report(sweep, tmp_path / "report").html.read_text()
     assert page.count("The cloud at the start and the end") == 2
+
+
+SHELLS: dict[str, Any] = TEACHER | {
+    "name": "shells",
+    "data": {"name": "shells", "d": 6, "delta": 0.8, "n_train": 100, "n_test": 4000},
+    "unit": {"activation": "staircase", "output": "none"},
+    "functional": {"terms": [{"term": "risk", "cost": "mse"}]},
+    "initial": {"law": "gaussian", "scale": 0.8 / 6**0.5},
+    "dynamics": TEACHER["dynamics"] | {"samples": "fresh", "step_size": 0.02, "time": 0.4},
+    "axes": {"width": [400], "seed": 2},
+    "observables": ["loss_test"],
+}
+
+
+def test_clouds_on_shells_follow_the_radial_reduction(tmp_path: Path) -> None:
+    found = computed(SHELLS, tmp_path / "shells.zarr")
+    risk, start = pt.radial_risk(6, 0.8), pt.radial_start(400, 6, 0.8)
+    end = pt.flow(pt.Functional([risk]), start, step_size=0.02, steps=20).final()
+    limit = found.risk_limit.isel(run=0)
+    # 48 radii in the store, 400 here.
+    assert float(limit[-1]) == pytest.approx(risk.value(end, pt.Passes()), rel=1e-3)
+    gap = abs(found.loss_test - found.risk_limit).max("record")
+    # 4000 test points of a cost with a standard deviation near 1, and m = 400.
+    assert float(gap.max()) < 4 / 4000**0.5
+    assert float(limit[0] - limit[-1]) > 5 * 4 / 4000**0.5  # so that standing still would be seen
+    page = analysis.write_report(sweepengine.open_sweep(tmp_path / "shells.zarr"), tmp_path / "r").html.read_text()
+    assert "The dashed line is what infinite width predicts." in page
+    assert list(sweepengine.open_theory(tmp_path / "shells.zarr").data_vars) == ["risk"]
+    fixed = computed(changed(SHELLS, dynamics={"samples": "fixed"}), tmp_path / "fixed.zarr")
+    assert "risk_limit" not in fixed  # the risk of a few points is not symmetric
+
+
+def test_only_symmetric_runs_name_a_reduction() -> None:
+    [run, _] = runs_of(SHELLS)
+    assert run.radial == pytest.approx((6, 0.8, 0.8))
+    broken: list[dict[str, Any]] = [
+        {"initial": {"mean": 0.1}}, {"initial": {"law": "sphere"}}, {"unit": {"bias": True}}, {"unit": {"scale": 2.0}},
+        {"functional": {"terms": [{"term": "risk", "cost": "mse"}, {"term": "quadratic"}]}},
+        {"functional": {"terms": [{"term": "risk", "cost": "mse", "strength": 2.0}]}},
+        {"dynamics": {"projection": {"to": "ball"}}},
+    ]  # fmt: skip
+    assert all(runs_of(changed(SHELLS, **change))[0].limit_id == "" for change in broken)
+    assert runs_of(changed(SHELLS, initial={"scale": 0.5}))[0].limit_id not in {"", run.limit_id}
+
+
+def test_particles_learn_a_neuron_that_their_features_cannot(tmp_path: Path) -> None:
+    """theory.md §4, rf-relu: the same cloud with and without moving input weights, on fresh points."""
+    content = changed(
+        TEACHER, data={"d": 16, "n_train": 256, "n_test": 2000}, functional={"terms": [{"term": "risk", "cost": "mse"}]},
+        initial={"law": "gaussian", "scale": 0.25, "output": "signs", "output_scale": 1.0},
+        dynamics={"samples": "fresh", "step_size": 0.25, "time": 40.0}, axes={"width": [32], "seed": 1},
+        observables=["loss_test", "particles"],
+    )  # fmt: skip
+    moving = computed(content, tmp_path / "moving.zarr").isel(run=0)
+    frozen = computed(changed(content, unit={"frozen": "input"}), tmp_path / "frozen.zarr").isel(run=0)
+    spec = make_spec(content)
+    assert isinstance(spec, ParticleSpec)
+    assert spec.data is not None
+    data = load(spec.data)
+    target = np.linalg.lstsq(data.x_train[data.y_train > 0], data.y_train[data.y_train > 0], rcond=None)[0]
+    assert np.linalg.norm(target) == pytest.approx(1.0)
+    features, cloud = (run.particles.values[-1] for run in (frozen, moving))
+    np.testing.assert_array_equal(features[:, :-1], frozen.particles.values[0][:, :-1])
+    least = pt.relu_feature_risk(features[:, :-1], target)[0]
+    share = [2 * float(run.loss_test[-1]) / 0.5 for run in (frozen, moving)]  # of E f*² = 1/2
+    assert least / 0.5 > 0.1
+    assert share[0] > 0.9 * least / 0.5  # no read-out of these features does better, up to 2000 test points
+    assert share[1] < 0.1 * share[0]
+    assert pt.relu_network_risk(cloud, target) / 0.5 == pytest.approx(share[1], rel=0.3)

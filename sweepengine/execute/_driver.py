@@ -11,7 +11,7 @@ from sweepengine.execute._events import Event
 from sweepengine.execute._executor import InlineExecutor, uninterrupted
 from sweepengine.execute._pack import PackTask, make_task
 from sweepengine.execute._progress import SilentProgress
-from sweepengine.plan import MachineRate, make_plan, predict_limit
+from sweepengine.plan import MachineRate, make_plan
 from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec
 from sweepengine.store import BlockShape, Status, SupersededError, SweepStore, fail_chunk, write_failure
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sweepengine.execute._progress import Progress
     from sweepengine.plan import Pack, Plan
     from sweepengine.spec import AnySpec
-    from sweepengine.store import StoredArray
 
 MOST_ATTEMPTS = 3
 """How often a pack is tried whose worker dies, before its runs are recorded as failed."""
@@ -168,7 +167,7 @@ class _Driver:
                 if self._store.claim():
                     self._plan = make_plan(self._plan.spec, self._store)
                 plan = self._plan
-                self._store.extend(plan.spec, plan.data, plan.new_blocks, self._limits(), plan.weights)
+                self._store.extend(plan.spec, plan.data, plan.new_blocks, plan.predictions(), plan.weights)
                 executor.check_shared(self._store)
                 self._work(executor)
             except (StoreError, RunError):
@@ -192,10 +191,6 @@ class _Driver:
             diverged=statuses.count(Status.DIVERGED),
             failed=statuses.count(Status.FAILED),
         )
-
-    def _limits(self) -> dict[str, dict[str, StoredArray]]:
-        """What infinite width predicts for the new blocks."""
-        return {limit: predict_limit(run, self._plan.data) for limit, run in self._plan.limits.items()}
 
     def _start_executor(self) -> Executor:
         if self._options.executor == "inline":

@@ -10,6 +10,7 @@ from sweepengine.errors import DataError, SpecError
 from sweepengine.observe import canonical_names
 from sweepengine.plan._blocks import network_block
 from sweepengine.plan._cost import run_memory, run_seconds
+from sweepengine.plan._limit import LIMIT_ARRAYS, limit_bytes, predict_limit
 from sweepengine.plan._step_size import step_count
 from sweepengine.spec import architectures, expand
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sweepengine.data import Dataset, Weights
     from sweepengine.plan._cost import MachineRate
     from sweepengine.spec import Architecture, Run, SweepSpec
-    from sweepengine.store import Block, BlockShape
+    from sweepengine.store import Block, BlockShape, StoredArray
 
 
 class NetworkWork:
@@ -52,6 +53,15 @@ class NetworkWork:
     def seconds(self, run: Run, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated time of one run on one thread."""
         return run_seconds(run, shape, self._data.x_train.shape[1], rate)
+
+    def predict(self, run: Run) -> dict[str, StoredArray]:
+        """What infinite width predicts for the run's architecture, data and schedule."""
+        return predict_limit(run, self._data)
+
+    def limit_size(self, run: Run) -> tuple[int, int]:
+        """Uncompressed bytes of that, and its number of arrays."""
+        n, n_test = len(self._data.y_train), len(self._data.y_test)
+        return limit_bytes(len(run.record_steps), n, n_test, self._data.outputs), LIMIT_ARRAYS
 
     def memory(self, run: Run, shape: BlockShape) -> int:
         """Bytes of the arrays of one task that advances the run."""

@@ -10,6 +10,7 @@ import numpy as np
 from sweepengine.data import check_cost
 from sweepengine.errors import SpecError
 from sweepengine.observe import canonical_names, particle_variables_of
+from sweepengine.plan._radial import predict_radial
 from sweepengine.spec import PAIRWISE, RiskTerm, expand_particles
 from sweepengine.store import make_block
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sweepengine.data import Dataset, Weights
     from sweepengine.plan._cost import MachineRate
     from sweepengine.spec import ParticleRun, ParticleSpec
-    from sweepengine.store import Block, BlockShape
+    from sweepengine.store import Block, BlockShape, StoredArray
 
 _STEP_OVERHEAD = 1e-4
 _RECORD_OVERHEAD = 2e-3
@@ -93,6 +94,14 @@ class ParticleWork:
         m, p = run.width, shape.sizes["coord"]
         pairs = sum(m * m for term in run.terms if isinstance(term, PAIRWISE))
         return 6.0 * m * p * shape.sizes["i"] + 40.0 * m * p + (6.0 * p + 40.0) * pairs
+
+    def predict(self, run: ParticleRun) -> dict[str, StoredArray]:
+        """What the radial reduction predicts for the run."""
+        return predict_radial(run)
+
+    def limit_size(self, run: ParticleRun) -> tuple[int, int]:
+        """Uncompressed bytes of that, and its number of arrays."""
+        return 8 * len(run.record_steps), 1
 
     def memory(self, run: ParticleRun, shape: BlockShape) -> int:
         """Bytes of the arrays of one task: clouds of the step, of the record and of a state, one chunk's buffer."""

@@ -13,9 +13,7 @@ from sweepengine.data import load, no_data
 from sweepengine.errors import SpecError
 from sweepengine.observe import canonical_names
 from sweepengine.plan._cost import machine_memory
-from sweepengine.plan._limit import LIMIT_ARRAYS, limit_bytes
 from sweepengine.plan._work import work_of
-from sweepengine.spec import Run
 from sweepengine.store import STORE_FILES, Status
 
 if TYPE_CHECKING:
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from sweepengine.plan._cost import MachineRate
     from sweepengine.plan._work import Work
     from sweepengine.spec import AnyRun, AnySpec
-    from sweepengine.store import Block, BlockShape, RunMark, SweepStore
+    from sweepengine.store import Block, BlockShape, RunMark, StoredArray, SweepStore
 
 MOST_RUNS = 200_000
 SHORTEST_PACK = 2.0
@@ -68,7 +66,7 @@ class Plan:
         All runs of the sweep.
     new_blocks : tuple of Block
         Blocks that the store does not have yet.
-    limits : dict of Run
+    limits : dict
         Limit id → one of its runs, for the infinite-width predictions that the store does not have yet.
     known : dict
         Run id → what the store has committed of it (None: not begun), for the runs that are in the store.
@@ -80,7 +78,7 @@ class Plan:
     runs: tuple[AnyRun, ...]
     new_blocks: tuple[Block, ...]
     known: dict[str, RunMark | None]
-    limits: dict[str, Run]
+    limits: dict[str, AnyRun]
     _work: Work
     _places: dict[str, tuple[str, int]]
     _shapes: dict[str, BlockShape]
@@ -138,10 +136,7 @@ class Plan:
     def disk_bytes(self) -> int:
         """Uncompressed bytes of the missing runs' variables, of new predictions, and of the data in a new store."""
         d = self.data.x_train.shape[1]
-        limits = sum(
-            limit_bytes(len(run.record_steps), len(self.data.y_train), len(self.data.y_test), self.data.outputs)
-            for run in self.limits.values()
-        )
+        limits = sum(self._work.limit_size(run)[0] for run in self.limits.values())
         data = 0 if self.known else 8 * (d + self.data.outputs) * (len(self.data.y_train) + len(self.data.y_test))
         return limits + data + sum(self._shapes[self._places[run.id][0]].run_bytes() for run in self.missing())
 
@@ -150,13 +145,17 @@ class Plan:
         rest = 0 if self.known else STORE_FILES
         if self.weights is not None and not self.known:
             rest += 2 + 2 * len(self.weights.arrays)
-        limits = len(self.limits) * (1 + 2 * LIMIT_ARRAYS)
+        limits = sum(1 + 2 * self._work.limit_size(run)[1] for run in self.limits.values())
         return sum(shape.file_count() for shape in self.blocks().values()) + limits + rest
 
     def memory_bytes(self) -> int:
         """Largest peak of one task's own arrays: a run with its copy at t = 0, one step's arrays, one chunk."""
         memory, missing = self._work.memory, self.missing()
         return max((memory(run, self._shapes[self._places[run.id][0]]) for run in missing), default=0)
+
+    def predictions(self) -> dict[str, dict[str, StoredArray]]:
+        """What infinite width predicts for the new blocks, by limit id."""
+        return {limit: self._work.predict(run) for limit, run in self.limits.items()}
 
     def blocks(self) -> dict[str, BlockShape]:
         """Shapes of the blocks that hold missing runs."""
@@ -208,7 +207,7 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
         places |= {run.id: (block.id, position) for position, run in enumerate(block.runs)}
     have = store.limits()
     firsts = [block.runs[0] for block in new_blocks]
-    limits = {run.limit_id: run for run in firsts if isinstance(run, Run) and run.limit_id not in have}
+    limits = {run.limit_id: run for run in firsts if run.limit_id and run.limit_id not in have}
     plan = Plan(spec, data, work.weights, runs, new_blocks, known, limits, work, places, shapes)
     if plan.memory_bytes() > machine_memory():
         raise SpecError(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sweepengine.data import Dataset, Weights
     from sweepengine.plan._cost import MachineRate
     from sweepengine.spec import AnyRun, AnySpec
-    from sweepengine.store import Block, BlockShape
+    from sweepengine.store import Block, BlockShape, StoredArray
 
 
 class Work(Protocol):
@@ -39,6 +39,12 @@ class Work(Protocol):
 
     def seconds(self, run: Any, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated time of one run on one thread."""
+
+    def predict(self, run: Any) -> dict[str, StoredArray]:
+        """What infinite width predicts for the run; asked where it names a limit."""
+
+    def limit_size(self, run: Any) -> tuple[int, int]:
+        """Uncompressed bytes of that, and its number of arrays."""
 
     def memory(self, run: Any, shape: BlockShape) -> int:
         """Bytes of the arrays of one task that advances the run."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from sweepengine.errors import SpecError
 from sweepengine.spec._canonical import digest
+from sweepengine.spec._data import ShellsData
 from sweepengine.spec._particles import (
     Drawable,
     InitialSpec,
@@ -69,7 +70,6 @@ class ParticleRun:
     gamma: ClassVar[float] = 1.0
     alpha: ClassVar[float] = 1.0
     depth: ClassVar[int] = 1
-    limit_id: ClassVar[str] = ""
 
     unit: UnitSpec | None
     terms: tuple[Term, ...]
@@ -114,6 +114,28 @@ class ParticleRun:
             return tuple(f"x{k}" for k in range(self.initial.coordinates or 0))
         inner = (*(f"w{k}" for k in range(d)), *(("b",) if self.unit.bias else ()))
         return inner if self.unit.output == "none" else (*inner, "a")
+
+    @property
+    def radial(self) -> tuple[int, float, float] | None:
+        """(d, Δ, κ) where the flow of the population risk reduces to that of |w|; None where it does not.
+
+        Rotations must change nothing: fresh points of two shells, a staircase of w·x alone, and w ~ N(0, κ² I/d).
+        """
+        plain = UnitSpec(activation="staircase", output="none")
+        start = self.initial
+        if not isinstance(self.fresh, ShellsData) or self.unit != plain or (start.law, start.mean) != ("gaussian", 0):
+            return None
+        if self.terms != (RiskTerm(term="risk", cost="mse"),) or self.temperature or self.projection is not None:
+            return None
+        return self.fresh.d, self.fresh.delta, start.scale * self.fresh.d**0.5
+
+    @cached_property
+    def limit_id(self) -> str:
+        """Id of what an infinitely large cloud does, where that is known; else empty."""
+        if self.radial is None:
+            return ""
+        method = {"method": self.method, "time": self.time, "record_steps": self.record_steps}
+        return digest({"kind": self.kind, "radial": self.radial} | method)
 
     @cached_property
     def id(self) -> str:

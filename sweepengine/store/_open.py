@@ -81,6 +81,7 @@ def open_sweep(url: str | Path) -> xr.Dataset:
         shape = tuple(sizes[dim] for dim in variable.dims[1:])
         attributes = {"long_name": variable.long_name, "units": variable.units, "source": variable.source}
         variables[variable.name] = (variable.dims, _concatenate(parts, shape), attributes)
+    variables |= _predicted_curves(root, table.columns["limit"], sizes["record"])
     for dim, name, long_name in (("i", "train", "training targets"), ("test", "test", "test targets")):
         targets = np.asarray(_array(root, data_path(store.attributes["data"], f"y_{name}"))[...])
         dims = (dim, "output")[: targets.ndim]
@@ -90,6 +91,25 @@ def open_sweep(url: str | Path) -> xr.Dataset:
         dataset[name].attrs["long_name"] = (COLUMNS | COLUMNS_OF_PARTICLES)[name][2]
     dataset["time"].attrs |= {"long_name": "training time", "units": "1"}
     return dataset
+
+
+def _predicted_curves(root: zarr.Group, limits: NDArray[Any], records: int) -> dict[str, Any]:
+    """Predictions of one number a record, beside the runs that they are for: ``NAME_limit`` over (run, record)."""
+    curves: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for limit in sorted({str(each) for each in limits} - {""}):
+        for name, array in cast("zarr.Group", root[limit_path(limit)]).arrays():
+            if tuple(getattr(array.metadata, "dimension_names", None) or ()) == ("record",):
+                values = np.asarray(array[...], dtype=np.float64)
+                curves.setdefault(name, {})[limit] = np.pad(values, (0, records - len(values)), constant_values=np.nan)
+    unknown = np.full(records, np.nan)
+    return {
+        f"{name}_limit": (
+            ("run", "record"),
+            np.stack([found.get(str(limit), unknown) for limit in limits]),
+            {"long_name": f"prediction of infinite width: {name}", "units": "1"},
+        )
+        for name, found in curves.items()
+    }
 
 
 def open_theory(url: str | Path) -> xr.Dataset:
