@@ -41,6 +41,7 @@ _SYMBOLS: Final = {
     "step_size": "η",
     "scaling": "",
     "temperature": "τ",
+    "method": "",
 }
 
 
@@ -75,6 +76,7 @@ class Group:
             readout=str(self.network.get("readout", "gaussian")),
             trained=str(self.network.get("trained", "all")),
             biases=float(self.network.get("sigma_b", 0.0)) > 0,
+            method=str(self.axes["method"]),
         )
 
 
@@ -151,7 +153,7 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
     ds
         The sweep.
     group_by
-        Further run coordinates to part by, beside scaling, gamma, depth, activation, alpha and step_size.
+        Further run coordinates to part by, beside scaling, gamma, depth, activation, alpha, step_size and method.
 
     Returns
     -------

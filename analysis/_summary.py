@@ -33,7 +33,7 @@ def summarise(ds: xr.Dataset, *, group_by: Sequence[str] = ()) -> Summary:
     ds
         As `sweepengine.open_sweep` returns it. Runs that are not `done` enter no fit; they are counted.
     group_by
-        Further run coordinates that are swept, beside scaling, gamma, depth, activation, alpha and step_size.
+        Further run coordinates that are swept, beside scaling, gamma, depth, activation, alpha, step_size and method.
 
     Returns
     -------

@@ -18,7 +18,7 @@ from sweepengine.execute._data import Data
 from sweepengine.execute._turn import NetworkTurn
 from sweepengine.networks import Law, initialise
 from sweepengine.plan import make_plan
-from sweepengine.spec import Run, SweepSpec, architectures, make_spec
+from sweepengine.spec import AnySpec, Run, SweepSpec, architectures, make_spec
 from sweepengine.store import SweepStore, read_weights
 
 if TYPE_CHECKING:
@@ -174,6 +174,30 @@ def test_every_setting_of_the_model_is_in_the_id(tiny: Tiny) -> None:
     assert ids[0] == {
         run.id for run in make_plan(make_spec(tiny(network={"depth": 2, "width_ratios": [1, 1]})), store).runs
     }
+
+
+def test_a_store_takes_the_same_model_in_other_words_and_no_other_model(tiny: Tiny) -> None:
+    base = tiny(data=THREE, network={"depth": 2}, axes={"width": [8], "seed": 1}, observables=["loss_train"])
+    store = f"memory://models-{next(_STORES)}.zarr"
+    sweepengine.run(base, store, executor="inline")
+
+    def again(section: str, **changes: Any) -> AnySpec:
+        return make_spec(base | {section: base[section] | changes})
+
+    for same in (again("data", targets="one_hot"), again("network", width_ratios=[1.0, 1.0])):
+        assert sweepengine.run(same, store, executor="inline").skipped == 2
+    for other, message in (
+        (again("data", targets="signs"), "was written with other data"),
+        (again("data", random_labels=True), r"data\.random_labels: the store has False, this spec True"),
+        (
+            again("network", width_ratios=[2.0, 1.0]),
+            r"network\.width_ratios: the store has nothing, this spec \[2\.0, 1\.0\]",
+        ),
+        (again("network", first_layer="sphere"), r"network\.first_layer: the store has gaussian"),
+        (again("training", loss="cross_entropy"), r"training\.loss: the store has mse"),
+    ):
+        with pytest.raises(StoreError, match=message):
+            sweepengine.run(other, store, executor="inline")
 
 
 def test_a_read_out_of_ones_has_one_output(tiny: Tiny) -> None:

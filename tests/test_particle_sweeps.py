@@ -21,6 +21,7 @@ from sweepengine import particles as pt
 from sweepengine.data import fresh_points, load
 from sweepengine.errors import SpecError, StoreError
 from sweepengine.execute import _particle_turn
+from sweepengine.runge_kutta import Control
 from sweepengine.spec import AnyRun, ParticleRun, ParticleSpec, expand_particles, make_spec, run_from_json
 from sweepengine.store import ChunkWriter, SweepStore, _layout
 
@@ -256,9 +257,9 @@ def test_the_comparison_sees_a_lost_part_of_the_state(tmp_path: Path, monkeypatc
     content = RESUMED["adaptive"]
     expected = computed(content, tmp_path / "whole.zarr")
 
-    def forgetful(values: Any) -> pt.Control:
-        size, time, *_ = values.tolist()
-        return pt.Control(size / 2, time)
+    def forgetful(values: Any) -> tuple[Control, float]:
+        time, size, *_ = values.tolist()
+        return Control(size / 2), time
 
     monkeypatch.setattr(_particle_turn, "_control", forgetful)
     found = stopped_and_resumed(content, tmp_path / "stopped.zarr", monkeypatch, 9)
@@ -483,7 +484,8 @@ def test_particles_learn_a_neuron_that_their_features_cannot(tmp_path: Path) -> 
     assert isinstance(spec, ParticleSpec)
     assert spec.data is not None
     data = load(spec.data)
-    target = np.linalg.lstsq(data.x_train[data.y_train > 0], data.y_train[data.y_train > 0], rcond=None)[0]
+    active = data.y_train > 0
+    target = np.asarray(np.linalg.lstsq(data.x_train[active], data.y_train[active], rcond=None)[0], dtype=np.float64)
     assert np.linalg.norm(target) == pytest.approx(1.0)
     features, cloud = (run.particles.values[-1] for run in (frozen, moving))
     np.testing.assert_array_equal(features[:, :-1], frozen.particles.values[0][:, :-1])

@@ -474,7 +474,7 @@ def test_a_turn_with_a_diverged_run_resumes_where_it_was(
         sweepengine.run(content, store, **options)
     monkeypatch.undo()
     assert "diverged" in sweepengine.open_sweep(store).status.values
-    started: list[tuple[int, int]] = []
+    started: list[tuple[int, float]] = []
 
     def watched(runs: Any, data: Any, state: Any = None) -> Any:
         made = NetworkTurn(runs, data, state)

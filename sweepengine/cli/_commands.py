@@ -114,7 +114,7 @@ def plan_command(spec_path: str, store: str | None) -> None:
     table.add_section()
     table.add_row(
         "memory",
-        f"{_bytes(plan.memory_bytes())} of arrays in the largest task, beside about 0.5 GB for each worker's libraries",
+        f"{_bytes(plan.memory_bytes())} for the worker of the largest task, its libraries included",
     )
     table.add_row("disk", f"at most {_bytes(plan.disk_bytes())} (uncompressed), {plan.file_count()} files")
     table.add_row(

@@ -146,9 +146,10 @@ class _ChunkJob:
             if self._fits(positions, state):
                 yield from self._turn(positions, state)
         waiting = [p for p in sorted(self._runs) if not (p in self._tried or self._writer.run(p).status.is_final)]
-        together = self._task.runs_per_turn if all(isinstance(run, Run) for run in self._runs.values()) else 1
-        for start in range(0, len(waiting), together):
-            yield from self._turn(tuple(waiting[start : start + together]), None)
+        together = all(isinstance(run, Run) and run.method.shares_steps for run in self._runs.values())
+        size = self._task.runs_per_turn if together else 1
+        for start in range(0, len(waiting), size):
+            yield from self._turn(tuple(waiting[start : start + size]), None)
         self._writer.commit()
 
     def _fits(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]]) -> bool:

@@ -17,7 +17,6 @@ from sweepengine.particles import (
     METHODS,
     RADIUS,
     AdaptiveSteps,
-    Control,
     Noise,
     Now,
     Passes,
@@ -27,6 +26,7 @@ from sweepengine.particles import (
     escaped,
     sphere,
 )
+from sweepengine.runge_kutta import Control
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -133,8 +133,8 @@ class _Adaptive:
     ) -> None:
         self._run = run
         tolerance = None if run.tolerance is None else Tolerance(run.tolerance.relative, run.tolerance.absolute)
-        begun = run.step_size if control is None else _control(control)
-        self._steps = AdaptiveSteps(cloud.functional, particles, begun, tolerance, passes=passes)
+        begun, time = (run.step_size, 0.0) if control is None else _control(control)
+        self._steps = AdaptiveSteps(cloud.functional, particles, begun, tolerance, time=time, passes=passes)
 
     @property
     def particles(self) -> torch.Tensor:
@@ -148,21 +148,23 @@ class _Adaptive:
         control = self._steps.control
         if control.accepted + control.rejected >= MOST_TRIES:
             raise StepLimitError(
-                f"found {control.accepted} accepted and {control.rejected} rejected steps at time {control.time:.6g} of "
+                f"found {control.accepted} accepted and {control.rejected} rejected steps at time {self._steps.time:.6g} of "
                 f"{self._run.time:.6g}, the next {control.size:.3g}; loosen dynamics.tolerance, or take a fixed method"
             )
         target = next(each for each in self._run.record_steps if each > step)
         end = target * self._run.step_size
         self._steps.attempt(end)
-        return target - step if self._steps.control.time == end else 0
+        return target - step if self._steps.time == end else 0
 
     def control(self) -> dict[str, NDArray[np.generic]]:
-        return {"control": np.array(astuple(self._steps.control), dtype=np.float64)}
+        return {"control": np.array([self._steps.time, *astuple(self._steps.control)], dtype=np.float64)}
 
 
-def _control(values: NDArray[np.generic]) -> Control:
-    size, time, accepted, rejected, just_rejected = values.tolist()
-    return Control(size, time, int(accepted), int(rejected), bool(just_rejected))
+def _control(values: NDArray[np.generic]) -> tuple[Control, float]:
+    """The control and the time that a state holds."""
+    time, size, floor, accepted, rejected, forced, smallest, last_error, just_rejected = values.tolist()
+    counts = int(accepted), int(rejected), int(forced)
+    return Control(size, floor, *counts, smallest, last_error, bool(just_rejected)), time
 
 
 def _stepper(

@@ -102,7 +102,7 @@ def canonical_names(spec: AnySpec) -> tuple[str, ...]:
         A name is unknown, or not defined for this functional; the message lists the known ones.
     """
     if isinstance(spec, SweepSpec):
-        return canonical_variables(spec.observables, spec.training.loss)
+        return canonical_variables(spec.observables, spec.training.loss, spec.training.method.method())
     if spec.observables is None:
         return ()
     chosen = chosen_names(spec.observables, PARTICLE_VARIABLES)

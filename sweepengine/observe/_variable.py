@@ -25,6 +25,8 @@ class Variable:
         ``units`` is "1" for a number without unit; ``source`` cites the definition.
     needs_mse : bool
         Whether it is defined for the squared error only.
+    needs_closed_form : bool
+        Whether it compares with gradient descent or flow on a linear model, and so not for minibatches or momentum.
     needs : tuple of str
         What has to be computed for it, which is its cost: names of :data:`sweepengine.observe.INGREDIENTS`.
     """
@@ -35,6 +37,7 @@ class Variable:
     units: str
     source: str
     needs_mse: bool = False
+    needs_closed_form: bool = False
     needs: tuple[str, ...] = field(default=(), compare=False)
 
     @property

@@ -13,6 +13,8 @@ from sweepengine.observe._variable import OUTPUT_DIMS, Variable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sweepengine.spec import Method
+
 VARIABLES: dict[str, Variable] = {variable.name: variable for variable in (*DEFAULT, *ON_REQUEST)}
 """Every variable that a spec may name, in the order in which they are listed."""
 
@@ -30,7 +32,7 @@ def chosen_names(names: Sequence[str], known: Mapping[str, Variable]) -> tuple[s
     return tuple(name for name in known if name in names)
 
 
-def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ...]:
+def canonical_variables(names: Sequence[str] | None, loss: str, method: Method) -> tuple[str, ...]:
     """The named variables in the registry's order; empty for the default set.
 
     Parameters
@@ -39,6 +41,7 @@ def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ..
         None for the default set.
     loss : str
         The spec's loss.
+    method : Method
 
     Returns
     -------
@@ -48,7 +51,7 @@ def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ..
     Raises
     ------
     SpecError
-        A name is unknown, or not defined for this loss; the message lists the known ones.
+        A name is unknown, or not defined for this loss or method; the message lists the known ones.
     """
     if names is None:
         return ()
@@ -56,6 +59,12 @@ def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ..
     undefined = [name for name in chosen if VARIABLES[name].needs_mse and loss != "mse"]
     if undefined:
         raise SpecError(f"observables: {undefined[0]} is defined for training.loss mse, found {loss!r}; leave it out")
+    undefined = [name for name in chosen if VARIABLES[name].needs_closed_form and method.dynamics is None]
+    if undefined:
+        raise SpecError(
+            f"observables: {undefined[0]} compares with gradient descent or flow on a linear model; found "
+            f"training.method {method.name}; leave it out, or train by gd, heun, rk4 or rk45"
+        )
     return () if chosen == DEFAULT_VARIABLES else chosen
 
 

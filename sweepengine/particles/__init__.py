@@ -1,7 +1,6 @@
 """Wasserstein gradient flow of interacting particles: functionals, integrators, transport, diagnostics (theory.md §5)."""
 
 from sweepengine.particles._adaptive import AdaptiveSteps as AdaptiveSteps
-from sweepengine.particles._adaptive import Control as Control
 from sweepengine.particles._adaptive import Tolerance as Tolerance
 from sweepengine.particles._adaptive import adaptive_flow as adaptive_flow
 from sweepengine.particles._chaos import Coupling as Coupling
@@ -80,7 +79,6 @@ __all__ = [
     "CallableCost",
     "CallableKernel",
     "CallableUnit",
-    "Control",
     "Correspondence",
     "Coupling",
     "Discrepancy",

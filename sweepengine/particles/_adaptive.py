@@ -11,16 +11,14 @@ import torch
 from sweepengine.particles._errors import ParameterError, StepLimitError
 from sweepengine.particles._flow import RADIUS, Flow, escaped
 from sweepengine.particles._passes import Passes
-from sweepengine.particles._runge_kutta import DORMAND_PRINCE, combined
 from sweepengine.particles._terms import check_cloud
+from sweepengine.runge_kutta import DORMAND_PRINCE, Control, combined
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from sweepengine.particles._flow import Observer
     from sweepengine.particles._terms import Functional
-
-SAFETY, LEAST, MOST = 0.9, 0.2, 5.0
 
 
 @dataclass(frozen=True)
@@ -101,60 +99,28 @@ def adaptive_flow(
     )
     if observe is not None:
         observe(0, 0.0, run.cloud)
-    while run.control.time < time:
+    while run.time < time:
         before = run.control.accepted
         if run.diverged():
             break
         if before + run.control.rejected >= max_steps:
             raise StepLimitError(
-                f"found {before} accepted and {run.control.rejected} rejected steps at time {run.control.time:.6g} of "
+                f"found {before} accepted and {run.control.rejected} rejected steps at time {run.time:.6g} of "
                 f"{time:.6g}, the next {run.control.size:.3g}; allow more with max_steps, or loosen the tolerance "
                 f"{run.tolerance}"
             )
         run.attempt(time)
         if observe is not None and run.control.accepted > before:
-            observe(run.control.accepted, run.control.time, run.cloud)
+            observe(run.control.accepted, run.time, run.cloud)
     gone, control = run.diverged(), run.control
     return Flow(
         run.cloud,
-        control.time,
+        run.time,
         "diverged" if gone else "done",
         control.accepted if gone else None,
         control.accepted,
         control.rejected,
     )
-
-
-@dataclass
-class Control:
-    """Where an adaptive integrator stands: plain numbers, so that a resumed one goes on alike.
-
-    Attributes
-    ----------
-    size : float
-        Of the next try.
-    time : float
-    accepted, rejected : int
-        Tries so far.
-    just_rejected : bool
-        Whether the last one was thrown away.
-    """
-
-    size: float
-    time: float = 0.0
-    accepted: int = 0
-    rejected: int = 0
-    just_rejected: bool = False
-
-    def accepts(self, norm: float) -> bool:
-        """Whether a step of this error norm stands; sets the size of the next try."""
-        factor = min(MOST, max(LEAST, SAFETY * norm ** (-1 / DORMAND_PRINCE.order))) if norm else MOST
-        stands = norm <= 1
-        self.size *= min(factor, 1.0) if stands and self.just_rejected else factor
-        self.accepted += stands
-        self.rejected += not stands
-        self.just_rejected = not stands
-        return stands
 
 
 class AdaptiveSteps:
@@ -168,6 +134,8 @@ class AdaptiveSteps:
         Where it stands.
     control : Control or float
         What an interrupted one had, or the size of the first try.
+    time : float
+        Reached so far.
     tolerance, passes, radius
         As for :func:`adaptive_flow`.
     """
@@ -179,6 +147,7 @@ class AdaptiveSteps:
         control: Control | float,
         tolerance: Tolerance | None = None,
         *,
+        time: float = 0.0,
         passes: Passes | None = None,
         radius: float = RADIUS,
     ) -> None:
@@ -187,7 +156,7 @@ class AdaptiveSteps:
             raise ParameterError(
                 f"found temperature {functional.temperature}; adaptive steps carry no noise, use flow()"
             )
-        self.cloud, self.tolerance = cloud, tolerance or Tolerance()
+        self.cloud, self.time, self.tolerance = cloud, time, tolerance or Tolerance()
         self.control = control if isinstance(control, Control) else Control(control)
         self._functional, self._passes, self._radius = functional, passes or Passes(), radius
         # Of an interrupted flow this is the last slope of the step before, to the bit: it was taken at the same points.
@@ -198,20 +167,16 @@ class AdaptiveSteps:
 
     def diverged(self) -> bool:
         """Whether the flow has left every bounded set, or no step resolves what comes next: it ends in finite time."""
-        lost = self.control.time + self.control.size == self.control.time
+        lost = self.time + self.control.size == self.time
         largest = torch.finfo(self._slope.dtype).max
         return lost or escaped(self.cloud, self._radius, self._passes) or escaped(self._slope, largest, self._passes)
 
     def attempt(self, end: float) -> None:
         """One try, accepted or not, that does not pass a time."""
-        control, wanted = self.control, self.control.size
-        last = control.time + wanted >= end
-        size = control.size = end - control.time if last else wanted
+        size = self.control.next_size(end - self.time)
         slopes = DORMAND_PRINCE.slopes(self._velocity, self.cloud, size, self._slope)
         after = combined(self.cloud, size, DORMAND_PRINCE.weights, slopes)
         error = combined(torch.zeros_like(self.cloud), size, DORMAND_PRINCE.error, slopes)
-        if control.accepts(self.tolerance.norm(error, self.cloud, after, self._passes)):
-            control.time = end if last else control.time + size
+        if self.control.accepts(self.tolerance.norm(error, self.cloud, after, self._passes), size):
+            self.time = end if size == end - self.time else self.time + size
             self.cloud, self._slope = after, slopes[-1]
-            # A step cut short to meet the end says little of the next one's size.
-            control.size = max(control.size, wanted) if last else control.size

@@ -28,6 +28,7 @@ class NetworkWork:
 
     def __init__(self, spec: SweepSpec, data: Dataset) -> None:
         check_cost(data, spec.training.loss)
+        _refuse_large_batches(spec, len(data.y_train))
         self._spec, self._data = spec, data
         _refuse_equal_outputs(spec, data)
         self.weights = _given_weights(spec, data)
@@ -66,6 +67,15 @@ class NetworkWork:
     def memory(self, run: Run, shape: BlockShape) -> int:
         """Bytes of the arrays of one task that advances the run."""
         return run_memory(run, shape, self._data.x_train.shape[1])
+
+
+def _refuse_large_batches(spec: SweepSpec, n_train: int) -> None:
+    method = spec.training.method.method()
+    if method.batch_size is not None and not method.replacement and method.batch_size > n_train:
+        raise SpecError(
+            f"training.method.batch_size: found {method.batch_size}, but there are {n_train} training points; "
+            f"use {n_train} or fewer, or replacement: true"
+        )
 
 
 def _refuse_equal_outputs(spec: SweepSpec, data: Dataset) -> None:

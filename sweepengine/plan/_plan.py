@@ -211,7 +211,7 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     plan = Plan(spec, data, work.weights, runs, new_blocks, known, limits, work, places, shapes)
     if plan.memory_bytes() > machine_memory():
         raise SpecError(
-            f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB of arrays, this machine has "
+            f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB, this machine has "
             f"{machine_memory() / 1e9:.3g} GB; take smaller widths, fewer points or fewer records"
         )
     _refuse_more_than_the_disk(plan, store.address)

@@ -9,6 +9,7 @@ from sweepengine.spec._kinds import AnyRun as AnyRun
 from sweepengine.spec._kinds import AnySpec as AnySpec
 from sweepengine.spec._kinds import run_from_json as run_from_json
 from sweepengine.spec._kinds import spec_schema as spec_schema
+from sweepengine.spec._method import Method as Method
 from sweepengine.spec._model import GAMMA_BY_LABEL as GAMMA_BY_LABEL
 from sweepengine.spec._model import SweepSpec as SweepSpec
 from sweepengine.spec._particle_run import ParticleRun as ParticleRun
@@ -45,6 +46,7 @@ __all__ = [
     "DrawnData",
     "FileData",
     "GaussianTerm",
+    "Method",
     "ParticleRun",
     "ParticleSpec",
     "QuadraticTerm",

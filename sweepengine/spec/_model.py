@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, field_validator, model_validator
 
 from sweepengine.spec._data import DataSpec, FileData
 from sweepengine.spec._fields import Count, Positive, Section, Seed
+from sweepengine.spec._method import METHODS_ALONE, GradientDescent, MethodSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,7 +138,7 @@ class EveryRecords(Section):
 
 
 class TrainingSpec(Section):
-    """Full-batch gradient descent; one step of size η advances the training time by η (theory.md §1)."""
+    """Training in units of gradient-flow time: one step of size η advances it by η (theory.md §1)."""
 
     loss: Literal["mse", "logistic", "huber", "cross_entropy"] = Field(
         description="mean over points of (f − y)²/2, log(1 + exp(−y f)) or Huber's cost with δ = 1, summed over outputs; "
@@ -148,6 +149,23 @@ class TrainingSpec(Section):
     )
     time: Positive = Field(description="training time")
     records: Annotated[LogRecords | EveryRecords, Discriminator("spacing")]
+    method: Annotated[MethodSpec, Discriminator("name")] = Field(
+        default_factory=GradientDescent,
+        description="how time goes on; a name alone where the method needs nothing else",
+        json_schema_extra=lambda schema: schema.update(
+            {
+                "anyOf": [
+                    {"enum": list(METHODS_ALONE)},
+                    {key: schema.pop(key) for key in ("oneOf", "discriminator")},
+                ]
+            }
+        ),
+    )
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
 
 class AxesSpec(Section):
@@ -231,6 +249,11 @@ class SweepSpec(Section):
         if len(widths) > 1:
             raise ValueError(f"axes.width: found {list(widths)} with network.weights, which have one width; name that")
         return self
+
+    @property
+    def method_label(self) -> str:
+        """Name and parameters of the time method."""
+        return self.training.method.method().label
 
     def located(self, folder: Path) -> SweepSpec:
         """The same with the files that it names looked for from a folder, as a spec in that folder means them."""

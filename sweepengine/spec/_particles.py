@@ -270,6 +270,11 @@ class ParticleSpec(Section):
             raise ValueError("dynamics.snapshots: found 1; give 0, or 2 (the start and the end) or more")
         return self
 
+    @property
+    def method_label(self) -> str:
+        """Name of the time method."""
+        return self.dynamics.method
+
     def located(self, folder: Path) -> ParticleSpec:
         """The same with the files that it names looked for from a folder, as a spec in that folder means them."""
         if not isinstance(self.data, FileData):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from sweepengine.spec._canonical import digest
+from sweepengine.spec._method import Method
 from sweepengine.spec._model import GAMMA_BY_LABEL
 from sweepengine.spec._schedule import record_schedule, whole_steps
 
@@ -96,6 +97,8 @@ class Run:
         Hash of the data's content.
     observables : tuple of str
         Names of the recorded variables in canonical order; empty for the default set.
+    method : Method
+        How the parameters move; gradient descent where not given.
     """
 
     kind: ClassVar[str] = "networks"
@@ -111,10 +114,11 @@ class Run:
     precision: str
     data_id: str
     observables: tuple[str, ...] = ()
+    method: Method = field(default_factory=Method)
 
     @property
     def n_steps(self) -> int:
-        """Number of gradient steps."""
+        """Number of steps; for an adaptive method, of the grid on which its records lie."""
         return self.record_steps[-1]
 
     @property
@@ -146,7 +150,10 @@ class Run:
     def limit_id(self) -> str:
         """Id of what infinite width predicts: of all that it depends on, so not of width, seed, γ and α."""
         content = self._content()
-        return digest({key: content[key] for key in ("architecture", "loss", "time", "record_steps", "data_id")})
+        parts = {key: content[key] for key in ("architecture", "loss", "time", "record_steps", "data_id")}
+        if self.method.dynamics != "descent":
+            parts["dynamics"] = self.method.dynamics
+        return digest(parts)
 
     def _content(self) -> dict[str, Any]:
         content = asdict(self)
@@ -156,6 +163,9 @@ class Run:
         }
         if not self.observables:
             del content["observables"]
+        content["method"] = self.method.content()
+        if self.method == Method():
+            del content["method"]
         return content
 
     def to_json(self) -> dict[str, Any]:
@@ -173,6 +183,7 @@ class Run:
                 ),
                 "record_steps": tuple(content["record_steps"]),
                 "observables": tuple(content["observables"]),
+                "method": Method(**content["method"]),
             }
         )
 
@@ -258,4 +269,5 @@ def expand(
                 precision=spec.precision,
                 data_id=data_id,
                 observables=observables,
+                method=training.method.method(),
             )

@@ -14,18 +14,20 @@ if TYPE_CHECKING:
     from sweepengine.spec import AnySpec
 
 _SWEEPABLE = ("depth", "activation", "alpha")
-_FILES = ("data.path", "network.weights")
-"""Where files lie; what they hold is compared by :meth:`SweepStore.check_contents`."""
+_IN_THE_CONTENT = ("data.path", "data.targets", "network.weights")
+"""Settings that say where or how to find content; the content itself is compared by :meth:`SweepStore.check_contents`."""
 
 
 def _settings(spec: AnySpec) -> dict[str, tuple[Any, ...]]:
     """Fixed settings, each with the values that it may have; a swept one has its axis' values."""
-    settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _FILES}
+    settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _IN_THE_CONTENT}
     settings["observables"] = (canonical_names(spec),)
     if not isinstance(spec, SweepSpec):
         return settings | {"functional.temperature": spec.temperatures}
     settings.setdefault("network.alpha", (1.0,))
     settings.setdefault("network.sigma_a", settings["network.sigma_w"])
+    if all(ratio == 1 for ratio in spec.network.width_ratios or ()):
+        settings.pop("network.width_ratios", None)
     for field in _SWEEPABLE:
         values = getattr(spec.axes, field)
         if values is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from sweepengine.errors import StoreError
+from sweepengine.spec import make_spec
 from sweepengine.store._data import data_path
 from sweepengine.store._layout import SCHEDULES, block_path, limit_path
 from sweepengine.store._run_table import COLUMNS, COLUMNS_OF_PARTICLES
@@ -62,6 +63,9 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     sizes = {dim: max(each[dim] for each in every) for dim in every[0] if dim != "run"}
     coords: dict[str, Any] = {name: ("run", _plain(column)) for name, column in table.columns.items()}
     coords |= _progress_coords([mark for block in shapes for mark in marks[block]])
+    # One of a store's fixed settings.
+    label = make_spec(store.attributes["specs"][-1]["spec"]).method_label
+    coords["method"] = ("run", np.full(len(table), label), {"long_name": "time method"})
     for dim in (dim for dim in SCHEDULES if dim in sizes):
         coords |= _schedule_coords(root, shapes, dim, sizes[dim])
     for dim in dict.fromkeys(dim for shape in shapes.values() for dim in shape.labels):
@@ -126,7 +130,7 @@ def open_theory(url: str | Path) -> xr.Dataset:
         Lazy float64 variables over ``limit``, whose labels are the values of the coordinate ``limit`` of
         :func:`open_sweep`, and their own dims: ``nngp_train``, ``ntk_train`` (i, j), ``nngp_test_train``,
         ``ntk_test_train`` (test, i), ``nngp_test`` (test, test_other), ``eigenvalues`` (mode), and for the ensemble of
-        networks at γ = 1/2, α = 1 under the runs' own gradient descent ``outputs_mean_train``,
+        networks at γ = 1/2, α = 1 under the runs' own descent or flow ``outputs_mean_train``,
         ``outputs_std_train`` (record, i), ``outputs_mean_test``, ``outputs_std_test`` (record, test); of k ≥ 2 outputs
         the means have the dim ``output`` too, all else is the same for each. NaN is what the theory does not have. So
         ``sweep.kernel.isel(record=0) - theory.ntk_train.sel(limit=sweep.limit)`` is every run's own difference.

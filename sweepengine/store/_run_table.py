@@ -38,7 +38,11 @@ COLUMNS: dict[str, tuple[Any, Any, str]] = {
     "activation": (str, "", "activation function"),
     "seed": ("int64", -1, "seed of all random numbers of the run"),
     "limit": (str, "", "id of the infinite-width prediction for the run's architecture, data and schedule"),
-    "step_size": ("float64", np.nan, "gradient-descent step in units of training time"),
+    "step_size": (
+        "float64",
+        np.nan,
+        "step eta in units of training time; for an adaptive method the grid of the records",
+    ),
 }
 """Column → dtype, fill value, long name."""
 COLUMNS_OF_PARTICLES: dict[str, tuple[Any, Any, str]] = {
