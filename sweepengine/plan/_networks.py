@@ -65,7 +65,7 @@ class NetworkWork:
         return limit_bytes(len(run.record_steps), n, n_test, self._data.outputs), LIMIT_ARRAYS
 
     def memory(self, run: Run, shape: BlockShape) -> int:
-        """Bytes of the arrays of one task that advances the run."""
+        """Bytes of a worker with a task that advances the run."""
         return run_memory(run, shape, self._data.x_train.shape[1])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from sweepengine.data import check_cost
 from sweepengine.errors import SpecError
 from sweepengine.observe import canonical_names, particle_variables_of
+from sweepengine.plan._cost import WORKER_BYTES
 from sweepengine.plan._radial import predict_radial
 from sweepengine.spec import PAIRWISE, RiskTerm, expand_particles
 from sweepengine.store import make_block
@@ -104,9 +104,9 @@ class ParticleWork:
         return 8 * len(run.record_steps), 1
 
     def memory(self, run: ParticleRun, shape: BlockShape) -> int:
-        """Bytes of the arrays of one task: clouds of the step, of the record and of a state, one chunk's buffer."""
+        """Bytes of a worker with one task: clouds of the step, of the record and of a state, one chunk's buffer."""
         cloud = run.width * shape.sizes["coord"] * np.dtype(run.precision).itemsize
         # The start, the defect's trial step and velocity; a state is packed once more before it is written.
         held = _CLOUDS.get(run.method, 1) + 5
         projections = 4 * 8 * run.width
-        return math.ceil(cloud * held + projections + shape.run_bytes() * shape.chunk_runs)
+        return WORKER_BYTES + cloud * held + projections + shape.run_bytes() * shape.chunk_runs

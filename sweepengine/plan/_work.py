@@ -47,7 +47,7 @@ class Work(Protocol):
         """Uncompressed bytes of that, and its number of arrays."""
 
     def memory(self, run: Any, shape: BlockShape) -> int:
-        """Bytes of the arrays of one task that advances the run."""
+        """Bytes of a worker with a task that advances the run."""
 
 
 def work_of(spec: AnySpec, data: Dataset) -> Work:
