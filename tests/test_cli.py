@@ -49,7 +49,8 @@ def test_version_and_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == f"sweepengine {__version__}"
     assert main(["schema"]) == 0
-    assert "axes" in json.loads(capsys.readouterr().out)["properties"]
+    schema = json.loads(capsys.readouterr().out)
+    assert all("axes" in schema["$defs"][each]["properties"] for each in ("SweepSpec", "ParticleSpec"))
 
 
 def test_run_prints_a_summary_and_writes_store_and_report(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:

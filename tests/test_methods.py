@@ -17,7 +17,8 @@ from analysis._claims import Setting
 from sweepengine import theory
 from sweepengine.data import load
 from sweepengine.errors import SpecError
-from sweepengine.execute._turn import Data, Turn
+from sweepengine.execute._data import Data
+from sweepengine.execute._turn import NetworkTurn
 from sweepengine.spec import Method, Run, SweepSpec, expand, fixed_step_count, make_spec
 from tests.test_store import stop_after_commits
 
@@ -42,7 +43,7 @@ def label(method: Any) -> str:
 
 
 def runs_of(content: dict[str, Any]) -> tuple[list[Run], Data]:
-    spec = make_spec(content)
+    spec = SweepSpec.model_validate(content)
     data = load(spec.data)
     arrays = (data.x_train, data.y_train, data.x_test, data.y_test)
     x_train, y_train, x_test, y_test = (torch.from_numpy(each) for each in arrays)
@@ -59,7 +60,7 @@ def stored(state: State) -> State:
         return dict(arrays)
 
 
-def rest(turn: Turn) -> list[dict[str, NDArray[np.floating]]]:
+def rest(turn: NetworkTurn) -> list[dict[str, NDArray[np.floating]]]:
     """What the records from here on hold."""
     found = [record.values[0] for record in turn.advance() if record is not None]
     return [values for values in found if values is not None]
@@ -80,23 +81,23 @@ def test_a_turn_goes_on_with_the_same_bits_from_every_yield(tiny: Tiny, method: 
         observables=["outputs_train", "kernel", *SOLVER],
     )
     (run,), data = runs_of(content)
-    whole, states, counts = Turn([run], data), [], []
+    whole, states, counts = NetworkTurn([run], data), [], []
     records = 0
     for record in whole.advance():
         records += record is not None
         states.append(stored(whole.state()))
         counts.append(records)
-    expected = rest(Turn([run], data))
+    expected = rest(NetworkTurn([run], data))
     assert len(states) > 12
     for place in {1, 2, 7, 8, len(states) // 2, len(states) - 3}:
-        assert equal(rest(Turn([run], data, states[place])), expected[counts[place] :]), place
+        assert equal(rest(NetworkTurn([run], data, states[place])), expected[counts[place] :]), place
     # A resume that forgets what the method holds is seen.
     own = [name for name in states[6] if name.startswith(("momentum_", "control_"))]
     assert bool(own) == (label(method) in {"momentum", "rk45"})
     if own:
-        fresh = Turn([run], data).state()
+        fresh = NetworkTurn([run], data).state()
         forgetful = states[6] | {name: fresh[name] for name in own}
-        assert not equal(rest(Turn([run], data, forgetful)), expected[counts[6] :])
+        assert not equal(rest(NetworkTurn([run], data, forgetful)), expected[counts[6] :])
 
 
 @pytest.mark.parametrize("method", [SGD, HEAVY, RK45], ids=label)
@@ -132,9 +133,9 @@ def test_packs_change_no_bit_where_each_run_has_its_own_steps(tiny: Tiny, tmp_pa
     alone, packed = sweeps
     for name in ("kernel", "outputs_test", "movement_total"):
         np.testing.assert_allclose(packed[name], alone[name], rtol=1e-11, atol=1e-12)
-        if not make_spec(content).training.method.method().shares_steps:
+        if not SweepSpec.model_validate(content).training.method.method().shares_steps:
             np.testing.assert_array_equal(packed[name], alone[name])
-    assert set(alone.method.values) == {make_spec(content).training.method.method().label}
+    assert set(alone.method.values) == {make_spec(content).method_label}
 
 
 def test_methods_are_part_of_the_id_and_descent_is_neutral(tiny: Tiny) -> None:

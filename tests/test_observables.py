@@ -26,7 +26,7 @@ from sweepengine.observe import (
 from sweepengine.observe.measure import MEASURES, Moment, Problem, Recorder
 from sweepengine.plan import make_plan
 from sweepengine.plan._cost import cost_of_record
-from sweepengine.spec import Architecture, make_spec
+from sweepengine.spec import Architecture, Run, make_spec
 from sweepengine.store import BlockShape, SweepStore
 from tests.networks.reference import points
 from tests.observe_reference import PlainCost, PlainMoment, Points
@@ -309,6 +309,7 @@ def test_the_plan_adds_up_what_is_chosen(tiny: Callable[..., dict[str, Any]], tm
         plan = make_plan(spec, SweepStore(tmp_path / "plan.zarr"))
         run, shape = plan.runs[0], next(iter(plan.blocks().values()))
         stored = BlockShape.from_json(shape.to_json())
+        assert isinstance(run, Run)
         d = plan.data.x_train.shape[1]
         costs[len(names)] = cost_of_record(run, shape, d)
         assert cost_of_record(run, stored, d) == costs[len(names)]

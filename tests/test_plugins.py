@@ -24,7 +24,7 @@ from sweepengine.observe import VARIABLES, user_observable
 from sweepengine.observe._user import TAKEN
 from sweepengine.observe._user_measure import measured
 from sweepengine.plugins import Plugin, _registry, install, model_of, read_plugin
-from sweepengine.spec import Architecture, Run, architectures, make_spec, read_spec
+from sweepengine.spec import Architecture, Run, SweepSpec, architectures, read_spec
 from sweepengine.store import SweepStore
 from sweepengine.store._run_table import COLUMNS
 
@@ -431,7 +431,7 @@ def test_a_twin_of_the_engines_network_gives_its_store(
 
     def same_start(model: Any, width: int, d: int, outputs: int, seed: int, dtype: torch.dtype) -> Any:
         module, _ = build_module(model, width, d, outputs, seed, dtype)
-        start = initialise(architectures(make_spec(tiny()))[0], width, d, seed, dtype, outputs=outputs)
+        start = initialise(architectures(SweepSpec(**tiny()))[0], width, d, seed, dtype, outputs=outputs)
         values = {"hidden": start.hidden[0].contiguous(), "readout": start.readout}
         return module, ModuleParameters(values, width, outputs)
 
@@ -501,7 +501,7 @@ def test_the_automatic_step_is_a_quarter_of_the_reference_models(tmp_path: Path)
     sweep = loaded(content, tmp_path / "a.zarr", [plugin(tmp_path, TWIN)])
     from sweepengine.data import load
 
-    x = torch.from_numpy(load(make_spec(content).data).x_train)
+    x = torch.from_numpy(load(SweepSpec(**content).data).x_train)
     module, parameters = build_module(model_of("twin@1"), 256, 64, 1, 0, torch.float64)
     net = ModuleNetwork(module, parameters, 0.5, 1.0)
     largest = float(torch.linalg.eigvalsh(net.kernel(*net.passes(Inputs(x, x))))[-1])

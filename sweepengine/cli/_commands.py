@@ -111,11 +111,11 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
     for name, values in axes.items():
         table.add_row(name, f"{len(values)}: {', '.join(map(str, values[:12]))}{' …' if len(values) > 12 else ''}")
     table.add_section()
-    for architecture, run in {run.architecture: run for run in plan.runs}.items():
+    for (depth, activation), run in {(run.depth, run.activation): run for run in plan.runs}.items():
         table.add_row(
             "step size",
             f"{run.step_size:.6g} × {run.n_steps} steps = {run.time:g}, {len(run.record_steps)} records "
-            f"({architecture.model or f'depth {architecture.depth}, {architecture.activation}'})",
+            f"({f'depth {depth}, {activation}' if depth else activation})",
         )
     missing = len(plan.missing())
     done, diverged, failed = (statuses.count(each) for each in (Status.DONE, Status.DIVERGED, Status.FAILED))
@@ -191,6 +191,6 @@ def report_command(store: str, output: str | None) -> None:
 
 def schema_command() -> None:
     """Print the JSON schema of a spec."""
-    from sweepengine.spec import SweepSpec
+    from sweepengine.spec import spec_schema
 
-    print(json.dumps(SweepSpec.model_json_schema(), indent=2, ensure_ascii=False))
+    print(json.dumps(spec_schema(), indent=2, ensure_ascii=False))

@@ -22,7 +22,7 @@ from sweepengine.plugins import model_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sweepengine.execute._turn import Data
+    from sweepengine.execute._data import Data
     from sweepengine.networks import Network, Parameters
     from sweepengine.spec import Run
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from sweepengine.execute._data import Data, Record
 from sweepengine.execute._start import start_of
 from sweepengine.networks import (
     COSTS,
@@ -36,47 +36,7 @@ DIVERGED_FACTOR = 1e6
 """A run whose training loss passes this many times its start (or the loss of f = 0) has diverged."""
 
 
-@dataclass(frozen=True)
-class Data:
-    """The arrays of one sweep.
-
-    Attributes
-    ----------
-    x_train, x_test : Tensor, shapes (N, d) and (N_test, d)
-        In the precision of the runs.
-    y_train, y_test : Tensor, shapes (N [, k]) and (N_test [, k])
-    weights : mapping of ndarray or None
-        Parameters at t = 0, float64, where they are given and not drawn.
-    """
-
-    x_train: torch.Tensor
-    y_train: torch.Tensor
-    x_test: torch.Tensor
-    y_test: torch.Tensor
-    weights: Mapping[str, NDArray[np.float64]] | None = None
-
-    @property
-    def outputs(self) -> int:
-        """Number of outputs k."""
-        return self.y_train.shape[1] if self.y_train.dim() == 2 else 1
-
-
-@dataclass(frozen=True)
-class Record:
-    """The values of one record.
-
-    Attributes
-    ----------
-    index : int
-    values : list of dict
-        For each run of the turn its variables; None for a run that has diverged before.
-    """
-
-    index: int
-    values: list[dict[str, NDArray[np.floating]] | None]
-
-
-class Turn:
+class NetworkTurn:
     """R runs of one block, trained together from where they are.
 
     Parameters

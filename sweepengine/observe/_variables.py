@@ -12,7 +12,7 @@ from sweepengine.observe._variable import OUTPUT_DIMS, Variable
 from sweepengine.plugins import current, find
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sweepengine.spec import Method
 
@@ -37,6 +37,19 @@ OF_MODULES = frozenset(
 def user_variables() -> dict[str, str]:
     """Name → ``name@version`` of the observables that users have registered in this process."""
     return {name: entry.key for name, entry in current("observable").items()}
+
+
+def chosen_names(names: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
+    """The names in the order of a registry. Raises :class:`SpecError` for one that it lacks, with the known ones."""
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise SpecError(
+            f"observables: found {unknown[0]!r}.{hint} Allowed: {', '.join(known)}. "
+            "If it is one of your own: did you forget --plugin FILE, or plugins=[…] in Python?"
+        )
+    return tuple(name for name in known if name in names)
 
 
 def canonical_variables(
@@ -68,16 +81,8 @@ def canonical_variables(
     """
     if names is None:
         return ()
-    known = [*VARIABLES, *sorted(user)]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        close = difflib.get_close_matches(unknown[0], known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise SpecError(
-            f"observables: found {unknown[0]!r}.{hint} Allowed: {', '.join(known)}. "
-            "If it is one of your own: did you forget --plugin FILE, or plugins=[…] in Python?"
-        )
-    chosen = tuple(name for name in VARIABLES if name in names)
+    named = chosen_names(names, [*VARIABLES, *sorted(user)])
+    chosen = tuple(name for name in named if name in VARIABLES)
     layered = [name for name in chosen if of_module and name not in OF_MODULES]
     if layered:
         raise SpecError(
@@ -93,7 +98,7 @@ def canonical_variables(
             f"observables: {undefined[0]} compares with gradient descent or flow on a linear model; found "
             f"training.method {method.name}; leave it out, or train by gd, heun, rk4 or rk45"
         )
-    chosen += tuple(user[name] for name in sorted(user) if name in names)
+    chosen += tuple(user[name] for name in named if name in user)
     return () if chosen == DEFAULT_VARIABLES else chosen
 
 

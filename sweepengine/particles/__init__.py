@@ -1,5 +1,6 @@
 """Wasserstein gradient flow of interacting particles: functionals, integrators, transport, diagnostics (theory.md §5)."""
 
+from sweepengine.particles._adaptive import AdaptiveSteps as AdaptiveSteps
 from sweepengine.particles._adaptive import Tolerance as Tolerance
 from sweepengine.particles._adaptive import adaptive_flow as adaptive_flow
 from sweepengine.particles._chaos import Coupling as Coupling
@@ -22,8 +23,10 @@ from sweepengine.particles._errors import ParameterError as ParameterError
 from sweepengine.particles._errors import ParticlesError as ParticlesError
 from sweepengine.particles._errors import ShapeError as ShapeError
 from sweepengine.particles._errors import StepLimitError as StepLimitError
+from sweepengine.particles._flow import RADIUS as RADIUS
 from sweepengine.particles._flow import Flow as Flow
 from sweepengine.particles._flow import ball as ball
+from sweepengine.particles._flow import escaped as escaped
 from sweepengine.particles._flow import flow as flow
 from sweepengine.particles._flow import sphere as sphere
 from sweepengine.particles._geodesic import gaussian_distance as gaussian_distance
@@ -53,8 +56,11 @@ from sweepengine.particles._risk import PointCost as PointCost
 from sweepengine.particles._risk import Risk as Risk
 from sweepengine.particles._steps import LANGEVIN as LANGEVIN
 from sweepengine.particles._steps import METHODS as METHODS
+from sweepengine.particles._steps import Now as Now
 from sweepengine.particles._terms import Functional as Functional
 from sweepengine.particles._terms import Potential as Potential
+from sweepengine.particles._terms import Scaled as Scaled
+from sweepengine.particles._terms import Term as Term
 from sweepengine.particles._terms import double_well as double_well
 from sweepengine.particles._terms import quadratic as quadratic
 from sweepengine.particles._terms import ridge as ridge
@@ -68,6 +74,8 @@ from sweepengine.particles._unit import Neuron as Neuron
 __all__ = [
     "LANGEVIN",
     "METHODS",
+    "RADIUS",
+    "AdaptiveSteps",
     "CallableCost",
     "CallableKernel",
     "CallableUnit",
@@ -83,6 +91,7 @@ __all__ = [
     "MemoryNeedError",
     "Neuron",
     "Noise",
+    "Now",
     "ParameterError",
     "ParticlesError",
     "Passes",
@@ -92,8 +101,10 @@ __all__ = [
     "RadialUnit",
     "RieszKernel",
     "Risk",
+    "Scaled",
     "ShapeError",
     "StepLimitError",
+    "Term",
     "Tolerance",
     "WeakForm",
     "adaptive_flow",
@@ -102,6 +113,7 @@ __all__ = [
     "dissipation",
     "double_well",
     "energy_defect",
+    "escaped",
     "exact_bytes",
     "flow",
     "from_network",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _STEP_OVERHEAD = 6e-5
 _RECORD_OVERHEAD = 5e-4
 _STARTUP_SECONDS = 9.0
-_WORKER_BYTES = 325_000_000
+WORKER_BYTES = 325_000_000
 """Resident memory of a worker with Python, PyTorch and Ray loaded (measured on Linux)."""
 
 
@@ -116,7 +116,7 @@ def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float
 def run_memory(run: Run, shape: BlockShape, d: int) -> int:
     """Bytes of a worker with one task: parameters now and at t = 0, their passes, one record's, one chunk's buffer."""
     if run.architecture.model:
-        return _WORKER_BYTES + module_memory(run, shape, d)
+        return WORKER_BYTES + module_memory(run, shape, d)
     first, above = _matrix_sizes(run, d)
     n, k, widths = shape.sizes["i"], shape.sizes["output"], _sizes(run, d)[1:]
     item = np.dtype(run.precision).itemsize
@@ -126,7 +126,7 @@ def run_memory(run: Run, shape: BlockShape, d: int) -> int:
         passes += n * k * sum(widths)
     record = 8 * int(cost_of_record(run, shape, d).numbers)
     weights = parameters * (2 + run.method.copies)
-    return _WORKER_BYTES + (weights + passes) * item + record + shape.run_bytes() * shape.chunk_runs
+    return WORKER_BYTES + (weights + passes) * item + record + shape.run_bytes() * shape.chunk_runs
 
 
 def sweep_seconds(pack_seconds: list[float], workers: int) -> float:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from sweepengine.errors import SpecError
 from sweepengine.plugins import canonical_model
+from sweepengine.spec._canonical import digest
 from sweepengine.spec._method import Method
-from sweepengine.spec._model import GAMMA_BY_LABEL, EveryRecords
-from sweepengine.spec._schedule import every_schedule, log_schedule
+from sweepengine.spec._model import GAMMA_BY_LABEL
+from sweepengine.spec._schedule import record_schedule, whole_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,6 +112,8 @@ class Run:
         How the parameters move; gradient descent where not given.
     """
 
+    kind: ClassVar[str] = "networks"
+
     architecture: Architecture
     width: int
     seed: int
@@ -138,6 +138,16 @@ class Run:
         return self.time / self.n_steps
 
     @property
+    def depth(self) -> int:
+        """Hidden layers L."""
+        return self.architecture.depth
+
+    @property
+    def activation(self) -> str:
+        """Name of φ, or ``name@version`` of a model of the user's own."""
+        return self.architecture.model or self.architecture.activation
+
+    @property
     def scaling(self) -> str:
         """Label of the scaling: ``ntk``, ``mean_field`` or ``gamma=…``."""
         return next((label for label, gamma in GAMMA_BY_LABEL.items() if gamma == self.gamma), f"gamma={self.gamma!r}")
@@ -145,7 +155,7 @@ class Run:
     @cached_property
     def id(self) -> str:
         """Sixteen hexadecimal digits of the SHA-256 of the canonical content."""
-        return _digest(self._content())
+        return digest(self._content())
 
     @cached_property
     def limit_id(self) -> str:
@@ -159,7 +169,7 @@ class Run:
         parts = {key: content[key] for key in ("architecture", "loss", "time", "record_steps", "data_id")}
         if self.method.dynamics != "descent":
             parts["dynamics"] = self.method.dynamics
-        return _digest(parts)
+        return digest(parts)
 
     def _content(self) -> dict[str, Any]:
         content = asdict(self)
@@ -176,13 +186,13 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values from which :meth:`from_json` makes an equal run."""
-        return asdict(self)
+        return {"kind": self.kind} | asdict(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Run:
         """The inverse of :meth:`to_json`."""
         return cls(
-            **content
+            **{key: value for key, value in content.items() if key != "kind"}
             | {
                 "architecture": Architecture(
                     **content["architecture"] | {"width_ratios": tuple(content["architecture"]["width_ratios"])}
@@ -192,29 +202,6 @@ class Run:
                 "method": Method(**content["method"]),
             }
         )
-
-
-def _digest(content: dict[str, Any]) -> str:
-    text = json.dumps(_canonical(content), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _canonical(value: Any) -> Any:
-    """JSON-able form in which a float is written exactly: equal numbers, equal text, on every machine."""
-    if isinstance(value, dict):
-        return {key: _canonical(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_canonical(each) for each in value]
-    if isinstance(value, float):
-        return {"float": value.hex()}
-    return value
-
-
-def _record_steps(training: TrainingSpec, n_steps: int) -> tuple[int, ...]:
-    records = training.records
-    if isinstance(records, EveryRecords):
-        return every_schedule(n_steps, records.k)
-    return log_schedule(n_steps, records.count)
 
 
 def fixed_step_count(training: TrainingSpec) -> int:
@@ -227,15 +214,7 @@ def fixed_step_count(training: TrainingSpec) -> int:
     """
     if training.step_size == "auto":
         raise AssertionError("an automatic step size is resolved by the plan")
-    ratio = training.time / training.step_size
-    n_steps = round(ratio)
-    if n_steps < 1 or abs(ratio - n_steps) > 1e-9 * ratio:
-        options = sorted({training.time / max(1, count) for count in (int(ratio), int(ratio) + 1)})
-        raise SpecError(
-            f"training.step_size: found {training.step_size:g}, but time / step_size = {ratio:.6g} is not whole; "
-            f"use {' or '.join(f'{option:.9g}' for option in options)}, another time, or auto"
-        )
-    return n_steps
+    return whole_steps(training.time, training.step_size, "training.step_size", "or auto")
 
 
 def architectures(spec: SweepSpec, weights: str = "") -> list[Architecture]:
@@ -300,7 +279,7 @@ def expand(
     axes, training = spec.axes, spec.training
     alphas = axes.alpha or (1.0 if spec.network.alpha is None else spec.network.alpha,)
     for architecture in architectures(spec, weights):
-        steps = _record_steps(training, step_count(architecture))
+        steps = record_schedule(training.records, step_count(architecture), "training")
         for width, seed, alpha, scaling in itertools.product(axes.width, axes.seed, alphas, axes.scaling):
             yield Run(
                 architecture=architecture,

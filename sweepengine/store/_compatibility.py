@@ -6,29 +6,30 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import StoreError
-from sweepengine.observe import canonical_variables
-from sweepengine.spec import make_spec
+from sweepengine.observe import canonical_names
+from sweepengine.spec import SweepSpec, make_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sweepengine.plugins import UserCode
-    from sweepengine.spec import SweepSpec
+    from sweepengine.spec import AnySpec
 
 _SWEEPABLE = ("depth", "activation", "alpha")
 _IN_THE_CONTENT = ("data.path", "data.targets", "network.weights")
 """Settings that say where or how to find content; the content itself is compared by :meth:`SweepStore.check_contents`."""
 
 
-def _settings(spec: SweepSpec, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
+def _settings(spec: AnySpec, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
     """Fixed settings, each with the values that it may have; a swept one has its axis' values.
 
     ``used`` says which versions of users' code the spec's names mean, as provenance keeps it.
     """
     settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _IN_THE_CONTENT}
     user = {each["name"]: f"{each['name']}@{each['version']}" for each in used if each["kind"] == "observable"}
-    method = spec.training.method.method()
-    settings["observables"] = (canonical_variables(spec.observables, spec.training.loss, method, user),)
+    settings["observables"] = (canonical_names(spec, user),)
+    if not isinstance(spec, SweepSpec):
+        return settings | {"functional.temperature": spec.temperatures}
     for each in used:
         if each["kind"] == "model":
             settings["network.model"] = (f"{each['name']}@{each['version']}",)
@@ -44,7 +45,7 @@ def _settings(spec: SweepSpec, used: Sequence[Mapping[str, str]]) -> dict[str, t
     return settings
 
 
-def refuse_other_settings(address: str, written: Sequence[dict[str, Any]], spec: SweepSpec, code: UserCode) -> None:
+def refuse_other_settings(address: str, written: Sequence[dict[str, Any]], spec: AnySpec, code: UserCode) -> None:
     """Raise unless a spec's fixed settings agree with those of the specs that wrote a store.
 
     A setting that one of two specs sweeps agrees with the other's value if that is on the axis. Users' code agrees if
