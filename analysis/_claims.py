@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis._constants import FLOWS
 from analysis._format import exponent_text
 from analysis._quantities import LAYER_SEPARATOR
 from analysis._verdict import Kind, Verdict, judge
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 
 SMOOTH: Final = frozenset({"tanh", "erf", "gelu", "sigmoid", "softplus", "silu", "swish", "sin", "cos", "exp"})
 """Activations for which the smooth exponents are claimed; others, unless named below, get theorems' bounds alone."""
-FLOWS: Final = frozenset(
-    {"gd", "heun", "rk4", "rk45"}
-    | {"euler", "dormand_prince", "adaptive", "euler_maruyama", "leimkuhler_matthews", "stochastic_heun"}
-)
-"""Time methods that the claims speak of; minibatches and momentum have dynamics of their own. The last are particles'."""
 ODD: Final = frozenset({"tanh", "erf", "sin", "identity"})
 _EPS = 1e-9
 

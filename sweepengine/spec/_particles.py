@@ -240,7 +240,12 @@ class ParticleSpec(Section):
             raise ValueError("initial.output: given for particles without output weight; remove it")
         if self.initial.law == "network" and not has_weight:
             raise ValueError("initial.law: found 'network', whose units have an output weight; set unit.output: free")
-        own = [name for name in ("mean", "scale", "output", "output_scale") if name in self.initial.model_fields_set]
+        fields = type(self.initial).model_fields
+        own = [
+            name
+            for name in ("mean", "scale", "output", "output_scale")
+            if getattr(self.initial, name) != fields[name].default
+        ]
         if self.initial.law == "network" and own:
             raise ValueError(
                 f"initial.law: found 'network' with {', '.join(own)}; a network's weights are N(0, 1), remove it"

@@ -85,7 +85,7 @@ def open_sweep(url: str | Path) -> xr.Dataset:
         shape = tuple(sizes[dim] for dim in variable.dims[1:])
         attributes = {"long_name": variable.long_name, "units": variable.units, "source": variable.source}
         variables[variable.name] = (variable.dims, _concatenate(parts, shape), attributes)
-    variables |= _predicted_curves(root, table.columns["limit"], sizes["record"])
+    variables |= _predicted_curves(root, store.limits(), table.columns["limit"], sizes["record"])
     for dim, name, long_name in (("i", "train", "training targets"), ("test", "test", "test targets")):
         targets = np.asarray(_array(root, data_path(store.attributes["data"], f"y_{name}"))[...])
         dims = (dim, "output")[: targets.ndim]
@@ -97,10 +97,10 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     return dataset
 
 
-def _predicted_curves(root: zarr.Group, limits: NDArray[Any], records: int) -> dict[str, Any]:
+def _predicted_curves(root: zarr.Group, known: set[str], limits: NDArray[Any], records: int) -> dict[str, Any]:
     """Predictions of one number a record, beside the runs that they are for: ``NAME_limit`` over (run, record)."""
     curves: dict[str, dict[str, NDArray[np.float64]]] = {}
-    for limit in sorted({str(each) for each in limits} - {""}):
+    for limit in sorted({str(each) for each in limits} & known):
         for name, array in cast("zarr.Group", root[limit_path(limit)]).arrays():
             if tuple(getattr(array.metadata, "dimension_names", None) or ()) == ("record",):
                 values = np.asarray(array[...], dtype=np.float64)
