@@ -21,6 +21,7 @@ from sweepengine.particles._errors import MemoryNeedError as MemoryNeedError
 from sweepengine.particles._errors import ParameterError as ParameterError
 from sweepengine.particles._errors import ParticlesError as ParticlesError
 from sweepengine.particles._errors import ShapeError as ShapeError
+from sweepengine.particles._errors import ShardError as ShardError
 from sweepengine.particles._errors import StepLimitError as StepLimitError
 from sweepengine.particles._flow import Flow as Flow
 from sweepengine.particles._flow import ball as ball
@@ -51,6 +52,9 @@ from sweepengine.particles._random_features import relu_products as relu_product
 from sweepengine.particles._risk import CallableCost as CallableCost
 from sweepengine.particles._risk import PointCost as PointCost
 from sweepengine.particles._risk import Risk as Risk
+from sweepengine.particles._shards import ShardGroup as ShardGroup
+from sweepengine.particles._shards import Traffic as Traffic
+from sweepengine.particles._shards import spans as spans
 from sweepengine.particles._steps import LANGEVIN as LANGEVIN
 from sweepengine.particles._steps import METHODS as METHODS
 from sweepengine.particles._terms import Functional as Functional
@@ -93,8 +97,11 @@ __all__ = [
     "RieszKernel",
     "Risk",
     "ShapeError",
+    "ShardError",
+    "ShardGroup",
     "StepLimitError",
     "Tolerance",
+    "Traffic",
     "WeakForm",
     "adaptive_flow",
     "ball",
@@ -124,6 +131,7 @@ __all__ = [
     "relu_products",
     "ridge",
     "shares",
+    "spans",
     "speed_ratios",
     "sphere",
     "staircase",
