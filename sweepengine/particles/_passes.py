@@ -26,7 +26,8 @@ class Passes:
     Attributes
     ----------
     chunk : int
-        Particles in one chunk. A chunk's activations are chunk × N numbers: they should stay in a core's cache.
+        Particles in one chunk. A chunk's activations are chunk × N numbers: they should stay in a core's share of the
+        caches, and be many enough to hide the calls.
     threads : int
         Python threads that share the chunks; torch releases the interpreter's lock in its kernels. Start the process
         with OMP_NUM_THREADS=1, or the two kinds of threads fight for the cores: ``torch.set_num_threads(1)`` does not
@@ -40,7 +41,7 @@ class Passes:
         As ``reduce``, the minimum in place of the sum.
     """
 
-    chunk: int = 1024
+    chunk: int = 2048
     threads: int = 1
     reduce: Callable[[Tensor], Tensor] | None = None
     first: int = 0
