@@ -21,8 +21,10 @@ FUSED = frozenset(
     {"relu", "leaky_relu", "abs", "tanh", "erf", "gelu", "sin", "cos", "softplus", "quadratic", "identity"}
 )
 """Activations that the kernels know; for others there is :class:`Neuron`."""
-ROWS, COLUMNS = 128, 64
-"""Particles and inputs of one tile."""
+ROWS, WARPS = 128, 8
+"""Particles of one tile, and the warps that share it."""
+COLUMNS = {"ieee": 16, "tf32": 32}
+"""Inputs of one tile: as many as ptxas places without spilling registers, for compute capability 9.0 and d = 64."""
 INNER_MOST = 256
 """A particle's inner coordinates must fit the registers."""
 
@@ -108,12 +110,12 @@ def _forward(
     OUTPUT: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    rows, live, w, a = _tile(points, stride, count, inner, WIDTH, ROWS, OUTPUT)
+    _rows, _live, w, a = _tile(points, stride, count, inner, WIDTH, ROWS, OUTPUT)
     out = sums + tl.program_id(0).to(tl.int64) * number
     for start in range(0, number, COLUMNS):
         places, x = _inputs(inputs, start, number, inner, WIDTH, COLUMNS)
         h = tl.dot(w, tl.trans(x), input_precision=PRECISION)
-        phi, slope = _pair(h, ACTIVATION)
+        phi, _slope = _pair(h, ACTIVATION)
         tl.store(out + places, tl.sum(phi * a[:, None], 0), mask=places < number)
 
 
@@ -222,8 +224,10 @@ class FusedNeuron(Neuron):
         return {
             "WIDTH": max(16, triton.next_power_of_2(self.inner)),
             "ROWS": ROWS,
-            "COLUMNS": COLUMNS,
+            "COLUMNS": COLUMNS[self.input_precision],
             "ACTIVATION": self.activation,
             "OUTPUT": self.output,
             "PRECISION": self.input_precision,
+            "num_warps": WARPS,
+            "enable_fp_fusion": True,
         }
