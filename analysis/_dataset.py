@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +28,7 @@ VARIABLES: Final = {
     "movement_op": ("run", "record", "layer"),
     "movement_total": ("run", "record"),
 }
-"""Variables that the analysis reads where a sweep has recorded them, with their dims."""
+"""Variables that the analysis reads where a sweep has recorded them, with their dims; outputs of k ≥ 2 have `output` too."""
 COORDINATES: Final = ("id", "status", "records_done", "diverged_step", "width", "seed", *GROUP_AXES)
 _SYMBOLS: Final = {"gamma": "γ", "depth": "L", "activation": "", "alpha": "α", "step_size": "η", "scaling": ""}
 
@@ -44,16 +45,26 @@ class Group:
         Value of every grouping coordinate.
     runs
         int (R,) positions along the dataset's `run`.
+    network
+        The sweep's fixed settings of the network, as its spec has them.
     """
 
     label: str
     axes: dict[str, Any]
     runs: NDArray[np.intp]
+    network: dict[str, Any]
 
     @property
     def setting(self) -> Setting:
         """What the claims need to know of the group."""
-        return Setting(float(self.axes["gamma"]), int(self.axes["depth"]), str(self.axes["activation"]))
+        return Setting(
+            gamma=float(self.axes["gamma"]),
+            depth=int(self.axes["depth"]),
+            activation=str(self.axes["activation"]),
+            readout=str(self.network.get("readout", "gaussian")),
+            trained=str(self.network.get("trained", "all")),
+            biases=float(self.network.get("sigma_b", 0.0)) > 0,
+        )
 
 
 def checked(ds: xr.Dataset) -> xr.Dataset:
@@ -87,7 +98,7 @@ def check_contract(ds: xr.Dataset) -> None:
             f"The dataset lacks {', '.join(missing)}. Open the store with `sweepengine.open_sweep(url)`."
         )
     for name, dims in VARIABLES.items():
-        if name in ds.data_vars and set(ds[name].dims) != set(dims):
+        if name in ds.data_vars and set(ds[name].dims) - {"output"} != set(dims):
             raise ContractError(
                 f"Variable {name!r} has dims {ds[name].dims}; expected {dims}. Rename or transpose them."
             )
@@ -136,9 +147,10 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
     members: dict[tuple[Any, ...], list[int]] = {}
     for i in range(ds.sizes["run"]):
         members.setdefault(tuple(columns[name][i] for name in names), []).append(i)
+    network = json.loads(ds.attrs.get("network", "{}"))
     labels = _labels([dict(zip(names, key, strict=True)) for key in members])
     return tuple(
-        Group(label, dict(zip(names, key, strict=True)), np.asarray(runs, dtype=np.intp))
+        Group(label, dict(zip(names, key, strict=True)), np.asarray(runs, dtype=np.intp), network)
         for label, (key, runs) in zip(labels, members.items(), strict=True)
     )
 

@@ -30,7 +30,8 @@ def reduce_runs(ds: xr.Dataset) -> xr.Dataset:
         In memory, dims (run,) and (run, layer) over the runs with status `done` alone, with their coordinates:
         `kernel_drift`, `movement_total`, `movement_relative`, `movement_op` (supremum over the records done, float64),
         `loss_train`, `loss_test` (last record, float64) and `accuracy_test` (share of test points whose output has the
-        target's sign; an output of 0 counts as wrong). A run with NaN among its records done keeps the NaN.
+        target's sign, or for k ≥ 2 outputs of those whose largest output is that of the largest target; an output of 0,
+        or a tie, counts as wrong; NaN where the targets are no classes). A run with NaN among its records done keeps the NaN.
 
     Raises
     ------
@@ -74,7 +75,29 @@ def _last(variable: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
 
 
 def _accuracy(outputs: xr.DataArray, targets: xr.DataArray) -> xr.DataArray:
-    """(run, test) and (test,) or (run, test) to (run,)."""
-    right = (outputs * targets > 0).astype(np.float64)
+    """(run, test [, output]) and (test [, output]) to (run,); NaN where targets are numbers and not classes."""
+    if not _are_classes(targets):
+        return outputs.isel({dim: 0 for dim in outputs.dims if dim != "run"}, drop=True).astype(np.float64) * np.nan
+    right = _leads(outputs, targets) if "output" in outputs.dims else outputs * targets > 0
+    known = outputs.notnull()
+    known = known.all("output") if "output" in outputs.dims else known
     # A NaN output is neither right nor wrong: the run's accuracy is unknown.
-    return right.where(outputs.notnull()).mean("test", skipna=False)
+    return right.astype(np.float64).where(known).mean("test", skipna=False)
+
+
+def _are_classes(targets: xr.DataArray) -> bool:
+    """Whether targets are −1 and +1, or of several outputs one value at the class and another at all others."""
+    values = np.asarray(targets.values)
+    if "output" not in targets.dims:
+        return bool(np.all(np.abs(values) == 1))
+    highest = values == values.max()
+    return np.unique(values).size == 2 and bool(np.all(highest.sum(targets.get_axis_num("output")) == 1))
+
+
+def _leads(outputs: xr.DataArray, targets: xr.DataArray) -> xr.DataArray:
+    """Whether the output of the largest target is above every other one."""
+    import xarray as xr
+
+    place = xr.DataArray(np.arange(targets.sizes["output"]), dims="output")
+    wanted = place == targets.argmax("output")
+    return outputs.where(wanted).max("output") > outputs.where(~wanted).max("output")

@@ -86,8 +86,8 @@ QUANTITIES: Final[tuple[Quantity, ...]] = (
         "loss_train",
         "final",
         "final train loss",
-        "R = (1/2N) Σ_i (f(x_i) − y_i)² at the last record, on the train points",
-        "1 (targets squared)",
+        "R = (1/N) Σ_i ℓ(f(x_i), y_i) at the last record, on the train points; ½ Σ_o (f_o − y_o)² for mse",
+        "1",
         "theory.md §1: S0, S2, S4",
     ),
     Quantity(
@@ -96,7 +96,7 @@ QUANTITIES: Final[tuple[Quantity, ...]] = (
         "final",
         "final test loss",
         "the same on the test points",
-        "1 (targets squared)",
+        "1",
         "theory.md §1: S0, S2, S4",
     ),
     Quantity(
@@ -104,9 +104,10 @@ QUANTITIES: Final[tuple[Quantity, ...]] = (
         "outputs_test",
         "final",
         "test accuracy",
-        "share of test points with sign f(x) = sign y at the last record; f(x) = 0 counts as wrong",
+        "share of test points with sign f(x) = sign y, or argmax_o f_o(x) = argmax_o y_o of several outputs, at the last "
+        "record; f(x) = 0 or a tie counts as wrong",
         "1",
-        "targets are −1 and +1",
+        "S4 §3.2",
     ),
 )
 

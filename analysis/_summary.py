@@ -114,6 +114,8 @@ def _accuracy(rows: xr.Dataset) -> Accuracy | None:
         return None
     width = int(rows["width"].values.max())
     values = rows["accuracy_test"].values[rows["width"].values == width]
+    if np.all(np.isnan(values)):
+        return None
     se = float(np.std(values, ddof=1) / math.sqrt(values.size)) if values.size > 1 else math.nan
     return Accuracy(width, float(np.mean(values)), se, int(values.size))
 

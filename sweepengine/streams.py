@@ -34,6 +34,10 @@ class Role(IntEnum):
     PARTICLE = 6
     PARTICLE_NOISE = 7
     DIRECTION = 8
+    DATA_POINT = 16
+    DATA_NOISE = 17
+    DATA_LABEL = 18
+    TEACHER = 19
 
 
 def raw_integers(seed: int, role: Role, layer: int, tile: int, count: int) -> NDArray[np.uint64]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import yaml
 
 import analysis
 import sweepengine
@@ -70,3 +71,21 @@ def test_exponents_are_those_of_the_theory(
 def test_rich_networks_leave_their_linearisation(measured: dict[tuple[str, str], analysis.ScalingFit]) -> None:
     assert abs(measured["mean_field", "linear_train"].exponent.value) < 0.15
     assert measured["ntk", "linear_train"].exponent.high < -0.7
+
+
+def test_the_classes_of_cross_entropy_keep_the_exponents() -> None:
+    """Rows general-cost and mf-move for ten outputs, at half the job's widths and seeds."""
+    job = yaml.safe_load((JOB.parent / "ten_digits.yaml").read_text())
+    small = {"scaling": ["ntk", "mean_field"], "width": [64, 128, 256, 512], "seed": 2}
+    sweepengine.run(job | {"axes": small}, "memory://claims-ten.zarr", executor="inline")
+    sweep = sweepengine.open_sweep("memory://claims-ten.zarr").load()
+    assert sweep.outputs_test.sizes["output"] == 10
+    for scaling, drift, movement in (("ntk", -1.0, -0.5), ("mean_field", 0.0, 0.0)):
+        runs = sweep.isel(run=np.flatnonzero(sweep.scaling == scaling))
+        for name, exponent in (("kernel_drift", drift), ("movement_total", movement)):
+            means = runs[name].max("record").groupby("width").mean()
+            assert float(np.polyfit(np.log(means.width), np.log(means), 1)[0]) == pytest.approx(exponent, abs=0.15), (
+                name
+            )
+    accuracy = (sweep.outputs_test.argmax("output") == sweep.targets_test.argmax("output")).mean("test")
+    assert float(accuracy.isel(record=-1).min()) > 0.4 > 0.25 > float(accuracy.isel(record=0).mean())

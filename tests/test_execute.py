@@ -90,10 +90,10 @@ def test_a_failing_run_is_recorded_with_its_traceback_and_tried_again(
 ) -> None:
     expected = computed(tiny(), tmp_path / "whole.zarr")
 
-    def broken(architecture: Any, width: int, d: int, seed: int, dtype: Any, **options: Any) -> Any:
-        if (width, seed) == (16, 1):
+    def broken(architecture: Any, widths: list[int], d: int, seed: int, dtype: Any, **options: Any) -> Any:
+        if (widths, seed) == ([16], 1):
             raise RuntimeError("a bad weight")
-        return initialise(architecture, width, d, seed, dtype, **options)
+        return initialise(architecture, widths, d, seed, dtype, **options)
 
     monkeypatch.setattr("sweepengine.execute._turn.initialise", broken)
     store = tmp_path / "f.zarr"

@@ -13,7 +13,7 @@ import sweepengine
 from sweepengine.data import load
 from sweepengine.errors import SpecError
 from sweepengine.networks import Law, initialise
-from sweepengine.observe import VARIABLES
+from sweepengine.observe import VARIABLES, parameter_count, parameter_shapes, unflatten
 from sweepengine.spec import architectures, make_spec
 
 if TYPE_CHECKING:
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     Tiny = Callable[..., dict[str, Any]]
 
 COSTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mse": lambda f, y: 0.5 * (f - y).square().mean(),
-    "logistic": lambda f, y: torch.nn.functional.softplus(-y * f).mean(),
-    "huber": lambda f, y: torch.nn.functional.huber_loss(f, y, delta=1.0),
+    "mse": lambda f, y: 0.5 * (f - y).square().sum() / len(y),
+    "logistic": lambda f, y: torch.nn.functional.softplus(-y * f).sum() / len(y),
+    "huber": lambda f, y: torch.nn.functional.huber_loss(f, y, delta=1.0, reduction="sum") / len(y),
+    "cross_entropy": torch.nn.functional.cross_entropy,
 }
 
 
@@ -42,8 +43,12 @@ class PlainRun:
         self.x, self.y = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
         self.x_test = torch.from_numpy(data.x_test)
         self.m, self.gamma, self.alpha = int(run.width), float(run.gamma), float(run.alpha)
-        law = Law(readout=self.network.readout)
-        start = initialise(architectures(self.spec)[0], self.m, self.x.shape[1], int(run.seed), torch.float64, law=law)
+        law = Law(self.network.first_layer, self.network.readout)
+        widths = [int(self.m * ratio) for ratio in self.network.width_ratios or [1] * self.depth]
+        start = initialise(
+            architectures(self.spec)[0], widths, self.x.shape[1], int(run.seed), torch.float64,
+            outputs=data.outputs, law=law,
+        )  # fmt: skip
         self.p = {name: tensor.clone().requires_grad_() for name, tensor in start.tensors().items()}
         self.speed = self.m ** (2 * self.gamma - 1) / self.alpha**2
         self.at_start = self.raw(self.x).detach() if self.network.centred else torch.zeros_like(self.y)
@@ -53,7 +58,8 @@ class PlainRun:
         found = [net.sigma_w / math.sqrt(x.shape[1]) * x @ p["W0"].T]
         for layer in range(self.depth):
             if layer:
-                found.append(net.sigma_w / math.sqrt(self.m) * torch.tanh(found[-1]) @ p[f"W{layer}"].T)
+                fan_in = found[-1].shape[1]
+                found.append(net.sigma_w / math.sqrt(fan_in) * torch.tanh(found[-1]) @ p[f"W{layer}"].T)
             if net.sigma_b:
                 found[-1] = found[-1] + net.sigma_b * p[f"b{layer}"]
         return found
@@ -97,23 +103,37 @@ def plain_training(content: dict[str, Any], run: xr.Dataset) -> Tensor:
     return PlainRun(content, run).train(int(run.step[-1]), float(run.step_size)).outputs().detach()
 
 
+THREE_CLASSES = {"classes": [7, 0, 2]}
+TWO_SIGNS = {"name": "sphere", "d": 9, "n_train": 12, "n_test": 10, "teacher": "sign", "outputs": 2}
+
+
 @pytest.mark.parametrize(
-    ("network", "loss"),
+    ("network", "data", "loss"),
     [
-        ({"trained": "last_layer", "sigma_b": 0.4, "output_bias": True}, "mse"),
-        ({"trained": "hidden_weights", "readout": "signs", "sigma_b": 0.4}, "mse"),
-        ({"centred": True, "depth": 2}, "mse"),
-        ({"depth": 2, "sigma_b": 0.3, "output_bias": True}, "logistic"),
-        ({"readout": "signs", "centred": True, "depth": 2}, "huber"),
+        ({"trained": "last_layer", "sigma_b": 0.4, "output_bias": True}, {}, "mse"),
+        ({"trained": "hidden_weights", "readout": "signs", "sigma_b": 0.4}, {}, "mse"),
+        ({"centred": True, "depth": 2}, {}, "mse"),
+        ({"depth": 2, "sigma_b": 0.3, "output_bias": True}, {}, "logistic"),
+        ({"readout": "signs", "centred": True, "depth": 2}, {}, "huber"),
+        ({"depth": 2, "sigma_b": 0.3, "output_bias": True}, THREE_CLASSES, "cross_entropy"),
+        ({"centred": True, "readout": "signs"}, THREE_CLASSES, "mse"),
+        ({"depth": 2, "trained": "hidden_weights"}, TWO_SIGNS, "logistic"),
+        ({"trained": "last_layer", "sigma_b": 0.4, "output_bias": True}, {"targets": "one_hot"}, "huber"),
+        ({"depth": 3, "width_ratios": [0.5, 2.0, 1.0], "sigma_b": 0.3}, {}, "mse"),
+        ({"first_layer": "sphere", "readout": "ones"}, {}, "mse"),
     ],
 )
-def test_every_option_equals_plain_autograd(tiny: Tiny, tmp_path: Path, network: dict[str, Any], loss: str) -> None:
+def test_every_option_equals_plain_autograd(
+    tiny: Tiny, tmp_path: Path, network: dict[str, Any], data: dict[str, Any], loss: str
+) -> None:
     content = tiny(network=network, training={"loss": loss}, axes={"scaling": ["ntk", 0.8], "alpha": [2.0], "seed": 1})
+    content["data"] = data if "name" in data else content["data"] | data
     sweepengine.run(content, tmp_path / "o.zarr", executor="inline")
     sweep = sweepengine.open_sweep(tmp_path / "o.zarr").load()
     for position in range(sweep.sizes["run"]):
         run = sweep.isel(run=position)
         expected = plain_training(content, run)
+        assert expected.shape[1:] == run.targets_train.shape[1:]
         np.testing.assert_allclose(run.outputs_train[-1], expected, rtol=1e-10, atol=1e-12)
         loss_expected = float(COSTS[loss](expected, torch.from_numpy(sweep.targets_train.values)))
         assert float(run.loss_train[-1]) == pytest.approx(loss_expected, rel=1e-10)
@@ -253,6 +273,26 @@ def test_the_linearised_model_is_iterated_descent_on_the_first_kernel(
             pull = rate * (train - y)
             train, test = train - run.kernel.values[0] @ pull, test - run.kernel_test_train.values[0] @ pull
         assert float(run.linear_distance_test[-1]) > 1e-3
+
+
+def test_weights_of_several_widths_are_those_of_the_networks(tiny: Tiny, tmp_path: Path) -> None:
+    content = tiny(network={"depth": 2, "sigma_b": 0.3, "output_bias": True}, observables=["weights", "hessian_rms"])
+    sweepengine.run(content, tmp_path / "w.zarr", executor="inline")
+    sweep = sweepengine.open_sweep(tmp_path / "w.zarr").load()
+    assert sweep.hessian_rms.dims == ("run", "record", "layer", "layer_other")
+    assert sweep.layer_other.values.tolist() == sweep.layer.values.tolist() == ["W0", "W1", "W2"]
+    for position in range(sweep.sizes["run"]):
+        run = sweep.isel(run=position)
+        plain = PlainRun(content, run)
+        shapes = parameter_shapes((plain.x.shape[1], *[plain.m] * 2), biases=True, output_bias=True)
+        assert int(run.weights[0].notnull().sum()) == parameter_count(shapes)
+        for record in (0, -1):
+            if record:
+                plain.train(int(run.step[-1]), float(run.step_size))
+            parts = unflatten(run.weights.values[record], shapes)
+            assert set(parts) == set(plain.p)
+            for name, part in parts.items():
+                np.testing.assert_allclose(part, plain.p[name].detach(), rtol=1e-10, atol=1e-12)
 
 
 def test_a_model_that_is_linear_keeps_no_distance_from_its_linearisation(tiny: Tiny, tmp_path: Path) -> None:

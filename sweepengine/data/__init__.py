@@ -1,6 +1,10 @@
-"""Datasets: the inputs and targets that a sweep trains on. Imports no torch."""
+"""Datasets: the inputs and targets that a sweep trains on, and weights of files. Imports no torch."""
 
+from sweepengine.data._arrays import read_arrays as read_arrays
 from sweepengine.data._load import Dataset as Dataset
 from sweepengine.data._load import load as load
+from sweepengine.data._targets import check_cost as check_cost
+from sweepengine.data._weights import Weights as Weights
+from sweepengine.data._weights import load_weights as load_weights
 
-__all__ = ["Dataset", "load"]
+__all__ = ["Dataset", "Weights", "check_cost", "load", "load_weights", "read_arrays"]

@@ -6,27 +6,53 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweepengine.data._targets import random_labels, targets_of
+from sweepengine.errors import DataError
 from sweepengine.streams import Role, permutation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sweepengine.data._load import Points
     from sweepengine.spec import DigitsData
 
 
-def digits(spec: DigitsData) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """All points of two classes in the order that the spec's seed draws them.
+def digits(spec: DigitsData) -> Points:
+    """Training and test points in the order that the spec's seed draws them: whole numbers 0 … 16, 64 a point.
 
-    Returns
-    -------
-    x : ndarray of float64, shape (points, 64)
-        Pixel intensities, whole numbers 0 … 16.
-    y : ndarray of float64, shape (points,)
-        −1 for the first class, +1 for the second.
+    Raises
+    ------
+    DataError
+        The classes have fewer points than asked for.
     """
     from sklearn.datasets import load_digits
 
-    images, labels = load_digits(return_X_y=True)
-    chosen = np.flatnonzero(np.isin(labels, spec.classes))
+    images, digit = load_digits(return_X_y=True)
+    chosen = np.flatnonzero(np.isin(digit, spec.classes))
     order = chosen[permutation(spec.seed, Role.DATA_ORDER, len(chosen))]
-    return images[order].astype(np.float64), np.where(labels[order] == spec.classes[0], -1.0, 1.0)
+    x = images[order].astype(np.float64)
+    n, asked, count = spec.n_train, spec.n_train + spec.n_test, len(spec.classes)
+    if asked > len(x):
+        raise DataError(
+            f"data.n_train + data.n_test: found {spec.n_train} + {spec.n_test} = {asked}, but the classes "
+            f"{list(spec.classes)} of {spec.name} have {len(x)} points; ask for at most {len(x)} in all"
+        )
+    labels = random_labels(spec.seed, len(x), count) if spec.random_labels else _places(digit[order], spec.classes)
+    y = targets_of(labels, count, spec.targets)
+    return x[:n], y[:n], x[n:asked], y[n:asked]
+
+
+def _places(found: NDArray[np.integer], classes: tuple[int, ...]) -> NDArray[np.intp]:
+    """The place of each digit in the spec's list."""
+    order = np.argsort(classes)
+    return order[np.searchsorted(np.asarray(classes), found, sorter=order)]
+
+
+def describe_digits(spec: DigitsData) -> str:
+    """One line for people."""
+    if len(spec.classes) == 2 and spec.targets != "one_hot":
+        classes = f"{spec.classes[0]} (−1) and {spec.classes[1]} (+1)"
+    else:
+        classes = f"{', '.join(map(str, spec.classes))} ({spec.targets or 'one_hot'})"
+    labels = ", random labels" if spec.random_labels else ""
+    return f"{spec.name}, classes {classes}{labels}, preprocess {spec.preprocess}, seed {spec.seed}"

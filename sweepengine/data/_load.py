@@ -1,21 +1,27 @@
-"""From a spec's data section to arrays whose id hashes their content."""
+"""From a spec's data section to arrays with an id."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.data._digits import digits
+from sweepengine.data._digits import describe_digits, digits
+from sweepengine.data._drawn import describe_drawn, drawn
+from sweepengine.data._file import file_points
 from sweepengine.data._preprocess import PREPROCESSING
-from sweepengine.errors import DataError
+from sweepengine.spec import DigitsData, DrawnData
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sweepengine.spec import DigitsData
+    from sweepengine.spec import DataSpec
+
+    Points = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+    """x_train, y_train, x_test, y_test."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +31,11 @@ class Dataset:
     Attributes
     ----------
     id : str
-        Sixteen hexadecimal digits hashing the raw content and the preprocessing. Raw, because the same numbers after
-        preprocessing may differ in the last bit between machines.
+        Sixteen hexadecimal digits. Of real data and files they hash the raw content and the preprocessing; raw,
+        because the same numbers after preprocessing may differ in the last bit between machines. Drawn points are
+        made by logarithms and products, which may differ so too: theirs hash what the points are a function of.
     x_train, x_test : ndarray of float64, shapes (N, d) and (N_test, d)
-    y_train, y_test : ndarray of float64, shapes (N,) and (N_test,)
+    y_train, y_test : ndarray of float64, shapes (N,) and (N_test,), or (N, k) and (N_test, k) for k ≥ 2 outputs
     description : str
         One line for people.
     """
@@ -40,21 +47,31 @@ class Dataset:
     y_test: NDArray[np.float64]
     description: str
 
+    @property
+    def outputs(self) -> int:
+        """Number of targets k of each point."""
+        return self.y_train.shape[1] if self.y_train.ndim == 2 else 1
 
-def _content_id(arrays: list[NDArray[np.float64]], preprocess: str) -> str:
+
+def _content_id(points: Points, preprocess: str) -> str:
     digest = hashlib.sha256(preprocess.encode())
-    for array in arrays:
+    for array in points:
         digest.update(str(array.shape).encode())
         digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
     return digest.hexdigest()[:16]
 
 
-def load(spec: DigitsData) -> Dataset:
-    """Draw, split and preprocess the points that a spec asks for.
+def _recipe_id(spec: DrawnData) -> str:
+    recipe = spec.model_dump(mode="json") | {"noise": float(spec.noise).hex()}
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load(spec: DataSpec) -> Dataset:
+    """Draw or read, split and preprocess the points that a spec asks for.
 
     Parameters
     ----------
-    spec : DigitsData
+    spec : DigitsData, FileData or DrawnData
 
     Returns
     -------
@@ -63,27 +80,15 @@ def load(spec: DigitsData) -> Dataset:
     Raises
     ------
     DataError
-        There are fewer points than asked for, or a point cannot be preprocessed.
+        There are fewer points than asked for, a file is not what it should be, or a point cannot be preprocessed.
     """
-    x, y = digits(spec)
-    asked = spec.n_train + spec.n_test
-    if asked > len(x):
-        raise DataError(
-            f"data.n_train + data.n_test: found {spec.n_train} + {spec.n_test} = {asked}, but the classes "
-            f"{list(spec.classes)} of {spec.name} have {len(x)} points; ask for at most {len(x)} in all"
-        )
-    x_train, y_train = x[: spec.n_train], y[: spec.n_train]
-    x_test, y_test = x[spec.n_train : asked], y[spec.n_train : asked]
-    content = _content_id([x_train, y_train, x_test, y_test], spec.preprocess)
+    if isinstance(spec, DrawnData):
+        return Dataset(_recipe_id(spec), *drawn(spec), describe_drawn(spec))
+    if isinstance(spec, DigitsData):
+        points, description = digits(spec), describe_digits(spec)
+    else:
+        points, description = file_points(spec), f"{spec.path}, preprocess {spec.preprocess}"
+    x_train, y_train, x_test, y_test = points
+    content = _content_id(points, spec.preprocess)
     x_train, x_test = PREPROCESSING[spec.preprocess](x_train, x_test)
-    return Dataset(
-        id=content,
-        x_train=x_train,
-        y_train=y_train,
-        x_test=x_test,
-        y_test=y_test,
-        description=(
-            f"{spec.name}, classes {spec.classes[0]} (−1) and {spec.classes[1]} (+1), preprocess {spec.preprocess}, "
-            f"seed {spec.seed}"
-        ),
-    )
+    return Dataset(content, x_train, y_train, x_test, y_test, description)

@@ -166,7 +166,8 @@ class _Driver:
             try:
                 if self._store.claim():
                     self._plan = make_plan(self._plan.spec, self._store)
-                self._store.extend(self._plan.spec, self._plan.data, self._plan.new_blocks, self._limits())
+                plan = self._plan
+                self._store.extend(plan.spec, plan.data, plan.new_blocks, self._limits(), plan.weights)
                 executor.check_shared(self._store)
                 self._work(executor)
             except (StoreError, RunError):

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from sweepengine.execute._events import Event
+from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._turn import Data, Turn
 from sweepengine.spec import Run
-from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, write_failure
+from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, read_weights, write_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,9 +92,10 @@ def advance(task: PackTask) -> Iterator[Event]:
     data = _load_data(store, next(iter(runs.values())))
     for chunk in task.chunks:
         first, stop = shape.chunk_span(chunk)
+        memory = PeakMemory()
         writer = ChunkWriter(store, task.block, shape, chunk, task.attempts[chunk], task.owner)
         here = {position: run for position, run in runs.items() if first <= position < stop}
-        yield from _throttled(_ChunkJob(writer, store, here, data, task).events())
+        yield from _throttled(_ChunkJob(writer, store, here, data, task, memory).events())
 
 
 def _throttled(events: Iterator[Event]) -> Iterator[Event]:
@@ -111,14 +113,17 @@ def _load_data(store: Store, run: Run) -> Data:
     """The data as the store holds them, so that every worker and every resume use the same bits."""
     arrays = read_data(store, run.data_id)
     dtype = getattr(torch, run.precision)
-    return Data(**{name: torch.from_numpy(values).to(dtype) for name, values in arrays.items()})
+    weights = read_weights(store, run.architecture.weights) if run.architecture.weights else None
+    return Data(**{name: torch.from_numpy(values).to(dtype) for name, values in arrays.items()}, weights=weights)
 
 
 class _ChunkJob:
     """One chunk's missing runs, in turns, with commits."""
 
-    def __init__(self, writer: ChunkWriter, store: Store, runs: dict[int, Run], data: Data, task: PackTask) -> None:
-        self._writer, self._store, self._data, self._task = writer, store, data, task
+    def __init__(
+        self, writer: ChunkWriter, store: Store, runs: dict[int, Run], data: Data, task: PackTask, memory: PeakMemory
+    ) -> None:
+        self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
         self._runs = runs
         self._tried: set[int] = set()
         self._last_commit = time.monotonic()
@@ -182,14 +187,15 @@ class _ChunkJob:
         yield from self._tell_diverged(positions, turn, told)
         alive = [position for position in positions if position not in told]
         for position in alive:
-            self._writer.finish(position, Status.DONE)
+            self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
         yield Event(done=len(alive))
 
     def _tell_diverged(self, positions: tuple[int, ...], turn: Turn, told: set[int]) -> Iterator[Event]:
         for position, step in zip(positions, turn.diverged_step, strict=True):
             if step >= 0 and position not in told:
                 told.add(position)
-                self._writer.finish(position, Status.DIVERGED, int(step))
+                peak = self._memory.bytes()
+                self._writer.finish(position, Status.DIVERGED, diverged_step=int(step), peak_memory=peak)
                 run = self._runs[position]
                 yield Event(
                     diverged=1,

@@ -15,6 +15,7 @@ from sweepengine.networks import (
     Parameters,
     Passes,
     Workspace,
+    from_arrays,
     initialise,
     learning_rates,
     loss,
@@ -37,12 +38,27 @@ DIVERGED_FACTOR = 1e6
 
 @dataclass(frozen=True)
 class Data:
-    """The arrays of one sweep as tensors, in the precision of its runs."""
+    """The arrays of one sweep.
+
+    Attributes
+    ----------
+    x_train, x_test : Tensor, shapes (N, d) and (N_test, d)
+        In the precision of the runs.
+    y_train, y_test : Tensor, shapes (N [, k]) and (N_test [, k])
+    weights : mapping of ndarray or None
+        Parameters at t = 0, float64, where they are given and not drawn.
+    """
 
     x_train: torch.Tensor
     y_train: torch.Tensor
     x_test: torch.Tensor
     y_test: torch.Tensor
+    weights: Mapping[str, NDArray[np.float64]] | None = None
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs k."""
+        return self.y_train.shape[1] if self.y_train.dim() == 2 else 1
 
 
 @dataclass(frozen=True)
@@ -76,10 +92,9 @@ class Turn:
     def __init__(self, runs: list[Run], data: Data, state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
         first = runs[0]
         self.runs, self._first = runs, first
-        dtype = getattr(torch, first.precision)
-        architecture, d = first.architecture, data.x_train.shape[1]
-        law, rates = Law(readout=architecture.readout), learning_rates(architecture.trained, architecture.depth)
-        initial = stack([initialise(architecture, run.width, d, run.seed, dtype, law=law) for run in runs])
+        architecture = first.architecture
+        rates = learning_rates(architecture.trained, architecture.depth)
+        initial = stack([_initial(run, data) for run in runs])
         gamma, alpha = [run.gamma for run in runs], [run.alpha for run in runs]
         train, test = (Inputs.prepare(x, architecture) for x in (data.x_train, data.x_test))
         start = network(architecture, initial, gamma, alpha, rates)
@@ -90,7 +105,7 @@ class Turn:
         names = [variable.name for variable in variables_of(first.observables)]
         self._recorder = Recorder(names, moment)
         outputs = moment.train.forward.outputs
-        losses = [loss(self._problem.cost, each, data.y_train) for each in (outputs, torch.zeros_like(outputs))]
+        losses = [self._loss(each) for each in (outputs, torch.zeros_like(outputs))]
         self._limit = DIVERGED_FACTOR * torch.maximum(*losses).reshape(-1)
         self.step, self.due = 0, 0
         self.diverged_step = np.full(len(runs), -1, dtype=np.int64)
@@ -135,8 +150,13 @@ class Turn:
                 self.step += 1
                 yield None
 
+    def _loss(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Training loss of each run, from outputs ([R,] N [, k])."""
+        targets = self._problem.y_train
+        return loss(self._problem.cost, outputs, targets, output_dim=targets.dim() == 2)
+
     def _find_diverged(self, outputs: torch.Tensor) -> None:
-        value = loss(self._problem.cost, outputs, self._problem.y_train).reshape(-1)
+        value = self._loss(outputs).reshape(-1)
         bad = ~((value <= self._limit) & torch.isfinite(value)).numpy() & (self.diverged_step < 0)
         self.diverged_step[bad] = self.step
 
@@ -147,6 +167,16 @@ class Turn:
             {name: row[place] for name, row in rows.items()} if step < 0 else None
             for place, step in enumerate(self.diverged_step)
         ]
+
+
+def _initial(run: Run, data: Data) -> Parameters:
+    """Parameters of a run at t = 0: given, or drawn."""
+    architecture, dtype = run.architecture, getattr(torch, run.precision)
+    if data.weights is not None:
+        return from_arrays(data.weights, architecture, dtype)
+    law = Law(architecture.first_layer, architecture.readout)
+    widths, d = architecture.widths(run.width), data.x_train.shape[1]
+    return initialise(architecture, widths, d, run.seed, dtype, outputs=data.outputs, law=law)
 
 
 def _restored(parameters: Parameters, state: Mapping[str, NDArray[np.generic]]) -> Parameters:

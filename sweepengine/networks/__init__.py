@@ -7,6 +7,8 @@ from sweepengine.networks._costs import COSTS as COSTS
 from sweepengine.networks._costs import Cost as Cost
 from sweepengine.networks._costs import Huber as Huber
 from sweepengine.networks._costs import loss as loss
+from sweepengine.networks._derivatives import hessian_mean_squares as hessian_mean_squares
+from sweepengine.networks._derivatives import jacobian_mean_squares as jacobian_mean_squares
 from sweepengine.networks._initial import Law as Law
 from sweepengine.networks._initial import from_arrays as from_arrays
 from sweepengine.networks._initial import initialise as initialise
@@ -43,7 +45,9 @@ __all__ = [
     "Workspace",
     "blocked_kernel",
     "from_arrays",
+    "hessian_mean_squares",
     "initialise",
+    "jacobian_mean_squares",
     "learning_rates",
     "load_parameters",
     "loss",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 
+from sweepengine.data import read_arrays
 from sweepengine.errors import DataError
 from sweepengine.networks._parameters import Parameters
 from sweepengine.streams import Role, gaussian_matrix
@@ -217,10 +217,6 @@ def load_parameters(
     DataError
         The file cannot be read as plain arrays, or an array does not fit.
     """
-    try:
-        # Opened here: NumPy leaves the file of a torn archive open.
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name.removeprefix(prefix): file[name] for name in file.files if name.startswith(prefix)}
-    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:  # TypeError: one bare array, a .npy
-        raise DataError(f"weights: {path} is no .npz file of plain arrays: {error}") from error
+    found = read_arrays(path, "weights")
+    arrays = {name.removeprefix(prefix): values for name, values in found.items() if name.startswith(prefix)}
     return from_arrays(arrays, architecture, dtype, fan_in_first=fan_in_first, device=device)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from sweepengine.networks._derivatives import directional_derivatives
 from sweepengine.networks._kernel import Terms, gram_matrices, kernel_diagonal, kernel_matrix
 from sweepengine.networks._passes import Passes
 from sweepengine.networks._products import add_product, add_vector_product, matrix_or_vector_product
@@ -50,10 +51,22 @@ class Network(Propagation):
         rates: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(architecture, parameters, gamma, alpha, rates)
+        self._gamma, self._alpha, self._rates = gamma, alpha, rates
         has_output_bias = parameters.output_bias is not None
         self._terms = Terms.from_table(self.scaling, parameters.width, architecture.depth, has_output_bias)
         self._speed = self.scaling.speed.reshape(self._output_scale.shape)
         self._pull_scale: tuple[float, int, Tensor] | None = None
+
+    def in_float64(self) -> Network:
+        """A copy in float64."""
+        return self._with(self.parameters.map(lambda tensor: tensor.to(torch.float64)))
+
+    def moved(self, by: Parameters) -> Network:
+        """A copy with ``by`` added to its parameters."""
+        return self._with(self.parameters.map(torch.add, by))
+
+    def _with(self, parameters: Parameters) -> Network:
+        return Network(self.architecture, parameters, self._gamma, self._alpha, self._rates)
 
     def kernel(
         self,
@@ -90,6 +103,10 @@ class Network(Propagation):
     def grams(self, passes: Passes, against: Passes | None = None, *, layout: Layout = "full") -> Grams:
         """Φ_l and G_l layer by layer, between two sets of points or within one."""
         return gram_matrices(passes, against or passes, self.parameters.width, self._output_dim, layout)
+
+    def along(self, inputs: Inputs, forward: Forward, direction: Parameters) -> tuple[Tensor, Tensor]:
+        """⟨∇f, δ⟩ and δᵀ∇²f δ, see :func:`directional_derivatives`; ``forward`` has its pre-activations."""
+        return directional_derivatives(self, inputs, forward, direction)
 
     def descend(
         self,

@@ -68,14 +68,17 @@ class Parameters:
             named[f"b{len(self.hidden)}"] = self.output_bias
         return named
 
-    def map(self, function: Callable[[Tensor], Tensor]) -> Parameters:
-        """The same with ``function`` applied to every tensor."""
+    def map(self, function: Callable[..., Tensor], *others: Parameters) -> Parameters:
+        """The same with ``function`` applied to every tensor, together with those of ``others`` in its place."""
+        columns = zip(*(each.tensors().values() for each in (self, *others)), strict=True)
+        made = dict(zip(self.tensors(), (function(*column) for column in columns), strict=True))
+        depth = len(self.hidden)
         return replace(
             self,
-            hidden=tuple(map(function, self.hidden)),
-            biases=tuple(map(function, self.biases)),
-            readout=function(self.readout),
-            output_bias=None if self.output_bias is None else function(self.output_bias),
+            hidden=tuple(made[f"W{layer}"] for layer in range(depth)),
+            biases=tuple(made[f"b{layer}"] for layer in range(len(self.biases))),
+            readout=made[f"W{depth}"],
+            output_bias=made.get(f"b{depth}"),
         )
 
     def layer_matrices(self) -> list[Tensor]:

@@ -144,16 +144,31 @@ class Propagation:
             self._phi.multiply(slope, saved, slope)
         return slopes
 
+    def curvatures(self, forward: Forward) -> list[Tensor]:
+        """φ''(h^l), l = 1 … L, of a pass that kept its pre-activations; shapes ([R,] N, n_l).
+
+        Where φ' has jumps (relu, leaky_relu, abs) these are the zeros that φ'' is away from them.
+        """
+        second = self._phi.second or torch.zeros_like
+        return [second(h) for h in forward.preactivations]
+
     def backward(self, forward: Forward, workspace: Workspace | None = None) -> list[Tensor]:
-        """Signals g^l = (m^γ/α) ∂f/∂h^l, l = 1 … L, entries O(1).
+        """Signals for a step or a kernel: those of :meth:`signals`, or none where nothing has a use for them.
 
         Returns
         -------
         list of Tensor, length L, shapes ([R,] N [, k], n_l)
-            Empty if nothing below the read-out is trained: then neither the step nor the kernel has a use for them.
+            Empty if nothing below the read-out is trained.
         """
-        if not self.trains_hidden:
-            return []
+        return self.signals(forward, workspace) if self.trains_hidden else []
+
+    def signals(self, forward: Forward, workspace: Workspace | None = None) -> list[Tensor]:
+        """Signals g^l = (m^γ/α) ∂f/∂h^l, l = 1 … L, entries O(1), whatever is trained.
+
+        Returns
+        -------
+        list of Tensor, length L, shapes ([R,] N [, k], n_l)
+        """
         plan = self._plan(forward.saved[-1].shape[-2])
         self._scale_readout()
         arrays = (workspace or FRESH).arrays("g", plan.signals, forward.outputs)

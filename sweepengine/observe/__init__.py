@@ -1,9 +1,31 @@
 """What is measured at a record. The declarations import no torch; :mod:`sweepengine.observe.measure` does."""
 
+from sweepengine.observe._record_cost import INGREDIENTS as INGREDIENTS
+from sweepengine.observe._record_cost import Ingredient as Ingredient
+from sweepengine.observe._record_cost import RecordCost as RecordCost
+from sweepengine.observe._record_cost import Sizes as Sizes
+from sweepengine.observe._record_cost import record_cost as record_cost
+from sweepengine.observe._variable import Variable as Variable
 from sweepengine.observe._variables import DEFAULT_VARIABLES as DEFAULT_VARIABLES
 from sweepengine.observe._variables import VARIABLES as VARIABLES
-from sweepengine.observe._variables import Variable as Variable
 from sweepengine.observe._variables import canonical_variables as canonical_variables
 from sweepengine.observe._variables import variables_of as variables_of
+from sweepengine.observe._weights import parameter_count as parameter_count
+from sweepengine.observe._weights import parameter_shapes as parameter_shapes
+from sweepengine.observe._weights import unflatten as unflatten
 
-__all__ = ["DEFAULT_VARIABLES", "VARIABLES", "Variable", "canonical_variables", "variables_of"]
+__all__ = [
+    "DEFAULT_VARIABLES",
+    "INGREDIENTS",
+    "VARIABLES",
+    "Ingredient",
+    "RecordCost",
+    "Sizes",
+    "Variable",
+    "canonical_variables",
+    "parameter_count",
+    "parameter_shapes",
+    "record_cost",
+    "unflatten",
+    "variables_of",
+]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-from sweepengine.networks import Passes
+from sweepengine.networks import Inputs, Network, Passes
+from sweepengine.observe._linalg import eigenvalues, finite_or_zero
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
-    from sweepengine.networks import Cost, Forward, Inputs, Network
+    from sweepengine.networks import Cost, Forward, Grams, Parameters
+    from sweepengine.spec import Architecture
+
+Quantity = TypeVar("Quantity")
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Problem:
     Attributes
     ----------
     train, test : Inputs
-    y_train, y_test : Tensor, shapes (N,) and (N_test,)
+    y_train, y_test : Tensor, shapes (N [, k]) and (N_test [, k])
     cost : Cost
     step_size : float
     """
@@ -35,9 +41,28 @@ class Problem:
     cost: Cost
     step_size: float
 
+    def in_float64(self, architecture: Architecture) -> Problem:
+        """The same problem in float64, for networks of an architecture."""
+
+        def wider(inputs: Inputs) -> Inputs:
+            start = None if inputs.start is None else inputs.start.to(torch.float64)
+            made = Inputs.prepare(inputs.points.to(torch.float64), architecture)
+            return replace(made, start=start, point_dim=inputs.point_dim)
+
+        return replace(
+            self,
+            train=wider(self.train),
+            test=wider(self.test),
+            y_train=self.y_train.to(torch.float64),
+            y_test=self.y_test.to(torch.float64),
+        )
+
 
 class Moment:
     """R networks at one step.
+
+    What has a value for each point and output is kept in the networks' shapes, ([R,] N [, k]). What is a matrix over
+    the training points is one over (point, output) pairs, Nk × Nk, so that k outputs need no formulas of their own.
 
     Parameters
     ----------
@@ -50,10 +75,23 @@ class Moment:
 
     def __init__(self, network: Network, problem: Problem, step: int, train: Passes | None = None) -> None:
         self.network, self.problem, self.step = network, problem, step
-        self.train = self._passes(problem.train, network.forward(problem.train)) if train is None else train
+        self.train = network.passes(problem.train) if train is None else train
+        self.shared: dict[object, Any] = {}
 
-    def _passes(self, inputs: Inputs, forward: Forward) -> Passes:
-        return Passes(inputs, forward, self.network.backward(forward))
+    @property
+    def has_output_dim(self) -> bool:
+        """Whether outputs have a dim k, that is k ≥ 2."""
+        return self.network.parameters.has_output_dim
+
+    def flat(self, values: Tensor) -> Tensor:
+        """Values ([R,] N [, k]) of the pairs (point, output), ([R,] Nk), in float64."""
+        values = values.to(torch.float64)
+        return values.flatten(-2, -1) if self.has_output_dim else values
+
+    def _matrix(self, kernel: Tensor) -> Tensor:
+        """A full kernel over pairs (point, output), in float64."""
+        matrix = kernel.flatten(-4, -3).flatten(-2, -1) if self.has_output_dim else kernel
+        return matrix.to(torch.float64)
 
     @cached_property
     def test(self) -> Forward:
@@ -61,27 +99,108 @@ class Moment:
         return self.network.forward(self.problem.test)
 
     @cached_property
-    def kernel(self) -> Tensor:
-        """Θ on the training points, shape ([R,] N, N)."""
+    def kernel_full(self) -> Tensor:
+        """Θ on the training points, shape ([R,] N, N), or ([R,] N, k, N, k)."""
         return self.network.kernel(*self.train)
 
     @cached_property
-    def kernel_test_train(self) -> Tensor:
-        """Θ between test and training points, shape ([R,] N_test, N)."""
-        return self.network.kernel(*self._passes(self.problem.test, self.test), against=self.train)
+    def kernel(self) -> Tensor:
+        """Θ on the training points, for k ≥ 2 the mean over equal outputs; shape ([R,] N, N)."""
+        return self.network.kernel(*self.train, layout="traced") if self.has_output_dim else self.kernel_full
 
     @cached_property
-    def kernel64(self) -> Tensor:
-        """Θ in float64."""
-        return self.kernel.to(torch.float64)
+    def _test_passes(self) -> Passes:
+        return Passes(self.problem.test, self.test, self.network.backward(self.test))
+
+    @cached_property
+    def kernel_test_train_full(self) -> Tensor:
+        """Θ between test and training points, shape ([R,] N_test, N), or ([R,] N_test, k, N, k)."""
+        return self.network.kernel(*self._test_passes, against=self.train)
+
+    @cached_property
+    def kernel_test_train(self) -> Tensor:
+        """Θ between test and training points, for k ≥ 2 the mean over equal outputs; shape ([R,] N_test, N)."""
+        if not self.has_output_dim:
+            return self.kernel_test_train_full
+        return self.network.kernel(*self._test_passes, against=self.train, layout="traced")
+
+    @cached_property
+    def matrix(self) -> Tensor:
+        """The full Θ on the training points in float64, shape ([R,] Nk, Nk)."""
+        return self._matrix(self.kernel_full)
+
+    @cached_property
+    def matrix_test_train(self) -> Tensor:
+        """The full Θ between test and training points in float64, shape ([R,] N_test k, Nk)."""
+        return self._matrix(self.kernel_test_train_full)
 
     @cached_property
     def spectrum(self) -> tuple[Tensor, Tensor]:
-        """Eigenvalues, ascending, and eigenvectors of Θ in float64; shapes ([R,] N) and ([R,] N, N)."""
-        values, vectors = torch.linalg.eigh(self.kernel64)
-        return values, vectors
+        """Eigenvalues, ascending, and eigenvectors of the full Θ in float64, shapes ([R,] Nk) and ([R,] Nk, Nk).
+
+        NaN for a kernel that is not finite.
+        """
+        safe, finite = finite_or_zero(self.matrix)
+        values, vectors = torch.linalg.eigh(safe)
+        return torch.where(finite[..., None], values, torch.nan), vectors
+
+    @cached_property
+    def eigenvalues(self) -> Tensor:
+        """Eigenvalues of the full Θ, ascending, in float64, shape ([R,] Nk); NaN for a kernel that is not finite."""
+        return eigenvalues(self.matrix)
+
+    @cached_property
+    def residual(self) -> Tensor:
+        """∂ℓ/∂f on the training points, f − y for the squared error; shape ([R,] N [, k])."""
+        return self.problem.cost.gradient(self.train.forward.outputs, self.problem.y_train)
+
+    @cached_property
+    def kept(self) -> Forward:
+        """A forward pass on the training points with its pre-activations."""
+        return self.network.forward(self.problem.train, keep_preactivations=True)
 
     @cached_property
     def preactivations(self) -> list[Tensor]:
         """h^l on the training points, l = 1 … L; shapes ([R,] N, n_l)."""
-        return self.network.forward(self.problem.train, keep_preactivations=True).preactivations
+        return self.kept.preactivations
+
+    @cached_property
+    def signals(self) -> list[Tensor]:
+        """g^l on the training points, l = 1 … L, whatever is trained; shapes ([R,] N [, k], n_l)."""
+        return self.train.signals or self.network.signals(self.train.forward)
+
+    @cached_property
+    def grams(self) -> Grams:
+        """Φ_l and G_l on the training points, those of signals as means over equal outputs."""
+        return self.network.grams(Passes(self.problem.train, self.train.forward, self.signals), layout="traced")
+
+    @property
+    def in_float64(self) -> Moment:
+        """The same instant computed in float64, for differences that cancel; itself where it is in float64."""
+        return self if self.network.parameters.readout.dtype == torch.float64 else self._wider
+
+    @cached_property
+    def _wider(self) -> Moment:
+        network = self.network.in_float64()
+        return Moment(network, self.problem.in_float64(network.architecture), self.step)
+
+    @cached_property
+    def next_step(self) -> Parameters:
+        """δ, what one step of gradient descent would add to the parameters now; zero for frozen ones."""
+        added = self.network.parameters.map(torch.zeros_like)
+        passes, step_size = self.train, self.problem.step_size
+        self.network.descend(*passes, self.residual, step_size, into=added)
+        return added
+
+
+def shared(quantity: Callable[[Moment, Moment], Quantity]) -> Callable[[Moment, Moment], Quantity]:
+    """Make a quantity of a moment and the one at t = 0 once, for all the variables that follow from it."""
+
+    @wraps(quantity)
+    def kept(now: Moment, start: Moment) -> Quantity:
+        if quantity not in now.shared:
+            now.shared[quantity] = quantity(now, start)
+        value: Quantity = now.shared[quantity]
+        return value
+
+    return kept

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweepengine.observe import VARIABLES, Sizes, record_cost
+
 if TYPE_CHECKING:
+    from sweepengine.observe import RecordCost
     from sweepengine.spec import Run
     from sweepengine.store import BlockShape
 
@@ -64,37 +67,58 @@ def _seconds_of_product(a: object, b: object) -> float:
     return time.perf_counter() - start
 
 
-def step_flops(run: Run, n_train: int, d: int) -> float:
-    """Operations of one forward and backward pass and update: 4 N m d, and 6 N m² for each hidden matrix."""
-    m = run.width
-    return n_train * m * (4.0 * d + 6.0 * m * (run.architecture.depth - 1) + 40.0)
+def _sizes(run: Run, d: int) -> list[int]:
+    """n_0 = d, n_1, …, n_L."""
+    return [d, *run.architecture.widths(run.width)]
 
 
-def record_flops(run: Run, shape: BlockShape, d: int) -> float:
-    """Operations of one record: test pass, Gram matrices, and operator norms of the movement."""
-    m, depth = run.width, run.architecture.depth
-    grams = 2.0 * depth * 2.0 * shape.n_train**2 * m
-    test = 2.0 * shape.n_test * m * (d + m * (depth - 1))
-    movement = 2.0 * m * d * d + (depth - 1) * 5.0 * m**3
-    return grams + test + 4.0 * movement
+def _matrix_sizes(run: Run, d: int) -> tuple[int, int]:
+    """Entries of W⁰, and of all hidden matrices above it."""
+    sizes = _sizes(run, d)
+    first, *above = (rows * columns for rows, columns in zip(sizes[1:], sizes, strict=False))
+    return first, sum(above)
+
+
+def step_flops(run: Run, shape: BlockShape, d: int) -> float:
+    """Operations of one forward and backward pass and update: 4 N n_1 d, 6 N for each entry of a hidden matrix."""
+    first, above = _matrix_sizes(run, d)
+    outputs = shape.sizes["output"]
+    return shape.sizes["i"] * (4.0 * first + 6.0 * above + 40.0 * sum(_sizes(run, d)[1:]) + 6.0 * run.width * outputs)
+
+
+def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
+    """What one record of the chosen variables costs, by their own cost models."""
+    sizes = Sizes(
+        n=shape.sizes["i"],
+        n_test=shape.sizes["test"],
+        d=d,
+        width=max(run.architecture.widths(run.width)),  # of unequal widths an upper bound
+        depth=run.architecture.depth,
+        outputs=shape.sizes["output"],
+    )
+    # By name: a block that comes from a store does not know what its variables need.
+    return record_cost((VARIABLES.get(each.name, each) for each in shape.variables), sizes)
 
 
 def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
     """Estimated time of one run on one thread."""
     # Elementwise passes over N × m arrays keep training at about half the rate of its products.
-    steps = run.n_steps * (step_flops(run, shape.n_train, d) / (0.5 * rate.flops) + _STEP_OVERHEAD)
-    records = shape.records * (record_flops(run, shape, d) / (0.5 * rate.flops) + _RECORD_OVERHEAD)
+    steps = run.n_steps * (step_flops(run, shape, d) / (0.5 * rate.flops) + _STEP_OVERHEAD)
+    records = shape.records * (cost_of_record(run, shape, d).flops / (0.5 * rate.flops) + _RECORD_OVERHEAD)
     return steps + records
 
 
 def run_memory(run: Run, shape: BlockShape, d: int) -> int:
-    """Bytes of the arrays of one task: parameters now and at t = 0, one step's N × m arrays, one chunk's buffer."""
-    m, depth = run.width, run.architecture.depth
+    """Bytes of the arrays of one task: parameters now and at t = 0, their passes, one record's, one chunk's buffer."""
+    first, above = _matrix_sizes(run, d)
+    n, k, widths = shape.sizes["i"], shape.sizes["output"], _sizes(run, d)[1:]
     item = np.dtype(run.precision).itemsize
-    parameters = m * (d + m * (depth - 1) + depth + 1)
-    passes = (shape.n_train + shape.n_test) * m * (3 * depth + 2)
-    # The float64 copies that a record makes of the movement are the largest moment.
-    return parameters * (2 * item + 3 * 8) + passes * item + shape.run_bytes() * shape.chunk_runs
+    parameters = first + above + sum(widths) + run.width * k
+    passes = (n + shape.sizes["test"]) * (3 * sum(widths) + 2 * max(widths))
+    if k > 1:  # a record's signals are those of every output
+        passes += n * k * sum(widths)
+    record = 8 * int(cost_of_record(run, shape, d).numbers)
+    return parameters * 2 * item + passes * item + record + shape.run_bytes() * shape.chunk_runs
 
 
 def sweep_seconds(pack_seconds: list[float], workers: int) -> float:

@@ -18,10 +18,25 @@ LIMIT_ARRAYS = 10
 """Arrays of one prediction."""
 
 
-def limit_bytes(records: int, n_train: int, n_test: int) -> int:
+def limit_bytes(records: int, n_train: int, n_test: int, outputs: int) -> int:
     """Uncompressed bytes of one prediction."""
     kernels = 2 * n_train**2 + 2 * n_test * n_train + n_test**2 + n_train
-    return 8 * (kernels + 2 * records * (n_train + n_test))
+    return 8 * (kernels + (outputs + 1) * records * (n_train + n_test))
+
+
+ODD = frozenset({"tanh", "erf", "sin", "identity"})
+
+
+def has_limit(a: Architecture) -> bool:
+    """Whether :mod:`sweepengine.theory` has the limit of an architecture.
+
+    It does not for given weights, which have no law, and for rows on the sphere, which are not Gaussian at any width.
+    A read-out of signs has the limits of a Gaussian one. A read-out of ones has them where its mean meets nothing but
+    features of mean zero: an odd φ without biases and with one hidden layer. Else f_0 grows like √m (row init-scale),
+    and with more layers the signals g are not independent of the features that they meet.
+    """
+    ones_cancel = a.activation in ODD and a.sigma_b == 0 and a.depth == 1
+    return not a.weights and a.first_layer == "gaussian" and (a.readout != "ones" or ones_cancel)
 
 
 def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
@@ -38,22 +53,27 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
     dict of StoredArray
         As :func:`sweepengine.open_theory` lists them. The outputs are those of gradient descent with the run's step at
         γ = 1/2 and α = 1; NaN for a cost that has no closed form (any but mse), and where that step is too large for
-        the limit's kernel, which then diverges.
+        the limit's kernel, which then diverges. All is NaN where :func:`has_limit` says no. Of k ≥ 2 outputs, which
+        are independent in the limit and alike in law, each has the kernels and deviations, and a mean of its own.
     """
     from sweepengine import theory
 
     train = len(data.y_train)
-    nngp_all, ntk_all = _kernels(run.architecture, np.concatenate([data.x_train, data.x_test]))
+    points = np.concatenate([data.x_train, data.x_test])
+    known = has_limit(run.architecture)
+    nngp_all, ntk_all = _kernels(run.architecture, points) if known else np.full((2, *[len(points)] * 2), np.nan)
     (nngp, nngp_cross, nngp_test), (ntk, ntk_cross, _) = (
         (kernel[:train, :train], kernel[train:, :train], kernel[train:, train:]) for kernel in (nngp_all, ntk_all)
     )
-    dynamics = theory.KernelDynamics.of(ntk, step=run.step_size)
-    records = len(run.record_steps)
-    mean_train, std_train = np.full((2, records, train), np.nan)
-    mean_test, std_test = np.full((2, records, len(data.y_test)), np.nan)
+    records, outputs = len(run.record_steps), data.y_train.shape[1:]
+    mean_train, std_train = np.full((records, train, *outputs), np.nan), np.full((records, train), np.nan)
+    mean_test = np.full((records, len(data.y_test), *outputs), np.nan)
+    std_test = np.full((records, len(data.y_test)), np.nan)
+    dynamics = theory.KernelDynamics.of(ntk, step=run.step_size) if known else None
+    eigenvalues = np.full(train, np.nan) if dynamics is None else dynamics.eigenvalues
     # Centred networks start at 0, all alike: their ensemble is its mean.
     fluctuation = 0.0 if run.architecture.centred else 1.0
-    if run.loss == "mse" and run.step_size < dynamics.largest_stable_step:
+    if dynamics is not None and run.loss == "mse" and run.step_size < dynamics.largest_stable_step:
         for record, step in enumerate(run.record_steps):  # one at a time: a covariance is a whole matrix
             time = step * run.step_size
             on_train = theory.train_ensemble(dynamics, time, data.y_train, nngp)
@@ -68,6 +88,7 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
             )
             mean_train[record], std_train[record] = on_train.mean, fluctuation * _deviation(on_train.covariance)
             mean_test[record], std_test[record] = on_test.mean, fluctuation * _deviation(on_test.covariance)
+    over = ("output",) if outputs else ()
     in_theory, ensemble = "theory.md §3; S1 §3-4", "theory.md §3; S1 §5.2"
     return {
         "nngp_train": StoredArray(("i", "j"), nngp, "covariance of outputs at t = 0, training points", in_theory),
@@ -77,20 +98,20 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
         "nngp_test": StoredArray(("test", "test_other"), nngp_test, "the same, test points", in_theory),
         "ntk_train": StoredArray(("i", "j"), ntk, "limit of the tangent kernel, training points", in_theory),
         "ntk_test_train": StoredArray(("test", "i"), ntk_cross, "the same between test and training points", in_theory),
-        "eigenvalues": StoredArray(("mode",), dynamics.eigenvalues, "eigenvalues of ntk_train, ascending", in_theory),
+        "eigenvalues": StoredArray(("mode",), eigenvalues, "eigenvalues of ntk_train, ascending", in_theory),
         "outputs_mean_train": StoredArray(
-            ("record", "i"), mean_train, "mean over networks of the trained output", ensemble
+            ("record", "i", *over), mean_train, "mean over networks of the trained output", ensemble
         ),
         "outputs_std_train": StoredArray(("record", "i"), std_train, "its standard deviation", ensemble),
         "outputs_mean_test": StoredArray(
-            ("record", "test"), mean_test, "mean over networks of the trained output", ensemble
+            ("record", "test", *over), mean_test, "mean over networks of the trained output", ensemble
         ),
         "outputs_std_test": StoredArray(("record", "test"), std_test, "its standard deviation", ensemble),
     }
 
 
 def _kernels(a: Architecture, x: NDArray[np.float64]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """NNGP, and the tangent kernel of the trained parts. A read-out of signs has the limits of a Gaussian one."""
+    """NNGP, and the tangent kernel of the trained parts."""
     from sweepengine import theory
 
     settings: dict[str, Any] = {

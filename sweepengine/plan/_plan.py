@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sweepengine.data import load
-from sweepengine.errors import SpecError
+from sweepengine.data import check_cost, load, load_weights
+from sweepengine.errors import DataError, SpecError
 from sweepengine.observe import canonical_variables
+from sweepengine.plan._blocks import network_block
 from sweepengine.plan._cost import machine_memory, run_memory, run_seconds
 from sweepengine.plan._limit import LIMIT_ARRAYS, limit_bytes
 from sweepengine.plan._step_size import step_count
-from sweepengine.spec import expand
-from sweepengine.store import STORE_FILES, Status, make_block
+from sweepengine.spec import architectures, expand
+from sweepengine.store import STORE_FILES, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from sweepengine.data import Dataset
+    from sweepengine.data import Dataset, Weights
     from sweepengine.plan._cost import MachineRate
     from sweepengine.spec import Architecture, Run, SweepSpec
     from sweepengine.store import Block, BlockShape, RunMark, SweepStore
@@ -60,6 +61,8 @@ class Plan:
     ----------
     spec : SweepSpec
     data : Dataset
+    weights : Weights or None
+        Given parameters at t = 0.
     runs : tuple of Run
         All runs of the sweep.
     new_blocks : tuple of Block
@@ -72,6 +75,7 @@ class Plan:
 
     spec: SweepSpec
     data: Dataset
+    weights: Weights | None
     runs: tuple[Run, ...]
     new_blocks: tuple[Block, ...]
     known: dict[str, RunMark | None]
@@ -133,15 +137,17 @@ class Plan:
         """Uncompressed bytes of the missing runs' variables, of new predictions, and of the data in a new store."""
         d = self.data.x_train.shape[1]
         limits = sum(
-            limit_bytes(len(run.record_steps), len(self.data.y_train), len(self.data.y_test))
+            limit_bytes(len(run.record_steps), len(self.data.y_train), len(self.data.y_test), self.data.outputs)
             for run in self.limits.values()
         )
-        data = 0 if self.known else 8 * (d + 1) * (len(self.data.y_train) + len(self.data.y_test))
+        data = 0 if self.known else 8 * (d + self.data.outputs) * (len(self.data.y_train) + len(self.data.y_test))
         return limits + data + sum(self._shapes[self._places[run.id][0]].run_bytes() for run in self.missing())
 
     def file_count(self) -> int:
         """Files that the blocks of missing runs take, and the rest of a new store."""
         rest = 0 if self.known else STORE_FILES
+        if self.weights is not None and not self.known:
+            rest += 2 + 2 * len(self.weights.arrays)
         limits = len(self.limits) * (1 + 2 * LIMIT_ARRAYS)
         return sum(shape.file_count() for shape in self.blocks().values()) + limits + rest
 
@@ -189,19 +195,24 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
     observables = canonical_variables(spec.observables, spec.training.loss)
     store.check(spec)
     data = load(spec.data)
+    check_cost(data, spec.training.loss)
+    _refuse_equal_outputs(spec, data)
+    weights = _given_weights(spec, data)
+    weights_id = "" if weights is None else weights.id
+    store.check_contents(data.id, weights_id)
 
     @cache
     def steps(architecture: Architecture) -> int:
-        return step_count(spec, architecture, data)
+        return step_count(spec, architecture, data, weights)
 
     _refuse_too_many(spec)
-    runs = tuple(expand(spec, data.id, steps, observables))
+    runs = tuple(expand(spec, data.id, steps, observables, weights_id))
     places = store.places()
     shapes = store.block_shapes()
     known = _known(runs, places, shapes, store)
     new_runs = [run for run in runs if run.id not in places]
     new_blocks = tuple(
-        make_block(list(group), len(data.y_train), len(data.y_test))
+        network_block(list(group), data)
         for _, group in itertools.groupby(new_runs, key=lambda run: (run.architecture, run.width, run.record_steps))
     )
     for block in new_blocks:
@@ -209,13 +220,45 @@ def make_plan(spec: SweepSpec, store: SweepStore) -> Plan:
         places |= {run.id: (block.id, position) for position, run in enumerate(block.runs)}
     have = store.limits()
     limits = {block.runs[0].limit_id: block.runs[0] for block in new_blocks if block.runs[0].limit_id not in have}
-    plan = Plan(spec, data, runs, new_blocks, known, limits, places, shapes)
+    plan = Plan(spec, data, weights, runs, new_blocks, known, limits, places, shapes)
     if plan.memory_bytes() > machine_memory():
         raise SpecError(
             f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB of arrays, this machine has "
             f"{machine_memory() / 1e9:.3g} GB; take smaller widths, fewer points or fewer records"
         )
     return plan
+
+
+def _refuse_equal_outputs(spec: SweepSpec, data: Dataset) -> None:
+    if spec.network.readout == "ones" and data.outputs > 1:
+        raise SpecError(
+            f"network.readout: ones gives all {data.outputs} outputs of {data.description} one and the same function; "
+            "take gaussian or signs"
+        )
+
+
+def _given_weights(spec: SweepSpec, data: Dataset) -> Weights | None:
+    """The weights that a spec names, if they are a network of its shape."""
+    network = spec.network
+    if network.weights is None:
+        return None
+    import torch
+
+    from sweepengine.networks import from_arrays
+
+    [architecture, *others] = architectures(spec)
+    if any(other.depth != architecture.depth for other in others):
+        raise SpecError("axes.depth: the weights of a file have one depth; give it as network.depth")
+    weights = load_weights(network.weights, architecture.depth)
+    given = from_arrays(weights.arrays, architecture, torch.float64)
+    expected = (data.x_train.shape[1], *architecture.widths(spec.axes.width[0]))
+    if (given.sizes, given.outputs) != (expected, data.outputs):
+        raise DataError(
+            f"network.weights: {network.weights} holds a network of sizes {given.sizes} and {given.outputs} outputs, the "
+            f"spec and its data ask for {expected} and {data.outputs} outputs; set axes.width and network.width_ratios to "
+            "those of the file, or take other weights"
+        )
+    return weights
 
 
 def _known(

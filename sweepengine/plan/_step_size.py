@@ -11,7 +11,7 @@ from sweepengine.errors import SpecError
 from sweepengine.spec import Architecture, fixed_step_count
 
 if TYPE_CHECKING:
-    from sweepengine.data import Dataset
+    from sweepengine.data import Dataset, Weights
     from sweepengine.spec import SweepSpec
 
 REFERENCE_WIDTH = 4096
@@ -21,26 +21,34 @@ SAFETY = 4.0
 MOST_STEPS = 10_000_000
 
 
-def reference_lambda_max(architecture: Architecture, data: Dataset) -> float:
-    """Largest eigenvalue of Θ_0 of one wide network (width 4096, seed 0, float64).
+def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Weights | None = None) -> float:
+    """Largest eigenvalue of Θ_0 of one wide network of one output (width 4096, seed 0, float64), or of given weights.
 
-    Θ_0 depends on neither γ nor α, so the number serves every run of the architecture (theory.md §1).
+    Θ_0 depends on neither γ nor α, so the number serves every run of the architecture (theory.md §1). For k ≥ 2 outputs
+    Θ_0 tends to Θ_∞ ⊗ I_k, whose largest eigenvalue is that of Θ_∞; given weights have their own full kernel.
     """
     import torch
 
-    from sweepengine.networks import Inputs, Law, initialise, learning_rates, network
+    from sweepengine.networks import Inputs, Law, from_arrays, initialise, learning_rates, network
 
     x = torch.from_numpy(data.x_train)
-    law, rates = Law(readout=architecture.readout), learning_rates(architecture.trained, architecture.depth)
-    parameters = initialise(architecture, REFERENCE_WIDTH, x.shape[1], REFERENCE_SEED, torch.float64, law=law)
+    if weights is not None:
+        parameters = from_arrays(weights.arrays, architecture, torch.float64)
+    else:
+        law = Law(architecture.first_layer, architecture.readout)
+        widest = max(architecture.width_ratios, default=1.0)
+        widths = [max(1, width) for width in architecture.widths(REFERENCE_WIDTH / max(1.0, widest))]
+        parameters = initialise(architecture, widths, x.shape[1], REFERENCE_SEED, torch.float64, law=law)
+    rates = learning_rates(architecture.trained, architecture.depth)
     reference = network(architecture, parameters, [0.5], [1.0], rates)
     inputs = Inputs.prepare(x, architecture)
     forward = reference.forward(inputs)
     kernel = reference.kernel(inputs, forward, reference.backward(forward)).numpy()
-    return float(np.linalg.eigvalsh(kernel)[-1]) if np.isfinite(kernel).all() else math.inf
+    matrix = kernel.reshape(int(kernel.size**0.5), -1)  # (i, o) by (j, p) for k ≥ 2 outputs
+    return float(np.linalg.eigvalsh(matrix)[-1]) if np.isfinite(matrix).all() else math.inf
 
 
-def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset) -> int:
+def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset, weights: Weights | None = None) -> int:
     """Gradient steps that the runs of an architecture take.
 
     Returns
@@ -54,7 +62,7 @@ def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset) -> in
         A given step size does not divide the time, or the steps are more than :data:`MOST_STEPS`.
     """
     if spec.training.step_size == "auto":
-        lambda_max = reference_lambda_max(architecture, data)
+        lambda_max = reference_lambda_max(architecture, data, weights)
         ratio = spec.training.time * SAFETY * lambda_max / len(data.y_train)
         if not math.isfinite(ratio):
             raise SpecError(

@@ -24,7 +24,6 @@ _EXPECTED = {
     "less_than": "expected a number below {lt}",
     "less_than_equal": "expected {le} or less",
     "literal_error": "allowed: {expected}",
-    "union_tag_invalid": "allowed: {expected_tags}",
     "union_tag_not_found": "the key {discriminator} is missing; add it",
     "model_type": "expected a mapping of fields",
     "model_attributes_type": "expected a mapping of fields",
@@ -38,23 +37,32 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
-def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The field names allowed at a place of the spec."""
+def _walk(
+    model: type[BaseModel], location: tuple[int | str, ...]
+) -> tuple[tuple[int | str, ...], list[type[BaseModel]]]:
+    """The part of pydantic's location that is the spec's own, and the models that may stand there.
+
+    Pydantic also names a union's branch, such as ``log`` or ``literal['ntk','mean_field']``.
+    """
+    path: list[int | str] = []
     models = [model]
     for part in location:
-        deeper = [
-            inner
-            for outer in models
-            if part in outer.model_fields
-            for inner in _models_in(outer.model_fields[str(part)].annotation)
-        ]
-        models = deeper or models  # a union's tag is part of pydantic's location, not of the spec's
-    return sorted({name for each in models for name in each.model_fields})
+        owners = [owner for owner in models if part in owner.model_fields]
+        if owners or isinstance(part, int):
+            path.append(part)
+        if owners:
+            models = [inner for owner in owners for inner in _models_in(owner.model_fields[str(part)].annotation)]
+        elif isinstance(part, str):
+            models = [each for each in models if _is_branch(each, part)] or models
+    return tuple(path), models
 
 
-def _is_field_path(part: int | str) -> bool:
-    # pydantic puts the name of a union's branch, such as "literal['ntk','mean_field']", into the location.
-    return isinstance(part, int) or (part.isidentifier() and part not in {"float", "int", "log", "every"})
+def _joined(place: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, place)) or "the spec"
+
+
+def _is_branch(model: type[BaseModel], tag: str) -> bool:
+    return any(tag in get_args(field.annotation) for field in model.model_fields.values())
 
 
 def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
@@ -67,14 +75,18 @@ def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
     model : type
         The model that was validated; its field names are offered for unknown keys.
     """
-    location = tuple(error["loc"])
-    path = ".".join(str(part) for part in location if _is_field_path(part)) or "the spec"
     kind, found, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        allowed = _fields_at(model, location[:-1])
-        close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
+        *outer, key = error["loc"]
+        place, models = _walk(model, tuple(outer))
+        allowed = sorted({name for each in models for name in each.model_fields})
+        close = difflib.get_close_matches(str(key), allowed, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
-        return f"{path}: unknown key.{hint} Allowed here: {', '.join(allowed)}"
+        return f"{_joined((*place, key))}: unknown key.{hint} Allowed here: {', '.join(allowed)}"
+    path = _joined(_walk(model, error["loc"])[0])
+    if kind == "union_tag_invalid":
+        field = context["discriminator"].strip("'")
+        return f"{path}.{field}: found {context['tag']!r}; allowed: {context['expected_tags']}"
     if kind == "missing":
         return f"{path}: missing; add it"
     if kind == "value_error":
@@ -96,7 +108,9 @@ def describe_all(errors: list[ErrorDetails], model: type[BaseModel]) -> str:
         inner = [place for place in places if place[: len(error["loc"])] == error["loc"] and place != error["loc"]]
         if error["type"] == "too_short" and inner:
             continue  # the list is short only because its bad values were left out
-        place = tuple(part for part in error["loc"] if _is_field_path(part))
+        place, _ = _walk(model, error["loc"])
+        if error["type"] == "extra_forbidden":
+            place = (*place, error["loc"][-1])  # the model does not know it, and each has its own line
         lines.setdefault(place, []).append(describe(error, model))
     merged = []
     for texts in lines.values():

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, field_validator, model_validator
+
+from sweepengine.spec._data import DataSpec, FileData
+from sweepengine.spec._fields import Count, Positive, Section, Seed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
 """The named scalings (theory.md §1): the output is multiplied by α m^{-γ}."""
@@ -16,15 +22,8 @@ ActivationName = Literal[
     "relu", "leaky_relu", "abs", "tanh", "erf", "gelu", "sin", "cos", "softplus", "quadratic", "identity"
 ]
 ScalingValue = Literal["ntk", "mean_field"] | Annotated[float, Field(ge=0.5, le=1.0)]
-# Wide enough for any experiment, narrow enough that no product of them overflows.
-Positive = Annotated[float, Field(ge=1e-12, le=1e12)]
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 # A container may come as the YAML list it was written as; what it holds stays strictly typed.
 _LIST = Field(strict=False, min_length=1)
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -38,27 +37,7 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-class DigitsData(_Model):
-    """Handwritten digits (8 × 8 pixels, d = 64) that scikit-learn ships; two classes with targets −1 and +1."""
-
-    name: Literal["digits"]
-    classes: Annotated[tuple[Annotated[int, Field(ge=0, le=9)], Annotated[int, Field(ge=0, le=9)]], Field(strict=False)]
-    n_train: Count
-    n_test: Count
-    preprocess: Literal["center_sphere", "none"] = Field(
-        default="center_sphere", description="center_sphere: minus the training mean, each row scaled to norm √d"
-    )
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(default=0, description="which points are drawn")
-
-    @field_validator("classes")
-    @classmethod
-    def _two_classes(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if value[0] == value[1]:
-            raise ValueError(f"found {list(value)}; name two different digits, the targets −1 and +1 in this order")
-        return value
-
-
-class NetworkSpec(_Model):
+class NetworkSpec(Section):
     """The architecture (theory.md §1). A field that is swept stands under ``axes`` instead."""
 
     depth: Count | None = Field(default=None, description="hidden layers L")
@@ -70,8 +49,20 @@ class NetworkSpec(_Model):
     sigma_a: Positive | None = Field(default=None, description="of read-out weights; sigma_w where not given")
     output_bias: bool = Field(default=False, description="a trained output bias √m σ_b b^L")
     alpha: Positive | None = Field(default=None, description="lazy output scale α; 1 where not given")
-    readout: Literal["gaussian", "signs"] = Field(
-        default="gaussian", description="law of the read-out weights: N(0, 1), or ±1 (the signs of the same numbers)"
+    first_layer: Literal["gaussian", "sphere"] = Field(
+        default="gaussian", description="law of the rows of W^0: N(0, I_d), or uniform on the unit sphere (S4 §10)"
+    )
+    readout: Literal["gaussian", "signs", "ones"] = Field(
+        default="gaussian",
+        description="law of the read-out weights: N(0, 1), ±1 (the signs of the same numbers), or 1 (S4 Thm 8)",
+    )
+    weights: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="a .npz of the parameters at t = 0, W0 … W<L> and b0 …, before any multiplier, the same for every "
+        "seed; relative to the folder of the spec's file",
+    )
+    width_ratios: Annotated[tuple[Positive, ...], _LIST] | None = Field(
+        default=None, description="widths of the hidden layers over the width m, the last 1; all equal where not given"
     )
     trained: Literal["all", "hidden_weights", "last_layer"] = Field(
         default="all", description="what moves: everything; hidden weights alone; the read-out with its bias alone"
@@ -79,25 +70,26 @@ class NetworkSpec(_Model):
     centred: bool = Field(default=False, description="subtract the output at t = 0")
 
 
-class LogRecords(_Model):
+class LogRecords(Section):
     """Records at t = 0, at the end, and evenly in log time between."""
 
     spacing: Literal["log"]
     count: Annotated[int, Field(ge=2)]
 
 
-class EveryRecords(_Model):
+class EveryRecords(Section):
     """Records at every k-th step, at t = 0 and at the end."""
 
     spacing: Literal["every"]
     k: Count
 
 
-class TrainingSpec(_Model):
+class TrainingSpec(Section):
     """Full-batch gradient descent; one step of size η advances the training time by η (theory.md §1)."""
 
-    loss: Literal["mse", "logistic", "huber"] = Field(
-        description="mean over points of (f − y)²/2, log(1 + exp(−y f)), or Huber's cost with δ = 1"
+    loss: Literal["mse", "logistic", "huber", "cross_entropy"] = Field(
+        description="mean over points of (f − y)²/2, log(1 + exp(−y f)) or Huber's cost with δ = 1, summed over outputs; "
+        "or of −Σ y log softmax(f)"
     )
     step_size: Literal["auto"] | Positive = Field(
         description="η; auto: the largest η ≤ N/(4 λ_max) with time/η whole, λ_max of a fixed wide reference network"
@@ -106,14 +98,14 @@ class TrainingSpec(_Model):
     records: Annotated[LogRecords | EveryRecords, Discriminator("spacing")]
 
 
-class AxesSpec(_Model):
+class AxesSpec(Section):
     """The swept axes: the runs are all their combinations."""
 
     scaling: Annotated[tuple[ScalingValue, ...], _LIST, AfterValidator(_distinct)] = Field(
         description="ntk (γ = 1/2), mean_field (γ = 1), or γ itself in [0.5, 1]"
     )
     width: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)] = Field(description="hidden width m")
-    seed: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], _LIST, AfterValidator(_distinct)] = Field(
+    seed: Annotated[tuple[Seed, ...], _LIST, AfterValidator(_distinct)] = Field(
         description="8 means seeds 0 … 7, [3, 5] those two",
         json_schema_extra=lambda schema: schema.update(
             {
@@ -140,7 +132,7 @@ class AxesSpec(_Model):
         return tuple(range(value))
 
 
-class SweepSpec(_Model):
+class SweepSpec(Section):
     """One sweep: fixed settings × swept axes.
 
     Build it from a file with :func:`sweepengine.spec.read_spec`, or in Python with the same names; either way it is
@@ -148,7 +140,7 @@ class SweepSpec(_Model):
     """
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
-    data: DigitsData
+    data: DataSpec
     network: NetworkSpec
     training: TrainingSpec
     axes: AxesSpec
@@ -180,6 +172,54 @@ class SweepSpec(_Model):
         if self.network.output_bias and self.network.sigma_b == 0:
             raise ValueError("network.output_bias: found true with sigma_b = 0, which gives no bias; set sigma_b > 0")
         return self
+
+    @model_validator(mode="after")
+    def _whole_widths(self) -> SweepSpec:
+        ratios, depth = self.network.width_ratios, self.network.depth
+        if ratios is None:
+            return self
+        if len(ratios) != depth:
+            found = f"network.depth: {depth}" if depth else "axes.depth"
+            raise ValueError(
+                f"network.width_ratios: found {list(ratios)} with {found}; give one ratio for each layer of network.depth"
+            )
+        if ratios[-1] != 1:
+            raise ValueError(
+                f"network.width_ratios: found {list(ratios)}; the last is 1, its width is that of the axis"
+            )
+        for width in self.axes.width:
+            for ratio in ratios:
+                if abs(ratio * width - max(1, round(ratio * width))) > 1e-9 * ratio * width:
+                    raise ValueError(
+                        f"network.width_ratios: {ratio:g} × width {width} = {ratio * width:g} is no number of neurons; "
+                        "take ratios and widths whose products are whole"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _weights_have_no_law(self) -> SweepSpec:
+        network, widths = self.network, self.axes.width
+        if network.weights is None:
+            return self
+        for field in ("first_layer", "readout"):
+            if getattr(network, field) != "gaussian":
+                raise ValueError(
+                    f"network.weights and network.{field} are both given; weights of a file have no law, remove one"
+                )
+        if len(widths) > 1:
+            raise ValueError(f"axes.width: found {list(widths)} with network.weights, which have one width; name that")
+        return self
+
+    def located(self, folder: Path) -> SweepSpec:
+        """The same with the files that it names looked for from a folder, as a spec in that folder means them."""
+        spec = self
+        if isinstance(spec.data, FileData):
+            data = spec.data.model_copy(update={"path": str(folder / spec.data.path)})
+            spec = spec.model_copy(update={"data": data})
+        if spec.network.weights is not None:
+            network = spec.network.model_copy(update={"weights": str(folder / spec.network.weights)})
+            spec = spec.model_copy(update={"network": network})
+        return spec
 
     def fixed_settings(self) -> dict[str, Any]:
         """Everything but the name and the axes, flat, as plain values keyed ``section.field``."""

@@ -38,7 +38,7 @@ def parse_spec(text: str) -> SweepSpec:
 
 
 def read_spec(path: str | Path) -> SweepSpec:
-    """Read and validate a spec file.
+    """Read and validate a spec file; files that it names are relative to its folder.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def read_spec(path: str | Path) -> SweepSpec:
     if len(text) > _LARGEST_FILE:
         raise SpecError(f"{path}: longer than {_LARGEST_FILE} characters; a spec is a small file of settings")
     try:
-        return parse_spec(text)
+        return parse_spec(text).located(Path(path).parent)
     except SpecError as error:
         lines = str(error).splitlines()
         raise SpecError("\n".join([f"{path}: {lines[0]}", *(f"{' ' * 2}{line}" for line in lines[1:])])) from None

@@ -34,11 +34,17 @@ class Architecture:
     output_bias : bool
         Whether the output has a bias √m σ_b b^L.
     readout : str
-        Law of the read-out weights: ``gaussian`` or ``signs``.
+        Law of the read-out weights: ``gaussian``, ``signs`` or ``ones``.
     trained : str
         ``all``, ``hidden_weights`` or ``last_layer``.
     centred : bool
         Whether the output at t = 0 is subtracted.
+    first_layer : str
+        Law of the rows of W⁰: ``gaussian`` or ``sphere``.
+    width_ratios : tuple of float
+        Widths of the hidden layers over that of the last; empty where they are equal.
+    weights : str
+        Id of the parameters at t = 0, if they are given and not drawn; else empty.
     """
 
     depth: int
@@ -47,12 +53,27 @@ class Architecture:
     sigma_b: float
     sigma_a: float
     output_bias: bool = False
-    readout: Literal["gaussian", "signs"] = "gaussian"
+    readout: Literal["gaussian", "signs", "ones"] = "gaussian"
     trained: str = "all"
     centred: bool = False
+    first_layer: Literal["gaussian", "sphere"] = "gaussian"
+    width_ratios: tuple[float, ...] = ()
+    weights: str = ""
+
+    def widths(self, width: float) -> list[int]:
+        """n_1 … n_L = m of a network of a width m."""
+        return [round(ratio * width) for ratio in self.width_ratios or (1.0,) * self.depth]
 
 
-_NEUTRAL = {"output_bias": False, "readout": "gaussian", "trained": "all", "centred": False}
+_NEUTRAL = {
+    "output_bias": False,
+    "readout": "gaussian",
+    "trained": "all",
+    "centred": False,
+    "first_layer": "gaussian",
+    "width_ratios": (),
+    "weights": "",
+}
 """Fields that the format gained later, at the values that leave them out of a run's id, so that earlier ids stay."""
 
 
@@ -137,7 +158,9 @@ class Run:
         return cls(
             **content
             | {
-                "architecture": Architecture(**content["architecture"]),
+                "architecture": Architecture(
+                    **content["architecture"] | {"width_ratios": tuple(content["architecture"]["width_ratios"])}
+                ),
                 "record_steps": tuple(content["record_steps"]),
                 "observables": tuple(content["observables"]),
             }
@@ -188,9 +211,10 @@ def fixed_step_count(training: TrainingSpec) -> int:
     return n_steps
 
 
-def architectures(spec: SweepSpec) -> list[Architecture]:
-    """The architectures that a sweep visits, in the order of its axes."""
+def architectures(spec: SweepSpec, weights: str = "") -> list[Architecture]:
+    """The architectures that a sweep visits, in the order of its axes; ``weights`` is the id of given parameters."""
     network, axes = spec.network, spec.axes
+    ratios = tuple(float(ratio) for ratio in network.width_ratios or ())
     depths = axes.depth or (network.depth,)
     activations = axes.activation or (network.activation,)
     return [
@@ -204,13 +228,20 @@ def architectures(spec: SweepSpec) -> list[Architecture]:
             readout=network.readout,
             trained=network.trained,
             centred=network.centred,
+            first_layer=network.first_layer,
+            width_ratios=ratios if any(ratio != 1 for ratio in ratios) else (),
+            weights=weights,
         )
         for depth, activation in itertools.product(depths, activations)
     ]
 
 
 def expand(
-    spec: SweepSpec, data_id: str, step_count: Callable[[Architecture], int], observables: tuple[str, ...] = ()
+    spec: SweepSpec,
+    data_id: str,
+    step_count: Callable[[Architecture], int],
+    observables: tuple[str, ...] = (),
+    weights: str = "",
 ) -> Iterator[Run]:
     """All runs of a sweep: the product of its axes.
 
@@ -223,6 +254,8 @@ def expand(
         Number of gradient steps for an architecture.
     observables : tuple of str
         The recorded variables in canonical order; empty for the default set.
+    weights : str
+        Id of given parameters; empty where they are drawn.
 
     Yields
     ------
@@ -231,7 +264,7 @@ def expand(
     """
     axes, training = spec.axes, spec.training
     alphas = axes.alpha or (1.0 if spec.network.alpha is None else spec.network.alpha,)
-    for architecture in architectures(spec):
+    for architecture in architectures(spec, weights):
         steps = _record_steps(training, step_count(architecture))
         for width, seed, alpha, scaling in itertools.product(axes.width, axes.seed, alphas, axes.scaling):
             yield Run(

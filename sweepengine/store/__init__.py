@@ -6,6 +6,7 @@ from sweepengine.store._chunk import ChunkWriter as ChunkWriter
 from sweepengine.store._chunk import SupersededError as SupersededError
 from sweepengine.store._chunk import fail_chunk as fail_chunk
 from sweepengine.store._data import read_data as read_data
+from sweepengine.store._data import read_weights as read_weights
 from sweepengine.store._layout import Block as Block
 from sweepengine.store._layout import BlockShape as BlockShape
 from sweepengine.store._layout import StoredArray as StoredArray
@@ -46,6 +47,7 @@ __all__ = [
     "read_failure",
     "read_mark",
     "read_token",
+    "read_weights",
     "write_failure",
     "write_token",
 ]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import zarr
 
-from sweepengine.store._layout import BlockShape, block_path
+from sweepengine.store._layout import RUN_ARRAYS, BlockShape, block_path
 from sweepengine.store._marks import Mark, RunMark, StateRef, read_mark, state_prefix, write_mark
 from sweepengine.store._objects import delete_object, get_object, list_objects, put_object
 from sweepengine.store._status import Status
@@ -87,7 +87,7 @@ class ChunkWriter:
             name: zarr.open_array(store, path=block_path(block, name), mode="r+").with_config(
                 {"write_empty_chunks": True}
             )
-            for name in [*(variable.name for variable in shape.variables), "status", "records_done", "diverged_step"]
+            for name in [*(variable.name for variable in shape.variables), *RUN_ARRAYS]
         }
         self._buffers = {
             variable.name: np.full(
@@ -164,10 +164,12 @@ class ChunkWriter:
         self._runs[place] = replace(run, status=Status.RUNNING, records_done=record + 1, digests=digests)
         self._changed_from = min(self._changed_from, record)
 
-    def finish(self, position: int, status: Status, diverged_step: int = -1) -> None:
+    def finish(self, position: int, status: Status, *, diverged_step: int = -1, peak_memory: int = -1) -> None:
         """Say how a run ended."""
         place = position - self._first
-        self._runs[place] = replace(self._runs[place], status=status, diverged_step=diverged_step)
+        self._runs[place] = replace(
+            self._runs[place], status=status, diverged_step=diverged_step, peak_memory=peak_memory
+        )
 
     def commit(self, positions: tuple[int, ...] = (), state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
         """Make everything recorded so far durable.
@@ -212,13 +214,9 @@ class ChunkWriter:
                 stop = min(start + per_chunk, self._n_records)
                 array[self._first : self._stop, start:stop] = buffer[:, start:stop]
         self._changed_from = self._n_records
-        for name, values in (
-            ("diverged_step", [run.diverged_step for run in self._runs]),
-            ("records_done", [run.records_done for run in self._runs]),
-            ("status", [int(run.status) for run in self._runs]),
-        ):
+        for name in RUN_ARRAYS:
             array = self._arrays[name]
-            array[self._first : self._stop] = np.array(values, dtype=array.dtype)
+            array[self._first : self._stop] = np.array([getattr(run, name) for run in self._runs], dtype=array.dtype)
 
     def _write_state(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]]) -> StateRef:
         """Write a state into the slot that the mark does not name."""

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from sweepengine.spec import SweepSpec
 
 _SWEEPABLE = ("depth", "activation", "alpha")
+_FILES = ("data.path", "network.weights")
+"""Where files lie; what they hold is compared by :meth:`SweepStore.check_contents`."""
 
 
 def _settings(spec: SweepSpec) -> dict[str, tuple[Any, ...]]:
     """Fixed settings, each with the values that it may have; a swept one has its axis' values."""
-    settings = {key: (value,) for key, value in spec.fixed_settings().items()}
+    settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _FILES}
     settings["observables"] = (canonical_variables(spec.observables, spec.training.loss),)
     settings.setdefault("network.alpha", (1.0,))
     settings.setdefault("network.sigma_a", settings["network.sigma_w"])

@@ -1,4 +1,4 @@
-"""The inputs and targets in a store: written once, read by every worker, checked against a digest."""
+"""Data and given weights in a store: written once, read by every worker, checked against a digest."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
-    from sweepengine.data import Dataset
+    from sweepengine.data import Dataset, Weights
     from sweepengine.store._metadata import Metadata
 
 _ARRAYS = {
     "x_train": (("i", "feature"), "inputs of the training points"),
-    "y_train": (("i",), "targets of the training points"),
+    "y_train": (("i", "output"), "targets of the training points"),
     "x_test": (("test", "feature"), "inputs of the test points"),
-    "y_test": (("test",), "targets of the test points"),
+    "y_test": (("test", "output"), "targets of the test points"),
 }
+"""Array → dims and long name; targets have the dim over outputs for k ≥ 2 only."""
 
 
 def data_path(data_id: str, name: str = "") -> str:
@@ -34,21 +35,30 @@ def _digest(values: NDArray[np.float64]) -> str:
     return hashlib.sha256(np.ascontiguousarray(values, dtype="<f8").tobytes()).hexdigest()
 
 
+def weights_path(weights_id: str, name: str = "") -> str:
+    """Path of the group of a network's given weights or of one of its arrays."""
+    return f"weights/{weights_id}/{name}".rstrip("/")
+
+
 def write_data(metadata: Metadata, data: Dataset) -> None:
     """Create a dataset's group."""
     metadata.group(data_path(data.id), {"title": data.description})
     for name, (dims, long_name) in _ARRAYS.items():
         values = getattr(data, name)
-        metadata.array(
-            data_path(data.id, name),
-            values.shape,
-            values.shape,
-            "float64",
-            np.nan,
-            dims=dims,
-            attributes={"long_name": long_name, "units": "1", "sha256": _digest(values)},
-            data=values,
-        )
+        _write(metadata, data_path(data.id, name), values, dims[: values.ndim], long_name)
+
+
+def write_weights(metadata: Metadata, weights: Weights) -> None:
+    """Create the group of given weights."""
+    metadata.group(weights_path(weights.id), {"title": "parameters at t = 0, given and not drawn"})
+    for name, values in weights.arrays.items():
+        dims = (f"{name}_row", f"{name}_column")[: values.ndim]
+        _write(metadata, weights_path(weights.id, name), values, dims, f"parameter {name} at t = 0")
+
+
+def _write(metadata: Metadata, path: str, values: NDArray[np.float64], dims: tuple[str, ...], long_name: str) -> None:
+    attributes = {"long_name": long_name, "units": "1", "sha256": _digest(values)}
+    metadata.array(path, values.shape, values.shape, "float64", np.nan, dims=dims, attributes=attributes, data=values)
 
 
 def read_data(store: Store, data_id: str) -> dict[str, NDArray[np.float64]]:
@@ -59,16 +69,26 @@ def read_data(store: Store, data_id: str) -> dict[str, NDArray[np.float64]]:
     StoreError
         One of them is lost or is not what was written: training on it would give numbers of nothing.
     """
-    found = {}
-    for name in _ARRAYS:
-        path = data_path(data_id, name)
-        try:
-            array = zarr.open_array(store, path=path, mode="r")
-            values = np.asarray(array[...])
-            intact = _digest(values) == array.attrs["sha256"]
-        except (ValueError, KeyError, FileNotFoundError) as error:
-            raise StoreError(f"store: {path} cannot be read: {error}; restore it, or begin a new store") from error
-        if not intact:
-            raise StoreError(f"store: {path} is not what was written; restore it, or begin a new store")
-        found[name] = values
-    return found
+    return {name: _read(store, data_path(data_id, name)) for name in _ARRAYS}
+
+
+def read_weights(store: Store, weights_id: str) -> dict[str, NDArray[np.float64]]:
+    """Read given weights by name as they were written. Raises :class:`StoreError` as :func:`read_data` does."""
+    path = weights_path(weights_id)
+    try:
+        names = sorted(zarr.open_group(store, path=path, mode="r", use_consolidated=False).array_keys())
+    except (ValueError, KeyError, FileNotFoundError) as error:
+        raise StoreError(f"store: {path} cannot be read: {error}; restore it, or begin a new store") from error
+    return {name: _read(store, weights_path(weights_id, name)) for name in names}
+
+
+def _read(store: Store, path: str) -> NDArray[np.float64]:
+    try:
+        array = zarr.open_array(store, path=path, mode="r")
+        values = np.asarray(array[...])
+        intact = _digest(values) == array.attrs["sha256"]
+    except (ValueError, KeyError, FileNotFoundError) as error:
+        raise StoreError(f"store: {path} cannot be read: {error}; restore it, or begin a new store") from error
+    if not intact:
+        raise StoreError(f"store: {path} is not what was written; restore it, or begin a new store")
+    return values

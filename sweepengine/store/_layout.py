@@ -5,8 +5,9 @@
     /                        attributes: specs, provenance, schema version; consolidated metadata
     /runs                    one table: id, block, position, every axis
     /data/<id>               inputs and targets
+    /weights/<id>            parameters at t = 0, where they are given and not drawn
     /theory/<id>             what infinite width predicts for an architecture on those data
-    /blocks/<block>          arrays over (run, record, …); status, records_done, diverged_step over run
+    /blocks/<block>          arrays over (run, record, …); status, records_done, … over run
     driver.json              epoch of the last driver
     marks/<block>/<chunk>    what is committed: one small JSON object for each chunk of runs (not a zarr node)
     state/<block>/<chunk>/…  what a resume needs; deleted when the chunk is done (not zarr nodes)
@@ -16,76 +17,62 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweepengine.observe import Variable, variables_of
+from sweepengine.observe import Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from sweepengine.spec import Run
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CHUNK_TARGET = 1_000_000
 CHUNK_LIMIT = 32_000_000
 CHUNK_RUNS_LIMIT = 16
-_OWN_ARRAYS = 3  # status, records_done, diverged_step
-_COORDINATE_ARRAYS = 3  # step, time, layer
+RUN_ARRAYS = ("status", "records_done", "diverged_step", "peak_memory")
+"""What a block says of each run beside its variables; in the mark under the same names."""
+_SCHEDULE_ARRAYS = 2  # step, time
 
 
 @dataclass(frozen=True)
 class BlockShape:
-    """All that the shapes of a block's arrays depend on.
+    """All that the shapes of a block's arrays depend on: a store says it of each block, in its own words.
 
     Attributes
     ----------
     runs, records : int
-    n_train, n_test : int
-        Sizes of the dims i, j and test.
-    layers : int
-        Depth + 1; the last is the read-out.
+    extents : mapping
+        Dim → size, of every dim that the variables have beside run and record.
     precision : str
         dtype of the variables.
-    observables : tuple of str
-        Names of the variables; empty for the default set.
+    variables : tuple of Variable
+        What is recorded.
+    labels : mapping
+        Dim → the name of each of its places, for the dims that have names.
     """
 
     runs: int
     records: int
-    n_train: int
-    n_test: int
-    layers: int
+    extents: Mapping[str, int]
     precision: str
-    observables: tuple[str, ...] = ()
+    variables: tuple[Variable, ...]
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
-    def variables(self) -> tuple[Variable, ...]:
-        """What is recorded."""
-        return variables_of(self.observables)
-
     def sizes(self) -> dict[str, int]:
-        """Dim → size."""
-        return {
-            "run": self.runs,
-            "record": self.records,
-            "i": self.n_train,
-            "j": self.n_train,
-            "test": self.n_test,
-            "layer": self.layers,
-            "hidden": self.layers - 1,
-            "mode": self.n_train,
-        }
+        """Dim → size, of every dim."""
+        return {"run": self.runs, "record": self.records, **self.extents}
 
     def array_shape(self, variable: Variable) -> tuple[int, ...]:
         """Shape of a variable's array."""
-        sizes = self.sizes()
-        return tuple(sizes[dim] for dim in variable.dims)
+        return tuple(self.sizes[dim] for dim in variable.dims)
 
     def _record_bytes(self, variable: Variable) -> int:
         return int(np.prod(self.array_shape(variable)[2:])) * np.dtype(self.precision).itemsize
@@ -116,8 +103,9 @@ class BlockShape:
     def file_count(self) -> int:
         """Files of a finished block: a metadata file for each array and group, the chunks, the marks."""
         along_records = sum(-(-self.records // self.chunk_shape(variable)[1]) for variable in self.variables)
-        arrays = len(self.variables) + _OWN_ARRAYS + _COORDINATE_ARRAYS
-        return 1 + arrays + self.n_chunks * (along_records + _OWN_ARRAYS + 1) + _COORDINATE_ARRAYS
+        coordinates = _SCHEDULE_ARRAYS + len(self.labels)
+        arrays = len(self.variables) + len(RUN_ARRAYS) + coordinates
+        return 1 + arrays + self.n_chunks * (along_records + len(RUN_ARRAYS) + 1) + coordinates
 
     def run_bytes(self) -> int:
         """Uncompressed bytes of one run's variables."""
@@ -125,12 +113,21 @@ class BlockShape:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values from which :meth:`from_json` makes an equal shape."""
-        return asdict(self)
+        return {
+            "runs": self.runs,
+            "records": self.records,
+            "extents": dict(self.extents),
+            "precision": self.precision,
+            "variables": [variable.to_json() for variable in self.variables],
+            "labels": {dim: list(names) for dim, names in self.labels.items()},
+        }
 
     @classmethod
     def from_json(cls, content: Any) -> BlockShape:
         """Return the inverse of :meth:`to_json`."""
-        return cls(**content | {"observables": tuple(content.get("observables", ()))})
+        variables = tuple(Variable.from_json(each) for each in content["variables"])
+        labels = {dim: tuple(names) for dim, names in content["labels"].items()}
+        return cls(**content | {"variables": variables, "labels": labels})
 
 
 @dataclass(frozen=True)
@@ -173,26 +170,24 @@ class StoredArray:
         return (min(rows, self.values.shape[0]), *self.values.shape[1:])
 
 
-def make_block(runs: Sequence[Run], n_train: int, n_test: int) -> Block:
+def make_block(
+    runs: Sequence[Run],
+    variables: Sequence[Variable],
+    extents: Mapping[str, int],
+    labels: Mapping[str, tuple[str, ...]],
+) -> Block:
     """Lay out runs of equal shapes.
 
     Parameters
     ----------
     runs : sequence of Run
         Alike in all but seed, γ and α.
-    n_train, n_test : int
+    variables, extents, labels
+        As for :class:`BlockShape`.
     """
     first = runs[0]
     digest = hashlib.sha256("".join(run.id for run in runs).encode()).hexdigest()[:10]
-    shape = BlockShape(
-        runs=len(runs),
-        records=len(first.record_steps),
-        n_train=n_train,
-        n_test=n_test,
-        layers=first.architecture.depth + 1,
-        precision=first.precision,
-        observables=first.observables,
-    )
+    shape = BlockShape(len(runs), len(first.record_steps), extents, first.precision, tuple(variables), labels)
     return Block(id=f"w{first.width:06d}-d{first.architecture.depth}-{digest}", shape=shape, runs=tuple(runs))
 
 

@@ -24,6 +24,8 @@ class RunMark:
         Records that are valid; what lies beyond in the arrays is not.
     diverged_step : int
         The step at which it diverged, or −1.
+    peak_memory : int
+        The most bytes of resident memory that the worker which finished it held meanwhile; −1 if unknown.
     digests : dict of str
         Variable → chained digest of its valid records.
     """
@@ -31,6 +33,7 @@ class RunMark:
     status: Status = Status.PENDING
     records_done: int = 0
     diverged_step: int = -1
+    peak_memory: int = -1
     digests: dict[str, str] = field(default_factory=dict)
 
 
@@ -117,6 +120,7 @@ def write_mark(store: Store, block: str, chunk: int, mark: Mark) -> None:
             "status": run.status.label,
             "records_done": run.records_done,
             "diverged_step": run.diverged_step,
+            "peak_memory": run.peak_memory,
             "digests": run.digests,
         }
         for run in mark.runs

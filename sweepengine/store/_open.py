@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from sweepengine.errors import StoreError
-from sweepengine.observe import VARIABLES
 from sweepengine.store._data import data_path
 from sweepengine.store._layout import block_path, limit_path
 from sweepengine.store._run_table import COLUMNS
@@ -59,16 +58,17 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     root = store.group()
     shapes = store.block_shapes()
     marks = {block: store.run_marks(block, shape) for block, shape in shapes.items()}
-    every = [shape.sizes() for shape in shapes.values()]
+    every = [shape.sizes for shape in shapes.values()]
     sizes = {dim: max(each[dim] for each in every) for dim in every[0] if dim != "run"}
     coords: dict[str, Any] = {name: ("run", _plain(table.columns[name])) for name in COLUMNS}
     coords |= _progress_coords([mark for block in shapes for mark in marks[block]])
     coords |= _schedule_coords(root, shapes, sizes["record"])
-    deepest = max(shapes, key=lambda block: shapes[block].layers)
-    coords["layer"] = ("layer", _plain(np.asarray(_array(root, block_path(deepest, "layer"))[...])))
+    for dim in dict.fromkeys(dim for shape in shapes.values() for dim in shape.labels):
+        # Shorter lists of names begin as the longest does.
+        coords[dim] = (dim, np.array(max((shape.labels.get(dim, ()) for shape in shapes.values()), key=len)))
     variables: dict[str, Any] = {}
-    recorded = {variable.name for shape in shapes.values() for variable in shape.variables}
-    for variable in (VARIABLES[name] for name in VARIABLES if name in recorded):
+    # A spec of other observables is refused, so every block has these.
+    for variable in next(iter(shapes.values())).variables:
         parts = [
             _masked_block(_array(root, block_path(block, variable.name)), store.address, marks[block])
             for block in shapes
@@ -76,17 +76,10 @@ def open_sweep(url: str | Path) -> xr.Dataset:
         shape = tuple(sizes[dim] for dim in variable.dims[1:])
         attributes = {"long_name": variable.long_name, "units": variable.units, "source": variable.source}
         variables[variable.name] = (variable.dims, _concatenate(parts, shape), attributes)
-    data = store.attributes["data"]
-    variables["targets_train"] = (
-        "i",
-        np.asarray(_array(root, data_path(data, "y_train"))[...]),
-        {"long_name": "training targets", "units": "1"},
-    )
-    variables["targets_test"] = (
-        "test",
-        np.asarray(_array(root, data_path(data, "y_test"))[...]),
-        {"long_name": "test targets", "units": "1"},
-    )
+    for dim, name, long_name in (("i", "train", "training targets"), ("test", "test", "test targets")):
+        targets = np.asarray(_array(root, data_path(store.attributes["data"], f"y_{name}"))[...])
+        dims = (dim, "output")[: targets.ndim]
+        variables[f"targets_{name}"] = (dims, targets, {"long_name": long_name, "units": "1"})
     dataset = xr.Dataset(variables, coords, _attributes(store))
     for name, (_, _, long_name) in COLUMNS.items():
         dataset[name].attrs["long_name"] = long_name
@@ -109,7 +102,8 @@ def open_theory(url: str | Path) -> xr.Dataset:
         :func:`open_sweep`, and their own dims: ``nngp_train``, ``ntk_train`` (i, j), ``nngp_test_train``,
         ``ntk_test_train`` (test, i), ``nngp_test`` (test, test_other), ``eigenvalues`` (mode), and for the ensemble of
         networks at γ = 1/2, α = 1 under the runs' own gradient descent ``outputs_mean_train``,
-        ``outputs_std_train`` (record, i), ``outputs_mean_test``, ``outputs_std_test`` (record, test). So
+        ``outputs_std_train`` (record, i), ``outputs_mean_test``, ``outputs_std_test`` (record, test); of k ≥ 2 outputs
+        the means have the dim ``output`` too, all else is the same for each. NaN is what the theory does not have. So
         ``sweep.kernel.isel(record=0) - theory.ntk_train.sel(limit=sweep.limit)`` is every run's own difference.
 
     Raises
@@ -148,6 +142,8 @@ def _attributes(store: SweepStore) -> dict[str, Any]:
             [entry["spec"] for entry in specs], sort_keys=False, default_flow_style=None, allow_unicode=True
         ),
         "provenance": json.dumps(specs[-1]["provenance"]),
+        # Alike in every spec of a store, but for what stands under axes.
+        "network": json.dumps(specs[-1]["spec"].get("network", {})),
     }
 
 
@@ -167,7 +163,13 @@ def _progress_coords(marks: list[RunMark | None]) -> dict[str, Any]:
     statuses = [Status.PENDING if mark is None else mark.status for mark in marks]
     done = [0 if mark is None else mark.records_done for mark in marks]
     diverged = [-1 if mark is None else mark.diverged_step for mark in marks]
+    peak = [-1 if mark is None else mark.peak_memory for mark in marks]
     return {
+        "peak_memory": (
+            "run",
+            np.array(peak),
+            {"long_name": "most resident memory of the worker while it finished the run, or -1", "units": "byte"},
+        ),
         "status": ("run", np.array([status.label for status in statuses])),
         "records_done": ("run", np.array(done), {"long_name": "number of valid records"}),
         "diverged_step": ("run", np.array(diverged), {"long_name": "step at which the run diverged, or -1"}),

@@ -12,7 +12,7 @@ from sweepengine.errors import StoreError
 from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._claim import CLAIM_KEY, Claim, check_claim, end_claim, take_claim
 from sweepengine.store._compatibility import refuse_other_settings
-from sweepengine.store._data import data_path, read_data, write_data
+from sweepengine.store._data import data_path, read_data, read_weights, weights_path, write_data, write_weights
 from sweepengine.store._layout import SCHEMA_VERSION, Block, BlockShape, StoredArray, block_path, limit_path
 from sweepengine.store._marks import read_mark
 from sweepengine.store._metadata import ROOT_KEY, Metadata
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
-    from sweepengine.data import Dataset
+    from sweepengine.data import Dataset, Weights
     from sweepengine.spec import SweepSpec
     from sweepengine.store._marks import Mark, RunMark
 
@@ -123,6 +123,22 @@ class SweepStore:
         if self.exists:
             refuse_other_settings(self.address, [entry["spec"] for entry in self.attributes["specs"]], spec)
 
+    def check_contents(self, data_id: str, weights_id: str) -> None:
+        """Refuse data or given weights other than those of the store, wherever their files lie.
+
+        Raises
+        ------
+        StoreError
+            Their content is not what the store has.
+        """
+        for name, ours in (("data", data_id), ("weights", weights_id)) if self.exists else ():
+            theirs = self.attributes.get(name, "")
+            if theirs != ours:
+                raise StoreError(
+                    f"store: {self.address} was written with other {name} (content {theirs or 'none'}, now "
+                    f"{ours or 'none'}); name another --store, or go back to the {name} of the store"
+                )
+
     def places(self) -> dict[str, tuple[str, int]]:
         """Run id → (block, position) of every run in the store."""
         return {} if self.table is None else self.table.places()
@@ -199,7 +215,12 @@ class SweepStore:
         return self._claim
 
     def extend(
-        self, spec: SweepSpec, data: Dataset, blocks: Sequence[Block], limits: Mapping[str, Mapping[str, StoredArray]]
+        self,
+        spec: SweepSpec,
+        data: Dataset,
+        blocks: Sequence[Block],
+        limits: Mapping[str, Mapping[str, StoredArray]],
+        weights: Weights | None = None,
     ) -> None:
         """Create the store, or add new blocks beside the old; existing arrays are not touched.
 
@@ -211,6 +232,8 @@ class SweepStore:
             Blocks of runs that the store does not hold yet; may be empty.
         limits : mapping
             Limit id → name → array: what infinite width predicts for the runs of the new blocks.
+        weights : Weights, optional
+            Given parameters at t = 0.
 
         Raises
         ------
@@ -221,16 +244,23 @@ class SweepStore:
         """
         self._held()
         try:
-            self._extend(spec, data, blocks, limits)
+            self._extend(spec, data, blocks, limits, weights)
         except StoreError:
             raise
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be written: {error}; name another --store") from error
         self.reload()
         read_data(self.objects, data.id)
+        if weights is not None:
+            read_weights(self.objects, weights.id)
 
     def _extend(
-        self, spec: SweepSpec, data: Dataset, blocks: Sequence[Block], limits: Mapping[str, Mapping[str, StoredArray]]
+        self,
+        spec: SweepSpec,
+        data: Dataset,
+        blocks: Sequence[Block],
+        limits: Mapping[str, Mapping[str, StoredArray]],
+        weights: Weights | None,
     ) -> None:
         metadata = Metadata(self.objects)
         entry = {"spec": spec.model_dump(mode="json", exclude_none=True), "provenance": provenance()}
@@ -254,6 +284,10 @@ class SweepStore:
         }
         if data_path(data.id) not in metadata:
             write_data(metadata, data)
+        if weights is not None:
+            metadata.attributes["weights"] = weights.id
+            if weights_path(weights.id) not in metadata:
+                write_weights(metadata, weights)
         for limit, arrays in limits.items():
             _write_limit(metadata, limit, arrays)
         for block in blocks:
@@ -319,6 +353,15 @@ def _create_block(metadata: Metadata, block: Block) -> None:
         ("status", "int8", int(Status.PENDING), {"long_name": "status of the run", **flags}),
         ("records_done", "int32", 0, {"long_name": "number of valid records; what lies beyond is not"}),
         ("diverged_step", "int64", -1, {"long_name": "step at which the run diverged, -1 if it did not"}),
+        (
+            "peak_memory",
+            "int64",
+            -1,
+            {
+                "long_name": "most resident memory of the worker while it finished the run, -1 if unknown",
+                "units": "byte",
+            },
+        ),
     ):
         metadata.array(
             block_path(block.id, name),
@@ -340,14 +383,7 @@ def _create_block(metadata: Metadata, block: Block) -> None:
             steps * first.step_size,
             {"long_name": "training time of the record", "units": "1"},
         ),
-        (
-            "layer",
-            "layer",
-            str,
-            "",
-            np.array([f"W{layer}" for layer in range(shape.layers)], dtype=object),
-            {"long_name": "layer; the last is the read-out"},
-        ),
+        *((dim, dim, str, "", np.array(names, dtype=object), {}) for dim, names in shape.labels.items()),
     ]
     for name, dim, dtype, fill, values, attributes in coordinates:
         path = block_path(block.id, name)

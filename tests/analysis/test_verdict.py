@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,9 +101,9 @@ def fast_fit(values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> analy
     return analysis.fit_scaling(curves(values))
 
 
-def expected(gamma: float, depth: int, activation: str) -> set[tuple[str, str, str, str]]:
+def expected(gamma: float, depth: int, activation: str, **network: Any) -> set[tuple[str, str, str, str]]:
     fits = {key: fit_with(0.4, 0.6) for key in ("kernel_drift", "movement_total", "movement_op/W0")}
-    rows = judge_claims("g", Setting(gamma, depth, activation), fits, {})
+    rows = judge_claims("g", Setting(gamma, depth, activation, **network), fits, {})
     return {(r.id, r.observable, r.kind, r.expected_text) for r in rows}
 
 
@@ -129,6 +130,23 @@ def test_claims_are_those_of_the_theory() -> None:
     assert ("lazy", "movement_total", "sharp", "−1/2") in expected(1.0, 2, "tanh")
     assert expected(0.3, 1, "tanh") == set()
     assert all(claim.source for claim in CLAIMS)
+
+
+def test_claims_are_silent_where_the_network_is_not_theirs() -> None:
+    plain = expected(0.5, 1, "tanh")
+    # A read-out of ones keeps the exponents of an odd activation without biases, and those of the mean field (init-scale).
+    assert expected(0.5, 1, "tanh", readout="ones") == plain
+    assert expected(1.0, 1, "relu", readout="ones") == expected(1.0, 1, "relu")
+    assert expected(0.5, 1, "tanh", readout="ones", biases=True) == set()
+    assert expected(0.75, 1, "softplus", readout="ones") == set()
+    assert expected(0.5, 2, "tanh", readout="ones") == set()
+    assert expected(0.5, 1, "relu", readout="ones") == set() != expected(0.5, 1, "relu", readout="signs")
+    # The kernel of the last layer alone cannot move, and a frozen layer does not.
+    assert expected(0.5, 1, "tanh", trained="last_layer") == {("lazy", "movement_total", "sharp", "−1/2")}
+    assert expected(1.0, 1, "tanh", trained="last_layer") == {("lazy", "movement_total", "sharp", "0")}
+    assert expected(0.5, 1, "tanh", trained="hidden_weights") == plain
+    rows = judge_claims("g", Setting(0.5, 1, "tanh", trained="hidden_weights"), {}, {"movement_op/W1": "no movement"})
+    assert rows == ()
 
 
 def test_a_failed_fit_leaves_its_claims_undecided_with_the_reason() -> None:

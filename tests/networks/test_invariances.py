@@ -151,7 +151,7 @@ def test_duplicated_particles_with_several_outputs(gamma: float, same: bool) -> 
     a, y = Architecture(1, "tanh", 1.3, 0.4, 0.9, output_bias=False), targets(N, 2)
     ends = []
     for copies in (1, 2):
-        p = make(a, 20, 2).map(lambda tensor, copies=copies: torch.cat([tensor] * copies))  # type: ignore[misc]
+        p = make(a, 20, 2).map(lambda tensor, copies=copies: torch.cat([tensor] * copies))
         net, inputs = network(a, p, [gamma], [1.0]), Inputs.prepare(points(), a)
         for _ in range(8):
             forward = net.forward(inputs)

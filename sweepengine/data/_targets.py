@@ -1,0 +1,71 @@
+"""Targets: from labels to numbers, and which costs they suit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sweepengine.errors import SpecError
+from sweepengine.streams import Role, raw_integers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sweepengine.data._load import Dataset
+
+
+def targets_of(labels: NDArray[np.integer], classes: int, kind: str | None) -> NDArray[np.float64]:
+    """Targets of labels 0 … classes − 1.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (N,)
+    classes : int
+    kind : str or None
+        ``signs``, ``one_hot``, or None: signs for two classes and one_hot for more. One-hot columns are 0 and 1, and
+        not centred: for the squared error a constant in every column would be part of what is learned.
+
+    Returns
+    -------
+    ndarray of float64
+        signs: (N,) for two classes, −1 for the first; (N, classes) of ±1 for more. one_hot: (N, classes).
+    """
+    one_hot: NDArray[np.float64] = np.eye(classes)[labels]
+    if (kind or ("signs" if classes == 2 else "one_hot")) == "one_hot":
+        return one_hot
+    signs: NDArray[np.float64] = 2.0 * one_hot - 1.0
+    return signs[:, 1].copy() if classes == 2 else signs
+
+
+def random_labels(seed: int, count: int, classes: int) -> NDArray[np.intp]:
+    """Labels drawn evenly; more of them begin with the fewer."""
+    return (raw_integers(seed, Role.DATA_LABEL, 0, 0, count) % np.uint64(classes)).astype(np.intp)
+
+
+def check_cost(data: Dataset, loss: str) -> None:
+    """Refuse targets for which a cost is not the one that its name says.
+
+    Raises
+    ------
+    SpecError
+        logistic without targets ±1; cross_entropy without two columns or more of probabilities.
+    """
+    both = np.concatenate([data.y_train, data.y_test])
+    if loss == "logistic" and not np.all(np.abs(both) == 1):
+        wrong = both[np.abs(both) != 1][0]
+        raise SpecError(
+            f"training.loss: logistic needs targets −1 and +1, found {wrong:g} among those of {data.description}; "
+            "take data.targets: signs, or another loss"
+        )
+    if loss == "cross_entropy":
+        if data.outputs < 2:
+            raise SpecError(
+                f"training.loss: cross_entropy needs an output for each class, found one target a point in "
+                f"{data.description}; take data.targets: one_hot, or loss: logistic"
+            )
+        if both.min() < 0 or np.abs(both.sum(axis=1) - 1).max() > 1e-9:
+            raise SpecError(
+                f"training.loss: cross_entropy needs targets ≥ 0 that sum to 1 at each point, found otherwise in "
+                f"{data.description}; take data.targets: one_hot, or another loss"
+            )

@@ -1,0 +1,120 @@
+"""Matrix norms and spectra of a group's matrices, where one diverged run must not stop the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LANCZOS_FROM = 192
+"""Shorter side from which an operator norm is found without decomposing the matrix."""
+LANCZOS_STEPS = 128
+_GOLDEN = 0.6180339887498949
+
+
+def eigenvalues(matrix: Tensor) -> Tensor:
+    """Eigenvalues of symmetric matrices ([R,] n, n), ascending; NaN for one that is not finite.
+
+    The solver refuses what is not finite.
+    """
+    safe, finite = finite_or_zero(matrix)
+    return torch.where(finite[..., None], torch.linalg.eigvalsh(safe), torch.nan)
+
+
+def finite_or_zero(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """The matrices ([R,] a, b) with zeros for one that is not finite, and which are, ([R,])."""
+    finite = torch.isfinite(matrix).all(-1).all(-1)
+    return torch.where(finite[..., None, None], matrix, 0.0), finite
+
+
+def operator_norm(matrix: Tensor) -> Tensor:
+    """Largest singular value of ([R,] a, b) in float64, to a relative 1e-12.
+
+    Returns
+    -------
+    Tensor, shape ([R,])
+        NaN for a matrix that is not finite.
+    """
+    matrix = matrix.to(torch.float64)
+    tall = matrix if matrix.shape[-1] <= matrix.shape[-2] else matrix.mT
+    if tall.dim() == 3:
+        return torch.stack([operator_norm(each) for each in tall])
+    if tall.shape[-1] >= LANCZOS_FROM and torch.isfinite(tall).all():
+        square = _largest_by_lanczos(tall)
+        if square is not None:
+            return tall.new_tensor(square).sqrt()
+    gram: Tensor = tall.mT @ tall
+    return eigenvalues(gram)[..., -1].clamp_min(0).sqrt()
+
+
+def _largest_by_lanczos(tall: Tensor) -> float | None:
+    """Largest eigenvalue of AᵀA by Lanczos' method with full reorthogonalisation, or None if it does not settle.
+
+    The change of a layer has few large singular values, so a dozen products with A do what a decomposition takes m³ for.
+    An eigenvalue lies within the residual of the one found (Parlett, The Symmetric Eigenvalue Problem, §4.5), and that
+    it is the largest follows from a start that no network is orthogonal to: fixed numbers without any pattern.
+    """
+    n = tall.shape[-1]
+    start = torch.frac(torch.arange(1, n + 1, dtype=torch.float64, device=tall.device) * _GOLDEN) - 0.5
+    basis = tall.new_zeros((LANCZOS_STEPS + 1, n))
+    basis[0] = start / start.norm()
+    projected = torch.zeros((LANCZOS_STEPS, LANCZOS_STEPS), dtype=torch.float64)
+    for step in range(LANCZOS_STEPS):
+        known = basis[: step + 1]
+        image = tall.mT @ (tall @ basis[step])
+        projected[step, step] = torch.dot(basis[step], image)
+        for _ in range(2):  # once leaves rounding errors that grow
+            image = image - known.mT @ (known @ image)
+        rest = float(image.norm())
+        values, vectors = torch.linalg.eigh(projected[: step + 1, : step + 1])
+        if rest * abs(float(vectors[-1, -1])) <= 1e-12 * float(values[-1]):
+            return float(values[-1])
+        if step + 1 < LANCZOS_STEPS:
+            projected[step, step + 1] = projected[step + 1, step] = rest
+        basis[step + 1] = image / rest
+    return None
+
+
+def row_basis(matrix: Tensor, precision: torch.dtype) -> Tensor:
+    """Orthonormal rows that span the rows of ([R,] n, m), zeros beyond the rank; shape ([R,] min(n, m), m), float64.
+
+    Parameters
+    ----------
+    matrix : Tensor
+    precision : torch.dtype
+        What the rows were rounded to: a singular value below max(n, m) of its epsilons, relative to the largest, is 0.
+
+    Returns
+    -------
+    Tensor
+        NaN for a matrix that is not finite.
+    """
+    safe, finite = finite_or_zero(matrix.to(torch.float64))
+    _, sizes, rows = torch.linalg.svd(safe, full_matrices=False)
+    kept = sizes > max(matrix.shape[-2:]) * torch.finfo(precision).eps * sizes[..., :1]
+    basis: Tensor = rows * kept.unsqueeze(-1)
+    return torch.where(finite[..., None, None], basis, torch.nan)
+
+
+def inner(a: Tensor, b: Tensor) -> Tensor:
+    """⟨a, b⟩ of matrices ([R,] n, m), shape ([R,])."""
+    return (a * b).sum((-1, -2))
+
+
+def frobenius(matrix: Tensor) -> Tensor:
+    """Frobenius norm of ([R,] n, m), shape ([R,])."""
+    return inner(matrix, matrix).sqrt()
+
+
+def apply(matrix: Tensor, vector: Tensor) -> Tensor:
+    """``matrix vector`` for ([R,] n, m) and ([R,] m); either may lack R."""
+    product: Tensor = matrix @ vector.unsqueeze(-1)
+    return product.squeeze(-1)
+
+
+def rms(values: Tensor, dims: int = 1) -> Tensor:
+    """Root mean square over the last dims, in float64."""
+    return values.to(torch.float64).square().mean(tuple(range(-dims, 0))).sqrt()

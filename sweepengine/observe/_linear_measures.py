@@ -1,0 +1,82 @@
+"""Distance from the network linearised at t = 0, in outputs and in parameters (theory.md §3; S1 eqs 64–74)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from sweepengine.observe._linalg import apply, rms
+from sweepengine.observe._moment import shared
+from sweepengine.observe._movement_measures import squared_distance
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sweepengine.observe._moment import Moment
+
+
+class _Linear(NamedTuple):
+    """The linearised model after n steps of gradient descent on the squared error, in float64, over ([R,] Nk).
+
+    Attributes
+    ----------
+    train : Tensor
+        f^lin_t on the training points.
+    pull : Tensor
+        (η/N) Σ_{s<n} (f^lin_s − y), which is Θ_0⁻¹(I − (I − ηΘ_0/N)^n)(f_0 − y): what Jacobians are multiplied by.
+    """
+
+    train: Tensor
+    pull: Tensor
+
+
+@shared
+def _linear(now: Moment, start: Moment) -> _Linear:
+    """By the eigenvalues of Θ_0; Θ⁻¹(I − (I − ηΘ/N)^n) is nη/N at λ = 0."""
+    values, vectors = start.spectrum
+    y = now.flat(now.problem.y_train)
+    rate = now.problem.step_size / now.problem.y_train.shape[0]
+    lost = rate * values
+    factors = 1 - lost
+    residual = apply(vectors.mT, start.flat(start.train.forward.outputs) - y)
+    # Below 1e-8 the quotient has lost its digits and n is exact to them.
+    summed = torch.where(lost > 1e-8, (1 - factors**now.step) / lost, float(now.step))
+    return _Linear(y + apply(vectors, factors**now.step * residual), apply(vectors, rate * summed * residual))
+
+
+def _distance_train(now: Moment, start: Moment) -> Tensor:
+    return now.flat(now.train.forward.outputs) - _linear(now, start).train
+
+
+def _distance_test(now: Moment, start: Moment) -> Tensor:
+    """S1 eq 73."""
+    linear = start.flat(start.test.outputs) - apply(start.matrix_test_train, _linear(now, start).pull)
+    return now.flat(now.test.outputs) - linear
+
+
+def _parameters(now: Moment, start: Moment) -> Tensor:
+    """‖θ_t − θ_0 − ω_t‖/‖θ_t − θ_0‖; 0 where nothing is missed, as at t = 0.
+
+    ω_t is one step of descent from θ_0 along the sum of the linearised model's residuals, so what is frozen stays.
+    """
+    n = now.problem.y_train.shape[0]
+    outputs = start.train.forward.outputs
+    pull = _linear(now, start).pull.to(outputs.dtype).reshape(outputs.shape)
+    omega = start.network.parameters.map(torch.zeros_like)
+    start.network.descend(*start.train, pull, float(n), into=omega)
+    moved, _ = squared_distance(now, start)
+    missed = torch.zeros_like(moved)
+    ends = (now.network.parameters, start.network.parameters, omega)
+    for after, before, linear in zip(*(end.tensors().values() for end in ends), strict=True):
+        rest = (after.to(torch.float64) - before.to(torch.float64) - linear).square()
+        missed += rest.sum(tuple(range(missed.dim(), rest.dim()))) if rest.dim() > missed.dim() else rest
+    return torch.where(missed == 0, 0.0, (missed / moved).sqrt())
+
+
+LINEAR_MEASURES = {
+    "linear_distance_train": lambda now, start: rms(_distance_train(now, start)),
+    "linear_distance_test": lambda now, start: rms(_distance_test(now, start)),
+    "random_feature_distance": lambda now, start: _distance_train(now, start).abs().amax(-1),
+    "linear_params_distance": _parameters,
+}

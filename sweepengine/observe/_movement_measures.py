@@ -1,0 +1,95 @@
+"""How far parameters have gone since t = 0, and the parameters themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from sweepengine.observe._linalg import operator_norm
+from sweepengine.observe._moment import shared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from sweepengine.observe._moment import Moment
+
+
+def _changes(now: Moment, start: Moment) -> Iterator[tuple[Tensor, Tensor]]:
+    """Change and first value of each layer's matrix in float64, one layer at a time: it is as large as the network."""
+    ends = (now.network.parameters.layer_matrices(), start.network.parameters.layer_matrices())
+    for after, before in zip(*ends, strict=True):
+        first = before.to(torch.float64)
+        yield after.to(torch.float64) - first, first
+
+
+class _Moved(NamedTuple):
+    """Of each layer, ([R,] L + 1): squared norms of the change and of the first values, largest row, entries (L + 1)."""
+
+    squares: Tensor
+    first: Tensor
+    row_squares: Tensor
+    entries: Tensor
+
+
+@shared
+def _moved(now: Moment, start: Moment) -> _Moved:
+    layers, entries = [], []
+    for change, first in _changes(now, start):
+        rows = change.square().sum(-1)
+        layers.append((rows.sum(-1), first.square().sum((-1, -2)), rows.amax(-1)))
+        entries.append(change.shape[-1] * change.shape[-2])
+    squares, first, largest = (torch.stack(each, dim=-1) for each in zip(*layers, strict=True))
+    return _Moved(squares, first, largest, torch.tensor(entries).to(squares))
+
+
+def _op(now: Moment, start: Moment) -> Tensor:
+    width = now.network.parameters.width
+    return torch.stack([operator_norm(change) / width**0.5 for change, _ in _changes(now, start)], dim=-1)
+
+
+def squared_distance(now: Moment, start: Moment) -> tuple[Tensor, Tensor]:
+    """‖θ_t − θ_0‖² and ‖θ_0‖² over all parameters, in float64, shapes ([R,])."""
+    moved, total = _moved(now, start).squares.sum(-1), _moved(now, start).first.sum(-1)
+    after, before = (end.network.parameters.output_bias for end in (now, start))
+    if after is not None and before is not None:
+        first = before.to(torch.float64)
+        squares = (after.to(torch.float64) - first).square(), first.square()
+        of_bias = [each.sum(-1) if now.has_output_dim else each for each in squares]
+        moved, total = moved + of_bias[0], total + of_bias[1]
+    return moved, total
+
+
+def _total(now: Moment, start: Moment) -> Tensor:
+    moved, total = squared_distance(now, start)
+    return (moved / total).sqrt()
+
+
+def _neuron_sizes(moment: Moment) -> Tensor:
+    """‖(a_k, w_k, b_k)‖² of the neurons of the last hidden layer, ([R,] m)."""
+    *_, rows, readout = moment.network.parameters.layer_matrices()
+    return rows.to(torch.float64).square().sum(-1) + readout.to(torch.float64).square().sum(-1)
+
+
+def _neuron_growth(now: Moment, start: Moment) -> Tensor:
+    return (_neuron_sizes(now) / _neuron_sizes(start)).amax(-1).sqrt()
+
+
+def _weights(now: Moment, _: Moment) -> Tensor:
+    p = now.network.parameters
+    group = p.readout.shape[:1] if p.is_group else ()
+    return torch.cat([tensor.reshape(*group, -1) for tensor in p.tensors().values()], dim=-1)
+
+
+MOVEMENT_MEASURES = {
+    "movement_relative": lambda now, start: (_moved(now, start).squares / _moved(now, start).first).sqrt(),
+    "movement_frobenius": lambda now, start: _moved(now, start).squares.sqrt(),
+    "movement_rms_entry": lambda now, start: (_moved(now, start).squares / _moved(now, start).entries).sqrt(),
+    "movement_row_max": lambda now, start: _moved(now, start).row_squares.sqrt(),
+    "movement_op": _op,
+    "movement_total": _total,
+    "neuron_growth": _neuron_growth,
+    "weights": _weights,
+}

@@ -1,0 +1,47 @@
+"""Losses, outputs, accuracies, residuals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from sweepengine.networks import loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sweepengine.observe._moment import Moment
+
+
+def _accuracy(outputs: Tensor, targets: Tensor, output_dim: bool) -> Tensor:
+    """Share of points ([R,] N [, k]) with the target's sign, or for k ≥ 2 with their largest output where the target is.
+
+    An output of exactly 0, or two largest ones, decide nothing and count as wrong; a NaN makes the share NaN.
+    """
+    if output_dim:
+        place = targets.argmax(-1, keepdim=True).expand(*outputs.shape[:-1], 1)
+        others = outputs.scatter(-1, place, -torch.inf).amax(-1)
+        right, unknown = outputs.gather(-1, place).squeeze(-1) > others, outputs.isnan().any(-1)
+    else:
+        right, unknown = outputs * targets > 0, outputs.isnan()
+    return torch.where(unknown, torch.nan, right.to(torch.float64)).mean(-1)
+
+
+def _loss_train(now: Moment, _: Moment) -> Tensor:
+    return loss(now.problem.cost, now.train.forward.outputs, now.problem.y_train, now.has_output_dim)
+
+
+def _loss_test(now: Moment, _: Moment) -> Tensor:
+    return loss(now.problem.cost, now.test.outputs, now.problem.y_test, now.has_output_dim)
+
+
+OUTPUT_MEASURES = {
+    "loss_train": _loss_train,
+    "loss_test": _loss_test,
+    "outputs_train": lambda now, _: now.train.forward.outputs,
+    "outputs_test": lambda now, _: now.test.outputs,
+    "accuracy_train": lambda now, _: _accuracy(now.train.forward.outputs, now.problem.y_train, now.has_output_dim),
+    "accuracy_test": lambda now, _: _accuracy(now.test.outputs, now.problem.y_test, now.has_output_dim),
+    "residual_norm": lambda now, _: now.flat(now.residual).square().sum(-1).sqrt(),
+}

@@ -1,0 +1,99 @@
+"""What a sweep trains on: real data, arrays of a file, or points drawn from a law with a teacher's targets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from sweepengine.spec._fields import Count, Section, Seed
+
+PreprocessName = Literal["center_sphere", "none"]
+MOST_NUMBERS = 1_000_000_000
+TargetsName = Literal["signs", "one_hot"]
+_TARGETS = (
+    "targets of labels; signs: one column of −1 and +1 for two classes, a column of ±1 for each of more; "
+    "one_hot: a column of 0 and 1 for each. signs for two classes and one_hot for more where not given"
+)
+
+
+class DigitsData(Section):
+    """Handwritten digits (8 × 8 pixels, d = 64) that scikit-learn ships; two classes have the targets −1 and +1."""
+
+    name: Literal["digits"]
+    classes: Annotated[tuple[Annotated[int, Field(ge=0, le=9)], ...], Field(strict=False)]
+    n_train: Count
+    n_test: Count
+    preprocess: PreprocessName = Field(
+        default="center_sphere", description="center_sphere: minus the training mean, each row scaled to norm √d"
+    )
+    seed: Seed = Field(default=0, description="which points are drawn, and their random labels")
+    targets: TargetsName | None = Field(default=None, description=_TARGETS)
+    random_labels: bool = Field(
+        default=False, description="classes drawn at random, whatever the image shows (S4 §3.2)"
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _different_classes(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(value) < 2 or len(set(value)) < len(value):
+            raise ValueError(f"found {list(value)}; name two different digits or more; of two, −1 and +1 in this order")
+        return value
+
+
+class FileData(Section):
+    """Arrays ``x_train`` (N, d), ``y_train`` (N) or (N, k), ``x_test`` and ``y_test`` of a ``.npz`` file."""
+
+    name: Literal["file"]
+    path: Annotated[str, Field(min_length=1)] = Field(
+        description="of a NumPy .npz of plain arrays; relative to the folder of the spec's file"
+    )
+    classes: Annotated[int, Field(ge=2, le=100_000)] | None = Field(
+        default=None, description="the y are labels 0 … classes − 1; where not given they are the targets themselves"
+    )
+    targets: TargetsName | None = Field(default=None, description=_TARGETS)
+    preprocess: PreprocessName = Field(
+        default="none", description="center_sphere: minus the training mean, each row scaled to norm √d"
+    )
+
+    @model_validator(mode="after")
+    def _targets_of_labels(self) -> FileData:
+        if self.targets is not None and self.classes is None:
+            raise ValueError(
+                f"targets: found {self.targets!r} without classes; say how many classes the labels have, or leave it out"
+            )
+        return self
+
+
+class DrawnData(Section):
+    """Points drawn from a law in R^d, targets from a teacher with unit directions w_o, one for each output."""
+
+    name: Literal["gaussian", "sphere"] = Field(
+        description="x ~ N(0, I_d), or uniform on the sphere of radius √d, so that x·x/d = 1"
+    )
+    d: Annotated[int, Field(ge=1, le=10_000_000)]
+    n_train: Count
+    n_test: Count
+    teacher: Literal["linear", "neuron", "quadratic", "sign", "random_signs"] = Field(
+        description="y_o = w_o·x; one relu neuron max(w_o·x, 0) (S4 §10); (w_o·x)² − 1; the sign of w_o·x; "
+        "±1 at random, whatever x is (S4 §3.2)"
+    )
+    outputs: Annotated[int, Field(ge=1, le=100_000)] = Field(default=1, description="targets k of each point")
+    noise: Annotated[float, Field(ge=0, le=1e12)] = Field(
+        default=0.0,
+        description="standard deviation of Gaussian noise on training targets; test targets are the teacher's own",
+    )
+    seed: Seed = Field(default=0, description="of points, teacher and noise; more points begin with the fewer")
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> DrawnData:
+        numbers = (self.n_train + self.n_test) * (self.d + self.outputs)
+        if numbers > MOST_NUMBERS:
+            raise ValueError(
+                f"found {numbers} numbers in all, more than the {MOST_NUMBERS} that drawn data may have; "
+                "take fewer points, or a smaller d"
+            )
+        return self
+
+
+DataSpec = Annotated[DigitsData | FileData | DrawnData, Field(discriminator="name")]

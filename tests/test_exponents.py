@@ -1,0 +1,138 @@
+"""What the variables measure scales as theory.md §4 says, in small sweeps in float64; the wrong scalings do not."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from sweepengine.networks import COSTS, Inputs, Law, initialise, learning_rates, network, stack
+from sweepengine.observe.measure import Moment, Problem, Recorder
+from sweepengine.spec import Architecture
+from tests.networks.reference import points
+
+N, D, ETA, STEPS = 6, 6, 0.5, 10
+TANH = Architecture(1, "tanh", 1.3, 0.0, 1.0)
+DEEP = Architecture(3, "tanh", 1.3, 0.3, 1.0, output_bias=True)
+
+
+def measure(
+    a: Architecture,
+    names: tuple[str, ...],
+    width: int,
+    seeds: int,
+    *,
+    gamma: float = 0.5,
+    steps: int = STEPS,
+    readout: str = "gaussian",
+) -> dict[str, torch.Tensor]:
+    """The variables after some steps, their first dim the seeds; inputs on the sphere of radius √d."""
+    x, y = points(N, D, 1), torch.sign(points(N, 1, 3))[:, 0]
+    x = x / x.norm(dim=1, keepdim=True) * D**0.5
+    law = Law(readout="signs" if readout == "signs" else "gaussian")
+    initial = stack([initialise(a, width, D, seed, torch.float64, law=law) for seed in range(seeds)])
+    scales, rates = ([gamma] * seeds, [1.0] * seeds), learning_rates(a.trained, a.depth)
+    inputs = Inputs.prepare(x, a)
+    problem = Problem(inputs, inputs, y, y, COSTS["mse"](), ETA)
+    start = Moment(network(a, initial, *scales, rates), problem, 0)
+    net = network(a, initial.map(torch.clone), *scales, rates)
+    for _ in range(steps):
+        forward = net.forward(inputs)
+        net.descend(inputs, forward, None, forward.outputs - y, ETA)
+    return Recorder(names, start).measure(Moment(net, problem, steps))
+
+
+@cache
+def exponents(
+    a: Architecture, names: tuple[str, ...], gamma: float = 0.5, steps: int = STEPS, readout: str = "gaussian"
+) -> dict[str, np.ndarray]:
+    """Slope in log m of each variable's mean over seeds, of the dims that are left."""
+    widths, seeds = ([64, 128, 256, 512], 24) if a.depth == 1 else ([32, 64, 128], 4)
+    found = [measure(a, names, m, seeds, gamma=gamma, steps=steps, readout=readout) for m in widths]
+    slopes = {}
+    for name in names:
+        means = torch.stack([each[name].mean(0) for each in found]).numpy()
+        logs = np.log(np.where(means > 0, means, np.nan)).reshape(len(widths), -1)  # some blocks are exactly 0
+        centred = np.log(widths) - np.mean(np.log(widths))
+        slopes[name] = (centred @ logs / (centred @ centred)).reshape(means.shape[1:])
+    return slopes
+
+
+REMAINDERS = ("taylor_second_order", "taylor_quadratic", "linear_params_distance")
+FEATURES = ("random_feature_distance", "linearisation_defect")
+
+
+@pytest.mark.parametrize(("gamma", "expected"), [(0.5, (-1.0, -1.0, -0.5)), (1.0, (0.0, 0.0, 0.0))])
+def test_remainders(gamma: float, expected: tuple[float, ...]) -> None:
+    """Rows taylor and linear-params, smooth φ; S3 §8's −3/2 is outside, and the mean-field scaling is the twin."""
+    found = exponents(TANH, REMAINDERS, gamma)
+    for name, exponent in zip(REMAINDERS, expected, strict=True):
+        assert float(found[name]) == pytest.approx(exponent, abs=0.1 if "params" in name else 0.2), name
+
+
+@pytest.mark.parametrize(("gamma", "expected"), [(0.5, -1.0), (1.0, 0.0)])
+def test_random_features(gamma: float, expected: float) -> None:
+    """Row features (i) and (ii): only W trained, a = ±1; the mean-field scaling is the twin."""
+    a = Architecture(1, "tanh", 1.3, 0.0, 1.0, trained="hidden_weights")
+    found = exponents(a, FEATURES, gamma, steps=40, readout="signs")
+    for name in FEATURES:
+        assert float(found[name]) == pytest.approx(expected, abs=0.2), name
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0])
+def test_sizes(gamma: float) -> None:
+    """Row sizes: Jacobian and Hessian entries of three hidden layers."""
+    found = exponents(DEEP, ("jacobian_rms", "jacobian_rms_bias", "hessian_rms"), gamma, steps=0)
+    shift = 0.5 - gamma
+    weights, biases = np.array([-0.5, -1.0, -1.0, -0.5]) + shift, np.array([-0.5, -0.5, -0.5, 0.0]) + shift
+    np.testing.assert_allclose(found["jacobian_rms"], weights, atol=0.15)
+    np.testing.assert_allclose(found["jacobian_rms_bias"], biases, atol=0.15)
+    hessian = np.array([[-1, -1.5, -1.5, -1], [-1.5, -2, -2, -1.5], [-1.5, -2, -2, -1.5], [-1, -1.5, -1.5, np.nan]])
+    upper = np.triu_indices(4)
+    chosen = np.isfinite(hessian[upper])
+    np.testing.assert_allclose(found["hessian_rms"][upper][chosen], hessian[upper][chosen] + shift, atol=0.2)
+    assert np.isnan(found["hessian_rms"][3, 3])
+    # S3 §8 counts the first layer as a hidden one: that exponent is refuted.
+    assert abs(found["hessian_rms"][0, 0] - (-2 + shift)) > 0.5
+
+
+def test_backward_signals_are_nearly_orthogonal_to_the_features() -> None:
+    """Row backward: E ‖P z‖²/‖z‖² = N/m for the read-out, and (N − 1 + c)/m below, with c = 1 for relu."""
+    m, seeds = 128, 500
+    found = measure(Architecture(2, "relu", 1.4, 0.0, 1.0), ("backward_projection",), m, seeds, steps=0)
+    shares = found["backward_projection"] * m
+    mean, error = shares.mean(0), shares.std(0) / seeds**0.5
+    assert float(error.max()) < 0.2
+    for layer in (0, 1):
+        assert abs(float(mean[layer]) - N) < 4 * float(error[layer]), layer
+        assert abs(float(mean[layer]) - (N - 1)) > 4 * float(error[layer]), layer
+
+
+def test_kurtosis_and_squared_correlations() -> None:
+    """Row nngp, relu: excess kurtosis 15/m at L = 1; corr(h_j², h_k²) is 0 in layer 1 and 5/(2m + 15) in layer 2."""
+    m, seeds = 32, 1500
+    squares = ("preactivation_square", "preactivation_fourth", "preactivation_square_pair")
+    found = measure(Architecture(2, "relu", 2**0.5, 0.0, 1.0), squares, m, seeds, steps=0)
+    square, fourth, pair = (found[name].mean(0).numpy() for name in squares)
+    correlation = ((pair - square**2) / (fourth - square**2)).mean(1)
+    assert abs(correlation[0]) < 0.004
+    assert correlation[1] == pytest.approx(5 / (2 * m + 15), rel=0.2)
+    one = measure(Architecture(1, "relu", 2**0.5, 0.0, 1.0), ("output_variance",), m, seeds, steps=0)["output_variance"]
+    kurtosis = (3 * one.var(0) / one.mean(0) ** 2).mean()
+    assert float(kurtosis) == pytest.approx(15 / m, rel=0.15)
+    assert float(one.mean()) == pytest.approx(1.0, rel=0.02)
+
+
+def test_neurons_grow_no_faster_than_gronwall_allows() -> None:
+    """Row rates (iii), |φ(h)| ≤ |h|, |φ'| ≤ 1: growth against exp(m^{γ−1} (max‖x‖/√d) N^{−1/2} ∫‖r‖)."""
+    a, m = Architecture(1, "tanh", 1.0, 0.0, 1.0), 16
+    integral = torch.zeros(8, dtype=torch.float64)
+    for step in range(25):
+        integral += ETA * measure(a, ("residual_norm",), m, 8, steps=step)["residual_norm"]
+    growth = measure(a, ("neuron_growth",), m, 8, steps=25)["neuron_growth"].log()
+    bound = m**-0.5 / N**0.5 * integral  # max‖x‖ = √d
+    assert bool((growth > 0).all())
+    assert bool((growth <= bound).all())
+    assert bool((growth > bound / 10).any())  # a bound ten times smaller would be broken

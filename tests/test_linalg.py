@@ -1,0 +1,60 @@
+"""Operator norms: the short way against singular values."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from sweepengine.observe import _linalg
+from sweepengine.observe.measure import operator_norm
+
+GENERATOR = torch.Generator().manual_seed(3)
+
+
+def gaussian(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=GENERATOR, dtype=torch.float64)
+
+
+def of_spectrum(sizes: Tensor, rows: int, columns: int) -> Tensor:
+    left, right = (torch.linalg.qr(gaussian(side, len(sizes))).Q for side in (rows, columns))
+    matrix: Tensor = left @ torch.diag(sizes) @ right.mT
+    return matrix
+
+
+MATRICES = {
+    "dense": gaussian(300, 260),
+    "wide": gaussian(200, 900),
+    "few directions": of_spectrum(1.0 / torch.arange(1, 40, dtype=torch.float64), 400, 300),
+    "two that are largest": of_spectrum(torch.tensor([2.0, 2.0, 1.0], dtype=torch.float64), 256, 256),
+    "nearly two": of_spectrum(torch.tensor([2.0, 2.0 - 1e-9, 1.0], dtype=torch.float64), 256, 256),
+    "without ones": gaussian(256, 256) - gaussian(256, 256).mean(1, keepdim=True),
+    "nothing": torch.zeros(256, 256, dtype=torch.float64),
+    "a group": gaussian(2, 256, 200),
+}
+
+
+@pytest.mark.parametrize("name", MATRICES)
+@pytest.mark.parametrize("steps", [_linalg.LANCZOS_STEPS, 3], ids=["enough steps", "too few"])
+def test_norm_is_the_largest_singular_value(name: str, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_linalg, "LANCZOS_STEPS", steps)
+    matrix = MATRICES[name]
+    torch.testing.assert_close(operator_norm(matrix), torch.linalg.svdvals(matrix)[..., 0], rtol=1e-12, atol=1e-14)
+
+
+def test_changes_of_layers_settle_without_a_decomposition(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Tensor) -> Tensor:
+        raise AssertionError("decomposed")
+
+    monkeypatch.setattr(_linalg, "eigenvalues", refuse)
+    operator_norm(MATRICES["few directions"])
+    with pytest.raises(AssertionError, match="decomposed"):
+        operator_norm(MATRICES["few directions"][:, : _linalg.LANCZOS_FROM - 1])
+
+
+def test_what_is_not_finite_has_no_norm() -> None:
+    matrix = gaussian(2, 256, 256)
+    matrix[1, 5, 7] = torch.inf
+    found = operator_norm(matrix)
+    assert torch.isfinite(found[0])
+    assert torch.isnan(found[1])
