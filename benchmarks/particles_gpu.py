@@ -45,11 +45,9 @@ def product_rate(repeats: int) -> float:
 
 def units(precision: str) -> dict[str, tuple[pt.Neuron, int]]:
     """The fused and the plain unit, each with its chunk."""
-    from sweepengine.particles._triton import FusedNeuron
-
     scale = D**-0.5
     return {
-        "triton": (FusedNeuron(D, "relu", input_scale=scale, input_precision=precision), 2**20),  # type: ignore[arg-type]
+        "triton": (pt.FusedNeuron(D, "relu", input_scale=scale, input_precision=precision), 2**20),  # type: ignore[arg-type]
         "torch": (pt.Neuron(D, "relu", input_scale=scale), 2**16),
     }
 

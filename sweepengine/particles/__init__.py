@@ -1,5 +1,7 @@
 """Wasserstein gradient flow of interacting particles: functionals, integrators, transport, diagnostics (theory.md §5)."""
 
+from typing import TYPE_CHECKING, Any
+
 from sweepengine.particles._adaptive import Tolerance as Tolerance
 from sweepengine.particles._adaptive import adaptive_flow as adaptive_flow
 from sweepengine.particles._chaos import Coupling as Coupling
@@ -68,6 +70,9 @@ from sweepengine.particles._transport import line_distance as line_distance
 from sweepengine.particles._transport import wasserstein as wasserstein
 from sweepengine.particles._unit import CallableUnit as CallableUnit
 from sweepengine.particles._unit import Neuron as Neuron
+
+if TYPE_CHECKING:
+    from sweepengine.particles._triton import FusedNeuron as FusedNeuron
 
 __all__ = [
     "LANGEVIN",
@@ -139,3 +144,11 @@ __all__ = [
     "wasserstein",
     "weak_form",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "FusedNeuron":  # needs Triton, which is no requirement; so it is not in __all__ either
+        from sweepengine.particles._triton import FusedNeuron
+
+        return FusedNeuron
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

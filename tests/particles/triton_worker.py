@@ -43,7 +43,7 @@ def test_every_activation_is_that_of_the_torch_path() -> None:
 def test_a_flow_by_the_kernels_is_that_of_the_torch_path() -> None:
     cloud = pt.gaussian_cloud(2, COUNT, D + 1, torch.float32)
     ends = []
-    for kind in (pt.Neuron, FusedNeuron):
+    for kind in (pt.Neuron, pt.FusedNeuron):
         functional = pt.Functional([pt.Risk(kind(D, "relu"), INPUTS, INPUTS[:, 0].sin()), pt.ridge(0.1)])
         ends.append(pt.flow(functional, cloud, step_size=0.1, steps=5, passes=pt.Passes(100)).final())
     torch.testing.assert_close(ends[1], ends[0], rtol=1e-5, atol=1e-5)
