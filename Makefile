@@ -16,6 +16,7 @@ env: .venv/.ready
 
 demo: env
 	$(BIN)/sweepengine run jobs/quickstart.yaml
+	$(BIN)/sweepengine run jobs/particles.yaml
 
 test: env
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)

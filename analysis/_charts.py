@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis._chart_parts import (
+    COLOURS,
     finish,
     group_colour,
     group_shape,
@@ -142,11 +143,17 @@ def accuracy_chart(seeds: Rows, means: Rows, groups: Sequence[str], description:
 
 
 def time_chart(
-    rows: Rows, widths: Sequence[int], domain: tuple[Sequence[float], Sequence[float]], title: str, description: str
+    rows: Rows,
+    widths: Sequence[int],
+    domain: tuple[Sequence[float], Sequence[float]],
+    title: str,
+    description: str,
+    limit: Rows | None = None,
 ) -> dict[str, Any]:
     """Log-log chart of a mean curve over training time, one line a width; a Vega-Lite specification.
 
-    `domain` holds the values of time and of the quantity over all panels of the figure, so that they share axes.
+    `domain` holds the values of time and of the quantity over all panels of the figure, so that they share axes;
+    `limit` what infinite width predicts, drawn dashed.
     """
     alt = load_altair()
     times, values = domain
@@ -167,6 +174,36 @@ def time_chart(
             tooltip=tips(alt, {"width": "width"}, {"time": "t", "value": title}),
         )
         .add_params(pick)
-        .properties(width="container", height=240, description=description)
+    )
+    if limit:
+        predicted = (
+            alt.Chart(alt.Data(values=limit))
+            .mark_line(strokeDash=[5, 4], strokeWidth=2, color="#8a8a82", clip=True)
+            .encode(x=alt.X("time:Q"), y=alt.Y("value:Q"), tooltip=tips(alt, {}, {"time": "t", "value": "limit"}))
+        )
+        chart = alt.layer(chart, predicted)
+    return finish(chart.properties(width="container", height=240, description=description), "container")
+
+
+def cloud_chart(
+    rows: Rows, names: tuple[str, str], domain: Sequence[Sequence[float]], description: str
+) -> dict[str, Any]:
+    """Scatter of particles in a plane; ``domain`` holds both axes' ends, shared by the panels of a figure."""
+    alt = load_altair()
+
+    def axis(channel: Any, field: str, name: str, ends: Sequence[float]) -> Any:
+        pad = 0.05 * (ends[1] - ends[0]) or 1.0
+        scale = alt.Scale(domain=[ends[0] - pad, ends[1] + pad], nice=False, zero=False)
+        return channel(f"{field}:Q", title=name, scale=scale, axis=alt.Axis(tickCount=6))
+
+    chart = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_point(filled=True, size=14, opacity=0.45, color=COLOURS[0])
+        .encode(
+            x=axis(alt.X, "x", names[0], domain[0]),
+            y=axis(alt.Y, "y", names[1], domain[1]),
+            tooltip=tips(alt, {"particle": "particle"}, {"x": names[0], "y": names[1]}),
+        )
+        .properties(width="container", height=HEIGHT, description=description)
     )
     return finish(chart, "container")

@@ -27,7 +27,7 @@ DONE: Final = "done"
 STATUSES: Final = ("done", "diverged", "failed", "running", "pending")
 """Every status of a run, in the order of the tables."""
 
-GROUP_AXES: Final = ("scaling", "gamma", "depth", "activation", "alpha", "step_size")
+GROUP_AXES: Final = ("scaling", "gamma", "depth", "activation", "alpha", "step_size", "method")
 """Run coordinates that part the runs into groups; width is fitted over and seed is the replicate."""
 
 PROVENANCE_ATTRIBUTES: Final = ("provenance", "versions")

@@ -12,12 +12,15 @@ from analysis._claims import Setting
 from analysis._constants import GROUP_AXES, STATUSES
 from analysis._errors import ContractError
 from analysis._format import printable
+from analysis._quantities import KINDS, NETWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
     from numpy.typing import NDArray
+
+    from analysis._quantities import SweepKind
 
 VARIABLES: Final = {
     "loss_train": ("run", "record"),
@@ -30,7 +33,16 @@ VARIABLES: Final = {
 }
 """Variables that the analysis reads where a sweep has recorded them, with their dims; outputs of k ≥ 2 have `output` too."""
 COORDINATES: Final = ("id", "status", "records_done", "diverged_step", "width", "seed", *GROUP_AXES)
-_SYMBOLS: Final = {"gamma": "γ", "depth": "L", "activation": "", "alpha": "α", "step_size": "η", "scaling": ""}
+_SYMBOLS: Final = {
+    "gamma": "γ",
+    "depth": "L",
+    "activation": "",
+    "alpha": "α",
+    "step_size": "η",
+    "scaling": "",
+    "temperature": "τ",
+    "method": "",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +76,22 @@ class Group:
             readout=str(self.network.get("readout", "gaussian")),
             trained=str(self.network.get("trained", "all")),
             biases=float(self.network.get("sigma_b", 0.0)) > 0,
+            method=str(self.axes["method"]),
         )
+
+
+def kind_of(ds: xr.Dataset) -> SweepKind:
+    """Whether the runs are networks or particles.
+
+    Raises
+    ------
+    ContractError
+        The dataset says neither.
+    """
+    name = str(ds.attrs.get("kind", NETWORKS.name))
+    if name not in KINDS:
+        raise ContractError(f"Found a sweep of {name!r}; known are {', '.join(KINDS)}. Use the version that wrote it.")
+    return KINDS[name]
 
 
 def checked(ds: xr.Dataset) -> xr.Dataset:
@@ -72,6 +99,8 @@ def checked(ds: xr.Dataset) -> xr.Dataset:
     import xarray as xr
 
     check_contract(ds)
+    if kind_of(ds) is not NETWORKS:
+        return ds
     absent = {name: dims for name, dims in VARIABLES.items() if name not in ds.data_vars}
     return ds.assign(
         {
@@ -92,7 +121,7 @@ def check_contract(ds: xr.Dataset) -> None:
     missing = [name for name in ("targets_test",) if name not in ds.data_vars]
     missing += [f"{name} (coordinate on run)" for name in COORDINATES if name not in ds.coords]
     missing += [f"{name} (coordinate on record)" for name in ("step", "time") if name not in ds.coords]
-    missing += ["layer (labels)"] if "layer" not in ds.coords else []
+    missing += ["layer (labels)"] if kind_of(ds) is NETWORKS and "layer" not in ds.coords else []
     if missing:
         raise ContractError(
             f"The dataset lacks {', '.join(missing)}. Open the store with `sweepengine.open_sweep(url)`."
@@ -124,7 +153,7 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
     ds
         The sweep.
     group_by
-        Further run coordinates to part by, beside scaling, gamma, depth, activation, alpha and step_size.
+        Further run coordinates to part by, beside scaling, gamma, depth, activation, alpha, step_size and method.
 
     Returns
     -------
@@ -142,7 +171,8 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
             raise ContractError(
                 f"`group_by` names {name!r}, which is not a coordinate on run. Known: {', '.join(known)}."
             )
-    names = (*GROUP_AXES, *(n for n in group_by if n not in GROUP_AXES))
+    fixed = (*GROUP_AXES, *(n for n in kind_of(ds).axes if n in ds.coords))
+    names = (*fixed, *(n for n in group_by if n not in fixed))
     columns = {name: np.asarray(ds[name].values).tolist() for name in names}
     members: dict[tuple[Any, ...], list[int]] = {}
     for i in range(ds.sizes["run"]):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis._charts import accuracy_chart, scaling_chart, time_chart
+from analysis._clouds import cloud_figures
+from analysis._figure import Figure, Panel
 from analysis._format import estimate_text
-from analysis._quantities import HEADLINES, quantity
-from analysis._series import accuracy_rows, scaling_rows, time_rows
+from analysis._quantities import HEADLINES, PARTICLES, quantity
+from analysis._series import accuracy_rows, limit_rows, scaling_rows, time_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +20,22 @@ if TYPE_CHECKING:
     from analysis._results import Summary
 
 
+_SCALING: Final = {
+    "networks": (
+        "Kernel drift and movement against width",
+        "The largest relative change of the kernel, and of all trained parameters, during training.",
+    ),
+    "particles": (
+        "Propagation of chaos",
+        (
+            "Distance at the end between a cloud of m particles and the widest one of the same seed and noise, which "
+            "begins with the same m particles; divided by √(1 − m/M) because the widest is finite too."
+        ),
+    ),
+}
+"""Title and first sentence of the figure against width."""
 _SCALING_CAPTION: Final = (
-    "The largest relative change of the kernel, and of all trained parameters, during training. Small marks are single "
+    "Small marks are single "
     "runs, large ones means over seeds. The line is the fitted power law (exponent and 95 % interval in the legend), "
     "dashed over widths that the fit leaves out; the dotted line has the expected exponent. Click a name in the legend to "
     "single it out."
@@ -28,25 +43,6 @@ _SCALING_CAPTION: Final = (
 
 _STATIC_DROPS: Final = frozenset({"config", "$schema"})
 """Keys that a Vega-Lite chart may not have inside another."""
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One chart of a figure: its heading (empty if the figure has one panel), alternative text and Vega-Lite spec."""
-
-    heading: str
-    alt: str
-    spec: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A numbered figure: a title, a caption and its panels."""
-
-    key: str
-    title: str
-    caption: str
-    panels: tuple[Panel, ...]
 
 
 def build_figures(
@@ -69,22 +65,24 @@ def build_figures(
     labels = [g.label for g in groups]
     figures = []
     panels = []
-    for key in HEADLINES:
+    kind = summary.kind
+    for key in kind.headlines:
         rows = scaling_rows(summary, tables, key)
         if rows.seeds:
             title = quantity(key).title
             alt = f"{title} against width, log-log. " + _fitted(summary, key)
             panels.append(Panel(title, alt, scaling_chart(rows, title, alt)))
     if panels:
-        figures.append(Figure("fig-width", "Kernel drift and movement against width", _SCALING_CAPTION, tuple(panels)))
-    curves = time_rows(ds, groups, ("loss_train", "loss_test", "kernel_drift"))
-    for key, title, text in (
-        ("loss_train", "train loss", "Train loss"),
-        ("loss_test", "test loss", "Test loss"),
-        ("kernel_drift", "kernel drift", "Relative change of the kernel since t = 0"),
-    ):
-        figure = _time_figure(key, title, text, curves[key])
+        title, caption = _SCALING[kind.name]
+        figures.append(Figure("fig-width", title, f"{caption} {_SCALING_CAPTION}", tuple(panels)))
+    recorded = [curve for curve in kind.curves if curve[0] in ds.data_vars]
+    curves = time_rows(ds, groups, [key for key, _, _ in recorded])
+    for key, title, text in recorded:
+        limits = limit_rows(ds, groups, kind.limits.get(key, ""))
+        figure = _time_figure(key, title, text, curves[key], limits)
         figures += [figure] if figure else []
+    if kind is PARTICLES:
+        return (*figures, *cloud_figures(ds, groups))
     seeds, means = accuracy_rows(summary, tables)
     if seeds:
         alt = "Final test accuracy against width. " + _accuracies(summary)
@@ -114,7 +112,9 @@ def main_figure(summary: Summary, tables: Sequence[xr.Dataset]) -> dict[str, Any
     }
 
 
-def _time_figure(key: str, title: str, text: str, curves: dict[str, list[dict[str, Any]]]) -> Figure | None:
+def _time_figure(
+    key: str, title: str, text: str, curves: dict[str, list[dict[str, Any]]], limits: dict[str, list[dict[str, Any]]]
+) -> Figure | None:
     drawn = {label: rows for label, rows in curves.items() if rows}
     if not drawn:
         return None
@@ -126,10 +126,10 @@ def _time_figure(key: str, title: str, text: str, curves: dict[str, list[dict[st
         last = {r["width"]: r["value"] for r in rows}
         ends = ", ".join(f"{last[m]:.3g} at m = {m}" for m in (widths[0], widths[-1]) if m in last)
         alt = f"{title} over training time for {label}, one line a width. At the end: {ends}."
-        panels.append(Panel(label, alt, time_chart(rows, widths, (times, values), title, alt)))
+        panels.append(Panel(label, alt, time_chart(rows, widths, (times, values), title, alt, limits.get(label))))
     caption = (
         f"{text} over training time, mean over seeds at each width. Both axes are logarithmic, so t = 0 is not shown."
-    )
+    ) + (" The dashed line is what infinite width predicts." if limits else "")
     return Figure(f"fig-{key}-time", f"{title} over time", caption, tuple(panels))
 
 

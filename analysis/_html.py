@@ -20,7 +20,7 @@ from analysis._terminal import counts_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analysis._figures import Figure
+    from analysis._figure import Figure
     from analysis._results import Summary
 
 
@@ -75,7 +75,7 @@ def page(summary: Summary, figures: Sequence[Figure], attrs: Mapping[str, Any]) 
 {_section("claims", "Claims", table_html(claims_table(summary), 1) + _details("How a verdict is reached", table_html(rules_table())))}
 {_section("fits", "Fits", table_html(fits_table(summary), 2))}
 {_section("runs", "Runs", table_html(counts_table(summary), 3))}
-{_section("definitions", "Definitions", table_html(definitions_table(), 4))}
+{_section("definitions", "Definitions", table_html(definitions_table(summary), 4))}
 {_section("provenance", "Provenance", table_html(provenance_table(attrs)) + _spec(attrs))}
 </main>
 <script>{library}</script>

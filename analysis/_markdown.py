@@ -40,7 +40,7 @@ def markdown(summary: Summary, attrs: Mapping[str, Any]) -> str:
         rules_table(),
         fits_table(summary),
         counts_table(summary),
-        definitions_table(),
+        definitions_table(summary),
         provenance_table(attrs),
     ):
         lines += _table(table)

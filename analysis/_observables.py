@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis._constants import DONE
-from analysis._dataset import checked
-from analysis._quantities import QUANTITIES
+from analysis._coupled import coupled_distances
+from analysis._dataset import checked, kind_of
+from analysis._quantities import PARTICLES, QUANTITIES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,6 +33,7 @@ def reduce_runs(ds: xr.Dataset) -> xr.Dataset:
         `loss_train`, `loss_test` (last record, float64) and `accuracy_test` (share of test points whose output has the
         target's sign, or for k ≥ 2 outputs of those whose largest output is that of the largest target; an output of 0,
         or a tie, counts as wrong; NaN where the targets are no classes). A run with NaN among its records done keeps the NaN.
+        Of particles: their quantities at the last record, and the distances to the widest cloud of the same seed.
 
     Raises
     ------
@@ -40,6 +42,8 @@ def reduce_runs(ds: xr.Dataset) -> xr.Dataset:
     """
     ds = checked(ds)
     done = ds.isel(run=np.flatnonzero(np.asarray(ds["status"].values) == DONE))
+    if kind_of(ds) is PARTICLES:
+        return _reduce_particles(done)
     if not done.sizes["run"]:
         done = done.compute()  # nothing to read, and Dask refuses to reduce no rows
     lazy = {}
@@ -53,6 +57,20 @@ def reduce_runs(ds: xr.Dataset) -> xr.Dataset:
             lazy[q.name] = _supremum(variable, done)
     kept = [name for name in done.coords if set(done[name].dims) <= {"run"} or name == "layer"]
     return done.drop_vars([v for v in (*done.data_vars, *done.coords) if v not in kept]).assign(lazy).compute()
+
+
+def _reduce_particles(done: xr.Dataset) -> xr.Dataset:
+    """Finished clouds to their last record, and to their distances from the widest of the same seed."""
+    import xarray as xr
+
+    reduced: dict[str, xr.Variable] = coupled_distances(done)
+    for q in PARTICLES.quantities:
+        if q.name not in reduced:
+            nothing = xr.DataArray(np.full(done.sizes["run"], np.nan), dims="run")
+            last = _last(done[q.variable], done) if q.variable in done else nothing
+            reduced[q.name] = last.astype(np.float64).variable.compute()
+    kept = [name for name in done.coords if set(done[name].dims) <= {"run"}]
+    return done.drop_vars([v for v in (*done.data_vars, *done.coords) if v not in kept]).assign(reduced)
 
 
 def _supremum(variable: xr.DataArray, done: xr.Dataset) -> xr.DataArray:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LAYER_SEPARATOR: Final = "/"
 
@@ -117,10 +120,119 @@ HEADLINES: Final = ("kernel_drift", "movement_total")
 """Those that the summary shows for every group."""
 
 
+PARTICLE_QUANTITIES: Final[tuple[Quantity, ...]] = (
+    Quantity(
+        "chaos_outputs",
+        "outputs_test",
+        "final",
+        "distance of outputs to the widest",
+        "(1/N Σ_i (f^m(x_i) − f^M(x_i))²)^1/2 / √(1 − m/M) on the test points, against the widest run M of the same seed, "
+        "whose particles begin with those of m",
+        "1",
+        "theory.md §4 mf-limit: S4 §4",
+    ),
+    Quantity(
+        "chaos_particles",
+        "particles",
+        "final",
+        "distance of particles to the widest",
+        "(1/m Σ_k |θ^m_k − θ^M_k|²)^1/2 / √(1 − m/M) at the last snapshot: the same particle with and without the others",
+        "1",
+        "theory.md §4 mf-limit: S4 §4",
+    ),
+    Quantity("objective", "objective", "final", "F₀", "the functional without its entropy", "1", "theory.md §5"),
+    Quantity(
+        "loss_train", "loss_train", "final", "final train loss", "mean cost of a train point", "1", "theory.md §5"
+    ),
+    Quantity("loss_test", "loss_test", "final", "final test loss", "mean cost of a test point", "1", "theory.md §5"),
+    Quantity(
+        "displacement",
+        "displacement",
+        "final",
+        "rms displacement",
+        "(1/m Σ_k |θ_k(t) − θ_k(0)|²)^1/2 at the last record",
+        "1",
+        "theory.md §4 mf-move",
+    ),
+    Quantity(
+        "sliced_w2_start",
+        "sliced_w2_start",
+        "final",
+        "sliced W₂ to the start",
+        "root mean square over 100 random directions of W₂ between the projected clouds, at the last record",
+        "1",
+        "theory.md §4 mf-w2",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepKind:
+    """What the analysis makes of the sweeps of one kind.
+
+    Attributes
+    ----------
+    quantities
+        To which every run is reduced.
+    fitted
+        Names of those whose power of the width is fitted.
+    headlines
+        Names of those that the summary shows for every group.
+    level
+        Name of the one whose mean at the largest width it shows.
+    curves
+        Variable, title and sentence of each figure over time.
+    axes
+        Run coordinates that part the runs into groups, beside those of every sweep.
+    limits
+        Variable of a curve → variable of what infinite width predicts for it.
+    """
+
+    name: str
+    quantities: tuple[Quantity, ...]
+    fitted: tuple[str, ...]
+    headlines: tuple[str, ...]
+    level: str
+    curves: tuple[tuple[str, str, str], ...]
+    axes: tuple[str, ...] = ()
+    limits: Mapping[str, str] = field(default_factory=dict)
+
+
+NETWORKS: Final = SweepKind(
+    "networks",
+    QUANTITIES,
+    FITTED,
+    HEADLINES,
+    "accuracy_test",
+    (
+        ("loss_train", "train loss", "Train loss"),
+        ("loss_test", "test loss", "Test loss"),
+        ("kernel_drift", "kernel drift", "Relative change of the kernel since t = 0"),
+    ),
+)
+PARTICLES: Final = SweepKind(
+    "particles",
+    PARTICLE_QUANTITIES,
+    ("chaos_outputs", "chaos_particles"),
+    ("chaos_outputs", "chaos_particles"),
+    "loss_test",
+    (
+        ("loss_train", "train loss", "Risk on the train points"),
+        ("loss_test", "test loss", "Risk on the test points"),
+        ("objective", "F₀", "The functional without its entropy"),
+        ("dissipation", "dissipation", "Dissipation, minus the rate of F₀ without noise"),
+        ("sliced_w2_start", "sliced W₂ to the start", "Sliced W₂ between the cloud and its start"),
+    ),
+    ("temperature",),
+    {"loss_test": "risk_limit"},
+)
+KINDS: Final = {kind.name: kind for kind in (NETWORKS, PARTICLES)}
+
+
 def quantity(name: str) -> Quantity:
     """Return the quantity of a key such as `kernel_drift` or `movement_op/W0`."""
     base = name.split(LAYER_SEPARATOR, 1)[0]
-    return next(q for q in QUANTITIES if q.name == base)
+    return next(q for kind in KINDS.values() for q in kind.quantities if q.name == base)
 
 
 def title_of(name: str) -> str:

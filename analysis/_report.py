@@ -13,7 +13,6 @@ from analysis._constants import PROVENANCE_ATTRIBUTES, REPORT_HTML, REPORT_JSON,
 from analysis._dataset import checked, split
 from analysis._errors import FigureFormatError, ReportWriteError
 from analysis._observables import reduce_runs
-from analysis._quantities import QUANTITIES
 from analysis._results import strict
 from analysis._summary import rows_of, summarise_reduced
 from analysis._verdict import RULES
@@ -140,14 +139,15 @@ def _opened(ds_or_url: xr.Dataset | str | os.PathLike[str]) -> xr.Dataset:
 
 def _document(ds: xr.Dataset, summary: Summary, table: xr.Dataset) -> dict[str, Any]:
     """Everything of the report as one strict JSON value; `runs` holds every finished run's observables."""
-    names = [q.name for q in QUANTITIES]
-    layers = [str(layer) for layer in table["layer"].values]
+    quantities = summary.kind.quantities
+    names = [q.name for q in quantities]
+    layers = [str(layer) for layer in table["layer"].values] if "layer" in table.coords else []
     keys = [str(c) for c in table.coords if table[c].dims == ("run",)]
     columns = {name: table[name].values.tolist() for name in (*keys, *names)}
     runs = []
     for k in range(table.sizes["run"]):
         row = {name: columns[name][k] for name in (*keys, *names)}
-        for q in QUANTITIES:
+        for q in quantities:
             if q.by_layer:
                 row[q.name] = dict(zip(layers, row[q.name], strict=True))
         runs.append(row)
@@ -158,7 +158,7 @@ def _document(ds: xr.Dataset, summary: Summary, table: xr.Dataset) -> dict[str, 
             "verdict_rules": dict(RULES),
             "definitions": {
                 q.name: {"formula": q.symbol, "reduction": q.reduction, "unit": q.unit, "source": q.source}
-                for q in QUANTITIES
+                for q in quantities
             },
             "finished_runs": runs,
             "provenance": {k: str(ds.attrs.get(k, "")) for k in ("store", *PROVENANCE_ATTRIBUTES, "history")},

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis._constants import CONFIDENCE
+from analysis._quantities import NETWORKS
 
 if TYPE_CHECKING:
     from analysis._claims import ClaimResult
     from analysis._fit import ScalingFit
+    from analysis._quantities import SweepKind
     from analysis._terminal import SummaryView
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Final test accuracy at one width: mean over seeds and its standard error (NaN with one seed)."""
+    """Final test accuracy, or another quantity, at one width: mean over seeds and standard error (NaN with one seed)."""
 
     width: int
     mean: float
@@ -45,7 +47,7 @@ class GroupSummary:
     fits, failures
         By key (`kernel_drift`, `movement_op/W0`): the fits; for the others, why there is none.
     accuracy
-        At the largest width with a finished run, None if no run is finished.
+        At the largest width with a finished run, None if no run is finished; of particles it is the test loss.
     """
 
     label: str
@@ -56,6 +58,7 @@ class GroupSummary:
     fits: dict[str, ScalingFit]
     failures: dict[str, str]
     accuracy: Accuracy | None
+    level: str = NETWORKS.level
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, lists and strings."""
@@ -67,7 +70,7 @@ class GroupSummary:
             "seeds": list(self.seeds),
             "fits": {key: fit.to_dict() for key, fit in self.fits.items()},
             "without_fit": dict(self.failures),
-            "accuracy_test": self.accuracy.to_dict() if self.accuracy else None,
+            self.level: self.accuracy.to_dict() if self.accuracy else None,
         }
 
 
@@ -83,6 +86,8 @@ class Summary:
         Runs by status, over the sweep.
     groups, claims, warnings
         In the order of the dataset.
+    kind
+        Networks or particles.
     """
 
     title: str
@@ -92,6 +97,7 @@ class Summary:
     claims: tuple[ClaimResult, ...]
     warnings: tuple[str, ...]
     confidence: float = CONFIDENCE
+    kind: SweepKind = NETWORKS
 
     @property
     def runs(self) -> int:

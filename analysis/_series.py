@@ -10,7 +10,6 @@ import numpy as np
 
 from analysis._constants import DONE
 from analysis._format import estimate_text
-from analysis._quantities import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,7 +154,7 @@ def time_rows(ds: xr.Dataset, groups: Sequence[Group], names: Sequence[str]) -> 
             for name in names:
                 lazy[name, group.label, int(m)] = small[name].isel(run=runs).mean("run", skipna=False).variable
     computed = xr.Dataset({str(k): v for k, v in enumerate(lazy.values())}).compute()
-    rows: dict[str, dict[str, Rows]] = {quantity(name).name: {g.label: [] for g in groups} for name in names}
+    rows: dict[str, dict[str, Rows]] = {name: {g.label: [] for g in groups} for name in names}
     for k, (name, label, m) in enumerate(lazy):
         rows[name][label] += [
             {"width": m, "time": float(t), "value": float(v)}
@@ -163,3 +162,18 @@ def time_rows(ds: xr.Dataset, groups: Sequence[Group], names: Sequence[str]) -> 
             if t > 0 and math.isfinite(v) and v > 0
         ]
     return rows
+
+
+def limit_rows(ds: xr.Dataset, groups: Sequence[Group], name: str) -> dict[str, Rows]:
+    """Collect a curve over time that infinite width predicts, by group label; nothing where the sweep has none."""
+    if name not in ds.data_vars:
+        return {}
+    values, time = np.asarray(ds[name].values), np.asarray(ds["time"].values)
+    rows: dict[str, Rows] = {}
+    for group in groups:
+        run = int(group.runs[0])
+        pairs = zip(time[run] if time.ndim == 2 else time, values[run], strict=True)
+        rows[group.label] = [
+            {"time": float(t), "value": float(v)} for t, v in pairs if t > 0 and math.isfinite(v) and v > 0
+        ]
+    return {label: found for label, found in rows.items() if found}

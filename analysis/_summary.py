@@ -9,12 +9,13 @@ import numpy as np
 
 from analysis._claims import ClaimResult, judge_claims
 from analysis._constants import DONE
+from analysis._coupled import COUPLED
 from analysis._curves import Curves
-from analysis._dataset import Group, count_statuses, split
+from analysis._dataset import Group, count_statuses, kind_of, split
 from analysis._errors import InvalidObservableError, TooFewSeedsError, TooFewWidthsError
 from analysis._fit import ScalingFit, fit_scaling
 from analysis._observables import reduce_runs
-from analysis._quantities import FITTED, LAYER_SEPARATOR, quantity
+from analysis._quantities import LAYER_SEPARATOR, quantity
 from analysis._results import Accuracy, GroupSummary, Summary
 from analysis._warnings import collect_warnings
 
@@ -32,7 +33,7 @@ def summarise(ds: xr.Dataset, *, group_by: Sequence[str] = ()) -> Summary:
     ds
         As `sweepengine.open_sweep` returns it. Runs that are not `done` enter no fit; they are counted.
     group_by
-        Further run coordinates that are swept, beside scaling, gamma, depth, activation, alpha and step_size.
+        Further run coordinates that are swept, beside scaling, gamma, depth, activation, alpha, step_size and method.
 
     Returns
     -------
@@ -63,7 +64,8 @@ def summarise_reduced(ds: xr.Dataset, table: xr.Dataset, groups: tuple[Group, ..
         counts=count_statuses(ds),
         groups=tuple(summaries),
         claims=tuple(claims),
-        warnings=collect_warnings(summaries, _first_divergence(ds, groups)),
+        warnings=collect_warnings(summaries, _first_divergence(ds, groups), kind_of(ds)),
+        kind=kind_of(ds),
     )
 
 
@@ -78,7 +80,8 @@ def _summarise_group(ds: xr.Dataset, rows: xr.Dataset, group: Group) -> GroupSum
     fits: dict[str, ScalingFit] = {}
     failures: dict[str, str] = {}
     width, seed = rows["width"].values, rows["seed"].values
-    for name in FITTED:
+    kind = kind_of(ds)
+    for name in kind.fitted:
         values = rows[name]
         columns = {name: values.values}
         if quantity(name).by_layer:
@@ -93,8 +96,10 @@ def _summarise_group(ds: xr.Dataset, rows: xr.Dataset, group: Group) -> GroupSum
             if column.size and np.all(np.isnan(column)):
                 failures[key] = f"{name} has no value in any finished run; was it among the sweep's observables?"
                 continue
+            # The widest cloud is the one that the others are compared with: it has no distance of its own.
+            kept = width < width.max() if name in COUPLED else np.full(width.size, fill_value=True)
             try:
-                fits[key] = fit_scaling(Curves.from_runs(width, seed, column))
+                fits[key] = fit_scaling(Curves.from_runs(width[kept], seed[kept], column[kept]))
             except (TooFewWidthsError, TooFewSeedsError, InvalidObservableError) as error:
                 failures[key] = str(error)
     return GroupSummary(
@@ -105,15 +110,16 @@ def _summarise_group(ds: xr.Dataset, rows: xr.Dataset, group: Group) -> GroupSum
         seeds=tuple(int(s) for s in np.unique(ds["seed"].values[group.runs])),
         fits=fits,
         failures=failures,
-        accuracy=_accuracy(rows),
+        accuracy=_level(rows, kind.level),
+        level=kind.level,
     )
 
 
-def _accuracy(rows: xr.Dataset) -> Accuracy | None:
+def _level(rows: xr.Dataset, name: str) -> Accuracy | None:
     if not rows.sizes["run"]:
         return None
     width = int(rows["width"].values.max())
-    values = rows["accuracy_test"].values[rows["width"].values == width]
+    values = rows[name].values[rows["width"].values == width]
     if np.all(np.isnan(values)):
         return None
     se = float(np.std(values, ddof=1) / math.sqrt(values.size)) if values.size > 1 else math.nan

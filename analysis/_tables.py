@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analysis._constants import PROVENANCE_ATTRIBUTES, STATUSES
 from analysis._format import estimate_text, number_text, significant_text
-from analysis._quantities import HEADLINES, QUANTITIES, title_of
+from analysis._quantities import quantity, title_of
 from analysis._terminal import accuracy_text
 from analysis._verdict import RULES
 
@@ -44,11 +44,11 @@ INTERVALS: Final = (
 
 
 def glance_table(summary: Summary) -> Table:
-    """One row a group: headline exponents beside their expectation, and accuracy."""
+    """One row a group: headline exponents beside their expectation, and accuracy or loss."""
     rows = []
     for group in summary.groups:
         cells = [group.label]
-        for name in HEADLINES:
+        for name in summary.kind.headlines:
             fit = group.fits.get(name)
             expected = [c.expected_text for c in summary.claims if c.group == group.label and c.observable == name]
             cells += [estimate_text(fit.exponent) if fit else "no fit", ", ".join(expected) or "–"]
@@ -58,8 +58,12 @@ def glance_table(summary: Summary) -> Table:
         "glance",
         "At a glance",
         "Exponents of the width with 95 % intervals. ≤ marks a theorem's bound, → an asymptote. "
-        "Accuracy is the mean ± standard error over seeds at the largest width.",
-        ("runs", "kernel drift", "expected", "relative movement", "expected", "test accuracy"),
+        "The last column is the mean ± standard error over seeds at the largest width.",
+        (
+            "runs",
+            *(text for name in summary.kind.headlines for text in (quantity(name).title, "expected")),
+            quantity(summary.kind.level).title,
+        ),
         tuple(rows),
         frozenset({1, 3, 5}),
     )
@@ -124,7 +128,7 @@ def counts_table(summary: Summary) -> Table:
     )
 
 
-def definitions_table() -> Table:
+def definitions_table(summary: Summary) -> Table:
     """Every quantity: formula, unit, source."""
     return Table(
         "definitions",
@@ -133,7 +137,7 @@ def definitions_table() -> Table:
         "on the train points, θ_t the trained parameters, L hidden layers, S seeds. A supremum runs over the records. Unit 1 "
         "is a pure number.",
         ("quantity", "formula", "unit", "source"),
-        tuple((q.title, q.symbol, q.unit, q.source) for q in QUANTITIES),
+        tuple((q.title, q.symbol, q.unit, q.source) for q in summary.kind.quantities),
         formula=frozenset({1}),
     )
 

@@ -7,8 +7,8 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from analysis._constants import STATUSES
-from analysis._format import estimate_text, number_text, printable
-from analysis._quantities import HEADLINES, quantity
+from analysis._format import estimate_text, number_text, printable, significant_text
+from analysis._quantities import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ _STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yel
 _ASCII: Final = str.maketrans({"−": "-", "–": "-", "≤": "<=", "→": "->", "±": "+/-", "·": "|", "γ": "gamma", "α": "alpha", "η": "eta"})  # fmt: skip
 _NOTE: Final = (
     "Measured: exponent of the width m with its 95 % interval over seeds (jackknife-t). Expected: ≤ a theorem's bound, "
-    "→ an asymptote. Accuracy: mean ± standard error over seeds at the largest width."
+    "→ an asymptote. Accuracy and loss: mean ± standard error over seeds at the largest width."
 )
 
 
@@ -102,7 +102,7 @@ def _headline(summary: Summary) -> str:
 
 def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], str]]:
     """One row a claim; the measured cell is written once for each quantity."""
-    for name in HEADLINES:
+    for name in summary.kind.headlines:
         fit = group.fits.get(name)
         measured = estimate_text(fit.exponent) if fit else "no fit"
         claims = [c for c in summary.claims if c.group == group.label and c.observable == name]
@@ -112,14 +112,16 @@ def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], st
             first = [quantity(name).title, measured] if k == 0 else ["", ""]
             yield [*first, claim.expected_text, claim.verdict], _STYLES[claim.verdict]
     if group.accuracy:
-        yield ["test accuracy", f"{accuracy_text(group)} at {group.accuracy.width}", "", ""], ""
+        yield [quantity(group.level).title, f"{accuracy_text(group)} at {group.accuracy.width}", "", ""], ""
 
 
 def accuracy_text(group: GroupSummary) -> str:
-    """Return `0.953 ± 0.004`, mean ± standard error over seeds at the largest width; no error with one seed."""
+    """Return `0.953 ± 0.004`, accuracy or test loss: mean ± standard error over seeds at the largest width; no error with one seed."""
     accuracy = group.accuracy
     if accuracy is None:
         return "–"
+    # A share has three decimals; a loss may be of any size.
+    text = number_text if group.level == "accuracy_test" else significant_text
     if math.isnan(accuracy.se):
-        return number_text(accuracy.mean, 3)
-    return f"{number_text(accuracy.mean, 3)} ± {number_text(accuracy.se, 3)}"
+        return text(accuracy.mean, 3)
+    return f"{text(accuracy.mean, 3)} ± {text(accuracy.se, 3)}"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis._quantities import HEADLINES, quantity
+from analysis._quantities import PARTICLES, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from analysis._quantities import SweepKind
     from analysis._results import GroupSummary
 
 
-def collect_warnings(groups: Sequence[GroupSummary], first_divergence: Mapping[str, int]) -> tuple[str, ...]:
+def collect_warnings(
+    groups: Sequence[GroupSummary], first_divergence: Mapping[str, int], kind: SweepKind
+) -> tuple[str, ...]:
     """Say what was left out and what limits the fits, one sentence each.
 
     Parameters
@@ -21,6 +24,8 @@ def collect_warnings(groups: Sequence[GroupSummary], first_divergence: Mapping[s
         The groups' summaries.
     first_divergence
         By label, the earliest step at which a run of that group diverged.
+    kind
+        Whose headlines are looked at.
 
     Returns
     -------
@@ -31,7 +36,7 @@ def collect_warnings(groups: Sequence[GroupSummary], first_divergence: Mapping[s
     for group in groups:
         found += _runs(group, first_divergence.get(group.label))
     for group in groups:
-        found += _fits(group)
+        found += _fits(group, kind)
     return tuple(found)
 
 
@@ -55,14 +60,14 @@ def _runs(group: GroupSummary, step: int | None) -> list[str]:
     return found
 
 
-def _fits(group: GroupSummary) -> list[str]:
+def _fits(group: GroupSummary, kind: SweepKind) -> list[str]:
     found = []
     reasons: dict[str, list[str]] = {}
-    for name in HEADLINES:
+    for name in kind.headlines:
         if name in group.failures:
             reasons.setdefault(group.failures[name], []).append(quantity(name).title)
     found += [f"{group.label}, {' and '.join(titles)}: no fit. {reason}" for reason, titles in reasons.items()]
-    fits = {quantity(name).title: group.fits[name] for name in HEADLINES if name in group.fits}
+    fits = {quantity(name).title: group.fits[name] for name in kind.headlines if name in group.fits}
     if not fits:
         return found
     any_fit = next(iter(fits.values()))  # seeds and widths are those of the finished runs, the same in every fit
@@ -71,7 +76,7 @@ def _fits(group: GroupSummary) -> list[str]:
             f"{group.label}: {len(any_fit.seeds)} of {len(group.seeds)} seeds are done at every fitted width; "
             "the fits use these alone."
         )
-    if len(any_fit.widths) < len(group.widths):
+    if len(any_fit.widths) < len(group.widths) - (kind is PARTICLES):  # the widest is the reference
         found.append(
             f"{group.label}: {len(any_fit.widths)} of {len(group.widths)} widths have finished runs; "
             "the fits use these alone."

@@ -34,6 +34,7 @@ class Role(IntEnum):
     PARTICLE = 6
     PARTICLE_NOISE = 7
     DIRECTION = 8
+    MINIBATCH = 9
     DATA_POINT = 16
     DATA_NOISE = 17
     DATA_LABEL = 18
@@ -151,11 +152,23 @@ def gaussian_block(
     return block
 
 
-def permutation(seed: int, role: Role, count: int) -> NDArray[np.intp]:
-    """A random order of ``count`` things: the stable ranking of their integers.
+def permutation(seed: int, role: Role, count: int, index: int = 0) -> NDArray[np.intp]:
+    """A random order of ``count`` things: the stable ranking of their integers; ``index`` numbers independent orders.
 
     Returns
     -------
     ndarray of intp, shape (count,)
     """
-    return np.argsort(raw_integers(seed, role, 0, 0, count), kind="stable")
+    return np.argsort(raw_integers(seed, role, 0, index, count), kind="stable")
+
+
+def choices(seed: int, role: Role, count: int, bound: int, index: int = 0) -> NDArray[np.intp]:
+    """``count`` independent uniform numbers of 0 … bound − 1; ``index`` numbers independent draws.
+
+    Returns
+    -------
+    ndarray of intp, shape (count,)
+        Uniform to bound/2⁵³.
+    """
+    uniform = (raw_integers(seed, role, 0, index, count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return (uniform * bound).astype(np.intp)

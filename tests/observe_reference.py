@@ -236,6 +236,7 @@ class PlainMoment:
             "preactivation_square_pair": torch.stack([pairs(h) for h in hidden]),
             "output_variance": net.a.sigma_a**2 * phi[-1].square().mean(1) + net.a.sigma_b**2 * net.a.output_bias,
             "backward_projection": torch.stack([net.projection(phi, signals, layer) for layer in range(1, depth + 1)]),
+            "backward_covariance": torch.stack([net.covariance(phi, signals, layer) for layer in range(1, depth + 1)]),
             "movement_relative": torch.stack([change.norm() / before.norm() for change, before in changes]),
             "movement_frobenius": torch.stack([change.norm() for change, _ in changes]),
             "movement_rms_entry": torch.stack([rms(change) for change, _ in changes]),
@@ -271,6 +272,16 @@ class PlainMoment:
         basis, columns = phi[layer].numpy().T, z.numpy().T
         inside = basis @ np.linalg.lstsq(basis, columns, rcond=None)[0]
         return torch.tensor(np.mean((inside**2).sum(0) / (columns**2).sum(0)))
+
+    def covariance(self, phi: list[Tensor], signals: list[Tensor], layer: int) -> Tensor:
+        """z_i P^⊥ z_j over the number of directions that the features leave, with the projection as a matrix."""
+        weight, n = self.last[f"W{layer}"], len(self.points.x)
+        readout = weight.reshape(len(weight), -1).T
+        z = signals[layer] @ weight / self.m**0.5 if layer < self.a.depth else readout.expand(n, -1, -1)
+        outside = torch.eye(phi[layer].shape[1], dtype=torch.float64) - torch.linalg.pinv(phi[layer]) @ phi[layer]
+        free = phi[layer].shape[1] - torch.linalg.matrix_rank(phi[layer])
+        gram: Tensor = torch.einsum("ion,np,jop->ij", z, outside, z) / (free * z.shape[1])
+        return gram
 
     def neuron_growth(self) -> Tensor:
         depth, sizes = self.a.depth, []

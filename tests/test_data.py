@@ -11,7 +11,7 @@ import pytest
 import sweepengine
 from sweepengine.data import check_cost, load
 from sweepengine.errors import DataError, SpecError, StoreError
-from sweepengine.spec import make_spec, read_spec
+from sweepengine.spec import SweepSpec, make_spec, read_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,9 @@ def dataset(tiny: Tiny) -> Callable[..., Dataset]:
 
     def made(section: dict[str, Any] | None = None, **changes: Any) -> Dataset:
         content = tiny()
-        return load(make_spec(content | {"data": (section or content["data"]) | changes}).data)
+        spec = make_spec(content | {"data": (section or content["data"]) | changes})
+        assert isinstance(spec, SweepSpec)
+        return load(spec.data)
 
     return made
 

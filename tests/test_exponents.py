@@ -110,6 +110,18 @@ def test_backward_signals_are_nearly_orthogonal_to_the_features() -> None:
         assert abs(float(mean[layer]) - (N - 1)) > 4 * float(error[layer]), layer
 
 
+def test_what_is_orthogonal_to_the_features_has_the_covariance_of_the_layer_above() -> None:
+    """Row conditioning, at t = 0: E z_i P^⊥ z_j = (m − N) G^{l+1}_ij, and m − N for the read-out; not m of them."""
+    m, seeds = 48, 500
+    found = measure(DEEP, ("backward_covariance", "signal_gram"), m, seeds, steps=0)
+    above = torch.cat([found["signal_gram"][:, 1:], torch.ones(seeds, 1, N, N, dtype=torch.float64)], dim=1)
+    size = above.mean(0).diagonal(dim1=-2, dim2=-1).mean(-1)
+    for factor, holds in ((1.0, True), ((m - N) / m, False)):
+        difference = (factor * found["backward_covariance"] - above).diagonal(dim1=-2, dim2=-1).mean(-1) / size
+        z = difference.mean(0) / (difference.std(0) / seeds**0.5)
+        assert bool((z.abs() < 4).all() if holds else (z < -4).all()), z
+
+
 def test_kurtosis_and_squared_correlations() -> None:
     """Row nngp, relu: excess kurtosis 15/m at L = 1; corr(h_j², h_k²) is 0 in layer 1 and 5/(2m + 15) in layer 2."""
     m, seeds = 32, 1500

@@ -14,10 +14,11 @@ import analysis
 import sweepengine
 from sweepengine.data import load
 from sweepengine.errors import DataError, SpecError, StoreError
-from sweepengine.execute._turn import Data, Turn
+from sweepengine.execute._data import Data
+from sweepengine.execute._turn import NetworkTurn
 from sweepengine.networks import Law, initialise
 from sweepengine.plan import make_plan
-from sweepengine.spec import architectures, make_spec
+from sweepengine.spec import AnySpec, Run, SweepSpec, architectures, make_spec
 from sweepengine.store import SweepStore, read_weights
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def computed(content: dict[str, Any], **options: Any) -> xr.Dataset:
 
 def saved(content: dict[str, Any], path: Path, seed: int = 1) -> dict[str, Any]:
     """A spec with its own first network in a file."""
-    spec = make_spec(content)
+    spec = SweepSpec.model_validate(content)
     data, [architecture] = load(spec.data), architectures(spec)
     law = Law(architecture.first_layer, architecture.readout)
     widths, d = architecture.widths(spec.axes.width[0]), data.x_train.shape[1]
@@ -77,7 +78,8 @@ def test_given_weights_come_to_the_workers_through_the_store(tiny: Tiny, tmp_pat
     store = tmp_path / "s.zarr"
     sweepengine.run(content, store, executor="inline")
     opened = SweepStore(store)
-    [weights] = {run.architecture.weights for run in make_plan(make_spec(content), opened).runs}
+    runs = make_plan(make_spec(content), opened).runs
+    [weights] = {run.architecture.weights for run in runs if isinstance(run, Run)}
     with np.load(tmp_path / "w.npz") as file:
         tree = xr.open_datatree(store, engine="zarr")  # as any reader of Zarr sees them
         for name, values in read_weights(opened.objects, weights).items():
@@ -152,7 +154,7 @@ def test_models_that_cannot_be_are_refused(
 
 def test_equal_ratios_are_the_plain_network_and_others_are_not(tiny: Tiny) -> None:
     def architecture(**network: Any) -> Any:
-        [found] = architectures(make_spec(tiny(network={"depth": 2, **network})))
+        [found] = architectures(SweepSpec.model_validate(tiny(network={"depth": 2, **network})))
         return found
 
     assert architecture(width_ratios=[1.0, 1.0]) == architecture()
@@ -172,6 +174,30 @@ def test_every_setting_of_the_model_is_in_the_id(tiny: Tiny) -> None:
     assert ids[0] == {
         run.id for run in make_plan(make_spec(tiny(network={"depth": 2, "width_ratios": [1, 1]})), store).runs
     }
+
+
+def test_a_store_takes_the_same_model_in_other_words_and_no_other_model(tiny: Tiny) -> None:
+    base = tiny(data=THREE, network={"depth": 2}, axes={"width": [8], "seed": 1}, observables=["loss_train"])
+    store = f"memory://models-{next(_STORES)}.zarr"
+    sweepengine.run(base, store, executor="inline")
+
+    def again(section: str, **changes: Any) -> AnySpec:
+        return make_spec(base | {section: base[section] | changes})
+
+    for same in (again("data", targets="one_hot"), again("network", width_ratios=[1.0, 1.0])):
+        assert sweepengine.run(same, store, executor="inline").skipped == 2
+    for other, message in (
+        (again("data", targets="signs"), "was written with other data"),
+        (again("data", random_labels=True), r"data\.random_labels: the store has False, this spec True"),
+        (
+            again("network", width_ratios=[2.0, 1.0]),
+            r"network\.width_ratios: the store has nothing, this spec \[2\.0, 1\.0\]",
+        ),
+        (again("network", first_layer="sphere"), r"network\.first_layer: the store has gaussian"),
+        (again("training", loss="cross_entropy"), r"training\.loss: the store has mse"),
+    ):
+        with pytest.raises(StoreError, match=message):
+            sweepengine.run(other, store, executor="inline")
 
 
 def test_a_read_out_of_ones_has_one_output(tiny: Tiny) -> None:
@@ -212,13 +238,14 @@ def test_a_turn_of_several_outputs_continues_from_its_state(tiny: Tiny) -> None:
     )
     data = Data(x_train, y_train, x_test, y_test)
     run = plan.runs[0]
-    whole = [record for record in Turn([run], data).advance() if record]
-    turn = Turn([run], data)
+    assert isinstance(run, Run)
+    whole = [record for record in NetworkTurn([run], data).advance() if record]
+    turn = NetworkTurn([run], data)
     progress = turn.advance()
     for _ in range(9):
         next(progress)
     state = {name: np.copy(values) for name, values in turn.state().items()}
-    rest = [record for record in Turn([run], data, state).advance() if record]
+    rest = [record for record in NetworkTurn([run], data, state).advance() if record]
     assert 0 < len(rest) < len(whole)
     for found, expected in zip(rest[::-1], whole[::-1], strict=False):
         assert found.index == expected.index

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 
 from sweepengine.networks import COSTS, Inputs, initialise, learning_rates, network, stack
-from sweepengine.networks import _derivatives as derivatives
+from sweepengine.networks import _hessian as hessian
 from sweepengine.observe import (
     DEFAULT_VARIABLES,
     INGREDIENTS,
@@ -24,7 +24,10 @@ from sweepengine.observe import (
     variables_of,
 )
 from sweepengine.observe.measure import MEASURES, Moment, Problem, Recorder
-from sweepengine.spec import Architecture
+from sweepengine.plan import make_plan
+from sweepengine.plan._cost import cost_of_record
+from sweepengine.spec import Architecture, Run, make_spec
+from sweepengine.store import BlockShape, SweepStore
 from tests.networks.reference import points
 from tests.observe_reference import PlainCost, PlainMoment, Points
 
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 N, N_TEST, D, ETA = 4, 3, 3, 0.4
 # Of the signs of numbers alone: a few percent need not change them.
 OF_SIGNS = {"accuracy_train", "accuracy_test", "activation_flips"}
+# What an adaptive method reports is no function of the network: tests/test_methods.py.
+DERIVED = [name for name in VARIABLES if not name.startswith("solver_")]
 
 CONSTANT = {"feature_gram", "hessian_rms"}  # Φ_0 is the points'; the last layer has no second derivative
 LOSSES = {
@@ -134,10 +139,10 @@ def test_every_variable_has_its_measure() -> None:
 def test_every_variable_equals_automatic_differentiation(name: str) -> None:
     case = CASES[name]()
     mse = "logistic" not in name
-    names = [each for each in VARIABLES if mse or not VARIABLES[each].needs_mse]
+    names = [each for each in DERIVED if mse or not VARIABLES[each].needs_mse]
     for found, plain in zip(case.measured(names), case.plain, strict=True):
         expected, wrong = plain.variables(), plain.wrong().variables()
-        assert set(expected) == set(VARIABLES)
+        assert set(expected) == set(DERIVED)
         blind = []
         for each in names:
             # What is zero but for rounding is measured against the size of what it is made of.
@@ -211,17 +216,18 @@ def test_projection_knows_the_rank_of_repeated_points() -> None:
             problem = Problem(Inputs.prepare(given, a), Inputs.prepare(x, a), y, y, COSTS["mse"](), ETA)
             moment = Moment(net, problem, 0)
             shares.append(float(MEASURES["backward_projection"](moment, moment)))
+            assert bool(MEASURES["backward_covariance"](moment, moment).isnan().all()) == (width == N)
         assert shares[1] == pytest.approx(shares[0] if copies == 2 else 1.0, rel=1e-10)
 
 
 def test_one_diverged_network_leaves_its_group_alone() -> None:
     case = Case(Architecture(2, "tanh", 1.3, 0.3, 0.9), gamma=(0.5, 0.75))
-    clean = case.measured(list(VARIABLES))[0]
+    clean = case.measured(DERIVED)[0]
     parameters = case.now.network.parameters.map(torch.clone)
     for tensor in parameters.tensors().values():
         tensor[1] = torch.nan
     net = network(case.now.network.architecture, parameters, [0.5, 0.75], [1.0, 1.0])
-    found = Recorder(list(VARIABLES), case.start).measure(Moment(net, case.now.problem, case.now.step))
+    found = Recorder(DERIVED, case.start).measure(Moment(net, case.now.problem, case.now.step))
     for name, value in found.items():
         assert distance(value[0], clean[name]) < 1e-12, name
         assert name == "activation_flips" or not torch.isfinite(value[1]).any() or name in CONSTANT, name
@@ -246,7 +252,7 @@ def test_the_hessian_in_blocks_of_points_is_the_whole(monkeypatch: pytest.Monkey
     case = Case(Architecture(3, "tanh", 1.3, 0.3, 0.9), outputs=2, gamma=(0.5, 1.0))
     whole = MEASURES["hessian_rms"](case.now, case.start)
     for numbers in (1, 3 * 2 * 2 * 36):  # one point at a time; three, which do not divide the four
-        monkeypatch.setattr(derivatives, "_BLOCK_NUMBERS", numbers)
+        monkeypatch.setattr(hessian, "_BLOCK_NUMBERS", numbers)
         assert distance(MEASURES["hessian_rms"](case.now, case.start), whole) < 1e-13
 
 
@@ -293,3 +299,20 @@ def test_the_page_of_observables_names_each_and_only_these() -> None:
     assert by_default == set(DEFAULT_VARIABLES)
     dims = {dim for row in rows for dim in re.findall(r"\w+", row.split("|")[2])}
     assert {dim for each in VARIABLES.values() for dim in each.dims[2:]} <= dims
+
+
+def test_the_plan_adds_up_what_is_chosen(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    """Also of a block that comes from a store, whose variables say nothing of what they need."""
+    costs = {}
+    for names in (["loss_train"], ["loss_train", "kernel"], ["loss_train", "kernel", "hessian_rms"]):
+        spec = make_spec(tiny(network={"depth": 2}, observables=names))
+        plan = make_plan(spec, SweepStore(tmp_path / "plan.zarr"))
+        run, shape = plan.runs[0], next(iter(plan.blocks().values()))
+        stored = BlockShape.from_json(shape.to_json())
+        assert isinstance(run, Run)
+        d = plan.data.x_train.shape[1]
+        costs[len(names)] = cost_of_record(run, shape, d)
+        assert cost_of_record(run, stored, d) == costs[len(names)]
+    assert costs[1].flops == costs[1].numbers == 0
+    assert 0 < costs[2].flops < costs[3].flops
+    assert 0 < costs[2].numbers < costs[3].numbers

@@ -14,7 +14,7 @@ from sweepengine.data import load
 from sweepengine.errors import SpecError
 from sweepengine.networks import Law, initialise
 from sweepengine.observe import VARIABLES, parameter_count, parameter_shapes, unflatten
-from sweepengine.spec import architectures, make_spec
+from sweepengine.spec import SweepSpec, architectures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ class PlainRun:
     """A run once more: theory.md §1 written out, gradients by autograd, a loop of plain descent."""
 
     def __init__(self, content: dict[str, Any], run: xr.Dataset) -> None:
-        self.spec = make_spec(content)
+        self.spec = SweepSpec.model_validate(content)
         self.network, self.depth = self.spec.network, int(run.depth)
         data = load(self.spec.data)
         self.x, self.y = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)

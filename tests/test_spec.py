@@ -34,12 +34,18 @@ PINNED_PLAIN, PINNED_BIASED = "045d54727e234e26", "28a153513e2f80e4"
 QUICKSTART = Path(__file__).parent.parent / "jobs" / "quickstart.yaml"
 
 
+def quickstart() -> SweepSpec:
+    spec = read_spec(QUICKSTART)
+    assert isinstance(spec, SweepSpec)
+    return spec
+
+
 def runs_of(spec: SweepSpec, steps: int = 154) -> list[Run]:
     return list(expand(spec, "0123456789abcdef", lambda _: steps))
 
 
 def test_quickstart_expands_to_its_runs() -> None:
-    spec = read_spec(QUICKSTART)
+    spec = quickstart()
     runs = runs_of(spec)
     assert len(runs) == 2 * 7 * 8
     assert len({run.id for run in runs}) == len(runs)
@@ -63,7 +69,7 @@ def test_run_ids_are_pinned() -> None:
      {"precision": "float64"}, {"data_id": "1123456789abcdef"}],
 )  # fmt: skip
 def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
-    base = runs_of(read_spec(QUICKSTART))[0]
+    base = runs_of(quickstart())[0]
     assert Run.from_json(base.to_json() | change).id != base.id
 
 
@@ -109,17 +115,17 @@ def test_a_count_that_does_not_fit_names_the_largest() -> None:
 
 
 def test_a_step_size_must_divide_the_time(tiny: Callable[..., dict[str, Any]]) -> None:
-    assert fixed_step_count(make_spec(tiny(training={"step_size": 0.1, "time": 5})).training) == 50
+    assert fixed_step_count(SweepSpec.model_validate(tiny(training={"step_size": 0.1, "time": 5})).training) == 50
     with pytest.raises(SpecError, match=r"use 0\.294117647 or 0\.3125"):
-        fixed_step_count(make_spec(tiny(training={"step_size": 0.3, "time": 5.0})).training)
+        fixed_step_count(SweepSpec.model_validate(tiny(training={"step_size": 0.3, "time": 5.0})).training)
     with pytest.raises(SpecError, match="use 5"):
-        fixed_step_count(make_spec(tiny(training={"step_size": 7.0, "time": 5.0})).training)
+        fixed_step_count(SweepSpec.model_validate(tiny(training={"step_size": 7.0, "time": 5.0})).training)
 
 
 def test_axes_of_architectures(tiny: Callable[..., dict[str, Any]]) -> None:
     content = tiny(axes={"depth": [1, 2], "alpha": [1.0, 4.0]})
     del content["network"]["depth"]
-    spec = make_spec(content)
+    spec = SweepSpec.model_validate(content)
     assert [architecture.depth for architecture in architectures(spec)] == [1, 2]
     assert len(runs_of(spec)) == 2 * 2 * 2 * 2 * 2
     assert spec.axes.seed == (0, 1)
@@ -192,7 +198,16 @@ def test_files_that_are_no_specs(tmp_path: Path) -> None:
 
 def test_the_schema_describes_the_quickstart() -> None:
     schema = SweepSpec.model_json_schema()
-    assert set(schema["properties"]) == {"name", "data", "network", "training", "axes", "precision", "observables"}
+    assert set(schema["properties"]) == {
+        "kind",
+        "name",
+        "data",
+        "network",
+        "training",
+        "axes",
+        "precision",
+        "observables",
+    }
     assert schema["additionalProperties"] is False
     seed = schema["$defs"]["AxesSpec"]["properties"]["seed"]
     assert [branch["type"] for branch in seed["anyOf"]] == ["integer", "array"]

@@ -457,7 +457,7 @@ def test_a_smaller_sweep_leaves_the_state_of_the_others(
 def test_a_turn_with_a_diverged_run_resumes_where_it_was(
     tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sweepengine.execute._turn import Turn
+    from sweepengine.execute._turn import NetworkTurn
 
     content = tiny(
         network={"activation": "relu"},
@@ -474,14 +474,14 @@ def test_a_turn_with_a_diverged_run_resumes_where_it_was(
         sweepengine.run(content, store, **options)
     monkeypatch.undo()
     assert "diverged" in sweepengine.open_sweep(store).status.values
-    started: list[tuple[int, int]] = []
+    started: list[tuple[int, float]] = []
 
     def watched(runs: Any, data: Any, state: Any = None) -> Any:
-        made = Turn(runs, data, state)
+        made = NetworkTurn(runs, data, state)
         started.append((len(runs), made.step))
         return made
 
-    monkeypatch.setattr("sweepengine.execute._pack.Turn", watched)
+    monkeypatch.setattr("sweepengine.execute._pack.NetworkTurn", watched)
     sweepengine.run(content, store, **options)
     assert started[0][0] == 8
     assert started[0][1] > 10

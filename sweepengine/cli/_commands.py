@@ -100,11 +100,11 @@ def plan_command(spec_path: str, store: str | None) -> None:
     for name, values in axes.items():
         table.add_row(name, f"{len(values)}: {', '.join(map(str, values[:12]))}{' …' if len(values) > 12 else ''}")
     table.add_section()
-    for architecture, run in {run.architecture: run for run in plan.runs}.items():
+    for (depth, activation), run in {(run.depth, run.activation): run for run in plan.runs}.items():
         table.add_row(
             "step size",
             f"{run.step_size:.6g} × {run.n_steps} steps = {run.time:g}, {len(run.record_steps)} records "
-            f"(depth {architecture.depth}, {architecture.activation})",
+            f"(depth {depth}, {activation})",
         )
     missing = len(plan.missing())
     done, diverged, failed = (statuses.count(each) for each in (Status.DONE, Status.DIVERGED, Status.FAILED))
@@ -114,7 +114,7 @@ def plan_command(spec_path: str, store: str | None) -> None:
     table.add_section()
     table.add_row(
         "memory",
-        f"{_bytes(plan.memory_bytes())} of arrays in the largest task, beside about 0.5 GB for each worker's libraries",
+        f"{_bytes(plan.memory_bytes())} for the worker of the largest task, its libraries included",
     )
     table.add_row("disk", f"at most {_bytes(plan.disk_bytes())} (uncompressed), {plan.file_count()} files")
     table.add_row(
@@ -180,6 +180,6 @@ def report_command(store: str, output: str | None) -> None:
 
 def schema_command() -> None:
     """Print the JSON schema of a spec."""
-    from sweepengine.spec import SweepSpec
+    from sweepengine.spec import spec_schema
 
-    print(json.dumps(SweepSpec.model_json_schema(), indent=2, ensure_ascii=False))
+    print(json.dumps(spec_schema(), indent=2, ensure_ascii=False))

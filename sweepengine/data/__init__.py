@@ -1,10 +1,21 @@
 """Datasets: the inputs and targets that a sweep trains on, and weights of files. Imports no torch."""
 
 from sweepengine.data._arrays import read_arrays as read_arrays
+from sweepengine.data._drawn import fresh_points as fresh_points
 from sweepengine.data._load import Dataset as Dataset
 from sweepengine.data._load import load as load
+from sweepengine.data._load import no_data as no_data
 from sweepengine.data._targets import check_cost as check_cost
 from sweepengine.data._weights import Weights as Weights
 from sweepengine.data._weights import load_weights as load_weights
 
-__all__ = ["Dataset", "Weights", "check_cost", "load", "load_weights", "read_arrays"]
+__all__ = [
+    "Dataset",
+    "Weights",
+    "check_cost",
+    "fresh_points",
+    "load",
+    "load_weights",
+    "no_data",
+    "read_arrays",
+]

@@ -1,4 +1,4 @@
-"""Points drawn from a law, with the targets of a teacher (S4 §3.2, §10)."""
+"""Points drawn from a law, with the targets of a teacher (S4 §3.2, §10) or of the shell that they lie in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.streams import Role, gaussian_matrix
+from sweepengine.spec import ShellsData
+from sweepengine.streams import Role, gaussian_block, gaussian_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from sweepengine.spec import DrawnData
 
     Array = NDArray[np.float64]
+    Rows = tuple[int, int]
 
-_TRAIN, _TEST = 0, 1
+_TRAIN, _TEST, _FRESH = 0, 1, 2
 
 TEACHERS: dict[str, Callable[[Array], Array]] = {
     "linear": lambda h: h,
@@ -29,30 +31,59 @@ TEACHERS: dict[str, Callable[[Array], Array]] = {
 """Target of h = w_o·x, elementwise."""
 
 
-def drawn(spec: DrawnData) -> Points:
+def drawn(spec: DrawnData | ShellsData) -> Points:
     """Training and test points; with the same seed more of either begin with the fewer, and so do more outputs."""
-    directions = gaussian_matrix(spec.seed, Role.TEACHER, 0, spec.outputs, spec.d)
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    x_train, y_train = _points(spec, directions, spec.n_train, _TRAIN)
-    x_test, y_test = _points(spec, directions, spec.n_test, _TEST)
-    y_train = y_train + spec.noise * gaussian_matrix(spec.seed, Role.DATA_NOISE, _TRAIN, spec.n_train, spec.outputs)
-    if spec.outputs == 1:
-        y_train, y_test = y_train[:, 0], y_test[:, 0]
+    x_train, y_train = _points(spec, spec.seed, _TRAIN, (0, spec.n_train), noisy=True)
+    x_test, y_test = _points(spec, spec.seed, _TEST, (0, spec.n_test), noisy=False)
     return x_train, y_train, x_test, y_test
 
 
-def _points(spec: DrawnData, directions: Array, count: int, part: int) -> tuple[Array, Array]:
-    """Inputs (count, d) and noiseless targets (count, k)."""
-    x = gaussian_matrix(spec.seed, Role.DATA_POINT, part, count, spec.d)
+def fresh_points(spec: DrawnData | ShellsData, seed: int, step: int) -> tuple[Array, Array]:
+    """As many points as ``n_train``, drawn for one step of one run and independent of all others.
+
+    Parameters
+    ----------
+    spec : DrawnData or ShellsData
+        Whose seed makes the teacher.
+    seed : int
+        Of the run: it makes the points.
+    step : int
+
+    Returns
+    -------
+    x : ndarray of float64, shape (n_train, d)
+    y : ndarray of float64, shape (n_train,) or (n_train, k)
+    """
+    return _points(spec, seed, _FRESH, (step * spec.n_train, (step + 1) * spec.n_train), noisy=True)
+
+
+def _points(spec: DrawnData | ShellsData, seed: int, part: int, rows: Rows, *, noisy: bool) -> tuple[Array, Array]:
+    """Inputs (count, d) and targets (count,) or (count, k)."""
+    x = gaussian_block(seed, Role.DATA_POINT, part, rows, (0, spec.d))
+    if isinstance(spec, ShellsData):
+        y = np.copysign(1.0, gaussian_block(seed, Role.DATA_LABEL, part, rows, (0, 1)))
+        return x * (1 + y * spec.delta), y[:, 0]
     if spec.name == "sphere":
         x *= np.sqrt(spec.d) / np.linalg.norm(x, axis=1, keepdims=True)
+    y = _teach(spec, x, seed, part, rows)
+    if noisy:
+        y = y + spec.noise * gaussian_block(seed, Role.DATA_NOISE, part, rows, (0, spec.outputs))
+    return x, y[:, 0] if spec.outputs == 1 else y
+
+
+def _teach(spec: DrawnData, x: Array, seed: int, part: int, rows: Rows) -> Array:
+    """Noiseless targets, shape (count, k)."""
     if spec.teacher == "random_signs":
-        return x, np.copysign(1.0, gaussian_matrix(spec.seed, Role.DATA_LABEL, part, count, spec.outputs))
-    return x, TEACHERS[spec.teacher](x @ directions.T)
+        return np.copysign(1.0, gaussian_block(seed, Role.DATA_LABEL, part, rows, (0, spec.outputs)))
+    directions = gaussian_matrix(spec.seed, Role.TEACHER, 0, spec.outputs, spec.d)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return TEACHERS[spec.teacher](x @ directions.T)
 
 
-def describe_drawn(spec: DrawnData) -> str:
+def describe_drawn(spec: DrawnData | ShellsData) -> str:
     """One line for people."""
+    if isinstance(spec, ShellsData):
+        return f"two shells of Gaussian points in d = {spec.d}, Δ = {spec.delta:g}, seed {spec.seed}"
     noise = f" + {spec.noise:g} N(0, 1)" if spec.noise else ""
     outputs = f", {spec.outputs} outputs" if spec.outputs > 1 else ""
     return f"{spec.name} points in d = {spec.d}, teacher {spec.teacher}{noise}{outputs}, seed {spec.seed}"

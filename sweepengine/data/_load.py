@@ -13,7 +13,7 @@ from sweepengine.data._digits import describe_digits, digits
 from sweepengine.data._drawn import describe_drawn, drawn
 from sweepengine.data._file import file_points
 from sweepengine.data._preprocess import PREPROCESSING
-from sweepengine.spec import DigitsData, DrawnData
+from sweepengine.spec import DigitsData, DrawnData, ShellsData
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,8 +61,16 @@ def _content_id(points: Points, preprocess: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _recipe_id(spec: DrawnData) -> str:
-    recipe = spec.model_dump(mode="json") | {"noise": float(spec.noise).hex()}
+def no_data() -> Dataset:
+    """What a sweep without a risk runs on: no points at all."""
+    x, y = np.empty((0, 0)), np.empty(0)
+    return Dataset(_content_id((x, y, x, y), "none"), x, y, x, y, "no data")
+
+
+def _recipe_id(spec: DrawnData | ShellsData) -> str:
+    recipe = {
+        name: value.hex() if isinstance(value, float) else value for name, value in spec.model_dump(mode="json").items()
+    }
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -71,7 +79,7 @@ def load(spec: DataSpec) -> Dataset:
 
     Parameters
     ----------
-    spec : DigitsData, FileData or DrawnData
+    spec : DigitsData, FileData, DrawnData or ShellsData
 
     Returns
     -------
@@ -82,7 +90,7 @@ def load(spec: DataSpec) -> Dataset:
     DataError
         There are fewer points than asked for, a file is not what it should be, or a point cannot be preprocessed.
     """
-    if isinstance(spec, DrawnData):
+    if isinstance(spec, DrawnData | ShellsData):
         return Dataset(_recipe_id(spec), *drawn(spec), describe_drawn(spec))
     if isinstance(spec, DigitsData):
         points, description = digits(spec), describe_digits(spec)

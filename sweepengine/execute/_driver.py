@@ -11,8 +11,8 @@ from sweepengine.execute._events import Event
 from sweepengine.execute._executor import InlineExecutor, uninterrupted
 from sweepengine.execute._pack import PackTask, make_task
 from sweepengine.execute._progress import SilentProgress
-from sweepengine.plan import MachineRate, make_plan, predict_limit
-from sweepengine.spec import SweepSpec, make_spec, read_spec
+from sweepengine.plan import MachineRate, make_plan
+from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec
 from sweepengine.store import BlockShape, Status, SupersededError, SweepStore, fail_chunk, write_failure
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sweepengine.execute._executor import Executor
     from sweepengine.execute._progress import Progress
     from sweepengine.plan import Pack, Plan
-    from sweepengine.store import StoredArray
+    from sweepengine.spec import AnySpec
 
 MOST_ATTEMPTS = 3
 """How often a pack is tried whose worker dies, before its runs are recorded as failed."""
@@ -79,13 +79,13 @@ class RunOptions:
     commit_seconds: float = 10.0
 
 
-def default_store(spec: SweepSpec) -> str:
+def default_store(spec: AnySpec) -> str:
     """Where a sweep goes when nobody says: ``results/<name>.zarr``."""
     return f"results/{spec.name}.zarr"
 
 
 def run(
-    spec: SweepSpec | Mapping[str, Any] | str | Path,
+    spec: AnySpec | Mapping[str, Any] | str | Path,
     store: str | Path | None = None,
     *,
     executor: ExecutorName = "ray",
@@ -99,7 +99,7 @@ def run(
 
     Parameters
     ----------
-    spec : SweepSpec, mapping, or path of a YAML file
+    spec : SweepSpec, ParticleSpec, mapping, or path of a YAML file
     store : str or Path, optional
         Local path or URL ending in ``.zarr``; ``results/<name>.zarr`` where not given.
     executor : {"ray", "inline"}
@@ -125,7 +125,7 @@ def run(
     SpecError, DataError, StoreError
         The sweep cannot be run as asked; nothing has been created.
     """
-    if not isinstance(spec, SweepSpec):
+    if not isinstance(spec, SweepSpec | ParticleSpec):
         spec = read_spec(spec) if not hasattr(spec, "keys") else make_spec(spec)  # type: ignore[arg-type]
     if executor == "inline" and workers is not None:
         raise SpecError("workers: goes with the executor 'ray' only; leave one of them out")
@@ -167,7 +167,7 @@ class _Driver:
                 if self._store.claim():
                     self._plan = make_plan(self._plan.spec, self._store)
                 plan = self._plan
-                self._store.extend(plan.spec, plan.data, plan.new_blocks, self._limits(), plan.weights)
+                self._store.extend(plan.spec, plan.data, plan.new_blocks, plan.predictions(), plan.weights)
                 executor.check_shared(self._store)
                 self._work(executor)
             except (StoreError, RunError):
@@ -191,10 +191,6 @@ class _Driver:
             diverged=statuses.count(Status.DIVERGED),
             failed=statuses.count(Status.FAILED),
         )
-
-    def _limits(self) -> dict[str, dict[str, StoredArray]]:
-        """What infinite width predicts for the new blocks."""
-        return {limit: predict_limit(run, self._plan.data) for limit, run in self._plan.limits.items()}
 
     def _start_executor(self) -> Executor:
         if self._options.executor == "inline":

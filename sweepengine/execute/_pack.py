@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from sweepengine.execute._data import Data
 from sweepengine.execute._events import Event
 from sweepengine.execute._memory import PeakMemory
-from sweepengine.execute._turn import Data, Turn
-from sweepengine.spec import Run
+from sweepengine.execute._particle_turn import ParticleTurn
+from sweepengine.execute._turn import NetworkTurn
+from sweepengine.spec import AnyRun, ParticleRun, Run, run_from_json
 from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, read_weights, write_failure
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
+    from sweepengine.execute._data import Turn
     from sweepengine.plan import Pack
 
 EVENT_SECONDS = 0.5
@@ -88,7 +91,7 @@ def advance(task: PackTask) -> Iterator[Event]:
     """
     store = open_address(task.address, read_only=False)
     shape = BlockShape.from_json(task.shape)
-    runs = {position: Run.from_json(content) for position, content in task.runs.items()}
+    runs = {position: run_from_json(content) for position, content in task.runs.items()}
     data = _load_data(store, next(iter(runs.values())))
     for chunk in task.chunks:
         first, stop = shape.chunk_span(chunk)
@@ -109,19 +112,28 @@ def _throttled(events: Iterator[Event]) -> Iterator[Event]:
     yield pending
 
 
-def _load_data(store: Store, run: Run) -> Data:
+def _load_data(store: Store, run: AnyRun) -> Data:
     """The data as the store holds them, so that every worker and every resume use the same bits."""
     arrays = read_data(store, run.data_id)
     dtype = getattr(torch, run.precision)
-    weights = read_weights(store, run.architecture.weights) if run.architecture.weights else None
+    given = run.architecture.weights if isinstance(run, Run) else ""
+    weights = read_weights(store, given) if given else None
     return Data(**{name: torch.from_numpy(values).to(dtype) for name, values in arrays.items()}, weights=weights)
+
+
+def make_turn(runs: list[AnyRun], data: Data, state: Mapping[str, NDArray[np.generic]] | None) -> Turn:
+    """What advances some runs of one kind; particles go one run at a time."""
+    first = runs[0]
+    if isinstance(first, ParticleRun):
+        return ParticleTurn(first, data, state)
+    return NetworkTurn([run for run in runs if isinstance(run, Run)], data, state)
 
 
 class _ChunkJob:
     """One chunk's missing runs, in turns, with commits."""
 
     def __init__(
-        self, writer: ChunkWriter, store: Store, runs: dict[int, Run], data: Data, task: PackTask, memory: PeakMemory
+        self, writer: ChunkWriter, store: Store, runs: dict[int, AnyRun], data: Data, task: PackTask, memory: PeakMemory
     ) -> None:
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
         self._runs = runs
@@ -134,8 +146,10 @@ class _ChunkJob:
             if self._fits(positions, state):
                 yield from self._turn(positions, state)
         waiting = [p for p in sorted(self._runs) if not (p in self._tried or self._writer.run(p).status.is_final)]
-        for start in range(0, len(waiting), self._task.runs_per_turn):
-            yield from self._turn(tuple(waiting[start : start + self._task.runs_per_turn]), None)
+        together = all(isinstance(run, Run) and run.method.shares_steps for run in self._runs.values())
+        size = self._task.runs_per_turn if together else 1
+        for start in range(0, len(waiting), size):
+            yield from self._turn(tuple(waiting[start : start + size]), None)
         self._writer.commit()
 
     def _fits(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]]) -> bool:
@@ -153,7 +167,7 @@ class _ChunkJob:
                 self._writer.restart(position)
         else:
             # The state's own runs: one of them may have diverged, and then nobody asks for it any more.
-            runs = [Run.from_json(each) for each in json.loads(str(state["runs"]))]
+            runs = [run_from_json(each) for each in json.loads(str(state["runs"]))]
         try:
             yield from self._train(positions, runs, state)
         except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
@@ -167,9 +181,9 @@ class _ChunkJob:
             yield Event(failed=len(failed), message=f"failed: run {named}: {type(error).__name__}: {error}")
 
     def _train(
-        self, positions: tuple[int, ...], runs: list[Run], state: Mapping[str, NDArray[np.generic]] | None
+        self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None
     ) -> Iterator[Event]:
-        turn = Turn(runs, self._data, state)
+        turn = make_turn(runs, self._data, state)
         ids = np.array(json.dumps([run.to_json() for run in runs]))
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
         for record in turn.advance():

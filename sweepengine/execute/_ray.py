@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import RunError
@@ -34,12 +35,18 @@ class ClusterError(RunError):
     """A cluster that cannot be started, joined or used."""
 
 
+@cache
+def _token() -> str:
+    """One token for all private clusters of this process: Ray's core reads it once and keeps it."""
+    return secrets.token_hex(32)
+
+
 def _local_environment() -> dict[str, str]:
     """Ray's settings for a private cluster: no statistics sent, loopback only, a token that only we know."""
     return {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_AUTH_TOKEN": _token(),
         # Makes Ray take 127.0.0.1 as this node's address and listen there only, on Linux too.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         # The future default, which Ray otherwise announces with a warning in every worker.

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from sweepengine.execute._data import Data, Record
 from sweepengine.networks import (
     COSTS,
     Inputs,
     Law,
+    Now,
     Parameters,
     Passes,
+    Points,
+    Training,
     Workspace,
     from_arrays,
     initialise,
@@ -21,6 +25,7 @@ from sweepengine.networks import (
     loss,
     network,
     stack,
+    stepper,
 )
 from sweepengine.observe import variables_of
 from sweepengine.observe.measure import Moment, Problem, Recorder
@@ -36,54 +41,14 @@ DIVERGED_FACTOR = 1e6
 """A run whose training loss passes this many times its start (or the loss of f = 0) has diverged."""
 
 
-@dataclass(frozen=True)
-class Data:
-    """The arrays of one sweep.
-
-    Attributes
-    ----------
-    x_train, x_test : Tensor, shapes (N, d) and (N_test, d)
-        In the precision of the runs.
-    y_train, y_test : Tensor, shapes (N [, k]) and (N_test [, k])
-    weights : mapping of ndarray or None
-        Parameters at t = 0, float64, where they are given and not drawn.
-    """
-
-    x_train: torch.Tensor
-    y_train: torch.Tensor
-    x_test: torch.Tensor
-    y_test: torch.Tensor
-    weights: Mapping[str, NDArray[np.float64]] | None = None
-
-    @property
-    def outputs(self) -> int:
-        """Number of outputs k."""
-        return self.y_train.shape[1] if self.y_train.dim() == 2 else 1
-
-
-@dataclass(frozen=True)
-class Record:
-    """The values of one record.
-
-    Attributes
-    ----------
-    index : int
-    values : list of dict
-        For each run of the turn its variables; None for a run that has diverged before.
-    """
-
-    index: int
-    values: list[dict[str, NDArray[np.floating]] | None]
-
-
-class Turn:
+class NetworkTurn:
     """R runs of one block, trained together from where they are.
 
     Parameters
     ----------
     runs : list of Run
         Alike in all but seed, γ and α. With one run every product is a plain matrix product, which keeps its bits
-        whatever pack it is in.
+        whatever pack it is in. One run where the method's steps cannot be shared.
     data : Data
     state : mapping of ndarray, optional
         What :meth:`state` gave; without it the runs start at t = 0.
@@ -100,26 +65,34 @@ class Turn:
         start = network(architecture, initial, gamma, alpha, rates)
         if architecture.centred:
             train, test = start.centre(train), start.centre(test)
-        self._problem = Problem(train, test, data.y_train, data.y_test, COSTS[first.loss](), first.step_size)
+        self._problem = Problem(
+            train, test, data.y_train, data.y_test, COSTS[first.loss](), first.step_size, first.method
+        )
         moment = Moment(start, self._problem, step=0)
         names = [variable.name for variable in variables_of(first.observables)]
         self._recorder = Recorder(names, moment)
         outputs = moment.train.forward.outputs
-        losses = [self._loss(each) for each in (outputs, torch.zeros_like(outputs))]
+        losses = [self._loss(each, data.y_train) for each in (outputs, torch.zeros_like(outputs))]
         self._limit = DIVERGED_FACTOR * torch.maximum(*losses).reshape(-1)
-        self.step, self.due = 0, 0
+        self.step: float = 0
+        self.due = 0
         self.diverged_step = np.full(len(runs), -1, dtype=np.int64)
-        parameters = initial.map(torch.clone)
+        self._network = network(architecture, initial.map(torch.clone), gamma, alpha, rates)
+        self._all_points = Points(train, data.y_train)
+        self._space = Workspace()
+        training = Training(self._network, self._all_points, self._problem.cost, first.step_size, self._space)
+        self._stepper = stepper(first.method, training, first.seed)
         if state is not None:
-            self.step, self.due = int(state["step"]), int(state["due"])
+            self.step, self.due = state["step"].item(), int(state["due"])
             self.diverged_step = np.array(state["diverged_step"], dtype=np.int64)
-            parameters = _restored(parameters, state)
-        self._network = network(architecture, parameters, gamma, alpha, rates)
+            _restore(self._network.parameters, state)
+            self._stepper.restore(state)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything that a resume needs, as arrays."""
         tensors = {name: tensor.numpy() for name, tensor in self._network.parameters.tensors().items()}
-        return tensors | {"step": np.array(self.step), "due": np.array(self.due), "diverged_step": self.diverged_step}
+        place = {"step": np.array(self.step), "due": np.array(self.due), "diverged_step": self.diverged_step}
+        return tensors | self._stepper.state() | place
 
     def advance(self) -> Iterator[Record | None]:
         """Train to the end, or until every run has diverged.
@@ -130,35 +103,36 @@ class Turn:
             A record when one is due, the first first; None after each step. Whenever it yields, :meth:`state` holds
             what continues from there.
         """
-        steps, space = self._first.record_steps, Workspace()
-        problem = self._problem
+        steps, problem = self._first.record_steps, self._problem
         while self.due < len(steps):
-            forward = self._network.forward(problem.train, space)
-            self._find_diverged(forward.outputs)
+            is_due = self.step == steps[self.due]
+            points = self._all_points if is_due else self._stepper.points(self.step)
+            forward = self._network.forward(points.inputs, self._space)
+            self._find_diverged(forward.outputs, points)
             if (self.diverged_step >= 0).all():
                 return
             signals = None  # a step that records nothing makes its own, in less memory and with the same bits
-            if self.step == steps[self.due]:
-                signals = self._network.backward(forward, space)
+            if is_due:
+                signals = self._network.backward(forward, self._space)
                 passes = Passes(problem.train, forward, signals)
-                values = self._recorder.measure(Moment(self._network, problem, self.step, passes))
+                moment = Moment(self._network, problem, int(self.step), passes, self._stepper.report())
+                values = self._recorder.measure(moment)
                 self.due += 1
                 yield Record(self.due - 1, self._values(values))
-            if self.step < steps[-1]:
-                residual = problem.cost.gradient(forward.outputs, problem.y_train)
-                self._network.descend(problem.train, forward, signals, residual, problem.step_size, workspace=space)
-                self.step += 1
-                yield None
+                if self.due == len(steps) or self._stepper.points(self.step) is not points:
+                    continue  # a minibatch has passes of its own
+            self.step = self._stepper.step(Now(self.step, points, forward, signals), steps[self.due])
+            yield None
 
-    def _loss(self, outputs: torch.Tensor) -> torch.Tensor:
-        """Training loss of each run, from outputs ([R,] N [, k])."""
-        targets = self._problem.y_train
+    def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Loss of each run, from outputs ([R,] N [, k])."""
         return loss(self._problem.cost, outputs, targets, output_dim=targets.dim() == 2)
 
-    def _find_diverged(self, outputs: torch.Tensor) -> None:
-        value = self._loss(outputs).reshape(-1)
+    def _find_diverged(self, outputs: torch.Tensor, points: Points) -> None:
+        """Look at the loss of the points at hand: of all of them at a record, of the step's between records."""
+        value = self._loss(outputs, points.targets).reshape(-1)
         bad = ~((value <= self._limit) & torch.isfinite(value)).numpy() & (self.diverged_step < 0)
-        self.diverged_step[bad] = self.step
+        self.diverged_step[bad] = math.ceil(self.step)
 
     def _values(self, values: dict[str, torch.Tensor]) -> list[dict[str, NDArray[np.floating]] | None]:
         single = len(self.runs) == 1
@@ -179,8 +153,7 @@ def _initial(run: Run, data: Data) -> Parameters:
     return initialise(architecture, widths, d, run.seed, dtype, outputs=data.outputs, law=law)
 
 
-def _restored(parameters: Parameters, state: Mapping[str, NDArray[np.generic]]) -> Parameters:
-    """Parameters with the values of a state."""
+def _restore(parameters: Parameters, state: Mapping[str, NDArray[np.generic]]) -> None:
+    """Give parameters the values of a state."""
     for name, tensor in parameters.tensors().items():
         tensor.copy_(torch.from_numpy(np.ascontiguousarray(state[name])))
-    return parameters

@@ -1,4 +1,4 @@
-"""Finite networks: parameters, forward and backward signals, the tangent kernel, costs, gradient descent."""
+"""Finite networks: parameters, forward and backward signals, the tangent kernel, costs, time methods."""
 
 from sweepengine.networks._activations import ACTIVATIONS as ACTIVATIONS
 from sweepengine.networks._activations import Activation as Activation
@@ -7,8 +7,8 @@ from sweepengine.networks._costs import COSTS as COSTS
 from sweepengine.networks._costs import Cost as Cost
 from sweepengine.networks._costs import Huber as Huber
 from sweepengine.networks._costs import loss as loss
-from sweepengine.networks._derivatives import hessian_mean_squares as hessian_mean_squares
 from sweepengine.networks._derivatives import jacobian_mean_squares as jacobian_mean_squares
+from sweepengine.networks._hessian import hessian_mean_squares as hessian_mean_squares
 from sweepengine.networks._initial import Law as Law
 from sweepengine.networks._initial import from_arrays as from_arrays
 from sweepengine.networks._initial import initialise as initialise
@@ -26,6 +26,13 @@ from sweepengine.networks._passes import Workspace as Workspace
 from sweepengine.networks._scaling import TRAINED as TRAINED
 from sweepengine.networks._scaling import learning_rates as learning_rates
 from sweepengine.networks._scaling import scaling_table as scaling_table
+from sweepengine.networks._steppers import linear_factor as linear_factor
+from sweepengine.networks._steppers import stepper as stepper
+from sweepengine.networks._training import Now as Now
+from sweepengine.networks._training import Points as Points
+from sweepengine.networks._training import SolverReport as SolverReport
+from sweepengine.networks._training import Stepper as Stepper
+from sweepengine.networks._training import Training as Training
 
 __all__ = [
     "ACTIVATIONS",
@@ -40,8 +47,13 @@ __all__ = [
     "Law",
     "Layout",
     "Network",
+    "Now",
     "Parameters",
     "Passes",
+    "Points",
+    "SolverReport",
+    "Stepper",
+    "Training",
     "Workspace",
     "blocked_kernel",
     "from_arrays",
@@ -49,9 +61,11 @@ __all__ = [
     "initialise",
     "jacobian_mean_squares",
     "learning_rates",
+    "linear_factor",
     "load_parameters",
     "loss",
     "network",
     "scaling_table",
     "stack",
+    "stepper",
 ]

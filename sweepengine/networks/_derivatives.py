@@ -1,6 +1,6 @@
-"""Derivatives of the output beyond the tangent kernel: along a direction, and the sizes of Jacobian and Hessian blocks.
+"""Derivatives of the output along a direction of the parameters, and the size of its Jacobian.
 
-All of them go through the layers by hand, as the passes do (theory.md §2); autograd is the oracle in the tests. They are
+They go through the layers by hand, as the passes do (theory.md §2); autograd is the oracle in the tests. They are
 derivatives of the raw output in the raw parameters of theory.md §1: no learning rate and no power of the width of
 :mod:`sweepengine.networks._scaling`'s kernel is in them, only α m^{-γ} of the output itself.
 
@@ -14,16 +14,11 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch import Tensor
 
     from sweepengine.networks._parameters import Parameters
     from sweepengine.networks._passes import Forward, Inputs, Passes
     from sweepengine.networks._propagation import Propagation
-
-_BLOCK_NUMBERS = 2**18
-"""Numbers of one m × m matrix for each point and output of a block: points go through the Hessian in blocks of these."""
 
 
 def directional_derivatives(
@@ -117,126 +112,3 @@ def jacobian_mean_squares(network: Propagation, passes: Passes) -> tuple[Tensor,
 
 def _mean_square(values: Tensor) -> Tensor:
     return values.to(torch.float64).square().mean(-1)
-
-
-def hessian_mean_squares(network: Propagation, passes: Passes) -> Tensor:
-    """Mean square of ∂²f_o(x)/∂W^a∂W^b over points, outputs and all entries of a pair of weights, exactly.
-
-    With T^l = ∂h^l/∂h^{a+1}, B = ∂φ^b/∂h^{a+1} and C = ∂g^{b+1}/∂h^{a+1}, for a ≤ b < L
-
-        ∂²f/∂W^a∂W^b = α m^{-γ} s_a s_b (C_{ip} φ^b_j + g^{b+1}_i B_{jp}) φ^a_q
-
-    (i, j of W^b; p, q of W^a; B = 0 for b = a), and α m^{-γ} s_a σ_a B_{jp} φ^a_q with W^L. Its square needs ‖C‖², ‖B‖²
-    and one product of vectors, so no Hessian is formed.
-
-    Cost: N m³ L(L − 1)(k + 1) − 2 N m³ (L − 1) operations of matrix products, none for L = 1; blocks of points keep the
-    m × m matrices of a block at 2¹⁸ numbers, which stay in cache.
-
-    Parameters
-    ----------
-    network : Propagation
-    passes : Passes
-        With signals, whatever is trained, and pre-activations.
-
-    Returns
-    -------
-    Tensor of float64, shape ([R,] L + 1, L + 1)
-        Symmetric; 0 for a weight that is not trained, and for the last layer with itself.
-    """
-    p, rows = network.parameters, network.scaling.rows
-    depth, k = len(p.hidden), p.outputs
-    groups = p.readout.shape[0] if p.is_group else 1
-    total = torch.zeros(groups, depth + 1, depth + 1, dtype=torch.float64, device=p.readout.device)
-    n = passes.inputs.points.shape[0]
-    block = max(1, _BLOCK_NUMBERS // (groups * k * max(p.sizes[1:]) ** 2))
-    ground = _Ground(network, passes, groups)
-    for start in range(0, n, block):
-        for a, b, squares in ground.pairs(slice(start, min(n, start + block))):
-            total[:, a, b] += squares
-            if a != b:
-                total[:, b, a] += squares
-    trained = [bool(rows[f"W{layer}"].rate) for layer in range(depth + 1)]
-    entries = [weight[0].numel() if p.is_group else weight.numel() for weight in (*p.hidden, p.readout)]
-    share = torch.tensor([moves / count for moves, count in zip(trained, entries, strict=True)], dtype=torch.float64)
-    share = share.to(total.device)
-    total *= network.scaling.output.square().reshape(-1, 1, 1) * share.outer(share) / (n * k)
-    return total if p.is_group else total[0]
-
-
-class _Ground:
-    """A network's arrays with the dims (R, N, k, n) all there, as the Hessian goes through them."""
-
-    def __init__(self, network: Propagation, passes: Passes, groups: int) -> None:
-        p, rows = network.parameters, network.scaling.rows
-        self.depth, n = len(p.hidden), passes.inputs.points.shape[0]
-        points = passes.inputs.points.expand(groups, -1, -1)
-        self.phi = [points, *(each.reshape(groups, n, -1) for each in passes.forward.features)]
-        slopes, curvatures = network.slopes(passes.forward), network.curvatures(passes.forward)
-        self.slope = [
-            points,
-            *(each.reshape(groups, n, -1) for each in slopes),
-        ]  # counted like φ; the first is not used
-        self.curvature = [points, *(each.reshape(groups, n, -1) for each in curvatures)]
-        self.weights = [each.reshape(groups, 1, *each.shape[-2:]) for each in p.hidden]
-        self.scale = [rows[f"W{layer}"].forward for layer in range(self.depth + 1)]
-        self.g = [points, *(each.reshape(groups, n, p.outputs, -1) for each in passes.signals)]
-        top = p.readout.reshape(groups, 1, p.width, p.outputs).mT * self.scale[-1]
-        # What φ' multiplies to make g^l.
-        self.u = [
-            points,
-            *(self.scale[layer] * (self.g[layer + 1] @ self.weights[layer]) for layer in range(1, self.depth)),
-        ]
-        self.u.append(top.expand(groups, n, -1, -1))
-
-    def pairs(self, rows: slice) -> Iterator[tuple[int, int, Tensor]]:
-        """(a, b, Σ of squares over points, outputs and entries, shape (R,)) without α m^{-γ}, for some points."""
-        for a in range(self.depth):
-            yield from self._with(a, rows)
-
-    def _with(self, a: int, rows: slice) -> Iterator[tuple[int, int, Tensor]]:
-        """The pairs (a, b), b ≥ a."""
-        depth, scale = self.depth, self.scale
-        phi, slope, curvature, g, u = (
-            [each[:, rows] for each in many] for many in (self.phi, self.slope, self.curvature, self.g, self.u)
-        )
-        # Up: T^l for l > a + 1 (T^{a+1} is the identity), ‖B‖² (R, N) and Bᵀφ^b (R, N, n_{a+1}).
-        first = slope[a + 1]
-        tangents: dict[int, Tensor] = {}
-        inner: dict[int, Tensor] = {}
-        b_square, b_phi = {a + 1: _squares(first, 1)}, {a + 1: first * phi[a + 1]}
-        for layer in range(a + 1, depth):
-            weight = scale[layer] * self.weights[layer]
-            tangents[layer + 1] = weight @ inner[layer] if layer in inner else weight * first.unsqueeze(-2)
-            inner[layer + 1] = slope[layer + 1].unsqueeze(-1) * tangents[layer + 1]
-            b_square[layer + 1] = _squares(inner[layer + 1], 2)
-            b_phi[layer + 1] = (phi[layer + 1].unsqueeze(-2) @ inner[layer + 1]).squeeze(-2)
-        sizes = [_squares(each, 1) for each in phi]
-        outer = (scale[a] ** 2) * sizes[a]
-        yield a, depth, (scale[depth] ** 2 * outer * b_square[depth]).sum(-1) * u[depth].shape[-2]
-        # Down: C^l = ∂g^l/∂h^{a+1}, (R, N, k, n_l, n_{a+1}).
-        bend = u[depth] * curvature[depth].unsqueeze(-2)
-        if a + 1 == depth:  # C is diagonal
-            yield a, a, (outer * scale[a] ** 2 * sizes[a] * _squares(bend, 2)).sum(-1)
-            return
-        c = bend.unsqueeze(-1) * tangents[depth].unsqueeze(-3)
-        for b in range(depth - 1, a, -1):
-            signal = g[b + 1]
-            mixed = (signal.unsqueeze(-2) @ c).squeeze(-2).sum(-2) * b_phi[b]
-            squares = _squares(c, 3) * sizes[b] + _squares(signal, 2) * b_square[b] + 2 * _sum(mixed)
-            yield a, b, (outer * scale[b] ** 2 * squares).sum(-1)
-            bend = u[b] * curvature[b].unsqueeze(-2)
-            c = slope[b].unsqueeze(-2).unsqueeze(-1) * (scale[b] * self.weights[b].mT.unsqueeze(-3) @ c)
-            if b == a + 1:
-                c.diagonal(dim1=-2, dim2=-1).add_(bend)
-            else:
-                c += bend.unsqueeze(-1) * tangents[b].unsqueeze(-3)
-        yield a, a, (outer * scale[a] ** 2 * sizes[a] * _squares(c, 3)).sum(-1)
-
-
-def _squares(values: Tensor, dims: int) -> Tensor:
-    """Sum of squares over the last dims, in float64."""
-    return values.square().sum(tuple(range(-dims, 0)), dtype=torch.float64)
-
-
-def _sum(values: Tensor) -> Tensor:
-    return values.sum(-1, dtype=torch.float64)

@@ -106,3 +106,22 @@ def stack(networks: list[Parameters]) -> Parameters:
     readout = next(stacked)
     biases = tuple(next(stacked) for _ in first.biases)
     return Parameters(hidden, biases, readout, None if first.output_bias is None else next(stacked))
+
+
+def flat(parameters: Parameters) -> Tensor:
+    """A copy as one vector, in the order of :meth:`Parameters.tensors`; shape (P,)."""
+    return torch.cat([tensor.reshape(-1) for tensor in parameters.tensors().values()])
+
+
+def parts_of(vector: Tensor, like: Parameters) -> Parameters:
+    """Views of a vector, shape (P,), in the shapes of some parameters: the inverse of :func:`flat`."""
+    sizes = [tensor.numel() for tensor in like.tensors().values()]
+    parts = iter(torch.split(vector, sizes))
+    named = {name: next(parts).view(tensor.shape) for name, tensor in like.tensors().items()}
+    depth = len(like.hidden)
+    return Parameters(
+        hidden=tuple(named[f"W{layer}"] for layer in range(depth)),
+        biases=tuple(named[f"b{layer}"] for layer in range(len(like.biases))),
+        readout=named[f"W{depth}"],
+        output_bias=named.get(f"b{depth}"),
+    )

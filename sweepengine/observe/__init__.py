@@ -1,10 +1,14 @@
-"""What is measured at a record. The declarations import no torch; :mod:`sweepengine.observe.measure` does."""
+"""What is measured at a record. The declarations import no torch; ``measure`` and ``measure_particles`` do."""
 
+from sweepengine.observe._particle_variables import PARTICLE_VARIABLES as PARTICLE_VARIABLES
+from sweepengine.observe._particle_variables import canonical_names as canonical_names
+from sweepengine.observe._particle_variables import particle_variables_of as particle_variables_of
 from sweepengine.observe._record_cost import INGREDIENTS as INGREDIENTS
 from sweepengine.observe._record_cost import Ingredient as Ingredient
 from sweepengine.observe._record_cost import RecordCost as RecordCost
 from sweepengine.observe._record_cost import Sizes as Sizes
 from sweepengine.observe._record_cost import record_cost as record_cost
+from sweepengine.observe._variable import SNAPSHOT as SNAPSHOT
 from sweepengine.observe._variable import Variable as Variable
 from sweepengine.observe._variables import DEFAULT_VARIABLES as DEFAULT_VARIABLES
 from sweepengine.observe._variables import VARIABLES as VARIABLES
@@ -17,14 +21,18 @@ from sweepengine.observe._weights import unflatten as unflatten
 __all__ = [
     "DEFAULT_VARIABLES",
     "INGREDIENTS",
+    "PARTICLE_VARIABLES",
+    "SNAPSHOT",
     "VARIABLES",
     "Ingredient",
     "RecordCost",
     "Sizes",
     "Variable",
+    "canonical_names",
     "canonical_variables",
     "parameter_count",
     "parameter_shapes",
+    "particle_variables_of",
     "record_cost",
     "unflatten",
     "variables_of",

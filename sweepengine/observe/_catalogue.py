@@ -308,44 +308,83 @@ _SIGNALS = (
         "theory.md §4 backward, S0 lemma 1",
         needs=("projection",),
     ),
+    Variable(
+        "backward_covariance",
+        (*_HIDDEN, "i", "j"),
+        "covariance over the directions orthogonal to phi^l of z^l = W^l' g^(l+1) / sqrt(m) and z^L, the read-out: its"
+        " product over their number, for several outputs the mean over equal ones; its mean given the forward pass at"
+        " t = 0 is G_(l+1), and 1 for l = L; NaN where phi^l spans everything",
+        "1",
+        "theory.md §4 conditioning, S0 lemma 1",
+        needs=("projection",),
+    ),
 )
 
 _LINEAR = (
     Variable(
         "linear_distance_train",
         _NUMBER,
-        "root mean square over training points of f_t - f_t^lin, with the same steps of gradient descent",
+        "root mean square over training points of f_t - f_t^lin, with the same steps of descent or flow",
         "1",
         "theory.md §4 linear, S1 eqs 64-74",
         needs_mse=True,
+        needs_closed_form=True,
     ),
     Variable(
         "linear_distance_test",
         _NUMBER,
-        "root mean square over test points of f_t - f_t^lin, with the same steps of gradient descent",
+        "root mean square over test points of f_t - f_t^lin, with the same steps of descent or flow",
         "1",
         "theory.md §4 linear, S1 eqs 64-74",
         needs_mse=True,
+        needs_closed_form=True,
         needs=("test",),
     ),
     Variable(
         "random_feature_distance",
         _NUMBER,
         "largest |f_t - f_t^RF| over training points and outputs; f^RF = f_0 + <omega, Psi>, Psi the gradient at t = 0"
-        " of what is trained, with the same steps of gradient descent from omega = 0",
+        " of what is trained, with the same steps of descent or flow from omega = 0",
         "1",
         "theory.md §4 features (i), S4 §9",
         needs_mse=True,
+        needs_closed_form=True,
     ),
     Variable(
         "linear_params_distance",
         _NUMBER,
         "|theta_t - theta_0 - omega_t| / |theta_t - theta_0|, omega_t the linearised model's parameters after the same"
-        " steps of gradient descent; 0 at t = 0",
+        " steps of descent or flow; 0 at t = 0",
         "1",
         "theory.md §4 linear-params, S1 eqs 65, 72",
         needs_mse=True,
+        needs_closed_form=True,
         needs=("movement", "linear_params"),
+    ),
+)
+
+_SOLVER = (
+    Variable("solver_steps", _NUMBER, "steps of the adaptive solver since t = 0", "1", "Dormand & Prince 1980"),
+    Variable(
+        "solver_rejected",
+        _NUMBER,
+        "tries that the adaptive solver has thrown away since t = 0",
+        "1",
+        "Hairer, Norsett & Wanner II.4",
+    ),
+    Variable(
+        "solver_forced",
+        _NUMBER,
+        "steps since t = 0 that missed the tolerance at the smallest size allowed, as at kinks",
+        "1",
+        "sweepengine.runge_kutta",
+    ),
+    Variable(
+        "solver_step_smallest",
+        _NUMBER,
+        "smallest step of the adaptive solver since t = 0, in training time; 0 before the first",
+        "1",
+        "sweepengine.runge_kutta",
     ),
 )
 
@@ -403,5 +442,5 @@ _TAYLOR = (
     ),
 )
 
-ON_REQUEST = (*_OUTPUTS, *_KERNELS, *_SIGNALS, *_MOVEMENT, *_LINEAR, *_TAYLOR)
+ON_REQUEST = (*_OUTPUTS, *_KERNELS, *_SIGNALS, *_MOVEMENT, *_LINEAR, *_TAYLOR, *_SOLVER)
 """What a spec may name besides."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from sweepengine.networks import linear_factor
 from sweepengine.observe._linalg import apply, rms
 from sweepengine.observe._moment import shared
 from sweepengine.observe._movement_measures import squared_distance
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class _Linear(NamedTuple):
-    """The linearised model after n steps of gradient descent on the squared error, in float64, over ([R,] Nk).
+    """The linearised model after n steps of descent or flow on the squared error, in float64, over ([R,] Nk).
 
     Attributes
     ----------
     train : Tensor
         f^lin_t on the training points.
     pull : Tensor
-        (η/N) Σ_{s<n} (f^lin_s − y), which is Θ_0⁻¹(I − (I − ηΘ_0/N)^n)(f_0 − y): what Jacobians are multiplied by.
+        Θ_0⁻¹(I − E)(f_0 − y): what Jacobians are multiplied by. E = (I − ηΘ_0/N)^n for descent, e^{−Θ_0 nη/N} for flow.
     """
 
     train: Tensor
@@ -33,16 +34,16 @@ class _Linear(NamedTuple):
 
 @shared
 def _linear(now: Moment, start: Moment) -> _Linear:
-    """By the eigenvalues of Θ_0; Θ⁻¹(I − (I − ηΘ/N)^n) is nη/N at λ = 0."""
+    """By the eigenvalues of Θ_0, with the method's own factor of a step; Θ⁻¹(I − E) is nη/N at λ = 0."""
     values, vectors = start.spectrum
     y = now.flat(now.problem.y_train)
     rate = now.problem.step_size / now.problem.y_train.shape[0]
     lost = rate * values
-    factors = 1 - lost
+    decay = linear_factor(now.problem.method, -lost) ** now.step
     residual = apply(vectors.mT, start.flat(start.train.forward.outputs) - y)
     # Below 1e-8 the quotient has lost its digits and n is exact to them.
-    summed = torch.where(lost > 1e-8, (1 - factors**now.step) / lost, float(now.step))
-    return _Linear(y + apply(vectors, factors**now.step * residual), apply(vectors, rate * summed * residual))
+    summed = torch.where(lost > 1e-8, (1 - decay) / lost, float(now.step))
+    return _Linear(y + apply(vectors, decay * residual), apply(vectors, rate * summed * residual))
 
 
 def _distance_train(now: Moment, start: Moment) -> Tensor:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-from sweepengine.networks import Inputs, Network, Passes
+from sweepengine.networks import Inputs, Network, Passes, SolverReport
 from sweepengine.observe._linalg import eigenvalues, finite_or_zero
+from sweepengine.spec import Method
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ class Problem:
     y_train, y_test : Tensor, shapes (N [, k]) and (N_test [, k])
     cost : Cost
     step_size : float
+    method : Method
     """
 
     train: Inputs
@@ -40,6 +42,7 @@ class Problem:
     y_test: Tensor
     cost: Cost
     step_size: float
+    method: Method = field(default_factory=Method)
 
     def in_float64(self, architecture: Architecture) -> Problem:
         """The same problem in float64, for networks of an architecture."""
@@ -71,10 +74,20 @@ class Moment:
     step : int
     train : Passes, optional
         The passes on the training points that the step makes anyway.
+    solver : SolverReport, optional
+        What an adaptive method has done so far.
     """
 
-    def __init__(self, network: Network, problem: Problem, step: int, train: Passes | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        problem: Problem,
+        step: int,
+        train: Passes | None = None,
+        solver: SolverReport | None = None,
+    ) -> None:
         self.network, self.problem, self.step = network, problem, step
+        self.solver = solver or SolverReport()
         self.train = network.passes(problem.train) if train is None else train
         self.shared: dict[object, Any] = {}
 

@@ -130,7 +130,10 @@ INGREDIENTS: dict[str, Ingredient] = {
         working=lambda s: 5.0 * _largest_layer(s),
     ),
     "projection": Ingredient(
-        lambda s: s.depth * 80.0 * s.n * s.width * min(s.n, s.width) + 2.0 * s.pairs * s.width**2 * (s.depth - 1),
+        lambda s: (
+            s.depth * 80.0 * s.n * s.width * min(s.n, s.width)
+            + 2.0 * s.pairs * s.width * (s.width * (s.depth - 1) + s.n * s.depth)
+        ),
         working=lambda s: 4.0 * s.n * s.width + 2.0 * s.pairs * s.width,
     ),
     "linear_params": Ingredient(

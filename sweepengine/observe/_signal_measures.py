@@ -1,12 +1,13 @@
-"""What rows nngp, backward and preact of theory.md §4 need of forward and backward signals."""
+"""What rows nngp, backward, conditioning and preact of theory.md §4 need of forward and backward signals."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from sweepengine.observe._linalg import rms, row_basis
+from sweepengine.observe._moment import shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,19 +47,39 @@ def _output_variance(now: Moment, _: Moment) -> Tensor:
     return architecture.sigma_a**2 * squares + (architecture.sigma_b**2 if p.output_bias is not None else 0.0)
 
 
-def _backward_projection(now: Moment, _: Moment) -> Tensor:
-    """‖P_φ z‖²/‖z‖² with z^l = W^lᵀ g^{l+1}, z^L the read-out, on the span of φ^l over the training points."""
-    p, network = now.network.parameters, now.network
-    # z of layer l has the dims ([R,] points or outputs, n_l); its length does not matter.
-    above = [signal.flatten(-3, -2) if now.has_output_dim else signal for signal in now.signals[1:]]
-    z = [signal @ weight for signal, weight in zip(above, p.hidden[1:], strict=True)]
+class _Split(NamedTuple):
+    """Backward signals of every layer against the span of its features, in float64.
+
+    Attributes
+    ----------
+    inside : Tensor, shape ([R,] L)
+        ‖P_φ z‖²/‖z‖², mean over points and outputs.
+    outside : Tensor, shape ([R,] L, N, N)
+        z_i P_φ^⊥ z_j/(n_l − rank φ), mean over equal outputs; NaN where φ has full rank.
+    """
+
+    inside: Tensor
+    outside: Tensor
+
+
+@shared
+def _split(now: Moment, _: Moment) -> _Split:
+    """With z^l = W^lᵀ g^{l+1}/√m for l < L, and z^L the read-out, which is the same at every point."""
+    p, n = now.network.parameters, now.problem.y_train.shape[0]
+    above = [signal if now.has_output_dim else signal.unsqueeze(-2) for signal in now.signals[1:]]
+    z = [(g.flatten(-3, -2) @ weight) / p.width**0.5 for g, weight in zip(above, p.hidden[1:], strict=True)]
     z.append(p.readout.mT if now.has_output_dim else p.readout.unsqueeze(-2))
-    shares = []
-    for features, each in zip(now.train.forward.features, z, strict=True):
-        backward = each.to(torch.float64)
-        inside = backward @ row_basis(features, network.parameters.readout.dtype).mT
-        shares.append((inside.square().sum(-1) / backward.square().sum(-1)).mean(-1))
-    return torch.stack(shares, dim=-1)
+    inside, outside = [], []
+    for features, rounded in zip(now.train.forward.features, z, strict=True):
+        each = rounded.to(torch.float64)  # rows (point, output), or output
+        basis = row_basis(features, rounded.dtype)
+        within = each @ basis.mT
+        inside.append((within.square().sum(-1) / each.square().sum(-1)).mean(-1))
+        rest = (each - within @ basis).unflatten(-2, (-1, p.outputs)).flatten(-2, -1)
+        free = p.outputs * (each.shape[-1] - basis.square().sum((-1, -2)).round())
+        gram = rest @ rest.mT / torch.where(free > 0, free, torch.nan)[..., None, None]
+        outside.append(gram.expand(*gram.shape[:-2], n, n))
+    return _Split(torch.stack(inside, dim=-1), torch.stack(outside, dim=-3))
 
 
 SIGNAL_MEASURES = {
@@ -68,5 +89,6 @@ SIGNAL_MEASURES = {
     "preactivation_fourth": lambda now, _: _by_layer(now, lambda squares: squares.square().mean(-1)),
     "preactivation_square_pair": lambda now, _: _by_layer(now, _pair_mean),
     "output_variance": _output_variance,
-    "backward_projection": _backward_projection,
+    "backward_projection": lambda now, start: _split(now, start).inside,
+    "backward_covariance": lambda now, start: _split(now, start).outside,
 }

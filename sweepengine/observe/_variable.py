@@ -7,6 +7,8 @@ from typing import Any
 
 OUTPUT_DIMS = ("output", "output_other")
 """Dims over the k outputs, which a variable has for k ≥ 2 only."""
+SNAPSHOT = "snapshot"
+"""The dim, in the place of ``record``, of what is kept at some records only."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +19,14 @@ class Variable:
     ----------
     name : str
     dims : tuple of str
-        Always beginning with ``run, record``; the values are floats of the run's precision. The dims
+        Always beginning with ``run, record``, or ``run, snapshot`` for what is kept at some records only; the values are floats of the run's precision. The dims
         :data:`OUTPUT_DIMS` are there for k ≥ 2 outputs only; see :func:`variables_of`.
     long_name, units, source : str
         ``units`` is "1" for a number without unit; ``source`` cites the definition.
     needs_mse : bool
         Whether it is defined for the squared error only.
+    needs_closed_form : bool
+        Whether it compares with gradient descent or flow on a linear model, and so not for minibatches or momentum.
     needs : tuple of str
         What has to be computed for it, which is its cost: names of :data:`sweepengine.observe.INGREDIENTS`.
     """
@@ -33,7 +37,13 @@ class Variable:
     units: str
     source: str
     needs_mse: bool = False
+    needs_closed_form: bool = False
     needs: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it is kept at some records only."""
+        return self.dims[1] == SNAPSHOT
 
     def to_json(self) -> dict[str, Any]:
         """What a store says of it, as plain values."""

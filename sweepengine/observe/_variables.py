@@ -11,7 +11,9 @@ from sweepengine.observe._catalogue import DEFAULT, ON_REQUEST
 from sweepengine.observe._variable import OUTPUT_DIMS, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from sweepengine.spec import Method
 
 VARIABLES: dict[str, Variable] = {variable.name: variable for variable in (*DEFAULT, *ON_REQUEST)}
 """Every variable that a spec may name, in the order in which they are listed."""
@@ -20,7 +22,17 @@ DEFAULT_VARIABLES: tuple[str, ...] = tuple(variable.name for variable in DEFAULT
 """What is recorded where a spec does not say."""
 
 
-def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ...]:
+def chosen_names(names: Sequence[str], known: Mapping[str, Variable]) -> tuple[str, ...]:
+    """The names in the order of a registry. Raises :class:`SpecError` for one that it lacks, with the known ones."""
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise SpecError(f"observables: found {unknown[0]!r}.{hint} Allowed: {', '.join(known)}")
+    return tuple(name for name in known if name in names)
+
+
+def canonical_variables(names: Sequence[str] | None, loss: str, method: Method) -> tuple[str, ...]:
     """The named variables in the registry's order; empty for the default set.
 
     Parameters
@@ -29,6 +41,7 @@ def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ..
         None for the default set.
     loss : str
         The spec's loss.
+    method : Method
 
     Returns
     -------
@@ -38,19 +51,20 @@ def canonical_variables(names: Sequence[str] | None, loss: str) -> tuple[str, ..
     Raises
     ------
     SpecError
-        A name is unknown, or not defined for this loss; the message lists the known ones.
+        A name is unknown, or not defined for this loss or method; the message lists the known ones.
     """
     if names is None:
         return ()
-    unknown = [name for name in names if name not in VARIABLES]
-    if unknown:
-        close = difflib.get_close_matches(unknown[0], VARIABLES, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise SpecError(f"observables: found {unknown[0]!r}.{hint} Allowed: {', '.join(VARIABLES)}")
-    chosen = tuple(name for name in VARIABLES if name in names)
+    chosen = chosen_names(names, VARIABLES)
     undefined = [name for name in chosen if VARIABLES[name].needs_mse and loss != "mse"]
     if undefined:
         raise SpecError(f"observables: {undefined[0]} is defined for training.loss mse, found {loss!r}; leave it out")
+    undefined = [name for name in chosen if VARIABLES[name].needs_closed_form and method.dynamics is None]
+    if undefined:
+        raise SpecError(
+            f"observables: {undefined[0]} compares with gradient descent or flow on a linear model; found "
+            f"training.method {method.name}; leave it out, or train by gd, heun, rk4 or rk45"
+        )
     return () if chosen == DEFAULT_VARIABLES else chosen
 
 

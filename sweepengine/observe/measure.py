@@ -11,6 +11,7 @@ from sweepengine.observe._moment import Moment, Problem
 from sweepengine.observe._movement_measures import MOVEMENT_MEASURES
 from sweepengine.observe._output_measures import OUTPUT_MEASURES
 from sweepengine.observe._signal_measures import SIGNAL_MEASURES
+from sweepengine.observe._solver_measures import SOLVER_MEASURES
 from sweepengine.observe._taylor_measures import TAYLOR_MEASURES
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ MEASURES: dict[str, Callable[[Moment, Moment], Tensor]] = {
     **MOVEMENT_MEASURES,
     **SIGNAL_MEASURES,
     **LINEAR_MEASURES,
+    **SOLVER_MEASURES,
     **TAYLOR_MEASURES,
 }
 """Variable → its value from the moment and that at t = 0, of the variable's dims without ``record``."""

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from sweepengine.particles._adaptive import AdaptiveSteps as AdaptiveSteps
 from sweepengine.particles._adaptive import Tolerance as Tolerance
 from sweepengine.particles._adaptive import adaptive_flow as adaptive_flow
 from sweepengine.particles._chaos import Coupling as Coupling
@@ -25,8 +26,10 @@ from sweepengine.particles._errors import ParticlesError as ParticlesError
 from sweepengine.particles._errors import ShapeError as ShapeError
 from sweepengine.particles._errors import ShardError as ShardError
 from sweepengine.particles._errors import StepLimitError as StepLimitError
+from sweepengine.particles._flow import RADIUS as RADIUS
 from sweepengine.particles._flow import Flow as Flow
 from sweepengine.particles._flow import ball as ball
+from sweepengine.particles._flow import escaped as escaped
 from sweepengine.particles._flow import flow as flow
 from sweepengine.particles._flow import sphere as sphere
 from sweepengine.particles._geodesic import gaussian_distance as gaussian_distance
@@ -59,8 +62,11 @@ from sweepengine.particles._shards import Traffic as Traffic
 from sweepengine.particles._shards import spans as spans
 from sweepengine.particles._steps import LANGEVIN as LANGEVIN
 from sweepengine.particles._steps import METHODS as METHODS
+from sweepengine.particles._steps import Now as Now
 from sweepengine.particles._terms import Functional as Functional
 from sweepengine.particles._terms import Potential as Potential
+from sweepengine.particles._terms import Scaled as Scaled
+from sweepengine.particles._terms import Term as Term
 from sweepengine.particles._terms import double_well as double_well
 from sweepengine.particles._terms import quadratic as quadratic
 from sweepengine.particles._terms import ridge as ridge
@@ -77,6 +83,8 @@ if TYPE_CHECKING:
 __all__ = [
     "LANGEVIN",
     "METHODS",
+    "RADIUS",
+    "AdaptiveSteps",
     "CallableCost",
     "CallableKernel",
     "CallableUnit",
@@ -92,6 +100,7 @@ __all__ = [
     "MemoryNeedError",
     "Neuron",
     "Noise",
+    "Now",
     "ParameterError",
     "ParticlesError",
     "Passes",
@@ -101,10 +110,12 @@ __all__ = [
     "RadialUnit",
     "RieszKernel",
     "Risk",
+    "Scaled",
     "ShapeError",
     "ShardError",
     "ShardGroup",
     "StepLimitError",
+    "Term",
     "Tolerance",
     "Traffic",
     "WeakForm",
@@ -114,6 +125,7 @@ __all__ = [
     "dissipation",
     "double_well",
     "energy_defect",
+    "escaped",
     "exact_bytes",
     "flow",
     "from_network",

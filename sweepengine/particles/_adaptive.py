@@ -11,16 +11,14 @@ import torch
 from sweepengine.particles._errors import ParameterError, StepLimitError
 from sweepengine.particles._flow import RADIUS, Flow, escaped
 from sweepengine.particles._passes import Passes
-from sweepengine.particles._runge_kutta import DORMAND_PRINCE, combined
 from sweepengine.particles._terms import check_cloud
+from sweepengine.runge_kutta import DORMAND_PRINCE, Control, combined
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from sweepengine.particles._flow import Observer
     from sweepengine.particles._terms import Functional
-
-SAFETY, LEAST, MOST = 0.9, 0.2, 5.0
 
 
 @dataclass(frozen=True)
@@ -94,43 +92,30 @@ def adaptive_flow(
     StepLimitError
         After ``max_steps`` tries.
     """
-    passes, tolerance = passes or Passes(), tolerance or Tolerance()
-    check_cloud(particles)
-    if functional.temperature:
-        raise ParameterError(f"found temperature {functional.temperature}; adaptive steps carry no noise, use flow()")
     if not (time > 0 and math.isfinite(time)):
         raise ParameterError(f"found time {time}; expected a positive finite end")
-
-    def velocity(points: Tensor) -> Tensor:
-        return functional.velocity(points, passes)
-
-    cloud, now = particles.clone(), 0.0
-    control = _Control(first_step_size or time / 100)
-    slope = velocity(cloud)
+    run = AdaptiveSteps(
+        functional, particles.clone(), first_step_size or time / 100, tolerance, passes=passes, radius=radius
+    )
     if observe is not None:
-        observe(0, now, cloud)
-    while now < time:
-        lost = now + control.size == now  # no step resolves what comes next: the flow ends here, in finite time
-        if lost or escaped(cloud, radius, passes) or escaped(slope, torch.finfo(slope.dtype).max, passes):
-            return Flow(cloud, now, "diverged", control.accepted, control.accepted, control.rejected)
-        if control.accepted + control.rejected >= max_steps:
+        observe(0, 0.0, run.cloud)
+    while run.time < time:
+        before = run.control.accepted
+        if run.diverged():
+            break
+        if before + run.control.rejected >= max_steps:
             raise StepLimitError(
-                f"found {control.accepted} accepted and {control.rejected} rejected steps at time {now:.6g} of "
-                f"{time:.6g}, the next {control.size:.3g}; allow more with max_steps, or loosen the tolerance {tolerance}"
+                f"found {before} accepted and {run.control.rejected} rejected steps at time {run.time:.6g} of "
+                f"{time:.6g}, the next {run.control.size:.3g}; allow more with max_steps, or loosen the tolerance "
+                f"{run.tolerance}"
             )
-        last = now + control.size >= time
-        size = control.size = time - now if last else control.size
-        slopes = DORMAND_PRINCE.slopes(velocity, cloud, size, slope)
-        after = combined(cloud, size, DORMAND_PRINCE.weights, slopes)
-        error = combined(torch.zeros_like(cloud), size, DORMAND_PRINCE.error, slopes)
-        if control.accepts(tolerance.norm(error, cloud, after, passes)):
-            now, cloud, slope = time if last else now + size, after, slopes[-1]
-            if observe is not None:
-                observe(control.accepted, now, cloud)
-    gone = escaped(cloud, radius, passes)
+        run.attempt(time)
+        if observe is not None and run.control.accepted > before:
+            observe(run.control.accepted, run.time, run.cloud)
+    gone, control = run.diverged(), run.control
     return Flow(
-        cloud,
-        now,
+        run.cloud,
+        run.time,
         "diverged" if gone else "done",
         control.accepted if gone else None,
         control.accepted,
@@ -138,21 +123,60 @@ def adaptive_flow(
     )
 
 
-@dataclass
-class _Control:
-    """The next step's size, and what became of the earlier ones."""
+class AdaptiveSteps:
+    """The tries of :func:`adaptive_flow`, one by one.
 
-    size: float
-    accepted: int = 0
-    rejected: int = 0
-    just_rejected: bool = False
+    Parameters
+    ----------
+    functional : Functional
+        At temperature 0.
+    cloud : Tensor, shape (m, p)
+        Where it stands.
+    control : Control or float
+        What an interrupted one had, or the size of the first try.
+    time : float
+        Reached so far.
+    tolerance, passes, radius
+        As for :func:`adaptive_flow`.
+    """
 
-    def accepts(self, norm: float) -> bool:
-        """Whether a step of this error norm stands; sets the size of the next try."""
-        factor = min(MOST, max(LEAST, SAFETY * norm ** (-1 / DORMAND_PRINCE.order))) if norm else MOST
-        stands = norm <= 1
-        self.size *= min(factor, 1.0) if stands and self.just_rejected else factor
-        self.accepted += stands
-        self.rejected += not stands
-        self.just_rejected = not stands
-        return stands
+    def __init__(
+        self,
+        functional: Functional,
+        cloud: Tensor,
+        control: Control | float,
+        tolerance: Tolerance | None = None,
+        *,
+        time: float = 0.0,
+        passes: Passes | None = None,
+        radius: float = RADIUS,
+    ) -> None:
+        check_cloud(cloud)
+        if functional.temperature:
+            raise ParameterError(
+                f"found temperature {functional.temperature}; adaptive steps carry no noise, use flow()"
+            )
+        self.cloud, self.time, self.tolerance = cloud, time, tolerance or Tolerance()
+        self.control = control if isinstance(control, Control) else Control(control)
+        self._functional, self._passes, self._radius = functional, passes or Passes(), radius
+        # Of an interrupted flow this is the last slope of the step before, to the bit: it was taken at the same points.
+        self._slope = self._velocity(cloud)
+
+    def _velocity(self, points: Tensor) -> Tensor:
+        return self._functional.velocity(points, self._passes)
+
+    def diverged(self) -> bool:
+        """Whether the flow has left every bounded set, or no step resolves what comes next: it ends in finite time."""
+        lost = self.time + self.control.size == self.time
+        largest = torch.finfo(self._slope.dtype).max
+        return lost or escaped(self.cloud, self._radius, self._passes) or escaped(self._slope, largest, self._passes)
+
+    def attempt(self, end: float) -> None:
+        """One try, accepted or not, that does not pass a time."""
+        size = self.control.next_size(end - self.time)
+        slopes = DORMAND_PRINCE.slopes(self._velocity, self.cloud, size, self._slope)
+        after = combined(self.cloud, size, DORMAND_PRINCE.weights, slopes)
+        error = combined(torch.zeros_like(self.cloud), size, DORMAND_PRINCE.error, slopes)
+        if self.control.accepts(self.tolerance.norm(error, self.cloud, after, self._passes), size):
+            self.time = end if size == end - self.time else self.time + size
+            self.cloud, self._slope = after, slopes[-1]

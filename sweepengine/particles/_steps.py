@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sweepengine.particles._runge_kutta import DORMAND_PRINCE, HEUN, RK4, Tableau, combined
+from sweepengine.runge_kutta import DORMAND_PRINCE, HEUN, RK4, Tableau, combined
 
 if TYPE_CHECKING:
     from collections.abc import Callable

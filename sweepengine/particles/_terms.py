@@ -150,6 +150,40 @@ class Potential:
         return -torch.autograd.grad(total, at)[0]
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """A multiple of a term; a negative factor turns it around.
+
+    Attributes
+    ----------
+    term : Term
+    factor : float
+    """
+
+    term: Term
+    factor: float
+
+    def value(self, particles: Tensor, passes: Passes) -> float:
+        """The term's value times the factor."""
+        return self.factor * self.term.value(particles, passes)
+
+    def field(self, particles: Tensor, passes: Passes) -> Field:
+        """Its first variation times the factor."""
+        return _ScaledField(self.term.field(particles, passes), self.factor)
+
+
+@dataclass(frozen=True)
+class _ScaledField:
+    inner: Field
+    factor: float
+
+    def first_variation(self, points: Tensor) -> Tensor:
+        return self.inner.first_variation(points) * self.factor
+
+    def velocity(self, points: Tensor) -> Tensor:
+        return self.inner.velocity(points).mul_(self.factor)
+
+
 def quadratic(strength: float = 1.0, centre: Tensor | float = 0.0) -> Potential:
     """V(θ) = strength |θ − centre|²/2; centre a number or shape (p,)."""
     return Potential(

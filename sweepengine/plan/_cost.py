@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _STEP_OVERHEAD = 6e-5
 _RECORD_OVERHEAD = 5e-4
 _STARTUP_SECONDS = 9.0
+WORKER_BYTES = 325_000_000
+"""Resident memory of a worker with Python, PyTorch and Ray loaded (measured on Linux)."""
 
 
 def available_cpus() -> int:
@@ -80,10 +82,10 @@ def _matrix_sizes(run: Run, d: int) -> tuple[int, int]:
 
 
 def step_flops(run: Run, shape: BlockShape, d: int) -> float:
-    """Operations of one forward and backward pass and update: 4 N n_1 d, 6 N for each entry of a hidden matrix."""
+    """Operations of the passes and updates of a step, each 4 N n_1 d, and 6 N for each entry of a hidden matrix."""
     first, above = _matrix_sizes(run, d)
-    outputs = shape.sizes["output"]
-    return shape.sizes["i"] * (4.0 * first + 6.0 * above + 40.0 * sum(_sizes(run, d)[1:]) + 6.0 * run.width * outputs)
+    outputs, points = shape.sizes["output"], run.method.velocities * (run.method.batch_size or shape.sizes["i"])
+    return points * (4.0 * first + 6.0 * above + 40.0 * sum(_sizes(run, d)[1:]) + 6.0 * run.width * outputs)
 
 
 def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
@@ -109,7 +111,7 @@ def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float
 
 
 def run_memory(run: Run, shape: BlockShape, d: int) -> int:
-    """Bytes of the arrays of one task: parameters now and at t = 0, their passes, one record's, one chunk's buffer."""
+    """Bytes of a worker with one task: parameters now and at t = 0, their passes, one record's, one chunk's buffer."""
     first, above = _matrix_sizes(run, d)
     n, k, widths = shape.sizes["i"], shape.sizes["output"], _sizes(run, d)[1:]
     item = np.dtype(run.precision).itemsize
@@ -118,7 +120,8 @@ def run_memory(run: Run, shape: BlockShape, d: int) -> int:
     if k > 1:  # a record's signals are those of every output
         passes += n * k * sum(widths)
     record = 8 * int(cost_of_record(run, shape, d).numbers)
-    return parameters * 2 * item + passes * item + record + shape.run_bytes() * shape.chunk_runs
+    weights = parameters * (2 + run.method.copies)
+    return WORKER_BYTES + (weights + passes) * item + record + shape.run_bytes() * shape.chunk_runs
 
 
 def sweep_seconds(pack_seconds: list[float], workers: int) -> float:

@@ -51,10 +51,11 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
     Returns
     -------
     dict of StoredArray
-        As :func:`sweepengine.open_theory` lists them. The outputs are those of gradient descent with the run's step at
-        γ = 1/2 and α = 1; NaN for a cost that has no closed form (any but mse), and where that step is too large for
-        the limit's kernel, which then diverges. All is NaN where :func:`has_limit` says no. Of k ≥ 2 outputs, which
-        are independent in the limit and alike in law, each has the kernels and deviations, and a mean of its own.
+        As :func:`sweepengine.open_theory` lists them. The outputs are those of gradient descent with the run's step, or
+        of gradient flow for the methods that follow it, at γ = 1/2 and α = 1; NaN where there is no closed form (any
+        cost but mse, minibatches, momentum), and where descent's step is too large for the limit's kernel, which then
+        diverges. All is NaN where :func:`has_limit` says no. Of k ≥ 2 outputs, which are independent in the limit and
+        alike in law, each has the kernels and deviations, and a mean of its own.
     """
     from sweepengine import theory
 
@@ -69,11 +70,14 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
     mean_train, std_train = np.full((records, train, *outputs), np.nan), np.full((records, train), np.nan)
     mean_test = np.full((records, len(data.y_test), *outputs), np.nan)
     std_test = np.full((records, len(data.y_test)), np.nan)
-    dynamics = theory.KernelDynamics.of(ntk, step=run.step_size) if known else None
+    kind = run.method.dynamics
+    step_size = run.step_size if kind == "descent" else None
+    dynamics = theory.KernelDynamics.of(ntk, step=step_size) if known else None
     eigenvalues = np.full(train, np.nan) if dynamics is None else dynamics.eigenvalues
     # Centred networks start at 0, all alike: their ensemble is its mean.
     fluctuation = 0.0 if run.architecture.centred else 1.0
-    if dynamics is not None and run.loss == "mse" and run.step_size < dynamics.largest_stable_step:
+    solved = kind is not None and run.loss == "mse"
+    if dynamics is not None and solved and (step_size is None or step_size < dynamics.largest_stable_step):
         for record, step in enumerate(run.record_steps):  # one at a time: a covariance is a whole matrix
             time = step * run.step_size
             on_train = theory.train_ensemble(dynamics, time, data.y_train, nngp)

@@ -96,4 +96,18 @@ class DrawnData(Section):
         return self
 
 
-DataSpec = Annotated[DigitsData | FileData | DrawnData, Field(discriminator="name")]
+class ShellsData(Section):
+    """Two concentric Gaussians: y = ±1 with equal chance and x | y ~ N(0, (1 + y Δ)² I_d).
+
+    Mei, Montanari & Nguyen (PNAS 2018), whose radial symmetry makes the mean-field limit one-dimensional.
+    """
+
+    name: Literal["shells"]
+    d: Annotated[int, Field(ge=1, le=10_000_000)]
+    delta: Annotated[float, Field(gt=0, lt=1)] = Field(description="Δ")
+    n_train: Count
+    n_test: Count
+    seed: Seed = Field(default=0, description="of the points; more points begin with the fewer")
+
+
+DataSpec = Annotated[DigitsData | FileData | DrawnData | ShellsData, Field(discriminator="name")]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, field_validator, model_validator
 
 from sweepengine.spec._data import DataSpec, FileData
 from sweepengine.spec._fields import Count, Positive, Section, Seed
+from sweepengine.spec._method import METHODS_ALONE, GradientDescent, MethodSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,58 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
             raise ValueError(f"{value!r} stands twice; every value of an axis is one set of runs, keep it once")
         seen.add(key)
     return values
+
+
+def _plain_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+        raise ValueError(
+            f"found {value!r}; a name is made of letters, digits, '.', '_' and '-' and begins with a letter or a digit, "
+            "because it names the store in the results folder"
+        )
+    return value
+
+
+def _count_of_seeds(value: Any) -> Any:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    if not 1 <= value <= MAX_SEEDS:
+        raise ValueError(
+            f"found {value}; a number of seeds lies between 1 and {MAX_SEEDS}; name them as a list if meant so"
+        )
+    return tuple(range(value))
+
+
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_plain_name)]
+Seeds = Annotated[
+    tuple[Seed, ...],
+    _LIST,
+    AfterValidator(_distinct),
+    BeforeValidator(_count_of_seeds),
+    Field(
+        description="8 means seeds 0 … 7, [3, 5] those two",
+        json_schema_extra=lambda schema: schema.update(
+            {
+                "anyOf": [
+                    {"type": "integer", "minimum": 1},
+                    {"type": "array", "items": schema.pop("items"), "minItems": 1},
+                ]
+            }
+        ),
+    ),
+]
+"""The axis of seeds, which every kind of sweep has."""
+
+
+def flat_settings(content: dict[str, Any]) -> dict[str, Any]:
+    """Sections of a spec as one mapping, ``section.field`` → plain value; what is no section keeps its key."""
+    flat: dict[str, Any] = {}
+    for section, fields in content.items():
+        flat |= (
+            {f"{section}.{key}": value for key, value in fields.items()}
+            if isinstance(fields, dict)
+            else {section: fields}
+        )
+    return flat
 
 
 class NetworkSpec(Section):
@@ -85,7 +138,7 @@ class EveryRecords(Section):
 
 
 class TrainingSpec(Section):
-    """Full-batch gradient descent; one step of size η advances the training time by η (theory.md §1)."""
+    """Training in units of gradient-flow time: one step of size η advances it by η (theory.md §1)."""
 
     loss: Literal["mse", "logistic", "huber", "cross_entropy"] = Field(
         description="mean over points of (f − y)²/2, log(1 + exp(−y f)) or Huber's cost with δ = 1, summed over outputs; "
@@ -96,6 +149,23 @@ class TrainingSpec(Section):
     )
     time: Positive = Field(description="training time")
     records: Annotated[LogRecords | EveryRecords, Discriminator("spacing")]
+    method: Annotated[MethodSpec, Discriminator("name")] = Field(
+        default_factory=GradientDescent,
+        description="how time goes on; a name alone where the method needs nothing else",
+        json_schema_extra=lambda schema: schema.update(
+            {
+                "anyOf": [
+                    {"enum": list(METHODS_ALONE)},
+                    {key: schema.pop(key) for key in ("oneOf", "discriminator")},
+                ]
+            }
+        ),
+    )
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
 
 class AxesSpec(Section):
@@ -105,41 +175,21 @@ class AxesSpec(Section):
         description="ntk (γ = 1/2), mean_field (γ = 1), or γ itself in [0.5, 1]"
     )
     width: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)] = Field(description="hidden width m")
-    seed: Annotated[tuple[Seed, ...], _LIST, AfterValidator(_distinct)] = Field(
-        description="8 means seeds 0 … 7, [3, 5] those two",
-        json_schema_extra=lambda schema: schema.update(
-            {
-                "anyOf": [
-                    {"type": "integer", "minimum": 1},
-                    {"type": "array", "items": schema.pop("items"), "minItems": 1},
-                ]
-            }
-        ),
-    )
+    seed: Seeds
     depth: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)] | None = None
     activation: Annotated[tuple[ActivationName, ...], _LIST, AfterValidator(_distinct)] | None = None
     alpha: Annotated[tuple[Positive, ...], _LIST, AfterValidator(_distinct)] | None = None
 
-    @field_validator("seed", mode="before")
-    @classmethod
-    def _count_of_seeds(cls, value: Any) -> Any:
-        if not isinstance(value, int) or isinstance(value, bool):
-            return value
-        if not 1 <= value <= MAX_SEEDS:
-            raise ValueError(
-                f"found {value}; a number of seeds lies between 1 and {MAX_SEEDS}; name them as a list if meant so"
-            )
-        return tuple(range(value))
-
 
 class SweepSpec(Section):
-    """One sweep: fixed settings × swept axes.
+    """One sweep of networks: fixed settings × swept axes.
 
     Build it from a file with :func:`sweepengine.spec.read_spec`, or in Python with the same names; either way it is
     validated and frozen.
     """
 
-    name: Annotated[str, Field(min_length=1, max_length=100)]
+    kind: Literal["networks"] = "networks"
+    name: Name
     data: DataSpec
     network: NetworkSpec
     training: TrainingSpec
@@ -149,16 +199,6 @@ class SweepSpec(Section):
         default=None,
         description="what is recorded, by name; an unknown name lists them all; the ten of the quickstart if left out",
     )
-
-    @field_validator("name")
-    @classmethod
-    def _plain_name(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
-            raise ValueError(
-                f"found {value!r}; a name is made of letters, digits, '.', '_' and '-' and begins with a letter or a digit, "
-                "because it names the store in the results folder"
-            )
-        return value
 
     @model_validator(mode="after")
     def _one_home_for_each_setting(self) -> SweepSpec:
@@ -210,6 +250,11 @@ class SweepSpec(Section):
             raise ValueError(f"axes.width: found {list(widths)} with network.weights, which have one width; name that")
         return self
 
+    @property
+    def method_label(self) -> str:
+        """Name and parameters of the time method."""
+        return self.training.method.method().label
+
     def located(self, folder: Path) -> SweepSpec:
         """The same with the files that it names looked for from a folder, as a spec in that folder means them."""
         spec = self
@@ -223,8 +268,4 @@ class SweepSpec(Section):
 
     def fixed_settings(self) -> dict[str, Any]:
         """Everything but the name and the axes, flat, as plain values keyed ``section.field``."""
-        content = self.model_dump(mode="json", exclude={"name", "axes"}, exclude_none=True)
-        flat: dict[str, Any] = {key: content.pop(key) for key in ("precision", "observables") if key in content}
-        for section, fields in content.items():
-            flat |= {f"{section}.{key}": value for key, value in fields.items()}
-        return flat
+        return flat_settings(self.model_dump(mode="json", exclude={"name", "axes"}, exclude_none=True))

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from sweepengine.errors import SpecError
+from sweepengine.spec._kinds import SPECS
 from sweepengine.spec._messages import describe_all
-from sweepengine.spec._model import SweepSpec
 from sweepengine.spec._yaml import load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sweepengine.spec._kinds import AnySpec
+
 _LARGEST_FILE = 1_000_000
 
 
-def make_spec(content: Mapping[str, Any]) -> SweepSpec:
+def make_spec(content: Mapping[str, Any]) -> AnySpec:
     """Validate a mapping.
 
     Raises
@@ -26,18 +28,22 @@ def make_spec(content: Mapping[str, Any]) -> SweepSpec:
     SpecError
         Something in it is not allowed; the message has one line for each problem.
     """
+    kind = content.get("kind", "networks")
+    model = SPECS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        raise SpecError(f"kind: found {kind!r}; allowed: {', '.join(map(repr, SPECS))}")
     try:
-        return SweepSpec.model_validate(dict(content))
+        return model.model_validate(dict(content))
     except ValidationError as error:
-        raise SpecError(describe_all(error.errors(), SweepSpec)) from None
+        raise SpecError(describe_all(error.errors(), model)) from None
 
 
-def parse_spec(text: str) -> SweepSpec:
+def parse_spec(text: str) -> AnySpec:
     """Validate the YAML text of a spec. Raises :class:`SpecError` as :func:`make_spec` does."""
     return make_spec(load_yaml(text))
 
 
-def read_spec(path: str | Path) -> SweepSpec:
+def read_spec(path: str | Path) -> AnySpec:
     """Read and validate a spec file; files that it names are relative to its folder.
 
     Raises

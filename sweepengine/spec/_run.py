@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from sweepengine.errors import SpecError
-from sweepengine.spec._model import GAMMA_BY_LABEL, EveryRecords
-from sweepengine.spec._schedule import every_schedule, log_schedule
+from sweepengine.spec._canonical import digest
+from sweepengine.spec._method import Method
+from sweepengine.spec._model import GAMMA_BY_LABEL
+from sweepengine.spec._schedule import record_schedule, whole_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,7 +97,11 @@ class Run:
         Hash of the data's content.
     observables : tuple of str
         Names of the recorded variables in canonical order; empty for the default set.
+    method : Method
+        How the parameters move; gradient descent where not given.
     """
+
+    kind: ClassVar[str] = "networks"
 
     architecture: Architecture
     width: int
@@ -111,16 +114,27 @@ class Run:
     precision: str
     data_id: str
     observables: tuple[str, ...] = ()
+    method: Method = field(default_factory=Method)
 
     @property
     def n_steps(self) -> int:
-        """Number of gradient steps."""
+        """Number of steps; for an adaptive method, of the grid on which its records lie."""
         return self.record_steps[-1]
 
     @property
     def step_size(self) -> float:
         """Step η = time / steps."""
         return self.time / self.n_steps
+
+    @property
+    def depth(self) -> int:
+        """Hidden layers L."""
+        return self.architecture.depth
+
+    @property
+    def activation(self) -> str:
+        """Name of φ."""
+        return self.architecture.activation
 
     @property
     def scaling(self) -> str:
@@ -130,13 +144,16 @@ class Run:
     @cached_property
     def id(self) -> str:
         """Sixteen hexadecimal digits of the SHA-256 of the canonical content."""
-        return _digest(self._content())
+        return digest(self._content())
 
     @cached_property
     def limit_id(self) -> str:
         """Id of what infinite width predicts: of all that it depends on, so not of width, seed, γ and α."""
         content = self._content()
-        return _digest({key: content[key] for key in ("architecture", "loss", "time", "record_steps", "data_id")})
+        parts = {key: content[key] for key in ("architecture", "loss", "time", "record_steps", "data_id")}
+        if self.method.dynamics != "descent":
+            parts["dynamics"] = self.method.dynamics
+        return digest(parts)
 
     def _content(self) -> dict[str, Any]:
         content = asdict(self)
@@ -146,48 +163,29 @@ class Run:
         }
         if not self.observables:
             del content["observables"]
+        content["method"] = self.method.content()
+        if self.method == Method():
+            del content["method"]
         return content
 
     def to_json(self) -> dict[str, Any]:
         """Plain values from which :meth:`from_json` makes an equal run."""
-        return asdict(self)
+        return {"kind": self.kind} | asdict(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Run:
         """The inverse of :meth:`to_json`."""
         return cls(
-            **content
+            **{key: value for key, value in content.items() if key != "kind"}
             | {
                 "architecture": Architecture(
                     **content["architecture"] | {"width_ratios": tuple(content["architecture"]["width_ratios"])}
                 ),
                 "record_steps": tuple(content["record_steps"]),
                 "observables": tuple(content["observables"]),
+                "method": Method(**content["method"]),
             }
         )
-
-
-def _digest(content: dict[str, Any]) -> str:
-    text = json.dumps(_canonical(content), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _canonical(value: Any) -> Any:
-    """JSON-able form in which a float is written exactly: equal numbers, equal text, on every machine."""
-    if isinstance(value, dict):
-        return {key: _canonical(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_canonical(each) for each in value]
-    if isinstance(value, float):
-        return {"float": value.hex()}
-    return value
-
-
-def _record_steps(training: TrainingSpec, n_steps: int) -> tuple[int, ...]:
-    records = training.records
-    if isinstance(records, EveryRecords):
-        return every_schedule(n_steps, records.k)
-    return log_schedule(n_steps, records.count)
 
 
 def fixed_step_count(training: TrainingSpec) -> int:
@@ -200,15 +198,7 @@ def fixed_step_count(training: TrainingSpec) -> int:
     """
     if training.step_size == "auto":
         raise AssertionError("an automatic step size is resolved by the plan")
-    ratio = training.time / training.step_size
-    n_steps = round(ratio)
-    if n_steps < 1 or abs(ratio - n_steps) > 1e-9 * ratio:
-        options = sorted({training.time / max(1, count) for count in (int(ratio), int(ratio) + 1)})
-        raise SpecError(
-            f"training.step_size: found {training.step_size:g}, but time / step_size = {ratio:.6g} is not whole; "
-            f"use {' or '.join(f'{option:.9g}' for option in options)}, another time, or auto"
-        )
-    return n_steps
+    return whole_steps(training.time, training.step_size, "training.step_size", "or auto")
 
 
 def architectures(spec: SweepSpec, weights: str = "") -> list[Architecture]:
@@ -265,7 +255,7 @@ def expand(
     axes, training = spec.axes, spec.training
     alphas = axes.alpha or (1.0 if spec.network.alpha is None else spec.network.alpha,)
     for architecture in architectures(spec, weights):
-        steps = _record_steps(training, step_count(architecture))
+        steps = record_schedule(training.records, step_count(architecture), "training")
         for width, seed, alpha, scaling in itertools.product(axes.width, axes.seed, alphas, axes.scaling):
             yield Run(
                 architecture=architecture,
@@ -279,4 +269,5 @@ def expand(
                 precision=spec.precision,
                 data_id=data_id,
                 observables=observables,
+                method=training.method.method(),
             )

@@ -1,11 +1,17 @@
-"""Record schedules: the training steps at which observables are stored, known before anything runs."""
+"""Schedules: the steps at which observables are stored, known before anything runs."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sweepengine.errors import SpecError
+from sweepengine.spec._model import EveryRecords
+
+if TYPE_CHECKING:
+    from sweepengine.spec._model import LogRecords
 
 
-def log_schedule(n_steps: int, count: int) -> tuple[int, ...]:
+def log_schedule(n_steps: int, count: int, section: str = "training") -> tuple[int, ...]:
     """Distinct whole steps from 0 to ``n_steps``, spaced evenly in log time after the first.
 
     Early steps that would coincide after rounding are taken one by one; the ratio of the rest is then evened out
@@ -17,6 +23,8 @@ def log_schedule(n_steps: int, count: int) -> tuple[int, ...]:
         Number of gradient steps, at least 1.
     count : int
         Number of records, t = 0 and the end included; 2 … ``n_steps + 1``.
+    section : str
+        Section of the spec that holds the schedule, for the message.
 
     Returns
     -------
@@ -30,7 +38,7 @@ def log_schedule(n_steps: int, count: int) -> tuple[int, ...]:
     """
     if count > n_steps + 1:
         raise SpecError(
-            f"training.records.count: found {count}, but {n_steps} steps hold at most {n_steps + 1} distinct records "
+            f"{section}.records.count: found {count}, but {n_steps} steps hold at most {n_steps + 1} distinct records "
             f"(t = 0 included); use count: {n_steps + 1} or fewer, or {{spacing: every, k: 1}}"
         )
     steps = [0]
@@ -45,7 +53,7 @@ def log_schedule(n_steps: int, count: int) -> tuple[int, ...]:
     return tuple(steps)
 
 
-def every_schedule(n_steps: int, k: int) -> tuple[int, ...]:
+def every_schedule(n_steps: int, k: int, section: str = "training") -> tuple[int, ...]:
     """Every ``k``-th step from 0, and the last step ``n_steps`` in any case.
 
     Raises
@@ -54,6 +62,47 @@ def every_schedule(n_steps: int, k: int) -> tuple[int, ...]:
         ``k`` exceeds ``n_steps``.
     """
     if k > n_steps:
-        raise SpecError(f"training.records.k: found {k}, but there are only {n_steps} steps; use k: {n_steps} or fewer")
+        raise SpecError(
+            f"{section}.records.k: found {k}, but there are only {n_steps} steps; use k: {n_steps} or fewer"
+        )
     steps = list(range(0, n_steps, k))
     return (*steps, n_steps)
+
+
+def record_schedule(records: LogRecords | EveryRecords, n_steps: int, section: str) -> tuple[int, ...]:
+    """The steps of a spec's records, of which ``section`` names the section. Raises :class:`SpecError`."""
+    if isinstance(records, EveryRecords):
+        return every_schedule(n_steps, records.k, section)
+    return log_schedule(n_steps, records.count, section)
+
+
+def snapshot_schedule(n_records: int, count: int) -> tuple[int, ...]:
+    """Indices of ``count`` records, the first and the last among them, as evenly as whole indices allow."""
+    return tuple(round(k * (n_records - 1) / (count - 1)) for k in range(count))
+
+
+def whole_steps(time: float, step_size: float, field: str, otherwise: str = "") -> int:
+    """Number of steps that fill a time.
+
+    Parameters
+    ----------
+    time, step_size : float
+    field : str
+        Where the spec has the step size, for the message.
+    otherwise : str
+        What else the message should offer.
+
+    Raises
+    ------
+    SpecError
+        ``time`` is not a whole number of steps; the message names the nearest sizes that are.
+    """
+    ratio = time / step_size
+    n_steps = round(ratio)
+    if n_steps < 1 or abs(ratio - n_steps) > 1e-9 * ratio:
+        options = sorted({time / max(1, count) for count in (int(ratio), int(ratio) + 1)})
+        raise SpecError(
+            f"{field}: found {step_size:g}, but time / step_size = {ratio:.6g} is not whole; use "
+            f"{' or '.join(f'{option:.9g}' for option in options)}, another time{', ' + otherwise if otherwise else ''}"
+        )
+    return n_steps

@@ -75,7 +75,7 @@ class ChunkWriter:
         self._store, self._block, self._chunk = store, block, chunk
         self._attempt, self._owner = attempt, owner
         self._first, self._stop = shape.chunk_span(chunk)
-        self._n_records = shape.records
+        self._shape = shape
         mark = read_mark(store, block, chunk)
         if mark is None:
             mark = Mark(attempt, owner, tuple(RunMark() for _ in range(self._stop - self._first)))
@@ -95,7 +95,7 @@ class ChunkWriter:
             )
             for variable in shape.variables
         }
-        self._changed_from = self._n_records
+        self._changed_from = shape.records
         self._runs = list(self._mark.runs)
         self._load()
 
@@ -114,13 +114,13 @@ class ChunkWriter:
             return
         stored = {name: self._stored(name) for name in self._buffers}
         for place, run in enumerate(self._runs):
-            done = run.records_done
-            if any(series_digest(stored[name][place, :done]) != run.digests.get(name, "") for name in stored):
+            done = {each.name: self._shape.held(each, run.records_done) for each in self._shape.variables}
+            if any(series_digest(stored[name][place, : done[name]]) != run.digests.get(name, "") for name in stored):
                 self._runs[place] = RunMark()
                 self._changed_from = 0
                 continue
             for name, values in stored.items():
-                self._buffers[name][place, :done] = values[place, :done]
+                self._buffers[name][place, : done[name]] = values[place, : done[name]]
 
     def _stored(self, name: str) -> NDArray[np.floating]:
         try:
@@ -152,15 +152,19 @@ class ChunkWriter:
         return found
 
     def record(self, position: int, record: int, values: Mapping[str, NDArray[np.floating]]) -> None:
-        """Take the values of every variable of one run at its next record."""
+        """Take the values of every variable of one run at its next record, those of snapshots where it is one."""
         place = position - self._first
         run = self._runs[place]
         if record != run.records_done:
             raise AssertionError(f"record {record} of run {position} comes after {run.records_done} records")
-        digests = {}
-        for name, buffer in self._buffers.items():
-            buffer[place, record] = values[name]
-            digests[name] = chain_digest(run.digests.get(name, ""), buffer[place, record])
+        digests = dict(run.digests)
+        for variable in self._shape.variables:
+            index = self._shape.held(variable, record)
+            if self._shape.held(variable, record + 1) == index:
+                continue  # of snapshots, and this record is none
+            buffer = self._buffers[variable.name]
+            buffer[place, index] = values[variable.name]
+            digests[variable.name] = chain_digest(run.digests.get(variable.name, ""), buffer[place, index])
         self._runs[place] = replace(run, status=Status.RUNNING, records_done=record + 1, digests=digests)
         self._changed_from = min(self._changed_from, record)
 
@@ -207,13 +211,14 @@ class ChunkWriter:
 
     def _write_arrays(self) -> None:
         furthest = max(run.records_done for run in self._runs)
-        for name, buffer in self._buffers.items():
-            array = self._arrays[name]
+        for variable in self._shape.variables:
+            array, buffer = self._arrays[variable.name], self._buffers[variable.name]
+            begin, end = (self._shape.held(variable, records) for records in (self._changed_from, furthest))
             per_chunk = array.chunks[1]
-            for start in range(self._changed_from // per_chunk * per_chunk, furthest, per_chunk):
-                stop = min(start + per_chunk, self._n_records)
+            for start in range(begin // per_chunk * per_chunk, end, per_chunk):
+                stop = min(start + per_chunk, buffer.shape[1])
                 array[self._first : self._stop, start:stop] = buffer[:, start:stop]
-        self._changed_from = self._n_records
+        self._changed_from = self._shape.records
         for name in RUN_ARRAYS:
             array = self._arrays[name]
             array[self._first : self._stop] = np.array([getattr(run, name) for run in self._runs], dtype=array.dtype)

@@ -5,25 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import StoreError
-from sweepengine.observe import canonical_variables
-from sweepengine.spec import make_spec
+from sweepengine.observe import canonical_names
+from sweepengine.spec import SweepSpec, make_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sweepengine.spec import SweepSpec
+    from sweepengine.spec import AnySpec
 
 _SWEEPABLE = ("depth", "activation", "alpha")
-_FILES = ("data.path", "network.weights")
-"""Where files lie; what they hold is compared by :meth:`SweepStore.check_contents`."""
+_IN_THE_CONTENT = ("data.path", "data.targets", "network.weights")
+"""Settings that say where or how to find content; the content itself is compared by :meth:`SweepStore.check_contents`."""
 
 
-def _settings(spec: SweepSpec) -> dict[str, tuple[Any, ...]]:
+def _settings(spec: AnySpec) -> dict[str, tuple[Any, ...]]:
     """Fixed settings, each with the values that it may have; a swept one has its axis' values."""
-    settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _FILES}
-    settings["observables"] = (canonical_variables(spec.observables, spec.training.loss),)
+    settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _IN_THE_CONTENT}
+    settings["observables"] = (canonical_names(spec),)
+    if not isinstance(spec, SweepSpec):
+        return settings | {"functional.temperature": spec.temperatures}
     settings.setdefault("network.alpha", (1.0,))
     settings.setdefault("network.sigma_a", settings["network.sigma_w"])
+    if all(ratio == 1 for ratio in spec.network.width_ratios or ()):
+        settings.pop("network.width_ratios", None)
     for field in _SWEEPABLE:
         values = getattr(spec.axes, field)
         if values is not None:
@@ -31,7 +35,7 @@ def _settings(spec: SweepSpec) -> dict[str, tuple[Any, ...]]:
     return settings
 
 
-def refuse_other_settings(address: str, written: Sequence[dict[str, Any]], spec: SweepSpec) -> None:
+def refuse_other_settings(address: str, written: Sequence[dict[str, Any]], spec: AnySpec) -> None:
     """Raise unless a spec's fixed settings agree with those of the specs that wrote a store.
 
     A setting that one of two specs sweeps agrees with the other's value if that is on the axis.

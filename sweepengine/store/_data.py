@@ -58,7 +58,8 @@ def write_weights(metadata: Metadata, weights: Weights) -> None:
 
 def _write(metadata: Metadata, path: str, values: NDArray[np.float64], dims: tuple[str, ...], long_name: str) -> None:
     attributes = {"long_name": long_name, "units": "1", "sha256": _digest(values)}
-    metadata.array(path, values.shape, values.shape, "float64", np.nan, dims=dims, attributes=attributes, data=values)
+    chunks = tuple(max(1, size) for size in values.shape)  # a sweep without a risk has no points
+    metadata.array(path, values.shape, chunks, "float64", np.nan, dims=dims, attributes=attributes, data=values)
 
 
 def read_data(store: Store, data_id: str) -> dict[str, NDArray[np.float64]]:

@@ -17,28 +17,32 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweepengine.observe import Variable
+from sweepengine.observe import SNAPSHOT, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from sweepengine.spec import Run
+    from sweepengine.spec import AnyRun
 
 SCHEMA_VERSION = 2
 CHUNK_TARGET = 1_000_000
 CHUNK_LIMIT = 32_000_000
 CHUNK_RUNS_LIMIT = 16
+SCHEDULES = {"record": ("step", "time"), SNAPSHOT: ("snapshot_step", "snapshot_time")}
+"""Dim of instants → its coordinates: steps and training times."""
 RUN_ARRAYS = ("status", "records_done", "diverged_step", "peak_memory")
 """What a block says of each run beside its variables; in the mark under the same names."""
-_SCHEDULE_ARRAYS = 2  # step, time
+_SCHEDULE_ARRAYS = 2  # step, time; as many again where there are snapshots
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class BlockShape:
         What is recorded.
     labels : mapping
         Dim → the name of each of its places, for the dims that have names.
+    snapshots : tuple of int
+        Indices of the records that are snapshots too: variables over ``snapshot`` have values at these alone.
     """
 
     runs: int
@@ -64,11 +70,17 @@ class BlockShape:
     precision: str
     variables: tuple[Variable, ...]
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    snapshots: tuple[int, ...] = ()
 
     @cached_property
     def sizes(self) -> dict[str, int]:
         """Dim → size, of every dim."""
-        return {"run": self.runs, "record": self.records, **self.extents}
+        snapshots = {SNAPSHOT: len(self.snapshots)} if self.snapshots else {}
+        return {"run": self.runs, "record": self.records, **snapshots, **self.extents}
+
+    def held(self, variable: Variable, records: int) -> int:
+        """How many values a variable has within the first ``records`` records."""
+        return bisect_left(self.snapshots, records) if variable.is_snapshot else records
 
     def array_shape(self, variable: Variable) -> tuple[int, ...]:
         """Shape of a variable's array."""
@@ -80,7 +92,7 @@ class BlockShape:
     @property
     def chunk_runs(self) -> int:
         """Runs of one chunk: the same for all variables, so that one task owns whole chunks of each."""
-        heaviest = max(self._record_bytes(variable) for variable in self.variables) * self.records
+        heaviest = max(self._run_bytes(variable) for variable in self.variables)
         runs = 1
         while runs < CHUNK_RUNS_LIMIT and runs * heaviest < CHUNK_TARGET:
             runs *= 2
@@ -92,9 +104,17 @@ class BlockShape:
         return -(-self.runs // self.chunk_runs)
 
     def chunk_shape(self, variable: Variable) -> tuple[int, ...]:
-        """Shape of a variable's chunks: all records in one unless that passes :data:`CHUNK_LIMIT`."""
-        fitting = CHUNK_LIMIT // max(1, self._record_bytes(variable) * self.chunk_runs)
-        return (self.chunk_runs, max(1, min(self.records, fitting)), *self.array_shape(variable)[2:])
+        """Shape of a variable's chunks: all records in one, or one, or part of one; at most :data:`CHUNK_LIMIT`."""
+        _, instants, *own = self.array_shape(variable)
+        one = max(1, self._record_bytes(variable) * self.chunk_runs)
+        if one > CHUNK_LIMIT and own:
+            own[0] = max(1, own[0] * CHUNK_LIMIT // one)
+        return (self.chunk_runs, max(1, min(instants, CHUNK_LIMIT // one)), *own)
+
+    def _files(self, variable: Variable) -> int:
+        """Chunks of a variable for one chunk of runs."""
+        lengths = zip(self.array_shape(variable)[1:], self.chunk_shape(variable)[1:], strict=True)
+        return math.prod(-(-length // chunk) for length, chunk in lengths)
 
     def chunk_span(self, chunk: int) -> tuple[int, int]:
         """First run of a chunk and the first after it."""
@@ -102,14 +122,17 @@ class BlockShape:
 
     def file_count(self) -> int:
         """Files of a finished block: a metadata file for each array and group, the chunks, the marks."""
-        along_records = sum(-(-self.records // self.chunk_shape(variable)[1]) for variable in self.variables)
-        coordinates = _SCHEDULE_ARRAYS + len(self.labels)
+        chunks = sum(self._files(variable) for variable in self.variables)
+        coordinates = _SCHEDULE_ARRAYS * (2 if self.snapshots else 1) + len(self.labels)
         arrays = len(self.variables) + len(RUN_ARRAYS) + coordinates
-        return 1 + arrays + self.n_chunks * (along_records + len(RUN_ARRAYS) + 1) + coordinates
+        return 1 + arrays + self.n_chunks * (chunks + len(RUN_ARRAYS) + 1) + coordinates
+
+    def _run_bytes(self, variable: Variable) -> int:
+        return self._record_bytes(variable) * self.sizes[variable.dims[1]]
 
     def run_bytes(self) -> int:
         """Uncompressed bytes of one run's variables."""
-        return sum(self._record_bytes(variable) for variable in self.variables) * self.records
+        return sum(self._run_bytes(variable) for variable in self.variables)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values from which :meth:`from_json` makes an equal shape."""
@@ -120,6 +143,7 @@ class BlockShape:
             "precision": self.precision,
             "variables": [variable.to_json() for variable in self.variables],
             "labels": {dim: list(names) for dim, names in self.labels.items()},
+            "snapshots": list(self.snapshots),
         }
 
     @classmethod
@@ -127,25 +151,26 @@ class BlockShape:
         """Return the inverse of :meth:`to_json`."""
         variables = tuple(Variable.from_json(each) for each in content["variables"])
         labels = {dim: tuple(names) for dim, names in content["labels"].items()}
-        return cls(**content | {"variables": variables, "labels": labels})
+        snapshots = tuple(content.get("snapshots", ()))
+        return cls(**content | {"variables": variables, "labels": labels, "snapshots": snapshots})
 
 
 @dataclass(frozen=True)
 class Block:
-    """Runs of one architecture, width, data and schedule, laid out together.
+    """Runs that are alike in all that their shapes depend on, laid out together.
 
     Attributes
     ----------
     id : str
         Readable shape, then a hash of the ids of its runs.
     shape : BlockShape
-    runs : tuple of Run
+    runs : tuple of AnyRun
         In the order of the ``run`` dim.
     """
 
     id: str
     shape: BlockShape
-    runs: tuple[Run, ...]
+    runs: tuple[AnyRun, ...]
 
 
 @dataclass(frozen=True)
@@ -171,24 +196,27 @@ class StoredArray:
 
 
 def make_block(
-    runs: Sequence[Run],
+    runs: Sequence[AnyRun],
     variables: Sequence[Variable],
     extents: Mapping[str, int],
     labels: Mapping[str, tuple[str, ...]],
+    snapshots: tuple[int, ...] = (),
 ) -> Block:
     """Lay out runs of equal shapes.
 
     Parameters
     ----------
-    runs : sequence of Run
-        Alike in all but seed, γ and α.
-    variables, extents, labels
+    runs : sequence of Run or of ParticleRun
+        Alike in all but seed, γ, α and temperature.
+    variables, extents, labels, snapshots
         As for :class:`BlockShape`.
     """
     first = runs[0]
     digest = hashlib.sha256("".join(run.id for run in runs).encode()).hexdigest()[:10]
-    shape = BlockShape(len(runs), len(first.record_steps), extents, first.precision, tuple(variables), labels)
-    return Block(id=f"w{first.width:06d}-d{first.architecture.depth}-{digest}", shape=shape, runs=tuple(runs))
+    shape = BlockShape(
+        len(runs), len(first.record_steps), extents, first.precision, tuple(variables), labels, snapshots
+    )
+    return Block(id=f"w{first.width:06d}-d{first.depth}-{digest}", shape=shape, runs=tuple(runs))
 
 
 def limit_path(limit: str, name: str = "") -> str:

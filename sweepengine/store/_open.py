@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from sweepengine.errors import StoreError
+from sweepengine.spec import make_spec
 from sweepengine.store._data import data_path
-from sweepengine.store._layout import block_path, limit_path
-from sweepengine.store._run_table import COLUMNS
+from sweepengine.store._layout import SCHEDULES, block_path, limit_path
+from sweepengine.store._run_table import COLUMNS, COLUMNS_OF_PARTICLES
 from sweepengine.store._status import Status
 from sweepengine.store._sweep_store import SweepStore
 
@@ -60,9 +61,13 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     marks = {block: store.run_marks(block, shape) for block, shape in shapes.items()}
     every = [shape.sizes for shape in shapes.values()]
     sizes = {dim: max(each[dim] for each in every) for dim in every[0] if dim != "run"}
-    coords: dict[str, Any] = {name: ("run", _plain(table.columns[name])) for name in COLUMNS}
+    coords: dict[str, Any] = {name: ("run", _plain(column)) for name, column in table.columns.items()}
     coords |= _progress_coords([mark for block in shapes for mark in marks[block]])
-    coords |= _schedule_coords(root, shapes, sizes["record"])
+    # One of a store's fixed settings.
+    label = make_spec(store.attributes["specs"][-1]["spec"]).method_label
+    coords["method"] = ("run", np.full(len(table), label), {"long_name": "time method"})
+    for dim in (dim for dim in SCHEDULES if dim in sizes):
+        coords |= _schedule_coords(root, shapes, dim, sizes[dim])
     for dim in dict.fromkeys(dim for shape in shapes.values() for dim in shape.labels):
         # Shorter lists of names begin as the longest does.
         coords[dim] = (dim, np.array(max((shape.labels.get(dim, ()) for shape in shapes.values()), key=len)))
@@ -70,21 +75,45 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     # A spec of other observables is refused, so every block has these.
     for variable in next(iter(shapes.values())).variables:
         parts = [
-            _masked_block(_array(root, block_path(block, variable.name)), store.address, marks[block])
+            _masked_block(
+                _array(root, block_path(block, variable.name)),
+                store.address,
+                [0 if mark is None else shapes[block].held(variable, mark.records_done) for mark in marks[block]],
+            )
             for block in shapes
         ]
         shape = tuple(sizes[dim] for dim in variable.dims[1:])
         attributes = {"long_name": variable.long_name, "units": variable.units, "source": variable.source}
         variables[variable.name] = (variable.dims, _concatenate(parts, shape), attributes)
+    variables |= _predicted_curves(root, table.columns["limit"], sizes["record"])
     for dim, name, long_name in (("i", "train", "training targets"), ("test", "test", "test targets")):
         targets = np.asarray(_array(root, data_path(store.attributes["data"], f"y_{name}"))[...])
         dims = (dim, "output")[: targets.ndim]
         variables[f"targets_{name}"] = (dims, targets, {"long_name": long_name, "units": "1"})
     dataset = xr.Dataset(variables, coords, _attributes(store))
-    for name, (_, _, long_name) in COLUMNS.items():
-        dataset[name].attrs["long_name"] = long_name
+    for name in table.columns:
+        dataset[name].attrs["long_name"] = (COLUMNS | COLUMNS_OF_PARTICLES)[name][2]
     dataset["time"].attrs |= {"long_name": "training time", "units": "1"}
     return dataset
+
+
+def _predicted_curves(root: zarr.Group, limits: NDArray[Any], records: int) -> dict[str, Any]:
+    """Predictions of one number a record, beside the runs that they are for: ``NAME_limit`` over (run, record)."""
+    curves: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for limit in sorted({str(each) for each in limits} - {""}):
+        for name, array in cast("zarr.Group", root[limit_path(limit)]).arrays():
+            if tuple(getattr(array.metadata, "dimension_names", None) or ()) == ("record",):
+                values = np.asarray(array[...], dtype=np.float64)
+                curves.setdefault(name, {})[limit] = np.pad(values, (0, records - len(values)), constant_values=np.nan)
+    unknown = np.full(records, np.nan)
+    return {
+        f"{name}_limit": (
+            ("run", "record"),
+            np.stack([found.get(str(limit), unknown) for limit in limits]),
+            {"long_name": f"prediction of infinite width: {name}", "units": "1"},
+        )
+        for name, found in curves.items()
+    }
 
 
 def open_theory(url: str | Path) -> xr.Dataset:
@@ -101,7 +130,7 @@ def open_theory(url: str | Path) -> xr.Dataset:
         Lazy float64 variables over ``limit``, whose labels are the values of the coordinate ``limit`` of
         :func:`open_sweep`, and their own dims: ``nngp_train``, ``ntk_train`` (i, j), ``nngp_test_train``,
         ``ntk_test_train`` (test, i), ``nngp_test`` (test, test_other), ``eigenvalues`` (mode), and for the ensemble of
-        networks at γ = 1/2, α = 1 under the runs' own gradient descent ``outputs_mean_train``,
+        networks at γ = 1/2, α = 1 under the runs' own descent or flow ``outputs_mean_train``,
         ``outputs_std_train`` (record, i), ``outputs_mean_test``, ``outputs_std_test`` (record, test); of k ≥ 2 outputs
         the means have the dim ``output`` too, all else is the same for each. NaN is what the theory does not have. So
         ``sweep.kernel.isel(record=0) - theory.ntk_train.sel(limit=sweep.limit)`` is every run's own difference.
@@ -143,6 +172,7 @@ def _attributes(store: SweepStore) -> dict[str, Any]:
         ),
         "provenance": json.dumps(specs[-1]["provenance"]),
         # Alike in every spec of a store, but for what stands under axes.
+        "kind": specs[-1]["spec"].get("kind", "networks"),
         "network": json.dumps(specs[-1]["spec"].get("network", {})),
     }
 
@@ -176,11 +206,12 @@ def _progress_coords(marks: list[RunMark | None]) -> dict[str, Any]:
     }
 
 
-def _schedule_coords(root: zarr.Group, shapes: dict[str, BlockShape], records: int) -> dict[str, Any]:
-    schedules = {}
+def _schedule_coords(root: zarr.Group, shapes: dict[str, BlockShape], dim: str, longest: int) -> dict[str, Any]:
+    """Steps and times along a dim of instants, over ``run`` too where blocks differ."""
+    names, schedules = SCHEDULES[dim], {}
     for block in shapes:
-        step, time = (np.asarray(_array(root, block_path(block, name))[...]) for name in ("step", "time"))
-        missing = records - len(step)
+        step, time = (np.asarray(_array(root, block_path(block, name))[...]) for name in names)
+        missing = longest - len(step)
         schedules[block] = (
             np.pad(step, (0, missing), constant_values=-1),
             np.pad(time, (0, missing), constant_values=np.nan),
@@ -191,19 +222,19 @@ def _schedule_coords(root: zarr.Group, shapes: dict[str, BlockShape], records: i
         for pair in schedules.values()
         for each, ours in zip(pair, first, strict=True)
     ):
-        return {"step": ("record", first[0]), "time": ("record", first[1])}
+        return {name: (dim, first[k]) for k, name in enumerate(names)}
     columns = [
         np.concatenate([np.tile(schedules[block][k], (shape.runs, 1)) for block, shape in shapes.items()])
         for k in (0, 1)
     ]
-    return {"step": (("run", "record"), columns[0]), "time": (("run", "record"), columns[1])}
+    return {name: (("run", dim), columns[k]) for k, name in enumerate(names)}
 
 
-def _masked_block(array: zarr.Array[Any], address: str, marks: list[RunMark | None]) -> da.Array:
-    """One block's variable, NaN beyond what each run's mark vouches for."""
+def _masked_block(array: zarr.Array[Any], address: str, valid_until: list[int]) -> da.Array:
+    """One block's variable, NaN beyond the first values of each run that its mark vouches for."""
     import dask.array as da
 
-    done = np.array([0 if mark is None else mark.records_done for mark in marks])
+    done = np.array(valid_until)
     # A name that changes with what is committed, so that a dask cluster never answers from an older reading.
     token = hashlib.blake2b(f"{address}/{array.path}{done.tolist()}".encode(), digest_size=16).hexdigest()
     lazy: da.Array = da.from_array(array, chunks=array.chunks, name=f"{array.basename}-{token}")

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import zarr
 
+from sweepengine.spec import ParticleRun
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
+    from sweepengine.spec import AnyRun
     from sweepengine.store._layout import Block
     from sweepengine.store._metadata import Metadata
 
@@ -35,9 +38,17 @@ COLUMNS: dict[str, tuple[Any, Any, str]] = {
     "activation": (str, "", "activation function"),
     "seed": ("int64", -1, "seed of all random numbers of the run"),
     "limit": (str, "", "id of the infinite-width prediction for the run's architecture, data and schedule"),
-    "step_size": ("float64", np.nan, "gradient-descent step in units of training time"),
+    "step_size": (
+        "float64",
+        np.nan,
+        "step eta in units of training time; for an adaptive method the grid of the records",
+    ),
 }
 """Column → dtype, fill value, long name."""
+COLUMNS_OF_PARTICLES: dict[str, tuple[Any, Any, str]] = {
+    "temperature": ("float64", np.nan, "temperature tau of the noise"),
+}
+"""What a sweep of particles has beside them."""
 
 STORE_FILES = 7 + 2 * (4 + len(COLUMNS))
 """Files of a store beside its blocks: the root, five groups and the claim; the data's four arrays and the table's columns."""
@@ -50,7 +61,7 @@ class RunTable:
     Attributes
     ----------
     columns : dict of ndarray, shapes (runs,)
-        Keyed by :data:`COLUMNS`; text columns have dtype object.
+        Keyed by :data:`COLUMNS`, and :data:`COLUMNS_OF_PARTICLES` in a sweep of particles; text columns have dtype object.
     """
 
     columns: dict[str, NDArray[Any]]
@@ -77,9 +88,14 @@ class RunTable:
         return list(dict.fromkeys(str(block) for block in self.columns["block"]))
 
 
+def columns_of(run: AnyRun) -> dict[str, tuple[Any, Any, str]]:
+    """The columns that a run's kind of sweep has."""
+    return COLUMNS | (COLUMNS_OF_PARTICLES if isinstance(run, ParticleRun) else {})
+
+
 def rows_of(block: Block) -> dict[str, list[Any]]:
     """The table's columns for the runs of one block."""
-    rows: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    rows: dict[str, list[Any]] = {name: [] for name in columns_of(block.runs[0])}
     for position, run in enumerate(block.runs):
         values = {
             "id": run.id,
@@ -89,12 +105,14 @@ def rows_of(block: Block) -> dict[str, list[Any]]:
             "gamma": run.gamma,
             "alpha": run.alpha,
             "width": run.width,
-            "depth": run.architecture.depth,
-            "activation": run.architecture.activation,
+            "depth": run.depth,
+            "activation": run.activation,
             "seed": run.seed,
             "limit": run.limit_id,
             "step_size": run.step_size,
         }
+        if isinstance(run, ParticleRun):
+            values["temperature"] = run.temperature
         for name, value in values.items():
             rows[name].append(value)
     return rows
@@ -103,7 +121,7 @@ def rows_of(block: Block) -> dict[str, list[Any]]:
 def read_table(root: zarr.Group) -> RunTable:
     """Read the table of an opened store."""
     columns = {}
-    for name in COLUMNS:
+    for name in (*COLUMNS, *(name for name in COLUMNS_OF_PARTICLES if f"runs/{name}" in root)):
         array = root[f"runs/{name}"]
         if not isinstance(array, zarr.Array):
             raise TypeError(f"runs/{name} is a group")
@@ -111,12 +129,14 @@ def read_table(root: zarr.Group) -> RunTable:
     return RunTable(columns)
 
 
-def extend_table(store: Store, metadata: Metadata, table: RunTable | None, blocks: Iterable[Block]) -> None:
+def extend_table(store: Store, metadata: Metadata, table: RunTable | None, blocks: Sequence[Block]) -> None:
     """Add the runs of new blocks at the table's end; seen by readers once ``metadata`` is published."""
+    if not blocks:
+        return
     added = [rows_of(block) for block in blocks]
     if table is None:
         metadata.group("runs", {"title": "runs of this sweep, with the place of each"})
-    for name, (dtype, fill, long_name) in COLUMNS.items():
+    for name, (dtype, fill, long_name) in columns_of(blocks[0].runs[0]).items():
         values = np.array([value for rows in added for value in rows[name]], dtype=object if dtype is str else dtype)
         path = f"runs/{name}"
         if table is None:

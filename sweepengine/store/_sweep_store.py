@@ -9,11 +9,20 @@ import numpy as np
 import zarr
 
 from sweepengine.errors import StoreError
+from sweepengine.observe import SNAPSHOT
 from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._claim import CLAIM_KEY, Claim, check_claim, end_claim, take_claim
 from sweepengine.store._compatibility import refuse_other_settings
 from sweepengine.store._data import data_path, read_data, read_weights, weights_path, write_data, write_weights
-from sweepengine.store._layout import SCHEMA_VERSION, Block, BlockShape, StoredArray, block_path, limit_path
+from sweepengine.store._layout import (
+    SCHEDULES,
+    SCHEMA_VERSION,
+    Block,
+    BlockShape,
+    StoredArray,
+    block_path,
+    limit_path,
+)
 from sweepengine.store._marks import read_mark
 from sweepengine.store._metadata import ROOT_KEY, Metadata
 from sweepengine.store._objects import delete_object, get_object, list_objects
@@ -29,7 +38,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
     from sweepengine.data import Dataset, Weights
-    from sweepengine.spec import SweepSpec
+    from sweepengine.spec import AnySpec
     from sweepengine.store._marks import Mark, RunMark
 
 _CONVENTIONS = "CF-1.11 ACDD-1.3"
@@ -112,7 +121,7 @@ class SweepStore:
         if not self.exists:
             raise StoreError(f"store: there is nothing at {self.address}; `sweepengine run SPEC` writes a store")
 
-    def check(self, spec: SweepSpec) -> None:
+    def check(self, spec: AnySpec) -> None:
         """Refuse a spec whose fixed settings are not those of the store.
 
         Raises
@@ -216,7 +225,7 @@ class SweepStore:
 
     def extend(
         self,
-        spec: SweepSpec,
+        spec: AnySpec,
         data: Dataset,
         blocks: Sequence[Block],
         limits: Mapping[str, Mapping[str, StoredArray]],
@@ -226,7 +235,7 @@ class SweepStore:
 
         Parameters
         ----------
-        spec : SweepSpec
+        spec : AnySpec
         data : Dataset
         blocks : sequence of Block
             Blocks of runs that the store does not hold yet; may be empty.
@@ -256,7 +265,7 @@ class SweepStore:
 
     def _extend(
         self,
-        spec: SweepSpec,
+        spec: AnySpec,
         data: Dataset,
         blocks: Sequence[Block],
         limits: Mapping[str, Mapping[str, StoredArray]],
@@ -271,7 +280,7 @@ class SweepStore:
         metadata.attributes |= {
             "Conventions": _CONVENTIONS,
             "title": specs[0]["spec"]["name"],
-            "summary": f"Training runs of finite networks on {data.description}, written by sweepengine.",
+            "summary": f"Runs of {spec.kind} on {data.description}, written by sweepengine.",
             "source": f"sweepengine {entry['provenance']['versions']['sweepengine']}",
             "date_created": metadata.attributes.get("date_created", entry["provenance"]["date"]),
             "history": "\n".join(
@@ -326,8 +335,8 @@ def _create_block(metadata: Metadata, block: Block) -> None:
         {
             "shape": shape.to_json(),
             "width": first.width,
-            "depth": first.architecture.depth,
-            "activation": first.architecture.activation,
+            "depth": first.depth,
+            "activation": first.activation,
             "data": first.data_id,
             "limit": first.limit_id,
         },
@@ -345,7 +354,7 @@ def _create_block(metadata: Metadata, block: Block) -> None:
                 "units": variable.units,
                 "source": variable.source,
                 # Read by plain xarray, which then shows these beside every value.
-                "coordinates": "step time status records_done",
+                "coordinates": f"{' '.join(SCHEDULES[variable.dims[1]])} status records_done",
             },
         )
     flags = {"flag_values": [int(each) for each in Status], "flag_meanings": " ".join(each.label for each in Status)}
@@ -372,17 +381,19 @@ def _create_block(metadata: Metadata, block: Block) -> None:
             dims=("run",),
             attributes=attributes,
         )
-    steps = np.array(first.record_steps, dtype=np.int64)
-    coordinates: list[tuple[str, str, Any, Any, NDArray[Any], dict[str, str]]] = [
-        ("step", "record", "int64", -1, steps, {"long_name": "gradient-descent step of the record", "units": "1"}),
-        (
-            "time",
-            "record",
-            "float64",
-            np.nan,
-            steps * first.step_size,
-            {"long_name": "training time of the record", "units": "1"},
-        ),
+    schedules = {"record": np.array(first.record_steps, dtype=np.int64)}
+    if shape.snapshots:
+        schedules[SNAPSHOT] = schedules["record"][list(shape.snapshots)]
+    coordinates: list[tuple[str, str, Any, Any, NDArray[Any], dict[str, str]]] = []
+    for dim, steps in schedules.items():
+        step, time = SCHEDULES[dim]
+        step_attributes = {"long_name": f"step of the {dim}", "units": "1"}
+        time_attributes = {"long_name": f"training time of the {dim}", "units": "1"}
+        coordinates += [
+            (step, dim, "int64", -1, steps, step_attributes),
+            (time, dim, "float64", np.nan, steps * first.step_size, time_attributes),
+        ]
+    coordinates += [
         *((dim, dim, str, "", np.array(names, dtype=object), {}) for dim, names in shape.labels.items()),
     ]
     for name, dim, dtype, fill, values, attributes in coordinates:

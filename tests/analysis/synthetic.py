@@ -109,6 +109,7 @@ def make_sweep(
         "activation": ("run", np.array([activation] * runs, dtype=object)),
         "alpha": ("run", np.ones(runs)),
         "step_size": ("run", np.full(runs, 0.0125)),
+        "method": ("run", np.array(["gd"] * runs, dtype=object)),
         "step": ("record", step),
         "time": ("record", time),
         "layer": ("layer", layer),

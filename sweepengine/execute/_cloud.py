@@ -1,0 +1,156 @@
+"""From a run of particles to its start, its functional and what is measured of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from sweepengine.data import fresh_points
+from sweepengine.networks import initialise
+from sweepengine.observe.measure_particles import Problem
+from sweepengine.particles import (
+    Discrepancy,
+    Functional,
+    GaussianKernel,
+    Interaction,
+    Neuron,
+    Passes,
+    QuadraticInteraction,
+    RieszKernel,
+    Risk,
+    Scaled,
+    double_well,
+    gaussian_cloud,
+    quadratic,
+    staircase,
+)
+from sweepengine.spec import (
+    Architecture,
+    AttractionTerm,
+    DoubleWellTerm,
+    GaussianTerm,
+    QuadraticTerm,
+    RieszTerm,
+    RiskTerm,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sweepengine.execute._data import Data
+    from sweepengine.particles import Term as ParticleTerm
+    from sweepengine.spec import ParticleRun, Term, UnitSpec
+
+_GRID = 512
+_LAST_SEED = 2**63 - 1
+
+
+class Cloud:
+    """One run's functional and clouds.
+
+    Parameters
+    ----------
+    run : ParticleRun
+    data : Data
+        The stored points, in the precision of the run.
+    passes : Passes
+    """
+
+    def __init__(self, run: ParticleRun, data: Data, passes: Passes) -> None:
+        self._run, self._passes = run, passes
+        self._dtype: torch.dtype = getattr(torch, run.precision)
+        self._d = data.x_train.shape[1]
+        self._unit = None if run.unit is None else _neuron(run.unit, self._d)
+        self.functional = self._functional(data.x_train, data.y_train)
+        self.problem = Problem(
+            functional=self.functional,
+            train=self._risk(data.x_train, data.y_train),
+            test=self._risk(data.x_test, data.y_test),
+            step_size=run.step_size,
+            start=self.start,
+            grid=lambda: self._draw(_LAST_SEED - run.seed, _GRID),
+            passes=passes,
+        )
+
+    def start(self) -> Tensor:
+        """The particles at t = 0, shape (m, p)."""
+        return self._draw(self._run.seed, self._run.width)
+
+    def at(self, step: int) -> Functional:
+        """The functional that a step descends: of fresh points where the run draws them."""
+        run = self._run
+        if run.fresh is None:
+            return self.functional
+        x, y = (torch.from_numpy(each).to(self._dtype) for each in fresh_points(run.fresh, run.seed, step))
+        return self._functional(x, y)
+
+    def _functional(self, x: Tensor, y: Tensor) -> Functional:
+        terms = [_scaled(self._term(term, x, y), term.strength) for term in self._run.terms]
+        return Functional(terms, self._run.temperature)
+
+    def _term(self, term: Term, x: Tensor, y: Tensor) -> ParticleTerm:
+        if isinstance(term, RiskTerm):
+            if self._unit is None:
+                raise AssertionError("a spec with a risk has a unit")
+            return Risk(self._unit, x, y, term.cost)
+        match term:
+            case QuadraticTerm():
+                return quadratic(centre=term.centre)
+            case DoubleWellTerm():
+                return double_well(distance=term.distance)
+            case AttractionTerm():
+                return QuadraticInteraction()
+            case GaussianTerm():
+                return Interaction(GaussianKernel(term.length))
+            case RieszTerm():
+                return Interaction(RieszKernel(term.power))
+        reference = gaussian_cloud(term.seed, term.count, len(self._run.coordinates(self._d)))
+        return Discrepancy(RieszKernel(term.power), (reference * term.scale + term.mean).to(self._dtype))
+
+    def _risk(self, x: Tensor, y: Tensor) -> Risk | None:
+        costs = [term.cost for term in self._run.terms if isinstance(term, RiskTerm)]
+        return Risk(self._unit, x, y, costs[0]) if self._unit is not None and costs else None
+
+    def _draw(self, seed: int, count: int) -> Tensor:
+        """Independent particles of the initial law, nested in ``count``."""
+        law, names = self._run.initial, self._run.coordinates(self._d)
+        if law.law == "network":
+            return self._network(seed, count)
+        cloud = gaussian_cloud(seed, count, len(names))
+        apart = law.output != "alike" or law.output_scale is not None
+        inner = cloud[:, : len(names) - 1] if apart else cloud
+        if law.law == "sphere":
+            inner /= torch.linalg.vector_norm(inner, dim=1, keepdim=True)
+        inner.mul_(law.scale).add_(law.mean)
+        if apart:
+            weight, scale = cloud[:, -1], law.scale if law.output_scale is None else law.output_scale
+            if law.output == "zeros":
+                weight.zero_()
+            else:
+                weight.copy_((weight.sign() if law.output == "signs" else weight) * scale)
+        return cloud.to(self._dtype)
+
+    def _network(self, seed: int, count: int) -> Tensor:
+        """(w, b, a) of the network of this seed (theory.md §1): all weights N(0, 1)."""
+        bias = self._run.unit is not None and self._run.unit.bias
+        architecture = Architecture(1, "relu", sigma_w=1.0, sigma_b=float(bias), sigma_a=1.0)
+        parameters = initialise(architecture, count, self._d, seed, self._dtype)
+        return torch.cat([*parameters.layer_matrices()[:1], parameters.readout.reshape(count, 1)], dim=1)
+
+
+def _neuron(unit: UnitSpec, d: int) -> Neuron:
+    return Neuron(
+        d,
+        staircase if unit.activation == "staircase" else unit.activation,
+        output=unit.output,
+        bias=unit.bias,
+        scale=unit.scale,
+        input_scale=unit.input_scale,
+        bias_scale=unit.bias_scale,
+        frozen=unit.frozen,
+    )
+
+
+def _scaled(term: ParticleTerm, strength: float) -> ParticleTerm:
+    return term if strength == 1 else Scaled(term, strength)

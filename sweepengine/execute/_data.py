@@ -1,0 +1,78 @@
+"""What goes into a turn and what comes out: the sweep's arrays, and records; one protocol for every kind of run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Data:
+    """The arrays of one sweep.
+
+    Attributes
+    ----------
+    x_train, x_test : Tensor, shapes (N, d) and (N_test, d)
+        In the precision of the runs.
+    y_train, y_test : Tensor, shapes (N [, k]) and (N_test [, k])
+    weights : mapping of ndarray or None
+        Parameters at t = 0, float64, where they are given and not drawn.
+    """
+
+    x_train: torch.Tensor
+    y_train: torch.Tensor
+    x_test: torch.Tensor
+    y_test: torch.Tensor
+    weights: Mapping[str, NDArray[np.float64]] | None = None
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs k."""
+        return self.y_train.shape[1] if self.y_train.dim() == 2 else 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """The values of one record.
+
+    Attributes
+    ----------
+    index : int
+    values : list of dict
+        For each run of the turn its variables; None for a run that has diverged before.
+    """
+
+    index: int
+    values: list[dict[str, NDArray[np.floating]] | None]
+
+
+class Turn(Protocol):
+    """Runs of one block that are advanced together from where they are.
+
+    Attributes
+    ----------
+    diverged_step : ndarray of int64
+        For each run the step at which it diverged, or −1.
+    """
+
+    diverged_step: NDArray[np.int64]
+
+    def advance(self) -> Iterator[Record | None]:
+        """Go to the end, or until every run has diverged.
+
+        Yields
+        ------
+        Record or None
+            A record when one is due, the first first; None after each step. Whenever it yields, :meth:`state` holds
+            what continues from there.
+        """
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Everything that a resume needs, as arrays: among them ``step``, ``due`` and ``diverged_step``."""

@@ -1,0 +1,133 @@
+"""The variables of a sweep of particles (theory.md §5). Imports no torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sweepengine.errors import SpecError
+from sweepengine.observe._variable import Variable
+from sweepengine.observe._variables import canonical_variables, chosen_names
+from sweepengine.spec import SweepSpec
+
+if TYPE_CHECKING:
+    from sweepengine.spec import AnySpec, ParticleRun
+
+_TIME = ("run", "record")
+
+_VARIABLES = (
+    Variable("loss_train", _TIME, "risk, mean cost of a training point", "1", "theory.md §5"),
+    Variable("loss_test", _TIME, "mean cost of a test point", "1", "theory.md §5"),
+    Variable("outputs_train", (*_TIME, "i"), "f_mu on the training points", "1", "theory.md §5"),
+    Variable("outputs_test", (*_TIME, "test"), "f_mu on the test points", "1", "theory.md §5"),
+    Variable("objective", _TIME, "F_0, the functional without its entropy", "1", "theory.md §5"),
+    Variable("terms", (*_TIME, "term"), "the terms of F_0, each with its strength", "1", "theory.md §5"),
+    Variable("dissipation", _TIME, "integral of |grad dF_0/dmu|^2 dmu: minus dF_0/dt without noise", "1", "S4 §4.4"),
+    Variable(
+        "energy_defect",
+        _TIME,
+        "(F_0 after one step of Euler without noise - F_0)/dt + dissipation, O(dt)",
+        "1",
+        "theory.md §4 wgf-energy",
+    ),
+    Variable("mean", (*_TIME, "coord"), "mean of each coordinate over particles", "1", "theory.md §5"),
+    Variable("deviation", (*_TIME, "coord"), "standard deviation of each coordinate", "1", "theory.md §5"),
+    Variable(
+        "displacement",
+        _TIME,
+        "root mean square over particles of |theta_k(t) - theta_k(0)|",
+        "1",
+        "theory.md §4 mf-move",
+    ),
+    Variable(
+        "sliced_w2_start",
+        _TIME,
+        "sliced W2 to the start: root mean square over 100 random directions of W2 between projections",
+        "1",
+        "theory.md §4 mf-w2; Rabin et al. 2011",
+    ),
+    Variable("sliced_w2_start_error", _TIME, "its standard error over the directions", "1", "theory.md §4 mf-w2"),
+    Variable(
+        "participation", _TIME, "(sum s)^2/(m sum s^2), s the rms share of each particle in the outputs", "1", "S4 §4"
+    ),
+    Variable("particles", ("run", "snapshot", "particle", "coord"), "all particles", "1", "theory.md §5"),
+    Variable(
+        "w2_start",
+        _TIME,
+        "W2 to the start by the optimal assignment; NaN above 4000 particles, where it is not affordable",
+        "1",
+        "S4 §4.3",
+    ),
+    Variable(
+        "stationarity_gap",
+        _TIME,
+        "mean of dF_0/dmu over the cloud minus its least value there and on 512 draws of the initial law",
+        "1",
+        "S4 §4.4",
+    ),
+    Variable("kernel", (*_TIME, "i", "j"), "mean-field kernel on the training points", "1", "theory.md §1"),
+    Variable(
+        "kernel_drift",
+        _TIME,
+        "relative change of the mean-field kernel, Frobenius norm of K_t - K_0 over that of K_0",
+        "1",
+        "theory.md §4 mf-move",
+    ),
+)
+
+PARTICLE_VARIABLES: dict[str, Variable] = {variable.name: variable for variable in _VARIABLES}
+"""Every variable that a spec of particles may name, in the order in which they are listed."""
+
+_ON_REQUEST = frozenset({"w2_start", "stationarity_gap", "kernel", "kernel_drift"})
+OF_THE_RISK = frozenset(
+    {"loss_train", "loss_test", "outputs_train", "outputs_test", "participation", "kernel", "kernel_drift"}
+)
+"""Variables that need outputs."""
+
+
+def canonical_names(spec: AnySpec) -> tuple[str, ...]:
+    """The variables that a spec names, in its registry's order; empty for the default set.
+
+    Parameters
+    ----------
+    spec : SweepSpec or ParticleSpec
+
+    Returns
+    -------
+    tuple of str
+        Equal choices give equal tuples, so that a run's id does not know the order of a list.
+
+    Raises
+    ------
+    SpecError
+        A name is unknown, or not defined for this functional; the message lists the known ones.
+    """
+    if isinstance(spec, SweepSpec):
+        return canonical_variables(spec.observables, spec.training.loss, spec.training.method.method())
+    if spec.observables is None:
+        return ()
+    chosen = chosen_names(spec.observables, PARTICLE_VARIABLES)
+    has_risk, snapshots, noise = spec.unit is not None, spec.dynamics.snapshots > 0, any(spec.temperatures)
+    for name in chosen:
+        if name in OF_THE_RISK and not has_risk:
+            raise SpecError(f"observables: {name} needs outputs, and no term is a risk; leave it out")
+        if name == "particles" and not snapshots:
+            raise SpecError("observables: particles is kept at snapshots, and there are none; set dynamics.snapshots")
+        if name == "stationarity_gap" and noise:
+            raise SpecError(
+                "observables: stationarity_gap is not known at a temperature, whose τ(log μ + 1) no cloud has; leave it out"
+            )
+    return () if chosen == _defaults(has_risk=has_risk, snapshots=snapshots) else chosen
+
+
+def _defaults(*, has_risk: bool, snapshots: bool) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name in PARTICLE_VARIABLES
+        if name not in _ON_REQUEST and (has_risk or name not in OF_THE_RISK) and (snapshots or name != "particles")
+    )
+
+
+def particle_variables_of(run: ParticleRun) -> tuple[Variable, ...]:
+    """What a run records."""
+    names = run.observables or _defaults(has_risk=run.has_risk, snapshots=bool(run.snapshots))
+    return tuple(PARTICLE_VARIABLES[name] for name in names)

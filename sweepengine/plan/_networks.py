@@ -1,0 +1,110 @@
+"""What the plan must know of sweeps of networks."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from sweepengine.data import check_cost, load_weights
+from sweepengine.errors import DataError, SpecError
+from sweepengine.observe import canonical_names
+from sweepengine.plan._blocks import network_block
+from sweepengine.plan._cost import run_memory, run_seconds
+from sweepengine.plan._limit import LIMIT_ARRAYS, limit_bytes, predict_limit
+from sweepengine.plan._step_size import step_count
+from sweepengine.spec import architectures, expand
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from sweepengine.data import Dataset, Weights
+    from sweepengine.plan._cost import MachineRate
+    from sweepengine.spec import Architecture, Run, SweepSpec
+    from sweepengine.store import Block, BlockShape, StoredArray
+
+
+class NetworkWork:
+    """Sweeps of networks; see :class:`sweepengine.plan._work.Work`."""
+
+    def __init__(self, spec: SweepSpec, data: Dataset) -> None:
+        check_cost(data, spec.training.loss)
+        _refuse_large_batches(spec, len(data.y_train))
+        self._spec, self._data = spec, data
+        _refuse_equal_outputs(spec, data)
+        self.weights = _given_weights(spec, data)
+
+    def runs(self) -> tuple[Run, ...]:
+        """All runs of the sweep."""
+
+        @cache
+        def steps(architecture: Architecture) -> int:
+            return step_count(self._spec, architecture, self._data, self.weights)
+
+        weights = "" if self.weights is None else self.weights.id
+        return tuple(expand(self._spec, self._data.id, steps, canonical_names(self._spec), weights))
+
+    def layout(self, run: Run) -> Hashable:
+        """What runs of one block share."""
+        return (run.architecture, run.width, run.record_steps)
+
+    def block(self, runs: Sequence[Run]) -> Block:
+        """Lay out runs of one layout."""
+        return network_block(runs, self._data)
+
+    def seconds(self, run: Run, shape: BlockShape, rate: MachineRate) -> float:
+        """Estimated time of one run on one thread."""
+        return run_seconds(run, shape, self._data.x_train.shape[1], rate)
+
+    def predict(self, run: Run) -> dict[str, StoredArray]:
+        """What infinite width predicts for the run's architecture, data and schedule."""
+        return predict_limit(run, self._data)
+
+    def limit_size(self, run: Run) -> tuple[int, int]:
+        """Uncompressed bytes of that, and its number of arrays."""
+        n, n_test = len(self._data.y_train), len(self._data.y_test)
+        return limit_bytes(len(run.record_steps), n, n_test, self._data.outputs), LIMIT_ARRAYS
+
+    def memory(self, run: Run, shape: BlockShape) -> int:
+        """Bytes of a worker with a task that advances the run."""
+        return run_memory(run, shape, self._data.x_train.shape[1])
+
+
+def _refuse_large_batches(spec: SweepSpec, n_train: int) -> None:
+    method = spec.training.method.method()
+    if method.batch_size is not None and not method.replacement and method.batch_size > n_train:
+        raise SpecError(
+            f"training.method.batch_size: found {method.batch_size}, but there are {n_train} training points; "
+            f"use {n_train} or fewer, or replacement: true"
+        )
+
+
+def _refuse_equal_outputs(spec: SweepSpec, data: Dataset) -> None:
+    if spec.network.readout == "ones" and data.outputs > 1:
+        raise SpecError(
+            f"network.readout: ones gives all {data.outputs} outputs of {data.description} one and the same function; "
+            "take gaussian or signs"
+        )
+
+
+def _given_weights(spec: SweepSpec, data: Dataset) -> Weights | None:
+    """The weights that a spec names, if they are a network of its shape."""
+    network = spec.network
+    if network.weights is None:
+        return None
+    import torch
+
+    from sweepengine.networks import from_arrays
+
+    [architecture, *others] = architectures(spec)
+    if any(other.depth != architecture.depth for other in others):
+        raise SpecError("axes.depth: the weights of a file have one depth; give it as network.depth")
+    weights = load_weights(network.weights, architecture.depth)
+    given = from_arrays(weights.arrays, architecture, torch.float64)
+    expected = (data.x_train.shape[1], *architecture.widths(spec.axes.width[0]))
+    if (given.sizes, given.outputs) != (expected, data.outputs):
+        raise DataError(
+            f"network.weights: {network.weights} holds a network of sizes {given.sizes} and {given.outputs} outputs, the "
+            f"spec and its data ask for {expected} and {data.outputs} outputs; set axes.width and network.width_ratios to "
+            "those of the file, or take other weights"
+        )
+    return weights

@@ -1,0 +1,112 @@
+"""What the plan must know of sweeps of particles: their runs, blocks, time and memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sweepengine.data import check_cost
+from sweepengine.errors import SpecError
+from sweepengine.observe import canonical_names, particle_variables_of
+from sweepengine.plan._cost import WORKER_BYTES
+from sweepengine.plan._radial import predict_radial
+from sweepengine.spec import PAIRWISE, RiskTerm, expand_particles
+from sweepengine.store import make_block
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from sweepengine.data import Dataset, Weights
+    from sweepengine.plan._cost import MachineRate
+    from sweepengine.spec import ParticleRun, ParticleSpec
+    from sweepengine.store import Block, BlockShape, StoredArray
+
+_STEP_OVERHEAD = 1e-4
+_RECORD_OVERHEAD = 2e-3
+_SLICED_SECONDS = 8e-6
+"""Of a particle, for a hundred sorted projections of two clouds."""
+_EXACT_SECONDS = 1.5e-10
+"""Of a particle cubed, for the optimal assignment."""
+
+_STAGES = {"heun": 2, "stochastic_heun": 2, "rk4": 4, "dormand_prince": 7, "adaptive": 14}
+"""Velocities of a step where it is more than one; the adaptive method is counted as two tries a step of its grid."""
+_CLOUDS = {"heun": 4, "stochastic_heun": 4, "rk4": 7, "dormand_prince": 10, "adaptive": 11}
+"""Clouds that a step holds where it is more than one."""
+
+
+class ParticleWork:
+    """Sweeps of particles; see :class:`sweepengine.plan._work.Work`."""
+
+    weights: Weights | None = None
+
+    def __init__(self, spec: ParticleSpec, data: Dataset) -> None:
+        if spec.shards > 1:
+            raise SpecError(
+                f"shards: found {spec.shards}, but one run is advanced by one worker in this version; leave shards out"
+            )
+        for term in spec.functional.terms:
+            if isinstance(term, RiskTerm):
+                check_cost(data, term.cost)
+        if data.outputs > 1:
+            raise SpecError(
+                f"data: found {data.outputs} targets a point in {data.description}; particles have one output, take data "
+                "of one target"
+            )
+        self._spec, self._data = spec, data
+        self._d = data.x_train.shape[1]
+
+    def runs(self) -> tuple[ParticleRun, ...]:
+        """All runs of the sweep."""
+        return tuple(expand_particles(self._spec, self._data.id, canonical_names(self._spec)))
+
+    def layout(self, run: ParticleRun) -> Hashable:
+        """What runs of one block share; a spec fixes the rest."""
+        return (run.width, run.record_steps)
+
+    def block(self, runs: Sequence[ParticleRun]) -> Block:
+        """Lay out runs of one number of particles and schedule."""
+        first, n = runs[0], len(self._data.y_train)
+        names = first.coordinates(self._d)
+        terms = tuple(term.term for term in first.terms)
+        extents = {
+            "i": n, "j": n, "test": len(self._data.y_test), "term": len(terms), "particle": first.width, "coord": len(names)
+        }  # fmt: skip
+        labels = {"term": terms, "coord": names}
+        return make_block(runs, particle_variables_of(first), extents, labels, first.snapshots)
+
+    def seconds(self, run: ParticleRun, shape: BlockShape, rate: MachineRate) -> float:
+        """Estimated time of one run on one thread."""
+        velocity = self._velocity_flops(run, shape) / (0.5 * rate.flops)
+        steps = run.n_steps * (_STAGES.get(run.method, 1) * velocity + _STEP_OVERHEAD)
+        names = {variable.name for variable in shape.variables}
+        record = 4 * velocity + _RECORD_OVERHEAD
+        if names & {"sliced_w2_start", "sliced_w2_start_error"}:
+            record += _SLICED_SECONDS * run.width
+        if "w2_start" in names and run.width <= 4000:
+            record += _EXACT_SECONDS * run.width**3
+        if names & {"kernel", "kernel_drift"}:
+            record += 4.0 * run.width * shape.sizes["i"] ** 2 / (0.5 * rate.flops)
+        return steps + shape.records * record
+
+    def _velocity_flops(self, run: ParticleRun, shape: BlockShape) -> float:
+        """Three products of m × N × p for the risk, and what every pair costs."""
+        m, p = run.width, shape.sizes["coord"]
+        pairs = sum(m * m for term in run.terms if isinstance(term, PAIRWISE))
+        return 6.0 * m * p * shape.sizes["i"] + 40.0 * m * p + (6.0 * p + 40.0) * pairs
+
+    def predict(self, run: ParticleRun) -> dict[str, StoredArray]:
+        """What the radial reduction predicts for the run."""
+        return predict_radial(run)
+
+    def limit_size(self, run: ParticleRun) -> tuple[int, int]:
+        """Uncompressed bytes of that, and its number of arrays."""
+        return 8 * len(run.record_steps), 1
+
+    def memory(self, run: ParticleRun, shape: BlockShape) -> int:
+        """Bytes of a worker with one task: clouds of the step, of the record and of a state, one chunk's buffer."""
+        cloud = run.width * shape.sizes["coord"] * np.dtype(run.precision).itemsize
+        # The start, the defect's trial step and velocity; a state is packed once more before it is written.
+        held = _CLOUDS.get(run.method, 1) + 5
+        projections = 4 * 8 * run.width
+        return WORKER_BYTES + cloud * held + projections + shape.run_bytes() * shape.chunk_runs

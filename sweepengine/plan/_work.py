@@ -1,0 +1,55 @@
+"""What the plan asks of a kind of sweep, and which kind answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sweepengine.plan._networks import NetworkWork
+from sweepengine.plan._particles import ParticleWork
+from sweepengine.spec import SweepSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from sweepengine.data import Dataset, Weights
+    from sweepengine.plan._cost import MachineRate
+    from sweepengine.spec import AnyRun, AnySpec
+    from sweepengine.store import Block, BlockShape, StoredArray
+
+
+class Work(Protocol):
+    """One spec and its data, as their kind understands them; the runs that it takes are those that it gives.
+
+    Attributes
+    ----------
+    weights : Weights or None
+        Given parameters at t = 0.
+    """
+
+    weights: Weights | None
+
+    def runs(self) -> tuple[AnyRun, ...]:
+        """All runs of the sweep."""
+
+    def layout(self, run: Any) -> Hashable:
+        """What runs of one block share."""
+
+    def block(self, runs: Sequence[Any]) -> Block:
+        """Lay out runs of one layout."""
+
+    def seconds(self, run: Any, shape: BlockShape, rate: MachineRate) -> float:
+        """Estimated time of one run on one thread."""
+
+    def predict(self, run: Any) -> dict[str, StoredArray]:
+        """What infinite width predicts for the run; asked where it names a limit."""
+
+    def limit_size(self, run: Any) -> tuple[int, int]:
+        """Uncompressed bytes of that, and its number of arrays."""
+
+    def memory(self, run: Any, shape: BlockShape) -> int:
+        """Bytes of a worker with a task that advances the run."""
+
+
+def work_of(spec: AnySpec, data: Dataset) -> Work:
+    """The work of a spec. Raises :class:`SpecError` or :class:`DataError` where the two do not fit."""
+    return NetworkWork(spec, data) if isinstance(spec, SweepSpec) else ParticleWork(spec, data)

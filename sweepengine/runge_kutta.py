@@ -1,0 +1,157 @@
+"""Explicit Runge–Kutta methods as tables, and the control of adaptive steps: one home for networks and particles.
+
+Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, II.1, II.4 and II.5. Imports nothing at run time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+SAFETY, LEAST, MOST = 0.9, 0.2, 5.0
+_TINY = 1e-10
+
+
+@dataclass(frozen=True)
+class Tableau:
+    """An autonomous explicit method.
+
+    Attributes
+    ----------
+    stages : tuple of tuples
+        Row i: the coefficients of the earlier slopes in the point of slope i + 1.
+    weights : tuple
+        Of the slopes in the step.
+    order : int
+        Global order of the step; the embedded method has one less.
+    error : tuple
+        Weights minus those of the embedded method; empty where there is none.
+    """
+
+    stages: tuple[tuple[float, ...], ...]
+    weights: tuple[float, ...]
+    order: int
+    error: tuple[float, ...] = ()
+
+    def slopes(self, velocity: Callable[[Tensor], Tensor], start: Tensor, step: float, first: Tensor) -> list[Tensor]:
+        """All slopes of one step; ``first`` is the velocity at the start. Each has the size of the start."""
+        found = [first]
+        for row in self.stages:
+            found.append(velocity(combined(start, step, row, found)))
+        return found
+
+    def stability(self, z: Tensor) -> Tensor:
+        """R(z), by which one step multiplies y for ẏ = λy, z = step λ (any shape): e^z up to the method's order."""
+        slopes = [1 + 0 * z]
+        for row in self.stages:
+            slopes.append(1 + z * _weighted(row, slopes))
+        return 1 + z * _weighted(self.weights, slopes)
+
+
+def _weighted(coefficients: tuple[float, ...], slopes: list[Tensor]) -> Tensor:
+    return sum((c * slope for c, slope in zip(coefficients, slopes, strict=True) if c), start=0 * slopes[0])
+
+
+def combined(start: Tensor, step: float, coefficients: tuple[float, ...], slopes: list[Tensor]) -> Tensor:
+    """``start + step Σ coefficients · slopes``."""
+    point = start.clone()
+    for coefficient, slope in zip(coefficients, slopes, strict=True):
+        if coefficient:
+            point.add_(slope, alpha=step * coefficient)
+    return point
+
+
+EULER = Tableau(stages=(), weights=(1.0,), order=1)
+HEUN = Tableau(stages=((1.0,),), weights=(0.5, 0.5), order=2)
+RK4 = Tableau(stages=((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), weights=(1 / 6, 1 / 3, 1 / 3, 1 / 6), order=4)
+# Dormand & Prince, J. Comput. Appl. Math. 6, 19 (1980). The last slope is the first of the next step.
+DORMAND_PRINCE = Tableau(
+    stages=(
+        (1 / 5,),
+        (3 / 40, 9 / 40),
+        (44 / 45, -56 / 15, 32 / 9),
+        (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
+        (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
+        (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84),
+    ),
+    weights=(35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84, 0.0),
+    order=5,
+    error=(71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40),
+)
+
+
+@dataclass
+class Control:
+    """Sizes of the adaptive steps of :data:`DORMAND_PRINCE`, and what became of them.
+
+    An accepted step is followed by a proportional–integral control (Gustafsson 1991; Hairer et al. II.4, α = 0.7/p,
+    β = 0.4/p), a rejected one by a plain cut, to a fifth at the least; right after a rejection no step grows. Where a
+    velocity jumps (relu's kinks) no order survives and the error only falls with the size itself, so that a control
+    alone may cut without end: a step of at most ``floor`` stands whatever its error, and is counted.
+
+    Attributes
+    ----------
+    size : float
+        Of the next try, unless that is cut to land somewhere.
+    floor : float
+        0: no step is forced.
+    accepted, rejected, forced : int
+        Tries that stood, that did not, and those of the first that stood because of the floor.
+    smallest : float
+        Smallest step that stood; infinite before the first.
+    last_error : float
+        Error norm of the last step that stood, the control's memory.
+    just_rejected : bool
+    """
+
+    size: float
+    floor: float = 0.0
+    accepted: int = 0
+    rejected: int = 0
+    forced: int = 0
+    smallest: float = math.inf
+    last_error: float = 1.0
+    just_rejected: bool = False
+
+    def next_size(self, remaining: float) -> float:
+        """Size of the next try on the way to an instant ``remaining`` away, without leaving a sliver before it."""
+        if self.size >= remaining:
+            return remaining
+        return min(self.size, remaining / 2)
+
+    def accepts(self, norm: float, size: float) -> bool:
+        """Whether a try of this size and error norm stands; sets the size of the next.
+
+        Parameters
+        ----------
+        norm : float
+            Error over what is tolerated; anything but a number ≤ 1 is too much.
+        size : float
+            As :meth:`next_size` gave it.
+        """
+        within = norm <= 1
+        stands = within or size <= self.floor
+        if within:
+            error = max(norm, _TINY)
+            factor = SAFETY * error ** (-0.7 / DORMAND_PRINCE.order) * self.last_error ** (0.4 / DORMAND_PRINCE.order)
+            factor = min(max(factor, LEAST), 1.0 if self.just_rejected else MOST)
+            # A step that was cut to land says nothing against a longer one.
+            self.size = max(size * factor, self.size if size < self.size else 0.0)
+            self.last_error = error
+        elif not stands:
+            factor = SAFETY * norm ** (-1 / DORMAND_PRINCE.order) if math.isfinite(norm) else LEAST
+            self.size = size * max(factor, LEAST)
+        self.size = max(self.size, self.floor)
+        self.accepted += stands
+        self.forced += stands and not within
+        self.rejected += not stands
+        self.just_rejected = not stands
+        if stands:
+            self.smallest = min(self.smallest, size)
+        return stands

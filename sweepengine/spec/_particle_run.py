@@ -1,0 +1,220 @@
+"""One point of a sweep of particles: a frozen value whose id is a hash of its canonical content."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, TypeAdapter
+
+from sweepengine.errors import SpecError
+from sweepengine.spec._canonical import digest
+from sweepengine.spec._data import ShellsData
+from sweepengine.spec._particles import (
+    Drawable,
+    InitialSpec,
+    MethodName,
+    ProjectionSpec,
+    RiskTerm,
+    Term,
+    ToleranceSpec,
+    UnitSpec,
+)
+from sweepengine.spec._schedule import record_schedule, snapshot_schedule, whole_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sweepengine.spec._particles import ParticleSpec
+
+
+@dataclass(frozen=True)
+class ParticleRun:
+    """One run: everything that its numbers depend on, and nothing else.
+
+    Attributes
+    ----------
+    unit : UnitSpec or None
+        ψ; None without a risk.
+    terms : tuple of Term
+        Of the functional.
+    temperature : float
+        τ.
+    initial : InitialSpec
+    method : str
+    tolerance : ToleranceSpec or None
+        Of the adaptive method.
+    projection : ProjectionSpec or None
+    fresh : DrawnData or ShellsData or None
+        What new points are drawn from at every step; None where the stored points are used.
+    width, seed : int
+        Particles m; the seed of the particles, the noise and the fresh points.
+    time : float
+        Time of the last record.
+    record_steps : tuple of int
+        Steps at which observables are stored; the first is 0, the last is the number of steps.
+    snapshots : tuple of int
+        Indices of the records that keep all particles.
+    precision : str
+        ``float32`` or ``float64``.
+    data_id : str
+        Hash of the data's content.
+    observables : tuple of str
+        Names of the recorded variables in canonical order; empty for the default set.
+    """
+
+    kind: ClassVar[str] = "particles"
+    scaling: ClassVar[str] = "mean_field"
+    gamma: ClassVar[float] = 1.0
+    alpha: ClassVar[float] = 1.0
+    depth: ClassVar[int] = 1
+
+    unit: UnitSpec | None
+    terms: tuple[Term, ...]
+    temperature: float
+    initial: InitialSpec
+    method: MethodName
+    tolerance: ToleranceSpec | None
+    projection: ProjectionSpec | None
+    fresh: Drawable | None
+    width: int
+    seed: int
+    time: float
+    record_steps: tuple[int, ...]
+    snapshots: tuple[int, ...]
+    precision: str
+    data_id: str
+    observables: tuple[str, ...] = ()
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps; of the adaptive method, of its grid."""
+        return self.record_steps[-1]
+
+    @property
+    def step_size(self) -> float:
+        """Step dt = time / steps."""
+        return self.time / self.n_steps
+
+    @property
+    def activation(self) -> str:
+        """Name of φ; ``none`` without a unit."""
+        return "none" if self.unit is None else self.unit.activation
+
+    @property
+    def has_risk(self) -> bool:
+        """Whether a term is a risk, so that there are outputs."""
+        return any(isinstance(term, RiskTerm) for term in self.terms)
+
+    def coordinates(self, d: int) -> tuple[str, ...]:
+        """Names of a particle's coordinates at input dimension d: w0 …, then b and a where there are any."""
+        if self.unit is None:
+            return tuple(f"x{k}" for k in range(self.initial.coordinates or 0))
+        inner = (*(f"w{k}" for k in range(d)), *(("b",) if self.unit.bias else ()))
+        return inner if self.unit.output == "none" else (*inner, "a")
+
+    @property
+    def radial(self) -> tuple[int, float, float] | None:
+        """(d, Δ, κ) where the flow of the population risk reduces to that of |w|; None where it does not.
+
+        Rotations must change nothing: fresh points of two shells, a staircase of w·x alone, and w ~ N(0, κ² I/d).
+        """
+        plain = UnitSpec(activation="staircase", output="none")
+        start = self.initial
+        if not isinstance(self.fresh, ShellsData) or self.unit != plain or (start.law, start.mean) != ("gaussian", 0):
+            return None
+        if self.terms != (RiskTerm(term="risk", cost="mse"),) or self.temperature or self.projection is not None:
+            return None
+        return self.fresh.d, self.fresh.delta, start.scale * self.fresh.d**0.5
+
+    @cached_property
+    def limit_id(self) -> str:
+        """Id of what an infinitely large cloud does, where that is known; else empty."""
+        if self.radial is None:
+            return ""
+        method = {"method": self.method, "time": self.time, "record_steps": self.record_steps}
+        return digest({"kind": self.kind, "radial": self.radial} | method)
+
+    @cached_property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits of the SHA-256 of the canonical content."""
+        # Sections leave out what has its default, so that a field which the format gains later keeps earlier ids.
+        content = {name: _plain(value, short=True) for name, value in self._fields().items()}
+        return digest({"kind": self.kind} | {name: value for name, value in content.items() if value not in (None, [])})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values from which :meth:`from_json` makes an equal run."""
+        return {"kind": self.kind} | {name: _plain(value, short=False) for name, value in self._fields().items()}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> ParticleRun:
+        """The inverse of :meth:`to_json`."""
+        return _ADAPTER.validate_python({key: value for key, value in content.items() if key != "kind"})
+
+    def _fields(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+_ADAPTER = TypeAdapter(ParticleRun)
+
+
+def _plain(value: Any, *, short: bool) -> Any:
+    if isinstance(value, BaseModel):
+        # What names a model (term, law, to, name, …) has no default and stays.
+        return value.model_dump(mode="json", exclude_defaults=short)
+    if isinstance(value, tuple):
+        return [_plain(each, short=short) for each in value]
+    return value
+
+
+def expand_particles(spec: ParticleSpec, data_id: str, observables: tuple[str, ...] = ()) -> Iterator[ParticleRun]:
+    """All runs of a sweep of particles: the product of its axes.
+
+    Parameters
+    ----------
+    spec : ParticleSpec
+    data_id : str
+        Hash of the data's content.
+    observables : tuple of str
+        The recorded variables in canonical order; empty for the default set.
+
+    Yields
+    ------
+    ParticleRun
+        Ordered by width, temperature and seed, so that neighbours share their shapes.
+
+    Raises
+    ------
+    SpecError
+        The step size does not divide the time, or there are more records or snapshots than instants.
+    """
+    dynamics = spec.dynamics
+    steps = whole_steps(dynamics.time, dynamics.step_size, "dynamics.step_size")
+    records = record_schedule(dynamics.records, steps, "dynamics")
+    if dynamics.snapshots > len(records):
+        raise SpecError(
+            f"dynamics.snapshots: found {dynamics.snapshots}, but there are {len(records)} records; use {len(records)} or "
+            "fewer, or more records"
+        )
+    fresh = spec.data if isinstance(spec.data, Drawable) and dynamics.samples == "fresh" else None
+    for width, temperature, seed in itertools.product(spec.axes.width, spec.temperatures, spec.axes.seed):
+        yield ParticleRun(
+            unit=spec.unit,
+            terms=spec.functional.terms,
+            temperature=float(temperature),
+            initial=spec.initial,
+            method=dynamics.method,
+            tolerance=dynamics.tolerance,
+            projection=dynamics.projection,
+            fresh=fresh,
+            width=width,
+            seed=seed,
+            time=float(dynamics.time),
+            record_steps=records,
+            snapshots=snapshot_schedule(len(records), dynamics.snapshots),
+            precision=spec.precision,
+            data_id=data_id,
+            observables=observables,
+        )
