@@ -1,5 +1,7 @@
 """Wasserstein gradient flow of interacting particles: functionals, integrators, transport, diagnostics (theory.md §5)."""
 
+from typing import TYPE_CHECKING, Any
+
 from sweepengine.particles._adaptive import AdaptiveSteps as AdaptiveSteps
 from sweepengine.particles._adaptive import Tolerance as Tolerance
 from sweepengine.particles._adaptive import adaptive_flow as adaptive_flow
@@ -22,6 +24,7 @@ from sweepengine.particles._errors import MemoryNeedError as MemoryNeedError
 from sweepengine.particles._errors import ParameterError as ParameterError
 from sweepengine.particles._errors import ParticlesError as ParticlesError
 from sweepengine.particles._errors import ShapeError as ShapeError
+from sweepengine.particles._errors import ShardError as ShardError
 from sweepengine.particles._errors import StepLimitError as StepLimitError
 from sweepengine.particles._flow import RADIUS as RADIUS
 from sweepengine.particles._flow import Flow as Flow
@@ -54,6 +57,9 @@ from sweepengine.particles._random_features import relu_products as relu_product
 from sweepengine.particles._risk import CallableCost as CallableCost
 from sweepengine.particles._risk import PointCost as PointCost
 from sweepengine.particles._risk import Risk as Risk
+from sweepengine.particles._shards import ShardGroup as ShardGroup
+from sweepengine.particles._shards import Traffic as Traffic
+from sweepengine.particles._shards import spans as spans
 from sweepengine.particles._steps import LANGEVIN as LANGEVIN
 from sweepengine.particles._steps import METHODS as METHODS
 from sweepengine.particles._steps import Now as Now
@@ -70,6 +76,9 @@ from sweepengine.particles._transport import line_distance as line_distance
 from sweepengine.particles._transport import wasserstein as wasserstein
 from sweepengine.particles._unit import CallableUnit as CallableUnit
 from sweepengine.particles._unit import Neuron as Neuron
+
+if TYPE_CHECKING:
+    from sweepengine.particles._triton import FusedNeuron as FusedNeuron
 
 __all__ = [
     "LANGEVIN",
@@ -103,9 +112,12 @@ __all__ = [
     "Risk",
     "Scaled",
     "ShapeError",
+    "ShardError",
+    "ShardGroup",
     "StepLimitError",
     "Term",
     "Tolerance",
+    "Traffic",
     "WeakForm",
     "adaptive_flow",
     "ball",
@@ -136,6 +148,7 @@ __all__ = [
     "relu_products",
     "ridge",
     "shares",
+    "spans",
     "speed_ratios",
     "sphere",
     "staircase",
@@ -143,3 +156,11 @@ __all__ = [
     "wasserstein",
     "weak_form",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "FusedNeuron":  # needs Triton, which is no requirement; so it is not in __all__ either
+        from sweepengine.particles._triton import FusedNeuron
+
+        return FusedNeuron
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -84,6 +84,8 @@ def couple(
     total = len(cloud)
     if not widths or min(widths) < 1 or max(widths) >= total:
         raise ParameterError(f"found widths {list(widths)} in a reference of {total}; each m is from 1 to {total - 1}")
+    if passes is not None and passes.reduce is not None:
+        raise ParameterError("found a coupling on shards; the nested clouds begin at particle 0: use one shard")
     functional = Functional([risk, *others], temperature)
 
     def end(start: Tensor) -> Tensor:

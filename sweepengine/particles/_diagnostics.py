@@ -151,9 +151,11 @@ def stationarity_gap(functional: Functional, particles: Tensor, grid: Tensor, pa
         raise ParameterError(
             f"found temperature {functional.temperature}; the entropy's τ(log μ + 1) is not known on particles: drop it"
         )
+    passes = passes or Passes()
     on_cloud = functional.first_variation(particles, particles, passes)
     on_grid = functional.first_variation(grid, particles, passes)
-    return float(on_cloud.mean() - torch.minimum(on_cloud.min(), on_grid.min()))
+    mean = float(passes.mean(len(on_cloud), lambda s: on_cloud[s].sum(0, keepdim=True)))
+    return mean - min(passes.minimum(on_cloud), float(on_grid.min()))
 
 
 def shares(risk: Risk, particles: Tensor, passes: Passes | None = None) -> Tensor:
@@ -167,12 +169,20 @@ def shares(risk: Risk, particles: Tensor, passes: Passes | None = None) -> Tenso
     return out
 
 
-def participation(shares: Tensor) -> float:
+def participation(shares: Tensor, passes: Passes | None = None) -> float:
     """(Σ s)²/(m Σ s²) of non-negative shares (m,): 1 when all take part equally, 1/m when one does everything."""
-    if shares.dim() != 1 or bool((shares < 0).any()) or not bool((shares > 0).any()):
-        raise ParameterError(f"found shares of shape {tuple(shares.shape)}; expected (m,), none negative, not all 0")
-    s = shares.to(torch.float64)
-    return float(s.sum().square() / (len(s) * s.square().sum()))
+    passes = passes or Passes()
+
+    def part(chunk: slice) -> Tensor:
+        s = shares[chunk].to(torch.float64)
+        return torch.stack([s.sum(), s.square().sum(), (s < 0).sum()])
+
+    if shares.dim() != 1 or not len(shares):
+        raise ParameterError(f"found shares of shape {tuple(shares.shape)}; expected (m,)")
+    mean, square, negative = passes.mean(len(shares), part).tolist()
+    if negative or square == 0:
+        raise ParameterError("found shares that are negative or all 0; expected none negative, not all 0")
+    return float(mean * mean / square)
 
 
 def kernel_bytes(inputs: int) -> int:

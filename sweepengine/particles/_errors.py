@@ -25,6 +25,10 @@ class StepLimitError(ParticlesError, RuntimeError):
     """The adaptive integrator needs more steps than it was allowed."""
 
 
+class ShardError(ParticlesError, RuntimeError):
+    """Shards that do not meet, or of which one has stopped."""
+
+
 class DivergedError(ParticlesError, ArithmeticError):
     """A flow that left every bounded set, or met NaN.
 

@@ -1,11 +1,12 @@
 """Interaction energies ½∬W dμdμ and the discrepancy to a reference cloud (theory.md §5, S4 §4.4 example 2).
 
-With the ½ the first variation is ∫W(θ, ·) dμ. Pairs are visited chunk by chunk: m² work, never m² memory.
+With the ½ the first variation is ∫W(θ, ·) dμ. Pairs are visited chunk by chunk: m² work, never m² memory. On shards the
+work is divided and every shard holds a copy of the whole cloud while a field is in use.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -112,8 +113,7 @@ class Interaction:
 
     def field(self, particles: Tensor, passes: Passes) -> Field:
         """∫W(θ, ·) dμ. It keeps a copy of the particles, m·p numbers, because they move while it is used."""
-        _refuse_shards(passes)
-        return _Smoothed(self.kernel, particles.clone(), passes.chunk)
+        return _Smoothed(self.kernel, passes.everyone(particles), passes.chunk)
 
 
 @dataclass(frozen=True)
@@ -150,20 +150,18 @@ class Discrepancy:
 
     def value(self, particles: Tensor, passes: Passes) -> float:
         """½∬W dμdμ − ∬W dμdν + ½∬W dνdν."""
-        _refuse_shards(passes)
-        own, there = self._towards(particles, passes), self._towards(self.reference, passes)
-        cross = _mean_of(there, particles, passes)
-        return _mean_of(own, particles, passes) / 2 - cross + _mean_of(there, self.reference, passes) / 2
+        own, there = self._towards(passes.everyone(particles), passes), self._towards(self.reference, passes)
+        cross, alone = _mean_of(there, particles, passes), replace(passes, reduce=None)
+        return _mean_of(own, particles, passes) / 2 - cross + _mean_of(there, self.reference, alone) / 2
 
     def field(self, particles: Tensor, passes: Passes) -> Field:
         """∫W(θ, ·) d(μ − ν)."""
-        _refuse_shards(passes)
         if particles.shape[1] != self.reference.shape[1]:
             raise ShapeError(
                 f"found particles with {particles.shape[1]} coordinates and a reference with "
                 f"{self.reference.shape[1]}; both clouds live in one space"
             )
-        return _Difference(self._towards(particles.clone(), passes), self._towards(self.reference, passes))
+        return _Difference(self._towards(passes.everyone(particles), passes), self._towards(self.reference, passes))
 
     def _towards(self, cloud: Tensor, passes: Passes) -> _Smoothed:
         return _Smoothed(self.kernel, cloud, passes.chunk)
@@ -225,11 +223,3 @@ def _mean_of(field: _Smoothed, cloud: Tensor, passes: Passes) -> float:
 def _distances(points: Tensor, others: Tensor) -> Tensor:
     # Not through |x|² + |y|² − 2x·y, which loses all digits of the near pairs that matter most.
     return torch.cdist(points, others, compute_mode="donot_use_mm_for_euclid_dist")
-
-
-def _refuse_shards(passes: Passes) -> None:
-    if passes.reduce is not None:
-        raise ParameterError(
-            "found a pairwise interaction on shards: every shard would need all particles; use one shard, or "
-            "QuadraticInteraction, which needs only moments"
-        )

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sweepengine.streams import Role, gaussian_block
+from sweepengine.streams import TILE_ROWS, Role, gaussian_block
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_ROWS = 64 * TILE_ROWS
 
 
 def gaussian_cloud(
@@ -30,8 +32,12 @@ def gaussian_cloud(
     -------
     Tensor, shape (count, coordinates)
     """
-    block = gaussian_block(seed, Role.PARTICLE, 0, (first, first + count), (0, coordinates))
-    return torch.from_numpy(block).to(dtype)
+    cloud = torch.empty((count, coordinates), dtype=dtype)
+    for low in range(0, count, _ROWS):  # piece by piece: the float64 of a large cloud would need thrice its memory
+        rows = (first + low, first + min(low + _ROWS, count))
+        block = gaussian_block(seed, Role.PARTICLE, 0, rows, (0, coordinates))
+        cloud[low : low + _ROWS] = torch.from_numpy(block)
+    return cloud
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ class Passes:
     Attributes
     ----------
     chunk : int
-        Particles in one chunk. A chunk's activations are chunk × N numbers: they should stay in a core's cache.
+        Particles in one chunk. A chunk's activations are chunk × N numbers: they should stay in a core's share of the
+        caches, and be many enough to hide the calls.
     threads : int
         Python threads that share the chunks; torch releases the interpreter's lock in its kernels. Start the process
         with OMP_NUM_THREADS=1, or the two kinds of threads fight for the cores: ``torch.set_num_threads(1)`` does not
@@ -36,12 +37,15 @@ class Passes:
         the N outputs and the count of particles, or a term's moments: nothing of size m.
     first : int
         Global number of this shard's first particle: the noise of a particle belongs to its number.
+    least : callable or None
+        As ``reduce``, the minimum in place of the sum.
     """
 
-    chunk: int = 1024
+    chunk: int = 2048
     threads: int = 1
     reduce: Callable[[Tensor], Tensor] | None = None
     first: int = 0
+    least: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
         if self.chunk < 1 or self.threads < 1 or self.first < 0:
@@ -91,6 +95,41 @@ class Passes:
             return total / count
         summed = self.reduce(torch.cat([total, total.new_tensor([float(count)])]))
         return summed[:-1] / summed[-1]
+
+    def minimum(self, values: Tensor) -> float:
+        """Least of the values (n,) of all shards' particles."""
+        here = values.min().to(torch.float64).reshape(1)
+        if self.reduce is None:
+            return float(here)
+        if self.least is None:
+            raise ParameterError("found shards without a minimum over them; give Passes both reduce and least")
+        return float(self.least(here))
+
+    def everyone(self, cloud: Tensor) -> Tensor:
+        """All shards' particles (m, p) in the order of their numbers, as a copy that does not move with them.
+
+        m·p numbers on every shard, and through ``reduce`` as many: for pairwise terms, whose work is m² in any case.
+
+        Raises
+        ------
+        ParameterError
+            If the shards' numbers do not follow each other.
+        """
+        if self.reduce is None:
+            return cloud.clone()
+        count, p = cloud.shape
+        total = int(self.reduce(cloud.new_tensor([float(count)], dtype=torch.float64)))
+        # Zeros of the others leave every digit of a particle; the last column counts who thinks that it is theirs.
+        rows = cloud.new_zeros((max(total, self.first + count), p + 1), dtype=torch.float64)
+        rows[self.first : self.first + count, :p] = cloud
+        rows[self.first : self.first + count, p] = 1
+        found = self.reduce(rows[:total].reshape(-1)).reshape(total, p + 1)
+        if self.first + count > total or bool((found[:, p] != 1).any()):
+            raise ParameterError(
+                f"found shards that overlap or leave gaps, this one with particles {self.first} to "
+                f"{self.first + count - 1} of {total}; give every shard its own `first`"
+            )
+        return found[:, :p].to(cloud.dtype)
 
     def _spread(self, count: int, run: Callable[[list[slice]], T]) -> list[T]:
         chunks = self.chunks(count)

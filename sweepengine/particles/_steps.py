@@ -1,7 +1,8 @@
 """One step of each fixed-step method, in place.
 
-Euler and Euler–Maruyama change the particles chunk by chunk and need nothing of their size beside them; the
-Runge–Kutta methods hold their slopes, each as large as the cloud.
+Memory beyond the particles, in clouds of their size: 0 for Euler, Euler–Maruyama and Leimkuhler–Matthews, which change
+the particles chunk by chunk; 3 for Heun and stochastic Heun, 5 for RK4, 8 for Dormand–Prince, which hold every slope and
+one point.
 """
 
 from __future__ import annotations

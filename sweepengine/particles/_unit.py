@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 
-from sweepengine.networks import ACTIVATIONS
+from sweepengine.networks import ACTIVATIONS, Activation
 from sweepengine.particles._errors import ParameterError, ShapeError
 
 if TYPE_CHECKING:
@@ -95,42 +95,46 @@ class Neuron:
 
     def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
         """Σ_k ψ(θ_k; x_i); shape (N,)."""
-        phi = self._phi(self._preactivation(chunk, prepared))
+        phi, _ = self._function.evaluate(self._preactivation(chunk, prepared))
         summed = phi.sum(0) if self.output == "none" else self._outer(chunk) @ phi
         return summed * self.scale
 
     def values(self, points: Tensor, prepared: Tensor) -> Tensor:
         """ψ(θ_k; x_i), shape (n, N)."""
-        phi = self._phi(self._preactivation(points, prepared)) * self.scale
+        phi, _ = self._function.evaluate(self._preactivation(points, prepared))
+        phi = phi * self.scale
         return phi if self.output == "none" else phi * self._outer(points).unsqueeze(1)
 
     def pull(self, points: Tensor, prepared: Tensor, weights: Tensor) -> Tensor:
         """∇_θ Σ_i weights_i ψ(θ; x_i), shape (n, p); closed form, two products of n·N·inner."""
-        gradient = torch.zeros_like(points) if self.frozen else torch.empty_like(points)
-        inner, q = gradient[:, : self.inner], self.inner
-        weights = weights * self.scale
+        gradient, q = torch.empty_like(points), self.inner
+        w, inner, weights = points[:, :q], gradient[:, :q], weights * self.scale
         h = self._preactivation(points, prepared)
         if self.activation == "relu":
-            # One pass over h, into h: weights where h > 0; a second buffer would crowd the cache. And relu(h) = h relu'(h), so Σ_i weights_i φ(h_i) = w·(inner gradient).
-            slope = torch.ops.aten.threshold_backward.grad_input(weights.expand_as(h), h, 0, grad_input=h)
-            through = slope @ prepared
-            phi = None
+            # The sign is all that the way back needs: one pass over h, into h. And relu(h) = h relu'(h), so
+            # Σ_i weights_i φ(h_i) = w · Σ_i weights_i φ'(h_i) x_i, without a pass.
+            torch.mm(torch.gt(h, 0, out=h), prepared * weights.unsqueeze(1), out=inner)
+            total = (inner * w).sum(1)
         else:
-            phi, slope = self._pair(h)
-            through = (slope * weights) @ prepared
+            phi, saved = self._function.evaluate(h)
+            total = phi @ weights
+            self._function.multiply(weights.expand_as(h), saved, h)
+            torch.mm(h, prepared, out=inner)
         if self.output == "none":
-            return inner.copy_(through)
+            return gradient
         a = self._outer(points)
-        if self.frozen != "output":
-            total = (through * points[:, :q]).sum(1) if phi is None else phi @ weights
-            gradient[:, q] = total * (1 - a * a) if self.output == "tanh" else total
-        if self.frozen != "input":
-            torch.mul(through, a.unsqueeze(1), out=inner)
+        gradient[:, q] = total * (1 - a * a) if self.output == "tanh" else total
+        if self.frozen == "output":
+            gradient[:, q] = 0
+        if self.frozen == "input":
+            inner.zero_()
+        else:
+            inner.mul_(a.unsqueeze(1))
         return gradient
 
     def kernel_parts(self, chunk: Tensor, prepared: Tensor) -> tuple[Tensor, Tensor]:
         """Signals whose Gram matrices make the mean-field kernel: ∂ψ/∂h and ∂ψ/∂a, each (n, N)."""
-        phi, slope = self._pair(self._preactivation(chunk, prepared))
+        phi, slope = self._function(self._preactivation(chunk, prepared))
         if self.output == "none":
             return slope * self.scale, torch.zeros_like(phi)
         a = self._outer(chunk)
@@ -153,12 +157,9 @@ class Neuron:
         # In one piece: a product with a column of stride p takes twice the time.
         return a.tanh() if self.output == "tanh" else a.contiguous()
 
-    def _phi(self, h: Tensor) -> Tensor:
-        return h.clamp_min_(0) if self.activation == "relu" else self._pair(h)[0]
-
-    def _pair(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        pair = ACTIVATIONS[self.activation] if isinstance(self.activation, str) else self.activation
-        return pair(h)
+    @property
+    def _function(self) -> Activation:
+        return ACTIVATIONS[self.activation] if isinstance(self.activation, str) else Activation(self.activation)
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,24 @@ def test_noise_belongs_to_the_particle_and_the_step() -> None:
     assert abs(correlation) < 4 / math.sqrt(2100)
 
 
+@pytest.mark.parametrize("method", sorted(pt.LANGEVIN))
+def test_langevin_in_float32_is_that_of_float64_rounded(method: str) -> None:
+    functional = pt.Functional([pt.double_well()], temperature=0.3)
+    start = pt.gaussian_cloud(5, 700, 3)
+
+    def run(cloud: torch.Tensor, seed: int, passes: pt.Passes | None = None) -> torch.Tensor:
+        return pt.flow(functional, cloud, step_size=0.1, steps=6, method=method, seed=seed, passes=passes).final()
+
+    found, exact = run(start.float(), 3), run(start, 3)
+    assert found.dtype == torch.float32
+    assert torch.equal(start.float(), pt.gaussian_cloud(5, 700, 3, torch.float32))
+    # Six steps that never expand by more than 1.1 carry six roundings of numbers below 8.
+    bound = 6 * 1.1**6 * 8 * 2.0**-23
+    assert float((found - exact).abs().max()) < bound
+    assert float((found - run(start, 4)).abs().max()) > 100 * bound  # twin: other noise is not within rounding
+    assert torch.equal(run(start.float(), 3, pt.Passes(chunk=77, threads=2)), found)
+
+
 def test_adaptive_steps_meet_the_tolerance_and_save_work() -> None:
     ends = {}
     for relative in (1e-4, 1e-8):

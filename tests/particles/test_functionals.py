@@ -191,8 +191,6 @@ def test_shards_reduce_outputs_only() -> None:
     torch.testing.assert_close(torch.cat([each for each, _ in found]), whole, rtol=1e-12, atol=1e-13)
     assert found[0][1] == found[1][1] == pytest.approx(functional.value(CLOUD), rel=1e-13)
     assert max(sizes) == len(INPUTS) + 1
-    with pytest.raises(pt.ParameterError, match="every shard would need all particles"):
-        pt.Functional([TERMS["gaussian interaction"]]).velocity(CLOUD, pt.Passes(reduce=lambda x: x))
 
 
 def test_frozen_coordinates_do_not_move() -> None:

@@ -1,0 +1,95 @@
+"""A step of Euler's method on a CUDA device against the device's measured rate of matrix products.
+
+    python benchmarks/particles_gpu.py [--particles 16777216] [--repeats 10]
+
+A step is three products of m·N·d, 6 m N d operations, and nothing else is counted as work. The rate that it is compared
+with is that of large square products by torch in the same precision, measured in the same run: float32 by full float32
+products, TF32 by TF32. Two paths: the fused Triton kernels, and the plain torch path whose activations go through the
+device's memory. Without a CUDA device the table says so.
+"""
+
+import argparse
+import statistics
+from collections.abc import Callable
+
+import torch
+
+from sweepengine import particles as pt
+
+D, N = 64, 1024
+GOAL = 0.6
+
+
+def seconds(work: Callable[[], object], repeats: int) -> tuple[float, float, float]:
+    """Quartiles of the device's time of one call, after one that is not counted."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        start.record()
+        work()
+        end.record()
+        end.synchronize()
+        times.append(start.elapsed_time(end) / 1e3)
+    low, middle, high = statistics.quantiles(times, n=4)
+    return low, middle, high
+
+
+def product_rate(repeats: int) -> float:
+    """Operations a second of a square product in the precision that is set."""
+    size = 8192
+    a, b = (torch.randn(size, size, device="cuda") for _ in range(2))
+    out = torch.empty_like(a)
+    return 2 * size**3 / seconds(lambda: torch.mm(a, b, out=out), repeats)[1]
+
+
+def units(precision: str) -> dict[str, tuple[pt.Neuron, int]]:
+    """The fused and the plain unit, each with its chunk."""
+    scale = D**-0.5
+    return {
+        "triton": (pt.FusedNeuron(D, "relu", input_scale=scale, input_precision=precision), 2**20),  # type: ignore[arg-type]
+        "torch": (pt.Neuron(D, "relu", input_scale=scale), 2**16),
+    }
+
+
+def measure(count: int, repeats: int) -> None:
+    """Print the table."""
+    print(f"m = {count}, d = {D}, N = {N}, relu; {torch.cuda.get_device_name()}, torch {torch.__version__}")
+    print(
+        f"{'precision':10}{'path':8}{'product Tflop/s':>16}{'step s':>9}{'quartiles':>18}{'of the rate':>12}{'goal':>6}"
+    )
+    inputs = pt.gaussian_cloud(1, N, D, torch.float32).cuda()
+    cloud = torch.randn(count, D + 1, device="cuda", generator=torch.Generator("cuda").manual_seed(2))
+    for precision in ("ieee", "tf32"):
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+        rate = product_rate(repeats)
+        for path, (unit, chunk) in units(precision).items():
+            functional = pt.Functional([pt.Risk(unit, inputs, inputs[:, 0].sin())])
+            passes = pt.Passes(chunk)
+
+            def step(functional: pt.Functional = functional, passes: pt.Passes = passes) -> None:
+                pt.flow(functional, cloud, step_size=1e-4, steps=1, passes=passes, overwrite=True)
+
+            low, middle, high = seconds(step, repeats)
+            share = 6 * count * N * D / middle / rate
+            name = "float32" if precision == "ieee" else "TF32"
+            print(
+                f"{name:10}{path:8}{rate / 1e12:16.1f}{middle:9.3f}{f'{low:.3f} - {high:.3f}':>18}{share:12.2f}{GOAL:6.2f}",
+                flush=True,
+            )
+
+
+def main() -> None:
+    """Parse the command line and measure, if there is what to measure on."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--particles", type=int, default=2**24)
+    parser.add_argument("--repeats", type=int, default=10)
+    options = parser.parse_args()
+    if not torch.cuda.is_available():
+        print("not measured: no CUDA device")
+        return
+    measure(options.particles, options.repeats)
+
+
+if __name__ == "__main__":
+    main()

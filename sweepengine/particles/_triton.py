@@ -1,0 +1,233 @@
+"""The neuron by two fused Triton kernels: particles stay in registers, activations never reach the device's memory.
+
+Imported only when asked for, as Triton is no requirement. Each program takes a block of particles through all inputs: the
+forward kernel leaves the sums of its block over the particles, N numbers, and torch adds the blocks in float64, in order,
+so that the bits do not depend on the schedule; the backward kernel leaves the gradients. With TRITON_INTERPRET=1 in the
+environment before this import the kernels run on a CPU, slowly, in Triton's interpreter.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from sweepengine.particles._errors import ParameterError, ShapeError
+from sweepengine.particles._unit import Neuron
+
+FUSED = frozenset(
+    {"relu", "leaky_relu", "abs", "tanh", "erf", "gelu", "sin", "cos", "softplus", "quadratic", "identity"}
+)
+"""Activations that the kernels know; for others there is :class:`Neuron`."""
+ROWS, WARPS = 128, 8
+"""Particles of one tile, and the warps that share it."""
+COLUMNS = {"ieee": 16, "tf32": 32}
+"""Inputs of one tile: as many as ptxas places without spilling registers, for compute capability 9.0 and d = 64."""
+INNER_MOST = 256
+"""A particle's inner coordinates must fit the registers."""
+
+
+@triton.jit
+def _tanh(h):
+    decay = tl.exp(-2.0 * tl.abs(h))
+    far = (1.0 - decay) / (1.0 + decay)
+    h2 = h * h
+    near = h * (1.0 + h2 * (-1.0 / 3.0 + h2 * (2.0 / 15.0 - h2 * (17.0 / 315.0))))  # where 1 − decay loses its digits
+    return tl.where(h2 < 0.02, near, tl.where(h < 0, -far, far))
+
+
+@triton.jit
+def _pair(h, ACTIVATION: tl.constexpr):
+    """φ(h) and φ'(h), as in sweepengine.networks.ACTIVATIONS; what is not used is not computed."""
+    if ACTIVATION == "relu":
+        return tl.where(h <= 0, 0.0, h), tl.where(h > 0, 1.0, 0.0)  # a NaN stays one
+    elif ACTIVATION == "leaky_relu":
+        slope = tl.where(h > 0, 1.0, 0.01)
+        return h * slope, slope
+    elif ACTIVATION == "abs":
+        return tl.abs(h), tl.where(h > 0, 1.0, tl.where(h < 0, -1.0, 0.0))
+    elif ACTIVATION == "tanh":
+        phi = _tanh(h)
+        return phi, 1.0 - phi * phi
+    elif ACTIVATION == "erf":
+        return tl.erf(h), 1.1283791670955126 * tl.exp(-h * h)
+    elif ACTIVATION == "gelu":
+        below = 0.5 + 0.5 * tl.erf(0.7071067811865476 * h)
+        return h * below, below + 0.3989422804014327 * h * tl.exp(-0.5 * h * h)
+    elif ACTIVATION == "sin":
+        return tl.sin(h), tl.cos(h)
+    elif ACTIVATION == "cos":
+        return tl.cos(h), -tl.sin(h)
+    elif ACTIVATION == "softplus":
+        decay = tl.exp(-tl.abs(h))
+        return tl.maximum(h, 0.0) + tl.log(1.0 + decay), tl.where(h > 0, 1.0, decay) / (1.0 + decay)
+    elif ACTIVATION == "quadratic":
+        return h * h, 2.0 * h
+    else:
+        return h, h * 0.0 + 1.0
+
+
+@triton.jit
+def _tile(points, stride, count, inner, WIDTH: tl.constexpr, ROWS: tl.constexpr, OUTPUT: tl.constexpr):
+    """Rows of this program, which of them are there, and their (w, b) and s(a); all 0 where none is."""
+    rows = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    live = rows < count
+    columns = tl.arange(0, WIDTH)
+    places = points + rows[:, None] * stride + columns[None, :]
+    w = tl.load(places, mask=live[:, None] & (columns < inner)[None, :], other=0.0)
+    if OUTPUT == "none":
+        a = tl.where(live, 1.0, 0.0)
+    else:
+        a = tl.load(points + rows * stride + inner, mask=live, other=0.0)
+        if OUTPUT == "tanh":
+            a = _tanh(a)
+    return rows, live, w, a
+
+
+@triton.jit
+def _inputs(inputs, start, number, inner, WIDTH: tl.constexpr, COLUMNS: tl.constexpr):
+    places = start + tl.arange(0, COLUMNS)
+    columns = tl.arange(0, WIDTH)
+    mask = (places < number)[:, None] & (columns < inner)[None, :]
+    return places, tl.load(inputs + places[:, None] * inner + columns[None, :], mask=mask, other=0.0)
+
+
+@triton.jit
+def _forward(
+    points,
+    stride,
+    count,
+    inputs,
+    number,
+    inner,
+    sums,
+    WIDTH: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+    ACTIVATION: tl.constexpr,
+    OUTPUT: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    _rows, _live, w, a = _tile(points, stride, count, inner, WIDTH, ROWS, OUTPUT)
+    out = sums + tl.program_id(0).to(tl.int64) * number
+    for start in range(0, number, COLUMNS):
+        places, x = _inputs(inputs, start, number, inner, WIDTH, COLUMNS)
+        h = tl.dot(w, tl.trans(x), input_precision=PRECISION)
+        phi, _slope = _pair(h, ACTIVATION)
+        tl.store(out + places, tl.sum(phi * a[:, None], 0), mask=places < number)
+
+
+@triton.jit
+def _backward(
+    points,
+    stride,
+    count,
+    inputs,
+    number,
+    inner,
+    weights,
+    gradient,
+    gradient_stride,
+    WIDTH: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+    ACTIVATION: tl.constexpr,
+    OUTPUT: tl.constexpr,
+    FROZEN: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    rows, live, w, a = _tile(points, stride, count, inner, WIDTH, ROWS, OUTPUT)
+    through = tl.zeros((ROWS, WIDTH), dtype=tl.float32)
+    total = tl.zeros((ROWS,), dtype=tl.float32)
+    for start in range(0, number, COLUMNS):
+        places, x = _inputs(inputs, start, number, inner, WIDTH, COLUMNS)
+        r = tl.load(weights + places, mask=places < number, other=0.0)
+        phi, slope = _pair(tl.dot(w, tl.trans(x), input_precision=PRECISION), ACTIVATION)
+        total += tl.sum(phi * r[None, :], 1)
+        through += tl.dot(slope * r[None, :], x, input_precision=PRECISION)
+    columns = tl.arange(0, WIDTH)
+    out = gradient + rows * gradient_stride
+    pulled = through * a[:, None]
+    if FROZEN == "input":
+        pulled = through * 0.0
+    tl.store(out[:, None] + columns[None, :], pulled, mask=live[:, None] & (columns < inner)[None, :])
+    if OUTPUT != "none":
+        if OUTPUT == "tanh":
+            total = total * (1.0 - a * a)
+        if FROZEN == "output":
+            total = total * 0.0
+        tl.store(out + inner, total, mask=live)
+
+
+@dataclass(frozen=True)
+class FusedNeuron(Neuron):
+    """:class:`Neuron` whose outputs and gradients come from the fused kernels; float32 particles on a CUDA device.
+
+    Give :class:`Passes` chunks of a million particles or so: a chunk's memory is N numbers for every 128 particles.
+
+    Attributes
+    ----------
+    input_precision : {"ieee", "tf32"}
+        Of the products. "tf32" rounds both factors to 10 bits and is never chosen silently.
+
+    Raises
+    ------
+    ParameterError
+        For an activation that is not in :data:`FUSED` or one given as a function, and for more inner coordinates than
+        registers hold: those need :class:`Neuron`.
+    """
+
+    input_precision: Literal["ieee", "tf32"] = "ieee"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.activation not in FUSED:
+            raise ParameterError(
+                f"found activation {self.activation!r}; fused are {', '.join(sorted(FUSED))}: use Neuron for others"
+            )
+        if self.input_precision not in {"ieee", "tf32"}:
+            raise ParameterError(f"found input_precision {self.input_precision!r}; known are ieee, tf32")
+        if self.inner > INNER_MOST:
+            raise ParameterError(
+                f"found {self.inner} inner coordinates; the fused kernels hold {INNER_MOST}: use Neuron for more"
+            )
+
+    def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
+        """Σ_k ψ(θ_k; x_i); shape (N,), float64."""
+        blocks = triton.cdiv(len(chunk), ROWS)
+        sums = chunk.new_empty((blocks, len(prepared)))
+        _forward[(blocks,)](*self._arguments(chunk, prepared), sums, **self._options())
+        return sums.sum(0, dtype=torch.float64) * self.scale
+
+    def pull(self, points: Tensor, prepared: Tensor, weights: Tensor) -> Tensor:
+        """∇_θ Σ_i weights_i ψ(θ; x_i), shape (n, p)."""
+        gradient = torch.empty_like(points, memory_format=torch.contiguous_format)
+        arguments = self._arguments(points, prepared)
+        scaled = (weights * self.scale).contiguous()
+        options = {**self._options(), "FROZEN": self.frozen or "nothing"}
+        _backward[(triton.cdiv(len(points), ROWS),)](*arguments, scaled, gradient, gradient.stride(0), **options)
+        return gradient
+
+    def _arguments(self, points: Tensor, prepared: Tensor) -> tuple[Any, ...]:
+        if points.dtype != torch.float32 or prepared.dtype != torch.float32:
+            raise ParameterError(f"found particles of {points.dtype}; the fused kernels take float32: use Neuron")
+        if points.shape[1] != self.coordinates:
+            raise ShapeError(f"found particles with {points.shape[1]} coordinates; this unit has {self.coordinates}")
+        if not points.is_cuda and isinstance(_forward, triton.runtime.JITFunction):
+            raise ParameterError(f"found particles on {points.device}; the fused kernels run on cuda: use Neuron")
+        points, prepared = points.contiguous(), prepared.contiguous()
+        return points, points.stride(0), len(points), prepared, len(prepared), self.inner
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "WIDTH": max(16, triton.next_power_of_2(self.inner)),
+            "ROWS": ROWS,
+            "COLUMNS": COLUMNS[self.input_precision],
+            "ACTIVATION": self.activation,
+            "OUTPUT": self.output,
+            "PRECISION": self.input_precision,
+            "num_warps": WARPS,
+            "enable_fp_fusion": True,
+        }

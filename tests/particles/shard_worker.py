@@ -1,0 +1,99 @@
+"""One shard of the flows of test_shards.py, as a process: RANK FOLDER."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sweepengine import particles as pt
+
+COUNT, CHUNK, D = 103, 8, 3  # thirteen chunks, the last of seven
+INPUTS = pt.gaussian_cloud(1, 17, D)
+RISK = pt.Risk(pt.Neuron(D, "relu"), INPUTS, INPUTS[:, 0].sin())
+SMOOTH = pt.Functional([pt.Risk(pt.Neuron(D, "tanh"), INPUTS, INPUTS[:, 0].sin())])
+FLOWS = {
+    "euler": (pt.Functional([RISK, pt.ridge(0.1)]), "euler"),
+    "rk4": (pt.Functional([RISK, pt.QuadraticInteraction()]), "rk4"),
+    "langevin": (pt.Functional([RISK], temperature=0.05), "leimkuhler_matthews"),
+    "pairwise": (
+        pt.Functional(
+            [
+                pt.Interaction(pt.GaussianKernel()),
+                pt.Discrepancy(pt.RieszKernel(), 0.3 * pt.gaussian_cloud(3, 5, D + 1)),
+            ]
+        ),
+        "heun",
+    ),
+}
+
+
+def start(particles: range) -> torch.Tensor:
+    return pt.gaussian_cloud(2, len(particles), D + 1, first=particles.start)
+
+
+def flowed(cloud: torch.Tensor, passes: pt.Passes) -> dict[str, torch.Tensor]:
+    """Clouds and diagnostics after four steps of each flow."""
+    found = {}
+    for name, (functional, method) in FLOWS.items():
+        end = pt.flow(functional, cloud, step_size=0.1, steps=4, method=method, seed=5, passes=passes).final()
+        found[name] = end
+        cold = replace(functional, temperature=0.0)
+        numbers = [*functional.values(end, passes), pt.dissipation(cold, end, passes)]
+        numbers.append(pt.stationarity_gap(cold, end, end.new_zeros(1, D + 1), passes))
+        numbers.append(pt.participation(pt.shares(RISK, end, passes), passes))
+        found[f"{name} numbers"] = torch.tensor(numbers, dtype=torch.float64)
+        found[f"{name} covariance"] = pt.moments(end, passes)[1]
+    # Without kinks: where relu's make the control reject steps, it amplifies rounding a million times, sharded or not.
+    adaptive = pt.adaptive_flow(SMOOTH, cloud, time=0.5, passes=passes)
+    found["adaptive"] = adaptive.final()
+    found["adaptive numbers"] = torch.tensor([adaptive.accepted, adaptive.rejected])
+    return found
+
+
+def shard(rank: int, size: int, rendezvous: str) -> dict[str, torch.Tensor]:
+    """All that one rank finds, summed over the ranks and, under "alone …", summed over nothing."""
+    mine = pt.spans(COUNT, CHUNK, size)[rank]
+    with pt.ShardGroup(rank, size, rendezvous, timeout=60.0) as group:
+        passes = group.passes(mine, chunk=CHUNK)
+        found = flowed(start(mine), passes)
+        group.take_traffic()
+        functional, cloud = FLOWS["euler"][0], start(mine)
+        pt.flow(functional, cloud, step_size=0.1, steps=4, passes=passes)
+        traffic = group.take_traffic()
+        found["traffic"] = torch.tensor([traffic.calls, traffic.payload])
+        if rank == size - 1:
+            cloud[0] = torch.nan
+        status = pt.flow(functional, cloud, step_size=0.1, steps=4, passes=passes)
+        found["diverged"] = torch.tensor(-1 if status.diverged_step is None else status.diverged_step)
+    for name, end in flowed(start(mine), pt.Passes(CHUNK, first=mine.start)).items():
+        found[f"alone {name}"] = end
+    return found
+
+
+def leave(rank: int, size: int, rendezvous: str) -> None:
+    """The last rank goes without a word; the others see an error, not a wrong sum."""
+    group = pt.ShardGroup(rank, size, rendezvous, timeout=60.0)
+    if rank == size - 1:
+        return
+    with pytest.raises(pt.ShardError, match="start all shards again"), group:
+        group.total(torch.ones(3))
+
+
+def main() -> None:
+    """Groups of several sizes after each other, as the processes allow."""
+    rank, folder = int(sys.argv[1]), Path(sys.argv[2])
+    for size in (3, 2):
+        if rank < size:
+            found = shard(rank, size, f"file://{folder}/meet{size}")
+            np.savez(folder / f"{rank}of{size}.npz", **{name: each.numpy() for name, each in found.items()})  # type: ignore[arg-type]
+    if rank < 2:
+        leave(rank, 2, f"file://{folder}/leave")
+
+
+if __name__ == "__main__":
+    main()
