@@ -220,7 +220,7 @@ PARTICLES: Final = SweepKind(
         ("loss_train", "train loss", "Risk on the train points"),
         ("loss_test", "test loss", "Risk on the test points"),
         ("objective", "F₀", "The functional without its entropy"),
-        ("dissipation", "dissipation", "Dissipation, minus the rate of F₀ without noise"),
+        ("dissipation", "dissipation", "Dissipation, minus the rate of F₀ without noise or projection"),
         ("sliced_w2_start", "sliced W₂ to the start", "Sliced W₂ between the cloud and its start"),
     ),
     ("temperature",),

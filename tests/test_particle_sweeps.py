@@ -119,6 +119,27 @@ def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
         ({"dynamics": {"samples": "fresh", "method": "adaptive"}}, r"dynamics\.samples: found 'fresh' with adaptive"),
         ({"initial": {"coordinates": 3}}, r"initial\.coordinates: found one, but the unit says"),
         ({"initial": {"law": "network", "output": "alike", "mean": 1.0}}, r"initial\.law: found 'network' with .*mean"),
+        (
+            {"initial": {"output": "zeros", "output_scale": 2.0}},
+            r"initial\.output_scale: given for output weights of 0",
+        ),
+        (
+            {"initial": {"law": "sphere", "output": "alike", "output_scale": 2.0}},
+            r"initial\.output_scale: found one for law 'sphere'",
+        ),
+        (
+            {"unit": {"frozen": "output"}, "dynamics": {"projection": {"to": "ball"}}},
+            r"dynamics\.projection: found one with unit\.frozen",
+        ),
+        ({"initial": {"coordinates": 10**9}}, r"initial\.coordinates: found 1000000000; expected 100000 or less"),
+        (
+            {"dynamics": {"step_size": 1e-12, "time": 1e12, "records": {"spacing": "every", "k": 1}}},
+            r"dynamics\.records\.k: found 1, which gives 1e\+24 records",
+        ),
+        (
+            {"functional": {"terms": [{"term": "risk", "cost": "logistic"}]}},
+            r"functional\.terms\.0\.cost: logistic needs targets",
+        ),
         ({"shards": 2}, r"shards: found 2"),
         ({"observables": ["objective", "kernal"]}, r"observables: found 'kernal'\. Did you mean 'kernel'\?"),
         ({"observables": ["particles"], "dynamics": {"snapshots": 0}}, r"observables: particles is kept at snapshots"),
@@ -343,6 +364,42 @@ def test_the_noise_has_its_scale(tmp_path: Path) -> None:
     for _ in range(10):
         quiet = (1 - dt) ** 2 * quiet + tau * dt
     assert np.all(abs(seen - quiet) > 2 * error)  # √τ for √(2τ) would be seen
+
+
+@pytest.mark.parametrize("method", ["euler", "euler_maruyama", "stochastic_heun"])
+@pytest.mark.parametrize(("frozen", "still"), [("output", slice(4, 5)), ("input", slice(0, 4))])
+def test_nothing_moves_frozen_coordinates(method: str, frozen: str, still: slice, tmp_path: Path) -> None:
+    noise = {"temperature": 0.0 if method == "euler" else 0.1}
+    content = changed(
+        TEACHER, unit={"frozen": frozen}, functional=noise, dynamics={"method": method}, axes={"width": [16], "seed": 1}
+    )
+    found = computed(content, tmp_path / "x.zarr")
+    start, *_, end = found.particles.values[0]
+    moved = np.abs(end - start).min(axis=0) > 0
+    expected = np.ones(5, dtype=bool)
+    expected[still] = False
+    np.testing.assert_array_equal(moved, expected)
+    if method == "euler":  # the dissipation is that of the coordinates that move, so F₀ falls by it
+        assert abs(found.energy_defect.values).max() < 0.2 * found.dissipation.values.max()
+
+
+@pytest.mark.parametrize("to", ["sphere", "ball"])
+def test_projected_particles_start_where_they_stay(to: str, tmp_path: Path) -> None:
+    content = changed(WELLS, dynamics={"projection": {"to": to, "radius": 1.5}})
+    norms = np.linalg.norm(computed(content, tmp_path / "x.zarr").particles.values, axis=-1)
+    assert norms.shape == (2, 2, 64)
+    assert norms.max() < 1.5 + 1e-12
+    np.testing.assert_allclose(norms.min() if to == "sphere" else norms.max(), 1.5, rtol=1e-12)
+
+
+def test_an_output_weight_like_the_others_has_their_mean(tmp_path: Path) -> None:
+    start = {"output": "alike", "mean": 3.0, "output_scale": 0.5}
+    content = changed(
+        TEACHER, initial=start, axes={"width": [4000], "seed": 1}, dynamics={"step_size": 1.0, "time": 5.0}
+    )
+    found = computed(content, tmp_path / "x.zarr").isel(run=0, record=0)
+    np.testing.assert_allclose(found["mean"], 3.0, atol=0.1)
+    np.testing.assert_allclose(found.deviation, [1, 1, 1, 1, 0.5], rtol=0.05)
 
 
 def test_fresh_points_are_new_at_every_step_and_the_runs_own(tmp_path: Path) -> None:

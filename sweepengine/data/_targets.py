@@ -43,8 +43,8 @@ def random_labels(seed: int, count: int, classes: int) -> NDArray[np.intp]:
     return (raw_integers(seed, Role.DATA_LABEL, 0, 0, count) % np.uint64(classes)).astype(np.intp)
 
 
-def check_cost(data: Dataset, loss: str) -> None:
-    """Refuse targets for which a cost is not the one that its name says.
+def check_cost(data: Dataset, loss: str, field: str = "training.loss") -> None:
+    """Refuse targets for which a cost is not the one that its name says; ``field`` names the cost's place in the spec.
 
     Raises
     ------
@@ -55,17 +55,17 @@ def check_cost(data: Dataset, loss: str) -> None:
     if loss == "logistic" and not np.all(np.abs(both) == 1):
         wrong = both[np.abs(both) != 1][0]
         raise SpecError(
-            f"training.loss: logistic needs targets −1 and +1, found {wrong:g} among those of {data.description}; "
+            f"{field}: logistic needs targets −1 and +1, found {wrong:g} among those of {data.description}; "
             "take data.targets: signs, or another loss"
         )
     if loss == "cross_entropy":
         if data.outputs < 2:
             raise SpecError(
-                f"training.loss: cross_entropy needs an output for each class, found one target a point in "
+                f"{field}: cross_entropy needs an output for each class, found one target a point in "
                 f"{data.description}; take data.targets: one_hot, or loss: logistic"
             )
         if both.min() < 0 or np.abs(both.sum(axis=1) - 1).max() > 1e-9:
             raise SpecError(
-                f"training.loss: cross_entropy needs targets ≥ 0 that sum to 1 at each point, found otherwise in "
+                f"{field}: cross_entropy needs targets ≥ 0 that sum to 1 at each point, found otherwise in "
                 f"{data.description}; take data.targets: one_hot, or another loss"
             )

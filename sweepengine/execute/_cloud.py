@@ -20,9 +20,11 @@ from sweepengine.particles import (
     RieszKernel,
     Risk,
     Scaled,
+    ball,
     double_well,
     gaussian_cloud,
     quadratic,
+    sphere,
     staircase,
 )
 from sweepengine.spec import (
@@ -63,6 +65,7 @@ class Cloud:
         self._device = data.x_train.device
         self._d = data.x_train.shape[1]
         self._unit = None if run.unit is None else _neuron(run.unit, self._d)
+        self._moving = self._moving_coordinates()
         self.functional = self._functional(data.x_train, data.y_train)
         self.problem = Problem(
             functional=self.functional,
@@ -70,13 +73,13 @@ class Cloud:
             test=self._risk(data.x_test, data.y_test),
             step_size=run.step_size,
             start=self.start,
-            grid=lambda: self._draw(_LAST_SEED - run.seed, _GRID),
+            grid=lambda: self._projected(self._draw(_LAST_SEED - run.seed, _GRID)),
             passes=passes,
         )
 
     def start(self) -> Tensor:
-        """The particles at t = 0, shape (m, p)."""
-        return self._draw(self._run.seed, self._run.width)
+        """The particles at t = 0, shape (m, p); where the run projects them, on the set that they stay on."""
+        return self._projected(self._draw(self._run.seed, self._run.width))
 
     def at(self, step: int) -> Functional:
         """The functional that a step descends: of fresh points where the run draws them."""
@@ -88,9 +91,26 @@ class Cloud:
         )
         return self._functional(x, y)
 
+    def project(self, cloud: Tensor) -> None:
+        """Bring particles back to where the run keeps them, in place."""
+        to = self._run.projection
+        if to is not None:
+            (sphere if to.to == "sphere" else ball)(to.radius)(cloud)
+
+    def _projected(self, cloud: Tensor) -> Tensor:
+        self.project(cloud)
+        return cloud
+
     def _functional(self, x: Tensor, y: Tensor) -> Functional:
         terms = [_scaled(self._term(term, x, y), term.strength) for term in self._run.terms]
-        return Functional(terms, self._run.temperature)
+        return Functional(terms, self._run.temperature, self._moving)
+
+    def _moving_coordinates(self) -> Tensor | None:
+        """Whatever pulls at them, potentials and noise included, frozen coordinates stay."""
+        if self._run.unit is None or self._run.unit.frozen is None:
+            return None
+        still = [(name == "a") == (self._run.unit.frozen == "output") for name in self._run.coordinates(self._d)]
+        return (~torch.tensor(still)).to(self._device, self._dtype)
 
     def _term(self, term: Term, x: Tensor, y: Tensor) -> ParticleTerm:
         if isinstance(term, RiskTerm):
@@ -131,7 +151,7 @@ class Cloud:
             if law.output == "zeros":
                 weight.zero_()
             else:
-                weight.copy_((weight.sign() if law.output == "signs" else weight) * scale)
+                weight.copy_(weight.sign() * scale if law.output == "signs" else weight * scale + law.mean)
         return cloud.to(self._device, self._dtype)
 
     def _network(self, seed: int, count: int) -> Tensor:

@@ -22,9 +22,7 @@ from sweepengine.particles import (
     Passes,
     StepLimitError,
     Tolerance,
-    ball,
     escaped,
-    sphere,
 )
 from sweepengine.runge_kutta import Control
 
@@ -103,8 +101,6 @@ class _FixedSteps:
         self._run, self._cloud, self._passes = run, cloud, passes
         self._method = METHODS[run.method]
         self._noise = Noise(run.seed) if run.temperature else None
-        to = run.projection
-        self._project = None if to is None else (sphere if to.to == "sphere" else ball)(to.radius)
 
     def escaped(self) -> bool:
         return escaped(self.particles, RADIUS, self._passes)
@@ -112,8 +108,7 @@ class _FixedSteps:
     def advance(self, step: int) -> int:
         now = Now(step, self._run.step_size, self._noise)
         self._method(self._cloud.at(step), self.particles, now, self._passes)
-        if self._project is not None:
-            self._project(self.particles)
+        self._cloud.project(self.particles)
         return 1
 
     def control(self) -> dict[str, NDArray[np.generic]]:

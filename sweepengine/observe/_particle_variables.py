@@ -23,7 +23,13 @@ _VARIABLES = (
     Variable("outputs_test", (*_TIME, "test"), "f_mu on the test points", "1", "theory.md §5"),
     Variable("objective", _TIME, "F_0, the functional without its entropy", "1", "theory.md §5"),
     Variable("terms", (*_TIME, "term"), "the terms of F_0, each with its strength", "1", "theory.md §5"),
-    Variable("dissipation", _TIME, "integral of |grad dF_0/dmu|^2 dmu: minus dF_0/dt without noise", "1", "S4 §4.4"),
+    Variable(
+        "dissipation",
+        _TIME,
+        "integral of |grad dF_0/dmu|^2 dmu over moving coordinates: minus dF_0/dt without noise or projection",
+        "1",
+        "S4 §4.4",
+    ),
     Variable(
         "energy_defect",
         _TIME,

@@ -82,9 +82,14 @@ def _with_noise(
         here.add_(field.velocity(here), alpha=now.size)
         if now.noise is not None:
             noise = now.noise
-            here.add_(mix(lambda step: noise.draw(step, chunk, here)), alpha=amplitude)
+            here.add_(_moving(functional, mix(lambda step: noise.draw(step, chunk, here))), alpha=amplitude)
 
     passes.each(len(particles), work)
+
+
+def _moving(functional: Functional, kick: Tensor) -> Tensor:
+    """The noise of the coordinates that move."""
+    return kick if functional.moving is None else kick * functional.moving
 
 
 def stochastic_heun(functional: Functional, particles: Tensor, now: Now, passes: Passes) -> None:
@@ -98,7 +103,7 @@ def stochastic_heun(functional: Functional, particles: Tensor, now: Now, passes:
 
     def work(chunk: slice) -> None:
         if now.noise is not None:
-            kick = now.noise.draw(now.step, chunk, particles[chunk])
+            kick = _moving(functional, now.noise.draw(now.step, chunk, particles[chunk]))
             particles[chunk].add_(kick, alpha=amplitude)
             predicted[chunk].add_(kick, alpha=amplitude)
         predicted[chunk].add_(slope[chunk], alpha=now.size)

@@ -51,10 +51,14 @@ class Functional:
     temperature : float
         τ ≥ 0. The entropy is infinite on particles: its first variation τ(log μ + 1) is carried by the noise
         √(2τ) dB of a Langevin method, and every value here is of F₀, the terms without it.
+    moving : Tensor or None, shape (p,)
+        1 for the coordinates that move and 0 for those that neither a term nor the noise changes; None: all move.
+        Velocities, and with them the dissipation, are those of the moving coordinates.
     """
 
     terms: Sequence[Term]
     temperature: float = 0.0
+    moving: Tensor | None = None
 
     def __post_init__(self) -> None:
         if not self.terms and not self.temperature:
@@ -74,7 +78,7 @@ class Functional:
     def field(self, particles: Tensor, passes: Passes | None = None) -> Field:
         """The first variation of F₀ at the particles (m, p)."""
         check_cloud(particles)
-        return _Sum([term.field(particles, passes or Passes()) for term in self.terms])
+        return _Sum([term.field(particles, passes or Passes()) for term in self.terms], self.moving)
 
     def velocity(self, particles: Tensor, passes: Passes | None = None) -> Tensor:
         """−∇δF₀/δμ[μ] at the particles themselves, shape (m, p)."""
@@ -92,6 +96,7 @@ class Functional:
 @dataclass(frozen=True)
 class _Sum:
     fields: Sequence[Field]
+    moving: Tensor | None
 
     def first_variation(self, points: Tensor) -> Tensor:
         total = points.new_zeros(len(points))
@@ -105,7 +110,7 @@ class _Sum:
         total = self.fields[0].velocity(points)
         for field in self.fields[1:]:
             total = total + field.velocity(points)
-        return total
+        return total if self.moving is None else total * self.moving
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,9 @@ class ParticleWork:
             raise SpecError(
                 f"shards: found {spec.shards}, but one run is advanced by one worker in this version; leave shards out"
             )
-        for term in spec.functional.terms:
+        for place, term in enumerate(spec.functional.terms):
             if isinstance(term, RiskTerm):
-                check_cost(data, term.cost)
+                check_cost(data, term.cost, f"functional.terms.{place}.cost")
         if data.outputs > 1:
             raise SpecError(
                 f"data: found {data.outputs} targets a point in {data.description}; particles have one output, take data "

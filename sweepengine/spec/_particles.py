@@ -53,7 +53,9 @@ class UnitSpec(Section):
     scale: Positive = 1.0
     input_scale: Positive = 1.0
     bias_scale: Positive = 1.0
-    frozen: Literal["output", "input"] | None = Field(default=None, description="coordinates that do not move")
+    frozen: Literal["output", "input"] | None = Field(
+        default=None, description="coordinates that do not move: neither a term nor the noise changes them"
+    )
 
 
 class _Term(Section):
@@ -133,17 +135,20 @@ class InitialSpec(Section):
         description="gaussian: N(mean, scale² I); sphere: uniform, of radius scale; network: the weights that a network "
         "of the same width and seed begins with, so that the two can be laid over each other"
     )
-    coordinates: Count | None = Field(default=None, description="of a particle; given by the unit where there is one")
+    coordinates: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None, description="of a particle; given by the unit where there is one"
+    )
     mean: Factor = 0.0
     scale: Positive = 1.0
     output: Literal["alike", "signs", "zeros"] = Field(
-        default="alike", description="the output weight a: as the other coordinates; scale times ±1; or 0"
+        default="alike",
+        description="the output weight a: as the other coordinates; ±1 times output_scale, whatever the mean; or 0",
     )
     output_scale: Positive | None = Field(default=None, description="of the output weight; scale where not given")
 
 
 class ProjectionSpec(Section):
-    """Where particles are brought back to after every step."""
+    """Where particles are brought back to, at the start and after every step."""
 
     to: Literal["sphere", "ball"]
     radius: Positive = 1.0
@@ -238,6 +243,13 @@ class ParticleSpec(Section):
         has_weight = self.unit is not None and self.unit.output != "none"
         if not has_weight and (self.initial.output != "alike" or self.initial.output_scale is not None):
             raise ValueError("initial.output: given for particles without output weight; remove it")
+        if self.initial.output_scale is not None and self.initial.output == "zeros":
+            raise ValueError("initial.output_scale: given for output weights of 0; remove it")
+        if self.initial.output_scale is not None and (self.initial.law, self.initial.output) == ("sphere", "alike"):
+            raise ValueError(
+                "initial.output_scale: found one for law 'sphere', where the output weight is one of the coordinates of a "
+                "point on the sphere; remove it, or set initial.output: signs"
+            )
         if self.initial.law == "network" and not has_weight:
             raise ValueError("initial.law: found 'network', whose units have an output weight; set unit.output: free")
         fields = type(self.initial).model_fields
@@ -264,6 +276,10 @@ class ParticleSpec(Section):
             )
         if dynamics.tolerance is not None and method != "adaptive":
             raise ValueError(f"dynamics.tolerance: found one with method {method!r}; only adaptive steps have one")
+        if dynamics.projection is not None and self.unit is not None and self.unit.frozen is not None:
+            raise ValueError(
+                "dynamics.projection: found one with unit.frozen, whose coordinates it would move; leave one of them out"
+            )
         if method == "adaptive" and dynamics.projection is not None:
             raise ValueError("dynamics.projection: not with adaptive steps, whose error it would hide; remove it")
         if dynamics.samples == "fresh" and not isinstance(self.data, Drawable):

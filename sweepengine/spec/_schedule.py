@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from sweepengine.spec._model import LogRecords
 
 
+MOST_RECORDS = 1_000_000
+"""Records of one run: each is a number of every scalar, and a place in the run's canonical form."""
+
+
 def log_schedule(n_steps: int, count: int, section: str = "training") -> tuple[int, ...]:
     """Distinct whole steps from 0 to ``n_steps``, spaced evenly in log time after the first.
 
@@ -36,6 +40,10 @@ def log_schedule(n_steps: int, count: int, section: str = "training") -> tuple[i
     SpecError
         ``count`` does not fit; the message names the largest that does.
     """
+    if count > MOST_RECORDS:
+        raise SpecError(
+            f"{section}.records.count: found {count}, more than the {MOST_RECORDS} records that a run may have; use fewer"
+        )
     if count > n_steps + 1:
         raise SpecError(
             f"{section}.records.count: found {count}, but {n_steps} steps hold at most {n_steps + 1} distinct records "
@@ -64,6 +72,11 @@ def every_schedule(n_steps: int, k: int, section: str = "training") -> tuple[int
     if k > n_steps:
         raise SpecError(
             f"{section}.records.k: found {k}, but there are only {n_steps} steps; use k: {n_steps} or fewer"
+        )
+    if n_steps // k > MOST_RECORDS:
+        raise SpecError(
+            f"{section}.records.k: found {k}, which gives {n_steps // k:.3g} records of {n_steps:.3g} steps, more than the "
+            f"{MOST_RECORDS} that a run may have; use k: {-(-n_steps // MOST_RECORDS)} or more, or {{spacing: log, count: …}}"
         )
     steps = list(range(0, n_steps, k))
     return (*steps, n_steps)
