@@ -37,3 +37,43 @@ def test_memory_is_predicted_and_a_process_may_run_sweep_after_sweep(
     found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=240)
     assert found.returncode == 0, found.stderr
     np.testing.assert_allclose([float(line) for line in found.stdout.split()], 1.0, atol=0.25)
+
+
+ALONE = """
+import json, sys
+import sweepengine
+from sweepengine.plan import make_plan
+from sweepengine.spec import make_spec
+from sweepengine.store import SweepStore
+for place, content in enumerate(json.loads(sys.argv[1])):
+    store = f"{place}.zarr"
+    predicted = make_plan(make_spec(content), SweepStore(store)).memory_bytes()
+    sweepengine.run(content, store, executor="inline")
+    print(predicted / sweepengine.open_sweep(store).peak_memory.values.max())
+"""
+
+
+def test_memory_of_particles_is_predicted(tmp_path: Path) -> None:
+    base: dict[str, Any] = {
+        "kind": "particles",
+        "name": "cloud",
+        "data": {"name": "gaussian", "teacher": "neuron", "d": 10, "n_train": 20, "n_test": 20},
+        "unit": {"activation": "relu"},
+        "functional": {"terms": [{"term": "risk", "cost": "mse"}]},
+        "initial": {"law": "gaussian"},
+        "dynamics": {
+            "method": "euler", "step_size": 0.1, "time": 0.1, "records": {"spacing": "every", "k": 1}, "snapshots": 0
+        },
+        "axes": {"width": [100], "seed": 1},
+        "precision": "float32",
+    }  # fmt: skip
+    many = base | {"axes": {"width": [2_000_000], "seed": 1}, "observables": ["loss_test"]}
+    kernel = base | {"data": base["data"] | {"n_train": 2500}, "observables": ["kernel_drift"]}
+    points = base | {"data": base["data"] | {"n_train": 20_000}, "axes": {"width": [2048], "seed": 1}}
+    for content in (many, kernel, points):
+        command = [sys.executable, "-W", "error", "-c", ALONE, json.dumps([content])]
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=240)
+        assert found.returncode == 0, found.stderr
+        np.testing.assert_allclose(float(found.stdout), 1.0, atol=0.25, err_msg=str(content))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from sweepengine.data import check_cost
 from sweepengine.errors import SpecError
 from sweepengine.observe import canonical_names, particle_variables_of
 from sweepengine.plan._cost import WORKER_BYTES
+from sweepengine.plan._particle_memory import particle_memory
 from sweepengine.plan._radial import predict_radial
 from sweepengine.spec import PAIRWISE, RiskTerm, expand_particles
 from sweepengine.store import make_block
@@ -31,8 +30,6 @@ _EXACT_SECONDS = 1.5e-10
 
 _STAGES = {"heun": 2, "stochastic_heun": 2, "rk4": 4, "dormand_prince": 7, "adaptive": 14}
 """Velocities of a step where it is more than one; the adaptive method is counted as two tries a step of its grid."""
-_CLOUDS = {"heun": 4, "stochastic_heun": 4, "rk4": 7, "dormand_prince": 10, "adaptive": 11}
-"""Clouds that a step holds where it is more than one."""
 
 
 class ParticleWork:
@@ -104,9 +101,5 @@ class ParticleWork:
         return 8 * len(run.record_steps), 1
 
     def memory(self, run: ParticleRun, shape: BlockShape) -> int:
-        """Bytes of a worker with one task: clouds of the step, of the record and of a state, one chunk's buffer."""
-        cloud = run.width * shape.sizes["coord"] * np.dtype(run.precision).itemsize
-        # The start, the defect's trial step and velocity; a state is packed once more before it is written.
-        held = _CLOUDS.get(run.method, 1) + 5
-        projections = 4 * 8 * run.width
-        return WORKER_BYTES + cloud * held + projections + shape.run_bytes() * shape.chunk_runs
+        """Bytes of a worker with one task."""
+        return WORKER_BYTES + particle_memory(run, shape)

@@ -1,0 +1,77 @@
+"""Memory of one run of particles: the clouds that stay, and the most that a step, a record or a draw adds to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sweepengine.spec import PAIRWISE
+
+if TYPE_CHECKING:
+    from sweepengine.spec import ParticleRun
+    from sweepengine.store import BlockShape
+
+_CHUNK = 2048
+"""Particles of one chunk of a pass (``particles.Passes``)."""
+_STEP_CLOUDS = {"heun": 3, "stochastic_heun": 3, "rk4": 5, "dormand_prince": 8, "adaptive": 10}
+"""Clouds that a step adds to the particles (docs/scaling.md)."""
+_STATE_CLOUDS = 2
+"""A state is packed once more before it is written, and what is buffered with it."""
+_DEFECT_CLOUDS = 3
+"""Velocity, step and the cloud after it, of the energy's defect."""
+_PASS_ARRAYS = 3
+"""Arrays of a chunk's activations that are alive together."""
+_EXACT_COUNT = 4000
+_FROM_START = {"displacement", "sliced_w2_start", "sliced_w2_start_error", "w2_start", "kernel_drift"}
+_SLICED = {"sliced_w2_start", "sliced_w2_start_error"}
+
+
+def particle_memory(run: ParticleRun, shape: BlockShape) -> int:
+    """Bytes beyond the libraries.
+
+    Parameters
+    ----------
+    run : ParticleRun
+    shape : BlockShape
+        Of the run's block.
+    """
+    names, item = {variable.name for variable in shape.variables}, np.dtype(run.precision).itemsize
+    numbers = run.width * shape.sizes["coord"]
+    cloud, double = numbers * item, numbers * 8
+    kept = cloud * (2 if names & _FROM_START else 1) + _references(run, shape, item)
+    passes = _pass_bytes(run, shape, item)
+    record = [passes, _kernels(names, shape.sizes["i"])]
+    if names & _SLICED:
+        record.append(4 * 8 * run.width + (2 * double if item < 8 else 0))
+    if "w2_start" in names and run.width <= _EXACT_COUNT:
+        record.append(8 * run.width**2 + (2 * double if item < 8 else 0))
+    if "energy_defect" in names:
+        record.append(_DEFECT_CLOUDS * cloud + passes)
+    step = _STEP_CLOUDS.get(run.method, 0) * cloud + passes
+    draw = double if item < 8 else 0  # drawn in float64, then rounded
+    buffer = shape.run_bytes() * shape.chunk_runs
+    commit = _STATE_CLOUDS * cloud + buffer
+    return kept + buffer + max(step, draw, commit, *record)
+
+
+def _pass_bytes(run: ParticleRun, shape: BlockShape, item: int) -> int:
+    """Arrays of one chunk against the points, and of a chunk of pairs."""
+    chunk = min(_CHUNK, run.width)
+    points = max(shape.sizes["i"], shape.sizes["test"]) if run.has_risk else 0
+    pairs = any(isinstance(term, PAIRWISE) for term in run.terms)
+    # A pairwise term copies the particles, which move while it is used.
+    copies = run.width * shape.sizes["coord"] * item if pairs else 0
+    return _PASS_ARRAYS * chunk * (points + (_CHUNK if pairs else 0)) * item + copies
+
+
+def _references(run: ParticleRun, shape: BlockShape, item: int) -> int:
+    """The fixed points of discrepancies, drawn in float64."""
+    count = max((term.count for term in run.terms if term.term == "mmd"), default=0)
+    return count * shape.sizes["coord"] * (item + 8)
+
+
+def _kernels(names: set[str], n: int) -> int:
+    """Three N × N matrices of float64 while a kernel is made, and that of t = 0."""
+    kernels = 3 * bool(names & {"kernel", "kernel_drift"}) + ("kernel_drift" in names)
+    return kernels * 8 * n * n
