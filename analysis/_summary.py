@@ -97,7 +97,7 @@ def _summarise_group(ds: xr.Dataset, rows: xr.Dataset, group: Group) -> GroupSum
                 failures[key] = f"{name} has no value in any finished run; was it among the sweep's observables?"
                 continue
             # The widest cloud is the one that the others are compared with: it has no distance of its own.
-            kept = width < width.max() if name in COUPLED else np.full(width.size, fill_value=True)
+            kept = width < width.max(initial=0) if name in COUPLED else np.full(width.size, fill_value=True)
             try:
                 fits[key] = fit_scaling(Curves.from_runs(width[kept], seed[kept], column[kept]))
             except (TooFewWidthsError, TooFewSeedsError, InvalidObservableError) as error:

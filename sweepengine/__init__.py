@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sweepengine.execute import run as run
     from sweepengine.observe import register_observable as register_observable
+    from sweepengine.plugins import register_kernel as register_kernel
     from sweepengine.plugins import register_model as register_model
+    from sweepengine.plugins import register_potential as register_potential
     from sweepengine.spec import SweepSpec as SweepSpec
     from sweepengine.store import open_sweep as open_sweep
     from sweepengine.store import open_theory as open_theory
@@ -23,8 +25,10 @@ _HOMES = {
     "SweepSpec": "sweepengine.spec",
     "open_sweep": "sweepengine.store",
     "open_theory": "sweepengine.store",
+    "register_kernel": "sweepengine.plugins",
     "register_model": "sweepengine.plugins",
     "register_observable": "sweepengine.observe",
+    "register_potential": "sweepengine.plugins",
     "run": "sweepengine.execute",
 }
 _SUBPACKAGES = frozenset({"networks", "particles", "spec", "store", "theory"})
@@ -36,8 +40,10 @@ __all__ = [
     "open_sweep",
     "open_theory",
     "particles",
+    "register_kernel",
     "register_model",
     "register_observable",
+    "register_potential",
     "run",
     "spec",
     "store",

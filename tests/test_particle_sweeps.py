@@ -341,6 +341,14 @@ def test_a_cloud_that_blows_up_is_recorded_and_the_others_finish(tmp_path: Path)
     np.testing.assert_array_equal(found.objective.notnull(), valid.transpose("run", "record"))
 
 
+def test_a_sweep_of_which_nothing_is_done_has_a_summary(tmp_path: Path) -> None:
+    content = changed(WELLS, functional={"terms": [{"term": "quadratic", "strength": -1e9}]})
+    assert sweepengine.run(content, tmp_path / "x.zarr", executor="inline").diverged == 2
+    found = analysis.summarise(sweepengine.open_sweep(tmp_path / "x.zarr"))
+    assert all(claim.verdict == "undecided" for claim in found.claims)
+    assert found.counts["diverged"] == 2
+
+
 def test_a_functional_without_lower_bound_has_diverged(tmp_path: Path) -> None:
     content = changed(WELLS, functional={"terms": [{"term": "double_well", "strength": -1.0}]})
     assert sweepengine.run(content, tmp_path / "w.zarr", executor="inline").diverged == 2
@@ -552,3 +560,50 @@ def test_particles_learn_a_neuron_that_their_features_cannot(tmp_path: Path) -> 
     assert share[0] > 0.9 * least / 0.5  # no read-out of these features does better, up to 2000 test points
     assert share[1] < 0.1 * share[0]
     assert pt.relu_network_risk(cloud, target) / 0.5 == pytest.approx(share[1], rel=0.3)
+
+
+PLUGIN = """
+import sweepengine
+
+@sweepengine.register_potential(name="bowl", version="{version}")
+def bowl(points):
+    return points.square().sum(1) * {half}
+
+@sweepengine.register_kernel(name="bump", version="{version}")
+def bump(points, others):
+    return (-(points[:, None] - others).square().sum(2) / 2).exp()
+
+@sweepengine.register_potential(name="broken")
+def broken(points):
+    return points["no"]
+"""
+
+
+def test_terms_of_users_are_those_of_the_package(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(PLUGIN.format(version="1", half=0.5))
+    (tmp_path / "other.py").write_text(PLUGIN.format(version="2", half=0.75))
+    known = changed(WELLS, functional={"terms": [{"term": "quadratic", "strength": 2.0}, {"term": "gaussian"}]})
+    own = [{"term": "potential", "name": "bowl", "strength": 2.0}, {"term": "kernel", "name": "bump"}]
+    users = changed(WELLS, functional={"terms": own})
+    with pytest.raises(SpecError, match=r"functional\.terms: found the potential 'bowl', which is not registered"):
+        sweepengine.run(users, tmp_path / "x.zarr", executor="inline")
+    expected = computed(known, tmp_path / "known.zarr")
+    found = computed(users, tmp_path / "users.zarr", plugins=[tmp_path / "own.py"])
+    names = ["objective", "terms", "dissipation", "particles"]
+    xr.testing.assert_allclose(
+        found[names].drop_vars(["id", "block", "term"]), expected[names].drop_vars(["id", "block", "term"])
+    )
+    provenance = json.loads(sweepengine.open_sweep(tmp_path / "users.zarr").attrs["provenance"])["user_code"]
+    assert [(each["kind"], each["name"], each["version"]) for each in provenance] == [
+        ("potential", "bowl", "1"),
+        ("kernel", "bump", "1"),
+    ]
+    other = computed(users, tmp_path / "other.zarr", plugins=[tmp_path / "other.py"])
+    assert not set(other.id.values) & set(found.id.values)
+    assert abs(other.terms.values[0, 0, 0] / found.terms.values[0, 0, 0] - 1.5) < 1e-12
+    with pytest.raises(StoreError, match="was written with other fixed settings"):
+        sweepengine.run(users, tmp_path / "users.zarr", executor="inline", plugins=[tmp_path / "other.py"])
+    broken = changed(WELLS, functional={"terms": [{"term": "potential", "name": "broken"}]})
+    assert (
+        sweepengine.run(broken, tmp_path / "broken.zarr", executor="inline", plugins=[tmp_path / "own.py"]).failed == 2
+    )

@@ -10,12 +10,14 @@ from sweepengine.data import fresh_points
 from sweepengine.networks import initialise
 from sweepengine.observe.measure_particles import Problem
 from sweepengine.particles import (
+    CallableKernel,
     Discrepancy,
     Functional,
     GaussianKernel,
     Interaction,
     Neuron,
     Passes,
+    Potential,
     QuadraticInteraction,
     RieszKernel,
     Risk,
@@ -27,11 +29,14 @@ from sweepengine.particles import (
     sphere,
     staircase,
 )
+from sweepengine.plugins import term_function
 from sweepengine.spec import (
     Architecture,
     AttractionTerm,
     DoubleWellTerm,
     GaussianTerm,
+    KernelTerm,
+    PotentialTerm,
     QuadraticTerm,
     RieszTerm,
     RiskTerm,
@@ -128,6 +133,10 @@ class Cloud:
                 return Interaction(GaussianKernel(term.length))
             case RieszTerm():
                 return Interaction(RieszKernel(term.power))
+            case PotentialTerm():
+                return Potential(term_function("potential", term.name))
+            case KernelTerm():
+                return Interaction(CallableKernel(term_function("kernel", term.name)))
         reference = gaussian_cloud(term.seed, term.count, len(self._run.coordinates(self._d)))
         return Discrepancy(RieszKernel(term.power), (reference * term.scale + term.mean).to(self._device, self._dtype))
 

@@ -15,7 +15,7 @@ from sweepengine.observe import canonical_names
 from sweepengine.plan._cost import machine_memory
 from sweepengine.plan._work import work_of
 from sweepengine.plugins import UserCode, canonical_model
-from sweepengine.spec import SweepSpec
+from sweepengine.spec import KernelTerm, PotentialTerm, SweepSpec, canonical_terms
 from sweepengine.store import STORE_FILES, Status
 
 if TYPE_CHECKING:
@@ -179,8 +179,11 @@ def _refuse_too_many(spec: AnySpec) -> None:
 
 def _user_code(spec: AnySpec) -> UserCode:
     """What of users' code a spec names."""
-    name = spec.network.model if isinstance(spec, SweepSpec) else None
-    return UserCode.of(canonical_model(name) if name else "", canonical_names(spec))
+    if isinstance(spec, SweepSpec):
+        name = spec.network.model
+        return UserCode.of(canonical_model(name) if name else "", canonical_names(spec))
+    own = (term for term in canonical_terms(spec) if isinstance(term, (PotentialTerm, KernelTerm)))
+    return UserCode.of("", canonical_names(spec), ((term.term, term.name) for term in own))
 
 
 def make_plan(spec: AnySpec, store: SweepStore) -> Plan:

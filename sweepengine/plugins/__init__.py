@@ -1,6 +1,6 @@
 """User code: what a sweep may name beside what this package knows. Imports no torch.
 
-A user registers observables and models in Python, or in a file that is named on the command line (``--plugin FILE``).
+A user registers observables, models, and terms of particles in Python, or in a file that is named on the command line (``--plugin FILE``).
 A spec holds names only; nothing in it is executed.
 """
 
@@ -12,6 +12,10 @@ from sweepengine.plugins._models import UserModel as UserModel
 from sweepengine.plugins._models import canonical_model as canonical_model
 from sweepengine.plugins._models import model_of as model_of
 from sweepengine.plugins._models import register_model as register_model
+from sweepengine.plugins._particle_terms import canonical_term as canonical_term
+from sweepengine.plugins._particle_terms import register_kernel as register_kernel
+from sweepengine.plugins._particle_terms import register_potential as register_potential
+from sweepengine.plugins._particle_terms import term_function as term_function
 from sweepengine.plugins._registry import Entry as Entry
 from sweepengine.plugins._registry import Kind as Kind
 from sweepengine.plugins._registry import current as current
@@ -25,11 +29,15 @@ __all__ = [
     "UserCode",
     "UserModel",
     "canonical_model",
+    "canonical_term",
     "current",
     "find",
     "install",
     "model_of",
     "read_plugin",
     "register",
+    "register_kernel",
     "register_model",
+    "register_potential",
+    "term_function",
 ]

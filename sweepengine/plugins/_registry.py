@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sweepengine.plugins._files import Plugin
 
-Kind = Literal["observable", "model"]
+Kind = Literal["observable", "model", "potential", "kernel"]
 
 
 @dataclass(frozen=True)

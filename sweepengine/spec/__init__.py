@@ -13,12 +13,15 @@ from sweepengine.spec._method import Method as Method
 from sweepengine.spec._model import GAMMA_BY_LABEL as GAMMA_BY_LABEL
 from sweepengine.spec._model import SweepSpec as SweepSpec
 from sweepengine.spec._particle_run import ParticleRun as ParticleRun
+from sweepengine.spec._particle_run import canonical_terms as canonical_terms
 from sweepengine.spec._particle_run import expand_particles as expand_particles
 from sweepengine.spec._particles import PAIRWISE as PAIRWISE
 from sweepengine.spec._particles import AttractionTerm as AttractionTerm
 from sweepengine.spec._particles import DoubleWellTerm as DoubleWellTerm
 from sweepengine.spec._particles import GaussianTerm as GaussianTerm
+from sweepengine.spec._particles import KernelTerm as KernelTerm
 from sweepengine.spec._particles import ParticleSpec as ParticleSpec
+from sweepengine.spec._particles import PotentialTerm as PotentialTerm
 from sweepengine.spec._particles import QuadraticTerm as QuadraticTerm
 from sweepengine.spec._particles import RieszTerm as RieszTerm
 from sweepengine.spec._particles import RiskTerm as RiskTerm
@@ -46,9 +49,11 @@ __all__ = [
     "DrawnData",
     "FileData",
     "GaussianTerm",
+    "KernelTerm",
     "Method",
     "ParticleRun",
     "ParticleSpec",
+    "PotentialTerm",
     "QuadraticTerm",
     "RieszTerm",
     "RiskTerm",
@@ -58,6 +63,7 @@ __all__ = [
     "Term",
     "UnitSpec",
     "architectures",
+    "canonical_terms",
     "expand",
     "expand_particles",
     "fixed_step_count",

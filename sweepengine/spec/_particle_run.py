@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, TypeAdapter
 
 from sweepengine.errors import SpecError
+from sweepengine.plugins import canonical_term
 from sweepengine.spec._canonical import digest
 from sweepengine.spec._data import ShellsData
 from sweepengine.spec._particles import (
     Drawable,
     InitialSpec,
+    KernelTerm,
     MethodName,
+    PotentialTerm,
     ProjectionSpec,
     RiskTerm,
     Term,
@@ -169,6 +172,16 @@ def _plain(value: Any, *, short: bool) -> Any:
     return value
 
 
+def canonical_terms(spec: ParticleSpec) -> tuple[Term, ...]:
+    """The terms of a spec, users' by ``name@version``. Raises :class:`SpecError` for one that is not registered."""
+    return tuple(
+        term.model_copy(update={"name": canonical_term(term.term, term.name)})
+        if isinstance(term, (PotentialTerm, KernelTerm))
+        else term
+        for term in spec.functional.terms
+    )
+
+
 def expand_particles(spec: ParticleSpec, data_id: str, observables: tuple[str, ...] = ()) -> Iterator[ParticleRun]:
     """All runs of a sweep of particles: the product of its axes.
 
@@ -198,11 +211,12 @@ def expand_particles(spec: ParticleSpec, data_id: str, observables: tuple[str, .
             f"dynamics.snapshots: found {dynamics.snapshots}, but there are {len(records)} records; use {len(records)} or "
             "fewer, or more records"
         )
+    terms = canonical_terms(spec)
     fresh = spec.data if isinstance(spec.data, Drawable) and dynamics.samples == "fresh" else None
     for width, temperature, seed in itertools.product(spec.axes.width, spec.temperatures, spec.axes.seed):
         yield ParticleRun(
             unit=spec.unit,
-            terms=spec.functional.terms,
+            terms=terms,
             temperature=float(temperature),
             initial=spec.initial,
             method=dynamics.method,

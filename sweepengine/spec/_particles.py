@@ -114,8 +114,32 @@ class DiscrepancyTerm(_Term):
     seed: Seed = 0
 
 
-Term = RiskTerm | QuadraticTerm | DoubleWellTerm | AttractionTerm | GaussianTerm | RieszTerm | DiscrepancyTerm
-PAIRWISE = (GaussianTerm, RieszTerm, DiscrepancyTerm)
+class PotentialTerm(_Term):
+    """∫V dμ of a registered potential (--plugin FILE)."""
+
+    term: Literal["potential"]
+    name: str
+
+
+class KernelTerm(_Term):
+    """½∬W dμdμ of a registered kernel (--plugin FILE)."""
+
+    term: Literal["kernel"]
+    name: str
+
+
+Term = (
+    RiskTerm
+    | QuadraticTerm
+    | DoubleWellTerm
+    | AttractionTerm
+    | GaussianTerm
+    | RieszTerm
+    | DiscrepancyTerm
+    | PotentialTerm
+    | KernelTerm
+)
+PAIRWISE = (GaussianTerm, RieszTerm, DiscrepancyTerm, KernelTerm)
 """Terms whose every particle sees every other."""
 
 

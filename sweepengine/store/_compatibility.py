@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sweepengine.plugins import UserCode
     from sweepengine.spec import AnySpec
 
+_TERM_KINDS = ("potential", "kernel")
+"""Kinds of users' code that are terms of a functional."""
 _SWEEPABLE = ("depth", "activation", "alpha")
 _IN_THE_CONTENT = ("data.path", "data.targets", "network.weights")
 """Settings that say where or how to find content; the content itself is compared by :meth:`SweepStore.check_contents`."""
@@ -29,7 +31,8 @@ def _settings(spec: AnySpec, used: Sequence[Mapping[str, str]]) -> dict[str, tup
     user = {each["name"]: f"{each['name']}@{each['version']}" for each in used if each["kind"] == "observable"}
     settings["observables"] = (canonical_names(spec, user),)
     if not isinstance(spec, SweepSpec):
-        return settings | {"functional.temperature": spec.temperatures}
+        terms = {f"{each['kind']} {each['name']}": (each["version"],) for each in used if each["kind"] in _TERM_KINDS}
+        return settings | {"functional.temperature": spec.temperatures} | terms
     for each in used:
         if each["kind"] == "model":
             settings["network.model"] = (f"{each['name']}@{each['version']}",)

@@ -1,0 +1,116 @@
+"""Terms of users: potentials and kernels of particle sweeps (docs/plugins.md)."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from sweepengine.errors import SpecError
+from sweepengine.plugins._registry import current, find, register
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    Potential = Callable[[Tensor], Tensor]
+    Kernel = Callable[[Tensor, Tensor], Tensor]
+
+TermKind = Literal["potential", "kernel"]
+_F = TypeVar("_F", bound="Callable[..., Any]")
+
+
+@dataclass(frozen=True)
+class UserTerm:
+    """A registered potential or kernel.
+
+    Attributes
+    ----------
+    name, version : str
+    function : callable
+    """
+
+    name: str
+    version: str
+    function: Callable[..., Tensor]
+
+
+def register_potential(*, name: str, version: str = "1") -> Callable[[_F], _F]:
+    """Let specs of particles name a potential V of one's own: ``{term: potential, name: <name>}`` is ∫V dμ.
+
+    Parameters
+    ----------
+    name : str
+        Small letters, digits and ``_``.
+    version : str
+        Part of every run's id. Change it whenever the numbers change; other code under the same version is refused.
+
+    Returns
+    -------
+    decorator
+        For ``function(points) -> Tensor``: points (n, p) to V, shape (n,), each a function of its own point alone; its
+        gradient is taken by automatic differentiation.
+
+    Raises
+    ------
+    SpecError
+        The name cannot be one, or this name and version stands for other code.
+    """
+    return _registering("potential", name, version)
+
+
+def register_kernel(*, name: str, version: str = "1") -> Callable[[_F], _F]:
+    """Let specs of particles name a kernel W of one's own: ``{term: kernel, name: <name>}`` is ½∬W dμdμ.
+
+    Parameters
+    ----------
+    name, version : str
+        As for :func:`register_potential`.
+
+    Returns
+    -------
+    decorator
+        For ``function(points, others) -> Tensor``: points (n, p) and others (k, p) to W, shape (n, k), symmetric; its
+        gradient in the first argument is taken by automatic differentiation.
+
+    Raises
+    ------
+    SpecError
+        As for :func:`register_potential`.
+    """
+    return _registering("kernel", name, version)
+
+
+def canonical_term(kind: TermKind, name: str) -> str:
+    """``name@version`` of the term that a spec names. Raises :class:`SpecError` if nobody has registered it."""
+    known = current(kind)
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise SpecError(
+            f"functional.terms: found the {kind} {name!r}, which is not registered (registered: "
+            f"{', '.join(sorted(known)) or 'none'}).{hint} Did you forget --plugin FILE, or plugins=[…] in Python?"
+        )
+    return known[name].key
+
+
+def term_function(kind: TermKind, key: str) -> Callable[..., Tensor]:
+    """The function of a ``name@version``; what it raises comes as a RuntimeError that names it."""
+    term: UserTerm = find(kind, key).content
+
+    def called(*clouds: Tensor) -> Tensor:
+        try:
+            return term.function(*clouds)
+        except Exception as error:
+            raise RuntimeError(f"{kind} {key}: {type(error).__name__}: {error}") from error
+
+    return called
+
+
+def _registering(kind: TermKind, name: str, version: str) -> Callable[[_F], _F]:
+    def decorate(function: _F) -> _F:
+        register(kind, name, version, UserTerm(name, version, function), function)
+        return function
+
+    return decorate
