@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis._constants import FLOWS
 from analysis._format import exponent_text
 from analysis._quantities import LAYER_SEPARATOR
+from analysis._setting import EPS, Setting
 from analysis._verdict import Kind, Verdict, judge
 
 if TYPE_CHECKING:
@@ -20,74 +20,6 @@ if TYPE_CHECKING:
 
     from analysis._fit import ScalingFit
     from analysis._jackknife import Estimate
-
-SMOOTH: Final = frozenset({"tanh", "erf", "gelu", "sigmoid", "softplus", "silu", "swish", "sin", "cos", "exp"})
-"""Activations for which the smooth exponents are claimed; others, unless named below, get theorems' bounds alone."""
-ODD: Final = frozenset({"tanh", "erf", "sin", "identity"})
-_EPS = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a claim needs to know of a group of runs, as a spec has it.
-
-    The law of the first layer's rows, the ratios of the widths, the number of outputs and the cost change no exponent.
-    """
-
-    gamma: float
-    depth: int
-    activation: str
-    readout: str = "gaussian"
-    trained: str = "all"
-    biases: bool = False
-    method: str = "gd"
-    alpha: float = 1.0
-
-    def before_its_limit(self, width: int) -> bool:
-        """Whether α hides at this width what γ says of the limit; never at α = 1.
-
-        Features move by about 1/(α m^(1−γ)), which tends to 0 for γ < 1 but is not small yet where that is above 1. The
-        uncentred output starts at about α m^(1/2−γ), which tends to 0 for γ > 1/2, and where that is above 1 it, or of a
-        centred network the term of the drift that is linear in 1/α (theory.md §4 alpha), still has another exponent.
-        """
-        rich = self.gamma < 1 - _EPS and self.alpha * width ** (1 - self.gamma) < 1
-        lazy = self.gamma > 0.5 + _EPS and self.alpha * width ** (0.5 - self.gamma) > 1
-        return rich or lazy
-
-    @property
-    def follows_the_flow(self) -> bool:
-        """Whether the runs were trained by gradient descent or flow, which every claim is about."""
-        return self.method.split("(", 1)[0] in FLOWS
-
-    @property
-    def smooth(self) -> bool:
-        """Whether the activation is a smooth one that the claims name."""
-        return self.activation in SMOOTH
-
-    def at(self, gamma: float) -> bool:
-        """Whether γ has this value."""
-        return abs(self.gamma - gamma) < _EPS
-
-    @property
-    def balanced(self) -> bool:
-        """Whether the read-out has mean zero, or its mean meets nothing that would change an exponent.
-
-        With a = 1 and E φ(h) ≠ 0 the output at t = 0 grows like m^(1−γ), and so do the residuals that move the network
-        (theory.md §4 init-scale). At γ = 1 it is O(1) as the limit has it; an odd φ without biases has mean zero.
-        """
-        if self.readout != "ones":
-            return True
-        return self.depth == 1 and (self.at(1.0) or (self.activation in ODD and not self.biases))
-
-    @property
-    def moves_kernel(self) -> bool:
-        """Whether the kernel can move at all: that of the last layer alone is one of frozen features."""
-        return self.trained != "last_layer"
-
-    def moves(self, layer: str) -> bool:
-        """Whether a layer, such as W0, is trained; the empty name is all of them together."""
-        is_last = layer == f"W{self.depth}"
-        return self.trained == "all" or not layer or is_last == (self.trained == "last_layer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +62,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         "theory.md §1, §4",
         "kernel_drift",
         "sharp",
-        lambda s: 0.5 + _EPS < s.gamma < 1 - _EPS and s.depth == 1 and s.smooth,
+        lambda s: 0.5 + EPS < s.gamma < 1 - EPS and s.depth == 1 and s.smooth,
         lambda s: 2 * (1 - s.gamma),
     ),
     Claim("mf-move", "S4 §4", "kernel_drift", "sharp", lambda s: s.at(1.0), lambda _: 0.0),
@@ -139,7 +71,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         "S2 §1.8, S1 eq 81, S3 lemma 1, S4 thm 8",
         "movement_total",
         "sharp",
-        lambda s: 0.5 - _EPS < s.gamma < 1 + _EPS,
+        lambda s: 0.5 - EPS < s.gamma < 1 + EPS,
         lambda s: (1 if s.depth == 1 else 1.5) - s.gamma,
     ),
     Claim("mf-limit", "S4 §4", "chaos_outputs", "sharp", lambda _: True, lambda _: 0.5, note="trial read −0.51"),
@@ -149,7 +81,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         "S2 §1.8, S3 lemma 1",
         "movement_op",
         "sharp",
-        lambda s: 0.5 - _EPS < s.gamma < 1 + _EPS,
+        lambda s: 0.5 - EPS < s.gamma < 1 + EPS,
         lambda s: 1 - s.gamma,
     ),
 )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analysis._claims import Setting
 from analysis._constants import GROUP_AXES, STATUSES
 from analysis._errors import ContractError
 from analysis._format import printable
 from analysis._quantities import KINDS, NETWORKS
+from analysis._setting import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

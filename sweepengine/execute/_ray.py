@@ -23,6 +23,7 @@ from sweepengine.store import delete_token, read_token, write_token
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sweepengine.execute._device import DeviceName
     from sweepengine.execute._pack import PackTask
     from sweepengine.store import SweepStore
 
@@ -97,6 +98,8 @@ class RayExecutor:
         A running cluster; None starts a private one on this machine's loopback and stops it in :meth:`close`.
     workers : int or None
         Tasks at the same time; None takes every CPU.
+    device : {"auto", "cpu", "cuda"}
+        With auto or cuda the cluster's GPUs are divided evenly among its workers.
 
     Raises
     ------
@@ -104,7 +107,7 @@ class RayExecutor:
         Ray already runs in this process, or the cluster cannot be reached.
     """
 
-    def __init__(self, address: str | None, workers: int | None = None) -> None:
+    def __init__(self, address: str | None, workers: int | None = None, device: DeviceName = "auto") -> None:
         if address is not None:
             _reach(address)
         self._is_private = address is None
@@ -128,9 +131,16 @@ class RayExecutor:
         self._ray = ray
         with _own_sigterm():
             self._start(address, workers)
-        self.workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        self._remote = ray.remote(_advance_pack)
         self._live: dict[Any, PackTask] = {}
+        resources = ray.cluster_resources()
+        self.workers = max(1, int(resources.get("CPU", 1)))
+        gpus = resources.get("GPU", 0.0)
+        if device == "cuda" and not gpus:
+            self.close()
+            raise ClusterError("device: found cuda, but the cluster has no GPU; use cpu or auto")
+        # Four digits: Ray counts resources in ten-thousandths.
+        self._gpus = 0.0 if device == "cpu" else min(1.0, int(1e4 * gpus / self.workers) / 1e4)
+        self._remote = ray.remote(_advance_pack)
 
     def _start(self, address: str | None, workers: int | None) -> None:
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
@@ -182,7 +192,9 @@ class RayExecutor:
 
     def submit(self, task: PackTask) -> None:
         """Send a task to the cluster. Ray itself never retries it: the driver does, with a higher attempt number."""
-        generator = self._remote.options(num_cpus=1, max_retries=0, num_returns="streaming").remote(task)
+        generator = self._remote.options(
+            num_cpus=1, num_gpus=self._gpus, max_retries=0, num_returns="streaming"
+        ).remote(task)
         self._live[generator] = task
 
     def wait(self) -> Iterator[Report]:

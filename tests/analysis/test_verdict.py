@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import analysis
-from analysis._claims import CLAIMS, Setting, judge_claims
+from analysis._claims import CLAIMS, judge_claims
+from analysis._setting import Setting
 from tests.analysis.synthetic import make_sweep
 from tests.analysis.test_fit import WIDTHS, curves, simulate
 
