@@ -1,7 +1,8 @@
 """The claims of theory.md §4 that this path measures, and the table that judges them.
 
 Every claim is stated for ½ ≤ γ ≤ 1: below ½ the uncentred output grows like m^(½−γ) and the exponents would depend on
-whether it is centred, which a dataset does not say. α is fixed within a group, so it changes no exponent.
+whether it is centred, which a dataset does not say. α is fixed within a group, so it changes no exponent of the limit;
+where the widths are too small to see that, no claim is contradicted (:meth:`Setting.before_its_limit`).
 """
 
 from __future__ import annotations
@@ -142,7 +143,15 @@ class ClaimResult:
 def _judged(setting: Setting, fit: ScalingFit, kind: Kind, p: float) -> tuple[Verdict, str]:
     if not setting.follows_the_flow:
         return "undecided", f"the claim is about gradient descent or flow; these runs were trained by {setting.method}"
-    return judge(fit, kind, p)
+    verdict, why = judge(fit, kind, p)
+    width = fit.kept[0]
+    if verdict in ("differs", "violated") and setting.before_its_limit(width):
+        side = "small" if setting.alpha < 1 else "large"
+        return "undecided", (
+            f"α = {setting.alpha:g} is so {side} that a reading from width {width} on is not yet one of the limit; "
+            "take wider networks, or α nearer to 1"
+        )
+    return verdict, why
 
 
 def judge_claims(

@@ -16,7 +16,7 @@ EPS: Final = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a claim needs to know of a group of runs; the last three as in the `network` of a spec.
+    """What a claim needs to know of a group of runs, as a spec has it.
 
     The law of the first layer's rows, the ratios of the widths, the number of outputs and the cost change no exponent.
     """
@@ -28,6 +28,18 @@ class Setting:
     trained: str = "all"
     biases: bool = False
     method: str = "gd"
+    alpha: float = 1.0
+
+    def before_its_limit(self, width: int) -> bool:
+        """Whether α hides at this width what γ says of the limit; never at α = 1.
+
+        Features move by about 1/(α m^(1−γ)), which tends to 0 for γ < 1 but is not small yet where that is above 1. The
+        uncentred output starts at about α m^(1/2−γ), which tends to 0 for γ > 1/2, and where that is above 1 it, or of a
+        centred network the term of the drift that is linear in 1/α (theory.md §4 alpha), still has another exponent.
+        """
+        rich = self.gamma < 1 - EPS and self.alpha * width ** (1 - self.gamma) < 1
+        lazy = self.gamma > 0.5 + EPS and self.alpha * width ** (0.5 - self.gamma) > 1
+        return rich or lazy
 
     @property
     def follows_the_flow(self) -> bool:
