@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sweepengine.errors import RunError
 from sweepengine.execute._events import Event
 from sweepengine.execute._executor import Report, one_thread
+from sweepengine.execute._ray_shards import advance_sharded, placed, reserve
 from sweepengine.plan import available_cpus
 from sweepengine.store import delete_token, read_token, write_token
 
@@ -71,7 +72,7 @@ def _advance_pack(task: PackTask) -> Iterator[Event]:
     from sweepengine.execute._pack import advance
 
     with one_thread():
-        yield from advance(task)
+        yield from advance(task) if task.shards == 1 else advance_sharded(importlib.import_module("ray"), task)
 
 
 def _reach(address: str) -> None:
@@ -89,7 +90,7 @@ def _reach(address: str) -> None:
 
 
 class RayExecutor:
-    """Advances packs as Ray tasks of one CPU each.
+    """Advances packs as Ray tasks of one CPU each, or of one for each shard.
 
     Parameters
     ----------
@@ -97,14 +98,16 @@ class RayExecutor:
         A running cluster; None starts a private one on this machine's loopback and stops it in :meth:`close`.
     workers : int or None
         Tasks at the same time; None takes every CPU.
+    shards : int
+        Workers that advance one task together.
 
     Raises
     ------
     ClusterError
-        Ray already runs in this process, or the cluster cannot be reached.
+        Ray already runs in this process, or the cluster cannot be reached, or has fewer CPUs than there are shards.
     """
 
-    def __init__(self, address: str | None, workers: int | None = None) -> None:
+    def __init__(self, address: str | None, workers: int | None = None, shards: int = 1) -> None:
         if address is not None:
             _reach(address)
         self._is_private = address is None
@@ -128,9 +131,16 @@ class RayExecutor:
         self._ray = ray
         with _own_sigterm():
             self._start(address, workers)
-        self.workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._remote = ray.remote(_advance_pack)
         self._live: dict[Any, PackTask] = {}
+        self._reserved: dict[Any, Any] = {}
+        cpus = int(ray.cluster_resources().get("CPU", 1))
+        if cpus < shards:
+            self.close()
+            raise ClusterError(
+                f"shards: found {shards}, and the cluster has {cpus} CPUs; use at most {cpus}, or a larger cluster"
+            )
+        self.workers = max(1, cpus // shards)
 
     def _start(self, address: str | None, workers: int | None) -> None:
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
@@ -182,8 +192,14 @@ class RayExecutor:
 
     def submit(self, task: PackTask) -> None:
         """Send a task to the cluster. Ray itself never retries it: the driver does, with a higher attempt number."""
-        generator = self._remote.options(num_cpus=1, max_retries=0, num_returns="streaming").remote(task)
+        options: dict[str, Any] = {"num_cpus": 1, "max_retries": 0, "num_returns": "streaming"}
+        group = reserve(self._ray, task.shards) if task.shards > 1 else None
+        if group is not None:
+            options["scheduling_strategy"] = placed(self._ray, group, 0)
+        generator = self._remote.options(**options).remote(task)
         self._live[generator] = task
+        if group is not None:
+            self._reserved[generator] = group
 
     def wait(self) -> Iterator[Report]:
         """Reports of the tasks that have something to say."""
@@ -193,19 +209,25 @@ class RayExecutor:
             try:
                 event = self._ray.get(next(generator))
             except StopIteration:
-                del self._live[generator]
+                self._forget(generator)
                 yield Report(task, Event(), finished=True)
             except Exception as error:  # noqa: BLE001 -- handed to the driver, which tells or retries
-                del self._live[generator]
+                self._forget(generator)
                 yield Report(task, Event(), finished=True, error=_cause(error))
             else:
                 yield Report(task, event, finished=False)
+
+    def _forget(self, generator: Any) -> None:
+        del self._live[generator]
+        if generator in self._reserved:
+            self._ray.util.remove_placement_group(self._reserved.pop(generator))
 
     def close(self) -> None:
         """Cancel what still runs; stop the cluster if it is ours, leave it if it is not."""
         for generator in self._live:
             self._ray.cancel(generator, force=False)
-        self._live.clear()
+        for generator in tuple(self._live):
+            self._forget(generator)
         self._ray.shutdown()
         self._restore_environment()
 

@@ -12,7 +12,7 @@ from sweepengine.observe import canonical_names, particle_variables_of
 from sweepengine.plan._cost import WORKER_BYTES
 from sweepengine.plan._radial import predict_radial
 from sweepengine.spec import PAIRWISE, RiskTerm, expand_particles
-from sweepengine.store import make_block
+from sweepengine.store import make_block, piece_length
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -31,6 +31,7 @@ _EXACT_SECONDS = 1.5e-10
 
 _STAGES = {"heun": 2, "stochastic_heun": 2, "rk4": 4, "dormand_prince": 7, "adaptive": 14}
 """Velocities of a step where it is more than one; the adaptive method is counted as two tries a step of its grid."""
+_OF_ALL_PARTICLES = {"sliced_w2_start", "sliced_w2_start_error", "w2_start"}
 _CLOUDS = {"heun": 4, "stochastic_heun": 4, "rk4": 7, "dormand_prince": 10, "adaptive": 11}
 """Clouds that a step holds where it is more than one."""
 
@@ -41,10 +42,6 @@ class ParticleWork:
     weights: Weights | None = None
 
     def __init__(self, spec: ParticleSpec, data: Dataset) -> None:
-        if spec.shards > 1:
-            raise SpecError(
-                f"shards: found {spec.shards}, but one run is advanced by one worker in this version; leave shards out"
-            )
         for term in spec.functional.terms:
             if isinstance(term, RiskTerm):
                 check_cost(data, term.cost)
@@ -57,8 +54,23 @@ class ParticleWork:
         self._d = data.x_train.shape[1]
 
     def runs(self) -> tuple[ParticleRun, ...]:
-        """All runs of the sweep."""
-        return tuple(expand_particles(self._spec, self._data.id, canonical_names(self._spec)))
+        """All runs of the sweep.
+
+        Raises
+        ------
+        SpecError
+            More shards than pieces of some run, or as for :func:`sweepengine.spec.expand_particles`.
+        """
+        runs = tuple(expand_particles(self._spec, self._data.id, canonical_names(self._spec)))
+        for run in runs:
+            piece = piece_length(run.width, len(run.coordinates(self._d)), run.precision)
+            pieces = -(-run.width // piece)
+            if pieces < self._spec.shards:
+                raise SpecError(
+                    f"shards: found {self._spec.shards} for width {run.width}, which is {pieces} chunks of up to {piece} "
+                    f"particles; shards hold whole chunks: use at most {pieces}, or larger widths"
+                )
+        return runs
 
     def layout(self, run: ParticleRun) -> Hashable:
         """What runs of one block share; a spec fixes the rest."""
@@ -76,8 +88,8 @@ class ParticleWork:
         return make_block(runs, particle_variables_of(first), extents, labels, first.snapshots)
 
     def seconds(self, run: ParticleRun, shape: BlockShape, rate: MachineRate) -> float:
-        """Estimated time of one run on one thread."""
-        velocity = self._velocity_flops(run, shape) / (0.5 * rate.flops)
+        """Estimated time of one run on one thread of each shard."""
+        velocity = self._velocity_flops(run, shape) / (0.5 * rate.flops) / self._spec.shards
         steps = run.n_steps * (_STAGES.get(run.method, 1) * velocity + _STEP_OVERHEAD)
         names = {variable.name for variable in shape.variables}
         record = 4 * velocity + _RECORD_OVERHEAD
@@ -86,7 +98,7 @@ class ParticleWork:
         if "w2_start" in names and run.width <= 4000:
             record += _EXACT_SECONDS * run.width**3
         if names & {"kernel", "kernel_drift"}:
-            record += 4.0 * run.width * shape.sizes["i"] ** 2 / (0.5 * rate.flops)
+            record += 4.0 * run.width * shape.sizes["i"] ** 2 / (0.5 * rate.flops) / self._spec.shards
         return steps + shape.records * record
 
     def _velocity_flops(self, run: ParticleRun, shape: BlockShape) -> float:
@@ -105,8 +117,14 @@ class ParticleWork:
 
     def memory(self, run: ParticleRun, shape: BlockShape) -> int:
         """Bytes of a worker with one task: clouds of the step, of the record and of a state, one chunk's buffer."""
+        shards, names = self._spec.shards, {variable.name for variable in shape.variables}
         cloud = run.width * shape.sizes["coord"] * np.dtype(run.precision).itemsize
         # The start, the defect's trial step and velocity; a state is packed once more before it is written.
-        held = _CLOUDS.get(run.method, 1) + 5
+        held = (_CLOUDS.get(run.method, 1) + 5) * cloud // shards
         projections = 4 * 8 * run.width
-        return WORKER_BYTES + cloud * held + projections + shape.run_bytes() * shape.chunk_runs
+        # Of a sharded run, pairs and distances need every particle in one place, in float64 on the way there.
+        gathers = bool(names & _OF_ALL_PARTICLES) or any(isinstance(term, PAIRWISE) for term in run.terms)
+        whole = 4 * 8 * run.width * (shape.sizes["coord"] + 1) if gathers and shards > 1 else 0
+        others = sum(variable.is_snapshot for variable in shape.variables) * len(run.snapshots) * cloud
+        buffers = (shape.run_bytes() - others + others // shards) * shape.chunk_runs
+        return WORKER_BYTES + held + projections + whole + buffers
