@@ -259,7 +259,9 @@ class _ChunkJob:
         turn = make_turn(runs, self._data, state, self._shape, self._shards)
         ids = np.array(json.dumps([run.to_json() for run in runs]))
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
+        steps = 0
         for record in turn.advance():
+            steps += record is None
             yield from self._tell_diverged(positions, turn, told)
             if record is not None:
                 written = [
@@ -277,7 +279,7 @@ class _ChunkJob:
         alive = [position for position in positions if position not in told]
         for position in alive:
             self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
-        yield Event(done=len(alive))
+        yield Event(done=len(alive), message=self._shards.said(steps))
 
     def _tell_diverged(self, positions: tuple[int, ...], turn: Turn, told: set[int]) -> Iterator[Event]:
         for position, step in zip(positions, turn.diverged_step, strict=True):

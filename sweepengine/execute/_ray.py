@@ -89,6 +89,14 @@ def _reach(address: str) -> None:
         ) from error
 
 
+def _check_shards(shards: int, cpus: int) -> None:
+    """Raise unless one run's workers can be there at the same time; Ray itself would wait for ever."""
+    if shards > cpus:
+        raise ClusterError(
+            f"shards: found {shards}, and the cluster has {cpus} CPUs, one for each; use at most {cpus}, or more workers"
+        )
+
+
 class RayExecutor:
     """Advances packs as Ray tasks of one CPU each, or of one for each shard.
 
@@ -110,6 +118,8 @@ class RayExecutor:
     def __init__(self, address: str | None, workers: int | None = None, shards: int = 1) -> None:
         if address is not None:
             _reach(address)
+        else:
+            _check_shards(shards, workers or available_cpus())
         self._is_private = address is None
         loaded = "ray" in sys.modules
         self._saved_environment = dict(os.environ)
@@ -135,11 +145,11 @@ class RayExecutor:
         self._live: dict[Any, PackTask] = {}
         self._reserved: dict[Any, Any] = {}
         cpus = int(ray.cluster_resources().get("CPU", 1))
-        if cpus < shards:
+        try:
+            _check_shards(shards, cpus)
+        except ClusterError:
             self.close()
-            raise ClusterError(
-                f"shards: found {shards}, and the cluster has {cpus} CPUs; use at most {cpus}, or a larger cluster"
-            )
+            raise
         self.workers = max(1, cpus // shards)
 
     def _start(self, address: str | None, workers: int | None) -> None:
