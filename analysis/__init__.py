@@ -12,7 +12,6 @@ loaded by the report alone.
 from analysis._claims import CLAIMS as CLAIMS
 from analysis._claims import Claim as Claim
 from analysis._claims import ClaimResult as ClaimResult
-from analysis._claims import Setting as Setting
 from analysis._constants import REPORT_SCHEMA as REPORT_SCHEMA
 from analysis._curves import Average as Average
 from analysis._curves import Curves as Curves
@@ -36,6 +35,7 @@ from analysis._report import write_report as write_report
 from analysis._results import Accuracy as Accuracy
 from analysis._results import GroupSummary as GroupSummary
 from analysis._results import Summary as Summary
+from analysis._setting import Setting as Setting
 from analysis._summary import summarise as summarise
 from analysis._verdict import Verdict as Verdict
 from analysis._verdict import judge as judge

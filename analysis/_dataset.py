@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analysis._claims import Setting
 from analysis._constants import GROUP_AXES, STATUSES
 from analysis._errors import ContractError
 from analysis._format import printable
 from analysis._quantities import KINDS, NETWORKS
+from analysis._setting import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +77,7 @@ class Group:
             trained=str(self.network.get("trained", "all")),
             biases=float(self.network.get("sigma_b", 0.0)) > 0,
             method=str(self.axes["method"]),
+            alpha=float(self.axes["alpha"]),
         )
 
 
@@ -101,7 +102,12 @@ def checked(ds: xr.Dataset) -> xr.Dataset:
     check_contract(ds)
     if kind_of(ds) is not NETWORKS:
         return ds
-    absent = {name: dims for name, dims in VARIABLES.items() if name not in ds.data_vars}
+    of_targets = ("output",) if "output" in ds["targets_test"].dims else ()
+    absent = {
+        name: (*dims, *of_targets) if name == "outputs_test" else dims
+        for name, dims in VARIABLES.items()
+        if name not in ds.data_vars
+    }
     return ds.assign(
         {
             name: xr.DataArray(np.full([ds.sizes[dim] for dim in dims], np.nan), dims=dims)

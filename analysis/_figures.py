@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SCALING: Final = {
     "networks": (
         "Kernel drift and movement against width",
-        "The largest relative change of the kernel, and of all trained parameters, during training.",
+        "The largest relative change of the kernel, and of all parameters, during training.",
     ),
     "particles": (
         "Propagation of chaos",

@@ -60,7 +60,7 @@ QUANTITIES: Final[tuple[Quantity, ...]] = (
         "movement_total",
         "sup",
         "relative movement",
-        "sup_t ‖θ_t − θ_0‖ / ‖θ_0‖ over all trained parameters",
+        "sup_t ‖θ_t − θ_0‖ / ‖θ_0‖ over all parameters, trained or not",
         "1",
         "theory.md §4 lazy: S2 §1.8; S1 eq 81; S3 lemma 1; S4 thm 8",
     ),

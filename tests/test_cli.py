@@ -107,7 +107,7 @@ BAD = [
     (QUICKSTART.replace("n_train: 64", "n_train: 640"), "ask for at most 357 in all"),
     (
         QUICKSTART.replace("count: 24", "count: 2400"),
-        "training.records.count: found 2400, but 154 steps hold at most 155",
+        "use count: 155 or fewer, or more steps (a longer time, a smaller step_size)",
     ),
     (QUICKSTART.replace("step_size: auto", "step_size: 0.3"), "time / step_size"),
     (QUICKSTART.replace("time: 50.0", "time: 1e12"), "more than the 10000000 that a run may have"),

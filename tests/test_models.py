@@ -111,6 +111,10 @@ def test_given_weights_come_to_the_workers_through_the_store(tiny: Tiny, tmp_pat
         ({"axes": {"width": [16]}}, {}, r"sizes \(64, 8\) and 1 outputs, the spec and its data ask for \(64, 16\)"),
         ({"data": THREE}, {}, r"and 1 outputs, the spec and its data ask for \(64, 8\) and 3 outputs"),
         ({"network": {"depth": 2}}, {}, r"no array 'W2'|W1 has shape"),
+        # A parameter of the file that the network would silently be without.
+        ({}, {"b0": np.zeros(8)}, r"has b0, and the network of the spec has only W0, W1; set .* sigma_b > 0"),
+        ({"network": {"sigma_b": 0.1}}, {"b0": np.zeros(8), "b1": np.zeros(())}, r"has b1, .* only W0, b0, W1;"),
+        ({}, {"W2": np.zeros(8)}, r"has W2"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(

@@ -76,7 +76,7 @@ def test_ray_and_in_process_give_the_same_bits(demo: tuple[Path, str], tmp_path:
     on_ray = sweepengine.open_sweep(demo[0] / "results" / "quickstart.zarr")
     sweepengine.run(QUICKSTART, tmp_path / "inline.zarr", executor="inline")
     inline = sweepengine.open_sweep(tmp_path / "inline.zarr")
-    for name in (*on_ray.data_vars, *on_ray.coords):
+    for name in {*on_ray.data_vars, *on_ray.coords} - {"peak_memory"}:
         assert on_ray[name].values.tobytes() == inline[name].values.tobytes(), name
 
 

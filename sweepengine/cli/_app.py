@@ -25,6 +25,14 @@ class ExecutorChoice(StrEnum):
     INLINE = "inline"
 
 
+class DeviceChoice(StrEnum):
+    """Where tasks compute."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="A sweep's YAML file, such as jobs/quickstart.yaml.")]
 StoreArgument = Annotated[str, typer.Argument(metavar="STORE", help="A store: a path or URL ending in .zarr.")]
 StoreOption = Annotated[
@@ -83,13 +91,18 @@ def run(
             min=1, help="Tasks at the same time on the private cluster; every CPU where not given.", show_default=False
         ),
     ] = None,
+    device: Annotated[
+        DeviceChoice, typer.Option(help="Where tasks compute; auto takes GPUs where there are some.")
+    ] = DeviceChoice.AUTO,
     plugin: PluginOption = None,
     report: Annotated[bool, typer.Option(help="Write the report when the sweep is done.")] = True,
 ) -> None:
     """Run a sweep, or what is missing of it: the same command again resumes."""
     from sweepengine.cli._commands import run_command
 
-    raise typer.Exit(run_command(spec, store, executor.value, address, workers, plugin or [], report=report))
+    raise typer.Exit(
+        run_command(spec, store, executor.value, address, workers, device.value, plugin or [], report=report)
+    )
 
 
 @app.command()

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from sweepengine.execute._device import DeviceName
     from sweepengine.execute._driver import ExecutorName, Outcome
 
 
@@ -19,6 +20,7 @@ def run_command(
     executor: str,
     address: str | None,
     workers: int | None,
+    device: str,
     plugins: list[str],
     *,
     report: bool,
@@ -34,6 +36,7 @@ def run_command(
         executor=cast("ExecutorName", executor),
         address=address,
         workers=workers,
+        device=cast("DeviceName", device),
         plugins=plugins,
         progress=progress_for(errors),
     )

@@ -36,9 +36,13 @@ def read_arrays(path: str | os.PathLike[str], what: str) -> dict[str, NDArray[np
             return {name: file[name] for name in file.files}
     except FileNotFoundError as error:
         raise DataError(f"{what}: there is no file {path}; a spec's paths begin at its own folder") from error
-    except (OSError, ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
-        # AttributeError, TypeError: one bare array, a .npy, is no context and has no names.
-        raise DataError(f"{what}: {path} is no .npz file of plain arrays: {error}") from error
+    except OSError as error:
+        raise DataError(f"{what}: {path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+        # NumPy's own words advise to unpickle. AttributeError, TypeError: a .npy is no context and has no names.
+        raise DataError(
+            f"{what}: {path} is no .npz file of plain arrays of numbers; write it with numpy.savez"
+        ) from error
 
 
 def real_array(arrays: Mapping[str, NDArray[np.generic]], name: str, what: str) -> NDArray[np.float64]:
@@ -50,11 +54,11 @@ def real_array(arrays: Mapping[str, NDArray[np.generic]], name: str, what: str) 
         It is missing, holds something else than real numbers, or one that is not finite in float64.
     """
     if name not in arrays:
-        raise DataError(f"{what}: no array {name!r}; found {', '.join(sorted(arrays)) or 'none'}")
+        raise DataError(f"{what}: no array {name!r}; found {', '.join(sorted(arrays)) or 'none'}; add it to the file")
     found = arrays[name]
     if found.dtype.kind not in "buif":
         raise DataError(f"{what}: {name} holds {found.dtype}; expected real numbers")
     values = found.astype(np.float64)
     if not np.isfinite(values).all():
-        raise DataError(f"{what}: {name} holds numbers that are not finite; remove those points")
+        raise DataError(f"{what}: {name} holds numbers that are not finite; mend or remove them")
     return values

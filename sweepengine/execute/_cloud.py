@@ -62,6 +62,7 @@ class Cloud:
     def __init__(self, run: ParticleRun, data: Data, passes: Passes, rows: range) -> None:
         self._run, self._passes, self._rows = run, passes, rows
         self._dtype: torch.dtype = getattr(torch, run.precision)
+        self._device = data.x_train.device
         self._d = data.x_train.shape[1]
         self._unit = None if run.unit is None else _neuron(run.unit, self._d)
         self.functional = self._functional(data.x_train, data.y_train)
@@ -84,7 +85,9 @@ class Cloud:
         run = self._run
         if run.fresh is None:
             return self.functional
-        x, y = (torch.from_numpy(each).to(self._dtype) for each in fresh_points(run.fresh, run.seed, step))
+        x, y = (
+            torch.from_numpy(each).to(self._device, self._dtype) for each in fresh_points(run.fresh, run.seed, step)
+        )
         return self._functional(x, y)
 
     def _functional(self, x: Tensor, y: Tensor) -> Functional:
@@ -108,7 +111,7 @@ class Cloud:
             case RieszTerm():
                 return Interaction(RieszKernel(term.power))
         reference = gaussian_cloud(term.seed, term.count, len(self._run.coordinates(self._d)))
-        return Discrepancy(RieszKernel(term.power), (reference * term.scale + term.mean).to(self._dtype))
+        return Discrepancy(RieszKernel(term.power), (reference * term.scale + term.mean).to(self._device, self._dtype))
 
     def _risk(self, x: Tensor, y: Tensor) -> Risk | None:
         costs = [term.cost for term in self._run.terms if isinstance(term, RiskTerm)]
@@ -131,13 +134,13 @@ class Cloud:
                 weight.zero_()
             else:
                 weight.copy_((weight.sign() if law.output == "signs" else weight) * scale)
-        return cloud.to(self._dtype)
+        return cloud.to(self._device, self._dtype)
 
     def _network(self, seed: int, count: int) -> Tensor:
         """(w, b, a) of the network of this seed (theory.md §1): all weights N(0, 1)."""
         bias = self._run.unit is not None and self._run.unit.bias
         architecture = Architecture(1, "relu", sigma_w=1.0, sigma_b=float(bias), sigma_a=1.0)
-        parameters = initialise(architecture, count, self._d, seed, self._dtype)
+        parameters = initialise(architecture, count, self._d, seed, self._dtype, device=self._device)
         return torch.cat([*parameters.layer_matrices()[:1], parameters.readout.reshape(count, 1)], dim=1)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from sweepengine.errors import RunError, SpecError, StoreError
+from sweepengine.execute._device import DeviceName, pick_device
 from sweepengine.execute._events import Event
 from sweepengine.execute._executor import InlineExecutor, uninterrupted
 from sweepengine.execute._pack import PackTask, make_task
@@ -67,17 +68,43 @@ class RunOptions:
         A running Ray cluster; None starts a private one.
     workers : int or None
         Tasks at the same time on a private cluster; None takes every CPU.
-    runs_per_turn : int
-        Runs advanced together in batched products; 1 keeps a run's bits whatever pack it is in.
+    runs_per_turn : int or None
+        Runs advanced together in batched products; 1 keeps a run's bits whatever pack it is in. None: 1 on a CPU.
     commit_seconds : float
         Longest time between two commits.
+    device : {"auto", "cpu", "cuda"}
+        Where tasks compute.
+
+    Raises
+    ------
+    SpecError
+        Options that do not go together, or are none.
     """
 
     executor: ExecutorName = "ray"
     address: str | None = None
     workers: int | None = None
-    runs_per_turn: int = 1
+    runs_per_turn: int | None = None
     commit_seconds: float = 10.0
+    device: DeviceName = "auto"
+
+    def __post_init__(self) -> None:
+        for name, found, allowed in (
+            ("executor", self.executor, get_args(ExecutorName)),
+            ("device", self.device, get_args(DeviceName)),
+        ):
+            if found not in allowed:
+                raise SpecError(f"{name}: found {found!r}; allowed: {', '.join(map(repr, allowed))}")
+        for name, for_ray in (("workers", self.workers), ("address", self.address)):
+            if for_ray is not None and self.executor != "ray":
+                raise SpecError(f"{name}: goes with the executor 'ray' only; leave one of them out")
+        for name, value in (
+            ("workers", self.workers),
+            ("runs_per_turn", self.runs_per_turn),
+            ("commit_seconds", self.commit_seconds),
+        ):
+            if value is not None and not value > 0:
+                raise SpecError(f"{name}: found {value}; expected a number above 0")
 
 
 def default_store(spec: AnySpec) -> str:
@@ -92,8 +119,9 @@ def run(
     executor: ExecutorName = "ray",
     address: str | None = None,
     workers: int | None = None,
-    runs_per_turn: int = 1,
+    runs_per_turn: int | None = None,
     commit_seconds: float = 10.0,
+    device: DeviceName = "auto",
     plugins: Sequence[str | Path] = (),
     progress: Progress | None = None,
 ) -> Outcome:
@@ -110,11 +138,13 @@ def run(
         A running Ray cluster. Without it a private one is started and stopped.
     workers : int, optional
         Tasks at the same time on a private cluster; every CPU where not given.
-    runs_per_turn : int
-        Runs advanced together in batched products. 1, the fastest on a CPU, keeps a run's bits whatever pack it is
-        in; more gives the same numbers to rounding.
+    runs_per_turn : int, optional
+        Runs advanced together in batched products. 1, the fastest and the default on a CPU, keeps a run's bits whatever
+        pack it is in; more gives the same numbers to rounding.
     commit_seconds : float
         Longest time between two commits: what a killed sweep loses at most.
+    device : {"auto", "cpu", "cuda"}
+        Where tasks compute; auto takes GPUs where there are some. Another device gives the same numbers to rounding.
     plugins : sequence of str or Path
         Files of user code, executed here and on the workers before anything else; their top level registers models and
         observables, which the spec may then name. What was registered in this process before needs no file.
@@ -134,20 +164,7 @@ def run(
         install(read_plugin(path))
     if not isinstance(spec, SweepSpec | ParticleSpec):
         spec = read_spec(spec) if not hasattr(spec, "keys") else make_spec(spec)  # type: ignore[arg-type]
-    if executor == "inline" and workers is not None:
-        raise SpecError("workers: goes with the executor 'ray' only; leave one of them out")
-    if executor not in ("ray", "inline"):
-        raise SpecError(f"executor: found {executor!r}; allowed: 'ray', 'inline'")
-    if address is not None and executor != "ray":
-        raise SpecError("address: goes with the executor 'ray' only; leave one of them out")
-    for name, value in (
-        ("workers", 1 if workers is None else workers),
-        ("runs_per_turn", runs_per_turn),
-        ("commit_seconds", commit_seconds),
-    ):
-        if not value > 0:
-            raise SpecError(f"{name}: found {value}; expected a number above 0")
-    options = RunOptions(executor, address, workers, runs_per_turn, commit_seconds)
+    options = RunOptions(executor, address, workers, runs_per_turn, commit_seconds, device)
     sweep_store = SweepStore(store or default_store(spec))
     if sweep_store.address.startswith("memory://") and executor == "ray":
         raise StoreError(f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path")
@@ -201,10 +218,12 @@ class _Driver:
 
     def _start_executor(self) -> Executor:
         if self._options.executor == "inline":
+            if self._options.device == "cuda":
+                pick_device("cuda")  # said before anything is written
             return InlineExecutor()
         from sweepengine.execute._ray import RayExecutor
 
-        return RayExecutor(self._options.address, self._options.workers, self._shards)
+        return RayExecutor(self._options.address, self._options.workers, self._options.device, self._shards)
 
     def _work(self, executor: Executor) -> None:
         rate = MachineRate.measure(self._plan.spec.precision)
@@ -253,6 +272,7 @@ class _Driver:
             owner,
             self._options.runs_per_turn,
             self._options.commit_seconds,
+            self._options.device,
             self._plan.code,
             self._shards,
         )

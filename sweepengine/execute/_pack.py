@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from sweepengine.execute._data import Data
+from sweepengine.execute._device import GPU_RUNS_PER_TURN, pick_device
 from sweepengine.execute._events import Event
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._particle_turn import ParticleTurn
@@ -52,10 +53,12 @@ class PackTask:
         Chunk → number of this attempt.
     owner : str
         Identifies the driver.
-    runs_per_turn : int
-        Runs advanced together in batched products; 1 on a CPU, where one network at a time stays in cache.
+    runs_per_turn : int or None
+        Runs advanced together in batched products; None: 1 on a CPU, where one network at a time stays in cache.
     commit_seconds : float
         Longest time between two commits while steps are shorter than that.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``, resolved where the task runs.
     code : UserCode
         What users have registered and the runs need: files as text, functions as they are.
     shards : int
@@ -69,8 +72,9 @@ class PackTask:
     runs: dict[int, dict[str, Any]]
     attempts: dict[int, int]
     owner: str
-    runs_per_turn: int
+    runs_per_turn: int | None
     commit_seconds: float
+    device: str
     code: UserCode
     shards: int = 1
 
@@ -80,8 +84,9 @@ def make_task(
     address: str,
     attempts: dict[int, int],
     owner: str,
-    runs_per_turn: int,
+    runs_per_turn: int | None,
     commit_seconds: float,
+    device: str,
     code: UserCode,
     shards: int = 1,
 ) -> PackTask:
@@ -97,6 +102,7 @@ def make_task(
         owner,
         runs_per_turn,
         commit_seconds,
+        device,
         code,
         shards,
     )
@@ -146,7 +152,8 @@ def _opened(task: PackTask) -> tuple[Store, BlockShape, dict[int, AnyRun], Data]
     store = open_address(task.address, read_only=False)
     shape = BlockShape.from_json(task.shape)
     runs = {position: run_from_json(content) for position, content in task.runs.items()}
-    return store, shape, runs, _load_data(store, next(iter(runs.values())))
+    device = pick_device("cpu" if task.shards > 1 else task.device)  # shards are joined on CPUs
+    return store, shape, runs, _load_data(store, next(iter(runs.values())), device)
 
 
 def _throttled(events: Iterator[Event]) -> Iterator[Event]:
@@ -160,13 +167,15 @@ def _throttled(events: Iterator[Event]) -> Iterator[Event]:
     yield pending
 
 
-def _load_data(store: Store, run: AnyRun) -> Data:
+def _load_data(store: Store, run: AnyRun, device: torch.device) -> Data:
     """The data as the store holds them, so that every worker and every resume use the same bits."""
     arrays = read_data(store, run.data_id)
     dtype = getattr(torch, run.precision)
     given = run.architecture.weights if isinstance(run, Run) else ""
     weights = read_weights(store, given) if given else None
-    return Data(**{name: torch.from_numpy(values).to(dtype) for name, values in arrays.items()}, weights=weights)
+    return Data(
+        **{name: torch.from_numpy(values).to(device, dtype) for name, values in arrays.items()}, weights=weights
+    )
 
 
 def make_turn(
@@ -216,7 +225,8 @@ class _ChunkJob:
         # Users' code sees one network at a time.
         shared = not self._task.code.used
         together = shared and all(isinstance(run, Run) and run.method.shares_steps for run in self._runs.values())
-        size = self._task.runs_per_turn if together else 1
+        usual = 1 if self._data.x_train.device.type == "cpu" else GPU_RUNS_PER_TURN
+        size = (self._task.runs_per_turn or usual) if together else 1
         for start in range(0, len(waiting), size):
             yield from self._turn(tuple(waiting[start : start + size]), None)
         self._writer.commit()

@@ -74,13 +74,13 @@ class ParticleTurn:
         else:
             self.step, self.due = int(state["step"]), int(state["due"])
             self.diverged_step = np.array(state["diverged_step"], dtype=np.int64)
-            particles = torch.from_numpy(np.array(state["particles"]))
+            particles = torch.from_numpy(np.array(state["particles"])).to(data.x_train.device)
             self._stepper = _stepper(run, self._cloud, particles, self._passes, state.get("control"))
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything that a resume needs, as arrays. The noise is a function of the step and needs nothing."""
         return {
-            "particles": self._stepper.particles.numpy(),
+            "particles": self._stepper.particles.cpu().numpy(),
             "step": np.array(self.step),
             "due": np.array(self.due),
             "diverged_step": self.diverged_step,

@@ -24,6 +24,7 @@ from sweepengine.store import delete_token, read_token, write_token
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sweepengine.execute._device import DeviceName
     from sweepengine.execute._pack import PackTask
     from sweepengine.store import SweepStore
 
@@ -97,6 +98,11 @@ def _check_shards(shards: int, cpus: int) -> None:
         )
 
 
+def _check_device(device: DeviceName, gpus: float) -> None:
+    if device == "cuda" and not gpus:
+        raise ClusterError("device: found cuda, but the cluster has no GPU; use cpu or auto")
+
+
 class RayExecutor:
     """Advances packs as Ray tasks of one CPU each, or of one for each shard.
 
@@ -108,6 +114,8 @@ class RayExecutor:
         Tasks at the same time; None takes every CPU.
     shards : int
         Workers that advance one task together.
+    device : {"auto", "cpu", "cuda"}
+        With auto or cuda the cluster's GPUs are divided evenly among its workers.
 
     Raises
     ------
@@ -115,7 +123,13 @@ class RayExecutor:
         Ray already runs in this process, or the cluster cannot be reached, or has fewer CPUs than there are shards.
     """
 
-    def __init__(self, address: str | None, workers: int | None = None, shards: int = 1) -> None:
+    def __init__(
+        self, address: str | None, workers: int | None = None, device: DeviceName = "auto", shards: int = 1
+    ) -> None:
+        if shards > 1 and device == "cuda":
+            raise ClusterError(
+                f"device: found cuda with {shards} shards, which run on CPUs; use auto, cpu or one shard"
+            )
         if address is not None:
             _reach(address)
         else:
@@ -144,13 +158,17 @@ class RayExecutor:
         self._remote = ray.remote(_advance_pack)
         self._live: dict[Any, PackTask] = {}
         self._reserved: dict[Any, Any] = {}
-        cpus = int(ray.cluster_resources().get("CPU", 1))
+        resources = ray.cluster_resources()
+        cpus, gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0.0)
         try:
             _check_shards(shards, cpus)
+            _check_device(device, gpus)
         except ClusterError:
             self.close()
             raise
-        self.workers = max(1, cpus // shards)
+        self.workers = cpus // shards
+        # Four digits: Ray counts resources in ten-thousandths.
+        self._gpus = 0.0 if device == "cpu" or shards > 1 else min(1.0, int(1e4 * gpus / self.workers) / 1e4)
 
     def _start(self, address: str | None, workers: int | None) -> None:
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
@@ -202,7 +220,7 @@ class RayExecutor:
 
     def submit(self, task: PackTask) -> None:
         """Send a task to the cluster. Ray itself never retries it: the driver does, with a higher attempt number."""
-        options: dict[str, Any] = {"num_cpus": 1, "max_retries": 0, "num_returns": "streaming"}
+        options: dict[str, Any] = {"num_cpus": 1, "num_gpus": self._gpus, "max_retries": 0, "num_returns": "streaming"}
         group = reserve(self._ray, task.shards) if task.shards > 1 else None
         if group is not None:
             options["scheduling_strategy"] = placed(self._ray, group, 0)

@@ -53,16 +53,19 @@ def _initial(run: Run, data: Data) -> Parameters:
     """Parameters of a run at t = 0: given, or drawn."""
     architecture, dtype = run.architecture, getattr(torch, run.precision)
     if data.weights is not None:
-        return from_arrays(data.weights, architecture, dtype)
+        return from_arrays(data.weights, architecture, dtype, device=data.x_train.device)
     law = Law(architecture.first_layer, architecture.readout)
     widths, d = architecture.widths(run.width), data.x_train.shape[1]
-    return initialise(architecture, widths, d, run.seed, dtype, outputs=data.outputs, law=law)
+    device = data.x_train.device
+    return initialise(architecture, widths, d, run.seed, dtype, outputs=data.outputs, law=law, device=device)
 
 
 def _module_start(runs: list[Run], data: Data) -> Start:
     (run,) = runs
     d, dtype = data.x_train.shape[1], getattr(torch, run.precision)
-    module, initial = build_module(model_of(run.architecture.model), run.width, d, data.outputs, run.seed, dtype)
+    module, drawn = build_module(model_of(run.architecture.model), run.width, d, data.outputs, run.seed, dtype)
+    device = data.x_train.device
+    module, initial = module.to(device), drawn.map(lambda tensor: tensor.to(device))
 
     def made(parameters: ModuleParameters) -> ModuleNetwork:
         return ModuleNetwork(module, parameters, run.gamma, run.alpha)

@@ -82,7 +82,7 @@ class NetworkTurn:
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything that a resume needs, as arrays."""
-        tensors = {name: tensor.numpy() for name, tensor in self._network.parameters.tensors().items()}
+        tensors = {name: tensor.cpu().numpy() for name, tensor in self._network.parameters.tensors().items()}
         place = {"step": np.array(self.step), "due": np.array(self.due), "diverged_step": self.diverged_step}
         return tensors | self._stepper.state() | place
 
@@ -123,12 +123,12 @@ class NetworkTurn:
     def _find_diverged(self, outputs: torch.Tensor, points: Points) -> None:
         """Look at the loss of the points at hand: of all of them at a record, of the step's between records."""
         value = self._loss(outputs, points.targets).reshape(-1)
-        bad = ~((value <= self._limit) & torch.isfinite(value)).numpy() & (self.diverged_step < 0)
+        bad = ~((value <= self._limit) & torch.isfinite(value)).cpu().numpy() & (self.diverged_step < 0)
         self.diverged_step[bad] = math.ceil(self.step)
 
     def _values(self, values: dict[str, torch.Tensor]) -> list[dict[str, NDArray[np.floating]] | None]:
         single = len(self.runs) == 1
-        rows = {name: (value.unsqueeze(0) if single else value).numpy() for name, value in values.items()}
+        rows = {name: (value.unsqueeze(0) if single else value).cpu().numpy() for name, value in values.items()}
         return [
             {name: row[place] for name, row in rows.items()} if step < 0 else None
             for place, step in enumerate(self.diverged_step)

@@ -101,13 +101,16 @@ def jacobian_mean_squares(network: Propagation, passes: Passes) -> tuple[Tensor,
     weights.append(rows[f"W{depth}"].forward ** 2 / k * features[depth].mean(-1))
     biases.append(torch.full_like(weights[-1], rows[f"b{depth}"].forward ** 2 / k))
     scale = network.scaling.output.square().unsqueeze(-1)
-    trained = [torch.tensor([bool(rows[f"{kind}{layer}"].rate) for layer in range(depth + 1)]) for kind in "Wb"]
-    present = torch.tensor([bool(p.biases)] * depth + [p.output_bias is not None])
+    device = scale.device
+    trained = [
+        torch.tensor([bool(rows[f"{kind}{layer}"].rate) for layer in range(depth + 1)], device=device) for kind in "Wb"
+    ]
+    present = torch.tensor([bool(p.biases)] * depth + [p.output_bias is not None], device=device)
     by_weight, by_bias = (
         scale * torch.stack(each, dim=-1) * moves.to(scale)
         for each, moves in zip((weights, biases), trained, strict=True)
     )
-    return by_weight, torch.where(present.to(scale.device), by_bias, torch.nan)
+    return by_weight, torch.where(present, by_bias, torch.nan)
 
 
 def _mean_square(values: Tensor) -> Tensor:

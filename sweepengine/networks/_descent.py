@@ -64,7 +64,7 @@ class MomentumDescent(Descent):
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """See :class:`Stepper`."""
-        return {f"momentum_{name}": tensor.numpy() for name, tensor in self._moved.tensors().items()}
+        return {f"momentum_{name}": tensor.cpu().numpy() for name, tensor in self._moved.tensors().items()}
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """See :class:`Stepper`."""

@@ -59,8 +59,8 @@ def hessian_mean_squares(network: Propagation, passes: Passes) -> Tensor:
                 total[:, b, a] += squares
     trained = [bool(rows[f"W{layer}"].rate) for layer in range(depth + 1)]
     entries = [weight[0].numel() if p.is_group else weight.numel() for weight in (*p.hidden, p.readout)]
-    share = torch.tensor([moves / count for moves, count in zip(trained, entries, strict=True)], dtype=torch.float64)
-    share = share.to(total.device)
+    shares = [moves / count for moves, count in zip(trained, entries, strict=True)]
+    share = torch.tensor(shares, dtype=torch.float64, device=total.device)
     total *= network.scaling.output.square().reshape(-1, 1, 1) * share.outer(share) / (n * k)
     return total if p.is_group else total[0]
 

@@ -112,9 +112,10 @@ class ModuleNetwork:
 
     def __init__(self, module: nn.Module, parameters: ModuleParameters, gamma: float, alpha: float) -> None:
         self.module, self.parameters, self.outputs = module, parameters, parameters.outputs
-        m = float(parameters.width)
+        m, device = float(parameters.width), next(iter(parameters.values.values())).device
         output, speed = (
-            torch.tensor(each, dtype=torch.float64) for each in (alpha * m**-gamma, m ** (gamma - 1) / alpha)
+            torch.tensor(each, dtype=torch.float64, device=device)
+            for each in (alpha * m**-gamma, m ** (gamma - 1) / alpha)
         )
         self.scaling = Scaling({}, output, speed)
         """α m^{-γ} and m^{γ-1}/α alone: what multiplies single parameters is inside the module."""

@@ -324,7 +324,7 @@ _LINEAR = (
     Variable(
         "linear_distance_train",
         _NUMBER,
-        "root mean square over training points of f_t - f_t^lin, with the same steps of descent or flow",
+        "root mean square over training points and outputs of f_t - f_t^lin, with the same steps of descent or flow",
         "1",
         "theory.md §4 linear, S1 eqs 64-74",
         needs_mse=True,
@@ -333,7 +333,7 @@ _LINEAR = (
     Variable(
         "linear_distance_test",
         _NUMBER,
-        "root mean square over test points of f_t - f_t^lin, with the same steps of descent or flow",
+        "root mean square over test points and outputs of f_t - f_t^lin, with the same steps of descent or flow",
         "1",
         "theory.md §4 linear, S1 eqs 64-74",
         needs_mse=True,
@@ -392,7 +392,7 @@ _TAYLOR = (
     Variable(
         "linearisation_defect",
         _NUMBER,
-        "root mean square over training points of f(theta_t) - f(theta_0) - <theta_t - theta_0, grad f(theta_0)>",
+        "root mean square over training points and outputs of f(theta_t) - f(theta_0) - <theta_t - theta_0, grad f(theta_0)>",
         "1",
         "theory.md §4 features (ii), S4 §9",
         needs=("tangent",),
@@ -400,7 +400,7 @@ _TAYLOR = (
     Variable(
         "taylor_second_order",
         _NUMBER,
-        "root mean square over training points of f(theta + delta) - f(theta) - <grad f, delta>, delta the step of"
+        "root mean square over training points and outputs of f(theta + delta) - f(theta) - <grad f, delta>, delta the step of"
         " gradient descent that would be taken now",
         "1",
         "theory.md §4 taylor, S0 §1",
@@ -409,7 +409,7 @@ _TAYLOR = (
     Variable(
         "taylor_quadratic",
         _NUMBER,
-        "root mean square over training points of delta' Hessian(f) delta / 2, delta the step of gradient descent that"
+        "root mean square over training points and outputs of delta' Hessian(f) delta / 2, delta the step of gradient descent that"
         " would be taken now: the sum over residuals r_b r_c of (grad f_b)' Hessian(f) (grad f_c); phi'' = 0 where phi"
         " is piecewise linear",
         "1",

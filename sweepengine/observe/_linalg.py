@@ -61,7 +61,7 @@ def _largest_by_lanczos(tall: Tensor) -> float | None:
     start = torch.frac(torch.arange(1, n + 1, dtype=torch.float64, device=tall.device) * _GOLDEN) - 0.5
     basis = tall.new_zeros((LANCZOS_STEPS + 1, n))
     basis[0] = start / start.norm()
-    projected = torch.zeros((LANCZOS_STEPS, LANCZOS_STEPS), dtype=torch.float64)
+    projected = torch.zeros((LANCZOS_STEPS, LANCZOS_STEPS), dtype=torch.float64, device="cpu")
     for step in range(LANCZOS_STEPS):
         known = basis[: step + 1]
         image = tall.mT @ (tall @ basis[step])

@@ -42,7 +42,7 @@ def _moved(now: Moment, start: Moment) -> _Moved:
         layers.append((rows.sum(-1), first.square().sum((-1, -2)), rows.amax(-1)))
         entries.append(change.shape[-1] * change.shape[-2])
     squares, first, largest = (torch.stack(each, dim=-1) for each in zip(*layers, strict=True))
-    return _Moved(squares, first, largest, torch.tensor(entries).to(squares))
+    return _Moved(squares, first, largest, torch.tensor(entries, dtype=squares.dtype, device=squares.device))
 
 
 def _op(now: Moment, start: Moment) -> Tensor:

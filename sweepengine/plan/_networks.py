@@ -102,7 +102,9 @@ def _given_weights(spec: SweepSpec, data: Dataset) -> Weights | None:
     [architecture, *others] = architectures(spec)
     if any(other.depth != architecture.depth for other in others):
         raise SpecError("axes.depth: the weights of a file have one depth; give it as network.depth")
-    weights = load_weights(network.weights, architecture.depth)
+    weights = load_weights(
+        network.weights, architecture.depth, biases=architecture.sigma_b > 0, output_bias=architecture.output_bias
+    )
     given = from_arrays(weights.arrays, architecture, torch.float64)
     expected = (data.x_train.shape[1], *architecture.widths(spec.axes.width[0]))
     if (given.sizes, given.outputs) != (expected, data.outputs):

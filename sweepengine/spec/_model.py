@@ -33,7 +33,7 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     for value in values:
         key = GAMMA_BY_LABEL.get(value, value) if isinstance(value, str) else value
         if key in seen:
-            raise ValueError(f"{value!r} stands twice; every value of an axis is one set of runs, keep it once")
+            raise ValueError(f"{value!r} stands twice; keep it once")
         seen.add(key)
     return values
 

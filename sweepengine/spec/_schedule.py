@@ -39,7 +39,7 @@ def log_schedule(n_steps: int, count: int, section: str = "training") -> tuple[i
     if count > n_steps + 1:
         raise SpecError(
             f"{section}.records.count: found {count}, but {n_steps} steps hold at most {n_steps + 1} distinct records "
-            f"(t = 0 included); use count: {n_steps + 1} or fewer, or {{spacing: every, k: 1}}"
+            f"(t = 0 included); use count: {n_steps + 1} or fewer, or more steps (a longer time, a smaller step_size)"
         )
     steps = [0]
     while len(steps) < count:
@@ -63,7 +63,8 @@ def every_schedule(n_steps: int, k: int, section: str = "training") -> tuple[int
     """
     if k > n_steps:
         raise SpecError(
-            f"{section}.records.k: found {k}, but there are only {n_steps} steps; use k: {n_steps} or fewer"
+            f"{section}.records.k: found {k}, but there are only {n_steps} steps; use k: {n_steps} or fewer, or more steps "
+            "(a longer time, a smaller step_size)"
         )
     steps = list(range(0, n_steps, k))
     return (*steps, n_steps)

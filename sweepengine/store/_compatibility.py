@@ -27,7 +27,7 @@ def _settings(spec: AnySpec, used: Sequence[Mapping[str, str]]) -> dict[str, tup
     """
     settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _IN_THE_CONTENT}
     user = {each["name"]: f"{each['name']}@{each['version']}" for each in used if each["kind"] == "observable"}
-    settings["observables"] = (canonical_names(spec, user),)
+    settings["observables"] = (canonical_names(spec, user) or "the default set",)
     if not isinstance(spec, SweepSpec):
         return settings | {"functional.temperature": spec.temperatures}
     for each in used:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
@@ -16,6 +16,9 @@ from rich.console import Console
 import analysis
 from analysis._format import estimate_text
 from tests.analysis.synthetic import make_sweep
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ODD = {("ntk", 2048, 3): "diverged", ("ntk", 32, 3): "diverged", ("mean_field", 64, 1): "failed"}
 UNFINISHED = {("mean_field", 128, 0): "pending", ("mean_field", 256, 7): "running"}
@@ -62,6 +65,17 @@ def test_an_output_of_zero_is_wrong_and_nan_is_unknown() -> None:
     accuracy = analysis.reduce_runs(ds)["accuracy_test"].values
     assert accuracy[0] == 0.75
     assert math.isnan(accuracy[1])
+
+
+def test_outputs_that_nobody_recorded_have_no_accuracy(tmp_path: Path) -> None:
+    ds, _ = make_sweep(dask=False, points=4, seeds=2, widths=(8, 16, 32))
+    targets = xr.DataArray(np.eye(3)[[0, 1, 2, 0]], dims=("test", "output"))
+    several = ds.drop_vars("outputs_test").assign(targets_test=targets)
+    for unrecorded in (several, ds.drop_vars("outputs_test")):
+        accuracy = analysis.reduce_runs(unrecorded)["accuracy_test"]
+        assert accuracy.dims == ("run",)
+        assert np.isnan(accuracy.values).all()
+        assert analysis.write_report(unrecorded, tmp_path).html.exists()
 
 
 def test_padding_beyond_the_records_done_is_ignored_but_a_hole_is_not() -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import analysis
-from analysis._claims import CLAIMS, Setting, judge_claims
+from analysis._claims import CLAIMS, judge_claims
+from analysis._setting import Setting
 from tests.analysis.synthetic import make_sweep
 from tests.analysis.test_fit import WIDTHS, curves, simulate
 
@@ -130,6 +131,36 @@ def test_claims_are_those_of_the_theory() -> None:
     assert ("lazy", "movement_total", "sharp", "−1/2") in expected(1.0, 2, "tanh")
     assert expected(0.3, 1, "tanh") == set()
     assert all(claim.source for claim in CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("gamma", "alpha", "verdicts"),
+    [
+        (0.5, 1.0, {"violated", "differs"}),
+        (0.5, 0.2, {"violated", "differs"}),  # 0.2 √32 > 1
+        (0.5, 0.01, {"undecided"}),  # the widths of the fit begin where features still move as in the mean field
+        (0.5, 100.0, {"violated", "differs"}),
+        (1.0, 0.01, {"differs"}),
+        (1.0, 5.0, {"differs"}),
+        (1.0, 100.0, {"undecided"}),  # the output still starts at α/√m
+        (0.75, 0.1, {"undecided"}),
+        (0.75, 2.0, {"differs"}),
+        (0.75, 10.0, {"undecided"}),
+    ],
+)
+def test_nothing_is_contradicted_where_alpha_hides_the_limit(gamma: float, alpha: float, verdicts: set[str]) -> None:
+    false = fit_with(0.3, 0.35, limit=(0.3, 0.35))
+    assert false.kept[0] == 32
+    rows = judge_claims("g", Setting(gamma, 1, "tanh", alpha=alpha), {"kernel_drift": false}, {})
+    assert {row.verdict for row in rows} == verdicts
+    assert all(f"α = {alpha:g} is so" in row.why for row in rows if row.verdict == "undecided")
+    sharp = fit_with(0.98, 1.02)
+    [held] = [
+        row
+        for row in judge_claims("g", Setting(0.5, 1, "tanh", alpha=0.01), {"kernel_drift": sharp}, {})
+        if row.kind == "sharp"
+    ]
+    assert held.verdict == "holds"
 
 
 def test_claims_are_silent_where_the_network_is_not_theirs() -> None:
