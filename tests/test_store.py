@@ -20,7 +20,7 @@ from sweepengine.errors import RunError, StoreError
 from sweepengine.observe import variables_of
 from sweepengine.spec import make_spec
 from sweepengine.store import BlockShape, ChunkWriter, Status, SupersededError, SweepStore, read_mark
-from sweepengine.store._chunk import series_digest
+from sweepengine.store._digests import series_digest
 from sweepengine.store._marks import write_mark
 
 if TYPE_CHECKING:

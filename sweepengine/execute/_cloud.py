@@ -62,10 +62,12 @@ class Cloud:
     data : Data
         The stored points, in the precision of the run.
     passes : Passes
+    rows : range
+        The particles that are here.
     """
 
-    def __init__(self, run: ParticleRun, data: Data, passes: Passes) -> None:
-        self._run, self._passes = run, passes
+    def __init__(self, run: ParticleRun, data: Data, passes: Passes, rows: range) -> None:
+        self._run, self._passes, self._rows = run, passes, rows
         self._dtype: torch.dtype = getattr(torch, run.precision)
         self._device = data.x_train.device
         self._d = data.x_train.shape[1]
@@ -78,13 +80,13 @@ class Cloud:
             test=self._risk(data.x_test, data.y_test),
             step_size=run.step_size,
             start=self.start,
-            grid=lambda: self._projected(self._draw(_LAST_SEED - run.seed, _GRID)),
+            grid=lambda: self._projected(self._draw(_LAST_SEED - run.seed, range(_GRID))),
             passes=passes,
         )
 
     def start(self) -> Tensor:
-        """The particles at t = 0, shape (m, p); where the run projects them, on the set that they stay on."""
-        return self._projected(self._draw(self._run.seed, self._run.width))
+        """The particles at t = 0 that are here, shape (m, p); where the run projects them, on the set that they stay on."""
+        return self._projected(self._draw(self._run.seed, self._rows))
 
     def at(self, step: int) -> Functional:
         """The functional that a step descends: of fresh points where the run draws them."""
@@ -144,12 +146,12 @@ class Cloud:
         costs = [term.cost for term in self._run.terms if isinstance(term, RiskTerm)]
         return Risk(self._unit, x, y, costs[0]) if self._unit is not None and costs else None
 
-    def _draw(self, seed: int, count: int) -> Tensor:
-        """Independent particles of the initial law, nested in ``count``."""
+    def _draw(self, seed: int, rows: range) -> Tensor:
+        """Independent particles of the initial law, each by its number."""
         law, names = self._run.initial, self._run.coordinates(self._d)
         if law.law == "network":
-            return self._network(seed, count)
-        cloud = gaussian_cloud(seed, count, len(names))
+            return self._network(seed, rows.stop)[rows.start :]
+        cloud = gaussian_cloud(seed, len(rows), len(names), first=rows.start)
         apart = law.output != "alike" or law.output_scale is not None
         inner = cloud[:, : len(names) - 1] if apart else cloud
         if law.law == "sphere":

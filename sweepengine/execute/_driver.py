@@ -223,7 +223,7 @@ class _Driver:
             return InlineExecutor()
         from sweepengine.execute._ray import RayExecutor
 
-        return RayExecutor(self._options.address, self._options.workers, self._options.device)
+        return RayExecutor(self._options.address, self._options.workers, self._options.device, self._shards)
 
     def _work(self, executor: Executor) -> None:
         rate = MachineRate.measure(self._plan.spec.precision)
@@ -274,7 +274,14 @@ class _Driver:
             self._options.commit_seconds,
             self._options.device,
             self._plan.code,
+            self._shards,
         )
+
+    @property
+    def _shards(self) -> int:
+        """Workers of one run; the in-process executor is one worker, and computes the same to rounding."""
+        spec = self._plan.spec
+        return spec.shards if isinstance(spec, ParticleSpec) else 1
 
     def _attempts(self, block: str, chunks: tuple[int, ...]) -> tuple[dict[int, int], str]:
         """Attempt numbers for the next try of some chunks."""

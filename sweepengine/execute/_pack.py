@@ -16,7 +16,9 @@ from sweepengine.execute._device import GPU_RUNS_PER_TURN, pick_device
 from sweepengine.execute._events import Event
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._particle_turn import ParticleTurn
+from sweepengine.execute._shards import Follower, Order, Shards
 from sweepengine.execute._turn import NetworkTurn
+from sweepengine.particles import StepLimitError
 from sweepengine.spec import AnyRun, ParticleRun, Run, run_from_json
 from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, read_weights, write_failure
 
@@ -59,6 +61,8 @@ class PackTask:
         ``auto``, ``cpu`` or ``cuda``, resolved where the task runs.
     code : UserCode
         What users have registered and the runs need: files as text, functions as they are.
+    shards : int
+        Workers that share each run of particles, where the executor has many.
     """
 
     address: str
@@ -72,6 +76,7 @@ class PackTask:
     commit_seconds: float
     device: str
     code: UserCode
+    shards: int = 1
 
 
 def make_task(
@@ -83,6 +88,7 @@ def make_task(
     commit_seconds: float,
     device: str,
     code: UserCode,
+    shards: int = 1,
 ) -> PackTask:
     """The task of a pack."""
     runs = {position: run.to_json() for position, run in pack.runs.items()}
@@ -98,11 +104,18 @@ def make_task(
         commit_seconds,
         device,
         code,
+        shards,
     )
 
 
-def advance(task: PackTask) -> Iterator[Event]:
+def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
     """Compute the missing runs of a pack, chunk by chunk.
+
+    Parameters
+    ----------
+    task : PackTask
+    shards : Shards, optional
+        This worker as the lead of several; alone where not given.
 
     Yields
     ------
@@ -113,18 +126,34 @@ def advance(task: PackTask) -> Iterator[Event]:
     ------
     SupersededError
         A later attempt has taken a chunk over.
+    ShardError
+        Another of several workers has stopped.
     """
+    shards = shards or Shards()
+    store, shape, runs, data = _opened(task)
+    for chunk in task.chunks:
+        first, stop = shape.chunk_span(chunk)
+        memory = PeakMemory()
+        shards.order(Order.CHUNK, chunk)
+        writer = ChunkWriter(store, task.block, shape, chunk, task.attempts[chunk], task.owner, shards.share(shape))
+        here = {position: run for position, run in runs.items() if first <= position < stop}
+        yield from _throttled(_ChunkJob(writer, store, here, data, task, memory, shards).events())
+    shards.order(Order.END)
+
+
+def follow(task: PackTask, shards: Shards) -> None:
+    """Advance the runs of a pack as one of several workers, under the orders of the one that runs :func:`advance`."""
+    store, shape, _, data = _opened(task)
+    Follower(task, store, shape, data, shards).follow()
+
+
+def _opened(task: PackTask) -> tuple[Store, BlockShape, dict[int, AnyRun], Data]:
     task.code.install()
     store = open_address(task.address, read_only=False)
     shape = BlockShape.from_json(task.shape)
     runs = {position: run_from_json(content) for position, content in task.runs.items()}
-    data = _load_data(store, next(iter(runs.values())), pick_device(task.device))
-    for chunk in task.chunks:
-        first, stop = shape.chunk_span(chunk)
-        memory = PeakMemory()
-        writer = ChunkWriter(store, task.block, shape, chunk, task.attempts[chunk], task.owner)
-        here = {position: run for position, run in runs.items() if first <= position < stop}
-        yield from _throttled(_ChunkJob(writer, store, here, data, task, memory).events())
+    device = pick_device("cpu" if task.shards > 1 else task.device)  # shards are joined on CPUs
+    return store, shape, runs, _load_data(store, next(iter(runs.values())), device)
 
 
 def _throttled(events: Iterator[Event]) -> Iterator[Event]:
@@ -149,11 +178,18 @@ def _load_data(store: Store, run: AnyRun, device: torch.device) -> Data:
     )
 
 
-def make_turn(runs: list[AnyRun], data: Data, state: Mapping[str, NDArray[np.generic]] | None) -> Turn:
+def make_turn(
+    runs: list[AnyRun],
+    data: Data,
+    state: Mapping[str, NDArray[np.generic]] | None,
+    shape: BlockShape,
+    shards: Shards,
+) -> Turn:
     """What advances some runs of one kind; particles go one run at a time."""
     first = runs[0]
     if isinstance(first, ParticleRun):
-        return ParticleTurn(first, data, state)
+        rows = shards.rows(first, shape)
+        return ParticleTurn(first, data, state, shards.passes(rows), rows)
     return NetworkTurn([run for run in runs if isinstance(run, Run)], data, state)
 
 
@@ -161,17 +197,29 @@ class _ChunkJob:
     """One chunk's missing runs, in turns, with commits."""
 
     def __init__(
-        self, writer: ChunkWriter, store: Store, runs: dict[int, AnyRun], data: Data, task: PackTask, memory: PeakMemory
+        self,
+        writer: ChunkWriter,
+        store: Store,
+        runs: dict[int, AnyRun],
+        data: Data,
+        task: PackTask,
+        memory: PeakMemory,
+        shards: Shards,
     ) -> None:
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
-        self._runs = runs
+        self._runs, self._shards, self._shape = runs, shards, BlockShape.from_json(task.shape)
         self._tried: set[int] = set()
         self._last_commit = time.monotonic()
 
     def events(self) -> Iterator[Event]:
         """Compute the chunk: first what a state continues, then the rest in turns."""
-        for positions, state in self._writer.states():
-            if self._fits(positions, state):
+        for positions in tuple(self._writer.state_refs()):
+            refs = self._writer.state_refs().get(positions)
+            if refs is None:
+                continue  # no longer needed
+            self._shards.order(Order.STATE, positions[0])
+            state = self._writer.read_state(refs)
+            if state is not None and self._fits(positions, state):
                 yield from self._turn(positions, state)
         waiting = [p for p in sorted(self._runs) if not (p in self._tried or self._writer.run(p).status.is_final)]
         # Users' code sees one network at a time.
@@ -196,13 +244,17 @@ class _ChunkJob:
             runs = [self._runs[position] for position in positions]
             for position in positions:
                 self._writer.restart(position)
+            self._shards.order(Order.BEGIN, positions[0])
         else:
+            self._shards.order(Order.RESUME, positions[0])
             # The state's own runs: one of them may have diverged, and then nobody asks for it any more.
             runs = [run_from_json(each) for each in json.loads(str(state["runs"]))]
         try:
             yield from self._train(positions, runs, state)
         except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
             # A run's own failure is data. A store that cannot be written (OSError) or a takeover is not the run's.
+            if self._shards.size > 1 and not isinstance(error, StepLimitError):
+                raise  # of one worker alone: the others cannot go on
             text = traceback.format_exc()
             failed = [p for p in positions if not self._writer.run(p).status.is_final]
             for position in failed:
@@ -214,10 +266,12 @@ class _ChunkJob:
     def _train(
         self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None
     ) -> Iterator[Event]:
-        turn = make_turn(runs, self._data, state)
+        turn = make_turn(runs, self._data, state, self._shape, self._shards)
         ids = np.array(json.dumps([run.to_json() for run in runs]))
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
+        steps = 0
         for record in turn.advance():
+            steps += record is None
             yield from self._tell_diverged(positions, turn, told)
             if record is not None:
                 written = [
@@ -229,11 +283,13 @@ class _ChunkJob:
             if time.monotonic() - self._last_commit >= self._task.commit_seconds:
                 self._writer.commit(positions, turn.state() | {"runs": ids})
                 self._last_commit = time.monotonic()
+            else:
+                self._shards.order(Order.STEP)
         yield from self._tell_diverged(positions, turn, told)
         alive = [position for position in positions if position not in told]
         for position in alive:
             self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
-        yield Event(done=len(alive))
+        yield Event(done=len(alive), message=self._shards.said(steps))
 
     def _tell_diverged(self, positions: tuple[int, ...], turn: Turn, told: set[int]) -> Iterator[Event]:
         for position, step in zip(positions, turn.diverged_step, strict=True):

@@ -47,11 +47,22 @@ class ParticleTurn:
     data : Data
     state : mapping of ndarray, optional
         What :meth:`state` gave; without it the run starts at t = 0.
+    passes : Passes, optional
+        How to go over the particles, and over those of other workers that share the run.
+    rows : range, optional
+        The particles that are here; all where not given.
     """
 
-    def __init__(self, run: ParticleRun, data: Data, state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
-        self._run, self._passes = run, Passes()
-        self._cloud = Cloud(run, data, self._passes)
+    def __init__(
+        self,
+        run: ParticleRun,
+        data: Data,
+        state: Mapping[str, NDArray[np.generic]] | None = None,
+        passes: Passes | None = None,
+        rows: range | None = None,
+    ) -> None:
+        self._run, self._passes = run, passes or Passes()
+        self._cloud = Cloud(run, data, self._passes, rows or range(run.width))
         names = [variable.name for variable in particle_variables_of(run)]
         self._recorder = Recorder(names, self._cloud.problem)
         self.step, self.due = 0, 0
@@ -100,7 +111,7 @@ class _FixedSteps:
         self.particles = particles
         self._run, self._cloud, self._passes = run, cloud, passes
         self._method = METHODS[run.method]
-        self._noise = Noise(run.seed) if run.temperature else None
+        self._noise = Noise(run.seed, passes.first) if run.temperature else None
 
     def escaped(self) -> bool:
         return escaped(self.particles, RADIUS, self._passes)

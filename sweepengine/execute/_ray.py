@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sweepengine.errors import RunError
 from sweepengine.execute._events import Event
 from sweepengine.execute._executor import Report, one_thread
+from sweepengine.execute._ray_shards import advance_sharded, placed, reserve
 from sweepengine.plan import available_cpus
 from sweepengine.store import delete_token, read_token, write_token
 
@@ -72,7 +73,7 @@ def _advance_pack(task: PackTask) -> Iterator[Event]:
     from sweepengine.execute._pack import advance
 
     with one_thread():
-        yield from advance(task)
+        yield from advance(task) if task.shards == 1 else advance_sharded(importlib.import_module("ray"), task)
 
 
 def _reach(address: str) -> None:
@@ -89,8 +90,21 @@ def _reach(address: str) -> None:
         ) from error
 
 
+def _check_shards(shards: int, cpus: int) -> None:
+    """Raise unless one run's workers can be there at the same time; Ray itself would wait for ever."""
+    if shards > cpus:
+        raise ClusterError(
+            f"shards: found {shards}, and the cluster has {cpus} CPUs, one for each; use at most {cpus}, or more workers"
+        )
+
+
+def _check_device(device: DeviceName, gpus: float) -> None:
+    if device == "cuda" and not gpus:
+        raise ClusterError("device: found cuda, but the cluster has no GPU; use cpu or auto")
+
+
 class RayExecutor:
-    """Advances packs as Ray tasks of one CPU each.
+    """Advances packs as Ray tasks of one CPU each, or of one for each shard.
 
     Parameters
     ----------
@@ -98,18 +112,28 @@ class RayExecutor:
         A running cluster; None starts a private one on this machine's loopback and stops it in :meth:`close`.
     workers : int or None
         Tasks at the same time; None takes every CPU.
+    shards : int
+        Workers that advance one task together.
     device : {"auto", "cpu", "cuda"}
         With auto or cuda the cluster's GPUs are divided evenly among its workers.
 
     Raises
     ------
     ClusterError
-        Ray already runs in this process, or the cluster cannot be reached.
+        Ray already runs in this process, or the cluster cannot be reached, or has fewer CPUs than there are shards.
     """
 
-    def __init__(self, address: str | None, workers: int | None = None, device: DeviceName = "auto") -> None:
+    def __init__(
+        self, address: str | None, workers: int | None = None, device: DeviceName = "auto", shards: int = 1
+    ) -> None:
+        if shards > 1 and device == "cuda":
+            raise ClusterError(
+                f"device: found cuda with {shards} shards, which run on CPUs; use auto, cpu or one shard"
+            )
         if address is not None:
             _reach(address)
+        else:
+            _check_shards(shards, workers or available_cpus())
         self._is_private = address is None
         loaded = "ray" in sys.modules
         self._saved_environment = dict(os.environ)
@@ -131,16 +155,20 @@ class RayExecutor:
         self._ray = ray
         with _own_sigterm():
             self._start(address, workers)
-        self._live: dict[Any, PackTask] = {}
-        resources = ray.cluster_resources()
-        self.workers = max(1, int(resources.get("CPU", 1)))
-        gpus = resources.get("GPU", 0.0)
-        if device == "cuda" and not gpus:
-            self.close()
-            raise ClusterError("device: found cuda, but the cluster has no GPU; use cpu or auto")
-        # Four digits: Ray counts resources in ten-thousandths.
-        self._gpus = 0.0 if device == "cpu" else min(1.0, int(1e4 * gpus / self.workers) / 1e4)
         self._remote = ray.remote(_advance_pack)
+        self._live: dict[Any, PackTask] = {}
+        self._reserved: dict[Any, Any] = {}
+        resources = ray.cluster_resources()
+        cpus, gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0.0)
+        try:
+            _check_shards(shards, cpus)
+            _check_device(device, gpus)
+        except ClusterError:
+            self.close()
+            raise
+        self.workers = cpus // shards
+        # Four digits: Ray counts resources in ten-thousandths.
+        self._gpus = 0.0 if device == "cpu" or shards > 1 else min(1.0, int(1e4 * gpus / self.workers) / 1e4)
 
     def _start(self, address: str | None, workers: int | None) -> None:
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
@@ -192,10 +220,14 @@ class RayExecutor:
 
     def submit(self, task: PackTask) -> None:
         """Send a task to the cluster. Ray itself never retries it: the driver does, with a higher attempt number."""
-        generator = self._remote.options(
-            num_cpus=1, num_gpus=self._gpus, max_retries=0, num_returns="streaming"
-        ).remote(task)
+        options: dict[str, Any] = {"num_cpus": 1, "num_gpus": self._gpus, "max_retries": 0, "num_returns": "streaming"}
+        group = reserve(self._ray, task.shards) if task.shards > 1 else None
+        if group is not None:
+            options["scheduling_strategy"] = placed(self._ray, group, 0)
+        generator = self._remote.options(**options).remote(task)
         self._live[generator] = task
+        if group is not None:
+            self._reserved[generator] = group
 
     def wait(self) -> Iterator[Report]:
         """Reports of the tasks that have something to say."""
@@ -205,19 +237,25 @@ class RayExecutor:
             try:
                 event = self._ray.get(next(generator))
             except StopIteration:
-                del self._live[generator]
+                self._forget(generator)
                 yield Report(task, Event(), finished=True)
             except Exception as error:  # noqa: BLE001 -- handed to the driver, which tells or retries
-                del self._live[generator]
+                self._forget(generator)
                 yield Report(task, Event(), finished=True, error=_cause(error))
             else:
                 yield Report(task, event, finished=False)
+
+    def _forget(self, generator: Any) -> None:
+        del self._live[generator]
+        if generator in self._reserved:
+            self._ray.util.remove_placement_group(self._reserved.pop(generator))
 
     def close(self) -> None:
         """Cancel what still runs; stop the cluster if it is ours, leave it if it is not."""
         for generator in self._live:
             self._ray.cancel(generator, force=False)
-        self._live.clear()
+        for generator in tuple(self._live):
+            self._forget(generator)
         self._ray.shutdown()
         self._restore_environment()
 

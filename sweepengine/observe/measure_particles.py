@@ -90,6 +90,12 @@ class Moment:
         return math.fsum(self.values) if all(map(math.isfinite, self.values)) else math.nan
 
     @cached_property
+    def whole(self) -> Tensor:
+        """All shards' particles: transport needs them in one place."""
+        passes = self.problem.passes
+        return self.cloud if passes.reduce is None else passes.everyone(self.cloud)
+
+    @cached_property
     def dissipation(self) -> float:
         """∫‖∇δF₀/δμ‖² dμ."""
         return dissipation(self.problem.functional, self.cloud, self.problem.passes)
@@ -161,7 +167,7 @@ class Recorder:
                 if snapshot:
                     found[name] = now.cloud.cpu().numpy()
             elif name in {"sliced_w2_start", "sliced_w2_start_error"}:
-                sliced = sliced or wasserstein(now.cloud, self._start.cloud, method="sliced", directions=DIRECTIONS)
+                sliced = sliced or wasserstein(now.whole, self._start.whole, method="sliced", directions=DIRECTIONS)
                 found[name] = np.asarray(sliced.value if name == "sliced_w2_start" else sliced.standard_error)
             else:
                 found[name] = np.asarray(self._one(name, now))
@@ -184,7 +190,8 @@ def _energy_defect(now: Moment) -> float:
 
 def _participation(now: Moment) -> float:
     each = shares(_given(now.problem.train), now.cloud, now.problem.passes)
-    return participation(each) if bool((each > 0).any()) else math.nan  # nobody takes part where every output is 0
+    some = float(now.problem.passes.mean(len(each), lambda chunk: (each[chunk] > 0).sum().reshape(1))) > 0
+    return participation(each, now.problem.passes) if some else math.nan  # nobody takes part where every output is 0
 
 
 def _displacement(now: Moment, start: Moment) -> float:
@@ -195,9 +202,9 @@ def _displacement(now: Moment, start: Moment) -> float:
 
 
 def _exact(now: Moment, start: Moment) -> float:
-    if len(now.cloud) > EXACT_COUNT:
+    if len(now.whole) > EXACT_COUNT:
         return math.nan
-    return wasserstein(now.cloud, start.cloud, method="exact" if now.cloud.shape[1] > 1 else "sorted").value
+    return wasserstein(now.whole, start.whole, method="exact" if now.cloud.shape[1] > 1 else "sorted").value
 
 
 _ALONE: dict[str, Callable[[Moment], float | Tensor]] = {

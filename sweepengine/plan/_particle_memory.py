@@ -25,19 +25,22 @@ _PASS_ARRAYS = 3
 _EXACT_COUNT = 4000
 _FROM_START = {"displacement", "sliced_w2_start", "sliced_w2_start_error", "w2_start", "kernel_drift"}
 _SLICED = {"sliced_w2_start", "sliced_w2_start_error"}
+_OF_ALL_PARTICLES = _SLICED | {"w2_start"}
 
 
-def particle_memory(run: ParticleRun, shape: BlockShape) -> int:
-    """Bytes beyond the libraries.
+def particle_memory(run: ParticleRun, shape: BlockShape, shards: int = 1) -> int:
+    """Bytes beyond the libraries, of the one worker or of each shard's.
 
     Parameters
     ----------
     run : ParticleRun
     shape : BlockShape
         Of the run's block.
+    shards : int
+        Workers that share the run's particles.
     """
     names, item = {variable.name for variable in shape.variables}, np.dtype(run.precision).itemsize
-    numbers = run.width * shape.sizes["coord"]
+    numbers = -(-run.width // shards) * shape.sizes["coord"]
     cloud, double = numbers * item, numbers * 8
     kept = cloud * (2 if names & _FROM_START else 1) + _references(run, shape, item)
     passes = _pass_bytes(run, shape, item)
@@ -50,7 +53,12 @@ def particle_memory(run: ParticleRun, shape: BlockShape) -> int:
         record.append(_DEFECT_CLOUDS * cloud + passes)
     step = _STEP_CLOUDS.get(run.method, 0) * cloud + passes
     draw = double if item < 8 else 0  # drawn in float64, then rounded
-    buffer = shape.run_bytes() * shape.chunk_runs
+    snapshots = sum(variable.is_snapshot for variable in shape.variables) * len(run.snapshots)
+    others = snapshots * (run.width * shape.sizes["coord"] * item - cloud)  # what other shards hold
+    buffer = (shape.run_bytes() - others) * shape.chunk_runs
+    if shards > 1 and (names & _OF_ALL_PARTICLES or any(isinstance(term, PAIRWISE) for term in run.terms)):
+        # Pairs and distances need every particle in one place, in float64 on the way there.
+        kept += 4 * 8 * run.width * (shape.sizes["coord"] + 1)
     commit = _STATE_CLOUDS * cloud + buffer
     return kept + buffer + max(step, draw, commit, *record)
 

@@ -11,7 +11,7 @@ from sweepengine.plan._cost import WORKER_BYTES
 from sweepengine.plan._particle_memory import particle_memory
 from sweepengine.plan._radial import predict_radial
 from sweepengine.spec import PAIRWISE, RiskTerm, expand_particles
-from sweepengine.store import make_block
+from sweepengine.store import make_block, piece_length
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -38,10 +38,6 @@ class ParticleWork:
     weights: Weights | None = None
 
     def __init__(self, spec: ParticleSpec, data: Dataset) -> None:
-        if spec.shards > 1:
-            raise SpecError(
-                f"shards: found {spec.shards}, but one run is advanced by one worker in this version; leave shards out"
-            )
         for place, term in enumerate(spec.functional.terms):
             if isinstance(term, RiskTerm):
                 check_cost(data, term.cost, f"functional.terms.{place}.cost")
@@ -54,8 +50,23 @@ class ParticleWork:
         self._d = data.x_train.shape[1]
 
     def runs(self) -> tuple[ParticleRun, ...]:
-        """All runs of the sweep."""
-        return tuple(expand_particles(self._spec, self._data.id, canonical_names(self._spec)))
+        """All runs of the sweep.
+
+        Raises
+        ------
+        SpecError
+            More shards than pieces of some run, or as for :func:`sweepengine.spec.expand_particles`.
+        """
+        runs = tuple(expand_particles(self._spec, self._data.id, canonical_names(self._spec)))
+        for run in runs:
+            piece = piece_length(run.width, len(run.coordinates(self._d)), run.precision)
+            pieces = -(-run.width // piece)
+            if pieces < self._spec.shards:
+                raise SpecError(
+                    f"shards: found {self._spec.shards} for width {run.width}, which is {pieces} chunks of up to {piece} "
+                    f"particles; shards hold whole chunks: use at most {pieces}, or larger widths"
+                )
+        return runs
 
     def layout(self, run: ParticleRun) -> Hashable:
         """What runs of one block share; a spec fixes the rest."""
@@ -73,8 +84,8 @@ class ParticleWork:
         return make_block(runs, particle_variables_of(first), extents, labels, first.snapshots)
 
     def seconds(self, run: ParticleRun, shape: BlockShape, rate: MachineRate) -> float:
-        """Estimated time of one run on one thread."""
-        velocity = self._velocity_flops(run, shape) / (0.5 * rate.flops)
+        """Estimated time of one run on one thread of each shard."""
+        velocity = self._velocity_flops(run, shape) / (0.5 * rate.flops) / self._spec.shards
         steps = run.n_steps * (_STAGES.get(run.method, 1) * velocity + _STEP_OVERHEAD)
         names = {variable.name for variable in shape.variables}
         record = 4 * velocity + _RECORD_OVERHEAD
@@ -83,7 +94,7 @@ class ParticleWork:
         if "w2_start" in names and run.width <= 4000:
             record += _EXACT_SECONDS * run.width**3
         if names & {"kernel", "kernel_drift"}:
-            record += 4.0 * run.width * shape.sizes["i"] ** 2 / (0.5 * rate.flops)
+            record += 4.0 * run.width * shape.sizes["i"] ** 2 / (0.5 * rate.flops) / self._spec.shards
         return steps + shape.records * record
 
     def _velocity_flops(self, run: ParticleRun, shape: BlockShape) -> float:
@@ -101,5 +112,5 @@ class ParticleWork:
         return 8 * len(run.record_steps), 1
 
     def memory(self, run: ParticleRun, shape: BlockShape) -> int:
-        """Bytes of a worker with one task."""
-        return WORKER_BYTES + particle_memory(run, shape)
+        """Bytes of a worker with one task, or with a shard of one."""
+        return WORKER_BYTES + particle_memory(run, shape, self._spec.shards)

@@ -5,19 +5,24 @@ from sweepengine.store._address import open_address as open_address
 from sweepengine.store._chunk import ChunkWriter as ChunkWriter
 from sweepengine.store._chunk import SupersededError as SupersededError
 from sweepengine.store._chunk import fail_chunk as fail_chunk
+from sweepengine.store._chunk import refs_by_positions as refs_by_positions
 from sweepengine.store._data import read_data as read_data
 from sweepengine.store._data import read_weights as read_weights
 from sweepengine.store._layout import Block as Block
 from sweepengine.store._layout import BlockShape as BlockShape
 from sweepengine.store._layout import StoredArray as StoredArray
 from sweepengine.store._layout import make_block as make_block
+from sweepengine.store._layout import piece_length as piece_length
 from sweepengine.store._marks import Mark as Mark
 from sweepengine.store._marks import RunMark as RunMark
+from sweepengine.store._marks import StateRef as StateRef
 from sweepengine.store._marks import read_failure as read_failure
 from sweepengine.store._marks import read_mark as read_mark
 from sweepengine.store._marks import write_failure as write_failure
 from sweepengine.store._open import open_sweep as open_sweep
 from sweepengine.store._open import open_theory as open_theory
+from sweepengine.store._part import ChunkPart as ChunkPart
+from sweepengine.store._part import Share as Share
 from sweepengine.store._run_table import STORE_FILES as STORE_FILES
 from sweepengine.store._status import Status as Status
 from sweepengine.store._sweep_store import SweepStore as SweepStore
@@ -29,9 +34,12 @@ __all__ = [
     "STORE_FILES",
     "Block",
     "BlockShape",
+    "ChunkPart",
     "ChunkWriter",
     "Mark",
     "RunMark",
+    "Share",
+    "StateRef",
     "Status",
     "StoredArray",
     "SupersededError",
@@ -43,11 +51,13 @@ __all__ = [
     "open_address",
     "open_sweep",
     "open_theory",
+    "piece_length",
     "read_data",
     "read_failure",
     "read_mark",
     "read_token",
     "read_weights",
+    "refs_by_positions",
     "write_failure",
     "write_token",
 ]

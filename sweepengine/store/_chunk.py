@@ -1,22 +1,22 @@
 """A worker's hold on one chunk of runs: claim, load, record, commit.
 
 A commit writes the arrays, then the state into the slot that the present mark does not name, then the mark. So a kill
-at any moment leaves a mark whose records and state are whole, and a resume continues from exactly there.
+at any moment leaves a mark whose records and state are whole, and a resume continues from exactly there. Where several
+workers share a run, one of them has this hold and the others a :class:`ChunkPart` each.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import zarr
 
-from sweepengine.store._layout import RUN_ARRAYS, BlockShape, block_path
+from sweepengine.store._layout import RUN_ARRAYS, BlockShape
 from sweepengine.store._marks import Mark, RunMark, StateRef, read_mark, state_prefix, write_mark
-from sweepengine.store._objects import delete_object, get_object, list_objects, put_object
+from sweepengine.store._objects import delete_object, list_objects
+from sweepengine.store._part import ALONE, NO_STATE, ChunkPart, Share, open_array
 from sweepengine.store._status import Status
 
 if TYPE_CHECKING:
@@ -25,30 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
-_DIGEST_BYTES = 16
-
 
 class SupersededError(Exception):
     """Another attempt has taken this chunk over; this one must stop without writing."""
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
-
-
-def chain_digest(previous: str, record: NDArray[np.floating]) -> str:
-    """Digest of a series of records, given that of all but the last: 32 hexadecimal digits of BLAKE2b."""
-    digest = hashlib.blake2b(previous.encode(), digest_size=_DIGEST_BYTES)
-    digest.update(np.ascontiguousarray(record).tobytes())
-    return digest.hexdigest()
-
-
-def series_digest(records: NDArray[np.floating]) -> str:
-    """Chained digest of records, shape (records, …); empty for none."""
-    digest = ""
-    for record in records:
-        digest = chain_digest(digest, record)
-    return digest
 
 
 class ChunkWriter:
@@ -64,6 +43,8 @@ class ChunkWriter:
         Higher than that of any attempt before.
     owner : str
         Identifies the driver.
+    share : Share
+        With others, their lead.
 
     Raises
     ------
@@ -71,33 +52,27 @@ class ChunkWriter:
         The mark already names a later attempt.
     """
 
-    def __init__(self, store: Store, block: str, shape: BlockShape, chunk: int, attempt: int, owner: str) -> None:
-        self._store, self._block, self._chunk = store, block, chunk
+    def __init__(
+        self, store: Store, block: str, shape: BlockShape, chunk: int, attempt: int, owner: str, share: Share = ALONE
+    ) -> None:
+        self._store, self._block, self._chunk, self._share = store, block, chunk, share
         self._attempt, self._owner = attempt, owner
         self._first, self._stop = shape.chunk_span(chunk)
-        self._shape = shape
         mark = read_mark(store, block, chunk)
         if mark is None:
             mark = Mark(attempt, owner, tuple(RunMark() for _ in range(self._stop - self._first)))
         self._check(mark)
         self._mark = mark.claimed(attempt, owner)
         write_mark(store, block, chunk, self._mark)
-        self._arrays = {
-            # Chunks of fill values are written too, so that a missing file always means a lost one.
-            name: zarr.open_array(store, path=block_path(block, name), mode="r+").with_config(
-                {"write_empty_chunks": True}
-            )
-            for name in [*(variable.name for variable in shape.variables), *RUN_ARRAYS]
-        }
-        self._buffers = {
-            variable.name: np.full(
-                (self._stop - self._first, *shape.array_shape(variable)[1:]), np.nan, dtype=shape.precision
-            )
-            for variable in shape.variables
-        }
-        self._changed_from = shape.records
+        self._part = ChunkPart(store, block, shape, chunk, share)
+        self._run_arrays = {name: open_array(store, block, name) for name in RUN_ARRAYS}
         self._runs = list(self._mark.runs)
-        self._load()
+        share.wait()  # the others read the mark now
+        for place, found in enumerate(self._part.load(self._runs)):
+            # A run whose stored records do not match the mark starts again.
+            if any(value != self._runs[place].digests.get(name, "") for name, value in found.items()):
+                self._runs[place] = RunMark()
+                self._part.forget(self._first + place)
 
     def _check(self, mark: Mark | None) -> None:
         if mark is None:
@@ -108,68 +83,37 @@ class ChunkWriter:
                 f"{self._block} chunk {self._chunk}: attempt {mark.attempt} has taken over from {ours}"
             )
 
-    def _load(self) -> None:
-        """Fill the buffers with what is committed; a run whose stored records do not match the mark starts again."""
-        if not any(run.records_done for run in self._runs):
-            return
-        stored = {name: self._stored(name) for name in self._buffers}
-        for place, run in enumerate(self._runs):
-            done = {each.name: self._shape.held(each, run.records_done) for each in self._shape.variables}
-            if any(series_digest(stored[name][place, : done[name]]) != run.digests.get(name, "") for name in stored):
-                self._runs[place] = RunMark()
-                self._changed_from = 0
-                continue
-            for name, values in stored.items():
-                self._buffers[name][place, : done[name]] = values[place, : done[name]]
-
-    def _stored(self, name: str) -> NDArray[np.floating]:
-        try:
-            return np.asarray(self._arrays[name][self._first : self._stop])
-        except (ValueError, RuntimeError):
-            # Bytes that fail their checksum or do not decode: no run of the chunk matches the mark, so all start again.
-            return np.full_like(self._buffers[name], np.nan)
-
     def run(self, position: int) -> RunMark:
         """What is known of the run at a position of the block."""
         return self._runs[position - self._first]
 
     def restart(self, position: int) -> None:
         """Forget a run's records: it is computed again from the beginning."""
-        place = position - self._first
-        self._runs[place] = RunMark()
-        for buffer in self._buffers.values():
-            buffer[place] = np.nan
-        self._changed_from = 0
+        self._runs[position - self._first] = RunMark()
+        self._part.forget(position)
+
+    def state_refs(self) -> dict[tuple[int, ...], list[StateRef]]:
+        """The states that the mark names: positions of the runs → the parts."""
+        return refs_by_positions(self._mark)
+
+    def read_state(self, refs: list[StateRef]) -> dict[str, NDArray[np.generic]] | None:
+        """A state, or this worker's part of it; None unless all of it is whole."""
+        return self._part.read_state(refs)
 
     def states(self) -> list[tuple[tuple[int, ...], dict[str, NDArray[np.generic]]]]:
         """Positions and content of every state that the mark names and that is whole."""
-        found = []
-        for ref in self._mark.states:
-            content = get_object(self._store, ref.key)
-            if content is not None and _digest(content) == ref.digest:
-                with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                    found.append((ref.positions, dict(arrays)))
-        return found
+        found = ((positions, self.read_state(refs)) for positions, refs in self.state_refs().items())
+        return [(positions, state) for positions, state in found if state is not None]
 
     def record(self, position: int, record: int, values: Mapping[str, NDArray[np.floating]]) -> None:
         """Take the values of every variable of one run at its next record, those of snapshots where it is one."""
-        place = position - self._first
-        run = self._runs[place]
+        run = self.run(position)
         if record != run.records_done:
             raise AssertionError(f"record {record} of run {position} comes after {run.records_done} records")
-        digests = dict(run.digests)
-        for variable in self._shape.variables:
-            index = self._shape.held(variable, record)
-            if self._shape.held(variable, record + 1) == index:
-                continue  # of snapshots, and this record is none
-            buffer = self._buffers[variable.name]
-            if values[variable.name].shape != buffer.shape[2:]:
-                found = values[variable.name].shape
-                raise ValueError(f"{variable.name}: found shape {found}; a record holds {buffer.shape[2:]}")
-            buffer[place, index] = values[variable.name]
-            digests[variable.name] = chain_digest(run.digests.get(variable.name, ""), buffer[place, index])
-        self._runs[place] = replace(run, status=Status.RUNNING, records_done=record + 1, digests=digests)
-        self._changed_from = min(self._changed_from, record)
+        digests = self._part.record(position, record, run.digests, values)
+        self._runs[position - self._first] = replace(
+            run, status=Status.RUNNING, records_done=record + 1, digests=digests
+        )
 
     def finish(self, position: int, status: Status, *, diverged_step: int = -1, peak_memory: int = -1) -> None:
         """Say how a run ended."""
@@ -194,11 +138,17 @@ class ChunkWriter:
             Another attempt has taken over; nothing more is written.
         """
         self._check(read_mark(self._store, self._block, self._chunk))
-        self._write_arrays()
+        slot = NO_STATE if state is None else self._free_slot(positions[0])
+        self._share.announce(slot)
+        self._part.write()
+        for name, array in self._run_arrays.items():
+            array[self._first : self._stop] = np.array([getattr(run, name) for run in self._runs], dtype=array.dtype)
         # A state of other runs stays: a sweep that wants fewer runs takes nothing from those that it leaves alone.
         kept = [ref for ref in self._mark.states if not set(ref.positions) & set(positions) and self._is_needed(ref)]
-        if state is not None:
-            kept.append(self._write_state(positions, state))
+        if state is None:
+            self._share.wait()
+        else:
+            kept += self._part.write_state(self._attempt, positions, slot, state)
         self._check(read_mark(self._store, self._block, self._chunk))
         self._mark = Mark(self._attempt, self._owner, tuple(self._runs), tuple(kept))
         write_mark(self._store, self._block, self._chunk, self._mark)
@@ -208,34 +158,20 @@ class ChunkWriter:
                 if key not in named:
                     delete_object(self._store, key)
 
+    def _free_slot(self, position: int) -> int:
+        """The slot of this attempt that the mark does not name."""
+        stem = self._part.state_stem(self._attempt, position, 0)
+        return int(any(ref.key.startswith(stem) for ref in self._mark.states))
+
     def _is_needed(self, ref: StateRef) -> bool:
         """Whether a state continues some run from where the mark says that it is."""
         return any(self.run(p).records_done and not self.run(p).status.is_final for p in ref.positions)
 
-    def _write_arrays(self) -> None:
-        furthest = max(run.records_done for run in self._runs)
-        for variable in self._shape.variables:
-            array, buffer = self._arrays[variable.name], self._buffers[variable.name]
-            begin, end = (self._shape.held(variable, records) for records in (self._changed_from, furthest))
-            per_chunk = array.chunks[1]
-            for start in range(begin // per_chunk * per_chunk, end, per_chunk):
-                stop = min(start + per_chunk, buffer.shape[1])
-                array[self._first : self._stop, start:stop] = buffer[:, start:stop]
-        self._changed_from = self._shape.records
-        for name in RUN_ARRAYS:
-            array = self._arrays[name]
-            array[self._first : self._stop] = np.array([getattr(run, name) for run in self._runs], dtype=array.dtype)
 
-    def _write_state(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]]) -> StateRef:
-        """Write a state into the slot that the mark does not name."""
-        stream = io.BytesIO()
-        np.savez(stream, allow_pickle=False, **{name: np.asarray(value) for name, value in state.items()})
-        content = stream.getvalue()
-        stem = f"{state_prefix(self._block, self._chunk)}{self._attempt:06d}-{positions[0]}"
-        named = {ref.key for ref in self._mark.states}
-        key = next(key for key in (f"{stem}-a.npz", f"{stem}-b.npz") if key not in named)
-        put_object(self._store, key, content)
-        return StateRef(positions, key, _digest(content))
+def refs_by_positions(mark: Mark) -> dict[tuple[int, ...], list[StateRef]]:
+    """The states that a mark names: positions of the runs → the parts, in the order of their rows."""
+    grouped = itertools.groupby(mark.states, key=lambda ref: ref.positions)
+    return {positions: list(refs) for positions, refs in grouped}
 
 
 def fail_chunk(

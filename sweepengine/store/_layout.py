@@ -38,6 +38,10 @@ SCHEMA_VERSION = 2
 CHUNK_TARGET = 1_000_000
 CHUNK_LIMIT = 32_000_000
 CHUNK_RUNS_LIMIT = 16
+PIECE_ROWS = 2048
+"""Particles that are advanced at a time: pieces are whole ones where they can be."""
+MOST_PIECES = 1024
+"""Of a snapshot, where their size allows it."""
 SCHEDULES = {"record": ("step", "time"), SNAPSHOT: ("snapshot_step", "snapshot_time")}
 """Dim of instants → its coordinates: steps and training times."""
 RUN_ARRAYS = ("status", "records_done", "diverged_step", "peak_memory")
@@ -90,6 +94,16 @@ class BlockShape:
         return int(np.prod(self.array_shape(variable)[2:])) * np.dtype(self.precision).itemsize
 
     @property
+    def piece(self) -> int:
+        """Particles of one chunk of a snapshot; what shards divide between them are whole pieces."""
+        return piece_length(self.sizes["particle"], self.sizes["coord"], self.precision)
+
+    @property
+    def pieces(self) -> int:
+        """Pieces of a snapshot."""
+        return -(-self.sizes["particle"] // self.piece)
+
+    @property
     def chunk_runs(self) -> int:
         """Runs of one chunk: the same for all variables, so that one task owns whole chunks of each."""
         heaviest = max(self._run_bytes(variable) for variable in self.variables)
@@ -107,7 +121,9 @@ class BlockShape:
         """Shape of a variable's chunks: all records in one, or one, or part of one; at most :data:`CHUNK_LIMIT`."""
         _, instants, *own = self.array_shape(variable)
         one = max(1, self._record_bytes(variable) * self.chunk_runs)
-        if one > CHUNK_LIMIT and own:
+        if variable.is_snapshot:
+            own[0] = min(own[0], self.piece)
+        elif one > CHUNK_LIMIT and own:
             own[0] = max(1, own[0] * CHUNK_LIMIT // one)
         return (self.chunk_runs, max(1, min(instants, CHUNK_LIMIT // one)), *own)
 
@@ -153,6 +169,24 @@ class BlockShape:
         labels = {dim: tuple(names) for dim, names in content["labels"].items()}
         snapshots = tuple(content.get("snapshots", ()))
         return cls(**content | {"variables": variables, "labels": labels, "snapshots": snapshots})
+
+
+def piece_length(particles: int, coordinates: int, precision: str) -> int:
+    """Particles of one chunk of a snapshot, from the shape alone so that the layout does not know of shards.
+
+    About :data:`CHUNK_TARGET` bytes, more where there would be more than :data:`MOST_PIECES`, at most
+    :data:`CHUNK_LIMIT`.
+
+    Parameters
+    ----------
+    particles, coordinates : int
+        m and p.
+    precision : str
+        dtype.
+    """
+    row = coordinates * np.dtype(precision).itemsize
+    wanted = max(CHUNK_TARGET / row, particles / MOST_PIECES)
+    return max(1, min(PIECE_ROWS * math.ceil(wanted / PIECE_ROWS), CHUNK_LIMIT // row))
 
 
 @dataclass(frozen=True)

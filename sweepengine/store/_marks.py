@@ -47,11 +47,14 @@ class StateRef:
         The runs that it continues, by their positions in the block.
     key, digest : str
         Where it lies, and the digest of its bytes.
+    rows : tuple of int or None
+        First particle and the first after it, where each shard of a run has written its own part; None: the whole.
     """
 
     positions: tuple[int, ...]
     key: str
     digest: str
+    rows: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Mark:
     runs : tuple of RunMark
         In the order of the chunk.
     states : tuple of StateRef
-        The states to resume from, of different runs; mostly one or none.
+        The states to resume from, of different runs or of parts of one; mostly one or none.
     """
 
     attempt: int
@@ -92,8 +95,13 @@ def state_prefix(block: str, chunk: int) -> str:
 
 def _from_json(content: dict[str, Any]) -> Mark:
     runs = tuple(RunMark(**each | {"status": Status[each["status"].upper()]}) for each in content["runs"])
-    states = tuple(StateRef(**each | {"positions": tuple(each["positions"])}) for each in content["states"])
+    states = tuple(_state_from_json(each) for each in content["states"])
     return Mark(**content | {"runs": runs, "states": states})
+
+
+def _state_from_json(content: dict[str, Any]) -> StateRef:
+    rows = content.get("rows")
+    return StateRef(**content | {"positions": tuple(content["positions"]), "rows": rows and (rows[0], rows[1])})
 
 
 def read_mark(store: Store, block: str, chunk: int) -> Mark | None:

@@ -1,0 +1,48 @@
+"""Digests of what is stored: 32 hexadecimal digits of BLAKE2b."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DIGEST_BYTES = 16
+
+
+def digest(content: bytes) -> str:
+    """Digest of some bytes."""
+    return hashlib.blake2b(content, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def chain_digest(previous: str, record: NDArray[np.generic]) -> str:
+    """Digest of a series of records, given that of all but the last."""
+    found = hashlib.blake2b(previous.encode(), digest_size=DIGEST_BYTES)
+    found.update(np.ascontiguousarray(record).tobytes())
+    return found.hexdigest()
+
+
+def series_digest(records: NDArray[np.floating]) -> str:
+    """Chained digest of records, shape (records, …); empty for none."""
+    found = ""
+    for record in records:
+        found = chain_digest(found, record)
+    return found
+
+
+def piece_digests(values: NDArray[np.floating], length: int) -> NDArray[np.uint8]:
+    """Digests of pieces of some rows, shape (pieces, 16): what shards can tell each other of a snapshot.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows, …)
+    length : int
+        Rows of a piece; the last may be short.
+    """
+    found = [
+        digest(np.ascontiguousarray(values[low : low + length]).tobytes()) for low in range(0, len(values), length)
+    ]
+    return np.frombuffer(bytes.fromhex("".join(found)), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
