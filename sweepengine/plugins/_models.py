@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sweepengine.errors import SpecError
-from sweepengine.plugins._registry import current, find, register
+from sweepengine.plugins._registry import find, meant, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,16 +90,7 @@ def canonical_model(name: str) -> str:
     SpecError
         Nobody has registered it.
     """
-    known = current("model")
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        named = ", ".join(sorted(known)) or "none"
-        raise SpecError(
-            f"network.model: found {name!r}, which is not registered (registered: {named}).{hint} "
-            "Did you forget --plugin FILE, or plugins=[…] in Python?"
-        )
-    return known[name].key
+    return meant("model", name, f"network.model: found {name!r}").key
 
 
 def model_of(key: str) -> UserModel:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from sweepengine.errors import SpecError
-from sweepengine.plugins._registry import current, find, register
+from sweepengine.plugins._registry import find, meant, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,15 +82,7 @@ def register_kernel(*, name: str, version: str = "1") -> Callable[[_F], _F]:
 
 def canonical_term(kind: TermKind, name: str) -> str:
     """``name@version`` of the term that a spec names. Raises :class:`SpecError` if nobody has registered it."""
-    known = current(kind)
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise SpecError(
-            f"functional.terms: found the {kind} {name!r}, which is not registered (registered: "
-            f"{', '.join(sorted(known)) or 'none'}).{hint} Did you forget --plugin FILE, or plugins=[…] in Python?"
-        )
-    return known[name].key
+    return meant(kind, name, f"functional.terms: found the {kind} {name!r}").key
 
 
 def term_function(kind: TermKind, key: str) -> Callable[..., Tensor]:

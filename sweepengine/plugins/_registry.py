@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 from contextlib import contextmanager
@@ -126,6 +127,31 @@ def current(kind: Kind) -> dict[str, Entry]:
     """Name → the entry that a spec means by it."""
     named = ((name, versions) for (each, name), versions in _REGISTRY.entries.items() if each == kind)
     return {name: list(versions.values())[-1] for name, versions in named if versions}
+
+
+def meant(kind: Kind, name: str, found: str) -> Entry:
+    """The entry that a spec means by a name.
+
+    Parameters
+    ----------
+    kind, name : str
+    found : str
+        How the message begins: the spec's field, and what it holds.
+
+    Raises
+    ------
+    SpecError
+        Nobody has registered it; the message lists what is.
+    """
+    known = current(kind)
+    if name in known:
+        return known[name]
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise SpecError(
+        f"{found}, which is not registered (registered: {', '.join(sorted(known)) or 'none'}).{hint} "
+        "Did you forget --plugin FILE, or plugins=[…] in Python?"
+    )
 
 
 @contextmanager
