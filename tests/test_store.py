@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -20,11 +21,13 @@ from sweepengine.errors import RunError, StoreError
 from sweepengine.observe import variables_of
 from sweepengine.spec import make_spec
 from sweepengine.store import BlockShape, ChunkWriter, Status, SupersededError, SweepStore, read_mark
-from sweepengine.store._digests import series_digest
+from sweepengine.store._digests import chain_digest
 from sweepengine.store._marks import write_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 
 def finished(tiny: Callable[..., dict[str, Any]], folder: Path, **changes: Any) -> Path:
@@ -160,7 +163,9 @@ def test_states_alternate_between_two_slots_and_the_mark_names_a_whole_one(chunk
         mark = read_mark(chunk_store.objects, block, 0)
         assert mark is not None
         keys.append(mark.states[0].key)
-        ((positions, found),) = writer.states()
+        ((positions, refs),) = writer.state_refs().items()
+        found = writer.read_state(refs)
+        assert found is not None
         assert (positions, int(found["step"])) == ((0,), record)
     assert keys[0] == keys[2] != keys[1]
     writer.finish(0, Status.DONE)
@@ -334,6 +339,9 @@ def test_chunks_hold_whole_runs_within_their_limits(n_train: int, records: int, 
 
 
 def test_series_digests_see_every_change() -> None:
+    def series_digest(series: NDArray[np.float64]) -> str:
+        return functools.reduce(chain_digest, series, "")
+
     records = np.random.default_rng(0).standard_normal((5, 3))
     digest = series_digest(records)
     assert digest != series_digest(records[:4])

@@ -137,7 +137,7 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
         shards.order(Order.CHUNK, chunk)
         writer = ChunkWriter(store, task.block, shape, chunk, task.attempts[chunk], task.owner, shards.share(shape))
         here = {position: run for position, run in runs.items() if first <= position < stop}
-        yield from _throttled(_ChunkJob(writer, store, here, data, task, memory, shards).events())
+        yield from _throttled(_ChunkJob(writer, store, here, data, task, shape, memory, shards).events())
     shards.order(Order.END)
 
 
@@ -203,11 +203,12 @@ class _ChunkJob:
         runs: dict[int, AnyRun],
         data: Data,
         task: PackTask,
+        shape: BlockShape,
         memory: PeakMemory,
         shards: Shards,
     ) -> None:
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
-        self._runs, self._shards, self._shape = runs, shards, BlockShape.from_json(task.shape)
+        self._runs, self._shards, self._shape = runs, shards, shape
         self._tried: set[int] = set()
         self._last_commit = time.monotonic()
 

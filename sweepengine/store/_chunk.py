@@ -100,11 +100,6 @@ class ChunkWriter:
         """A state, or this worker's part of it; None unless all of it is whole."""
         return self._part.read_state(refs)
 
-    def states(self) -> list[tuple[tuple[int, ...], dict[str, NDArray[np.generic]]]]:
-        """Positions and content of every state that the mark names and that is whole."""
-        found = ((positions, self.read_state(refs)) for positions, refs in self.state_refs().items())
-        return [(positions, state) for positions, state in found if state is not None]
-
     def record(self, position: int, record: int, values: Mapping[str, NDArray[np.floating]]) -> None:
         """Take the values of every variable of one run at its next record, those of snapshots where it is one."""
         run = self.run(position)

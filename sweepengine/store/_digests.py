@@ -25,14 +25,6 @@ def chain_digest(previous: str, record: NDArray[np.generic]) -> str:
     return found.hexdigest()
 
 
-def series_digest(records: NDArray[np.floating]) -> str:
-    """Chained digest of records, shape (records, …); empty for none."""
-    found = ""
-    for record in records:
-        found = chain_digest(found, record)
-    return found
-
-
 def piece_digests(values: NDArray[np.floating], length: int) -> NDArray[np.uint8]:
     """Digests of pieces of some rows, shape (pieces, 16): what shards can tell each other of a snapshot.
 
