@@ -214,13 +214,17 @@ class _ChunkJob:
 
     def events(self) -> Iterator[Event]:
         """Compute the chunk: first what a state continues, then the rest in turns."""
+        for position, names in self._writer.damaged.items():
+            yield self._damaged((position,), f"stored {', '.join(names)}")
         for positions in tuple(self._writer.state_refs()):
             refs = self._writer.state_refs().get(positions)
             if refs is None:
                 continue  # no longer needed
             self._shards.order(Order.STATE, positions[0])
             state = self._writer.read_state(refs)
-            if state is not None and self._fits(positions, state):
+            if state is None:
+                yield self._damaged(positions, "state")
+            elif self._fits(positions, state):
                 yield from self._turn(positions, state)
         waiting = [p for p in sorted(self._runs) if not (p in self._tried or self._writer.run(p).status.is_final)]
         # Users' code sees one network at a time.
@@ -231,6 +235,12 @@ class _ChunkJob:
         for start in range(0, len(waiting), size):
             yield from self._turn(tuple(waiting[start : start + size]), None)
         self._writer.commit()
+
+    def _damaged(self, positions: tuple[int, ...], what: str) -> Event:
+        """Say it of the runs that are wanted; the driver finds the others."""
+        named = ", ".join(self._runs[position].id for position in positions if position in self._runs)
+        message = f"damaged: the {what} of run {named} does not match its mark; computed again from t = 0"
+        return Event(message=message if named else "")
 
     def _fits(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]]) -> bool:
         """Whether a state continues runs that are wanted, from the records that are committed of them."""

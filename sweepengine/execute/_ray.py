@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _OBJECT_STORE_BYTES = 100 * 2**20
 _POLL_SECONDS = 1.0
 _REACH_SECONDS = 5.0
+_END_SECONDS = 10.0
 
 
 class ClusterError(RunError):
@@ -240,6 +241,8 @@ class RayExecutor:
                 self._forget(generator)
                 yield Report(task, Event(), finished=True)
             except Exception as error:  # noqa: BLE001 -- handed to the driver, which tells or retries
+                # The task that raised is about to end: without its reservation Ray would kill it and tell the user so.
+                self._ray.wait([generator.completed()], timeout=_END_SECONDS, fetch_local=False)
                 self._forget(generator)
                 yield Report(task, Event(), finished=True, error=_cause(error))
             else:

@@ -158,6 +158,7 @@ class ShardGroup:
                 self.barrier()  # rank 0's store must outlive the others' last look at it
         finally:
             self._group.shutdown()
+            del self._group  # only then are the connections closed, and the others see it
 
     def passes(self, particles: range, *, chunk: int, threads: int = 1) -> Passes:
         """How this rank goes over its ``particles``, one of :func:`spans`."""

@@ -46,6 +46,11 @@ class ChunkWriter:
     share : Share
         With others, their lead.
 
+    Attributes
+    ----------
+    damaged : dict
+        Position of a run → its variables that did not match the mark: it starts again.
+
     Raises
     ------
     SupersededError
@@ -68,11 +73,13 @@ class ChunkWriter:
         self._run_arrays = {name: open_array(store, block, name) for name in RUN_ARRAYS}
         self._runs = list(self._mark.runs)
         share.wait()  # the others read the mark now
+        self.damaged: dict[int, list[str]] = {}
         for place, found in enumerate(self._part.load(self._runs)):
-            # A run whose stored records do not match the mark starts again.
-            if any(value != self._runs[place].digests.get(name, "") for name, value in found.items()):
-                self._runs[place] = RunMark()
-                self._part.forget(self._first + place)
+            marked = self._runs[place].digests
+            wrong = [name for name, value in found.items() if value != marked.get(name, "")]
+            if wrong:
+                self.damaged[self._first + place] = wrong
+                self.restart(self._first + place)
 
     def _check(self, mark: Mark | None) -> None:
         if mark is None:
