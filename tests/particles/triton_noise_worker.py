@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
 import torch
 import triton
 import triton.language as tl
-from numpy.typing import NDArray
 
 from sweepengine import particles as pt
 from sweepengine.particles import _triton_noise
 from sweepengine.streams import TILE_ROWS, Role, gaussian_block, raw_integers, stream_key
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Rectangle = tuple[tuple[int, int], tuple[int, int]]
 FAR = (10**9 - 5, 10**9 + 9), (65 * 10**7, 65 * 10**7 + 65)  # a billion particles, step 10⁷ of 65 coordinates
@@ -37,7 +39,7 @@ def drawn(like: torch.Tensor, seed: int, rectangle: Rectangle, layer: int = 0) -
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def _raw(out, first, column, seed, place, COUNTS: tl.constexpr, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _raw(out, first, column, seed, place, COUNTS: tl.constexpr, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
     quad = first.to(tl.int64) + tl.arange(0, BLOCK)
     a, b, c, d = _triton_noise._integers(quad, column.to(tl.int64), seed, place, COUNTS)
     places = out + 4 * tl.arange(0, BLOCK)
@@ -95,7 +97,7 @@ def test_a_transform_of_float32_is_seen(monkeypatch: pytest.MonkeyPatch) -> None
 class OnCuda(torch.Tensor):
     """What :class:`Noise` takes for a chunk on a CUDA device."""
 
-    is_cuda = True  # type: ignore[assignment]
+    is_cuda = True
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -105,7 +107,9 @@ def test_noise_on_a_device_is_that_of_the_host(monkeypatch: pytest.MonkeyPatch, 
     chunks = [slice(0, 7), slice(7, 14)]
     host = [pt.Noise(5, first=251).draw(9, chunk, like) for chunk in chunks]
     device = [pt.Noise(5, first=251).draw(9, chunk, like.as_subclass(OnCuda)) for chunk in chunks]
-    torch.testing.assert_close(torch.cat(device), torch.cat(host), rtol=1e-15 if dtype == torch.float64 else 6e-8, atol=0)
+    torch.testing.assert_close(
+        torch.cat(device), torch.cat(host), rtol=1e-15 if dtype == torch.float64 else 6e-8, atol=0
+    )
     monkeypatch.setattr(_triton_noise, "_WEYL_1", tl.constexpr(1))  # twin: it was the kernel that drew
     assert not torch.equal(pt.Noise(5, first=251).draw(9, chunks[0], like.as_subclass(OnCuda)), host[0])
 
@@ -115,5 +119,5 @@ def test_noise_on_a_device_is_that_of_the_host(monkeypatch: pytest.MonkeyPatch, 
     [(-1, (0, 1), (0, 1)), (0, (-1, 1), (0, 1)), (0, (2, 1), (0, 1)), (0, (0, 1), (0, 2**57)), (0, (0, 2**48), (0, 0))],
 )
 def test_out_of_range_is_refused(seed: int, rows: tuple[int, int], columns: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="out of its range|found rows"):
+    with pytest.raises(ValueError, match=r"out of its range|found rows"):
         _triton_noise.gaussian_block_like(torch.empty(0), seed, Role.PARTICLE_NOISE, 0, rows, columns)
