@@ -24,11 +24,12 @@ FUSED = frozenset(
 WARPS = 8
 """That share one tile of particles and inputs."""
 TILES = {
-    "ieee": {64: (128, 16), 128: (64, 32), 256: (32, 16)},
-    "tf32": {64: (128, 32), 128: (128, 32), 256: (64, 32)},
+    "ieee": {64: (128, 32, 16), 128: (64, 32, 32), 256: (32, 32, 16)},
+    "tf32": {64: (128, 64, 64), 128: (128, 32, 32), 256: (64, 32, 32)},
 }
-"""Particles and inputs of one tile for at most so many inner coordinates: as many as ptxas places without spilling registers
-for compute capability 9.0 (but for some fifty words in TF32 at 256)."""
+"""For at most so many inner coordinates, the particles of one tile and its inputs forward and backward: as many as ptxas
+places without spilling registers for compute capability 9.0; backward in TF32 some words are spilled beyond 64. They are
+fixed and not tuned where they run, because the bits of a sum depend on its tile."""
 INNER_MOST = 256
 """A particle's inner coordinates must fit the registers."""
 
@@ -242,7 +243,7 @@ class FusedNeuron(Neuron):
 
     def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
         """Σ_k ψ(θ_k; x_i); shape (N,), float64."""
-        options = self._options()
+        options = self._options(backward=False)
         blocks = triton.cdiv(len(chunk), options["ROWS"])
         sums = chunk.new_empty((blocks, len(prepared)))
         with torch.cuda.device_of(chunk):  # Triton launches on the thread's current device, wherever the pointers lead
@@ -254,7 +255,7 @@ class FusedNeuron(Neuron):
         gradient = torch.empty_like(points, memory_format=torch.contiguous_format)
         arguments = self._arguments(points, prepared)
         scaled = (weights * self.scale).contiguous()
-        options = {**self._options(), "FROZEN": self.frozen or "nothing"}
+        options = {**self._options(backward=True), "FROZEN": self.frozen or "nothing"}
         blocks = triton.cdiv(len(points), options["ROWS"])
         with torch.cuda.device_of(points):
             _backward[(blocks,)](*arguments, scaled, gradient, gradient.stride(0), **options)
@@ -271,13 +272,13 @@ class FusedNeuron(Neuron):
         prepared = (_rounded(prepared) if self.input_precision == "tf32" else prepared).contiguous()
         return points, points.stride(0), len(points), prepared, len(prepared), self.inner
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self, *, backward: bool) -> dict[str, Any]:
         width = max(16, triton.next_power_of_2(self.inner))
-        rows, columns = TILES[self.input_precision][max(64, width)]
+        rows, *columns = TILES[self.input_precision][max(64, width)]
         return {
             "WIDTH": width,
             "ROWS": rows,
-            "COLUMNS": columns,
+            "COLUMNS": columns[backward],
             "ACTIVATION": self.activation,
             "OUTPUT": self.output,
             "PRECISION": self.input_precision,

@@ -109,8 +109,8 @@ def gaussian_block_like(
     Returns
     -------
     Tensor, shape (rows[1] − rows[0], columns[1] − columns[0])
-        The host's Gaussians to a few units in the last place of float64 before the rounding: log of CUDA's library is
-        within 1 of them, cos and sin within 2 (CUDA C++ Programming Guide, mathematical functions).
+        The host's Gaussians to 10⁻¹⁵ relative before the rounding: CUDA's log is exact to 1 unit in the last place, its cos
+        and sin to 2 (CUDA C++ Programming Guide, mathematical functions), its root is rounded correctly.
 
     Raises
     ------
