@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-import altair
+import altair as alt
 import numpy as np
 import pytest
 import torch
@@ -494,7 +494,7 @@ def test_the_report_shows_chaos_propagate_and_the_cloud(tmp_path: Path) -> None:
     charts = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, flags=re.DOTALL)
     assert len(charts) > 2
     for chart in charts:
-        altair.Chart.from_dict(json.loads(chart), validate=True)
+        alt.Chart.from_dict(json.loads(chart), validate=True)
     assert len(found["finished_runs"]) == 12
     assert found["groups"][0]["loss_test"]["width"] == 128
     assert "distance of particles to the widest" in paths.markdown.read_text()
