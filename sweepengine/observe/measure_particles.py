@@ -91,7 +91,7 @@ class Moment:
 
     @cached_property
     def whole(self) -> Tensor:
-        """All shards' particles: transport needs them in one place."""
+        """All shards' particles: an assignment needs them in one place."""
         passes = self.problem.passes
         return self.cloud if passes.reduce is None else passes.everyone(self.cloud)
 
@@ -167,11 +167,15 @@ class Recorder:
                 if snapshot:
                     found[name] = now.cloud.cpu().numpy()
             elif name in {"sliced_w2_start", "sliced_w2_start_error"}:
-                sliced = sliced or wasserstein(now.whole, self._start.whole, method="sliced", directions=DIRECTIONS)
+                sliced = sliced or self._sliced(now)
                 found[name] = np.asarray(sliced.value if name == "sliced_w2_start" else sliced.standard_error)
             else:
                 found[name] = np.asarray(self._one(name, now))
         return found
+
+    def _sliced(self, now: Moment) -> Distance:
+        both = (self._problem.passes, self._problem.passes)
+        return wasserstein(now.cloud, self._start.cloud, method="sliced", directions=DIRECTIONS, shards=both)
 
     def _one(self, name: str, now: Moment) -> float | Tensor:
         if name in _ALONE:

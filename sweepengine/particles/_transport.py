@@ -14,8 +14,12 @@ from sweepengine.particles._errors import MemoryNeedError, ParameterError, Shape
 from sweepengine.streams import Role, gaussian_block
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from sweepengine.particles._passes import Passes
 
     Method = Literal["auto", "exact", "sorted", "sliced"]
 
@@ -24,6 +28,9 @@ EXACT_COUNT = 4000
 
 MEMORY_BYTES = 2**29
 """What a distance may allocate unless told otherwise."""
+
+_TOGETHER = 8
+"""Directions along which shards tell each other their particles' places at a time: m numbers each, against m·p of the clouds."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ def wasserstein(
     directions: int = 200,
     seed: int = 0,
     memory_bytes: int = MEMORY_BYTES,
+    shards: tuple[Passes | None, Passes | None] = (None, None),
 ) -> Distance:
     """W₂ between two clouds of particles of equal weight.
 
@@ -77,6 +85,8 @@ def wasserstein(
         Of the directions.
     memory_bytes : int
         The most that may be allocated.
+    shards : tuple of Passes or None
+        Of "sliced" only: how each cloud is divided over the shards of a run, where this is one shard's part of it.
 
     Returns
     -------
@@ -84,12 +94,17 @@ def wasserstein(
 
     Raises
     ------
+    ParameterError
+        For a method that does not go with what is given.
     ShapeError
         For clouds in different spaces, or of different size where one-to-one maps are asked for.
     MemoryNeedError
         Before anything is allocated.
     """
-    x, y = _array(first), _array(second)
+    divided = [None if each is None or each.reduce is None else each for each in shards]
+    if any(divided) and method != "sliced":
+        raise ParameterError(f"found method {method!r} for clouds on shards; use 'sliced', or gather them first")
+    x, y = (_array(cloud, passes) for cloud, passes in zip((first, second), divided, strict=True))
     if x.shape[1] != y.shape[1]:
         raise ShapeError(
             f"found clouds in {x.shape[1]} and {y.shape[1]} dimensions; W₂ needs one space: project them first"
@@ -103,7 +118,9 @@ def wasserstein(
     if method == "exact":
         return _exact(x, y, memory_bytes)
     if method == "sliced":
-        return _sliced(x, y, directions, seed)
+        axes = _directions(directions, x.shape[1], seed)
+        here, there = (_places(*each, axes, first.device) for each in ((x, divided[0]), (y, divided[1])))
+        return _sliced(here, there, directions)
     raise ParameterError(f"found method {method!r}; known are auto, exact, sorted, sliced")
 
 
@@ -178,19 +195,37 @@ def _exact(x: NDArray[np.float64], y: NDArray[np.float64], memory_bytes: int) ->
     return Distance(math.sqrt(float(costs[rows, columns].mean())), "exact", matching=columns)
 
 
-def _sliced(x: NDArray[np.float64], y: NDArray[np.float64], directions: int, seed: int) -> Distance:
-    if directions < 2:
-        raise ParameterError(f"found {directions} directions; a standard error needs at least 2")
-    axes = gaussian_block(seed, Role.DIRECTION, 0, (0, directions), (0, x.shape[1]))
+def _directions(count: int, coordinates: int, seed: int) -> NDArray[np.float64]:
+    """Random unit vectors, shape (count, p)."""
+    if count < 2:
+        raise ParameterError(f"found {count} directions; a standard error needs at least 2")
+    axes = gaussian_block(seed, Role.DIRECTION, 0, (0, count), (0, coordinates))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    return axes
+
+
+def _places(
+    cloud: NDArray[np.float64], passes: Passes | None, axes: NDArray[np.float64], device: torch.device
+) -> Iterator[NDArray[np.float64]]:
+    """Where all shards' particles lie along each axis, one axis after the other."""
+    if passes is None:
+        for axis in axes:  # one at a time: two projected clouds are all the memory
+            yield cloud @ axis
+        return
+    for low in range(0, len(axes), _TOGETHER):
+        # One product for each axis, as alone: the digits of a place do not depend on how many are told together.
+        mine = np.stack([cloud @ axis for axis in axes[low : low + _TOGETHER]], axis=1)
+        yield from passes.everyone(torch.from_numpy(mine).to(device)).T.contiguous().cpu().numpy()
+
+
+def _sliced(first: Iterator[NDArray[np.float64]], second: Iterator[NDArray[np.float64]], directions: int) -> Distance:
     squares = np.empty(directions)
-    for number, axis in enumerate(axes):  # one at a time: two projected clouds are all the memory
-        here, there = x @ axis, y @ axis
+    for number, (here, there) in enumerate(zip(first, second, strict=True)):
         if len(here) == len(there):
             here.sort()
             there.sort()
-            here -= there
-            squares[number] = here @ here / len(here)
+            apart = np.subtract(here, there, out=there)
+            squares[number] = apart @ apart / len(apart)
         else:
             squares[number] = line_distance(here, there) ** 2
     mean, spread = float(squares.mean()), float(squares.std(ddof=1)) / math.sqrt(directions)
@@ -198,10 +233,13 @@ def _sliced(x: NDArray[np.float64], y: NDArray[np.float64], directions: int, see
     return Distance(value, "sliced", standard_error=spread / (2 * value) if value else 0.0)
 
 
-def _array(cloud: Tensor) -> NDArray[np.float64]:
+def _array(cloud: Tensor, passes: Passes | None = None) -> NDArray[np.float64]:
     if cloud.dim() != 2 or not len(cloud):
         raise ShapeError(f"found a cloud of shape {tuple(cloud.shape)}; expected (n, p) with n ≥ 1")
     array = cloud.detach().cpu().to(torch.float64).numpy()
-    if not np.isfinite(array).all():
+    wrong = cloud.new_tensor([not np.isfinite(array).all()], dtype=torch.float64)
+    if passes is not None and passes.reduce is not None:
+        wrong = passes.reduce(wrong)  # all shards raise, or none
+    if wrong > 0:
         raise ShapeError("found NaN or infinity in a cloud; W₂ is between finite points: look at Flow.status first")
     return array

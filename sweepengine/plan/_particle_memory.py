@@ -27,7 +27,8 @@ _DIFFERENTIATED_ARRAYS = 10
 _EXACT_COUNT = 4000
 _FROM_START = {"displacement", "sliced_w2_start", "sliced_w2_start_error", "w2_start", "kernel_drift"}
 _SLICED = {"sliced_w2_start", "sliced_w2_start_error"}
-_OF_ALL_PARTICLES = _SLICED | {"w2_start"}
+_TOLD_AT_A_TIME = 26
+"""Numbers a particle of the whole cloud while shards tell each other its places along eight directions."""
 
 
 def particle_memory(run: ParticleRun, shape: BlockShape, shards: int = 1) -> int:
@@ -48,7 +49,8 @@ def particle_memory(run: ParticleRun, shape: BlockShape, shards: int = 1) -> int
     passes = _pass_bytes(run, shape, item)
     record = [passes, _kernels(names, shape.sizes["i"])]
     if names & _SLICED:
-        record.append(4 * 8 * run.width + (2 * double if item < 8 else 0))
+        places = 4 if shards == 1 else _TOLD_AT_A_TIME
+        record.append(places * 8 * run.width + (2 * double if item < 8 else 0))
     if "w2_start" in names and run.width <= _EXACT_COUNT:
         record.append(8 * run.width**2 + (2 * double if item < 8 else 0))
     if "energy_defect" in names:
@@ -58,8 +60,8 @@ def particle_memory(run: ParticleRun, shape: BlockShape, shards: int = 1) -> int
     snapshots = sum(variable.is_snapshot for variable in shape.variables) * len(run.snapshots)
     others = snapshots * (run.width * shape.sizes["coord"] * item - cloud)  # what other shards hold
     buffer = (shape.run_bytes() - others) * shape.chunk_runs
-    if shards > 1 and (names & _OF_ALL_PARTICLES or any(isinstance(term, PAIRWISE) for term in run.terms)):
-        # Pairs and distances need every particle in one place, in float64 on the way there.
+    if shards > 1 and ("w2_start" in names or any(isinstance(term, PAIRWISE) for term in run.terms)):
+        # Pairs and assignments need every particle in one place, in float64 on the way there.
         kept += 4 * 8 * run.width * (shape.sizes["coord"] + 1)
     commit = _STATE_CLOUDS * cloud + buffer
     return kept + buffer + max(step, draw, commit, *record)

@@ -51,6 +51,12 @@ def flowed(cloud: torch.Tensor, passes: pt.Passes) -> dict[str, torch.Tensor]:
     # Without kinks: where relu's make the control reject steps, it amplifies rounding a million times, sharded or not.
     adaptive = pt.adaptive_flow(SMOOTH, cloud, time=0.5, passes=passes)
     found["adaptive"] = adaptive.final()
+    to_start, to_other = (
+        pt.wasserstein(found["adaptive"], other, method="sliced", directions=20, shards=(passes, divided))
+        for other, divided in ((cloud, passes), (start(range(COUNT + 9)), None))
+    )
+    numbers = [to_start.value, to_start.standard_error, to_other.value, to_other.standard_error]
+    found["sliced numbers"] = torch.tensor(numbers, dtype=torch.float64)
     found["adaptive numbers"] = torch.tensor([adaptive.accepted, adaptive.rejected])
     return found
 

@@ -109,10 +109,56 @@ def test_what_shards_cannot_do_is_said() -> None:
         (lambda: pt.ShardGroup(0, 2, "http://nowhere"), "expected file://PATH or tcp://HOST:PORT"),
         (lambda: pt.couple(PROBLEM["RISK"], cloud, [2], step_size=0.1, steps=1, passes=sharded), "use one shard"),
         (lambda: sharded.minimum(cloud[:, 0]), "both reduce and least"),
+        (lambda: pt.wasserstein(cloud, cloud, shards=(sharded, None)), "found method 'auto' for clouds on shards"),
     ]
     for make, message in calls:
         with pytest.raises(pt.ParameterError, match=message):
             make()
+
+
+def test_a_sliced_distance_asks_for_places_and_not_for_clouds() -> None:
+    """Nine numbers a particle at a time, places along eight axes and a count, whatever the dimension; the same bits."""
+    first, second = (pt.gaussian_cloud(seed, 50, 40) for seed in (1, 2))
+    sizes: list[int] = []
+
+    def alone(found: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(found))
+        return found
+
+    passes = pt.Passes(reduce=alone)
+    found = pt.wasserstein(first, second, method="sliced", directions=20, shards=(passes, passes))
+    assert found == pt.wasserstein(first, second, method="sliced", directions=20)
+    assert max(sizes) == 50 * 9
+    assert sum(sizes) == 2 * (50 * (20 + 3) + 3 + 1)  # and the count with each, and whether all are finite
+
+
+def test_what_one_shard_cannot_measure_none_measures() -> None:
+    cloud = PROBLEM["start"](range(4))
+    other = pt.Passes(reduce=lambda found: found + 1)  # the other shard says that it has found a NaN
+    with pytest.raises(pt.ShapeError, match="found NaN or infinity"):
+        pt.wasserstein(cloud, cloud, method="sliced", shards=(other, None))
+
+
+def test_a_rank_that_leaves_by_an_exception_is_seen_at_once() -> None:
+    """Not after the timeout, although its object lives on."""
+    store, kept = TCPStore("127.0.0.1", 0, 2, is_master=True, wait_for_workers=False), []
+
+    def rank(number: int) -> str:
+        try:
+            with pt.ShardGroup(number, 2, f"tcp://127.0.0.1:{store.port}" if number else store, timeout=20.0) as group:
+                kept.append(group)
+                first = group.total(torch.ones(3))
+                first.reshape(2 + number)  # an error of rank 0's own
+                group.total(first)
+        except RuntimeError as error:
+            return str(error)
+        return "the sum came back"
+
+    with ThreadPoolExecutor(2) as pool:
+        mine, other = pool.map(rank, range(2))
+    assert "shape '[2]' is invalid" in mine
+    assert "rank 1 of 2 lost the others in a sum of 3 numbers" in other
+    assert "Timed out" not in other
 
 
 def test_ranks_that_nobody_joins_give_up(tmp_path: Path) -> None:
