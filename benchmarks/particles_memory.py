@@ -3,7 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/particles_memory.py [--most 10000000] [--each 1000000]
 
 Every row is a process of its own that draws a cloud, makes two steps in place and tells its peak resident size; what a
-process with one chunk of particles needs (libraries, inputs, buffers) is taken off. The floor is the cloud itself.
+process with one chunk of particles needs (libraries, inputs, buffers) is taken off. The floor is the cloud itself. The
+last table is of a discrepancy (MMD by −|x − y|): pairs are visited in chunks, so that many points of the reference or
+particles of many coordinates should cost themselves and one copy of the particles.
 """
 
 import argparse
@@ -13,11 +15,13 @@ import sys
 import time
 
 import numpy as np
+import torch
 
 from sweepengine import particles as pt
 
 D, N, STEPS = 32, 256, 2
 BYTES = 4 * (D + 1)
+PAIRS_CHUNK = 32
 
 
 def child(count: int, method: str) -> None:
@@ -27,15 +31,32 @@ def child(count: int, method: str) -> None:
     functional = pt.Functional([risk], temperature=1e-3 if method in pt.LANGEVIN else 0.0)
     cloud = pt.gaussian_cloud(2, count, D + 1, inputs.dtype)
     start = time.perf_counter()
-    found = pt.flow(functional, cloud, step_size=1e-3, steps=STEPS, method=method, seed=3, overwrite=True)
+    if method == "adaptive_flow":
+        found = pt.adaptive_flow(functional, cloud, time=STEPS * 1e-3, first_step_size=1e-3)
+    else:
+        found = pt.flow(functional, cloud, step_size=1e-3, steps=STEPS, method=method, seed=3, overwrite=True)
+    tell(found, start)
+
+
+def pairs(count: int, points: int, coordinates: int) -> None:
+    """One step of Euler towards a reference of many points."""
+    drawn = torch.Generator().manual_seed(1)  # not by counters, whose float64 would be the peak
+    cloud, reference = (torch.randn(number, coordinates, generator=drawn) for number in (count, points))
+    functional = pt.Functional([pt.Discrepancy(pt.RieszKernel(), reference)])
+    start = time.perf_counter()
+    tell(pt.flow(functional, cloud, step_size=1e-3, steps=1, passes=pt.Passes(PAIRS_CHUNK), overwrite=True), start)
+
+
+def tell(found: pt.Flow, start: float) -> None:
+    """Print the peak in bytes and the seconds of a step."""
     assert found.status == "done"
     peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(peak, (time.perf_counter() - start) / STEPS)
+    print(peak, (time.perf_counter() - start) / found.accepted)
 
 
-def measured(count: int, method: str) -> tuple[int, float]:
-    """Peak in bytes and seconds of a step in a process of its own."""
-    command = [sys.executable, __file__, "--child", str(count), method]
+def measured(*what: object) -> tuple[int, float]:
+    """Peak in bytes and seconds of a step in a process of its own: (count, method) or (count, points, coordinates)."""
+    command = [sys.executable, __file__, "--child", *map(str, what)]
     peak, seconds = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return int(peak), float(seconds)
 
@@ -45,15 +66,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--most", type=int, default=10_000_000)
     parser.add_argument("--each", type=int, default=1_000_000, help="particles of the table of methods")
-    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=["curve", "methods", "pairs"], help="one of the tables")
+    parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.child:
-        child(int(options.child[0]), options.child[1])
-        return
+    match options.child:
+        case [count, method]:
+            child(int(count), method)
+            return
+        case [*numbers]:
+            pairs(*map(int, numbers))
+            return
+    tables = {"curve": lambda: curve(options.most), "methods": lambda: methods(options.each), "pairs": pair_table}
+    for name, table in tables.items():
+        if options.only in {None, name}:
+            table()
+
+
+def curve(most: int) -> None:
+    """Peak against the number of particles."""
     base, _ = measured(pt.Passes().chunk, "euler")
     print(f"d = {D}, N = {N}, float32, Euler in place; a process with one chunk: {base / 2**20:.0f} MiB")
     print(f"{'particles':>10}{'cloud MiB':>11}{'peak MiB':>10}{'beyond base / cloud':>21}{'s a step':>10}")
-    counts = [count for count in (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000) if count <= options.most]
+    counts = [count for count in (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000) if count <= most]
     peaks = []
     for count in counts:
         peak, seconds = measured(count, "euler")
@@ -65,10 +99,32 @@ def main() -> None:
         )
     slope = np.polyfit(counts, peaks, 1)[0]
     print(f"slope {slope:.1f} bytes a particle; the particle itself {BYTES}")
-    print(f"methods at {options.each} particles, clouds beyond the particles themselves:")
-    for method in pt.METHODS:
-        peak, _ = measured(options.each, method)
-        print(f"  {method:22}{(peak - base) / (options.each * BYTES) - 1:6.2f}", flush=True)
+
+
+def methods(each: int) -> None:
+    """Peaks of the methods at one number of particles."""
+    base, _ = measured(pt.Passes().chunk, "euler")
+    print(f"methods at {each} particles, clouds beyond the particles themselves:")
+    for method in (*pt.METHODS, "adaptive_flow"):
+        peak, seconds = measured(each, method)
+        print(f"  {method:22}{(peak - base) / (each * BYTES) - 1:6.2f}{seconds:10.2f} s a step", flush=True)
+
+
+def pair_table() -> None:
+    """Peaks of a discrepancy, points and particles that are many or large."""
+    base, _ = measured(PAIRS_CHUNK, PAIRS_CHUNK, D + 1)
+    print(f"discrepancy, float32, one step of Euler, chunks of {PAIRS_CHUNK}; a small one: {base / 2**20:.0f} MiB")
+    print(
+        f"{'particles':>10}{'points':>10}{'coordinates':>13}{'cloud MiB':>11}{'points MiB':>12}{'beyond base MiB':>17}"
+    )
+    rows = ((256, 100_000, 33), (256, 300_000, 33), (256, 1_000_000, 33), (2048, 256, 8192), (2048, 256, 16384))
+    for count, points, coordinates in rows:
+        peak, _ = measured(count, points, coordinates)
+        cloud, reference = (4 * number * coordinates / 2**20 for number in (count, points))
+        print(
+            f"{count:10}{points:10}{coordinates:13}{cloud:11.0f}{reference:12.0f}{(peak - base) / 2**20:17.0f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

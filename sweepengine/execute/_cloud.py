@@ -145,7 +145,7 @@ class Cloud:
             case KernelTerm():
                 return Interaction(CallableKernel(term_function("kernel", term.name)))
         reference = gaussian_cloud(term.seed, term.count, len(self._run.coordinates(self._d)))
-        return Discrepancy(_kernel(term), (reference * term.scale + term.mean).to(self._device, self._dtype))
+        return Discrepancy(_kernel(term), reference.mul_(term.scale).add_(term.mean).to(self._device, self._dtype))
 
     def _risk(self, x: Tensor, y: Tensor) -> Risk | None:
         costs = [term.cost for term in self._run.terms if isinstance(term, RiskTerm)]
