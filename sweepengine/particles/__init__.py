@@ -69,7 +69,6 @@ from sweepengine.particles._terms import double_well as double_well
 from sweepengine.particles._terms import quadratic as quadratic
 from sweepengine.particles._terms import ridge as ridge
 from sweepengine.particles._transport import Distance as Distance
-from sweepengine.particles._transport import exact_bytes as exact_bytes
 from sweepengine.particles._transport import line_distance as line_distance
 from sweepengine.particles._transport import wasserstein as wasserstein
 from sweepengine.particles._unit import CallableUnit as CallableUnit
@@ -78,6 +77,7 @@ from sweepengine.particles._weak_form import TEST_FUNCTIONS as TEST_FUNCTIONS
 from sweepengine.particles._weak_form import WeakForm as WeakForm
 from sweepengine.particles._weak_form import weak_form as weak_form
 from sweepengine.particles._weak_form import weak_form_defects as weak_form_defects
+from sweepengine.transport import exact_bytes as exact_bytes
 
 if TYPE_CHECKING:
     from sweepengine.particles._triton import FusedNeuron as FusedNeuron
