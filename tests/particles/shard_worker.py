@@ -46,6 +46,9 @@ def flowed(cloud: torch.Tensor, passes: pt.Passes) -> dict[str, torch.Tensor]:
         numbers = [*functional.values(end, passes), pt.dissipation(cold, end, passes)]
         numbers.append(pt.stationarity_gap(cold, end, end.new_zeros(1, D + 1), passes))
         numbers.append(pt.participation(pt.shares(RISK, end, passes), passes))
+        noise = pt.Noise(5, passes.first) if functional.temperature else None
+        numbers += pt.weak_form_defects(functional, pt.TEST_FUNCTIONS, end, 4, 0.1, noise, passes)
+        numbers += functional.first_variation(INPUTS[:3, [0, 1, 2, 0]], end, passes).tolist()
         found[f"{name} numbers"] = torch.tensor(numbers, dtype=torch.float64)
         found[f"{name} covariance"] = pt.moments(end, passes)[1]
     # Without kinks: where relu's make the control reject steps, it amplifies rounding a million times, sharded or not.
