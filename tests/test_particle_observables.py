@@ -35,7 +35,7 @@ def saved(points: Any, path: Path) -> str:
 
 
 def test_the_set_of_test_functions_has_its_labels() -> None:
-    assert TEST_FUNCTIONS == tuple(pt.TEST_FUNCTIONS)
+    assert tuple(pt.TEST_FUNCTIONS) == TEST_FUNCTIONS
 
 
 def test_the_stored_weak_form_is_of_first_order(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_the_content_of_a_reference_is_in_the_id_wherever_its_file_lies(tmp_path
     longer = moved | {"axes": {"width": [16], "seed": 2}}
     [folder] = (store / "reference").glob("*/points/c/0")
     (folder / "0").unlink()
-    with pytest.raises(StoreError, match="reference/.*/points is not what was written"):
+    with pytest.raises(StoreError, match=r"reference/.*/points is not what was written"):
         sweepengine.run(longer, store, executor="inline")
 
 
