@@ -38,6 +38,7 @@ from sweepengine.particles._interaction import CallableKernel as CallableKernel
 from sweepengine.particles._interaction import Discrepancy as Discrepancy
 from sweepengine.particles._interaction import GaussianKernel as GaussianKernel
 from sweepengine.particles._interaction import Interaction as Interaction
+from sweepengine.particles._interaction import Kernel as Kernel
 from sweepengine.particles._interaction import QuadraticInteraction as QuadraticInteraction
 from sweepengine.particles._interaction import RieszKernel as RieszKernel
 from sweepengine.particles._noise import Noise as Noise
@@ -73,6 +74,7 @@ from sweepengine.particles._transport import line_distance as line_distance
 from sweepengine.particles._transport import wasserstein as wasserstein
 from sweepengine.particles._unit import CallableUnit as CallableUnit
 from sweepengine.particles._unit import Neuron as Neuron
+from sweepengine.particles._unit import Unit as Unit
 from sweepengine.particles._weak_form import TEST_FUNCTIONS as TEST_FUNCTIONS
 from sweepengine.particles._weak_form import WeakForm as WeakForm
 from sweepengine.particles._weak_form import weak_form as weak_form
@@ -100,6 +102,7 @@ __all__ = [
     "Functional",
     "GaussianKernel",
     "Interaction",
+    "Kernel",
     "MemoryNeedError",
     "Neuron",
     "Noise",
@@ -121,6 +124,7 @@ __all__ = [
     "Term",
     "Tolerance",
     "Traffic",
+    "Unit",
     "WeakForm",
     "adaptive_flow",
     "ball",

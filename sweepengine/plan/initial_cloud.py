@@ -12,7 +12,7 @@ from sweepengine.data import Given
 from sweepengine.errors import SpecError
 from sweepengine.networks import initialise
 from sweepengine.particles import ball, gaussian_cloud, sphere
-from sweepengine.spec import Architecture
+from sweepengine.spec import Architecture, UnitSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,7 +97,7 @@ def _drawn(run: ParticleRun, d: int, seed: int, rows: range) -> Tensor:
 
 def _network(run: ParticleRun, d: int, seed: int, count: int) -> Tensor:
     """(w, b, a) of the network of this seed (theory.md §1): all weights N(0, 1)."""
-    bias = run.unit is not None and run.unit.bias
+    bias = isinstance(run.unit, UnitSpec) and run.unit.bias
     architecture = Architecture(1, "relu", sigma_w=1.0, sigma_b=float(bias), sigma_a=1.0)
     parameters = initialise(architecture, count, d, seed, getattr(torch, run.precision))
     return torch.cat([*parameters.layer_matrices()[:1], parameters.readout.reshape(count, 1)], dim=1)
