@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 COUPLED: Final = ("chaos_outputs", "chaos_particles")
 """Quantities of a run and its reference."""
+_APART: Final = frozenset({"quadratic", "double_well", "potential"})
+"""Terms that move each particle by itself."""
 
 
 def coupled_distances(done: xr.Dataset) -> dict[str, xr.Variable]:
@@ -47,6 +49,38 @@ def coupled_distances(done: xr.Dataset) -> dict[str, xr.Variable]:
         for name, measure in measures.items():
             found[name][run] = measure(run, reference) / finite
     return {name: xr.Variable(("run",), values) for name, values in found.items()}
+
+
+def why_no_distance(name: str, ds: xr.Dataset, values: NDArray[np.float64]) -> str:
+    """Why a distance to the widest has no exponent, and what to do; empty where a fit may be tried.
+
+    Parameters
+    ----------
+    name
+        One of ``COUPLED``.
+    ds
+        The sweep.
+    values
+        The distances of a group's finished runs.
+    """
+    terms = {str(term) for term in ds.coords["term"].values} if "term" in ds.coords else set()
+    if name == "chaos_outputs" and terms and "risk" not in terms:
+        return (
+            "No term of the functional is a risk, so there are no outputs to compare; the distance of particles stands "
+            "beside this row."
+        )
+    recorded = "outputs_test" if name == "chaos_outputs" else "particles"
+    if recorded not in ds.data_vars:
+        how = "" if recorded == "outputs_test" else ", and set dynamics.snapshots to 2 or more"
+        return f"{recorded} was not recorded; name it under the sweep's observables{how}."
+    if (terms and terms <= _APART) or (values.size and np.all(values[~np.isnan(values)] == 0) and np.any(values == 0)):
+        return (
+            "No particle acts on another: a cloud is exactly a part of the widest one, at distance 0 and without an "
+            "exponent. A risk or an interaction among functional.terms would couple them."
+        )
+    if values.size and np.all(np.isnan(values)):
+        return "No finished run has a wider one of its seed to be compared with; add widths under axes."
+    return ""
 
 
 def _pairs(done: xr.Dataset, width: NDArray[np.int64]) -> Iterator[tuple[int, int]]:

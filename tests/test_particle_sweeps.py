@@ -502,6 +502,30 @@ def test_a_sweep_without_a_risk_has_a_report(tmp_path: Path) -> None:
     assert page.count("The cloud at the start and the end") == 2
 
 
+def test_rows_of_propagation_of_chaos_say_why_they_are_empty(tmp_path: Path) -> None:
+    def reasons(name: str, content: dict[str, Any]) -> dict[str, str]:
+        sweepengine.run(content, tmp_path / f"{name}.zarr", executor="inline")
+        [group] = analysis.summarise(sweepengine.open_sweep(tmp_path / f"{name}.zarr")).groups
+        return group.failures
+
+    widths = {"width": [4, 8, 16, 32]}
+    alone = reasons("alone", changed(WELLS, axes=widths))
+    assert alone["chaos_outputs"].startswith("No term of the functional is a risk")
+    assert alone["chaos_particles"].startswith("No particle acts on another")
+    still = changed(TEACHER, axes=widths, functional={"terms": [{"term": "risk", "cost": "mse", "strength": 0.0}]})
+    [still_reason] = reasons("still", still).values()  # the outputs of other numbers of particles do differ
+    assert still_reason == alone["chaos_particles"]
+    unseen = reasons("unseen", changed(TEACHER, axes=widths, observables=["objective"]))
+    assert unseen["chaos_outputs"] == "outputs_test was not recorded; name it under the sweep's observables."
+    assert "set dynamics.snapshots to 2 or more" in unseen["chaos_particles"]
+    single = reasons("single", changed(TEACHER, axes={"width": [8]}))
+    assert set(single.values()) == {
+        "No finished run has a wider one of its seed to be compared with; add widths under axes."
+    }
+    pairs = changed(WELLS, axes=widths, functional={"terms": [{"term": "attraction"}]})
+    assert "chaos_particles" not in reasons("pairs", pairs)
+
+
 SHELLS: dict[str, Any] = TEACHER | {
     "name": "shells",
     "data": {"name": "shells", "d": 6, "delta": 0.8, "n_train": 100, "n_test": 4000},
