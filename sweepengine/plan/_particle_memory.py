@@ -51,7 +51,8 @@ def particle_memory(run: ParticleRun, shape: BlockShape, shards: int = 1, refere
     cloud, double = numbers * item, numbers * 8
     grid = shape.sizes.get("grid", 0)
     kept = cloud * (2 if names & _FROM_START else 1) + _references(run, shape, item)
-    kept += (8 * reference + (8 + item) * grid) * shape.sizes["coord"]
+    # Twice: its digest is taken of a copy, and in-process the driver has one of its own.
+    kept += (2 * 8 * reference + (8 + item) * grid) * shape.sizes["coord"]
     passes = _pass_bytes(run, shape, item)
     record = [passes, _kernels(names, shape.sizes["i"])]
     if names & _SLICED:
