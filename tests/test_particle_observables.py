@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,15 +18,12 @@ import sweepengine
 from sweepengine import particles as pt
 from sweepengine.data import load
 from sweepengine.errors import DataError, SpecError, StoreError
-from sweepengine.observe import TEST_FUNCTIONS
+from sweepengine.observe import PARTICLE_VARIABLES, TEST_FUNCTIONS
 from sweepengine.observe.measure_particles import Moment, Problem, Recorder
 from sweepengine.plan import make_plan
 from sweepengine.spec import ParticleSpec, make_spec
 from sweepengine.store import SweepStore
 from tests.test_particle_sweeps import TEACHER, WELLS, changed, computed, stopped_and_resumed
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SNAPSHOTS_EVERYWHERE = {"records": {"spacing": "every", "k": 5}, "snapshots": 5}
 
@@ -36,6 +35,14 @@ def saved(points: Any, path: Path) -> str:
 
 def test_the_set_of_test_functions_has_its_labels() -> None:
     assert tuple(pt.TEST_FUNCTIONS) == TEST_FUNCTIONS
+
+
+def test_the_page_of_observables_names_each_and_only_these() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "observables.md").read_text().split("## Of particles")[1]
+    rows = [row for row in page.splitlines() if row.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in rows))) == sorted(PARTICLE_VARIABLES)
+    dims = {dim for row in rows for dim in re.findall(r"\w+", row.split("|")[2])}
+    assert {dim for each in PARTICLE_VARIABLES.values() for dim in each.dims[2:]} <= dims
 
 
 def test_the_stored_weak_form_is_of_first_order(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import altair as alt
 import numpy as np
 import pytest
 import torch
@@ -489,6 +491,10 @@ def test_the_report_shows_chaos_propagate_and_the_cloud(tmp_path: Path) -> None:
     page, found = paths.html.read_text(), json.loads(paths.json.read_text())
     assert "The cloud at the start and the end" in page
     assert page.count('id="fig-cloud-') == 2  # the data of its two panels
+    charts = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, flags=re.DOTALL)
+    assert len(charts) > 2
+    for chart in charts:
+        alt.Chart.from_dict(json.loads(chart), validate=True)
     assert len(found["finished_runs"]) == 12
     assert found["groups"][0]["loss_test"]["width"] == 128
     assert "distance of particles to the widest" in paths.markdown.read_text()
