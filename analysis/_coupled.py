@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
+    from analysis._setting import Setting
+
 COUPLED: Final = ("chaos_outputs", "chaos_particles")
 """Quantities of a run and its reference."""
-_APART: Final = frozenset({"quadratic", "double_well", "potential"})
-"""Terms that move each particle by itself."""
 
 
 def coupled_distances(done: xr.Dataset, outputs: NDArray[np.float64] | None) -> dict[str, xr.Variable]:
@@ -51,7 +51,7 @@ def coupled_distances(done: xr.Dataset, outputs: NDArray[np.float64] | None) -> 
     return {name: xr.Variable(("run",), values) for name, values in found.items()}
 
 
-def why_no_distance(name: str, ds: xr.Dataset, values: NDArray[np.float64]) -> str:
+def why_no_distance(name: str, ds: xr.Dataset, setting: Setting, values: NDArray[np.float64]) -> str:
     """Why a distance to the widest has no exponent, and what to do; empty where a fit may be tried.
 
     Parameters
@@ -60,25 +60,24 @@ def why_no_distance(name: str, ds: xr.Dataset, values: NDArray[np.float64]) -> s
         One of ``COUPLED``.
     ds
         The sweep.
+    setting
+        Of a group of its runs.
     values
-        The distances of a group's finished runs.
+        The distances of the finished ones.
     """
-    terms = {str(term) for term in ds.coords["term"].values} if "term" in ds.coords else set()
-    if name == "chaos_outputs" and terms and "risk" not in terms:
-        return (
-            "No term of the functional is a risk, so there are no outputs to compare; the distance of particles stands "
-            "beside this row."
-        )
+    if name == "chaos_outputs" and not setting.has_outputs:
+        return "No term of the functional is a risk, so there are no outputs to compare; look at the distance of particles."
     recorded = "outputs_test" if name == "chaos_outputs" else "particles"
     if recorded not in ds.data_vars:
         how = "" if recorded == "outputs_test" else ", and set dynamics.snapshots to 2 or more"
         return f"{recorded} was not recorded; name it under the sweep's observables{how}."
-    if (terms and terms <= _APART) or (values.size and np.all(values[~np.isnan(values)] == 0) and np.any(values == 0)):
+    known = values[~np.isnan(values)]
+    if not setting.couples or (known.size and not known.any()):
         return (
             "No particle acts on another: a cloud is exactly a part of the widest one, at distance 0 and without an "
             "exponent. A risk or an interaction among functional.terms would couple them."
         )
-    if values.size and np.all(np.isnan(values)):
+    if values.size and not known.size:
         return "No finished run has a wider one of its seed to be compared with; add widths under axes."
     return ""
 

@@ -95,7 +95,7 @@ def _summarise_group(ds: xr.Dataset, rows: xr.Dataset, group: Group) -> GroupSum
                 if not (rows.sizes["run"] and np.all(np.isnan(values.values[:, k])))
             }
         for key, column in columns.items():
-            reason = why_no_distance(name, ds, column) if name in COUPLED else ""
+            reason = why_no_distance(name, ds, group.setting, column) if name in COUPLED else ""
             if reason:
                 failures[key] = reason
                 continue

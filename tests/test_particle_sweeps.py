@@ -509,10 +509,13 @@ def test_a_sweep_without_a_risk_has_a_report(tmp_path: Path) -> None:
 
 
 def test_rows_of_propagation_of_chaos_say_why_they_are_empty(tmp_path: Path) -> None:
+    claimed: dict[str, set[str]] = {}
+
     def reasons(name: str, content: dict[str, Any]) -> dict[str, str]:
         sweepengine.run(content, tmp_path / f"{name}.zarr", executor="inline")
-        [group] = analysis.summarise(sweepengine.open_sweep(tmp_path / f"{name}.zarr")).groups
-        return group.failures
+        summary = analysis.summarise(sweepengine.open_sweep(tmp_path / f"{name}.zarr"))
+        claimed[name] = {claim.observable for claim in summary.claims}
+        return summary.groups[0].failures
 
     widths = {"width": [4, 8, 16, 32]}
     alone = reasons("alone", changed(WELLS, axes=widths))
@@ -530,6 +533,9 @@ def test_rows_of_propagation_of_chaos_say_why_they_are_empty(tmp_path: Path) -> 
     }
     pairs = changed(WELLS, axes=widths, functional={"terms": [{"term": "attraction"}]})
     assert "chaos_particles" not in reasons("pairs", pairs)
+    # Nothing is claimed where the claim has no object.
+    assert (claimed["alone"], claimed["pairs"]) == (set(), {"chaos_particles"})
+    assert claimed["unseen"] == {"chaos_outputs", "chaos_particles"}
 
 
 SHELLS: dict[str, Any] = TEACHER | {
