@@ -22,7 +22,7 @@ from sweepengine.observe import PARTICLE_VARIABLES, TEST_FUNCTIONS
 from sweepengine.observe.measure_particles import Moment, Problem, Recorder
 from sweepengine.plan import make_plan
 from sweepengine.spec import ParticleSpec, make_spec
-from sweepengine.store import SweepStore
+from sweepengine.store import SweepStore, find_damage
 from tests.test_particle_sweeps import TEACHER, WELLS, changed, computed, stopped_and_resumed
 
 SNAPSHOTS_EVERYWHERE = {"records": {"spacing": "every", "k": 5}, "snapshots": 5}
@@ -225,10 +225,13 @@ def test_the_content_of_a_reference_is_in_the_id_wherever_its_file_lies(tmp_path
     ]
     assert len(set(ids)) == 3
     longer = moved | {"axes": {"width": [16], "seed": 2}}
+    assert not list(find_damage(SweepStore(store)))
     [folder] = (store / "reference").glob("*/points/c/0")
     (folder / "0").unlink()
     with pytest.raises(StoreError, match=r"reference/.*/points is not what was written"):
         sweepengine.run(longer, store, executor="inline")
+    [damage] = find_damage(SweepStore(store))
+    assert "points is not what was written" in damage.message
 
 
 @pytest.mark.parametrize(
