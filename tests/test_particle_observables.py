@@ -14,6 +14,7 @@ import torch
 import xarray as xr
 from scipy.optimize import linear_sum_assignment
 
+import analysis
 import sweepengine
 from sweepengine import particles as pt
 from sweepengine.data import load
@@ -76,6 +77,20 @@ def test_the_stored_weak_form_is_of_first_order(tmp_path: Path) -> None:
     by_a = z @ residual / len(data.y_train)
     gradient = np.concatenate([by_w, by_a[:, None]], axis=1) + 0.01 * cloud
     assert abs(float(square[0])) < 0.05 * abs(float((cloud * gradient).sum(1).mean()))
+
+
+@pytest.mark.parametrize("factor", [32.0, -1.0, 0.5])
+def test_a_wrong_velocity_of_a_sweep_is_seen(factor: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No 1/m, the wrong sign, a missing factor: a defect of the size of what it is the defect of, at every step size."""
+    content = changed(
+        TEACHER, functional={"terms": [{"term": "risk", "cost": "mse"}]}, observables=["weak_form_defect"],
+        axes={"width": [32], "seed": 1}, dynamics={"step_size": 0.01, "time": 0.1},
+    )  # fmt: skip
+    right = computed(content, tmp_path / "right.zarr").weak_form_defect[0, 0]
+    pull = pt.Neuron.pull
+    monkeypatch.setattr(pt.Neuron, "pull", lambda *given: factor * pull(*given))
+    wrong = computed(content, tmp_path / "wrong.zarr").weak_form_defect[0, 0]
+    assert float(abs(wrong.sel(test_function="square"))) > 20 * float(abs(right).max())
 
 
 def test_the_weak_form_has_the_noise_of_its_step(tmp_path: Path) -> None:
@@ -207,6 +222,8 @@ def test_a_reference_is_measured_to_unless_the_spec_says_otherwise(tmp_path: Pat
     }  # fmt: skip
     np.testing.assert_array_equal(found.particles, without.particles)
     assert found.id.values[0] != without.id.values[0]
+    page = analysis.write_report(tmp_path / "r.zarr", tmp_path / "report").html.read_text()
+    assert "Sliced W₂ between the cloud and the given reference over training time" in page
 
 
 def test_the_content_of_a_reference_is_in_the_id_wherever_its_file_lies(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from sweepengine.particles._errors import ParameterError
 from sweepengine.particles._passes import Passes
 
 if TYPE_CHECKING:
@@ -111,17 +112,22 @@ def weak_form_defects(
     -------
     list of float
         One a test function; O(dt), at τ > 0 in expectation.
+
+    Raises
+    ------
+    ParameterError
+        There is a temperature and no noise.
     """
     passes = passes or Passes()
     field, tau, functions = functional.field(particles, passes), functional.temperature, list(tests.values())
+    if tau and noise is None:
+        raise ParameterError(f"found temperature {tau} and no noise; give that of the flow, Noise(seed)")
     amplitude = math.sqrt(2 * tau * size)
 
     def part(chunk: slice) -> Tensor:
         here = particles[chunk]
         kick = torch.zeros_like(here)
-        if tau:
-            if noise is None:
-                raise AssertionError("a flow at a temperature has noise")
+        if tau and noise is not None:
             kick = _moving(functional, noise.draw(step, chunk, here)) * amplitude
         after = here + size * field.velocity(here) + kick
         sums = []

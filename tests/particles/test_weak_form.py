@@ -148,6 +148,8 @@ def test_noise_of_another_scale_is_seen() -> None:
     laplacians[4] = float(((squares / 9 - 1) * (squares / -6).exp()).mean())
     bar = 4 * tau * math.sqrt(2 * 3 / len(cloud)) + 5 * size
     assert np.abs(defects(functional, size, pt.Noise(5))).max() < bar
+    with pytest.raises(pt.ParameterError, match=r"found temperature 0\.3 and no noise"):
+        defects(functional, size)
     other = np.array(defects(functional, size, pt.Noise(5), step=1))
     assert np.abs(other).max() < bar
     assert not np.array_equal(other, defects(functional, size, pt.Noise(5)))  # each step has its own noise
