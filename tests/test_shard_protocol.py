@@ -211,6 +211,18 @@ def test_any_number_of_shards_is_the_whole(
     assert agree(tmp_path / "x.zarr", wholes(name))
 
 
+def test_what_needs_a_file_or_the_noise_is_the_same_on_shards(tmp_path: Path) -> None:
+    """The reference is whole on every worker, the cloud is not."""
+    np.savez(tmp_path / "there.npz", points=np.random.default_rng(3).normal(size=(40, 3)))
+    names = ["sliced_w2_reference", "sliced_w2_reference_error", "weak_form_defect", "first_variation"]
+    spec = LANGEVIN | {"observables": names, "reference": str(tmp_path / "there.npz")}
+    spec["dynamics"] = LANGEVIN["dynamics"] | {"snapshots": 0, "time": 0.8}
+    run(spec, tmp_path / "x.zarr", 3)
+    sweepengine.run(spec, tmp_path / "whole.zarr", executor="inline")
+    found, expected = (sweepengine.open_sweep(tmp_path / each).load() for each in ("x.zarr", "whole.zarr"))
+    assert all(_close(found[name].values, expected[name].values) for name in names)
+
+
 def test_shards_that_do_not_sum_are_told_apart(
     tmp_path: Path, wholes: Callable[[str], xr.Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from sweepengine.store._chunk import SupersededError as SupersededError
 from sweepengine.store._chunk import fail_chunk as fail_chunk
 from sweepengine.store._chunk import refs_by_positions as refs_by_positions
 from sweepengine.store._data import read_data as read_data
-from sweepengine.store._data import read_weights as read_weights
+from sweepengine.store._data import read_given as read_given
 from sweepengine.store._layout import Block as Block
 from sweepengine.store._layout import BlockShape as BlockShape
 from sweepengine.store._layout import StoredArray as StoredArray
@@ -29,6 +29,9 @@ from sweepengine.store._sweep_store import SweepStore as SweepStore
 from sweepengine.store._token import delete_token as delete_token
 from sweepengine.store._token import read_token as read_token
 from sweepengine.store._token import write_token as write_token
+from sweepengine.store._verify import Damage as Damage
+from sweepengine.store._verify import find_damage as find_damage
+from sweepengine.store._verify import repair as repair
 
 __all__ = [
     "STORE_FILES",
@@ -36,6 +39,7 @@ __all__ = [
     "BlockShape",
     "ChunkPart",
     "ChunkWriter",
+    "Damage",
     "Mark",
     "RunMark",
     "Share",
@@ -46,6 +50,7 @@ __all__ = [
     "SweepStore",
     "delete_token",
     "fail_chunk",
+    "find_damage",
     "make_block",
     "normalise_address",
     "open_address",
@@ -54,10 +59,11 @@ __all__ = [
     "piece_length",
     "read_data",
     "read_failure",
+    "read_given",
     "read_mark",
     "read_token",
-    "read_weights",
     "refs_by_positions",
+    "repair",
     "write_failure",
     "write_token",
 ]
