@@ -12,6 +12,7 @@ from sweepengine.execute._events import Event
 from sweepengine.execute._executor import InlineExecutor, uninterrupted
 from sweepengine.execute._pack import PackTask, make_task
 from sweepengine.execute._progress import SilentProgress
+from sweepengine.networks import matmul_precision
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.plugins import install, read_plugin
 from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec
@@ -217,9 +218,14 @@ class _Driver:
         )
 
     def _start_executor(self) -> Executor:
+        """The executor; what this machine cannot do is said before anything is written."""
+        if self._plan.spec.matmul != "full" and self._options.address is None:
+            device = pick_device("cpu" if self._shards > 1 else self._options.device)
+            with matmul_precision(self._plan.spec.matmul, device):
+                pass
         if self._options.executor == "inline":
             if self._options.device == "cuda":
-                pick_device("cuda")  # said before anything is written
+                pick_device("cuda")
             return InlineExecutor()
         from sweepengine.execute._ray import RayExecutor
 

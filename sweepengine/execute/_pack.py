@@ -6,7 +6,8 @@ import json
 import time
 import traceback
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,12 +19,14 @@ from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._particle_turn import ParticleTurn
 from sweepengine.execute._shards import Follower, Order, Shards
 from sweepengine.execute._turn import NetworkTurn
+from sweepengine.networks import matmul_precision
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import AnyRun, ParticleRun, Run, run_from_json
 from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, read_weights, write_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
     from zarr.abc.store import Store
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from sweepengine.execute._data import Turn
     from sweepengine.plan import Pack
     from sweepengine.plugins import UserCode
+
+Item = TypeVar("Item")
 
 EVENT_SECONDS = 0.5
 
@@ -143,8 +148,9 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
 
 def follow(task: PackTask, shards: Shards) -> None:
     """Advance the runs of a pack as one of several workers, under the orders of the one that runs :func:`advance`."""
-    store, shape, _, data = _opened(task)
-    Follower(task, store, shape, data, shards).follow()
+    store, shape, runs, data = _opened(task)
+    with _matmul(next(iter(runs.values())), data):
+        Follower(task, store, shape, data, shards).follow()
 
 
 def _opened(task: PackTask) -> tuple[Store, BlockShape, dict[int, AnyRun], Data]:
@@ -165,6 +171,21 @@ def _throttled(events: Iterator[Event]) -> Iterator[Event]:
             yield pending
             pending, last = Event(), time.monotonic()
     yield pending
+
+
+def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
+    return matmul_precision(run.matmul, data.x_train.device)
+
+
+def _within(scope: Callable[[], AbstractContextManager[None]], items: Iterator[Item]) -> Iterator[Item]:
+    """Each item is made within a scope, which is left before the item goes out: the process is not ours alone."""
+    while True:
+        with scope():
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+        yield item
 
 
 def _load_data(store: Store, run: AnyRun, device: torch.device) -> Data:
@@ -251,7 +272,7 @@ class _ChunkJob:
             # The state's own runs: one of them may have diverged, and then nobody asks for it any more.
             runs = [run_from_json(each) for each in json.loads(str(state["runs"]))]
         try:
-            yield from self._train(positions, runs, state)
+            yield from _within(partial(_matmul, runs[0], self._data), self._train(positions, runs, state))
         except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
             # A run's own failure is data. A store that cannot be written (OSError) or a takeover is not the run's.
             if self._shards.size > 1 and not isinstance(error, StepLimitError):

@@ -7,7 +7,7 @@ environment before this import the kernels run on a CPU, slowly, in Triton's int
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import triton
@@ -166,11 +166,8 @@ class FusedNeuron(Neuron):
     """:class:`Neuron` whose outputs and gradients come from the fused kernels; float32 particles on a CUDA device.
 
     Give :class:`Passes` chunks of a million particles or so: a chunk's memory is N numbers for every 128 particles.
-
-    Attributes
-    ----------
-    input_precision : {"ieee", "tf32"}
-        Of the products. "tf32" rounds both factors to 10 bits and is never chosen silently.
+    Products are made as PyTorch is set to make its own: in full, or in TF32 under
+    :func:`sweepengine.networks.matmul_precision`.
 
     Raises
     ------
@@ -179,16 +176,12 @@ class FusedNeuron(Neuron):
         registers hold: those need :class:`Neuron`.
     """
 
-    input_precision: Literal["ieee", "tf32"] = "ieee"
-
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.activation not in FUSED:
             raise ParameterError(
                 f"found activation {self.activation!r}; fused are {', '.join(sorted(FUSED))}: use Neuron for others"
             )
-        if self.input_precision not in {"ieee", "tf32"}:
-            raise ParameterError(f"found input_precision {self.input_precision!r}; known are ieee, tf32")
         if self.inner > INNER_MOST:
             raise ParameterError(
                 f"found {self.inner} inner coordinates; the fused kernels hold {INNER_MOST}: use Neuron for more"
@@ -221,13 +214,14 @@ class FusedNeuron(Neuron):
         return points, points.stride(0), len(points), prepared, len(prepared), self.inner
 
     def _options(self) -> dict[str, Any]:
+        precision = "tf32" if torch.backends.cuda.matmul.fp32_precision == "tf32" else "ieee"
         return {
             "WIDTH": max(16, triton.next_power_of_2(self.inner)),
             "ROWS": ROWS,
-            "COLUMNS": COLUMNS[self.input_precision],
+            "COLUMNS": COLUMNS[precision],
             "ACTIVATION": self.activation,
             "OUTPUT": self.output,
-            "PRECISION": self.input_precision,
+            "PRECISION": precision,
             "num_warps": WARPS,
             "enable_fp_fusion": True,
         }

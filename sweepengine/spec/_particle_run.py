@@ -66,6 +66,8 @@ class ParticleRun:
         Hash of the data's content.
     observables : tuple of str
         Names of the recorded variables in canonical order; empty for the default set.
+    matmul : str
+        How float32 matrices are multiplied: ``full``, ``tf32`` or ``bf16``.
     """
 
     kind: ClassVar[str] = "particles"
@@ -90,6 +92,7 @@ class ParticleRun:
     precision: str
     data_id: str
     observables: tuple[str, ...] = ()
+    matmul: str = "full"
 
     @property
     def n_steps(self) -> int:
@@ -145,6 +148,8 @@ class ParticleRun:
         """Sixteen hexadecimal digits of the SHA-256 of the canonical content."""
         # Sections leave out what has its default, so that a field which the format gains later keeps earlier ids.
         content = {name: _plain(value, short=True) for name, value in self._fields().items()}
+        if self.matmul == "full":
+            del content["matmul"]
         return digest({"kind": self.kind} | {name: value for name, value in content.items() if value not in (None, [])})
 
     def to_json(self) -> dict[str, Any]:
@@ -231,4 +236,5 @@ def expand_particles(spec: ParticleSpec, data_id: str, observables: tuple[str, .
             precision=spec.precision,
             data_id=data_id,
             observables=observables,
+            matmul=spec.matmul,
         )

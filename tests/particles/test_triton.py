@@ -41,9 +41,11 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from sweepengine.particles import _triton
 
+torch.backends.cuda.matmul.fp32_precision = "tf32"
 for kernel, more in ((_triton._forward, {}), (_triton._backward, {"FROZEN": "nothing"})):
-    options = {**_triton.FusedNeuron(8, input_precision="tf32")._options(), **more}
+    options = {**_triton.FusedNeuron(8)._options(), **more}
     names = [each.name for each in kernel.params]
+    assert options["PRECISION"] == "tf32"
     compiled = {name: options.pop(name) for name in names if name.isupper()}
     pointers = {"points", "inputs", "sums", "weights", "gradient"}
     types = {n: "constexpr" if n in compiled else "*fp32" if n in pointers else "i32" for n in names}
