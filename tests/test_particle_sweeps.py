@@ -90,7 +90,7 @@ def test_runs_are_values_with_pinned_ids() -> None:
     [{"dynamics": {"method": "heun"}}, {"dynamics": {"time": 4.0}}, {"dynamics": {"snapshots": 2}},
      {"dynamics": {"samples": "fresh"}}, {"unit": {"scale": 2.0}}, {"initial": {"output": "zeros"}},
      {"functional": {"terms": [{"term": "risk", "cost": "huber"}]}}, {"axes": {"seed": [7]}}, {"precision": "float32"},
-     {"precision": "float32", "matmul": "tf32"}, {"dynamics": {"projection": {"to": "ball"}}}, {"observables": ["objective"]}],
+     {"dynamics": {"projection": {"to": "ball"}}}, {"observables": ["objective"]}],
 )  # fmt: skip
 def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
     spec = make_spec(changed(TEACHER, **change))

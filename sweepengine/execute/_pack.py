@@ -303,7 +303,11 @@ class _ChunkJob:
                     self._writer.record(position, record.index, values)
                 yield Event(records=len(written))
             if time.monotonic() - self._last_commit >= self._task.commit_seconds:
-                self._writer.commit(positions, turn.state() | {"runs": ids})
+                state = turn.state() | {"runs": ids}
+                yield from self._tell_diverged(positions, turn, told)  # which a state may be the first to know
+                if len(told) == len(positions):
+                    return  # nobody would go on from it
+                self._writer.commit(positions, state)
                 self._last_commit = time.monotonic()
             else:
                 self._shards.order(Order.STEP)

@@ -11,7 +11,7 @@ import torch
 import sweepengine
 from sweepengine.errors import RunError, SpecError
 from sweepengine.networks import MATMULS, _matmul, loss, matmul_precision
-from sweepengine.spec import SweepSpec, expand, make_spec
+from sweepengine.spec import ParticleSpec, SweepSpec, expand, expand_particles, make_spec, run_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,6 +115,20 @@ def test_rounded_products_are_another_run(tiny: Tiny) -> None:
 
     assert ids() == ids(matmul="full")
     assert len(ids() | ids(matmul="tf32") | ids(matmul="bf16")) == 3 * len(ids())
+
+
+def test_rounded_products_are_another_run_of_particles() -> None:
+    content = {
+        "kind": "particles", "name": "ridge", "functional": {"terms": [{"term": "quadratic"}]}, "precision": "float32",
+        "initial": {"law": "gaussian", "coordinates": 2}, "axes": {"width": [8], "seed": 1},
+        "dynamics": {"method": "euler", "step_size": 0.5, "time": 1.0, "records": {"spacing": "every", "k": 1}},
+    }  # fmt: skip
+    specs = [make_spec(content | more) for more in ({}, {"matmul": "full"}, {"matmul": "tf32"})]
+    found = [run for spec in specs if isinstance(spec, ParticleSpec) for run in expand_particles(spec, "0" * 16)]
+    assert found[0].id == found[1].id != found[2].id
+    assert run_from_json(found[2].to_json()) == found[2]
+    with pytest.raises(SpecError, match="matmul: found 'bf16' with precision 'float64'"):
+        make_spec(content | {"matmul": "bf16", "precision": "float64"})
 
 
 def test_rounded_products_are_of_single_precision(tiny: Tiny) -> None:
