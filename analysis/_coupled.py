@@ -10,8 +10,6 @@ import numpy as np
 from analysis._constants import GROUP_AXES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     import xarray as xr
     from numpy.typing import NDArray
 
@@ -19,13 +17,15 @@ COUPLED: Final = ("chaos_outputs", "chaos_particles")
 """Quantities of a run and its reference."""
 
 
-def coupled_distances(done: xr.Dataset) -> dict[str, xr.Variable]:
+def coupled_distances(done: xr.Dataset, outputs: NDArray[np.float64] | None) -> dict[str, xr.Variable]:
     """Distances of finished clouds to the widest finished one of the same seed and settings.
 
     Parameters
     ----------
     done
         Finished runs of a sweep of particles, lazy or in memory.
+    outputs
+        On the test points at the end of each of these runs, shape (run, test); None where the sweep has none.
 
     Returns
     -------
@@ -35,22 +35,22 @@ def coupled_distances(done: xr.Dataset) -> dict[str, xr.Variable]:
     """
     import xarray as xr
 
-    measures: dict[str, Callable[[int, int], float]] = {}
-    if "outputs_test" in done:
-        measures["chaos_outputs"] = lambda run, reference: _outputs(done, run, reference)
-    if "particles" in done:
-        measures["chaos_particles"] = lambda run, reference: _particles(done, run, reference)
     width = np.asarray(done["width"].values)
     found = {name: np.full(width.size, np.nan) for name in COUPLED}
-    for run, reference in _pairs(done, width):
-        finite = math.sqrt(1 - width[run] / width[reference])
-        for name, measure in measures.items():
-            found[name][run] = measure(run, reference) / finite
+    for reference, runs in _by_reference(done, width).items():
+        widest = _particles(done, reference) if "particles" in done else None
+        for run in runs:
+            finite = math.sqrt(1 - width[run] / width[reference])
+            if outputs is not None:
+                found["chaos_outputs"][run] = _root_mean_square(outputs[run] - outputs[reference]) / finite
+            if widest is not None:
+                apart = np.linalg.norm(_particles(done, run) - widest[: width[run]], axis=-1)
+                found["chaos_particles"][run] = _root_mean_square(apart) / finite
     return {name: xr.Variable(("run",), values) for name, values in found.items()}
 
 
-def _pairs(done: xr.Dataset, width: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """(run, widest run of its seed), where that is the widest of all its settings."""
+def _by_reference(done: xr.Dataset, width: NDArray[np.int64]) -> dict[int, list[int]]:
+    """The widest run of each seed, where that is the widest of all its settings, and the others of the seed."""
     axes = [name for name in (*GROUP_AXES, "temperature") if name in done.coords]
     columns = [np.asarray(done[name].values).tolist() for name in axes]
     settings = list(zip(*columns, strict=True))
@@ -61,22 +61,19 @@ def _pairs(done: xr.Dataset, width: NDArray[np.int64]) -> Iterator[tuple[int, in
         for run, (key, seed) in enumerate(zip(settings, seeds, strict=True))
         if width[run] == widest[key]
     }
+    found: dict[int, list[int]] = {}
     for run, pair in enumerate(zip(settings, seeds, strict=True)):
         reference = references.get(pair)
         if reference is not None and reference != run:
-            yield run, reference
+            found.setdefault(reference, []).append(run)
+    return found
 
 
-def _outputs(done: xr.Dataset, run: int, reference: int) -> float:
-    last = int(done["records_done"].values[run]) - 1
-    here, there = (
-        np.asarray(done["outputs_test"].isel(run=k, record=last).values, np.float64) for k in (run, reference)
-    )
-    return float(np.sqrt(np.mean((here - there) ** 2)))
+def _particles(done: xr.Dataset, run: int) -> NDArray[np.float64]:
+    """The cloud at the end of a run, shape (m, p): one at a time, as it may be large."""
+    own = slice(int(done["width"].values[run]))
+    return np.asarray(done["particles"].isel(run=run, snapshot=-1, particle=own).values, np.float64)
 
 
-def _particles(done: xr.Dataset, run: int, reference: int) -> float:
-    shared = slice(int(done["width"].values[run]))
-    ends = (done["particles"].isel(run=k, snapshot=-1, particle=shared).values for k in (run, reference))
-    here, there = (np.asarray(each, np.float64) for each in ends)
-    return float(np.sqrt(np.mean(np.sum((here - there) ** 2, axis=-1))))
+def _root_mean_square(values: NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.mean(values**2)))

@@ -63,7 +63,8 @@ def _reduce_particles(done: xr.Dataset) -> xr.Dataset:
     """Finished clouds to their last record, and to their distances from the widest of the same seed."""
     import xarray as xr
 
-    reduced: dict[str, xr.Variable] = coupled_distances(done)
+    outputs = np.asarray(_last(done["outputs_test"], done), np.float64) if "outputs_test" in done else None
+    reduced: dict[str, xr.Variable] = coupled_distances(done, outputs)
     for q in PARTICLES.quantities:
         if q.name not in reduced:
             nothing = xr.DataArray(np.full(done.sizes["run"], np.nan), dims="run")

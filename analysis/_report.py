@@ -35,7 +35,11 @@ class ReportPaths:
 
 
 def write_report(
-    ds_or_url: xr.Dataset | str | os.PathLike[str], directory: str | os.PathLike[str], *, group_by: Sequence[str] = ()
+    ds_or_url: xr.Dataset | str | os.PathLike[str],
+    directory: str | os.PathLike[str],
+    *,
+    group_by: Sequence[str] = (),
+    table: xr.Dataset | None = None,
 ) -> ReportPaths:
     """Write `report.html`, `report.json` and `report.md` into a directory, which is made if it is missing.
 
@@ -48,8 +52,8 @@ def write_report(
         A sweep as `sweepengine.open_sweep` returns it, or the store's path or URL.
     directory
         Where to write.
-    group_by
-        Further run coordinates that are swept; see `summarise`.
+    group_by, table
+        As for `summarise`.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def write_report(
 
     load_altair(), load_vl_convert()  # a missing extra is said before the sweep is read
     ds = _opened(ds_or_url)
-    table, groups = reduce_runs(ds), split(ds, group_by)
+    table, groups = reduce_runs(ds) if table is None else table, split(ds, group_by)
     summary = summarise_reduced(ds, table, groups)
     tables = [rows_of(table, ds, group) for group in groups]
     contents = {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def summarise(ds: xr.Dataset, *, group_by: Sequence[str] = ()) -> Summary:
+def summarise(ds: xr.Dataset, *, group_by: Sequence[str] = (), table: xr.Dataset | None = None) -> Summary:
     """Summarise a sweep: exponents with 95 % intervals beside theory, accuracy, counts and claims.
 
     Parameters
@@ -34,6 +34,8 @@ def summarise(ds: xr.Dataset, *, group_by: Sequence[str] = ()) -> Summary:
         As `sweepengine.open_sweep` returns it. Runs that are not `done` enter no fit; they are counted.
     group_by
         Further run coordinates that are swept, beside scaling, gamma, depth, activation, alpha, step_size and method.
+    table
+        What `reduce_runs(ds)` gave, so that it is not computed again.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def summarise(ds: xr.Dataset, *, group_by: Sequence[str] = ()) -> Summary:
     DuplicateRunError
         Two runs of a group share width and seed.
     """
-    return summarise_reduced(ds, reduce_runs(ds), split(ds, group_by))
+    return summarise_reduced(ds, reduce_runs(ds) if table is None else table, split(ds, group_by))
 
 
 def summarise_reduced(ds: xr.Dataset, table: xr.Dataset, groups: tuple[Group, ...]) -> Summary:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sweepengine.plugins import register_kernel as register_kernel
     from sweepengine.plugins import register_model as register_model
     from sweepengine.plugins import register_potential as register_potential
+    from sweepengine.plugins import register_unit as register_unit
     from sweepengine.spec import SweepSpec as SweepSpec
     from sweepengine.store import open_sweep as open_sweep
     from sweepengine.store import open_theory as open_theory
@@ -29,6 +30,7 @@ _HOMES = {
     "register_model": "sweepengine.plugins",
     "register_observable": "sweepengine.observe",
     "register_potential": "sweepengine.plugins",
+    "register_unit": "sweepengine.plugins",
     "run": "sweepengine.execute",
 }
 _SUBPACKAGES = frozenset({"networks", "particles", "spec", "store", "theory"})
@@ -44,6 +46,7 @@ __all__ = [
     "register_model",
     "register_observable",
     "register_potential",
+    "register_unit",
     "run",
     "spec",
     "store",

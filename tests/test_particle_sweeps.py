@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import altair as alt
 import numpy as np
 import pytest
 import torch
@@ -110,6 +112,16 @@ def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
             r"functional\.terms\.0\.term: found 'gravity'; allowed: 'risk'",
         ),
         ({"functional": {"terms": [{"term": "riesz", "power": 2.5}]}}, r"functional\.terms\.0\.power: found 2\.5"),
+        (
+            {"functional": {"terms": [{"term": "mmd", "kernel": "gaussian", "power": 1.5}]}},
+            r"functional\.terms\.0: power: given for the kernel 'gaussian'; only 'riesz' has one",
+        ),
+        ({"unit": {"activation": "rleu"}}, r"unit\.activation: found 'rleu'; allowed: .*'relu'"),
+        ({"unit": "relu"}, r"unit: found 'relu'; expected a mapping of fields"),
+        (
+            {"unit": {"name": "own", "coordinates": 2}},
+            r"unit\.activation: unknown key\. Allowed here: coordinates, name$",
+        ),
         ({"functional": {"temperature": 0.1}}, r"dynamics\.method: found 'euler' at temperature 0\.1"),
         ({"axes": {"temperature": [0.1]}, "functional": {"temperature": 0.1}}, r"are both given"),
         ({"dynamics": {"tolerance": {}}}, r"dynamics\.tolerance: found one with method 'euler'"),
@@ -479,6 +491,10 @@ def test_the_report_shows_chaos_propagate_and_the_cloud(tmp_path: Path) -> None:
     page, found = paths.html.read_text(), json.loads(paths.json.read_text())
     assert "The cloud at the start and the end" in page
     assert page.count('id="fig-cloud-') == 2  # the data of its two panels
+    charts = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, flags=re.DOTALL)
+    assert len(charts) > 2
+    for chart in charts:
+        alt.Chart.from_dict(json.loads(chart), validate=True)
     assert len(found["finished_runs"]) == 12
     assert found["groups"][0]["loss_test"]["width"] == 128
     assert "distance of particles to the widest" in paths.markdown.read_text()
@@ -577,6 +593,64 @@ def bump(points, others):
 def broken(points):
     return points["no"]
 """
+
+
+@pytest.mark.parametrize("kernel", [{"kernel": "gaussian", "length": 0.5}, {"power": 1.5}, {}])
+def test_the_discrepancy_is_the_librarys(tmp_path: Path, kernel: dict[str, Any]) -> None:
+    term = {"term": "mmd", "count": 50, "mean": 1.0, "scale": 0.5, "seed": 3} | kernel
+    content = changed(
+        WELLS, functional={"terms": [term]}, dynamics={"method": "euler"}, axes={"width": [64], "seed": [5]}
+    )
+    run = computed(content, tmp_path / "x.zarr").isel(run=0)
+    chosen = pt.GaussianKernel(0.5) if "length" in kernel else pt.RieszKernel(kernel.get("power", 1.0))
+    functional = pt.Functional([pt.Discrepancy(chosen, pt.gaussian_cloud(3, 50, 2) * 0.5 + 1.0)])
+    cloud = pt.gaussian_cloud(5, 64, 2)
+    assert float(run.objective[0]) == pytest.approx(functional.value(cloud), rel=1e-12)
+    end = pt.flow(functional, cloud, step_size=0.1, steps=10).final()
+    np.testing.assert_allclose(run.particles.values[-1], end.numpy(), rtol=1e-12, atol=1e-12)
+    assert 0 < float(run.objective[-1]) < float(run.objective[0])
+
+
+UNIT = """
+import sweepengine
+
+@sweepengine.register_unit(name="own")
+def own(particles, inputs):
+    return particles[:, 4:] * (particles[:, :4] @ inputs.T).relu()
+
+@sweepengine.register_unit(name="flat")
+def flat(particles, inputs):
+    return particles[:, 0]
+"""
+
+
+def test_units_of_users_are_those_of_the_package(tmp_path: Path) -> None:
+    plugin = tmp_path / "own.py"
+    plugin.write_text(UNIT)
+    known = changed(TEACHER, initial={"output": "alike"})
+    users = known | {"unit": {"name": "own", "coordinates": 5}}
+    with pytest.raises(SpecError, match=r"unit\.name: found 'own', which is not registered"):
+        sweepengine.run(users, tmp_path / "x.zarr", executor="inline")
+    expected = computed(known, tmp_path / "known.zarr")
+    found = computed(users, tmp_path / "users.zarr", plugins=[plugin])
+    assert list(found.coord.values) == ["x0", "x1", "x2", "x3", "x4"]
+    assert set(found.activation.values) == {"own@1"}
+    names = ["loss_test", "outputs_train", "objective", "dissipation", "participation", "particles"]
+    aside = ["id", "block", "term", "coord", "activation"]
+    xr.testing.assert_allclose(
+        found[names].drop_vars(aside, errors="ignore"), expected[names].drop_vars(aside, errors="ignore"), rtol=1e-9
+    )
+    provenance = json.loads(sweepengine.open_sweep(tmp_path / "users.zarr").attrs["provenance"])["user_code"]
+    assert [(each["kind"], each["name"]) for each in provenance] == [("unit", "own")]
+    assert set(found.id.values).isdisjoint(expected.id.values)
+    flat = users | {"unit": {"name": "flat", "coordinates": 5}}
+    assert sweepengine.run(flat, tmp_path / "flat.zarr", executor="inline", plugins=[plugin]).failed == 4
+    with pytest.raises(
+        SpecError, match=r"observables: kernel is that of neurons, and unit\.name is a unit of your own"
+    ):
+        sweepengine.run(users | {"observables": ["kernel"]}, tmp_path / "x.zarr", executor="inline", plugins=[plugin])
+    with pytest.raises(SpecError, match=r"initial\.law: found 'network', whose units are neurons"):
+        sweepengine.run(users | {"initial": {"law": "network"}}, tmp_path / "x.zarr", executor="inline")
 
 
 def test_terms_of_users_are_those_of_the_package(tmp_path: Path) -> None:

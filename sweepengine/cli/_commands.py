@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from sweepengine.execute._device import DeviceName
     from sweepengine.execute._driver import ExecutorName, Outcome
 
@@ -40,19 +42,19 @@ def run_command(
         plugins=plugins,
         progress=progress_for(errors),
     )
-    _print_summary(console, outcome.store)
+    sweep, reduced = _print_summary(console, outcome.store)
     console.print(f"store:  {outcome.store}", markup=False, highlight=False, soft_wrap=True)
     for line in _warnings(outcome):
         errors.print(line, markup=False, highlight=False, soft_wrap=True)
-    return int(outcome.failed > 0) | (report and not _report_after_run(console, errors, outcome.store))
+    return int(outcome.failed > 0) | (report and not _report_after_run(console, errors, outcome.store, sweep, reduced))
 
 
-def _report_after_run(console: Console, errors: Console, store: str) -> bool:
+def _report_after_run(console: Console, errors: Console, store: str, sweep: xr.Dataset, reduced: xr.Dataset) -> bool:
     """Write the report of a sweep that is done; a report that cannot be written does not undo the sweep."""
     from sweepengine.errors import SweepError
 
     try:
-        _write_report(console, store, None)
+        _write_report(console, sweep, reduced, _report_folder(store))
     except SweepError as error:
         errors.print(f"error: no report: {error}", markup=False, highlight=False, soft_wrap=True)
         return False
@@ -68,19 +70,21 @@ def _warnings(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _print_summary(console: Console, store: str) -> None:
-    from analysis import summarise
+def _print_summary(console: Console, store: str) -> tuple[xr.Dataset, xr.Dataset]:
+    """Print a store's summary; gives its sweep, and that reduced."""
+    from analysis import reduce_runs, summarise
     from sweepengine.store import open_sweep
 
-    console.print(summarise(open_sweep(store)).render())
+    sweep = open_sweep(store)
+    reduced = reduce_runs(sweep)
+    console.print(summarise(sweep, table=reduced).render())
+    return sweep, reduced
 
 
-def _write_report(console: Console, store: str, output: str | None) -> None:
+def _write_report(console: Console, sweep: xr.Dataset, reduced: xr.Dataset, folder: Path) -> None:
     from analysis import write_report
-    from sweepengine.store import open_sweep
 
-    folder = Path(output) if output is not None else _report_folder(store)
-    paths = write_report(open_sweep(store), folder)
+    paths = write_report(sweep, folder, table=reduced)
     console.print(f"report: {paths.html}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -188,8 +192,8 @@ def status_command(store: str) -> None:
 def report_command(store: str, output: str | None) -> None:
     """Write a store's report."""
     console = Console()
-    _print_summary(console, store)
-    _write_report(console, store, output)
+    sweep, reduced = _print_summary(console, store)
+    _write_report(console, sweep, reduced, _report_folder(store) if output is None else Path(output))
 
 
 def schema_command() -> None:

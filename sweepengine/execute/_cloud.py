@@ -11,6 +11,7 @@ from sweepengine.networks import initialise
 from sweepengine.observe.measure_particles import Problem
 from sweepengine.particles import (
     CallableKernel,
+    CallableUnit,
     Discrepancy,
     Functional,
     GaussianKernel,
@@ -40,14 +41,17 @@ from sweepengine.spec import (
     QuadraticTerm,
     RieszTerm,
     RiskTerm,
+    UnitSpec,
+    UserUnitSpec,
 )
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from sweepengine.execute._data import Data
+    from sweepengine.particles import Kernel, Unit
     from sweepengine.particles import Term as ParticleTerm
-    from sweepengine.spec import ParticleRun, Term, UnitSpec
+    from sweepengine.spec import DiscrepancyTerm, ParticleRun, Term
 
 _GRID = 512
 _LAST_SEED = 2**63 - 1
@@ -71,7 +75,7 @@ class Cloud:
         self._dtype: torch.dtype = getattr(torch, run.precision)
         self._device = data.x_train.device
         self._d = data.x_train.shape[1]
-        self._unit = None if run.unit is None else _neuron(run.unit, self._d)
+        self._unit = None if run.unit is None else _unit(run.unit, self._d)
         self._moving = self._moving_coordinates()
         self.functional = self._functional(data.x_train, data.y_train)
         self.problem = Problem(
@@ -114,9 +118,10 @@ class Cloud:
 
     def _moving_coordinates(self) -> Tensor | None:
         """Whatever pulls at them, potentials and noise included, frozen coordinates stay."""
-        if self._run.unit is None or self._run.unit.frozen is None:
+        unit = self._run.unit
+        if not isinstance(unit, UnitSpec) or unit.frozen is None:
             return None
-        still = [(name == "a") == (self._run.unit.frozen == "output") for name in self._run.coordinates(self._d)]
+        still = [(name == "a") == (unit.frozen == "output") for name in self._run.coordinates(self._d)]
         return (~torch.tensor(still)).to(self._device, self._dtype)
 
     def _term(self, term: Term, x: Tensor, y: Tensor) -> ParticleTerm:
@@ -140,7 +145,7 @@ class Cloud:
             case KernelTerm():
                 return Interaction(CallableKernel(term_function("kernel", term.name)))
         reference = gaussian_cloud(term.seed, term.count, len(self._run.coordinates(self._d)))
-        return Discrepancy(RieszKernel(term.power), (reference * term.scale + term.mean).to(self._device, self._dtype))
+        return Discrepancy(_kernel(term), (reference * term.scale + term.mean).to(self._device, self._dtype))
 
     def _risk(self, x: Tensor, y: Tensor) -> Risk | None:
         costs = [term.cost for term in self._run.terms if isinstance(term, RiskTerm)]
@@ -167,13 +172,19 @@ class Cloud:
 
     def _network(self, seed: int, count: int) -> Tensor:
         """(w, b, a) of the network of this seed (theory.md §1): all weights N(0, 1)."""
-        bias = self._run.unit is not None and self._run.unit.bias
+        bias = isinstance(self._run.unit, UnitSpec) and self._run.unit.bias
         architecture = Architecture(1, "relu", sigma_w=1.0, sigma_b=float(bias), sigma_a=1.0)
         parameters = initialise(architecture, count, self._d, seed, self._dtype, device=self._device)
         return torch.cat([*parameters.layer_matrices()[:1], parameters.readout.reshape(count, 1)], dim=1)
 
 
-def _neuron(unit: UnitSpec, d: int) -> Neuron:
+def _kernel(term: DiscrepancyTerm) -> Kernel:
+    return GaussianKernel(term.length) if term.kernel == "gaussian" else RieszKernel(term.power)
+
+
+def _unit(unit: UnitSpec | UserUnitSpec, d: int) -> Unit:
+    if isinstance(unit, UserUnitSpec):
+        return CallableUnit(term_function("unit", unit.name))
     return Neuron(
         d,
         staircase if unit.activation == "staircase" else unit.activation,

@@ -86,6 +86,7 @@ PARTICLE_VARIABLES: dict[str, Variable] = {variable.name: variable for variable 
 """Every variable that a spec of particles may name, in the order in which they are listed."""
 
 _ON_REQUEST = frozenset({"w2_start", "stationarity_gap", "kernel", "kernel_drift"})
+_OF_NEURONS = frozenset({"kernel", "kernel_drift"})
 OF_THE_RISK = frozenset(
     {"loss_train", "loss_test", "outputs_train", "outputs_test", "participation", "kernel", "kernel_drift"}
 )
@@ -122,6 +123,10 @@ def canonical_names(spec: AnySpec, user: Mapping[str, str] | None = None) -> tup
     for name in chosen:
         if name in OF_THE_RISK and not has_risk:
             raise SpecError(f"observables: {name} needs outputs, and no term is a risk; leave it out")
+        if name in _OF_NEURONS and spec.neuron is None:
+            raise SpecError(
+                f"observables: {name} is that of neurons, and unit.name is a unit of your own; leave it out"
+            )
         if name == "particles" and not snapshots:
             raise SpecError("observables: particles is kept at snapshots, and there are none; set dynamics.snapshots")
         if name == "stationarity_gap" and noise:

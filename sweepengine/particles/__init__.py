@@ -40,6 +40,7 @@ from sweepengine.particles._interaction import CallableKernel as CallableKernel
 from sweepengine.particles._interaction import Discrepancy as Discrepancy
 from sweepengine.particles._interaction import GaussianKernel as GaussianKernel
 from sweepengine.particles._interaction import Interaction as Interaction
+from sweepengine.particles._interaction import Kernel as Kernel
 from sweepengine.particles._interaction import QuadraticInteraction as QuadraticInteraction
 from sweepengine.particles._interaction import RieszKernel as RieszKernel
 from sweepengine.particles._noise import Noise as Noise
@@ -76,6 +77,7 @@ from sweepengine.particles._transport import line_distance as line_distance
 from sweepengine.particles._transport import wasserstein as wasserstein
 from sweepengine.particles._unit import CallableUnit as CallableUnit
 from sweepengine.particles._unit import Neuron as Neuron
+from sweepengine.particles._unit import Unit as Unit
 
 if TYPE_CHECKING:
     from sweepengine.particles._triton import FusedNeuron as FusedNeuron
@@ -97,6 +99,7 @@ __all__ = [
     "Functional",
     "GaussianKernel",
     "Interaction",
+    "Kernel",
     "MemoryNeedError",
     "Neuron",
     "Noise",
@@ -118,6 +121,7 @@ __all__ = [
     "Term",
     "Tolerance",
     "Traffic",
+    "Unit",
     "WeakForm",
     "adaptive_flow",
     "ball",

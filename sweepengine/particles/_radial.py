@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy import special, stats
+from scipy import special
 
 from sweepengine.particles._errors import ParameterError
 from sweepengine.particles._risk import Risk
@@ -133,12 +133,14 @@ def radial_start(count: int, d: int | None, kappa: float) -> Tensor:
     if d is None:
         return torch.full((count, 1), kappa, dtype=torch.float64)
     levels = (np.arange(count) + 0.5) / count
-    return torch.from_numpy(stats.chi.ppf(levels, d) * (kappa / math.sqrt(d))).unsqueeze(1)
+    radii = np.sqrt(2 * special.gammaincinv(d / 2, levels))  # quantiles of the chi law
+    return torch.from_numpy(radii * (kappa / math.sqrt(d))).unsqueeze(1)
 
 
 def _chi_nodes(d: int) -> tuple[Array, Array]:
     nodes, weights = np.polynomial.legendre.leggauss(NORM_NODES)
     low, high = max(0.0, math.sqrt(d) - 7), math.sqrt(d) + 7  # |x| has standard deviation below 1
     norms = (low + high) / 2 + nodes * (high - low) / 2
-    chances = weights * stats.chi.pdf(norms, d)
+    logarithm = special.xlogy(d - 1, norms) - norms**2 / 2  # of the chi law's density, up to a constant
+    chances = weights * np.exp(logarithm - logarithm.max())
     return norms, chances / chances.sum()

@@ -9,12 +9,12 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from sweepengine.particles._errors import ParameterError, ShapeError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy import stats
 
     Array = NDArray[np.float64]
 
@@ -50,6 +50,8 @@ def linear_feature_law(m: int, d: int) -> stats.distributions.rv_frozen:
     """
     if not 0 < m < d:
         raise ParameterError(f"found m = {m}, d = {d}; the law has a density for 0 < m < d, and the risk is 0 beyond")
+    from scipy import stats  # half a second, which every worker would spend
+
     return stats.beta((d - m) / 2, m / 2)
 
 

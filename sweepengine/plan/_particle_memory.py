@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.spec import PAIRWISE
+from sweepengine.spec import PAIRWISE, UserUnitSpec
 
 if TYPE_CHECKING:
     from sweepengine.spec import ParticleRun
@@ -22,6 +22,8 @@ _DEFECT_CLOUDS = 3
 """Velocity, step and the cloud after it, of the energy's defect."""
 _PASS_ARRAYS = 3
 """Arrays of a chunk's activations that are alive together."""
+_DIFFERENTIATED_ARRAYS = 10
+"""As much of a unit that is differentiated automatically; how many a user's function makes is not known."""
 _EXACT_COUNT = 4000
 _FROM_START = {"displacement", "sliced_w2_start", "sliced_w2_start_error", "w2_start", "kernel_drift"}
 _SLICED = {"sliced_w2_start", "sliced_w2_start_error"}
@@ -70,7 +72,8 @@ def _pass_bytes(run: ParticleRun, shape: BlockShape, item: int) -> int:
     pairs = any(isinstance(term, PAIRWISE) for term in run.terms)
     # A pairwise term copies the particles, which move while it is used.
     copies = run.width * shape.sizes["coord"] * item if pairs else 0
-    return _PASS_ARRAYS * chunk * (points + (_CHUNK if pairs else 0)) * item + copies
+    arrays = _DIFFERENTIATED_ARRAYS if isinstance(run.unit, UserUnitSpec) else _PASS_ARRAYS
+    return arrays * chunk * (points + (_CHUNK if pairs else 0)) * item + copies
 
 
 def _references(run: ParticleRun, shape: BlockShape, item: int) -> int:

@@ -15,7 +15,7 @@ from sweepengine.observe import canonical_names
 from sweepengine.plan._cost import machine_memory
 from sweepengine.plan._work import work_of
 from sweepengine.plugins import UserCode, canonical_model
-from sweepengine.spec import KernelTerm, PotentialTerm, SweepSpec, canonical_terms
+from sweepengine.spec import SweepSpec, user_parts
 from sweepengine.store import STORE_FILES, Status
 
 if TYPE_CHECKING:
@@ -182,8 +182,7 @@ def _user_code(spec: AnySpec) -> UserCode:
     if isinstance(spec, SweepSpec):
         name = spec.network.model
         return UserCode.of(canonical_model(name) if name else "", canonical_names(spec))
-    own = (term for term in canonical_terms(spec) if isinstance(term, (PotentialTerm, KernelTerm)))
-    return UserCode.of("", canonical_names(spec), ((term.term, term.name) for term in own))
+    return UserCode.of("", canonical_names(spec), user_parts(spec))
 
 
 def make_plan(spec: AnySpec, store: SweepStore) -> Plan:

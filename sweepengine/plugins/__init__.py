@@ -1,7 +1,7 @@
 """User code: what a sweep may name beside what this package knows. Imports no torch.
 
-A user registers observables, models, and terms of particles in Python, or in a file that is named on the command line (``--plugin FILE``).
-A spec holds names only; nothing in it is executed.
+A user registers observables, models, and terms and units of particles in Python, or in a file that is named on the
+command line (``--plugin FILE``). A spec holds names only; nothing in it is executed.
 """
 
 from sweepengine.plugins._code import UserCode as UserCode
@@ -12,9 +12,12 @@ from sweepengine.plugins._models import UserModel as UserModel
 from sweepengine.plugins._models import canonical_model as canonical_model
 from sweepengine.plugins._models import model_of as model_of
 from sweepengine.plugins._models import register_model as register_model
+from sweepengine.plugins._particle_terms import TermKind as TermKind
 from sweepengine.plugins._particle_terms import canonical_term as canonical_term
+from sweepengine.plugins._particle_terms import canonical_unit as canonical_unit
 from sweepengine.plugins._particle_terms import register_kernel as register_kernel
 from sweepengine.plugins._particle_terms import register_potential as register_potential
+from sweepengine.plugins._particle_terms import register_unit as register_unit
 from sweepengine.plugins._particle_terms import term_function as term_function
 from sweepengine.plugins._registry import Entry as Entry
 from sweepengine.plugins._registry import Kind as Kind
@@ -26,10 +29,12 @@ __all__ = [
     "Entry",
     "Kind",
     "Plugin",
+    "TermKind",
     "UserCode",
     "UserModel",
     "canonical_model",
     "canonical_term",
+    "canonical_unit",
     "current",
     "find",
     "install",
@@ -39,5 +44,6 @@ __all__ = [
     "register_kernel",
     "register_model",
     "register_potential",
+    "register_unit",
     "term_function",
 ]

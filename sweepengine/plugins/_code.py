@@ -63,8 +63,8 @@ class UserCode:
     used: tuple[Used, ...] = ()
 
     @classmethod
-    def of(cls, model: str, observables: Iterable[str], terms: Iterable[tuple[Kind, str]] = ()) -> UserCode:
-        """The code behind a run's model (empty: none), its terms, and those of its observables that are ``name@version``.
+    def of(cls, model: str, observables: Iterable[str], parts: Iterable[tuple[Kind, str]] = ()) -> UserCode:
+        """The code behind a run's model (empty: none), its other parts, and those of its observables that are ``name@version``.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class UserCode:
         entries = [find("observable", key) for key in observables if "@" in key]
         if model:
             entries.append(find("model", model))
-        entries.extend(find(kind, key) for kind, key in dict.fromkeys(terms))
+        entries.extend(find(kind, key) for kind, key in dict.fromkeys(parts))
         plugins = {entry.plugin.sha256: entry.plugin for entry in entries if entry.plugin}
         return cls(
             tuple(plugins.values()),

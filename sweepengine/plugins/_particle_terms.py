@@ -1,4 +1,4 @@
-"""Terms of users: potentials and kernels of particle sweeps (docs/plugins.md)."""
+"""What users make particle sweeps of: potentials, kernels and units (docs/plugins.md)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     Potential = Callable[[Tensor], Tensor]
     Kernel = Callable[[Tensor, Tensor], Tensor]
 
-TermKind = Literal["potential", "kernel"]
+TermKind = Literal["potential", "kernel", "unit"]
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
 
 @dataclass(frozen=True)
 class UserTerm:
-    """A registered potential or kernel.
+    """A registered potential, kernel or unit.
 
     Attributes
     ----------
@@ -80,13 +80,40 @@ def register_kernel(*, name: str, version: str = "1") -> Callable[[_F], _F]:
     return _registering("kernel", name, version)
 
 
+def register_unit(*, name: str, version: str = "1") -> Callable[[_F], _F]:
+    """Let specs of particles name a unit ψ of one's own: ``unit: {name: <name>, coordinates: p}``, f_μ(x) = ∫ψ(θ; x) dμ.
+
+    Parameters
+    ----------
+    name, version : str
+        As for :func:`register_potential`.
+
+    Returns
+    -------
+    decorator
+        For ``function(particles, inputs) -> Tensor``: particles (n, p) and inputs (N, d) to ψ(θ_k; x_i), shape (n, N),
+        each row a function of its own particle; its gradient in θ is taken by automatic differentiation.
+
+    Raises
+    ------
+    SpecError
+        As for :func:`register_potential`.
+    """
+    return _registering("unit", name, version)
+
+
 def canonical_term(kind: TermKind, name: str) -> str:
     """``name@version`` of the term that a spec names. Raises :class:`SpecError` if nobody has registered it."""
     return meant(kind, name, f"functional.terms: found the {kind} {name!r}").key
 
 
+def canonical_unit(name: str) -> str:
+    """``name@version`` of the unit that a spec names. Raises :class:`SpecError` if nobody has registered it."""
+    return meant("unit", name, f"unit.name: found {name!r}").key
+
+
 def term_function(kind: TermKind, key: str) -> Callable[..., Tensor]:
-    """The function of a ``name@version``; what it raises comes as a RuntimeError that names it."""
+    """The function of a term's or unit's ``name@version``; what it raises comes as a RuntimeError that names it."""
     term: UserTerm = find(kind, key).content
 
     def called(*clouds: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sweepengine.plugins._files import Plugin
 
-Kind = Literal["observable", "model", "potential", "kernel"]
+Kind = Literal["observable", "model", "potential", "kernel", "unit"]
 
 
 @dataclass(frozen=True)

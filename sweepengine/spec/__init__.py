@@ -13,10 +13,11 @@ from sweepengine.spec._method import Method as Method
 from sweepengine.spec._model import GAMMA_BY_LABEL as GAMMA_BY_LABEL
 from sweepengine.spec._model import SweepSpec as SweepSpec
 from sweepengine.spec._particle_run import ParticleRun as ParticleRun
-from sweepengine.spec._particle_run import canonical_terms as canonical_terms
 from sweepengine.spec._particle_run import expand_particles as expand_particles
+from sweepengine.spec._particle_run import user_parts as user_parts
 from sweepengine.spec._particles import PAIRWISE as PAIRWISE
 from sweepengine.spec._particles import AttractionTerm as AttractionTerm
+from sweepengine.spec._particles import DiscrepancyTerm as DiscrepancyTerm
 from sweepengine.spec._particles import DoubleWellTerm as DoubleWellTerm
 from sweepengine.spec._particles import GaussianTerm as GaussianTerm
 from sweepengine.spec._particles import KernelTerm as KernelTerm
@@ -27,6 +28,7 @@ from sweepengine.spec._particles import RieszTerm as RieszTerm
 from sweepengine.spec._particles import RiskTerm as RiskTerm
 from sweepengine.spec._particles import Term as Term
 from sweepengine.spec._particles import UnitSpec as UnitSpec
+from sweepengine.spec._particles import UserUnitSpec as UserUnitSpec
 from sweepengine.spec._read import make_spec as make_spec
 from sweepengine.spec._read import parse_spec as parse_spec
 from sweepengine.spec._read import read_spec as read_spec
@@ -45,6 +47,7 @@ __all__ = [
     "AttractionTerm",
     "DataSpec",
     "DigitsData",
+    "DiscrepancyTerm",
     "DoubleWellTerm",
     "DrawnData",
     "FileData",
@@ -62,8 +65,8 @@ __all__ = [
     "SweepSpec",
     "Term",
     "UnitSpec",
+    "UserUnitSpec",
     "architectures",
-    "canonical_terms",
     "expand",
     "expand_particles",
     "fixed_step_count",
@@ -72,4 +75,5 @@ __all__ = [
     "read_spec",
     "run_from_json",
     "spec_schema",
+    "user_parts",
 ]

@@ -53,7 +53,7 @@ def _walk(
         if owners:
             models = [inner for owner in owners for inner in _models_in(owner.model_fields[str(part)].annotation)]
         elif isinstance(part, str):
-            models = [each for each in models if _is_branch(each, part)] or models
+            models = [each for each in models if each.__name__ == part or _is_branch(each, part)] or models
     return tuple(path), models
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, TypeAdapter
 
 from sweepengine.errors import SpecError
-from sweepengine.plugins import canonical_term
+from sweepengine.plugins import canonical_term, canonical_unit
 from sweepengine.spec._canonical import digest
 from sweepengine.spec._data import ShellsData
 from sweepengine.spec._particles import (
+    AnyUnit,
     Drawable,
     InitialSpec,
     KernelTerm,
@@ -24,12 +25,14 @@ from sweepengine.spec._particles import (
     Term,
     ToleranceSpec,
     UnitSpec,
+    UserUnitSpec,
 )
 from sweepengine.spec._schedule import record_schedule, snapshot_schedule, whole_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sweepengine.plugins import TermKind
     from sweepengine.spec._particles import ParticleSpec
 
 
@@ -39,8 +42,8 @@ class ParticleRun:
 
     Attributes
     ----------
-    unit : UnitSpec or None
-        ψ; None without a risk.
+    unit : UnitSpec or UserUnitSpec or None
+        ψ; None without a risk. A user's is named ``name@version``.
     terms : tuple of Term
         Of the functional.
     temperature : float
@@ -76,7 +79,7 @@ class ParticleRun:
     alpha: ClassVar[float] = 1.0
     depth: ClassVar[int] = 1
 
-    unit: UnitSpec | None
+    unit: AnyUnit | None
     terms: tuple[Term, ...]
     temperature: float
     initial: InitialSpec
@@ -106,8 +109,10 @@ class ParticleRun:
 
     @property
     def activation(self) -> str:
-        """Name of φ; ``none`` without a unit."""
-        return "none" if self.unit is None else self.unit.activation
+        """Name of φ; of the unit, where it is a user's; ``none`` without one."""
+        if self.unit is None:
+            return "none"
+        return self.unit.name if isinstance(self.unit, UserUnitSpec) else self.unit.activation
 
     @property
     def has_risk(self) -> bool:
@@ -115,9 +120,13 @@ class ParticleRun:
         return any(isinstance(term, RiskTerm) for term in self.terms)
 
     def coordinates(self, d: int) -> tuple[str, ...]:
-        """Names of a particle's coordinates at input dimension d: w0 …, then b and a where there are any."""
-        if self.unit is None:
-            return tuple(f"x{k}" for k in range(self.initial.coordinates or 0))
+        """Names of a particle's coordinates at input dimension d: w0 …, then b and a where there are any.
+
+        They are x0 … where there is no neuron.
+        """
+        if not isinstance(self.unit, UnitSpec):
+            count = self.initial.coordinates if self.unit is None else self.unit.coordinates
+            return tuple(f"x{k}" for k in range(count or 0))
         inner = (*(f"w{k}" for k in range(d)), *(("b",) if self.unit.bias else ()))
         return inner if self.unit.output == "none" else (*inner, "a")
 
@@ -177,14 +186,32 @@ def _plain(value: Any, *, short: bool) -> Any:
     return value
 
 
-def canonical_terms(spec: ParticleSpec) -> tuple[Term, ...]:
-    """The terms of a spec, users' by ``name@version``. Raises :class:`SpecError` for one that is not registered."""
+def _canonical_terms(spec: ParticleSpec) -> tuple[Term, ...]:
     return tuple(
         term.model_copy(update={"name": canonical_term(term.term, term.name)})
         if isinstance(term, (PotentialTerm, KernelTerm))
         else term
         for term in spec.functional.terms
     )
+
+
+def user_parts(spec: ParticleSpec) -> tuple[tuple[TermKind, str], ...]:
+    """Kind and ``name@version`` of the terms and the unit that users have registered.
+
+    Raises
+    ------
+    SpecError
+        One of them is not registered.
+    """
+    terms = ((term.term, term.name) for term in _canonical_terms(spec) if isinstance(term, (PotentialTerm, KernelTerm)))
+    unit = _canonical_unit(spec)
+    return (*terms, *((("unit", unit.name),) if isinstance(unit, UserUnitSpec) else ()))
+
+
+def _canonical_unit(spec: ParticleSpec) -> UnitSpec | UserUnitSpec | None:
+    if not isinstance(spec.unit, UserUnitSpec):
+        return spec.unit
+    return spec.unit.model_copy(update={"name": canonical_unit(spec.unit.name)})
 
 
 def expand_particles(spec: ParticleSpec, data_id: str, observables: tuple[str, ...] = ()) -> Iterator[ParticleRun]:
@@ -216,11 +243,11 @@ def expand_particles(spec: ParticleSpec, data_id: str, observables: tuple[str, .
             f"dynamics.snapshots: found {dynamics.snapshots}, but there are {len(records)} records; use {len(records)} or "
             "fewer, or more records"
         )
-    terms = canonical_terms(spec)
+    terms, unit = _canonical_terms(spec), _canonical_unit(spec)
     fresh = spec.data if isinstance(spec.data, Drawable) and dynamics.samples == "fresh" else None
     for width, temperature, seed in itertools.product(spec.axes.width, spec.temperatures, spec.axes.seed):
         yield ParticleRun(
-            unit=spec.unit,
+            unit=unit,
             terms=terms,
             temperature=float(temperature),
             initial=spec.initial,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from sweepengine.spec._data import DataSpec, DrawnData, FileData, ShellsData
 from sweepengine.spec._fields import Count, Positive, Section, Seed
@@ -60,6 +60,25 @@ class UnitSpec(Section):
     )
 
 
+class UserUnitSpec(Section):
+    """A registered unit (--plugin FILE): any ψ(θ; x) of a particle θ with as many coordinates as are given."""
+
+    name: str
+    coordinates: Annotated[int, Field(ge=1, le=100_000)]
+
+
+def _unit_kind(unit: object) -> str:
+    named = isinstance(unit, UserUnitSpec) or (isinstance(unit, dict) and "name" in unit)
+    return UserUnitSpec.__name__ if named else UnitSpec.__name__
+
+
+AnyUnit = Annotated[
+    Annotated[UnitSpec, Tag(UnitSpec.__name__)] | Annotated[UserUnitSpec, Tag(UserUnitSpec.__name__)],
+    Discriminator(_unit_kind),
+]
+"""A neuron, or what users call a unit."""
+
+
 class _Term(Section):
     strength: Factor = Field(default=1.0, description="factor of the term; negative turns it around")
 
@@ -106,14 +125,23 @@ class RieszTerm(_Term):
 
 
 class DiscrepancyTerm(_Term):
-    """½ MMD² to a Gaussian cloud N(mean, scale² I) of `count` fixed points, by the energy distance's kernel."""
+    """½ MMD² to a Gaussian cloud N(mean, scale² I) of `count` fixed points, by the kernel of `riesz` or of `gaussian`."""
 
     term: Literal["mmd"]
-    power: Annotated[float, Field(gt=0, lt=2)] = 1.0
+    kernel: Literal["riesz", "gaussian"] = "riesz"
+    power: Annotated[float, Field(gt=0, lt=2)] = Field(default=1.0, description="of riesz")
+    length: Positive = Field(default=1.0, description="of gaussian")
     count: Annotated[int, Field(ge=1, le=1_000_000)] = 256
     mean: Factor = 0.0
     scale: Positive = 1.0
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _kernel_fits(self) -> DiscrepancyTerm:
+        for field, kernel in (("power", "riesz"), ("length", "gaussian")):
+            if getattr(self, field) != 1 and self.kernel != kernel:
+                raise ValueError(f"{field}: given for the kernel {self.kernel!r}; only {kernel!r} has one, remove it")
+        return self
 
 
 class PotentialTerm(_Term):
@@ -229,7 +257,7 @@ class ParticleSpec(Section):
     kind: Literal["particles"]
     name: Name
     data: DataSpec | None = Field(default=None, description="what the risk is of; left out where no term is a risk")
-    unit: UnitSpec | None = Field(default=None, description="left out where no term is a risk")
+    unit: AnyUnit | None = Field(default=None, description="left out where no term is a risk")
     functional: FunctionalSpec
     initial: InitialSpec
     dynamics: DynamicsSpec
@@ -270,9 +298,10 @@ class ParticleSpec(Section):
                 if risks
                 else "initial.coordinates: missing; without a unit say how many coordinates a particle has"
             )
-        if self.unit is not None and self.unit.frozen == "output" and self.unit.output == "none":
+        neuron = self.neuron
+        if neuron is not None and neuron.frozen == "output" and neuron.output == "none":
             raise ValueError("unit.frozen: found 'output' on a unit without output weight; leave frozen out")
-        has_weight = self.unit is not None and self.unit.output != "none"
+        has_weight = neuron is not None and neuron.output != "none"
         if not has_weight and (self.initial.output != "alike" or self.initial.output_scale is not None):
             raise ValueError("initial.output: given for particles without output weight; remove it")
         if self.initial.output_scale is not None and self.initial.output == "zeros":
@@ -283,7 +312,10 @@ class ParticleSpec(Section):
                 "point on the sphere; remove it, or set initial.output: signs"
             )
         if self.initial.law == "network" and not has_weight:
-            raise ValueError("initial.law: found 'network', whose units have an output weight; set unit.output: free")
+            raise ValueError(
+                "initial.law: found 'network', whose units are neurons with an output weight; set unit.activation and "
+                "unit.output: free, or take another law"
+            )
         fields = type(self.initial).model_fields
         own = [
             name
@@ -308,7 +340,7 @@ class ParticleSpec(Section):
             )
         if dynamics.tolerance is not None and method != "adaptive":
             raise ValueError(f"dynamics.tolerance: found one with method {method!r}; only adaptive steps have one")
-        if dynamics.projection is not None and self.unit is not None and self.unit.frozen is not None:
+        if dynamics.projection is not None and self.neuron is not None and self.neuron.frozen is not None:
             raise ValueError(
                 "dynamics.projection: found one with unit.frozen, whose coordinates it would move; leave one of them out"
             )
@@ -322,6 +354,11 @@ class ParticleSpec(Section):
         if dynamics.snapshots == 1:
             raise ValueError("dynamics.snapshots: found 1; give 0, or 2 (the start and the end) or more")
         return self
+
+    @property
+    def neuron(self) -> UnitSpec | None:
+        """The unit where it is a neuron."""
+        return self.unit if isinstance(self.unit, UnitSpec) else None
 
     @property
     def method_label(self) -> str:
