@@ -193,3 +193,20 @@ def test_the_test_of_reads_can_fail(reads: Callable[[Any], Any], monkeypatch: py
     monkeypatch.setattr(Divergence, "look", curious)
     with pytest.raises((RuntimeError, AssertionError)):
         a_step_elsewhere(turn)
+
+
+def test_a_single_network_with_an_output_bias_goes_on_from_its_state() -> None:
+    """Its bias is a number without dims, in the parameters and in the momentum."""
+    a = Architecture(1, "tanh", 1.4, 0.3, 1.4, output_bias=True)
+    these = runs(Method("momentum", beta=0.5), a, (0,))
+    ends = []
+    for resumed in (False, True):
+        turn = NetworkTurn(these, problem())
+        if resumed:
+            for _ in zip(range(20), turn.advance(), strict=False):
+                state = {name: np.array(each) for name, each in turn.state().items()}
+            turn = NetworkTurn(these, problem(), state)
+        assert sum(each is None for each in turn.advance()) == (STEPS - int(state["step"]) if resumed else STEPS)
+        ends.append(turn.state())
+    for name, values in ends[0].items():
+        np.testing.assert_array_equal(ends[1][name], values, err_msg=name)

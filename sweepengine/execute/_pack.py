@@ -15,6 +15,7 @@ import torch
 from sweepengine.execute._data import Data
 from sweepengine.execute._device import GPU_RUNS_PER_TURN, pick_device
 from sweepengine.execute._events import Event
+from sweepengine.execute._graph import cuda_graph
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._particle_turn import ParticleTurn
 from sweepengine.execute._shards import Follower, Order, Shards
@@ -68,6 +69,8 @@ class PackTask:
         What users have registered and the runs need: files as text, functions as they are.
     shards : int
         Workers that share each run of particles, where the executor has many.
+    cuda_graphs : bool
+        Whether steps of networks are recorded and replayed.
     """
 
     address: str
@@ -82,6 +85,7 @@ class PackTask:
     device: str
     code: UserCode
     shards: int = 1
+    cuda_graphs: bool = False
 
 
 def make_task(
@@ -94,6 +98,7 @@ def make_task(
     device: str,
     code: UserCode,
     shards: int = 1,
+    cuda_graphs: bool = False,
 ) -> PackTask:
     """The task of a pack."""
     runs = {position: run.to_json() for position, run in pack.runs.items()}
@@ -110,6 +115,7 @@ def make_task(
         device,
         code,
         shards,
+        cuda_graphs,
     )
 
 
@@ -205,13 +211,16 @@ def make_turn(
     state: Mapping[str, NDArray[np.generic]] | None,
     shape: BlockShape,
     shards: Shards,
+    *,
+    cuda_graphs: bool = False,
 ) -> Turn:
     """What advances some runs of one kind; particles go one run at a time."""
     first = runs[0]
     if isinstance(first, ParticleRun):
         rows = shards.rows(first, shape)
         return ParticleTurn(first, data, state, shards.passes(rows), rows)
-    return NetworkTurn([run for run in runs if isinstance(run, Run)], data, state)
+    record = cuda_graph if cuda_graphs else None
+    return NetworkTurn([run for run in runs if isinstance(run, Run)], data, state, record)
 
 
 class _ChunkJob:
@@ -288,7 +297,8 @@ class _ChunkJob:
     def _train(
         self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None
     ) -> Iterator[Event]:
-        turn = make_turn(runs, self._data, state, self._shape, self._shards)
+        graphs = self._task.cuda_graphs
+        turn = make_turn(runs, self._data, state, self._shape, self._shards, cuda_graphs=graphs)
         ids = np.array(json.dumps([run.to_json() for run in runs]))
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
         steps = 0

@@ -9,6 +9,7 @@ import torch
 
 from sweepengine.execute._data import Data, Record
 from sweepengine.execute._divergence import Divergence
+from sweepengine.execute._graph import recorded
 from sweepengine.execute._start import start_of
 from sweepengine.networks import (
     COSTS,
@@ -25,10 +26,11 @@ from sweepengine.observe import DEFAULT_VARIABLES
 from sweepengine.observe.measure import Moment, Problem, Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
+    from sweepengine.execute._graph import Recording
     from sweepengine.networks import Forward
     from sweepengine.spec import Run
 
@@ -50,9 +52,18 @@ class NetworkTurn:
     data : Data
     state : mapping of ndarray, optional
         What :meth:`state` gave; without it the runs start at t = 0.
+    record : callable, optional
+        Makes recordings of steps, for methods of which every step is alike: see :func:`recorded`. Steps that store
+        nothing are then replayed.
     """
 
-    def __init__(self, runs: list[Run], data: Data, state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
+    def __init__(
+        self,
+        runs: list[Run],
+        data: Data,
+        state: Mapping[str, NDArray[np.generic]] | None = None,
+        record: Callable[[Recording], Recording] | None = None,
+    ) -> None:
         first = runs[0]
         self.runs, self._first = runs, first
         architecture = first.architecture
@@ -79,6 +90,8 @@ class NetworkTurn:
         self._space = Workspace()
         training = Training(self._network, self._all_points, self._problem.cost, first.step_size, self._space)
         self._stepper = stepper(first.method, training, first.seed)
+        self._record = record
+        self._replay: Recording | None = None
         if state is not None:
             self.restore(state)
 
@@ -95,7 +108,7 @@ class NetworkTurn:
         self.diverged_step = np.array(state["diverged_step"], dtype=np.int64)
         self._divergence.restore(self.diverged_step)
         for name, tensor in self._network.parameters.tensors().items():
-            tensor.copy_(torch.from_numpy(np.ascontiguousarray(state[name])))
+            tensor.copy_(torch.from_numpy(np.array(state[name])))
         self._stepper.restore(state)
 
     def advance(self) -> Iterator[Record | None]:
@@ -110,13 +123,20 @@ class NetworkTurn:
         steps, problem = self._first.record_steps, self._problem
         while self.due < len(steps):
             is_due = self.step == steps[self.due]
+            if self._record is not None and not is_due:
+                if self._replay is None:
+                    self._replay = recorded(self, self._record, len(self.runs))
+                self._replay()
+                self.count()
+                if self._divergence.unread >= self._patience and self._all_diverged():
+                    return
+                yield None
+                continue
             points = self._all_points if is_due else self._stepper.points(self.step)
             forward = self._forward(points)
             self._divergence.count(self.step)
-            if is_due or self._divergence.unread >= self._patience:
-                self.diverged_step = self._divergence.read()
-                if (self.diverged_step >= 0).all():
-                    return
+            if (is_due or self._divergence.unread >= self._patience) and self._all_diverged():
+                return
             signals = None  # a step that records nothing makes its own, in less memory and with the same bits
             if is_due:
                 signals = self._network.backward(forward, self._space)
@@ -129,6 +149,20 @@ class NetworkTurn:
                     continue  # a minibatch has passes of its own
             self.step = self._stepper.step(Now(self.step, points, forward, signals), steps[self.due])
             yield None
+
+    def compute(self) -> None:
+        """A step that stores nothing, where all are alike: what the device does."""
+        points = self._stepper.points(self.step)
+        self._stepper.step(Now(self.step, points, self._forward(points)), self._first.n_steps)
+
+    def count(self) -> None:
+        """The same step: what the host does."""
+        self._divergence.count(self.step)
+        self.step += 1
+
+    def _all_diverged(self) -> bool:
+        self.diverged_step = self._divergence.read()
+        return bool((self.diverged_step >= 0).all())
 
     def _forward(self, points: Points) -> Forward:
         """The forward pass of a step, with a look at its loss: all points' at a record, the step's between records."""
