@@ -14,6 +14,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from sweepengine.networks.triton_activations import activation_pair, activation_tanh
 from sweepengine.particles._errors import ParameterError, ShapeError
 from sweepengine.particles._unit import Neuron
 
@@ -30,46 +31,6 @@ INNER_MOST = 256
 
 
 @triton.jit
-def _tanh(h):
-    decay = tl.exp(-2.0 * tl.abs(h))
-    far = (1.0 - decay) / (1.0 + decay)
-    h2 = h * h
-    near = h * (1.0 + h2 * (-1.0 / 3.0 + h2 * (2.0 / 15.0 - h2 * (17.0 / 315.0))))  # where 1 − decay loses its digits
-    return tl.where(h2 < 0.02, near, tl.where(h < 0, -far, far))
-
-
-@triton.jit
-def _pair(h, ACTIVATION: tl.constexpr):
-    """φ(h) and φ'(h), as in sweepengine.networks.ACTIVATIONS; what is not used is not computed."""
-    if ACTIVATION == "relu":
-        return tl.where(h <= 0, 0.0, h), tl.where(h > 0, 1.0, 0.0)  # a NaN stays one
-    elif ACTIVATION == "leaky_relu":
-        slope = tl.where(h > 0, 1.0, 0.01)
-        return h * slope, slope
-    elif ACTIVATION == "abs":
-        return tl.abs(h), tl.where(h > 0, 1.0, tl.where(h < 0, -1.0, 0.0))
-    elif ACTIVATION == "tanh":
-        phi = _tanh(h)
-        return phi, 1.0 - phi * phi
-    elif ACTIVATION == "erf":
-        return tl.erf(h), 1.1283791670955126 * tl.exp(-h * h)
-    elif ACTIVATION == "gelu":
-        below = 0.5 + 0.5 * tl.erf(0.7071067811865476 * h)
-        return h * below, below + 0.3989422804014327 * h * tl.exp(-0.5 * h * h)
-    elif ACTIVATION == "sin":
-        return tl.sin(h), tl.cos(h)
-    elif ACTIVATION == "cos":
-        return tl.cos(h), -tl.sin(h)
-    elif ACTIVATION == "softplus":
-        decay = tl.exp(-tl.abs(h))
-        return tl.maximum(h, 0.0) + tl.log(1.0 + decay), tl.where(h > 0, 1.0, decay) / (1.0 + decay)
-    elif ACTIVATION == "quadratic":
-        return h * h, 2.0 * h
-    else:
-        return h, h * 0.0 + 1.0
-
-
-@triton.jit
 def _tile(points, stride, count, inner, WIDTH: tl.constexpr, ROWS: tl.constexpr, OUTPUT: tl.constexpr):
     """Rows of this program, which of them are there, and their (w, b) and s(a); all 0 where none is."""
     rows = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
@@ -82,7 +43,7 @@ def _tile(points, stride, count, inner, WIDTH: tl.constexpr, ROWS: tl.constexpr,
     else:
         a = tl.load(points + rows * stride + inner, mask=live, other=0.0)
         if OUTPUT == "tanh":
-            a = _tanh(a)
+            a = activation_tanh(a)
     return rows, live, w, a
 
 
@@ -115,7 +76,7 @@ def _forward(
     for start in range(0, number, COLUMNS):
         places, x = _inputs(inputs, start, number, inner, WIDTH, COLUMNS)
         h = tl.dot(w, tl.trans(x), input_precision=PRECISION)
-        phi, _slope = _pair(h, ACTIVATION)
+        phi, _slope = activation_pair(h, ACTIVATION)
         tl.store(out + places, tl.sum(phi * a[:, None], 0), mask=places < number)
 
 
@@ -144,7 +105,7 @@ def _backward(
     for start in range(0, number, COLUMNS):
         places, x = _inputs(inputs, start, number, inner, WIDTH, COLUMNS)
         r = tl.load(weights + places, mask=places < number, other=0.0)
-        phi, slope = _pair(tl.dot(w, tl.trans(x), input_precision=PRECISION), ACTIVATION)
+        phi, slope = activation_pair(tl.dot(w, tl.trans(x), input_precision=PRECISION), ACTIVATION)
         total += tl.sum(phi * r[None, :], 1)
         through += tl.dot(slope * r[None, :], x, input_precision=PRECISION)
     columns = tl.arange(0, WIDTH)
