@@ -1,11 +1,12 @@
-"""A step of Euler's method on a CUDA device against the device's measured rate of matrix products.
+"""A step of Euler's method on a CUDA device against the device's measured rate of matrix products, and its noise.
 
     python benchmarks/particles_gpu.py [--particles 16777216] [--repeats 10]
 
 A step is three products of m·N·d, 6 m N d operations, and nothing else is counted as work. The rate that it is compared
 with is that of large square products by torch in the same precision, measured in the same run: float32 by full float32
 products, TF32 by TF32. Two paths: the fused Triton kernels, and the plain torch path whose activations go through the
-device's memory. Without a CUDA device the table says so.
+device's memory. The noise of a Langevin step is drawn by its kernel for the same particles; its first ones are compared
+with the host's in float64. Without a CUDA device the table says so.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from sweepengine.networks import matmul_precision
 
 D, N = 64, 1024
 GOAL = 0.6
+NOISE_CHUNK, COMPARED = 2**20, 2**16
 
 
 def seconds(work: Callable[[], object], repeats: int) -> tuple[float, float, float]:
@@ -84,6 +86,25 @@ def rows(name: str, cloud: torch.Tensor, repeats: int) -> None:
         )
 
 
+def measure_noise(count: int, repeats: int) -> None:
+    """Print the noise's line."""
+    noise, step = pt.Noise(3), 10**6
+    cloud = torch.empty(NOISE_CHUNK, D + 1, device="cuda")
+
+    def draw() -> None:
+        for chunk in pt.Passes(NOISE_CHUNK).chunks(count):
+            noise.draw(step, chunk, cloud[: chunk.stop - chunk.start])
+
+    low, middle, high = seconds(draw, repeats)
+    first, like = slice(0, COMPARED), torch.empty(COMPARED, D + 1, dtype=torch.float64)
+    host, device = noise.draw(step, first, like), noise.draw(step, first, like.cuda()).cpu()
+    apart = float(((device - host).abs() / host.abs()).max()) / torch.finfo(torch.float64).eps
+    print(
+        f"noise of a step: {middle:.3f} s, quartiles {low:.3f} - {high:.3f}; {count * (D + 1) / middle:.2e} Gaussians/s; "
+        f"of {host.numel()} the farthest from the host's by {apart:.1f} eps of float64"
+    )
+
+
 def main() -> None:
     """Parse the command line and measure, if there is what to measure on."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -91,9 +112,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=10)
     options = parser.parse_args()
     if not torch.cuda.is_available():
-        print("not measured: no CUDA device")
+        print("steps: not measured: no CUDA device\nnoise: not measured: no CUDA device")
         return
     measure(options.particles, options.repeats)
+    measure_noise(options.particles, options.repeats)
 
 
 if __name__ == "__main__":

@@ -60,10 +60,21 @@ def raw_integers(seed: int, role: Role, layer: int, tile: int, count: int) -> ND
     -------
     ndarray of uint64, shape (count,)
     """
-    return np.random.Philox(key=_key(seed, role, layer, tile)).random_raw(count)
+    return np.random.Philox(key=stream_key(seed, role, layer, tile)).random_raw(count)
 
 
-def _key(seed: int, role: Role, layer: int, tile: int) -> NDArray[np.uint64]:
+def stream_key(seed: int, role: Role, layer: int, tile: int) -> NDArray[np.uint64]:
+    """The key of one stream, for whoever makes its integers elsewhere: (seed, place), and place grows with the tile by 1.
+
+    Returns
+    -------
+    ndarray of uint64, shape (2,)
+
+    Raises
+    ------
+    ValueError
+        For a stream out of range.
+    """
     if not (0 <= seed < 2**63 and 0 <= layer < 2**_LAYER_BITS and 0 <= tile < 2**_TILE_BITS):
         raise ValueError(f"no stream for seed {seed}, layer {layer}, tile {tile}: one of them is out of its range")
     place = (int(role) << (_LAYER_BITS + _TILE_BITS)) | (layer << _TILE_BITS) | tile
@@ -72,7 +83,7 @@ def _key(seed: int, role: Role, layer: int, tile: int) -> NDArray[np.uint64]:
 
 def _raw_columns(seed: int, role: Role, layer: int, tile: int, first: int, columns: int) -> NDArray[np.uint64]:
     """Columns first … of one tile's stream, shape (columns, TILE_ROWS): one count of Philox4x64 makes four integers."""
-    philox = np.random.Philox(key=_key(seed, role, layer, tile), counter=first * (TILE_ROWS // 4))
+    philox = np.random.Philox(key=stream_key(seed, role, layer, tile), counter=first * (TILE_ROWS // 4))
     return philox.random_raw(columns * TILE_ROWS).reshape(columns, TILE_ROWS)
 
 

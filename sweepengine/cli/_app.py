@@ -139,6 +139,22 @@ def status(store: StoreArgument) -> None:
 
 
 @app.command()
+def verify(store: StoreArgument) -> None:
+    """Read everything in a store and say what is damaged; exit code 1 if anything is. Changes nothing."""
+    from sweepengine.cli._commands import verify_command
+
+    raise typer.Exit(verify_command(store))
+
+
+@app.command()
+def repair(store: StoreArgument) -> None:
+    """Forget the damaged runs of a store, so that running the sweep again computes them and them alone."""
+    from sweepengine.cli._commands import repair_command
+
+    raise typer.Exit(repair_command(store))
+
+
+@app.command()
 def report(
     store: StoreArgument,
     *,

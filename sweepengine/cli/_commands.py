@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sweepengine.execute._device import DeviceName
     from sweepengine.execute._driver import ExecutorName, Outcome
+    from sweepengine.store import Damage, SweepStore
 
 
 def run_command(
@@ -189,6 +190,41 @@ def status_command(store: str) -> None:
     console.print(table)
     for trouble in troubles:
         console.print(trouble, markup=False, highlight=False, soft_wrap=True)
+
+
+def verify_command(store: str) -> int:
+    """Print what is damaged; 1 if anything is."""
+    from sweepengine.store import SweepStore, find_damage
+
+    sweep_store = SweepStore(store)
+    sweep_store.must_exist()
+    found = list(find_damage(sweep_store))
+    _print_damage(sweep_store, found)
+    if any(each.chunk >= 0 for each in found):
+        print("`sweepengine repair` with this store forgets these runs; running the sweep again then computes them")
+    return int(bool(found))
+
+
+def repair_command(store: str) -> int:
+    """Forget damaged runs; 1 if something is left that computing again does not mend."""
+    from sweepengine.store import SweepStore, repair
+
+    sweep_store = SweepStore(store)
+    sweep_store.must_exist()
+    found = repair(sweep_store)
+    _print_damage(sweep_store, found)
+    if any(each.chunk >= 0 for each in found):
+        print("forgotten; run the sweep again to compute them")
+    return int(any(each.chunk < 0 for each in found))
+
+
+def _print_damage(store: SweepStore, found: list[Damage]) -> None:
+    names = {} if store.table is None else store.table.names()
+    for each in found:
+        runs = ", ".join(names[each.block, position] for position in each.positions)
+        print(f"damaged: {f'{runs}: ' if runs else ''}{each.message}")
+    if not found:
+        print(f"{store.address}: every committed record and state is what was written")
 
 
 def report_command(store: str, output: str | None) -> None:

@@ -33,6 +33,15 @@ def activation_tanh(h):
 
 
 @triton.jit
+def _log1p(x):
+    """log(1 + x) for 0 ≤ x ≤ 1 to float32's last digits, also where 1 + x loses those of x: 2 artanh(x/(2 + x))."""
+    s = x / (2.0 + x)
+    s2 = s * s
+    series = s2 * (1.0 / 7.0 + s2 * (1.0 / 9.0 + s2 * (1.0 / 11.0 + s2 * (1.0 / 13.0 + s2 / 15.0))))
+    return 2.0 * s * (1.0 + s2 * (1.0 / 3.0 + s2 * (1.0 / 5.0 + series)))
+
+
+@triton.jit
 def activation_pair(h, ACTIVATION: tl.constexpr):
     """φ(h) and φ'(h), as in sweepengine.networks.ACTIVATIONS; what is not used is not computed."""
     if ACTIVATION == "relu":
@@ -56,7 +65,7 @@ def activation_pair(h, ACTIVATION: tl.constexpr):
         return tl.cos(h), -tl.sin(h)
     elif ACTIVATION == "softplus":
         decay = tl.exp(-tl.abs(h))
-        return tl.maximum(h, 0.0) + tl.log(1.0 + decay), tl.where(h > 0, 1.0, decay) / (1.0 + decay)
+        return tl.maximum(h, 0.0) + _log1p(decay), tl.where(h > 0, 1.0, decay) / (1.0 + decay)
     elif ACTIVATION == "quadratic":
         return h * h, 2.0 * h
     else:
@@ -118,7 +127,8 @@ class FusedLayer:
         n, width = h.shape[-2:]
         grid = (triton.cdiv(h.numel(), BLOCK),)
         of = h if bias is None else bias
-        _layer[grid](h, saved, of, factor, h.numel(), n * width, width, **self.options(biased=bias is not None))
+        with torch.cuda.device_of(h):  # Triton launches on the thread's current device, wherever the pointers lead
+            _layer[grid](h, saved, of, factor, h.numel(), n * width, width, **self.options(biased=bias is not None))
         return h, saved
 
     def options(self, *, biased: bool) -> dict[str, Any]:

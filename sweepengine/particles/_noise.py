@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from sweepengine.particles._errors import ParameterError
 from sweepengine.streams import TILE_ROWS, Role, gaussian_block
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 _ROWS = 64 * TILE_ROWS
@@ -55,8 +58,30 @@ class Noise:
     first: int = 0
 
     def draw(self, step: int, chunk: slice, like: Tensor) -> Tensor:
-        """ξ_step of a chunk; ``like`` (n, p) gives coordinates, dtype and device; shape (n, p)."""
+        """ξ_step of a chunk; ``like`` (n, p) gives coordinates, dtype and device; shape (n, p).
+
+        Drawn where the chunk lies: by NumPy on a CPU, by a Triton kernel of the same integers on a CUDA device.
+
+        Raises
+        ------
+        ParameterError
+            If the chunk is on a CUDA device and there is no Triton.
+        """
         p = like.shape[1]
         rows = (self.first + chunk.start, self.first + chunk.stop)
-        block = gaussian_block(self.seed, Role.PARTICLE_NOISE, 0, rows, (step * p, (step + 1) * p))
+        columns = (step * p, (step + 1) * p)
+        if like.is_cuda:
+            return _kernel()(like, self.seed, Role.PARTICLE_NOISE, 0, rows, columns)
+        block = gaussian_block(self.seed, Role.PARTICLE_NOISE, 0, rows, columns)
         return torch.from_numpy(block).to(like)
+
+
+def _kernel() -> Callable[..., Tensor]:
+    try:
+        from sweepengine.particles._triton_noise import gaussian_block_like
+    except ModuleNotFoundError as error:
+        raise ParameterError(
+            f"found particles under noise on cuda and {error}; Triton draws the noise there: install triton, which "
+            "PyTorch's CUDA builds for Linux bring along, or keep the particles on the cpu"
+        ) from error
+    return gaussian_block_like

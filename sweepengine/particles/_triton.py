@@ -22,22 +22,56 @@ FUSED = frozenset(
     {"relu", "leaky_relu", "abs", "tanh", "erf", "gelu", "sin", "cos", "softplus", "quadratic", "identity"}
 )
 """Activations that the kernels know; for others there is :class:`Neuron`."""
-ROWS, WARPS = 128, 8
-"""Particles of one tile, and the warps that share it."""
-COLUMNS = {"ieee": 16, "tf32": 32}
-"""Inputs of one tile: as many as ptxas places without spilling registers, for compute capability 9.0 and d = 64."""
+WARPS = 8
+"""That share one tile of particles and inputs."""
+TILES = {
+    "ieee": {64: (128, 32, 16), 128: (64, 32, 32), 256: (32, 32, 16)},
+    "tf32": {64: (128, 64, 64), 128: (128, 32, 32), 256: (64, 32, 32)},
+}
+"""For at most so many inner coordinates, the particles of one tile and its inputs forward and backward: as many as ptxas
+places without spilling registers for compute capability 9.0; backward in TF32 some words are spilled beyond 64. They are
+fixed and not tuned where they run, because the bits of a sum depend on its tile."""
 INNER_MOST = 256
 """A particle's inner coordinates must fit the registers."""
 
 
 @triton.jit
-def _tile(points, stride, count, inner, WIDTH: tl.constexpr, ROWS: tl.constexpr, OUTPUT: tl.constexpr):
-    """Rows of this program, which of them are there, and their (w, b) and s(a); all 0 where none is."""
+def _nearest(x):
+    """Round to TF32's 10 bits, ties away from zero. Tensor cores cut the other bits off, and would pull every factor to 0."""
+    bits = (x.to(tl.int32, bitcast=True) + 0x1000) & -0x2000
+    return tl.where(x == x, bits.to(tl.float32, bitcast=True), x)  # a NaN's bits may overflow to a zero's
+
+
+@triton.jit
+def _signal(slope, r, ACTIVATION: tl.constexpr, PRECISION: tl.constexpr):
+    """φ'(h) times the weights of the inputs, as a factor of a product in this precision."""
+    if PRECISION != "tf32":
+        return slope * r
+    elif ACTIVATION == "relu" or ACTIVATION == "abs" or ACTIVATION == "identity":
+        return slope * _nearest(r)  # slopes of −1, 0 and 1 keep what is rounded: nothing to do for every particle
+    else:
+        return _nearest(slope * r)
+
+
+@triton.jit
+def _tile(
+    points,
+    stride,
+    count,
+    inner,
+    WIDTH: tl.constexpr,
+    ROWS: tl.constexpr,
+    OUTPUT: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    """Rows of this program, which of them are there, and their (w, b) as a factor and s(a); all 0 where none is."""
     rows = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     live = rows < count
     columns = tl.arange(0, WIDTH)
     places = points + rows[:, None] * stride + columns[None, :]
     w = tl.load(places, mask=live[:, None] & (columns < inner)[None, :], other=0.0)
+    if PRECISION == "tf32":
+        w = _nearest(w)
     if OUTPUT == "none":
         a = tl.where(live, 1.0, 0.0)
     else:
@@ -52,7 +86,8 @@ def _inputs(inputs, start, number, inner, WIDTH: tl.constexpr, COLUMNS: tl.const
     places = start + tl.arange(0, COLUMNS)
     columns = tl.arange(0, WIDTH)
     mask = (places < number)[:, None] & (columns < inner)[None, :]
-    return places, tl.load(inputs + places[:, None] * inner + columns[None, :], mask=mask, other=0.0)
+    rows = inputs + places.to(tl.int64)[:, None] * inner
+    return places, tl.load(rows + columns[None, :], mask=mask, other=0.0)
 
 
 @triton.jit
@@ -71,7 +106,7 @@ def _forward(
     OUTPUT: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    _rows, _live, w, a = _tile(points, stride, count, inner, WIDTH, ROWS, OUTPUT)
+    _rows, _live, w, a = _tile(points, stride, count, inner, WIDTH, ROWS, OUTPUT, PRECISION)
     out = sums + tl.program_id(0).to(tl.int64) * number
     for start in range(0, number, COLUMNS):
         places, x = _inputs(inputs, start, number, inner, WIDTH, COLUMNS)
@@ -99,7 +134,7 @@ def _backward(
     FROZEN: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    rows, live, w, a = _tile(points, stride, count, inner, WIDTH, ROWS, OUTPUT)
+    rows, live, w, a = _tile(points, stride, count, inner, WIDTH, ROWS, OUTPUT, PRECISION)
     through = tl.zeros((ROWS, WIDTH), dtype=tl.float32)
     total = tl.zeros((ROWS,), dtype=tl.float32)
     for start in range(0, number, COLUMNS):
@@ -107,7 +142,7 @@ def _backward(
         r = tl.load(weights + places, mask=places < number, other=0.0)
         phi, slope = activation_pair(tl.dot(w, tl.trans(x), input_precision=PRECISION), ACTIVATION)
         total += tl.sum(phi * r[None, :], 1)
-        through += tl.dot(slope * r[None, :], x, input_precision=PRECISION)
+        through += tl.dot(_signal(slope, r[None, :], ACTIVATION, PRECISION), x, input_precision=PRECISION)
     columns = tl.arange(0, WIDTH)
     out = gradient + rows * gradient_stride
     pulled = through * a[:, None]
@@ -126,9 +161,11 @@ def _backward(
 class FusedNeuron(Neuron):
     """:class:`Neuron` whose outputs and gradients come from the fused kernels; float32 particles on a CUDA device.
 
-    Give :class:`Passes` chunks of a million particles or so: a chunk's memory is N numbers for every 128 particles.
-    Products are made as PyTorch is set to make its own: in full, or in TF32 under
-    :func:`sweepengine.networks.matmul_precision`.
+    Give :class:`Passes` chunks of a million particles or so: a chunk's memory is N numbers for every tile of 128 particles
+    (64 and 32 beyond 64 and 128 inner coordinates). Inner coordinates are filled up with zeros to a power of two: d = 64
+    with a bias costs what d = 128 does. Products are made in full, or in TF32 where PyTorch is set to make its own so, as
+    within :func:`sweepengine.networks.matmul_precision`: both factors are rounded to the nearest of 10 bits, sums are
+    float32.
 
     Raises
     ------
@@ -148,11 +185,18 @@ class FusedNeuron(Neuron):
                 f"found {self.inner} inner coordinates; the fused kernels hold {INNER_MOST}: use Neuron for more"
             )
 
+    @property
+    def input_precision(self) -> str:
+        """Triton's name of how products are set."""
+        return "tf32" if torch.backends.cuda.matmul.fp32_precision == "tf32" else "ieee"
+
     def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
         """Σ_k ψ(θ_k; x_i); shape (N,), float64."""
-        blocks = triton.cdiv(len(chunk), ROWS)
+        options = self._options(backward=False)
+        blocks = triton.cdiv(len(chunk), options["ROWS"])
         sums = chunk.new_empty((blocks, len(prepared)))
-        _forward[(blocks,)](*self._arguments(chunk, prepared), sums, **self._options())
+        with torch.cuda.device_of(chunk):  # Triton launches on the thread's current device, wherever the pointers lead
+            _forward[(blocks,)](*self._arguments(chunk, prepared), sums, **options)
         return sums.sum(0, dtype=torch.float64) * self.scale
 
     def pull(self, points: Tensor, prepared: Tensor, weights: Tensor) -> Tensor:
@@ -160,8 +204,10 @@ class FusedNeuron(Neuron):
         gradient = torch.empty_like(points, memory_format=torch.contiguous_format)
         arguments = self._arguments(points, prepared)
         scaled = (weights * self.scale).contiguous()
-        options = {**self._options(), "FROZEN": self.frozen or "nothing"}
-        _backward[(triton.cdiv(len(points), ROWS),)](*arguments, scaled, gradient, gradient.stride(0), **options)
+        options = {**self._options(backward=True), "FROZEN": self.frozen or "nothing"}
+        blocks = triton.cdiv(len(points), options["ROWS"])
+        with torch.cuda.device_of(points):
+            _backward[(blocks,)](*arguments, scaled, gradient, gradient.stride(0), **options)
         return gradient
 
     def _arguments(self, points: Tensor, prepared: Tensor) -> tuple[Any, ...]:
@@ -171,18 +217,26 @@ class FusedNeuron(Neuron):
             raise ShapeError(f"found particles with {points.shape[1]} coordinates; this unit has {self.coordinates}")
         if not points.is_cuda and isinstance(_forward, triton.runtime.JITFunction):
             raise ParameterError(f"found particles on {points.device}; the fused kernels run on cuda: use Neuron")
-        points, prepared = points.contiguous(), prepared.contiguous()
+        points = points.contiguous()
+        prepared = (_rounded(prepared) if self.input_precision == "tf32" else prepared).contiguous()
         return points, points.stride(0), len(points), prepared, len(prepared), self.inner
 
-    def _options(self) -> dict[str, Any]:
-        precision = "tf32" if torch.backends.cuda.matmul.fp32_precision == "tf32" else "ieee"
+    def _options(self, *, backward: bool) -> dict[str, Any]:
+        width = max(16, triton.next_power_of_2(self.inner))
+        rows, *columns = TILES[self.input_precision][max(64, width)]
         return {
-            "WIDTH": max(16, triton.next_power_of_2(self.inner)),
-            "ROWS": ROWS,
-            "COLUMNS": COLUMNS[precision],
+            "WIDTH": width,
+            "ROWS": rows,
+            "COLUMNS": columns[backward],
             "ACTIVATION": self.activation,
             "OUTPUT": self.output,
-            "PRECISION": precision,
+            "PRECISION": self.input_precision,
             "num_warps": WARPS,
             "enable_fp_fusion": True,
         }
+
+
+def _rounded(inputs: Tensor) -> Tensor:
+    """The inputs as TF32 factors, as in :func:`_nearest`: here once, and not by every program."""
+    bits = (inputs.contiguous().view(torch.int32) + 0x1000) & -0x2000
+    return torch.where(inputs.isnan(), inputs, bits.view(torch.float32))

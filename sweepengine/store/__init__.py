@@ -29,6 +29,9 @@ from sweepengine.store._sweep_store import SweepStore as SweepStore
 from sweepengine.store._token import delete_token as delete_token
 from sweepengine.store._token import read_token as read_token
 from sweepengine.store._token import write_token as write_token
+from sweepengine.store._verify import Damage as Damage
+from sweepengine.store._verify import find_damage as find_damage
+from sweepengine.store._verify import repair as repair
 
 __all__ = [
     "STORE_FILES",
@@ -36,6 +39,7 @@ __all__ = [
     "BlockShape",
     "ChunkPart",
     "ChunkWriter",
+    "Damage",
     "Mark",
     "RunMark",
     "Share",
@@ -46,6 +50,7 @@ __all__ = [
     "SweepStore",
     "delete_token",
     "fail_chunk",
+    "find_damage",
     "make_block",
     "normalise_address",
     "open_address",
@@ -58,6 +63,7 @@ __all__ = [
     "read_token",
     "read_weights",
     "refs_by_positions",
+    "repair",
     "write_failure",
     "write_token",
 ]

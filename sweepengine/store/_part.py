@@ -269,7 +269,7 @@ def _overlap(rows: tuple[int, int], mine: range) -> bool:
 
 
 def open_array(store: Store, block: str, name: str) -> zarr.Array[Any]:
-    """One array of a block, to be written."""
+    """One array of a block, to be written where the store can be."""
     # Chunks of fill values are written too, so that a missing file always means a lost one.
-    array = zarr.open_array(store, path=block_path(block, name), mode="r+")
+    array = zarr.open_array(store, path=block_path(block, name), mode="r" if store.read_only else "r+")
     return array.with_config({"write_empty_chunks": True})

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 
 from sweepengine import particles as pt
 from sweepengine.networks import ACTIVATIONS
-from sweepengine.particles._triton import FUSED, ROWS, FusedNeuron
+from sweepengine.particles._triton import FUSED, FusedNeuron
 
-COUNT, N, D = 2 * ROWS + 7, 71, 5  # ends of blocks and of tiles in both directions
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COUNT, N, D = 2 * 128 + 7, 71, 5  # ends of blocks and of tiles in both directions
 INPUTS = pt.gaussian_cloud(1, N, D, torch.float32)
 WEIGHTS = pt.gaussian_cloud(3, N, 1, torch.float32)[:, 0] / N
 VARIANTS: list[dict[str, object]] = [
@@ -40,6 +46,15 @@ def test_every_activation_is_that_of_the_torch_path() -> None:
             assert error(fused.pull(cloud, prepared, WEIGHTS * 1.001), pull) > 3e-6 or not pull.any()
 
 
+@pytest.mark.parametrize("d", [65, 129])
+def test_wide_particles_have_tiles_of_their_own(d: int) -> None:
+    x, cloud = pt.gaussian_cloud(1, 9, d, torch.float32), pt.gaussian_cloud(2, 70, d + 1, torch.float32)
+    unit, fused = pt.Neuron(d, "relu", input_scale=d**-0.5), FusedNeuron(d, "relu", input_scale=d**-0.5)
+    prepared, weights = unit.prepare(x), WEIGHTS[:9]
+    assert error(fused.total(cloud, prepared), unit.total(cloud.double(), prepared.double())) < 3e-6
+    assert error(fused.pull(cloud, prepared, weights), unit.pull(cloud, prepared, weights)) < 3e-6
+
+
 def test_a_flow_by_the_kernels_is_that_of_the_torch_path() -> None:
     cloud = pt.gaussian_cloud(2, COUNT, D + 1, torch.float32)
     ends = []
@@ -67,3 +82,65 @@ def test_what_the_kernels_cannot_do_is_said() -> None:
         fused.total(torch.ones(3, D + 1, dtype=torch.float64), INPUTS.double())
     with pytest.raises(pt.ShapeError, match="this unit has 6"):
         fused.total(torch.ones(3, D), INPUTS)
+
+
+def nearest(x: torch.Tensor) -> torch.Tensor:
+    """To 10 bits, in float64 from end to end."""
+    mantissa, exponent = torch.frexp(x.double())
+    return torch.ldexp(torch.floor(mantissa.abs() * 2048 + 0.5) / 2048 * mantissa.sign(), exponent)
+
+
+def cut(x: torch.Tensor) -> torch.Tensor:
+    mantissa, exponent = torch.frexp(x.double())
+    return torch.ldexp(torch.trunc(mantissa * 2048) / 2048, exponent)
+
+
+@pytest.fixture
+def _in_tf32() -> Iterator[None]:
+    """As within matmul_precision, on a device that has it."""
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    yield
+    torch.backends.cuda.matmul.fp32_precision = "none"
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.usefixtures("_in_tf32")
+def test_tf32_rounds_every_factor_to_the_nearest(activation: str) -> None:
+    """The interpreter's products keep all bits, so what is seen here is the rounding before them."""
+    fused = FusedNeuron(D, activation)
+    cloud = pt.gaussian_cloud(2, COUNT, D + 1, torch.float32)
+    found, pull = fused.total(cloud, INPUTS), fused.pull(cloud, INPUTS, WEIGHTS)
+    for factor in (nearest, cut):  # twin: factors that are cut, as tensor cores do by themselves
+        w, x, a = factor(cloud[:, :D]), factor(INPUTS), cloud[:, D:].double()
+        phi, slope = ACTIVATIONS[activation](w @ x.T)
+        signal = factor((slope * WEIGHTS.double()).float())
+        exact = (a * phi).sum(0), a * (signal @ x), phi @ WEIGHTS.double()
+        fits = [error(*pair) for pair in zip((found, pull[:, :D], pull[:, D]), exact, strict=True)]
+        assert max(fits) < 2e-5 if factor is nearest else min(fits) > 1e-4, (factor, fits)
+    cloud[0, 0], cloud[1, 0] = torch.nan, torch.tensor(-1, dtype=torch.int32).view(torch.float32)  # all bits are set
+    assert fused.pull(cloud, INPUTS, WEIGHTS)[:2, 1:].isnan().any(1).all()
+    assert fused.pull(cloud[2:], INPUTS, WEIGHTS * torch.nan).isnan().all()
+
+
+def test_softplus_keeps_its_digits_far_below_zero() -> None:
+    unit = FusedNeuron(1, "softplus", output="none")
+    for h in (-80.0, -20.0, -9.0, -1.0, -1e-3, 0.0, 2.0, 30.0):
+        at = torch.tensor([[h]])
+        exact = torch.nn.functional.softplus(at.double(), threshold=1e3)
+        torch.testing.assert_close(unit.total(at, torch.ones(1, 1)), exact[0], rtol=3e-7, atol=0)
+
+
+def test_kernels_run_on_the_device_of_their_particles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread of :class:`Passes` starts on the first device, wherever the particles lie."""
+    seen: list[torch.Tensor] = []
+
+    def device_of(tensor: torch.Tensor) -> AbstractContextManager[None]:
+        seen.append(tensor)
+        return nullcontext()
+
+    monkeypatch.setattr(torch.cuda, "device_of", device_of)
+    cloud, fused = pt.gaussian_cloud(2, COUNT, D + 1, torch.float32), FusedNeuron(D)
+    fused.total(cloud, INPUTS)
+    fused.pull(cloud, INPUTS, WEIGHTS)
+    assert len(seen) == 2
+    assert all(each is cloud for each in seen)
