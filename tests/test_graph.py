@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import sweepengine
+from sweepengine.cli import main
 from sweepengine.errors import RunError, SpecError
 from sweepengine.execute import _pack
 from sweepengine.execute._data import Data
@@ -275,6 +277,8 @@ def test_what_cannot_be_recorded_is_said(tiny: Tiny, tmp_path: Path) -> None:
         SpecError, match="cuda_graphs: found device 'auto'; set device 'cuda', or leave cuda_graphs out"
     ):
         sweepengine.run(tiny(), tmp_path / "a.zarr", executor="inline", cuda_graphs=True)
+    (tmp_path / "tiny.yaml").write_text(json.dumps(tiny()))
+    assert main(["run", str(tmp_path / "tiny.yaml"), "--cuda-graphs"]) == 2
     refuse_unlike_steps(make_spec(tiny(training={"method": {"name": "momentum", "beta": 0.5}})))
     for method in ("rk45", {"name": "sgd", "batch_size": 4}):
         with pytest.raises(SpecError, match=r"cuda_graphs: found training.method (rk45|sgd).*leave cuda_graphs out"):

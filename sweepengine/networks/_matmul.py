@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 MATMULS = {"full": "ieee", "tf32": "tf32", "bf16": "bf16"}
 """Names that a spec uses → those of PyTorch. TF32 rounds factors to 10 binary digits after the point, bf16 to 7; both add
 the products up in float32."""
-_BACKENDS: dict[str, Any] = {
-    "cpu": torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]
-    "cuda": torch.backends.cuda.matmul,
+_CPU: Any = torch.backends.mkldnn
+_CUDNN: Any = torch.backends.cudnn
+_BACKENDS: dict[str, tuple[Any, ...]] = {
+    "cpu": (_CPU.matmul, _CPU.conv, _CPU.rnn),
+    "cuda": (torch.backends.cuda.matmul, _CUDNN.conv, _CUDNN.rnn),
 }
+"""Convolutions and recurrent layers of users' models are products too, and PyTorch makes those of a GPU in TF32 unless told."""
 _PROBE = 512
 """Side of the product that is looked at: libraries may multiply small matrices in full in any case."""
 
@@ -45,19 +48,20 @@ def matmul_precision(name: str, device: torch.device) -> Iterator[None]:
     RunError
         The device does not multiply so.
     """
-    before = {kind: backend.fp32_precision for kind, backend in _BACKENDS.items()}
+    before = [(backend, backend.fp32_precision) for backends in _BACKENDS.values() for backend in backends]
     try:
-        for kind, backend in _BACKENDS.items():
-            _choose(backend, MATMULS[name if kind == device.type else "full"])
+        for kind, backends in _BACKENDS.items():
+            for backend in backends:
+                _choose(backend, MATMULS[name if kind == device.type else "full"])
         found = _measured(name, device)
         if found != name:
             raise RunError(_refusal(name, found, device))
         yield
     finally:
-        for kind, backend in _BACKENDS.items():
+        for backend, precision in before:
             backend.fp32_precision = "none"
-            if backend.fp32_precision != before[kind]:  # else it follows PyTorch's general setting, as before
-                backend.fp32_precision = before[kind]
+            if backend.fp32_precision != precision:  # else it follows PyTorch's general setting, as before
+                backend.fp32_precision = precision
 
 
 def _choose(backend: Any, precision: str) -> None:

@@ -25,7 +25,12 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 def settings() -> tuple[str, ...]:
-    return tuple(backend.fp32_precision for backend in _matmul._BACKENDS.values())
+    """Of products on a CPU and on a GPU; the convolutions and recurrent layers of a device are set alike."""
+    return tuple(backends[0].fp32_precision for backends in _matmul._BACKENDS.values())
+
+
+def all_settings() -> list[str]:
+    return [backend.fp32_precision for backends in _matmul._BACKENDS.values() for backend in backends]
 
 
 def set_for_all(precision: str) -> None:
@@ -35,10 +40,12 @@ def set_for_all(precision: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _as_at_the_start() -> Iterator[None]:
+    before = all_settings()
     yield
     set_for_all("none")
-    for backend in _matmul._BACKENDS.values():
-        backend.fp32_precision = "none"
+    backends = [backend for each in _matmul._BACKENDS.values() for backend in each]
+    for backend, precision in zip(backends, before, strict=True):
+        backend.fp32_precision = precision
 
 
 def rounded(digits: int) -> Callable[[Tensor, Tensor], Tensor]:
@@ -66,13 +73,24 @@ def test_full_is_forced_and_what_was_set_before_comes_back() -> None:
     ]
     for choose in choices:
         choose()
-        before = settings()
+        before = all_settings()
+        assert set(before) != {"ieee"}
         with matmul_precision("full", CPU):
-            assert settings() == ("ieee", "ieee")
-        assert settings() == before
+            assert set(all_settings()) == {"ieee"}
+        assert all_settings() == before
         with pytest.raises(ZeroDivisionError), matmul_precision("full", CPU):
             raise ZeroDivisionError
-        assert settings() == before
+        assert all_settings() == before
+
+
+def test_convolutions_of_a_gpu_are_full_too() -> None:
+    """PyTorch's own default is TF32 there."""
+    convolution = _matmul._BACKENDS["cuda"][1]
+    assert convolution is torch.backends.cudnn.conv  # type: ignore[attr-defined]
+    convolution.fp32_precision = "tf32"
+    with matmul_precision("full", CPU):
+        assert convolution.fp32_precision == "ieee"
+    assert convolution.fp32_precision == "tf32"
 
 
 def test_a_general_setting_is_followed_again_afterwards() -> None:
@@ -86,9 +104,9 @@ def test_a_general_setting_is_followed_again_afterwards() -> None:
 def test_the_device_that_is_asked_alone_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_matmul, "_measured", lambda name, _device: name)
     with matmul_precision("tf32", CUDA):
-        assert settings() == ("ieee", "tf32")
+        assert all_settings() == ["ieee"] * 3 + ["tf32"] * 3
     with matmul_precision("bf16", CPU):
-        assert settings() == ("bf16", "ieee")
+        assert all_settings() == ["bf16"] * 3 + ["ieee"] * 3
 
 
 def test_a_device_that_multiplies_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
