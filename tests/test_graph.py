@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,17 +16,16 @@ from torch.utils._pytree import tree_leaves
 import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import RunError, SpecError
-from sweepengine.execute import _pack
 from sweepengine.execute._data import Data
 from sweepengine.execute._divergence import Divergence
 from sweepengine.execute._driver import refuse_unlike_steps
-from sweepengine.execute._graph import Kept
+from sweepengine.execute._graph import WARM_UP, Kept, cuda_graph
 from sweepengine.execute._turn import NetworkTurn
 from sweepengine.networks import Stepper
 from sweepengine.spec import Architecture, Method, Run, make_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -249,16 +250,60 @@ def test_recording_leaves_no_trace() -> None:
         np.testing.assert_array_equal(states[1][name], values, err_msg=name)
 
 
+class FakeCuda:
+    """What :func:`cuda_graph` uses of torch.cuda, in the order in which it does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.said: list[str] = []
+        here, there = self._stream("here"), self._stream("there")
+        for name, value in (
+            ("Stream", lambda: there), ("current_stream", lambda: here), ("stream", self._on), ("graph", self._capture),
+            ("CUDAGraph", lambda: SimpleNamespace(replay=None)),
+        ):  # fmt: skip
+            monkeypatch.setattr(torch.cuda, name, value)
+
+    def _stream(self, name: str) -> Any:
+        return SimpleNamespace(name=name, wait_stream=lambda other: self.said.append(f"{name} waits for {other.name}"))
+
+    @contextmanager
+    def _on(self, stream: Any) -> Iterator[None]:
+        self.said.append(f"on {stream.name}")
+        yield
+        self.said.append(f"off {stream.name}")
+
+    @contextmanager
+    def _capture(self, graph: Any, stream: Any) -> Iterator[None]:
+        self.said.append(f"captured on {stream.name}")
+        recording = Tape()
+        with recording:
+            yield
+        graph.replay = recording.replay
+
+
+def test_a_graph_is_made_as_torch_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda, there = FakeCuda(monkeypatch), torch.zeros(2)
+
+    def step() -> None:
+        cuda.said.append("step")
+        there.add_(torch.ones(2))
+
+    replay = cuda_graph(step)
+    assert cuda.said == [
+        "there waits for here", "on there", *["step"] * WARM_UP, "off there", "here waits for there",
+        "captured on there", "step",
+    ]  # fmt: skip
+    before = there.clone()
+    replay()
+    assert torch.equal(there, before + 1)
+    assert cuda.said[-1] == "step"
+    assert cuda.said.count("step") == WARM_UP + 1  # what is replayed is no call
+    assert any(each is there for each in replay.kept.arrays.values())  # type: ignore[attr-defined]
+
+
 def test_a_sweep_with_recorded_steps_is_the_same_sweep(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recordings = []
-
-    def counted(step: Callable[[], object]) -> Callable[[], object]:
-        recordings.append(step)
-        return tape(step)
-
-    monkeypatch.setattr(_pack, "cuda_graph", counted)
+    cuda = FakeCuda(monkeypatch)
     for module in ("_driver", "_pack"):
         monkeypatch.setattr(f"sweepengine.execute.{module}.pick_device", lambda _: torch.device("cpu"))
     found = []
@@ -266,7 +311,7 @@ def test_a_sweep_with_recorded_steps_is_the_same_sweep(
         store = tmp_path / f"{graphs}.zarr"
         sweepengine.run(tiny(), store, executor="inline", device="cuda", cuda_graphs=graphs, commit_seconds=0.05)
         found.append(sweepengine.open_sweep(store).load())
-        assert len(recordings) == (8 if graphs else 0)
+        assert cuda.said.count("captured on there") == (8 if graphs else 0)
     for name in found[0].data_vars:
         if name != "peak_memory":
             np.testing.assert_array_equal(found[0][name], found[1][name], err_msg=str(name))

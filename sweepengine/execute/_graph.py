@@ -131,7 +131,8 @@ def _norms(values: NDArray[Any], runs: int) -> NDArray[np.float64]:
 class Kept(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Holds every array that was there before and that an operation reads or writes.
 
-    A CUDA graph knows addresses only: an array that it uses and that somebody drops would become another's memory.
+    A CUDA graph knows addresses only: an array that it uses and that somebody drops would become another's memory. Kernels
+    of Triton are not seen: they read parameters, which the turn holds, and arrays that a product has written before.
     """
 
     def __init__(self) -> None:

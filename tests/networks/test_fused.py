@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -60,6 +61,16 @@ def test_it_is_taken_where_it_saves_a_pass(monkeypatch: pytest.MonkeyPatch) -> N
     assert _fused.fused_layer("gelu", torch.ones(2), biased=True) is None
     monkeypatch.setattr(_fused, "find_spec", lambda _: None)
     assert not _fused.is_fused("gelu", CUDA, torch.float32, biased=True)
+
+
+def test_on_a_gpu_it_is_taken_once_it_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = SimpleNamespace(checked_layer=lambda *given: given)
+    monkeypatch.setitem(sys.modules, "sweepengine.networks.triton_activations", asked)
+    monkeypatch.setattr(_fused, "find_spec", lambda _: object())
+    like: Any = SimpleNamespace(device=CUDA, dtype=torch.float32)
+    taken: Any = _fused.fused_layer("gelu", like, biased=False)
+    assert taken == ("gelu", CUDA)
+    assert _fused.fused_layer("relu", like, biased=False) is None
 
 
 def run(arguments: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
