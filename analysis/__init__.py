@@ -9,6 +9,7 @@ loaded by the report alone.
 >>> analysis.write_report(ds, "results/quickstart-report")  # doctest: +SKIP
 """
 
+from analysis._between import run_distances as run_distances
 from analysis._claims import CLAIMS as CLAIMS
 from analysis._claims import Claim as Claim
 from analysis._claims import ClaimResult as ClaimResult
@@ -20,6 +21,7 @@ from analysis._errors import ContractError as ContractError
 from analysis._errors import DuplicateRunError as DuplicateRunError
 from analysis._errors import FigureFormatError as FigureFormatError
 from analysis._errors import InvalidObservableError as InvalidObservableError
+from analysis._errors import MemoryNeedError as MemoryNeedError
 from analysis._errors import MissingExtraError as MissingExtraError
 from analysis._errors import ReportWriteError as ReportWriteError
 from analysis._errors import TooFewSeedsError as TooFewSeedsError

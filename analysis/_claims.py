@@ -74,8 +74,10 @@ CLAIMS: Final[tuple[Claim, ...]] = (
         lambda s: 0.5 - EPS < s.gamma < 1 + EPS,
         lambda s: (1 if s.depth == 1 else 1.5) - s.gamma,
     ),
-    Claim("mf-limit", "S4 §4", "chaos_outputs", "sharp", lambda _: True, lambda _: 0.5, note="trial read −0.51"),
-    Claim("mf-limit", "S4 §4", "chaos_particles", "sharp", lambda _: True, lambda _: 0.5, note="trial read −0.49"),
+    Claim(
+        "mf-limit", "S4 §4", "chaos_outputs", "sharp", lambda s: s.has_outputs, lambda _: 0.5, note="trial read −0.51"
+    ),
+    Claim("mf-limit", "S4 §4", "chaos_particles", "sharp", lambda s: s.couples, lambda _: 0.5, note="trial read −0.49"),
     Claim(
         "lazy",
         "S2 §1.8, S3 lemma 1",

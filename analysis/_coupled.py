@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
+    from analysis._setting import Setting
+
 COUPLED: Final = ("chaos_outputs", "chaos_particles")
 """Quantities of a run and its reference."""
 
@@ -47,6 +49,37 @@ def coupled_distances(done: xr.Dataset, outputs: NDArray[np.float64] | None) -> 
                 apart = np.linalg.norm(_particles(done, run) - widest[: width[run]], axis=-1)
                 found["chaos_particles"][run] = _root_mean_square(apart) / finite
     return {name: xr.Variable(("run",), values) for name, values in found.items()}
+
+
+def why_no_distance(name: str, ds: xr.Dataset, setting: Setting, values: NDArray[np.float64]) -> str:
+    """Why a distance to the widest has no exponent, and what to do; empty where a fit may be tried.
+
+    Parameters
+    ----------
+    name
+        One of ``COUPLED``.
+    ds
+        The sweep.
+    setting
+        Of a group of its runs.
+    values
+        The distances of the finished ones.
+    """
+    if name == "chaos_outputs" and not setting.has_outputs:
+        return "No term of the functional is a risk, so there are no outputs to compare; look at the distance of particles."
+    recorded = "outputs_test" if name == "chaos_outputs" else "particles"
+    if recorded not in ds.data_vars:
+        how = "" if recorded == "outputs_test" else ", and set dynamics.snapshots to 2 or more"
+        return f"{recorded} was not recorded; name it under the sweep's observables{how}."
+    known = values[~np.isnan(values)]
+    if not setting.couples or (known.size and not known.any()):
+        return (
+            "No particle acts on another: a cloud is exactly a part of the widest one, at distance 0 and without an "
+            "exponent. A risk or an interaction among functional.terms would couple them."
+        )
+    if values.size and not known.size:
+        return "No finished run has a wider one of its seed to be compared with; add widths under axes."
+    return ""
 
 
 def _by_reference(done: xr.Dataset, width: NDArray[np.int64]) -> dict[int, list[int]]:

@@ -59,12 +59,15 @@ class Group:
         int (R,) positions along the dataset's `run`.
     network
         The sweep's fixed settings of the network, as its spec has them.
+    terms
+        Names of the terms of the functional of particles; empty for networks.
     """
 
     label: str
     axes: dict[str, Any]
     runs: NDArray[np.intp]
     network: dict[str, Any]
+    terms: frozenset[str] = frozenset()
 
     @property
     def setting(self) -> Setting:
@@ -78,6 +81,7 @@ class Group:
             biases=float(self.network.get("sigma_b", 0.0)) > 0,
             method=str(self.axes["method"]),
             alpha=float(self.axes["alpha"]),
+            terms=self.terms,
         )
 
 
@@ -184,9 +188,10 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
     for i in range(ds.sizes["run"]):
         members.setdefault(tuple(columns[name][i] for name in names), []).append(i)
     network = json.loads(ds.attrs.get("network", "{}"))
+    terms = frozenset(_strings(ds, "term")) if "term" in ds.coords else frozenset()
     labels = _labels([dict(zip(names, key, strict=True)) for key in members])
     return tuple(
-        Group(label, dict(zip(names, key, strict=True)), np.asarray(runs, dtype=np.intp), network)
+        Group(label, dict(zip(names, key, strict=True)), np.asarray(runs, dtype=np.intp), network, terms)
         for label, (key, runs) in zip(labels, members.items(), strict=True)
     )
 

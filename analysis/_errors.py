@@ -27,6 +27,10 @@ class InvalidObservableError(AnalysisError, ValueError):
     """An observable is NaN, infinite or not positive, so that its logarithm does not exist."""
 
 
+class MemoryNeedError(AnalysisError, MemoryError):
+    """More memory would be needed than was allowed; nothing has been allocated."""
+
+
 class MissingExtraError(AnalysisError, ImportError):
     """The optional plotting libraries are not installed."""
 

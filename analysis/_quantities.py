@@ -222,6 +222,8 @@ PARTICLES: Final = SweepKind(
         ("objective", "F₀", "The functional without its entropy"),
         ("dissipation", "dissipation", "Dissipation, minus the rate of F₀ without noise or projection"),
         ("sliced_w2_start", "sliced W₂ to the start", "Sliced W₂ between the cloud and its start"),
+        ("sliced_w2_reference", "sliced W₂ to the reference", "Sliced W₂ between the cloud and the given reference"),
+        ("w2_reference", "W₂ to the reference", "W₂ between the cloud and the given reference"),
     ),
     ("temperature",),
     {"loss_test": "risk_limit"},

@@ -10,6 +10,8 @@ from analysis._constants import FLOWS
 SMOOTH: Final = frozenset({"tanh", "erf", "gelu", "sigmoid", "softplus", "silu", "swish", "sin", "cos", "exp"})
 """Activations for which the smooth exponents are claimed; others, unless named below, get theorems' bounds alone."""
 ODD: Final = frozenset({"tanh", "erf", "sin", "identity"})
+APART: Final = frozenset({"quadratic", "double_well", "potential"})
+"""Terms of a functional that move each particle by itself."""
 EPS: Final = 1e-9
 """Two γ closer than this are one."""
 
@@ -29,6 +31,7 @@ class Setting:
     biases: bool = False
     method: str = "gd"
     alpha: float = 1.0
+    terms: frozenset[str] = frozenset()
 
     def before_its_limit(self, width: int) -> bool:
         """Whether α hides at this width what γ says of the limit; never at α = 1.
@@ -40,6 +43,16 @@ class Setting:
         rich = self.gamma < 1 - EPS and self.alpha * width ** (1 - self.gamma) < 1
         lazy = self.gamma > 0.5 + EPS and self.alpha * width ** (0.5 - self.gamma) > 1
         return rich or lazy
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether there are outputs: of particles where a term of their functional is a risk; networks have no terms."""
+        return not self.terms or "risk" in self.terms
+
+    @property
+    def couples(self) -> bool:
+        """Whether particles act on each other, so that a cloud is another one without the others."""
+        return not self.terms or not self.terms <= APART
 
     @property
     def follows_the_flow(self) -> bool:

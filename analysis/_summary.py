@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis._claims import ClaimResult, judge_claims
 from analysis._constants import DONE
-from analysis._coupled import COUPLED
+from analysis._coupled import COUPLED, why_no_distance
 from analysis._curves import Curves
 from analysis._dataset import Group, count_statuses, kind_of, split
 from analysis._errors import InvalidObservableError, TooFewSeedsError, TooFewWidthsError
@@ -95,6 +95,10 @@ def _summarise_group(ds: xr.Dataset, rows: xr.Dataset, group: Group) -> GroupSum
                 if not (rows.sizes["run"] and np.all(np.isnan(values.values[:, k])))
             }
         for key, column in columns.items():
+            reason = why_no_distance(name, ds, group.setting, column) if name in COUPLED else ""
+            if reason:
+                failures[key] = reason
+                continue
             if column.size and np.all(np.isnan(column)):
                 failures[key] = f"{name} has no value in any finished run; was it among the sweep's observables?"
                 continue

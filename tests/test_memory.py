@@ -70,7 +70,8 @@ def test_memory_of_particles_is_predicted(tmp_path: Path) -> None:
     many = base | {"axes": {"width": [2_000_000], "seed": 1}, "observables": ["loss_test"]}
     kernel = base | {"data": base["data"] | {"n_train": 2500}, "observables": ["kernel_drift"]}
     points = base | {"data": base["data"] | {"n_train": 20_000}, "axes": {"width": [2048], "seed": 1}}
-    command = [sys.executable, "-W", "error", "-c", ALONE, json.dumps([many, kernel, points])]
+    weak = many | {"axes": {"width": [1_000_000], "seed": 1}, "observables": ["weak_form_defect"]}
+    command = [sys.executable, "-W", "error", "-c", ALONE, json.dumps([weak, many, kernel, points])]
     found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=240)
     assert found.returncode == 0, found.stderr
     np.testing.assert_allclose([float(line) for line in found.stdout.split()], 1.0, atol=0.25)

@@ -19,7 +19,7 @@ from sweepengine.execute._turn import NetworkTurn
 from sweepengine.networks import Law, initialise
 from sweepengine.plan import make_plan
 from sweepengine.spec import AnySpec, Run, SweepSpec, architectures, make_spec
-from sweepengine.store import SweepStore, read_weights
+from sweepengine.store import SweepStore, read_given
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ def test_given_weights_come_to_the_workers_through_the_store(tiny: Tiny, tmp_pat
     [weights] = {run.architecture.weights for run in runs if isinstance(run, Run)}
     with np.load(tmp_path / "w.npz") as file:
         tree = xr.open_datatree(store, engine="zarr")  # as any reader of Zarr sees them
-        for name, values in read_weights(opened.objects, weights).items():
+        for name, values in read_given(opened.objects, "weights", weights).items():
             np.testing.assert_array_equal(values, file[name])
             np.testing.assert_array_equal(tree[f"weights/{weights}/{name}"], file[name])
         tree.close()

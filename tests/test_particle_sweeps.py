@@ -197,7 +197,7 @@ def test_stored_numbers_are_those_of_the_library(tmp_path: Path) -> None:
 def test_every_observable_by_name(tmp_path: Path) -> None:
     names = ["w2_start", "stationarity_gap", "kernel", "kernel_drift", "mean", "deviation", "loss_test"]
     found = computed(changed(TEACHER, observables=names, axes={"width": [16], "seed": 1}), tmp_path / "few.zarr")
-    assert set(names) | {"targets_train", "targets_test"} == set(found.data_vars)
+    assert set(names) | {"targets_train", "targets_test", "grid_points"} == set(found.data_vars)
     assert all(bool(found[name].notnull().all()) for name in names)
     assert float(found.w2_start[0, 0]) == 0
     assert float(found.w2_start[0, -1]) > 0
@@ -506,6 +506,36 @@ def test_a_sweep_without_a_risk_has_a_report(tmp_path: Path) -> None:
     assert [group.label for group in analysis.summarise(sweep).groups] == ["mean_field, τ = 0", "mean_field, τ = 0.5"]
     page = analysis.write_report(sweep, tmp_path / "report").html.read_text()
     assert page.count("The cloud at the start and the end") == 2
+
+
+def test_rows_of_propagation_of_chaos_say_why_they_are_empty(tmp_path: Path) -> None:
+    claimed: dict[str, set[str]] = {}
+
+    def reasons(name: str, content: dict[str, Any]) -> dict[str, str]:
+        sweepengine.run(content, tmp_path / f"{name}.zarr", executor="inline")
+        summary = analysis.summarise(sweepengine.open_sweep(tmp_path / f"{name}.zarr"))
+        claimed[name] = {claim.observable for claim in summary.claims}
+        return summary.groups[0].failures
+
+    widths = {"width": [4, 8, 16, 32]}
+    alone = reasons("alone", changed(WELLS, axes=widths))
+    assert alone["chaos_outputs"].startswith("No term of the functional is a risk")
+    assert alone["chaos_particles"].startswith("No particle acts on another")
+    still = changed(TEACHER, axes=widths, functional={"terms": [{"term": "risk", "cost": "mse", "strength": 0.0}]})
+    [still_reason] = reasons("still", still).values()  # the outputs of other numbers of particles do differ
+    assert still_reason == alone["chaos_particles"]
+    unseen = reasons("unseen", changed(TEACHER, axes=widths, observables=["objective"]))
+    assert unseen["chaos_outputs"] == "outputs_test was not recorded; name it under the sweep's observables."
+    assert "set dynamics.snapshots to 2 or more" in unseen["chaos_particles"]
+    single = reasons("single", changed(TEACHER, axes={"width": [8]}))
+    assert set(single.values()) == {
+        "No finished run has a wider one of its seed to be compared with; add widths under axes."
+    }
+    pairs = changed(WELLS, axes=widths, functional={"terms": [{"term": "attraction"}]})
+    assert "chaos_particles" not in reasons("pairs", pairs)
+    # Nothing is claimed where the claim has no object.
+    assert (claimed["alone"], claimed["pairs"]) == (set(), {"chaos_particles"})
+    assert claimed["unseen"] == {"chaos_outputs", "chaos_particles"}
 
 
 SHELLS: dict[str, Any] = TEACHER | {

@@ -63,7 +63,17 @@ LEARNING: dict[str, Any] = SHARED | {
         "records": {"spacing": "log", "count": 6},
         "snapshots": 3,
     },
-    "observables": ["loss_train", "outputs_test", "objective", "dissipation", "mean", "participation", "particles"],
+    "observables": [
+        "loss_train",
+        "outputs_test",
+        "objective",
+        "dissipation",
+        "mean",
+        "participation",
+        "particles",
+        "weak_form_defect",
+        "first_variation",
+    ],
 }
 PROGRAM = """
 import json, sys, sweepengine

@@ -11,6 +11,7 @@ import zarr
 
 import sweepengine
 from sweepengine.cli import main
+from sweepengine.store import ChunkWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,16 +121,14 @@ def test_a_lost_state_is_damage(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     store = tmp_path / "tiny.zarr"
-    commits = iter(range(3))
+    commits, commit = iter(range(3)), ChunkWriter.commit
 
-    def stopped(*_: Any, **__: Any) -> None:
+    def committed(*arguments: Any) -> None:
+        commit(*arguments)
         if next(commits, None) is None:
             raise KeyboardInterrupt
 
-    from sweepengine.store import ChunkWriter
-
-    commit = ChunkWriter.commit
-    monkeypatch.setattr(ChunkWriter, "commit", lambda *a, **k: (commit(*a, **k), stopped())[0])
+    monkeypatch.setattr(ChunkWriter, "commit", committed)
     with pytest.raises(KeyboardInterrupt):
         sweepengine.run(tiny(), store, executor="inline", commit_seconds=1e-9)
     monkeypatch.undo()

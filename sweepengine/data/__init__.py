@@ -2,19 +2,21 @@
 
 from sweepengine.data._arrays import read_arrays as read_arrays
 from sweepengine.data._drawn import fresh_points as fresh_points
+from sweepengine.data._given import Given as Given
+from sweepengine.data._given import load_reference as load_reference
 from sweepengine.data._load import Dataset as Dataset
 from sweepengine.data._load import load as load
 from sweepengine.data._load import no_data as no_data
 from sweepengine.data._targets import check_cost as check_cost
-from sweepengine.data._weights import Weights as Weights
 from sweepengine.data._weights import load_weights as load_weights
 
 __all__ = [
     "Dataset",
-    "Weights",
+    "Given",
     "check_cost",
     "fresh_points",
     "load",
+    "load_reference",
     "load_weights",
     "no_data",
     "read_arrays",

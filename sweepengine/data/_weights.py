@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from sweepengine.data._arrays import read_arrays, real_array
+from sweepengine.data._given import Given, known_by_content
 from sweepengine.errors import DataError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Arrays of one network.
-
-    Attributes
-    ----------
-    id : str
-        Sixteen hexadecimal digits hashing names, shapes and numbers.
-    arrays : mapping of ndarray of float64
-        By name: W0, b0, …, W<L>, b<L>.
-    """
-
-    id: str
-    arrays: Mapping[str, NDArray[np.float64]]
-
-
-def load_weights(path: str, depth: int, *, biases: bool, output_bias: bool) -> Weights:
+def load_weights(path: str, depth: int, *, biases: bool, output_bias: bool) -> Given:
     """The arrays of a ``.npz`` file that are the parameters of a network; those of other names are left out.
 
     Parameters
@@ -60,8 +35,4 @@ def load_weights(path: str, depth: int, *, biases: bool, output_bias: bool) -> W
             f"network.weights: {path} has {', '.join(surplus)}, and the network of the spec has only {', '.join(names)}; "
             "set network.depth, sigma_b > 0 and output_bias to those of the file, or leave these arrays out of it"
         )
-    digest = hashlib.sha256()
-    for name, values in arrays.items():
-        digest.update(f"{name}{values.shape}".encode())
-        digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
-    return Weights(digest.hexdigest()[:16], arrays)
+    return known_by_content("weights", arrays)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from sweepengine.data import fresh_points
-from sweepengine.networks import initialise
 from sweepengine.observe.measure_particles import Problem
 from sweepengine.particles import (
     CallableKernel,
@@ -17,22 +16,21 @@ from sweepengine.particles import (
     GaussianKernel,
     Interaction,
     Neuron,
+    Noise,
     Passes,
     Potential,
     QuadraticInteraction,
     RieszKernel,
     Risk,
     Scaled,
-    ball,
     double_well,
     gaussian_cloud,
     quadratic,
-    sphere,
     staircase,
 )
+from sweepengine.plan.initial_cloud import initial_cloud, project
 from sweepengine.plugins import term_function
 from sweepengine.spec import (
-    Architecture,
     AttractionTerm,
     DoubleWellTerm,
     GaussianTerm,
@@ -52,9 +50,6 @@ if TYPE_CHECKING:
     from sweepengine.particles import Kernel, Unit
     from sweepengine.particles import Term as ParticleTerm
     from sweepengine.spec import DiscrepancyTerm, ParticleRun, Term
-
-_GRID = 512
-_LAST_SEED = 2**63 - 1
 
 
 class Cloud:
@@ -84,13 +79,15 @@ class Cloud:
             test=self._risk(data.x_test, data.y_test),
             step_size=run.step_size,
             start=self.start,
-            grid=lambda: self._projected(self._draw(_LAST_SEED - run.seed, range(_GRID))),
+            noise=Noise(run.seed, passes.first) if run.temperature else None,
+            grid=self._points(data, "grid", self._dtype),
+            reference=self._points(data, "reference", torch.float64),
             passes=passes,
         )
 
     def start(self) -> Tensor:
         """The particles at t = 0 that are here, shape (m, p); where the run projects them, on the set that they stay on."""
-        return self._projected(self._draw(self._run.seed, self._rows))
+        return initial_cloud(self._run, self._d, self._run.seed, self._rows).to(self._device)
 
     def at(self, step: int) -> Functional:
         """The functional that a step descends: of fresh points where the run draws them."""
@@ -104,13 +101,11 @@ class Cloud:
 
     def project(self, cloud: Tensor) -> None:
         """Bring particles back to where the run keeps them, in place."""
-        to = self._run.projection
-        if to is not None:
-            (sphere if to.to == "sphere" else ball)(to.radius)(cloud)
+        project(self._run, cloud)
 
-    def _projected(self, cloud: Tensor) -> Tensor:
-        self.project(cloud)
-        return cloud
+    def _points(self, data: Data, kind: str, dtype: torch.dtype) -> Tensor | None:
+        given = data.given.get(kind)
+        return None if given is None else torch.from_numpy(given["points"]).to(self._device, dtype)
 
     def _functional(self, x: Tensor, y: Tensor) -> Functional:
         terms = [_scaled(self._term(term, x, y), term.strength) for term in self._run.terms]
@@ -150,32 +145,6 @@ class Cloud:
     def _risk(self, x: Tensor, y: Tensor) -> Risk | None:
         costs = [term.cost for term in self._run.terms if isinstance(term, RiskTerm)]
         return Risk(self._unit, x, y, costs[0]) if self._unit is not None and costs else None
-
-    def _draw(self, seed: int, rows: range) -> Tensor:
-        """Independent particles of the initial law, each by its number."""
-        law, names = self._run.initial, self._run.coordinates(self._d)
-        if law.law == "network":
-            return self._network(seed, rows.stop)[rows.start :]
-        cloud = gaussian_cloud(seed, len(rows), len(names), first=rows.start)
-        apart = law.output != "alike" or law.output_scale is not None
-        inner = cloud[:, : len(names) - 1] if apart else cloud
-        if law.law == "sphere":
-            inner /= torch.linalg.vector_norm(inner, dim=1, keepdim=True)
-        inner.mul_(law.scale).add_(law.mean)
-        if apart:
-            weight, scale = cloud[:, -1], law.scale if law.output_scale is None else law.output_scale
-            if law.output == "zeros":
-                weight.zero_()
-            else:
-                weight.copy_(weight.sign() * scale if law.output == "signs" else weight * scale + law.mean)
-        return cloud.to(self._device, self._dtype)
-
-    def _network(self, seed: int, count: int) -> Tensor:
-        """(w, b, a) of the network of this seed (theory.md §1): all weights N(0, 1)."""
-        bias = isinstance(self._run.unit, UnitSpec) and self._run.unit.bias
-        architecture = Architecture(1, "relu", sigma_w=1.0, sigma_b=float(bias), sigma_a=1.0)
-        parameters = initialise(architecture, count, self._d, seed, self._dtype, device=self._device)
-        return torch.cat([*parameters.layer_matrices()[:1], parameters.readout.reshape(count, 1)], dim=1)
 
 
 def _kernel(term: DiscrepancyTerm) -> Kernel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ class Data:
     x_train, x_test : Tensor, shapes (N, d) and (N_test, d)
         In the precision of the runs.
     y_train, y_test : Tensor, shapes (N [, k]) and (N_test [, k])
-    weights : mapping of ndarray or None
-        Parameters at t = 0, float64, where they are given and not drawn.
+    given : mapping
+        Kind → name → ndarray of float64: what the runs need beside the points, of :class:`sweepengine.data.Given`.
     """
 
     x_train: torch.Tensor
     y_train: torch.Tensor
     x_test: torch.Tensor
     y_test: torch.Tensor
-    weights: Mapping[str, NDArray[np.float64]] | None = None
+    given: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(default_factory=dict)
 
     @property
     def outputs(self) -> int:

@@ -222,7 +222,7 @@ class _Driver:
                 if self._store.claim():
                     self._plan = make_plan(self._plan.spec, self._store)
                 plan = self._plan
-                self._store.extend(plan.spec, plan.data, plan.new_blocks, plan.predictions(), plan.code, plan.weights)
+                self._store.extend(plan.spec, plan.data, plan.new_blocks, plan.predictions(), plan.code, plan.given)
                 executor.check_shared(self._store)
                 self._work(executor)
             except (StoreError, RunError):

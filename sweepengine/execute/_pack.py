@@ -21,9 +21,10 @@ from sweepengine.execute._particle_turn import ParticleTurn
 from sweepengine.execute._shards import Follower, Order, Shards
 from sweepengine.execute._turn import NetworkTurn
 from sweepengine.networks import matmul_precision
+from sweepengine.observe import given_ids
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import AnyRun, ParticleRun, Run, run_from_json
-from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, read_weights, write_failure
+from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, read_given, write_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -198,11 +199,8 @@ def _load_data(store: Store, run: AnyRun, device: torch.device) -> Data:
     """The data as the store holds them, so that every worker and every resume use the same bits."""
     arrays = read_data(store, run.data_id)
     dtype = getattr(torch, run.precision)
-    given = run.architecture.weights if isinstance(run, Run) else ""
-    weights = read_weights(store, given) if given else None
-    return Data(
-        **{name: torch.from_numpy(values).to(device, dtype) for name, values in arrays.items()}, weights=weights
-    )
+    given = {kind: read_given(store, kind, each) for kind, each in given_ids(run).items()}
+    return Data(**{name: torch.from_numpy(values).to(device, dtype) for name, values in arrays.items()}, given=given)
 
 
 def make_turn(

@@ -92,7 +92,7 @@ class ParticleTurn:
                 self.diverged_step[:] = self.step
                 return
             if self.step == records[self.due]:
-                moment = Moment(self._stepper.particles, self._cloud.problem)
+                moment = Moment(self._stepper.particles, self._cloud.problem, self.step)
                 if not math.isfinite(moment.objective):
                     self.diverged_step[:] = self.step
                     return

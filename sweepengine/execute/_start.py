@@ -52,8 +52,8 @@ def _network_start(runs: list[Run], data: Data) -> Start:
 def _initial(run: Run, data: Data) -> Parameters:
     """Parameters of a run at t = 0: given, or drawn."""
     architecture, dtype = run.architecture, getattr(torch, run.precision)
-    if data.weights is not None:
-        return from_arrays(data.weights, architecture, dtype, device=data.x_train.device)
+    if "weights" in data.given:
+        return from_arrays(data.given["weights"], architecture, dtype, device=data.x_train.device)
     law = Law(architecture.first_layer, architecture.readout)
     widths, d = architecture.widths(run.width), data.x_train.shape[1]
     device = data.x_train.device

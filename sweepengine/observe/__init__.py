@@ -1,7 +1,9 @@
 """What is measured at a record. The declarations import no torch; ``measure`` and ``measure_particles`` do."""
 
 from sweepengine.observe._particle_variables import PARTICLE_VARIABLES as PARTICLE_VARIABLES
+from sweepengine.observe._particle_variables import TEST_FUNCTIONS as TEST_FUNCTIONS
 from sweepengine.observe._particle_variables import canonical_names as canonical_names
+from sweepengine.observe._particle_variables import given_ids as given_ids
 from sweepengine.observe._particle_variables import particle_variables_of as particle_variables_of
 from sweepengine.observe._record_cost import INGREDIENTS as INGREDIENTS
 from sweepengine.observe._record_cost import Ingredient as Ingredient
@@ -29,6 +31,7 @@ __all__ = [
     "OF_MODULES",
     "PARTICLE_VARIABLES",
     "SNAPSHOT",
+    "TEST_FUNCTIONS",
     "VARIABLES",
     "Ingredient",
     "RecordCost",
@@ -37,6 +40,7 @@ __all__ = [
     "Variable",
     "canonical_names",
     "canonical_variables",
+    "given_ids",
     "parameter_count",
     "parameter_shapes",
     "particle_variables_of",

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from sweepengine.errors import SpecError
 from sweepengine.observe._variable import Variable
 from sweepengine.observe._variables import canonical_variables, chosen_names, user_variables
-from sweepengine.spec import SweepSpec
+from sweepengine.spec import Run, SweepSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from sweepengine.spec import AnySpec, ParticleRun
+    from sweepengine.spec import AnyRun, AnySpec, ParticleRun, ParticleSpec
 
 _TIME = ("run", "record")
 
@@ -68,7 +68,7 @@ _VARIABLES = (
     Variable(
         "stationarity_gap",
         _TIME,
-        "mean of dF_0/dmu over the cloud minus its least value there and on 512 draws of the initial law",
+        "mean of dF_0/dmu over the cloud minus its least value there and on the grid",
         "1",
         "S4 §4.4",
     ),
@@ -76,21 +76,59 @@ _VARIABLES = (
     Variable(
         "kernel_drift",
         _TIME,
-        "relative change of the mean-field kernel, Frobenius norm of K_t - K_0 over that of K_0",
+        "relative change of the mean-field kernel, Frobenius norm of K_t - K_0 over that of K_0; NaN where K_0 = 0, "
+        "which has no relative change: record kernel itself there",
         "1",
         "theory.md §4 mf-move",
+    ),
+    Variable(
+        "weak_form_defect",
+        (*_TIME, "test_function"),
+        "(change of the mean of chi in one step of Euler with its noise)/dt + integral of <grad chi, grad dF_0/dmu> dmu, "
+        "which is taken from F_0 alone, - tau times that of Laplace chi: O(dt), at a temperature in expectation",
+        "1",
+        "theory.md §4 wgf-weak; S4 §4.4 (*)",
+    ),
+    Variable(
+        "first_variation",
+        (*_TIME, "grid"),
+        "dF_0/dmu at the points grid_points, without the entropy's tau (log mu + 1)",
+        "1",
+        "S4 §4.4",
+    ),
+    Variable(
+        "sliced_w2_reference",
+        _TIME,
+        "sliced W2 to the reference: root mean square over 100 random directions of W2 between projections",
+        "1",
+        "theory.md §4 mf-w2; Rabin et al. 2011",
+    ),
+    Variable("sliced_w2_reference_error", _TIME, "its standard error over the directions", "1", "theory.md §4 mf-w2"),
+    Variable(
+        "w2_reference",
+        _TIME,
+        "W2 to the reference: of particles with one coordinate by sorting, else by the optimal assignment",
+        "1",
+        "S4 §4.3",
     ),
 )
 
 PARTICLE_VARIABLES: dict[str, Variable] = {variable.name: variable for variable in _VARIABLES}
 """Every variable that a spec of particles may name, in the order in which they are listed."""
 
-_ON_REQUEST = frozenset({"w2_start", "stationarity_gap", "kernel", "kernel_drift"})
+TEST_FUNCTIONS = ("sum", "last", "square", "sine", "bump")
+"""Those of ``weak_form_defect``: names of :data:`sweepengine.particles.TEST_FUNCTIONS`."""
+
+_ON_REQUEST = frozenset(
+    {"w2_start", "stationarity_gap", "kernel", "kernel_drift", "weak_form_defect", "first_variation", "w2_reference"}
+)
 _OF_NEURONS = frozenset({"kernel", "kernel_drift"})
 OF_THE_RISK = frozenset(
     {"loss_train", "loss_test", "outputs_train", "outputs_test", "participation", "kernel", "kernel_drift"}
 )
 """Variables that need outputs."""
+_OF_THE_REFERENCE = frozenset({"sliced_w2_reference", "sliced_w2_reference_error", "w2_reference"})
+_ON_THE_GRID = frozenset({"stationarity_gap", "first_variation"})
 
 
 def canonical_names(spec: AnySpec, user: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -116,10 +154,10 @@ def canonical_names(spec: AnySpec, user: Mapping[str, str] | None = None) -> tup
         own = user_variables() if user is None else user
         method, of_module = spec.training.method.method(), spec.network.model is not None
         return canonical_variables(spec.observables, spec.training.loss, method, own, of_module=of_module)
-    if spec.observables is None:
-        return ()
-    chosen = chosen_names(spec.observables, PARTICLE_VARIABLES)
     has_risk, snapshots, noise = spec.unit is not None, spec.dynamics.snapshots > 0, any(spec.temperatures)
+    defaults = _defaults(has_risk=has_risk, snapshots=snapshots, reference=spec.reference is not None)
+    chosen = defaults if spec.observables is None else chosen_names(spec.observables, PARTICLE_VARIABLES)
+    _refuse_what_is_not_used(spec, chosen)
     for name in chosen:
         if name in OF_THE_RISK and not has_risk:
             raise SpecError(f"observables: {name} needs outputs, and no term is a risk; leave it out")
@@ -129,22 +167,48 @@ def canonical_names(spec: AnySpec, user: Mapping[str, str] | None = None) -> tup
             )
         if name == "particles" and not snapshots:
             raise SpecError("observables: particles is kept at snapshots, and there are none; set dynamics.snapshots")
+        if name in _OF_THE_REFERENCE and spec.reference is None:
+            raise SpecError(f"observables: {name} needs a cloud to measure to; set reference to its file")
         if name == "stationarity_gap" and noise:
             raise SpecError(
                 "observables: stationarity_gap is not known at a temperature, whose τ(log μ + 1) no cloud has; leave it out"
             )
-    return () if chosen == _defaults(has_risk=has_risk, snapshots=snapshots) else chosen
+    return () if chosen == defaults else chosen
 
 
-def _defaults(*, has_risk: bool, snapshots: bool) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name in PARTICLE_VARIABLES
-        if name not in _ON_REQUEST and (has_risk or name not in OF_THE_RISK) and (snapshots or name != "particles")
-    )
+def _refuse_what_is_not_used(spec: ParticleSpec, chosen: Sequence[str]) -> None:
+    for field, given, users in (
+        ("grid", spec.grid, _ON_THE_GRID),
+        ("reference", spec.reference, _OF_THE_REFERENCE),
+    ):
+        if given is not None and not users & set(chosen):
+            raise SpecError(
+                f"{field}: given, and nothing that is recorded uses it; name {' or '.join(sorted(users))} under "
+                "observables, or remove it"
+            )
+
+
+def _defaults(*, has_risk: bool, snapshots: bool, reference: bool) -> tuple[str, ...]:
+    absent = set(_ON_REQUEST)
+    absent |= set() if has_risk else OF_THE_RISK
+    absent |= set() if snapshots else {"particles"}
+    absent |= set() if reference else _OF_THE_REFERENCE
+    return tuple(name for name in PARTICLE_VARIABLES if name not in absent)
 
 
 def particle_variables_of(run: ParticleRun) -> tuple[Variable, ...]:
     """What a run records."""
-    names = run.observables or _defaults(has_risk=run.has_risk, snapshots=bool(run.snapshots))
+    names = run.observables or _defaults(
+        has_risk=run.has_risk, snapshots=bool(run.snapshots), reference=run.reference is not None
+    )
     return tuple(PARTICLE_VARIABLES[name] for name in names)
+
+
+def given_ids(run: AnyRun) -> dict[str, str]:
+    """Kind → id of what a run needs beside its data, as :class:`sweepengine.data.Given` has them."""
+    if isinstance(run, Run):
+        return {"weights": run.architecture.weights} if run.architecture.weights else {}
+    found = {} if run.reference is None else {"reference": run.reference}
+    if _ON_THE_GRID & set(run.observables):  # none of them is in a default set
+        found["grid"] = run.grid_id
+    return found

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 
+from sweepengine.observe._particle_variables import TEST_FUNCTIONS
+from sweepengine.particles import TEST_FUNCTIONS as FUNCTIONS
 from sweepengine.particles import (
     Distance,
     Functional,
     Neuron,
+    Noise,
     Passes,
     Risk,
     dissipation,
@@ -24,7 +27,9 @@ from sweepengine.particles import (
     shares,
     stationarity_gap,
     wasserstein,
+    weak_form_defects,
 )
+from sweepengine.transport import EXACT_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,11 +37,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+T = TypeVar("T")
+
 DIRECTIONS = 100
 """Random directions of a sliced distance."""
-EXACT_COUNT = 4000
-"""Most particles between which the optimal assignment is computed: some seconds between unrelated clouds."""
-GRID_COUNT = 512
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,12 @@ class Problem:
     step_size : float
     start : callable
         Makes the cloud at t = 0, shape (m, p).
-    grid : callable
-        Makes points of the initial law, shape (g, p), that no particle starts from.
+    noise : Noise or None
+        That of the flow, where it has a temperature.
+    grid : Tensor or None, shape (g, p)
+        Points of the first variation, where a variable needs them.
+    reference : Tensor of float64 or None, shape (n, p)
+        Where a variable measures to it.
     passes : Passes
     """
 
@@ -62,7 +70,9 @@ class Problem:
     test: Risk | None
     step_size: float
     start: Callable[[], Tensor]
-    grid: Callable[[], Tensor]
+    noise: Noise | None
+    grid: Tensor | None
+    reference: Tensor | None
     passes: Passes
 
 
@@ -74,10 +84,12 @@ class Moment:
     cloud : Tensor, shape (m, p)
         Not changed, and not kept after the record.
     problem : Problem
+    step : int
+        Steps that lie behind it.
     """
 
-    def __init__(self, cloud: Tensor, problem: Problem) -> None:
-        self.cloud, self.problem = cloud, problem
+    def __init__(self, cloud: Tensor, problem: Problem, step: int) -> None:
+        self.cloud, self.problem, self.step = cloud, problem, step
 
     @cached_property
     def values(self) -> list[float]:
@@ -125,10 +137,11 @@ class Moment:
         return kernel(risk.unit, risk.inputs, self.cloud, self.problem.passes, memory_bytes=need)
 
 
-def _given(risk: Risk | None) -> Risk:
-    if risk is None:
-        raise AssertionError("variables of outputs are refused for a functional without risk")
-    return risk
+def _given(found: T | None) -> T:
+    """What a plan has seen to: a risk where outputs are asked for, a grid or a reference where one is."""
+    if found is None:
+        raise AssertionError("a variable is refused where what it needs is not there")
+    return found
 
 
 class Recorder:
@@ -146,11 +159,7 @@ class Recorder:
 
     @cached_property
     def _start(self) -> Moment:
-        return Moment(self._problem.start(), self._problem)
-
-    @cached_property
-    def _grid(self) -> Tensor:
-        return self._problem.grid()
+        return Moment(self._problem.start(), self._problem, 0)
 
     def measure(self, now: Moment, *, snapshot: bool) -> dict[str, NDArray[np.floating]]:
         """The chosen variables at one record, those of snapshots only where it is one.
@@ -161,14 +170,17 @@ class Recorder:
             Variable → value, of the variable's dims without ``run`` and ``record`` or ``snapshot``.
         """
         found: dict[str, NDArray[np.floating]] = {}
-        sliced: Distance | None = None
+        sliced: dict[str, Distance] = {}
         for name in self._names:
             if name == "particles":
                 if snapshot:
                     found[name] = now.cloud.cpu().numpy()
-            elif name in {"sliced_w2_start", "sliced_w2_start_error"}:
-                sliced = sliced or wasserstein(now.whole, self._start.whole, method="sliced", directions=DIRECTIONS)
-                found[name] = np.asarray(sliced.value if name == "sliced_w2_start" else sliced.standard_error)
+            elif name.startswith("sliced_w2_"):
+                to = name.removeprefix("sliced_w2_").removesuffix("_error")
+                if to not in sliced:
+                    other = self._start.whole if to == "start" else _given(self._problem.reference)
+                    sliced[to] = wasserstein(now.whole, other, method="sliced", directions=DIRECTIONS)
+                found[name] = np.asarray(sliced[to].standard_error if name.endswith("_error") else sliced[to].value)
             else:
                 found[name] = np.asarray(self._one(name, now))
         return found
@@ -176,8 +188,6 @@ class Recorder:
     def _one(self, name: str, now: Moment) -> float | Tensor:
         if name in _ALONE:
             return _ALONE[name](now)
-        if name == "stationarity_gap":
-            return stationarity_gap(self._problem.functional, now.cloud, self._grid, self._problem.passes)
         return _AGAINST_START[name](now, self._start)
 
 
@@ -186,6 +196,25 @@ def _energy_defect(now: Moment) -> float:
     functional, passes, dt = now.problem.functional, now.problem.passes, now.problem.step_size
     after = now.cloud + dt * functional.velocity(now.cloud, passes)
     return (functional.value(after, passes) - now.objective) / dt + now.dissipation
+
+
+def _weak_form_defect(now: Moment) -> Tensor:
+    """theory.md §4 wgf-weak, over one step: without memory of the flow too, the noise being a function of the step."""
+    problem = now.problem
+    tests = {name: FUNCTIONS[name] for name in TEST_FUNCTIONS}
+    dt, noise, passes = problem.step_size, problem.noise, problem.passes
+    found = weak_form_defects(problem.functional, tests, now.cloud, now.step, dt, noise, passes)
+    return torch.tensor(found, dtype=torch.float64)
+
+
+def _first_variation(now: Moment) -> Tensor:
+    problem = now.problem
+    return problem.functional.first_variation(_given(problem.grid), now.cloud, problem.passes)
+
+
+def _stationarity_gap(now: Moment) -> float:
+    problem = now.problem
+    return stationarity_gap(problem.functional, now.cloud, _given(problem.grid), problem.passes)
 
 
 def _participation(now: Moment) -> float:
@@ -204,7 +233,17 @@ def _displacement(now: Moment, start: Moment) -> float:
 def _exact(now: Moment, start: Moment) -> float:
     if len(now.whole) > EXACT_COUNT:
         return math.nan
-    return wasserstein(now.whole, start.whole, method="exact" if now.cloud.shape[1] > 1 else "sorted").value
+    return _one_to_one(now.whole, start.whole)
+
+
+def _one_to_one(first: Tensor, second: Tensor) -> float:
+    line = first.shape[1] == 1
+    return wasserstein(first, second, method="sorted" if line else "exact").value
+
+
+def _kernel_drift(now: Moment, start: Moment) -> float:
+    size = float(start.kernel.norm())
+    return float((now.kernel - start.kernel).norm()) / size if size else math.nan
 
 
 _ALONE: dict[str, Callable[[Moment], float | Tensor]] = {
@@ -220,9 +259,13 @@ _ALONE: dict[str, Callable[[Moment], float | Tensor]] = {
     "deviation": lambda now: now.moments[1].diagonal().clamp_min(0).sqrt(),
     "participation": _participation,
     "kernel": lambda now: now.kernel,
+    "stationarity_gap": _stationarity_gap,
+    "weak_form_defect": _weak_form_defect,
+    "first_variation": _first_variation,
+    "w2_reference": lambda now: _one_to_one(now.whole, _given(now.problem.reference)),
 }
 _AGAINST_START: dict[str, Callable[[Moment, Moment], float | Tensor]] = {
     "displacement": _displacement,
     "w2_start": _exact,
-    "kernel_drift": lambda now, start: float((now.kernel - start.kernel).norm() / start.kernel.norm()),
+    "kernel_drift": _kernel_drift,
 }

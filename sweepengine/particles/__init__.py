@@ -9,7 +9,6 @@ from sweepengine.particles._chaos import Coupling as Coupling
 from sweepengine.particles._chaos import couple as couple
 from sweepengine.particles._correspondence import Correspondence as Correspondence
 from sweepengine.particles._correspondence import from_network as from_network
-from sweepengine.particles._diagnostics import WeakForm as WeakForm
 from sweepengine.particles._diagnostics import dissipation as dissipation
 from sweepengine.particles._diagnostics import energy_defect as energy_defect
 from sweepengine.particles._diagnostics import kernel as kernel
@@ -18,7 +17,6 @@ from sweepengine.particles._diagnostics import moments as moments
 from sweepengine.particles._diagnostics import participation as participation
 from sweepengine.particles._diagnostics import shares as shares
 from sweepengine.particles._diagnostics import stationarity_gap as stationarity_gap
-from sweepengine.particles._diagnostics import weak_form as weak_form
 from sweepengine.particles._errors import DivergedError as DivergedError
 from sweepengine.particles._errors import MemoryNeedError as MemoryNeedError
 from sweepengine.particles._errors import ParameterError as ParameterError
@@ -72,12 +70,16 @@ from sweepengine.particles._terms import double_well as double_well
 from sweepengine.particles._terms import quadratic as quadratic
 from sweepengine.particles._terms import ridge as ridge
 from sweepengine.particles._transport import Distance as Distance
-from sweepengine.particles._transport import exact_bytes as exact_bytes
 from sweepengine.particles._transport import line_distance as line_distance
 from sweepengine.particles._transport import wasserstein as wasserstein
 from sweepengine.particles._unit import CallableUnit as CallableUnit
 from sweepengine.particles._unit import Neuron as Neuron
 from sweepengine.particles._unit import Unit as Unit
+from sweepengine.particles._weak_form import TEST_FUNCTIONS as TEST_FUNCTIONS
+from sweepengine.particles._weak_form import WeakForm as WeakForm
+from sweepengine.particles._weak_form import weak_form as weak_form
+from sweepengine.particles._weak_form import weak_form_defects as weak_form_defects
+from sweepengine.transport import exact_bytes as exact_bytes
 
 if TYPE_CHECKING:
     from sweepengine.particles._triton import FusedNeuron as FusedNeuron
@@ -86,6 +88,7 @@ __all__ = [
     "LANGEVIN",
     "METHODS",
     "RADIUS",
+    "TEST_FUNCTIONS",
     "AdaptiveSteps",
     "CallableCost",
     "CallableKernel",
@@ -159,6 +162,7 @@ __all__ = [
     "stationarity_gap",
     "wasserstein",
     "weak_form",
+    "weak_form_defects",
 ]
 
 

@@ -1,9 +1,8 @@
-"""What is measured along a flow: energy, the continuity equation, stationarity, participation, the kernel (S4 §4.4)."""
+"""What is measured along a flow: energy, stationarity, participation, the kernel (S4 §4.4)."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +12,7 @@ from sweepengine.particles._passes import Passes
 from sweepengine.particles._terms import check_cloud
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
@@ -51,68 +50,6 @@ def energy_defect(times: Sequence[float], values: Sequence[float], dissipations:
             "at least 2"
         )
     return [(values[n + 1] - values[n]) / (times[n + 1] - times[n]) + dissipations[n] for n in range(len(times) - 1)]
-
-
-@dataclass(frozen=True)
-class WeakForm:
-    """Both sides of the continuity equation against one test function χ, at one time.
-
-    Attributes
-    ----------
-    average : float
-        ∫χ dμ.
-    drift : float
-        −∫⟨∇χ, ∇δF₀/δμ⟩ dμ + τ∫Δχ dμ: what d/dt of the average must be, in expectation at τ > 0.
-    """
-
-    average: float
-    drift: float
-
-
-def weak_form(
-    functional: Functional, test: Callable[[Tensor], Tensor], particles: Tensor, passes: Passes | None = None
-) -> WeakForm:
-    """The continuity equation in weak form at the particles (m, p) (theory.md §4, wgf-weak).
-
-    Parameters
-    ----------
-    functional : Functional
-    test : callable
-        χ from points (n, p) to (n,), differentiable by torch; twice at τ > 0. Not the neuron ψ.
-    particles : Tensor, shape (m, p)
-    passes : Passes or None
-
-    Returns
-    -------
-    WeakForm
-        The defect over an interval is (average' − average)/dt − drift.
-    """
-    passes = passes or Passes()
-    field, tau = functional.field(particles, passes), functional.temperature
-
-    def part(chunk: slice) -> Tensor:
-        here = particles[chunk]
-        velocity = field.velocity(here)
-        with torch.enable_grad():
-            at = here.detach().requires_grad_()
-            values = test(at)
-            (gradient,) = torch.autograd.grad(values.sum(), at, create_graph=tau > 0)
-            laplacian = _divergence(gradient, at) if tau else values.new_zeros(())
-        drift = (gradient.detach() * velocity).sum() + tau * laplacian
-        return torch.stack([values.detach().sum(), drift])
-
-    average, drift = passes.mean(len(particles), part).tolist()
-    return WeakForm(average, drift)
-
-
-def _divergence(gradient: Tensor, at: Tensor) -> Tensor:
-    total = gradient.new_zeros(())
-    for coordinate in range(at.shape[1]):
-        column = gradient[:, coordinate].sum()
-        if column.requires_grad:  # a coordinate in which χ is linear has no second derivative to ask for
-            (second,) = torch.autograd.grad(column, at, retain_graph=True)
-            total = total + second[:, coordinate].sum()
-    return total.detach()
 
 
 def moments(particles: Tensor, passes: Passes | None = None) -> tuple[Tensor, Tensor]:

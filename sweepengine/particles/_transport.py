@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 
 from sweepengine.particles._errors import MemoryNeedError, ParameterError, ShapeError
 from sweepengine.streams import Role, gaussian_block
+from sweepengine.transport import EXACT_COUNT, assignment, exact_bytes, line_square, quantile_square, root_mean_square
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
     Method = Literal["auto", "exact", "sorted", "sliced"]
-
-EXACT_COUNT = 4000
-"""Up to here "auto" is exact in more than one dimension: the assignment took 10 s between unrelated clouds of so many points in R^3."""
 
 MEMORY_BYTES = 2**29
 """What a distance may allocate unless told otherwise."""
@@ -49,11 +46,6 @@ class Distance:
     matching: NDArray[np.intp] | None = None
 
 
-def exact_bytes(count: int) -> int:
-    """Bytes that the exact distance between two clouds of ``count`` particles needs: the float64 costs."""
-    return 8 * count * count
-
-
 def wasserstein(
     first: Tensor,
     second: Tensor,
@@ -70,7 +62,7 @@ def wasserstein(
     first, second : Tensor, shapes (n, p) and (k, p)
         "exact" takes n = k only.
     method : {"auto", "exact", "sorted", "sliced"}
-        "auto" is "sorted" for p = 1, "exact" for n = k up to :data:`EXACT_COUNT` that fits the memory, else "sliced".
+        "auto" is "sorted" for p = 1, "exact" for n = k up to :data:`sweepengine.transport.EXACT_COUNT` that fits the memory, else "sliced".
     directions : int
         Random directions of "sliced".
     seed : int
@@ -126,13 +118,7 @@ def line_distance(
     float
     """
     (x, x_levels), (y, y_levels) = _quantiles(x, x_weights), _quantiles(y, y_weights)
-    levels = np.concatenate([x_levels, y_levels])
-    levels.sort()
-    mass = np.diff(levels, prepend=0.0)
-    middle = levels - mass / 2
-    at_x = x[np.minimum(np.searchsorted(x_levels, middle), len(x) - 1)]
-    at_y = y[np.minimum(np.searchsorted(y_levels, middle), len(y) - 1)]
-    return math.sqrt(float(mass @ np.square(at_x - at_y)))
+    return math.sqrt(quantile_square(x, x_levels, y, y_levels))
 
 
 def _quantiles(
@@ -169,13 +155,8 @@ def _exact(x: NDArray[np.float64], y: NDArray[np.float64], memory_bytes: int) ->
             f"exact W₂ of {len(x)} particles needs {need / 2**20:.0f} MiB for its costs and {memory_bytes / 2**20:.0f} are "
             "allowed; use method='sliced', subsample, or raise memory_bytes"
         )
-    costs = (
-        torch.cdist(torch.from_numpy(x), torch.from_numpy(y), compute_mode="donot_use_mm_for_euclid_dist")
-        .square_()
-        .numpy()
-    )
-    rows, columns = linear_sum_assignment(costs)
-    return Distance(math.sqrt(float(costs[rows, columns].mean())), "exact", matching=columns)
+    value, matching = assignment(x, y)
+    return Distance(value, "exact", matching=matching)
 
 
 def _sliced(x: NDArray[np.float64], y: NDArray[np.float64], directions: int, seed: int) -> Distance:
@@ -186,16 +167,11 @@ def _sliced(x: NDArray[np.float64], y: NDArray[np.float64], directions: int, see
     squares = np.empty(directions)
     for number, axis in enumerate(axes):  # one at a time: two projected clouds are all the memory
         here, there = x @ axis, y @ axis
-        if len(here) == len(there):
-            here.sort()
-            there.sort()
-            here -= there
-            squares[number] = here @ here / len(here)
-        else:
-            squares[number] = line_distance(here, there) ** 2
-    mean, spread = float(squares.mean()), float(squares.std(ddof=1)) / math.sqrt(directions)
-    value = math.sqrt(mean)
-    return Distance(value, "sliced", standard_error=spread / (2 * value) if value else 0.0)
+        here.sort()
+        there.sort()
+        squares[number] = line_square(here, there)
+    value, error = root_mean_square(squares)
+    return Distance(float(value), "sliced", standard_error=float(error))
 
 
 def _array(cloud: Tensor) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""From a spec to runs, blocks and packs, with what they cost. Starts nothing."""
+"""From a spec to runs, blocks and packs, with what they cost. Starts nothing. ``initial_cloud`` imports torch."""
 
 from sweepengine.plan._cost import MachineRate as MachineRate
 from sweepengine.plan._cost import available_cpus as available_cpus

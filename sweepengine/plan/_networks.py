@@ -18,7 +18,7 @@ from sweepengine.spec import architectures, expand
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from sweepengine.data import Dataset, Weights
+    from sweepengine.data import Dataset, Given
     from sweepengine.plan._cost import MachineRate
     from sweepengine.spec import Architecture, Run, SweepSpec
     from sweepengine.store import Block, BlockShape, StoredArray
@@ -32,16 +32,17 @@ class NetworkWork:
         _refuse_large_batches(spec, len(data.y_train))
         self._spec, self._data = spec, data
         _refuse_equal_outputs(spec, data)
-        self.weights = _given_weights(spec, data)
+        self._weights = _given_weights(spec, data)
+        self.given: tuple[Given, ...] = () if self._weights is None else (self._weights,)
 
     def runs(self) -> tuple[Run, ...]:
         """All runs of the sweep."""
 
         @cache
         def steps(architecture: Architecture) -> int:
-            return step_count(self._spec, architecture, self._data, self.weights)
+            return step_count(self._spec, architecture, self._data, self._weights)
 
-        weights = "" if self.weights is None else self.weights.id
+        weights = "" if self._weights is None else self._weights.id
         runs = tuple(expand(self._spec, self._data.id, steps, canonical_names(self._spec), weights))
         if runs[0].architecture.model:
             refuse_changing_parameters(runs, self._data.x_train.shape[1], self._data.outputs)
@@ -90,7 +91,7 @@ def _refuse_equal_outputs(spec: SweepSpec, data: Dataset) -> None:
         )
 
 
-def _given_weights(spec: SweepSpec, data: Dataset) -> Weights | None:
+def _given_weights(spec: SweepSpec, data: Dataset) -> Given | None:
     """The weights that a spec names, if they are a network of its shape."""
     network = spec.network
     if network.weights is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sweepengine.spec import PAIRWISE, UserUnitSpec
+from sweepengine.transport import EXACT_COUNT, exact_bytes
 
 if TYPE_CHECKING:
     from sweepengine.spec import ParticleRun
@@ -20,17 +21,19 @@ _STATE_CLOUDS = 2
 """A state is packed once more before it is written, and what is buffered with it."""
 _DEFECT_CLOUDS = 3
 """Velocity, step and the cloud after it, of the energy's defect."""
+_WEAK_FORM_CLOUDS = 1
+"""The cloud that is moved along a test function's gradient; all else is done chunk by chunk."""
 _PASS_ARRAYS = 3
 """Arrays of a chunk's activations that are alive together."""
 _DIFFERENTIATED_ARRAYS = 10
 """As much of a unit that is differentiated automatically; how many a user's function makes is not known."""
-_EXACT_COUNT = 4000
 _FROM_START = {"displacement", "sliced_w2_start", "sliced_w2_start_error", "w2_start", "kernel_drift"}
 _SLICED = {"sliced_w2_start", "sliced_w2_start_error"}
-_OF_ALL_PARTICLES = _SLICED | {"w2_start"}
+_TO_REFERENCE = {"sliced_w2_reference", "sliced_w2_reference_error", "w2_reference"}
+_OF_ALL_PARTICLES = _SLICED | {"w2_start"} | _TO_REFERENCE
 
 
-def particle_memory(run: ParticleRun, shape: BlockShape, shards: int = 1) -> int:
+def particle_memory(run: ParticleRun, shape: BlockShape, shards: int = 1, reference: int = 0) -> int:
     """Bytes beyond the libraries, of the one worker or of each shard's.
 
     Parameters
@@ -40,17 +43,26 @@ def particle_memory(run: ParticleRun, shape: BlockShape, shards: int = 1) -> int
         Of the run's block.
     shards : int
         Workers that share the run's particles.
+    reference : int
+        Particles of the cloud to which distances are measured.
     """
     names, item = {variable.name for variable in shape.variables}, np.dtype(run.precision).itemsize
     numbers = -(-run.width // shards) * shape.sizes["coord"]
     cloud, double = numbers * item, numbers * 8
+    grid = shape.sizes.get("grid", 0)
     kept = cloud * (2 if names & _FROM_START else 1) + _references(run, shape, item)
+    # Twice: its digest is taken of a copy, and in-process the driver has one of its own.
+    kept += (2 * 8 * reference + (8 + item) * grid) * shape.sizes["coord"]
     passes = _pass_bytes(run, shape, item)
     record = [passes, _kernels(names, shape.sizes["i"])]
     if names & _SLICED:
         record.append(4 * 8 * run.width + (2 * double if item < 8 else 0))
-    if "w2_start" in names and run.width <= _EXACT_COUNT:
-        record.append(8 * run.width**2 + (2 * double if item < 8 else 0))
+    if names & _TO_REFERENCE:
+        record.append(2 * 8 * (run.width + reference) + (double if item < 8 else 0))
+    if names & {"w2_start", "w2_reference"} and run.width <= EXACT_COUNT and shape.sizes["coord"] > 1:
+        record.append(exact_bytes(run.width) + (2 * double if item < 8 else 0))
+    if "weak_form_defect" in names:
+        record.append(_WEAK_FORM_CLOUDS * cloud + passes)
     if "energy_defect" in names:
         record.append(_DEFECT_CLOUDS * cloud + passes)
     step = _STEP_CLOUDS.get(run.method, 0) * cloud + passes
@@ -67,7 +79,7 @@ def particle_memory(run: ParticleRun, shape: BlockShape, shards: int = 1) -> int
 
 def _pass_bytes(run: ParticleRun, shape: BlockShape, item: int) -> int:
     """Arrays of one chunk against the points, and of a chunk of pairs."""
-    chunk = min(_CHUNK, run.width)
+    chunk = min(_CHUNK, max(run.width, shape.sizes.get("grid", 0)))
     points = max(shape.sizes["i"], shape.sizes["test"]) if run.has_risk else 0
     pairs = any(isinstance(term, PAIRWISE) for term in run.terms)
     # A pairwise term copies the particles, which move while it is used.

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sweepengine.data import check_cost
+from sweepengine.data import check_cost, load_reference
 from sweepengine.errors import SpecError
-from sweepengine.observe import canonical_names, particle_variables_of
+from sweepengine.observe import TEST_FUNCTIONS, canonical_names, given_ids, particle_variables_of
 from sweepengine.plan._cost import WORKER_BYTES
 from sweepengine.plan._particle_memory import particle_memory
 from sweepengine.plan._radial import predict_radial
 from sweepengine.spec import PAIRWISE, RiskTerm, expand_particles
 from sweepengine.store import make_block, piece_length
+from sweepengine.transport import EXACT_COUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
-    from sweepengine.data import Dataset, Weights
+    from sweepengine.data import Dataset, Given
     from sweepengine.plan._cost import MachineRate
     from sweepengine.spec import ParticleRun, ParticleSpec
     from sweepengine.store import Block, BlockShape, StoredArray
@@ -35,8 +36,6 @@ _STAGES = {"heun": 2, "stochastic_heun": 2, "rk4": 4, "dormand_prince": 7, "adap
 class ParticleWork:
     """Sweeps of particles; see :class:`sweepengine.plan._work.Work`."""
 
-    weights: Weights | None = None
-
     def __init__(self, spec: ParticleSpec, data: Dataset) -> None:
         for place, term in enumerate(spec.functional.terms):
             if isinstance(term, RiskTerm):
@@ -48,6 +47,24 @@ class ParticleWork:
             )
         self._spec, self._data = spec, data
         self._d = data.x_train.shape[1]
+        self._reference: Given | None = None
+        first = next(self._expanded())
+        if spec.reference is not None:
+            self._reference = load_reference(spec.reference, len(first.coordinates(self._d)))
+            _refuse_unequal_counts(first, spec.axes.width, len(first.coordinates(self._d)), self._reference)
+        self._grid = self._make_grid(first)
+        self.given: tuple[Given, ...] = tuple(each for each in (self._reference, self._grid) if each is not None)
+
+    def _expanded(self) -> Iterator[ParticleRun]:
+        reference = None if self._reference is None else self._reference.id
+        return expand_particles(self._spec, self._data.id, canonical_names(self._spec), reference)
+
+    def _make_grid(self, run: ParticleRun) -> Given | None:
+        if "grid" not in given_ids(run):
+            return None
+        from sweepengine.plan.initial_cloud import grid_of
+
+        return grid_of(run, self._d)
 
     def runs(self) -> tuple[ParticleRun, ...]:
         """All runs of the sweep.
@@ -57,7 +74,7 @@ class ParticleWork:
         SpecError
             More shards than pieces of some run, or as for :func:`sweepengine.spec.expand_particles`.
         """
-        runs = tuple(expand_particles(self._spec, self._data.id, canonical_names(self._spec)))
+        runs = tuple(self._expanded())
         for run in runs:
             piece = piece_length(run.width, len(run.coordinates(self._d)), run.precision)
             pieces = -(-run.width // piece)
@@ -81,7 +98,12 @@ class ParticleWork:
             "i": n, "j": n, "test": len(self._data.y_test), "term": len(terms), "particle": first.width, "coord": len(names)
         }  # fmt: skip
         labels = {"term": terms, "coord": names}
-        return make_block(runs, particle_variables_of(first), extents, labels, first.snapshots)
+        variables = particle_variables_of(first)
+        if any("test_function" in variable.dims for variable in variables):
+            extents["test_function"], labels["test_function"] = len(TEST_FUNCTIONS), TEST_FUNCTIONS
+        if self._grid is not None:
+            extents["grid"] = len(self._grid.arrays["points"])
+        return make_block(runs, variables, extents, labels, first.snapshots)
 
     def seconds(self, run: ParticleRun, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated time of one run on one thread of each shard."""
@@ -91,8 +113,16 @@ class ParticleWork:
         record = 4 * velocity + _RECORD_OVERHEAD
         if names & {"sliced_w2_start", "sliced_w2_start_error"}:
             record += _SLICED_SECONDS * run.width
-        if "w2_start" in names and run.width <= 4000:
-            record += _EXACT_SECONDS * run.width**3
+        if names & {"sliced_w2_reference", "sliced_w2_reference_error"}:
+            record += _SLICED_SECONDS * max(run.width, self._reference_count)
+        if shape.sizes["coord"] > 1 and run.width <= EXACT_COUNT:
+            record += len(names & {"w2_start", "w2_reference"}) * _EXACT_SECONDS * run.width**3
+        if "weak_form_defect" in names:
+            # Beside the velocity, F₀ on both sides of every function: a third of a velocity each.
+            record += (1 + 2 / 3 * len(TEST_FUNCTIONS)) * velocity
+        record += (
+            len(names & {"first_variation", "stationarity_gap"}) * velocity * shape.sizes.get("grid", 0) / run.width
+        )
         if names & {"kernel", "kernel_drift"}:
             record += 4.0 * run.width * shape.sizes["i"] ** 2 / (0.5 * rate.flops) / self._spec.shards
         return steps + shape.records * record
@@ -113,4 +143,26 @@ class ParticleWork:
 
     def memory(self, run: ParticleRun, shape: BlockShape) -> int:
         """Bytes of a worker with one task, or with a shard of one."""
-        return WORKER_BYTES + particle_memory(run, shape, self._spec.shards)
+        return WORKER_BYTES + particle_memory(run, shape, self._spec.shards, self._reference_count)
+
+    @property
+    def _reference_count(self) -> int:
+        return 0 if self._reference is None else len(self._reference.arrays["points"])
+
+
+def _refuse_unequal_counts(run: ParticleRun, widths: Sequence[int], coordinates: int, reference: Given) -> None:
+    """An assignment is one to one, and affordable up to some thousands."""
+    if "w2_reference" not in run.observables or coordinates == 1:
+        return
+    count = len(reference.arrays["points"])
+    other = [width for width in widths if width != count]
+    if other:
+        raise SpecError(
+            f"observables: w2_reference assigns particles one to one, and axes.width has {other[0]} where the reference has "
+            f"{count}; name sliced_w2_reference, which takes any, or use width {count} alone"
+        )
+    if count > EXACT_COUNT:
+        raise SpecError(
+            f"observables: w2_reference of {count} particles is not affordable, at most {EXACT_COUNT} are; name "
+            "sliced_w2_reference"
+        )

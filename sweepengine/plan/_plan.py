@@ -21,7 +21,7 @@ from sweepengine.store import STORE_FILES, Status
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from sweepengine.data import Dataset, Weights
+    from sweepengine.data import Dataset, Given
     from sweepengine.plan._cost import MachineRate
     from sweepengine.plan._work import Work
     from sweepengine.spec import AnyRun, AnySpec
@@ -62,8 +62,8 @@ class Plan:
     ----------
     spec : SweepSpec or ParticleSpec
     data : Dataset
-    weights : Weights or None
-        Given parameters at t = 0.
+    given : tuple of Given
+        What the runs need beside the data.
     runs : tuple of Run or of ParticleRun
         All runs of the sweep.
     new_blocks : tuple of Block
@@ -78,7 +78,7 @@ class Plan:
 
     spec: AnySpec
     data: Dataset
-    weights: Weights | None
+    given: tuple[Given, ...]
     runs: tuple[AnyRun, ...]
     new_blocks: tuple[Block, ...]
     known: dict[str, RunMark | None]
@@ -139,17 +139,18 @@ class Plan:
             yield Pack(block, shape, tuple(chunks), held, len(held) * seconds)
 
     def disk_bytes(self) -> int:
-        """Uncompressed bytes of the missing runs' variables, of new predictions, and of the data in a new store."""
+        """Uncompressed bytes of the missing runs' variables, of new predictions, and of what a new store is given."""
         d = self.data.x_train.shape[1]
         limits = sum(self._work.limit_size(run)[0] for run in self.limits.values())
         data = 0 if self.known else 8 * (d + self.data.outputs) * (len(self.data.y_train) + len(self.data.y_test))
+        data += 0 if self.known else sum(each.nbytes for each in self.given)
         return limits + data + sum(self._shapes[self._places[run.id][0]].run_bytes() for run in self.missing())
 
     def file_count(self) -> int:
         """Files that the blocks of missing runs take, and the rest of a new store."""
         rest = 0 if self.known else STORE_FILES
-        if self.weights is not None and not self.known:
-            rest += 2 + 2 * len(self.weights.arrays)
+        if not self.known:
+            rest += sum(2 + 2 * len(each.arrays) for each in self.given)
         limits = sum(1 + 2 * self._work.limit_size(run)[1] for run in self.limits.values())
         return sum(shape.file_count() for shape in self.blocks().values()) + limits + rest
 
@@ -207,7 +208,7 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     store.check(spec, code)
     data = no_data() if spec.data is None else load(spec.data)
     work = work_of(spec, data)
-    store.check_contents(data.id, "" if work.weights is None else work.weights.id)
+    store.check_contents(data.id, work.given)
     _refuse_too_many(spec)
     runs = work.runs()
     places = store.places()
@@ -221,7 +222,7 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     have = store.limits()
     firsts = [block.runs[0] for block in new_blocks]
     limits = {run.limit_id: run for run in firsts if run.limit_id and run.limit_id not in have}
-    plan = Plan(spec, data, work.weights, runs, new_blocks, known, limits, code, work, places, shapes)
+    plan = Plan(spec, data, work.given, runs, new_blocks, known, limits, code, work, places, shapes)
     if plan.memory_bytes() > machine_memory():
         raise SpecError(
             f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB, this machine has "

@@ -14,7 +14,7 @@ from sweepengine.spec import Architecture, fixed_step_count
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sweepengine.data import Dataset, Weights
+    from sweepengine.data import Dataset, Given
     from sweepengine.spec import SweepSpec
 
 REFERENCE_WIDTH = 4096
@@ -26,7 +26,7 @@ SAFETY = 4.0
 MOST_STEPS = 10_000_000
 
 
-def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Weights | None = None) -> float:
+def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Given | None = None) -> float:
     """Largest eigenvalue of Θ_0 of one wide network of one output (width 4096, seed 0, float64), or of given weights.
 
     A model of the user's own has width 256 and all its outputs. Θ_0 depends on neither γ nor α, so the number serves every run of the architecture (theory.md §1). For k ≥ 2 outputs
@@ -67,7 +67,7 @@ def _largest(kernel: Tensor) -> float:
     return float(np.linalg.eigvalsh(matrix)[-1]) if np.isfinite(matrix).all() else math.inf
 
 
-def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset, weights: Weights | None = None) -> int:
+def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset, weights: Given | None = None) -> int:
     """Gradient steps that the runs of an architecture take.
 
     Returns

@@ -11,7 +11,7 @@ from sweepengine.spec import SweepSpec
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from sweepengine.data import Dataset, Weights
+    from sweepengine.data import Dataset, Given
     from sweepengine.plan._cost import MachineRate
     from sweepengine.spec import AnyRun, AnySpec
     from sweepengine.store import Block, BlockShape, StoredArray
@@ -22,11 +22,11 @@ class Work(Protocol):
 
     Attributes
     ----------
-    weights : Weights or None
-        Given parameters at t = 0.
+    given : tuple of Given
+        What the runs need beside the data.
     """
 
-    weights: Weights | None
+    given: tuple[Given, ...]
 
     def runs(self) -> tuple[AnyRun, ...]:
         """All runs of the sweep."""

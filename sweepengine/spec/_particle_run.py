@@ -18,6 +18,7 @@ from sweepengine.spec._particles import (
     Drawable,
     InitialSpec,
     KernelTerm,
+    LatticeSpec,
     MethodName,
     PotentialTerm,
     ProjectionSpec,
@@ -71,6 +72,10 @@ class ParticleRun:
         Names of the recorded variables in canonical order; empty for the default set.
     matmul : str
         How float32 matrices are multiplied: ``full``, ``tf32`` or ``bf16``.
+    grid : LatticeSpec or None
+        Points of the first variation; None: draws of the initial law.
+    reference : str or None
+        Hash of the content of the cloud to which distances are measured.
     """
 
     kind: ClassVar[str] = "particles"
@@ -96,6 +101,8 @@ class ParticleRun:
     data_id: str
     observables: tuple[str, ...] = ()
     matmul: str = "full"
+    grid: LatticeSpec | None = None
+    reference: str | None = None
 
     @property
     def n_steps(self) -> int:
@@ -151,6 +158,12 @@ class ParticleRun:
             return ""
         method = {"method": self.method, "time": self.time, "record_steps": self.record_steps}
         return digest({"kind": self.kind, "radial": self.radial} | method)
+
+    @cached_property
+    def grid_id(self) -> str:
+        """Id of the points of the first variation: a hash of what they are drawn from, or of the lattice."""
+        recipe = (self.grid, self.initial, self.unit, self.projection, self.precision, self.data_id)
+        return digest({"kind": self.kind, "grid": [_plain(each, short=True) for each in recipe]})
 
     @cached_property
     def id(self) -> str:
@@ -214,7 +227,9 @@ def _canonical_unit(spec: ParticleSpec) -> UnitSpec | UserUnitSpec | None:
     return spec.unit.model_copy(update={"name": canonical_unit(spec.unit.name)})
 
 
-def expand_particles(spec: ParticleSpec, data_id: str, observables: tuple[str, ...] = ()) -> Iterator[ParticleRun]:
+def expand_particles(
+    spec: ParticleSpec, data_id: str, observables: tuple[str, ...] = (), reference: str | None = None
+) -> Iterator[ParticleRun]:
     """All runs of a sweep of particles: the product of its axes.
 
     Parameters
@@ -224,6 +239,8 @@ def expand_particles(spec: ParticleSpec, data_id: str, observables: tuple[str, .
         Hash of the data's content.
     observables : tuple of str
         The recorded variables in canonical order; empty for the default set.
+    reference : str, optional
+        Hash of the content of the cloud to which distances are measured.
 
     Yields
     ------
@@ -264,4 +281,6 @@ def expand_particles(spec: ParticleSpec, data_id: str, observables: tuple[str, .
             data_id=data_id,
             observables=observables,
             matmul=spec.matmul,
+            grid=spec.grid,
+            reference=reference,
         )

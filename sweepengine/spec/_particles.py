@@ -247,6 +247,14 @@ class ParticleAxes(Section):
     ) = None
 
 
+class LatticeSpec(Section):
+    """Points of a first variation: ``count`` values from low to high in every coordinate, the last varying fastest."""
+
+    low: Factor
+    high: Factor
+    count: Annotated[int, Field(ge=2, le=100_000)]
+
+
 class ParticleSpec(Section):
     """One sweep of interacting particles: fixed settings × swept axes.
 
@@ -266,6 +274,16 @@ class ParticleSpec(Section):
     matmul: Matmul = "full"
     observables: Annotated[tuple[str, ...], _LIST, AfterValidator(_distinct)] | None = Field(
         default=None, description="what is recorded, by name; an unknown name lists them all"
+    )
+    grid: LatticeSpec | None = Field(
+        default=None,
+        description="where first_variation and stationarity_gap look at dF_0/dmu; 512 draws of the initial law, the same "
+        "for every run, where not given",
+    )
+    reference: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="a .npz whose array points (particles, coordinates) is the cloud to which w2_reference and "
+        "sliced_w2_reference measure; relative to the folder of the spec's file",
     )
     shards: Count = Field(default=1, description="workers that share one run's particles; changes no number")
 
@@ -351,6 +369,12 @@ class ParticleSpec(Section):
             raise ValueError(f"dynamics.samples: found 'fresh' with {found}; only drawn data have ever more points")
         if dynamics.samples == "fresh" and method == "adaptive":
             raise ValueError("dynamics.samples: found 'fresh' with adaptive steps, which need one velocity; use rk4")
+        if self.grid is not None and not self.grid.low < self.grid.high:
+            raise ValueError(f"grid: found low {self.grid.low:g} and high {self.grid.high:g}; low must be below high")
+        if self.grid is not None and dynamics.projection is not None:
+            raise ValueError(
+                "grid: found a lattice with dynamics.projection, which keeps the particles off most of it; leave grid out"
+            )
         if dynamics.snapshots == 1:
             raise ValueError("dynamics.snapshots: found 1; give 0, or 2 (the start and the end) or more")
         return self
@@ -367,10 +391,12 @@ class ParticleSpec(Section):
 
     def located(self, folder: Path) -> ParticleSpec:
         """The same with the files that it names looked for from a folder, as a spec in that folder means them."""
-        if not isinstance(self.data, FileData):
-            return self
-        data = self.data.model_copy(update={"path": str(folder / self.data.path)})
-        return self.model_copy(update={"data": data})
+        update: dict[str, Any] = {}
+        if isinstance(self.data, FileData):
+            update["data"] = self.data.model_copy(update={"path": str(folder / self.data.path)})
+        if self.reference is not None:
+            update["reference"] = str(folder / self.reference)
+        return self.model_copy(update=update)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values from which :func:`sweepengine.spec.make_spec` makes an equal spec."""

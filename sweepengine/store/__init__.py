@@ -7,7 +7,7 @@ from sweepengine.store._chunk import SupersededError as SupersededError
 from sweepengine.store._chunk import fail_chunk as fail_chunk
 from sweepengine.store._chunk import refs_by_positions as refs_by_positions
 from sweepengine.store._data import read_data as read_data
-from sweepengine.store._data import read_weights as read_weights
+from sweepengine.store._data import read_given as read_given
 from sweepengine.store._layout import Block as Block
 from sweepengine.store._layout import BlockShape as BlockShape
 from sweepengine.store._layout import StoredArray as StoredArray
@@ -59,9 +59,9 @@ __all__ = [
     "piece_length",
     "read_data",
     "read_failure",
+    "read_given",
     "read_mark",
     "read_token",
-    "read_weights",
     "refs_by_positions",
     "repair",
     "write_failure",

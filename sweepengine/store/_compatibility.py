@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TERM_KINDS = ("potential", "kernel")
 """Kinds of users' code that are terms of a functional."""
 _SWEEPABLE = ("depth", "activation", "alpha")
-_IN_THE_CONTENT = ("data.path", "data.targets", "network.weights")
+_IN_THE_CONTENT = ("data.path", "data.targets", "network.weights", "reference")
 """Settings that say where or how to find content; the content itself is compared by :meth:`SweepStore.check_contents`."""
 
 

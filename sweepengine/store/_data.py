@@ -1,4 +1,4 @@
-"""Data and given weights in a store: written once, read by every worker, checked against a digest."""
+"""Data and what is given beside them in a store: written once, read by every worker, checked against a digest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
-    from sweepengine.data import Dataset, Weights
+    from sweepengine.data import Dataset, Given
     from sweepengine.store._metadata import Metadata
 
 _ARRAYS = {
@@ -24,6 +24,13 @@ _ARRAYS = {
     "y_test": (("test", "output"), "targets of the test points"),
 }
 """Array → dims and long name; targets have the dim over outputs for k ≥ 2 only."""
+_TITLES = {
+    "weights": "parameters at t = 0, given and not drawn",
+    "reference": "particles of the cloud to which distances are measured",
+    "grid": "points at which the first variation is taken",
+}
+GIVEN_KINDS = tuple(_TITLES)
+"""Kinds of what a sweep is given beside its data; attributes of the root under these names hold their ids."""
 
 
 def data_path(data_id: str, name: str = "") -> str:
@@ -35,9 +42,9 @@ def _digest(values: NDArray[np.float64]) -> str:
     return hashlib.sha256(np.ascontiguousarray(values, dtype="<f8").tobytes()).hexdigest()
 
 
-def weights_path(weights_id: str, name: str = "") -> str:
-    """Path of the group of a network's given weights or of one of its arrays."""
-    return f"weights/{weights_id}/{name}".rstrip("/")
+def given_path(kind: str, given_id: str, name: str = "") -> str:
+    """Path of the group of what is given beside the data or of one of its arrays."""
+    return f"{kind}/{given_id}/{name}".rstrip("/")
 
 
 def write_data(metadata: Metadata, data: Dataset) -> None:
@@ -48,12 +55,15 @@ def write_data(metadata: Metadata, data: Dataset) -> None:
         _write(metadata, data_path(data.id, name), values, dims[: values.ndim], long_name)
 
 
-def write_weights(metadata: Metadata, weights: Weights) -> None:
-    """Create the group of given weights."""
-    metadata.group(weights_path(weights.id), {"title": "parameters at t = 0, given and not drawn"})
-    for name, values in weights.arrays.items():
-        dims = (f"{name}_row", f"{name}_column")[: values.ndim]
-        _write(metadata, weights_path(weights.id, name), values, dims, f"parameter {name} at t = 0")
+def write_given(metadata: Metadata, given: Given) -> None:
+    """Create the group of what is given beside the data."""
+    metadata.group(given_path(given.kind, given.id), {"title": _TITLES[given.kind]})
+    for name, values in given.arrays.items():
+        if given.kind == "weights":
+            dims, long_name = (f"{name}_row", f"{name}_column")[: values.ndim], f"parameter {name} at t = 0"
+        else:
+            dims, long_name = (given.kind, "coord"), _TITLES[given.kind]
+        _write(metadata, given_path(given.kind, given.id, name), values, dims, long_name)
 
 
 def _write(metadata: Metadata, path: str, values: NDArray[np.float64], dims: tuple[str, ...], long_name: str) -> None:
@@ -73,14 +83,20 @@ def read_data(store: Store, data_id: str) -> dict[str, NDArray[np.float64]]:
     return {name: _read(store, data_path(data_id, name)) for name in _ARRAYS}
 
 
-def read_weights(store: Store, weights_id: str) -> dict[str, NDArray[np.float64]]:
-    """Read given weights by name as they were written. Raises :class:`StoreError` as :func:`read_data` does."""
-    path = weights_path(weights_id)
+def read_given(store: Store, kind: str, given_id: str) -> dict[str, NDArray[np.float64]]:
+    """Read what is given beside the data, by name, as it was written.
+
+    Raises
+    ------
+    StoreError
+        As :func:`read_data` does.
+    """
+    path = given_path(kind, given_id)
     try:
         names = sorted(zarr.open_group(store, path=path, mode="r", use_consolidated=False).array_keys())
     except (ValueError, KeyError, FileNotFoundError) as error:
         raise StoreError(f"store: {path} cannot be read: {error}; restore it, or begin a new store") from error
-    return {name: _read(store, weights_path(weights_id, name)) for name in names}
+    return {name: _read(store, given_path(kind, given_id, name)) for name in names}
 
 
 def _read(store: Store, path: str) -> NDArray[np.float64]:

@@ -6,6 +6,8 @@
     /runs                    one table: id, block, position, every axis
     /data/<id>               inputs and targets
     /weights/<id>            parameters at t = 0, where they are given and not drawn
+    /reference/<id>          the cloud to which distances are measured
+    /grid/<id>               the points of a first variation
     /theory/<id>             what infinite width predicts for an architecture on those data
     /blocks/<block>          arrays over (run, record, …); status, records_done, … over run
     driver.json              epoch of the last driver

@@ -10,7 +10,7 @@ import numpy as np
 
 from sweepengine.errors import StoreError
 from sweepengine.spec import make_spec
-from sweepengine.store._data import data_path
+from sweepengine.store._data import data_path, given_path
 from sweepengine.store._layout import SCHEDULES, block_path, limit_path
 from sweepengine.store._run_table import COLUMNS, COLUMNS_OF_PARTICLES
 from sweepengine.store._status import Status
@@ -41,7 +41,8 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     xarray.Dataset
         Lazy (dask) variables over ``run``, ``record`` and their own dims; every axis, the status and the number of
         valid records as eager coordinates of ``run``. ``step`` and ``time`` are coordinates of ``record`` where all
-        runs share them, else of (``run``, ``record``). Blocks of fewer records or layers are padded with NaN
+        runs share them, else of (``run``, ``record``). Of particles ``grid_points`` (``grid``, ``coord``) and
+        ``reference_points`` (``reference``, ``coord``) are there where something was measured on them. Blocks of fewer records or layers are padded with NaN
         (steps with −1) and ``records_done`` counts what is there. Records that are not committed are NaN.
 
     Raises
@@ -49,6 +50,7 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     StoreError
         There is no store of this project at ``url``.
     """
+    import dask.array as da
     import xarray as xr
 
     store = SweepStore(url)
@@ -90,6 +92,11 @@ def open_sweep(url: str | Path) -> xr.Dataset:
         targets = np.asarray(_array(root, data_path(store.attributes["data"], f"y_{name}"))[...])
         dims = (dim, "output")[: targets.ndim]
         variables[f"targets_{name}"] = (dims, targets, {"long_name": long_name, "units": "1"})
+    for kind in ("grid", "reference"):
+        if store.attributes.get(kind):
+            points = _array(root, given_path(kind, store.attributes[kind], "points"))
+            attributes = {"long_name": str(points.attrs["long_name"]), "units": "1"}
+            variables[f"{kind}_points"] = ((kind, "coord"), da.from_array(points, chunks=points.chunks), attributes)
     dataset = xr.Dataset(variables, coords, _attributes(store))
     for name in table.columns:
         dataset[name].attrs["long_name"] = (COLUMNS | COLUMNS_OF_PARTICLES)[name][2]

@@ -13,7 +13,7 @@ from sweepengine.observe import SNAPSHOT
 from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._claim import CLAIM_KEY, Claim, check_claim, end_claim, take_claim
 from sweepengine.store._compatibility import refuse_other_settings
-from sweepengine.store._data import data_path, read_data, read_weights, weights_path, write_data, write_weights
+from sweepengine.store._data import GIVEN_KINDS, data_path, given_path, read_data, read_given, write_data, write_given
 from sweepengine.store._layout import (
     SCHEDULES,
     SCHEMA_VERSION,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
-    from sweepengine.data import Dataset, Weights
+    from sweepengine.data import Dataset, Given
     from sweepengine.plugins import UserCode
     from sweepengine.spec import AnySpec
     from sweepengine.store._marks import Mark, RunMark
@@ -133,15 +133,16 @@ class SweepStore:
         if self.exists:
             refuse_other_settings(self.address, self.attributes["specs"], spec, code)
 
-    def check_contents(self, data_id: str, weights_id: str) -> None:
-        """Refuse data or given weights other than those of the store, wherever their files lie.
+    def check_contents(self, data_id: str, given: Sequence[Given]) -> None:
+        """Refuse data, or what is given beside them, other than those of the store, wherever their files lie.
 
         Raises
         ------
         StoreError
             Their content is not what the store has.
         """
-        for name, ours in (("data", data_id), ("weights", weights_id)) if self.exists else ():
+        contents = {"data": data_id} | dict.fromkeys(GIVEN_KINDS, "") | {each.kind: each.id for each in given}
+        for name, ours in contents.items() if self.exists else ():
             theirs = self.attributes.get(name, "")
             if theirs != ours:
                 raise StoreError(
@@ -231,7 +232,7 @@ class SweepStore:
         blocks: Sequence[Block],
         limits: Mapping[str, Mapping[str, StoredArray]],
         code: UserCode,
-        weights: Weights | None = None,
+        given: Sequence[Given] = (),
     ) -> None:
         """Create the store, or add new blocks beside the old; existing arrays are not touched.
 
@@ -245,8 +246,8 @@ class SweepStore:
             Limit id → name → array: what infinite width predicts for the runs of the new blocks.
         code : UserCode
             What the spec uses; its versions and hashes go into the provenance.
-        weights : Weights, optional
-            Given parameters at t = 0.
+        given : sequence of Given
+            What the runs need beside the data.
 
         Raises
         ------
@@ -257,15 +258,15 @@ class SweepStore:
         """
         self._held()
         try:
-            self._extend(spec, data, blocks, limits, code, weights)
+            self._extend(spec, data, blocks, limits, code, given)
         except StoreError:
             raise
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be written: {error}; name another --store") from error
         self.reload()
         read_data(self.objects, data.id)
-        if weights is not None:
-            read_weights(self.objects, weights.id)
+        for each in given:
+            read_given(self.objects, each.kind, each.id)
 
     def _extend(
         self,
@@ -274,7 +275,7 @@ class SweepStore:
         blocks: Sequence[Block],
         limits: Mapping[str, Mapping[str, StoredArray]],
         code: UserCode,
-        weights: Weights | None,
+        given: Sequence[Given],
     ) -> None:
         metadata = Metadata(self.objects)
         used = {"user_code": code.provenance()} if code.used else {}
@@ -299,10 +300,10 @@ class SweepStore:
         }
         if data_path(data.id) not in metadata:
             write_data(metadata, data)
-        if weights is not None:
-            metadata.attributes["weights"] = weights.id
-            if weights_path(weights.id) not in metadata:
-                write_weights(metadata, weights)
+        for each in given:
+            metadata.attributes[each.kind] = each.id
+            if given_path(each.kind, each.id) not in metadata:
+                write_given(metadata, each)
         for limit, arrays in limits.items():
             _write_limit(metadata, limit, arrays)
         for block in blocks:

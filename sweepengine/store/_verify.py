@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sweepengine.errors import StoreError
 from sweepengine.store._chunk import ChunkWriter
-from sweepengine.store._data import read_data, read_weights
+from sweepengine.store._data import GIVEN_KINDS, read_data, read_given
 from sweepengine.store._digests import digest
 from sweepengine.store._marks import Mark, read_mark
 from sweepengine.store._objects import get_object
@@ -57,11 +57,11 @@ def find_damage(store: SweepStore) -> Iterator[Damage]:
     ------
     Damage
     """
-    for name, read in (("data", read_data), ("weights", read_weights)):
+    for name in ("data", *GIVEN_KINDS):
         content = store.attributes.get(name)
         try:
             if content:
-                read(store.objects, content)
+                read_data(store.objects, content) if name == "data" else read_given(store.objects, name, content)
         except StoreError as error:
             yield Damage(str(error))
     for block, shape in store.block_shapes().items():

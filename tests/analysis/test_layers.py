@@ -11,7 +11,7 @@ import analysis
 
 ROOT = Path(analysis.__file__).parent
 MODULES = sorted(ROOT.glob("*.py"))
-PUBLIC_DOORS = {("sweepengine", "open_sweep"), ("sweepengine.errors", "SweepError")}
+PUBLIC_DOORS = {("sweepengine", "open_sweep"), ("sweepengine", "transport"), ("sweepengine.errors", "SweepError")}
 ALLOWED = {"numpy", "scipy", "xarray", "dask", "rich", "altair", "vl_convert", "analysis", "sweepengine"}
 
 

@@ -11,10 +11,13 @@ import pytest
 import torch
 
 from sweepengine import particles as pt
+from sweepengine.observe.measure_particles import Moment, Problem, Recorder
 
 COUNT, CHUNK, D = 103, 8, 3  # thirteen chunks, the last of seven
 INPUTS = pt.gaussian_cloud(1, 17, D)
 RISK = pt.Risk(pt.Neuron(D, "relu"), INPUTS, INPUTS[:, 0].sin())
+REFERENCE = pt.gaussian_cloud(4, 40, D + 1)
+OBSERVABLES = ["weak_form_defect", "first_variation", "sliced_w2_reference", "sliced_w2_reference_error"]
 SMOOTH = pt.Functional([pt.Risk(pt.Neuron(D, "tanh"), INPUTS, INPUTS[:, 0].sin())])
 FLOWS = {
     "euler": (pt.Functional([RISK, pt.ridge(0.1)]), "euler"),
@@ -47,6 +50,10 @@ def flowed(cloud: torch.Tensor, passes: pt.Passes) -> dict[str, torch.Tensor]:
         numbers.append(pt.stationarity_gap(cold, end, end.new_zeros(1, D + 1), passes))
         numbers.append(pt.participation(pt.shares(RISK, end, passes), passes))
         found[f"{name} numbers"] = torch.tensor(numbers, dtype=torch.float64)
+        noise = pt.Noise(5, passes.first) if functional.temperature else None
+        problem = Problem(functional, RISK, RISK, 0.1, end.clone, noise, INPUTS[:3, [0, 1, 2, 0]], REFERENCE, passes)
+        measured = Recorder(OBSERVABLES, problem).measure(Moment(end, problem, 4), snapshot=False)
+        found |= {f"{name} {each}": torch.from_numpy(values.reshape(-1)) for each, values in measured.items()}
         found[f"{name} covariance"] = pt.moments(end, passes)[1]
     # Without kinks: where relu's make the control reject steps, it amplifies rounding a million times, sharded or not.
     adaptive = pt.adaptive_flow(SMOOTH, cloud, time=0.5, passes=passes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -44,49 +43,6 @@ def test_the_energy_identity_holds_to_first_order(functional: pt.Functional) -> 
         stuck = defect(functional, 0.005, wrong)
         assert stuck > 10 * fine
         assert defect(functional, 0.01, wrong) / stuck == pytest.approx(1, abs=0.1)
-
-
-def chi(x: torch.Tensor) -> torch.Tensor:
-    return (x[:, 0] * 0.7 + x[:, 1]).sin() + x[:, 2] ** 3 / 5
-
-
-def test_the_continuity_equation_holds_weakly() -> None:
-    functional = FUNCTIONALS["risk"]
-
-    def largest(step: float) -> float:
-        forms = list[pt.WeakForm]()
-        pt.flow(
-            functional,
-            START,
-            step_size=step,
-            steps=round(0.4 / step),
-            observe=lambda _step, _time, cloud: forms.append(pt.weak_form(functional, chi, cloud)),
-        )
-        pairs = pairwise(forms)
-        return max(abs((after.average - before.average) / step - before.drift) for before, after in pairs)
-
-    coarse, middle, fine = (largest(step) for step in (0.02, 0.01, 0.005))
-    assert 2 * math.log2(middle / fine) - math.log2(coarse / middle) == pytest.approx(1, abs=0.03)
-
-
-def test_the_weak_form_has_its_laplacian() -> None:
-    """E[χ(θ + v dt + √(2τ dt) ξ)] for χ = |θ|²: the mean of one Euler–Maruyama step, by its closed form and by noise."""
-    tau, step, cloud = 0.4, 1e-3, START.repeat(1000, 1)
-    functional = pt.Functional([pt.quadratic()], temperature=tau)
-
-    def square(x: torch.Tensor) -> torch.Tensor:
-        return x.square().sum(1)
-
-    form = pt.weak_form(functional, square, cloud)
-    assert form.drift == pytest.approx(-2 * form.average + 2 * tau * 3, rel=1e-12)
-    after = pt.flow(functional, cloud, step_size=step, steps=1, method="euler_maruyama", seed=1).final()
-    change = (square(after) - square(cloud)) / step
-    bar = 4 * float(change.std()) / math.sqrt(len(cloud)) + 2 * step * form.average
-    assert abs(float(change.mean()) - form.drift) < bar
-    cold = pt.weak_form(pt.Functional([pt.quadratic()]), square, cloud)
-    assert abs(float(change.mean()) - cold.drift) > bar  # twin: without τ∫Δχ
-    linear = pt.weak_form(functional, lambda x: x[:, 0], cloud)
-    assert linear.drift == pytest.approx(-linear.average, abs=1e-14)
 
 
 def test_moments_are_those_of_numpy() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sweepengine import particles as pt
-from sweepengine.particles import _transport
+from sweepengine import transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ def test_sliced_distance_has_an_honest_error() -> None:
 
 
 def test_auto_says_what_it_used() -> None:
-    large = pt.gaussian_cloud(3, _transport.EXACT_COUNT + 1, 2)
+    large = pt.gaussian_cloud(3, transport.EXACT_COUNT + 1, 2)
     assert pt.wasserstein(large, large + 1, directions=3).method == "sliced"
     assert pt.wasserstein(A, B[:30], directions=3).method == "sliced"
     assert pt.wasserstein(A, B, directions=3, memory_bytes=8 * 60 * 60 - 1).method == "sliced"
@@ -139,7 +139,7 @@ def test_no_quadratic_memory_in_silence() -> None:
     many = torch.zeros(100_000, 2, dtype=torch.float64)
     with pytest.raises(pt.MemoryNeedError, match=r"76294 MiB.*sliced"):
         pt.wasserstein(many, many, method="exact")
-    assert _transport.exact_bytes(100_000) == 8 * 10**10
+    assert transport.exact_bytes(100_000) == 8 * 10**10
 
 
 def test_bad_clouds_are_refused() -> None:

@@ -1,0 +1,77 @@
+"""Arrays that a sweep needs beside its data, the same for all its runs: given weights, a reference cloud, a grid."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from sweepengine.data._arrays import read_arrays, real_array
+from sweepengine.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+GivenKind = Literal["weights", "reference", "grid"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """Some arrays and what they are for.
+
+    Attributes
+    ----------
+    kind : {"weights", "reference", "grid"}
+        A network's parameters at t = 0; the cloud to which distances are measured; points of a first variation.
+    id : str
+        Sixteen hexadecimal digits; of arrays of a file they hash names, shapes and numbers.
+    arrays : mapping of ndarray of float64
+        By name: W0, b0, …, W<L>, b<L> of weights, ``points`` (n, p) of the others.
+    """
+
+    kind: GivenKind
+    id: str
+    arrays: Mapping[str, NDArray[np.float64]]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(values.nbytes for values in self.arrays.values())
+
+
+def known_by_content(kind: GivenKind, arrays: Mapping[str, NDArray[np.float64]]) -> Given:
+    """Arrays whose id is a hash of their content."""
+    digest = hashlib.sha256()
+    for name, values in arrays.items():
+        digest.update(f"{name}{values.shape}".encode())
+        digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
+    return Given(kind, digest.hexdigest()[:16], arrays)
+
+
+def load_reference(path: str, coordinates: int) -> Given:
+    """The array ``points`` of a ``.npz`` file, as a cloud of particles.
+
+    Parameters
+    ----------
+    path : str
+    coordinates : int
+        p of the sweep's particles.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read as plain arrays of finite numbers, or ``points`` is no cloud in p dimensions.
+    """
+    points = real_array(read_arrays(path, "reference"), "points", "reference")
+    if points.ndim != 2 or not len(points):
+        raise DataError(f"reference: points of {path} has shape {points.shape}; expected (particles, coordinates)")
+    if points.shape[1] != coordinates:
+        raise DataError(
+            f"reference: the cloud of {path} has {points.shape[1]} coordinates, the particles of the spec have "
+            f"{coordinates}; W2 needs one space: give points of shape (particles, {coordinates})"
+        )
+    return known_by_content("reference", {"points": points})

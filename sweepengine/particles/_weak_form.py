@@ -1,0 +1,187 @@
+"""The continuity equation in weak form: against test functions, at one time or over one step (S4 §4.4)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from sweepengine.particles._errors import ParameterError
+from sweepengine.particles._passes import Passes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch import Tensor
+
+    from sweepengine.particles._noise import Noise
+    from sweepengine.particles._terms import Functional
+
+    TestFunction = Callable[[Tensor], Tensor]
+
+
+TEST_FUNCTIONS: dict[str, TestFunction] = {
+    "sum": lambda x: x.sum(1) / math.sqrt(x.shape[1]),
+    "last": lambda x: x[:, -1],
+    "square": lambda x: x.square().sum(1) / 2,
+    "sine": lambda x: (x.sum(1) / math.sqrt(x.shape[1])).sin(),
+    "bump": lambda x: (x.square().sum(1) / (-2 * x.shape[1])).exp(),
+}
+"""Σ_c θ_c/√p; the last coordinate, which is the output weight where there is one; |θ|²/2; the sine of the first; and
+exp(−|θ|²/(2p)): growing and bounded, even and odd, of one coordinate and of all."""
+
+
+@dataclass(frozen=True)
+class WeakForm:
+    """Both sides of the continuity equation against one test function χ, at one time.
+
+    Attributes
+    ----------
+    average : float
+        ∫χ dμ.
+    drift : float
+        −∫⟨∇χ, ∇δF₀/δμ⟩ dμ + τ∫Δχ dμ over moving coordinates: what d/dt of the average must be, in expectation at τ > 0.
+    """
+
+    average: float
+    drift: float
+
+
+def weak_form(functional: Functional, test: TestFunction, particles: Tensor, passes: Passes | None = None) -> WeakForm:
+    """The continuity equation in weak form at the particles (m, p) (theory.md §4, wgf-weak).
+
+    Parameters
+    ----------
+    functional : Functional
+    test : callable
+        χ from points (n, p) to (n,), differentiable by torch; twice at τ > 0. Not the neuron ψ.
+    particles : Tensor, shape (m, p)
+    passes : Passes or None
+
+    Returns
+    -------
+    WeakForm
+        The defect over an interval is (average' − average)/dt − drift.
+    """
+    passes = passes or Passes()
+    field = functional.field(particles, passes)
+
+    def part(chunk: slice) -> Tensor:
+        here = particles[chunk]
+        values, gradient, laplacian = _derivatives(functional, test, here, warm=functional.temperature > 0)
+        drift = (gradient * field.velocity(here)).sum() + functional.temperature * laplacian
+        return torch.stack([values.sum(), drift])
+
+    average, drift = passes.mean(len(particles), part).tolist()
+    return WeakForm(average, drift)
+
+
+def weak_form_defects(
+    functional: Functional,
+    tests: Mapping[str, TestFunction],
+    particles: Tensor,
+    step: int,
+    size: float,
+    noise: Noise | None = None,
+    passes: Passes | None = None,
+) -> list[float]:
+    """By how much one step of Euler misses the continuity equation, for each test function (theory.md §4, wgf-weak).
+
+    (∫χ dμ' − ∫χ dμ)/dt + ∫⟨∇χ, ∇δF₀/δμ⟩ dμ − τ∫Δχ dμ, μ' after one step from the particles, without projection. The
+    middle term is the change of F₀ when the particles move along ±∇χ, by a central difference of step dt: it comes
+    from F₀ alone, so a velocity that is not −∇δF₀/δμ leaves a defect that no step removes.
+
+    Parameters
+    ----------
+    functional : Functional
+    tests : mapping
+        Name → χ as for :func:`weak_form`.
+    particles : Tensor, shape (m, p)
+    step : int
+        Number of the step, whose noise is drawn.
+    size : float
+        dt.
+    noise : Noise or None
+        Needed at τ > 0. The step is then that of Euler–Maruyama; the part of it that is linear in the noise, whose
+        expectation is 0, is left out: what is left to chance is O(τ √(p/m)).
+    passes : Passes or None
+
+    Returns
+    -------
+    list of float
+        One a test function; O(dt), at τ > 0 in expectation.
+
+    Raises
+    ------
+    ParameterError
+        There is a temperature and no noise.
+    """
+    passes = passes or Passes()
+    field, tau, functions = functional.field(particles, passes), functional.temperature, list(tests.values())
+    if tau and noise is None:
+        raise ParameterError(f"found temperature {tau} and no noise; give that of the flow, Noise(seed)")
+    amplitude = math.sqrt(2 * tau * size)
+
+    def part(chunk: slice) -> Tensor:
+        here = particles[chunk]
+        kick = torch.zeros_like(here)
+        if tau and noise is not None:
+            kick = _moving(functional, noise.draw(step, chunk, here)) * amplitude
+        after = here + size * field.velocity(here) + kick
+        sums = []
+        for test in functions:
+            values, gradient, laplacian = _derivatives(functional, test, here, warm=tau > 0)
+            # Differences of each particle first: those of the sums would lose the digits that two clouds share.
+            change = ((test(after) - values).double() - (gradient * kick).sum(1)).sum() / size
+            sums.append(change - tau * laplacian)
+        return torch.stack(sums)
+
+    changes = passes.mean(len(particles), part).tolist()
+    return [
+        change + _along(functional, test, particles, size, passes)
+        for change, test in zip(changes, functions, strict=True)
+    ]
+
+
+def _along(functional: Functional, test: TestFunction, particles: Tensor, size: float, passes: Passes) -> float:
+    """∫⟨∇χ, ∇δF₀/δμ⟩ dμ over moving coordinates, as the change of F₀ along ∇χ."""
+
+    def moved(by: float) -> float:
+        there = torch.empty_like(particles)
+
+        def work(chunk: slice) -> None:
+            here = particles[chunk]
+            there[chunk] = here + by * _moving(functional, _derivatives(functional, test, here, warm=False)[1])
+
+        passes.each(len(particles), work)
+        return functional.value(there, passes)
+
+    return (moved(size) - moved(-size)) / (2 * size)
+
+
+def _derivatives(
+    functional: Functional, test: TestFunction, here: Tensor, *, warm: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """χ (n,), ∇χ (n, p), and if warm the sum over the points of Δχ over moving coordinates, else 0."""
+    with torch.enable_grad():
+        at = here.detach().requires_grad_()
+        values = test(at)
+        (gradient,) = torch.autograd.grad(values.sum(), at, create_graph=warm)
+        laplacian = _divergence(_moving(functional, gradient), at) if warm else values.new_zeros(())
+    return values.detach(), gradient.detach(), laplacian
+
+
+def _divergence(gradient: Tensor, at: Tensor) -> Tensor:
+    total = gradient.new_zeros(())
+    for coordinate in range(at.shape[1]):
+        column = gradient[:, coordinate].sum()
+        if column.requires_grad:  # a coordinate in which χ is linear has no second derivative to ask for
+            (second,) = torch.autograd.grad(column, at, retain_graph=True)
+            total = total + second[:, coordinate].sum()
+    return total.detach()
+
+
+def _moving(functional: Functional, vectors: Tensor) -> Tensor:
+    return vectors if functional.moving is None else vectors * functional.moving
