@@ -9,8 +9,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +26,9 @@ def exact_bytes(count: int) -> int:
 
 def assignment(x: Floats, y: Floats) -> tuple[float, NDArray[np.intp]]:
     """W₂ between two clouds (n, p) of equal size, and the optimal map: point k of x goes to point matching[k] of y."""
+    from scipy.optimize import linear_sum_assignment  # half a second, which every worker would spend
+    from scipy.spatial.distance import cdist
+
     costs = cdist(x, y, "sqeuclidean")
     rows, columns = linear_sum_assignment(costs)
     return math.sqrt(float(costs[rows, columns].mean())), columns
