@@ -127,15 +127,17 @@ def test_a_replayed_turn_goes_on_from_any_state() -> None:
     assert_equal(records, expected)
 
 
-def test_runs_diverge_where_they_did() -> None:
+@pytest.mark.parametrize("eta", [6.0, 50.0])
+def test_runs_diverge_where_they_did(eta: float) -> None:
+    """Also within the steps by which a recording is checked."""
     linear = Architecture(1, "tanh", 1.4, 0.0, 1.4, trained="last_layer")
-    these = runs(a=linear, count=6, eta=6.0)
+    these = runs(a=linear, count=6, eta=eta)
     turns = [NetworkTurn(these, problem(), None, record) for record in (None, tape)]
     records = [advanced(turn) for turn in turns]
     assert_equal(*records)
     assert turns[0].diverged_step.tolist() == turns[1].diverged_step.tolist()
     assert len(set(turns[0].diverged_step.tolist())) > 1
-    assert -1 in turns[0].diverged_step
+    assert (-1 if eta < 10 else 3) in turns[0].diverged_step
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
