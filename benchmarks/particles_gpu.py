@@ -16,6 +16,7 @@ from collections.abc import Callable
 import torch
 
 from sweepengine import particles as pt
+from sweepengine.networks import matmul_precision
 
 D, N = 64, 1024
 GOAL = 0.6
@@ -45,11 +46,11 @@ def product_rate(repeats: int) -> float:
     return 2 * size**3 / seconds(lambda: torch.mm(a, b, out=out), repeats)[1]
 
 
-def units(precision: str) -> dict[str, tuple[pt.Neuron, int]]:
+def units() -> dict[str, tuple[pt.Neuron, int]]:
     """The fused and the plain unit, each with its chunk."""
     scale = D**-0.5
     return {
-        "triton": (pt.FusedNeuron(D, "relu", input_scale=scale, input_precision=precision), 2**20),  # type: ignore[arg-type]
+        "triton": (pt.FusedNeuron(D, "relu", input_scale=scale), 2**20),
         "torch": (pt.Neuron(D, "relu", input_scale=scale), 2**16),
     }
 
@@ -60,25 +61,29 @@ def measure(count: int, repeats: int) -> None:
     print(
         f"{'precision':10}{'path':8}{'product Tflop/s':>16}{'step s':>9}{'quartiles':>18}{'of the rate':>12}{'goal':>6}"
     )
-    inputs = pt.gaussian_cloud(1, N, D, torch.float32).cuda()
     cloud = torch.randn(count, D + 1, device="cuda", generator=torch.Generator("cuda").manual_seed(2))
-    for precision in ("ieee", "tf32"):
-        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-        rate = product_rate(repeats)
-        for path, (unit, chunk) in units(precision).items():
-            functional = pt.Functional([pt.Risk(unit, inputs, inputs[:, 0].sin())])
-            passes = pt.Passes(chunk)
+    for name, precision in (("float32", "full"), ("TF32", "tf32")):
+        with matmul_precision(precision, cloud.device):
+            rows(name, cloud, repeats)
 
-            def step(functional: pt.Functional = functional, passes: pt.Passes = passes) -> None:
-                pt.flow(functional, cloud, step_size=1e-4, steps=1, passes=passes, overwrite=True)
 
-            low, middle, high = seconds(step, repeats)
-            share = 6 * count * N * D / middle / rate
-            name = "float32" if precision == "ieee" else "TF32"
-            print(
-                f"{name:10}{path:8}{rate / 1e12:16.1f}{middle:9.3f}{f'{low:.3f} - {high:.3f}':>18}{share:12.2f}{GOAL:6.2f}",
-                flush=True,
-            )
+def rows(name: str, cloud: torch.Tensor, repeats: int) -> None:
+    """Print the rows of the precision that is set."""
+    inputs = pt.gaussian_cloud(1, N, D, torch.float32).cuda()
+    rate = product_rate(repeats)
+    for path, (unit, chunk) in units().items():
+        functional = pt.Functional([pt.Risk(unit, inputs, inputs[:, 0].sin())])
+        passes = pt.Passes(chunk)
+
+        def step(functional: pt.Functional = functional, passes: pt.Passes = passes) -> None:
+            pt.flow(functional, cloud, step_size=1e-4, steps=1, passes=passes, overwrite=True)
+
+        low, middle, high = seconds(step, repeats)
+        share = 6 * len(cloud) * N * D / middle / rate
+        print(
+            f"{name:10}{path:8}{rate / 1e12:16.1f}{middle:9.3f}{f'{low:.3f} - {high:.3f}':>18}{share:12.2f}{GOAL:6.2f}",
+            flush=True,
+        )
 
 
 def measure_noise(count: int, repeats: int) -> None:

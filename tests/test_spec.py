@@ -66,7 +66,7 @@ def test_run_ids_are_pinned() -> None:
 @pytest.mark.parametrize(
     "change",
     [{"width": 33}, {"seed": 1}, {"gamma": 1.0}, {"alpha": 2.0}, {"time": 51.0}, {"record_steps": (0, 2, 154)},
-     {"precision": "float64"}, {"data_id": "1123456789abcdef"}],
+     {"precision": "float64"}, {"matmul": "tf32"}, {"data_id": "1123456789abcdef"}],
 )  # fmt: skip
 def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
     base = runs_of(quickstart())[0]
@@ -206,6 +206,7 @@ def test_the_schema_describes_the_quickstart() -> None:
         "training",
         "axes",
         "precision",
+        "matmul",
         "observables",
     }
     assert schema["additionalProperties"] is False

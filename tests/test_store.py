@@ -484,8 +484,8 @@ def test_a_turn_with_a_diverged_run_resumes_where_it_was(
     assert "diverged" in sweepengine.open_sweep(store).status.values
     started: list[tuple[int, float]] = []
 
-    def watched(runs: Any, data: Any, state: Any = None) -> Any:
-        made = NetworkTurn(runs, data, state)
+    def watched(runs: Any, data: Any, state: Any = None, record: Any = None) -> Any:
+        made = NetworkTurn(runs, data, state, record)
         started.append((len(runs), made.step))
         return made
 

@@ -94,6 +94,13 @@ def run(
     device: Annotated[
         DeviceChoice, typer.Option(help="Where tasks compute; auto takes GPUs where there are some.")
     ] = DeviceChoice.AUTO,
+    cuda_graphs: Annotated[
+        bool,
+        typer.Option(
+            "--cuda-graphs",
+            help="With --device cuda: replay steps of networks as CUDA graphs. Never run on a GPU so far.",
+        ),
+    ] = False,
     plugin: PluginOption = None,
     report: Annotated[bool, typer.Option(help="Write the report when the sweep is done.")] = True,
 ) -> None:
@@ -101,7 +108,17 @@ def run(
     from sweepengine.cli._commands import run_command
 
     raise typer.Exit(
-        run_command(spec, store, executor.value, address, workers, device.value, plugin or [], report=report)
+        run_command(
+            spec,
+            store,
+            executor.value,
+            address,
+            workers,
+            device.value,
+            plugin or [],
+            cuda_graphs=cuda_graphs,
+            report=report,
+        )
     )
 
 

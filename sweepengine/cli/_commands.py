@@ -26,6 +26,7 @@ def run_command(
     device: str,
     plugins: list[str],
     *,
+    cuda_graphs: bool,
     report: bool,
 ) -> int:
     """Run a sweep, print its summary, write its report; 1 if runs failed."""
@@ -40,6 +41,7 @@ def run_command(
         address=address,
         workers=workers,
         device=cast("DeviceName", device),
+        cuda_graphs=cuda_graphs,
         plugins=plugins,
         progress=progress_for(errors),
     )

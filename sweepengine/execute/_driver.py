@@ -12,6 +12,7 @@ from sweepengine.execute._events import Event
 from sweepengine.execute._executor import InlineExecutor, uninterrupted
 from sweepengine.execute._pack import PackTask, make_task
 from sweepengine.execute._progress import SilentProgress
+from sweepengine.networks import matmul_precision
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.plugins import install, read_plugin
 from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec
@@ -74,6 +75,8 @@ class RunOptions:
         Longest time between two commits.
     device : {"auto", "cpu", "cuda"}
         Where tasks compute.
+    cuda_graphs : bool
+        Whether steps of networks are recorded as CUDA graphs and replayed; with device ``cuda``.
 
     Raises
     ------
@@ -87,6 +90,7 @@ class RunOptions:
     runs_per_turn: int | None = None
     commit_seconds: float = 10.0
     device: DeviceName = "auto"
+    cuda_graphs: bool = False
 
     def __post_init__(self) -> None:
         for name, found, allowed in (
@@ -105,6 +109,26 @@ class RunOptions:
         ):
             if value is not None and not value > 0:
                 raise SpecError(f"{name}: found {value}; expected a number above 0")
+        if self.cuda_graphs and self.device != "cuda":
+            raise SpecError(f"cuda_graphs: found device {self.device!r}; set device 'cuda', or leave cuda_graphs out")
+
+
+def refuse_unlike_steps(spec: AnySpec) -> None:
+    """Raise for a sweep whose steps cannot be recorded once and replayed.
+
+    Raises
+    ------
+    SpecError
+    """
+    if not isinstance(spec, SweepSpec):
+        found = "particles"
+    elif spec.network.model is not None:
+        found = f"network.model {spec.network.model!r}"
+    elif not spec.training.method.method().shares_steps:
+        found = f"training.method {spec.method_label}"
+    else:
+        return
+    raise SpecError(f"cuda_graphs: found {found}, whose steps are not recorded; leave cuda_graphs out")
 
 
 def default_store(spec: AnySpec) -> str:
@@ -122,6 +146,7 @@ def run(
     runs_per_turn: int | None = None,
     commit_seconds: float = 10.0,
     device: DeviceName = "auto",
+    cuda_graphs: bool = False,
     plugins: Sequence[str | Path] = (),
     progress: Progress | None = None,
 ) -> Outcome:
@@ -145,6 +170,10 @@ def run(
         Longest time between two commits: what a killed sweep loses at most.
     device : {"auto", "cpu", "cuda"}
         Where tasks compute; auto takes GPUs where there are some. Another device gives the same numbers to rounding.
+    cuda_graphs : bool
+        With device ``cuda``: record a step of networks once as a CUDA graph and replay it between records, where all steps
+        are alike (gd, momentum on all points, heun, rk4; no models of one's own). What is replayed is compared with the
+        step itself first. Never run on a GPU so far.
     plugins : sequence of str or Path
         Files of user code, executed here and on the workers before anything else; their top level registers models and
         observables, which the spec may then name. What was registered in this process before needs no file.
@@ -164,7 +193,9 @@ def run(
         install(read_plugin(path))
     if not isinstance(spec, SweepSpec | ParticleSpec):
         spec = read_spec(spec) if not hasattr(spec, "keys") else make_spec(spec)  # type: ignore[arg-type]
-    options = RunOptions(executor, address, workers, runs_per_turn, commit_seconds, device)
+    options = RunOptions(executor, address, workers, runs_per_turn, commit_seconds, device, cuda_graphs)
+    if cuda_graphs:
+        refuse_unlike_steps(spec)
     sweep_store = SweepStore(store or default_store(spec))
     if sweep_store.address.startswith("memory://") and executor == "ray":
         raise StoreError(f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path")
@@ -217,9 +248,14 @@ class _Driver:
         )
 
     def _start_executor(self) -> Executor:
+        """The executor; what this machine cannot do is said before anything is written."""
+        if self._plan.spec.matmul != "full" and self._options.address is None:
+            device = pick_device("cpu" if self._shards > 1 else self._options.device)
+            with matmul_precision(self._plan.spec.matmul, device):
+                pass
         if self._options.executor == "inline":
             if self._options.device == "cuda":
-                pick_device("cuda")  # said before anything is written
+                pick_device("cuda")
             return InlineExecutor()
         from sweepengine.execute._ray import RayExecutor
 
@@ -275,6 +311,7 @@ class _Driver:
             self._options.device,
             self._plan.code,
             self._shards,
+            self._options.cuda_graphs,
         )
 
     @property

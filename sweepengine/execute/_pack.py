@@ -6,7 +6,8 @@ import json
 import time
 import traceback
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,17 +15,20 @@ import torch
 from sweepengine.execute._data import Data
 from sweepengine.execute._device import GPU_RUNS_PER_TURN, pick_device
 from sweepengine.execute._events import Event
+from sweepengine.execute._graph import cuda_graph
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._particle_turn import ParticleTurn
 from sweepengine.execute._shards import Follower, Order, Shards
 from sweepengine.execute._turn import NetworkTurn
+from sweepengine.networks import matmul_precision
 from sweepengine.observe import given_ids
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import AnyRun, ParticleRun, Run, run_from_json
 from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, read_given, write_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
     from zarr.abc.store import Store
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from sweepengine.execute._data import Turn
     from sweepengine.plan import Pack
     from sweepengine.plugins import UserCode
+
+Item = TypeVar("Item")
 
 EVENT_SECONDS = 0.5
 
@@ -64,6 +70,8 @@ class PackTask:
         What users have registered and the runs need: files as text, functions as they are.
     shards : int
         Workers that share each run of particles, where the executor has many.
+    cuda_graphs : bool
+        Whether steps of networks are recorded and replayed.
     """
 
     address: str
@@ -78,6 +86,7 @@ class PackTask:
     device: str
     code: UserCode
     shards: int = 1
+    cuda_graphs: bool = False
 
 
 def make_task(
@@ -90,6 +99,7 @@ def make_task(
     device: str,
     code: UserCode,
     shards: int = 1,
+    cuda_graphs: bool = False,
 ) -> PackTask:
     """The task of a pack."""
     runs = {position: run.to_json() for position, run in pack.runs.items()}
@@ -106,6 +116,7 @@ def make_task(
         device,
         code,
         shards,
+        cuda_graphs,
     )
 
 
@@ -144,8 +155,9 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
 
 def follow(task: PackTask, shards: Shards) -> None:
     """Advance the runs of a pack as one of several workers, under the orders of the one that runs :func:`advance`."""
-    store, shape, _, data = _opened(task)
-    Follower(task, store, shape, data, shards).follow()
+    store, shape, runs, data = _opened(task)
+    with _matmul(next(iter(runs.values())), data):
+        Follower(task, store, shape, data, shards).follow()
 
 
 def _opened(task: PackTask) -> tuple[Store, BlockShape, dict[int, AnyRun], Data]:
@@ -168,6 +180,21 @@ def _throttled(events: Iterator[Event]) -> Iterator[Event]:
     yield pending
 
 
+def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
+    return matmul_precision(run.matmul, data.x_train.device)
+
+
+def _within(scope: Callable[[], AbstractContextManager[None]], items: Iterator[Item]) -> Iterator[Item]:
+    """Each item is made within a scope, which is left before the item goes out: the process is not ours alone."""
+    while True:
+        with scope():
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+        yield item
+
+
 def _load_data(store: Store, run: AnyRun, device: torch.device) -> Data:
     """The data as the store holds them, so that every worker and every resume use the same bits."""
     arrays = read_data(store, run.data_id)
@@ -182,13 +209,16 @@ def make_turn(
     state: Mapping[str, NDArray[np.generic]] | None,
     shape: BlockShape,
     shards: Shards,
+    *,
+    cuda_graphs: bool = False,
 ) -> Turn:
     """What advances some runs of one kind; particles go one run at a time."""
     first = runs[0]
     if isinstance(first, ParticleRun):
         rows = shards.rows(first, shape)
         return ParticleTurn(first, data, state, shards.passes(rows), rows)
-    return NetworkTurn([run for run in runs if isinstance(run, Run)], data, state)
+    record = cuda_graph if cuda_graphs else None
+    return NetworkTurn([run for run in runs if isinstance(run, Run)], data, state, record)
 
 
 class _ChunkJob:
@@ -259,7 +289,7 @@ class _ChunkJob:
             # The state's own runs: one of them may have diverged, and then nobody asks for it any more.
             runs = [run_from_json(each) for each in json.loads(str(state["runs"]))]
         try:
-            yield from self._train(positions, runs, state)
+            yield from _within(partial(_matmul, runs[0], self._data), self._train(positions, runs, state))
         except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
             # A run's own failure is data. A store that cannot be written (OSError) or a takeover is not the run's.
             if self._shards.size > 1 and not isinstance(error, StepLimitError):
@@ -275,7 +305,8 @@ class _ChunkJob:
     def _train(
         self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None
     ) -> Iterator[Event]:
-        turn = make_turn(runs, self._data, state, self._shape, self._shards)
+        graphs = self._task.cuda_graphs
+        turn = make_turn(runs, self._data, state, self._shape, self._shards, cuda_graphs=graphs)
         ids = np.array(json.dumps([run.to_json() for run in runs]))
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
         steps = 0
@@ -290,7 +321,11 @@ class _ChunkJob:
                     self._writer.record(position, record.index, values)
                 yield Event(records=len(written))
             if time.monotonic() - self._last_commit >= self._task.commit_seconds:
-                self._writer.commit(positions, turn.state() | {"runs": ids})
+                state = turn.state() | {"runs": ids}
+                yield from self._tell_diverged(positions, turn, told)  # which a state may be the first to know
+                if len(told) == len(positions):
+                    return  # nobody would go on from it
+                self._writer.commit(positions, state)
                 self._last_commit = time.monotonic()
             else:
                 self._shards.order(Order.STEP)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from sweepengine.execute._data import Data, Record
+from sweepengine.execute._divergence import Divergence
+from sweepengine.execute._graph import recorded
 from sweepengine.execute._start import start_of
 from sweepengine.networks import (
     COSTS,
     Inputs,
     Now,
-    Parameters,
     Passes,
     Points,
     Training,
@@ -26,14 +26,19 @@ from sweepengine.observe import DEFAULT_VARIABLES
 from sweepengine.observe.measure import Moment, Problem, Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
+    from sweepengine.execute._graph import Recording
+    from sweepengine.networks import Forward
     from sweepengine.spec import Run
 
 DIVERGED_FACTOR = 1e6
 """A run whose training loss passes this many times its start (or the loss of f = 0) has diverged."""
+LOOKS = 64
+"""Steps between two readings of what has diverged, at most: reading waits for the device, and a run that has diverged is
+advanced in vain until then."""
 
 
 class NetworkTurn:
@@ -47,9 +52,18 @@ class NetworkTurn:
     data : Data
     state : mapping of ndarray, optional
         What :meth:`state` gave; without it the runs start at t = 0.
+    record : callable, optional
+        Makes recordings of steps, for methods of which every step is alike: see :func:`recorded`. Steps that store
+        nothing are then replayed.
     """
 
-    def __init__(self, runs: list[Run], data: Data, state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
+    def __init__(
+        self,
+        runs: list[Run],
+        data: Data,
+        state: Mapping[str, NDArray[np.generic]] | None = None,
+        record: Callable[[Recording], Recording] | None = None,
+    ) -> None:
         first = runs[0]
         self.runs, self._first = runs, first
         architecture = first.architecture
@@ -65,7 +79,9 @@ class NetworkTurn:
         self._recorder = Recorder(first.observables or DEFAULT_VARIABLES, moment)
         outputs = moment.train.forward.outputs
         losses = [self._loss(each, data.y_train) for each in (outputs, torch.zeros_like(outputs))]
-        self._limit = DIVERGED_FACTOR * torch.maximum(*losses).reshape(-1)
+        self._divergence = Divergence(DIVERGED_FACTOR * torch.maximum(*losses).reshape(-1))
+        # Code that is not ours, and steps that are chosen on the host, see no numbers after a run has diverged.
+        self._patience = 1 if architecture.model or first.method.tolerance is not None else LOOKS
         self.step: float = 0
         self.due = 0
         self.diverged_step = np.full(len(runs), -1, dtype=np.int64)
@@ -74,17 +90,26 @@ class NetworkTurn:
         self._space = Workspace()
         training = Training(self._network, self._all_points, self._problem.cost, first.step_size, self._space)
         self._stepper = stepper(first.method, training, first.seed)
+        self._record = record
+        self._replay: Recording | None = None
         if state is not None:
-            self.step, self.due = state["step"].item(), int(state["due"])
-            self.diverged_step = np.array(state["diverged_step"], dtype=np.int64)
-            _restore(self._network.parameters, state)
-            self._stepper.restore(state)
+            self.restore(state)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything that a resume needs, as arrays."""
+        self.diverged_step = self._divergence.read()
         tensors = {name: tensor.cpu().numpy() for name, tensor in self._network.parameters.tensors().items()}
         place = {"step": np.array(self.step), "due": np.array(self.due), "diverged_step": self.diverged_step}
         return tensors | self._stepper.state() | place
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Go on from what :meth:`state` gave."""
+        self.step, self.due = state["step"].item(), int(state["due"])
+        self.diverged_step = np.array(state["diverged_step"], dtype=np.int64)
+        self._divergence.restore(self.diverged_step)
+        for name, tensor in self._network.parameters.tensors().items():
+            tensor.copy_(torch.from_numpy(np.array(state[name])))
+        self._stepper.restore(state)
 
     def advance(self) -> Iterator[Record | None]:
         """Train to the end, or until every run has diverged.
@@ -98,10 +123,19 @@ class NetworkTurn:
         steps, problem = self._first.record_steps, self._problem
         while self.due < len(steps):
             is_due = self.step == steps[self.due]
+            if self._record is not None and not is_due:
+                if self._replay is None:
+                    self._replay = recorded(self, self._record, len(self.runs))
+                self._replay()
+                self.count()
+                if self._divergence.unread >= self._patience and self._all_diverged():
+                    return
+                yield None
+                continue
             points = self._all_points if is_due else self._stepper.points(self.step)
-            forward = self._network.forward(points.inputs, self._space)
-            self._find_diverged(forward.outputs, points)
-            if (self.diverged_step >= 0).all():
+            forward = self._forward(points)
+            self._divergence.count(self.step)
+            if (is_due or self._divergence.unread >= self._patience) and self._all_diverged():
                 return
             signals = None  # a step that records nothing makes its own, in less memory and with the same bits
             if is_due:
@@ -116,15 +150,29 @@ class NetworkTurn:
             self.step = self._stepper.step(Now(self.step, points, forward, signals), steps[self.due])
             yield None
 
+    def compute(self) -> None:
+        """A step that stores nothing, where all are alike: what the device does."""
+        points = self._stepper.points(self.step)
+        self._stepper.step(Now(self.step, points, self._forward(points)), self._first.n_steps)
+
+    def count(self) -> None:
+        """The same step: what the host does."""
+        self._divergence.count(self.step)
+        self.step += 1
+
+    def _all_diverged(self) -> bool:
+        self.diverged_step = self._divergence.read()
+        return bool((self.diverged_step >= 0).all())
+
+    def _forward(self, points: Points) -> Forward:
+        """The forward pass of a step, with a look at its loss: all points' at a record, the step's between records."""
+        forward = self._network.forward(points.inputs, self._space)
+        self._divergence.look(self._loss(forward.outputs, points.targets))
+        return forward
+
     def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Loss of each run, from outputs ([R,] N [, k])."""
         return loss(self._problem.cost, outputs, targets, output_dim=targets.dim() == 2)
-
-    def _find_diverged(self, outputs: torch.Tensor, points: Points) -> None:
-        """Look at the loss of the points at hand: of all of them at a record, of the step's between records."""
-        value = self._loss(outputs, points.targets).reshape(-1)
-        bad = ~((value <= self._limit) & torch.isfinite(value)).cpu().numpy() & (self.diverged_step < 0)
-        self.diverged_step[bad] = math.ceil(self.step)
 
     def _values(self, values: dict[str, torch.Tensor]) -> list[dict[str, NDArray[np.floating]] | None]:
         single = len(self.runs) == 1
@@ -133,9 +181,3 @@ class NetworkTurn:
             {name: row[place] for name, row in rows.items()} if step < 0 else None
             for place, step in enumerate(self.diverged_step)
         ]
-
-
-def _restore(parameters: Parameters, state: Mapping[str, NDArray[np.generic]]) -> None:
-    """Give parameters the values of a state."""
-    for name, tensor in parameters.tensors().items():
-        tensor.copy_(torch.from_numpy(np.ascontiguousarray(state[name])))

@@ -69,4 +69,4 @@ class MomentumDescent(Descent):
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """See :class:`Stepper`."""
         for name, tensor in self._moved.tensors().items():
-            tensor.copy_(torch.from_numpy(np.ascontiguousarray(state[f"momentum_{name}"])))
+            tensor.copy_(torch.from_numpy(np.array(state[f"momentum_{name}"])))

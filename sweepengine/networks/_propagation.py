@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from sweepengine.networks._activations import ACTIVATIONS
+from sweepengine.networks._fused import fused_layer
 from sweepengine.networks._passes import Forward, FreshMemory, Inputs, Passes, Workspace
 from sweepengine.networks._products import product
 from sweepengine.networks._scaling import scaling_table
@@ -63,6 +64,7 @@ class Propagation:
         self.parameters = parameters
         self.scaling = scaling_table(architecture, parameters.sizes, gamma, alpha, rates)
         self._phi = ACTIVATIONS[architecture.activation]
+        self._fused = fused_layer(architecture.activation, parameters.readout, biased=bool(parameters.biases))
         rows, depth, dtype = self.scaling.rows, architecture.depth, parameters.readout.dtype
         self._weights = [rows[f"W{layer}"] for layer in range(depth)]
         self._biases = [rows[f"b{layer}"] for layer in range(depth)]
@@ -110,11 +112,16 @@ class Propagation:
         current = inputs.scaled
         arrays = space.arrays("h", self._plan(current.shape[0]).features, current)
         for layer, (h, transposed) in enumerate(zip(arrays, self._transposed, strict=True)):
-            bias = (p.biases[layer].unsqueeze(-2), self._biases[layer].forward) if p.biases else None
-            product(h, current, transposed, self._weights[layer].forward if layer else 1.0, bias)
-            if keep_preactivations:
-                kept.append(h.clone())
-            current, slope = self._phi.evaluate(h)
+            scale, shift = self._weights[layer].forward if layer else 1.0, self._biases[layer].forward
+            if self._fused is None or keep_preactivations:
+                bias = (p.biases[layer].unsqueeze(-2), shift) if p.biases else None
+                product(h, current, transposed, scale, bias)
+                if keep_preactivations:
+                    kept.append(h.clone())
+                current, slope = self._phi.evaluate(h)
+            else:
+                product(h, current, transposed, scale)
+                current, slope = self._fused(h, p.biases[layer] if p.biases else None, shift)
             features.append(current)
             saved.append(slope)
         return Forward(features, saved, self._outputs(current, inputs), kept)

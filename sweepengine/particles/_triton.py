@@ -7,13 +7,14 @@ environment before this import the kernels run on a CPU, slowly, in Triton's int
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from sweepengine.networks.triton_activations import activation_pair, activation_tanh
 from sweepengine.particles._errors import ParameterError, ShapeError
 from sweepengine.particles._unit import Neuron
 
@@ -35,24 +36,6 @@ INNER_MOST = 256
 
 
 @triton.jit
-def _tanh(h):
-    decay = tl.exp(-2.0 * tl.abs(h))
-    far = (1.0 - decay) / (1.0 + decay)
-    h2 = h * h
-    near = h * (1.0 + h2 * (-1.0 / 3.0 + h2 * (2.0 / 15.0 - h2 * (17.0 / 315.0))))  # where 1 − decay loses its digits
-    return tl.where(h2 < 0.02, near, tl.where(h < 0, -far, far))
-
-
-@triton.jit
-def _log1p(x):
-    """log(1 + x) for 0 ≤ x ≤ 1 to float32's last digits, also where 1 + x loses those of x: 2 artanh(x/(2 + x))."""
-    s = x / (2.0 + x)
-    s2 = s * s
-    series = s2 * (1.0 / 7.0 + s2 * (1.0 / 9.0 + s2 * (1.0 / 11.0 + s2 * (1.0 / 13.0 + s2 / 15.0))))
-    return 2.0 * s * (1.0 + s2 * (1.0 / 3.0 + s2 * (1.0 / 5.0 + series)))
-
-
-@triton.jit
 def _nearest(x):
     """Round to TF32's 10 bits, ties away from zero. Tensor cores cut the other bits off, and would pull every factor to 0."""
     bits = (x.to(tl.int32, bitcast=True) + 0x1000) & -0x2000
@@ -68,37 +51,6 @@ def _signal(slope, r, ACTIVATION: tl.constexpr, PRECISION: tl.constexpr):
         return slope * _nearest(r)  # slopes of −1, 0 and 1 keep what is rounded: nothing to do for every particle
     else:
         return _nearest(slope * r)
-
-
-@triton.jit
-def _pair(h, ACTIVATION: tl.constexpr):
-    """φ(h) and φ'(h), as in sweepengine.networks.ACTIVATIONS; what is not used is not computed."""
-    if ACTIVATION == "relu":
-        return tl.where(h <= 0, 0.0, h), tl.where(h > 0, 1.0, 0.0)  # a NaN stays one
-    elif ACTIVATION == "leaky_relu":
-        slope = tl.where(h > 0, 1.0, 0.01)
-        return h * slope, slope
-    elif ACTIVATION == "abs":
-        return tl.abs(h), tl.where(h > 0, 1.0, tl.where(h < 0, -1.0, 0.0))
-    elif ACTIVATION == "tanh":
-        phi = _tanh(h)
-        return phi, 1.0 - phi * phi
-    elif ACTIVATION == "erf":
-        return tl.erf(h), 1.1283791670955126 * tl.exp(-h * h)
-    elif ACTIVATION == "gelu":
-        below = 0.5 + 0.5 * tl.erf(0.7071067811865476 * h)
-        return h * below, below + 0.3989422804014327 * h * tl.exp(-0.5 * h * h)
-    elif ACTIVATION == "sin":
-        return tl.sin(h), tl.cos(h)
-    elif ACTIVATION == "cos":
-        return tl.cos(h), -tl.sin(h)
-    elif ACTIVATION == "softplus":
-        decay = tl.exp(-tl.abs(h))
-        return tl.maximum(h, 0.0) + _log1p(decay), tl.where(h > 0, 1.0, decay) / (1.0 + decay)
-    elif ACTIVATION == "quadratic":
-        return h * h, 2.0 * h
-    else:
-        return h, h * 0.0 + 1.0
 
 
 @triton.jit
@@ -125,7 +77,7 @@ def _tile(
     else:
         a = tl.load(points + rows * stride + inner, mask=live, other=0.0)
         if OUTPUT == "tanh":
-            a = _tanh(a)
+            a = activation_tanh(a)
     return rows, live, w, a
 
 
@@ -159,7 +111,7 @@ def _forward(
     for start in range(0, number, COLUMNS):
         places, x = _inputs(inputs, start, number, inner, WIDTH, COLUMNS)
         h = tl.dot(w, tl.trans(x), input_precision=PRECISION)
-        phi, _slope = _pair(h, ACTIVATION)
+        phi, _slope = activation_pair(h, ACTIVATION)
         tl.store(out + places, tl.sum(phi * a[:, None], 0), mask=places < number)
 
 
@@ -188,7 +140,7 @@ def _backward(
     for start in range(0, number, COLUMNS):
         places, x = _inputs(inputs, start, number, inner, WIDTH, COLUMNS)
         r = tl.load(weights + places, mask=places < number, other=0.0)
-        phi, slope = _pair(tl.dot(w, tl.trans(x), input_precision=PRECISION), ACTIVATION)
+        phi, slope = activation_pair(tl.dot(w, tl.trans(x), input_precision=PRECISION), ACTIVATION)
         total += tl.sum(phi * r[None, :], 1)
         through += tl.dot(_signal(slope, r[None, :], ACTIVATION, PRECISION), x, input_precision=PRECISION)
     columns = tl.arange(0, WIDTH)
@@ -211,13 +163,9 @@ class FusedNeuron(Neuron):
 
     Give :class:`Passes` chunks of a million particles or so: a chunk's memory is N numbers for every tile of 128 particles
     (64 and 32 beyond 64 and 128 inner coordinates). Inner coordinates are filled up with zeros to a power of two: d = 64
-    with a bias costs what d = 128 does.
-
-    Attributes
-    ----------
-    input_precision : {"ieee", "tf32"}
-        Of the products. "tf32" rounds both factors to the nearest of 10 bits, sums in float32, and is never chosen
-        silently.
+    with a bias costs what d = 128 does. Products are made in full, or in TF32 where PyTorch is set to make its own so, as
+    within :func:`sweepengine.networks.matmul_precision`: both factors are rounded to the nearest of 10 bits, sums are
+    float32.
 
     Raises
     ------
@@ -226,20 +174,21 @@ class FusedNeuron(Neuron):
         registers hold: those need :class:`Neuron`.
     """
 
-    input_precision: Literal["ieee", "tf32"] = "ieee"
-
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.activation not in FUSED:
             raise ParameterError(
                 f"found activation {self.activation!r}; fused are {', '.join(sorted(FUSED))}: use Neuron for others"
             )
-        if self.input_precision not in {"ieee", "tf32"}:
-            raise ParameterError(f"found input_precision {self.input_precision!r}; known are ieee, tf32")
         if self.inner > INNER_MOST:
             raise ParameterError(
                 f"found {self.inner} inner coordinates; the fused kernels hold {INNER_MOST}: use Neuron for more"
             )
+
+    @property
+    def input_precision(self) -> str:
+        """Triton's name of how products are set."""
+        return "tf32" if torch.backends.cuda.matmul.fp32_precision == "tf32" else "ieee"
 
     def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
         """Σ_k ψ(θ_k; x_i); shape (N,), float64."""

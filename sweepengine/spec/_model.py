@@ -82,6 +82,24 @@ Seeds = Annotated[
 """The axis of seeds, which every kind of sweep has."""
 
 
+Matmul = Annotated[
+    Literal["full", "tf32", "bf16"],
+    Field(
+        description="how float32 matrices are multiplied: in full, or from factors rounded to TF32 or bf16, which a device "
+        "that cannot do it refuses; other numbers, so another run"
+    ),
+]
+
+
+def refuse_matmul(matmul: str, precision: str) -> None:
+    """Raise for matrices that are not multiplied as asked whatever the device."""
+    if matmul != "full" and precision != "float32":
+        raise ValueError(
+            f"matmul: found {matmul!r} with precision {precision!r}; it is of float32 alone: leave it out, or set "
+            "precision: float32"
+        )
+
+
 def flat_settings(content: dict[str, Any]) -> dict[str, Any]:
     """Sections of a spec as one mapping, ``section.field`` → plain value; what is no section keeps its key."""
     flat: dict[str, Any] = {}
@@ -212,10 +230,16 @@ class SweepSpec(Section):
     training: TrainingSpec
     axes: AxesSpec
     precision: Literal["float32", "float64"]
+    matmul: Matmul = "full"
     observables: Annotated[tuple[str, ...], _LIST, AfterValidator(_distinct)] | None = Field(
         default=None,
         description="what is recorded, by name; an unknown name lists them all; the ten of the quickstart if left out",
     )
+
+    @model_validator(mode="after")
+    def _matmul_fits(self) -> SweepSpec:
+        refuse_matmul(self.matmul, self.precision)
+        return self
 
     @model_validator(mode="after")
     def _one_kind_of_network(self) -> SweepSpec:

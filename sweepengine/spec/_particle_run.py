@@ -70,6 +70,8 @@ class ParticleRun:
         Hash of the data's content.
     observables : tuple of str
         Names of the recorded variables in canonical order; empty for the default set.
+    matmul : str
+        How float32 matrices are multiplied: ``full``, ``tf32`` or ``bf16``.
     grid : LatticeSpec or None
         Points of the first variation; None: draws of the initial law.
     reference : str or None
@@ -98,6 +100,7 @@ class ParticleRun:
     precision: str
     data_id: str
     observables: tuple[str, ...] = ()
+    matmul: str = "full"
     grid: LatticeSpec | None = None
     reference: str | None = None
 
@@ -167,6 +170,8 @@ class ParticleRun:
         """Sixteen hexadecimal digits of the SHA-256 of the canonical content."""
         # Sections leave out what has its default, so that a field which the format gains later keeps earlier ids.
         content = {name: _plain(value, short=True) for name, value in self._fields().items()}
+        if self.matmul == "full":
+            del content["matmul"]
         return digest({"kind": self.kind} | {name: value for name, value in content.items() if value not in (None, [])})
 
     def to_json(self) -> dict[str, Any]:
@@ -275,6 +280,7 @@ def expand_particles(
             precision=spec.precision,
             data_id=data_id,
             observables=observables,
+            matmul=spec.matmul,
             grid=spec.grid,
             reference=reference,
         )

@@ -13,10 +13,12 @@ from sweepengine.spec._model import (
     ActivationName,
     EveryRecords,
     LogRecords,
+    Matmul,
     Name,
     Seeds,
     _distinct,
     flat_settings,
+    refuse_matmul,
 )
 
 if TYPE_CHECKING:
@@ -269,6 +271,7 @@ class ParticleSpec(Section):
     dynamics: DynamicsSpec
     axes: ParticleAxes
     precision: Literal["float32", "float64"]
+    matmul: Matmul = "full"
     observables: Annotated[tuple[str, ...], _LIST, AfterValidator(_distinct)] | None = Field(
         default=None, description="what is recorded, by name; an unknown name lists them all"
     )
@@ -288,6 +291,11 @@ class ParticleSpec(Section):
     def temperatures(self) -> tuple[float, ...]:
         """Values of the axis τ."""
         return self.axes.temperature or (self.functional.temperature or 0.0,)
+
+    @model_validator(mode="after")
+    def _matmul_fits(self) -> ParticleSpec:
+        refuse_matmul(self.matmul, self.precision)
+        return self
 
     @model_validator(mode="after")
     def _parts_fit(self) -> ParticleSpec:

@@ -110,6 +110,8 @@ class Run:
         Names of the recorded variables in canonical order; empty for the default set.
     method : Method
         How the parameters move; gradient descent where not given.
+    matmul : str
+        How float32 matrices are multiplied: ``full``, ``tf32`` or ``bf16``.
     """
 
     kind: ClassVar[str] = "networks"
@@ -126,6 +128,7 @@ class Run:
     data_id: str
     observables: tuple[str, ...] = ()
     method: Method = field(default_factory=Method)
+    matmul: str = "full"
 
     @property
     def n_steps(self) -> int:
@@ -182,6 +185,8 @@ class Run:
         content["method"] = self.method.content()
         if self.method == Method():
             del content["method"]
+        if self.matmul == "full":
+            del content["matmul"]
         return content
 
     def to_json(self) -> dict[str, Any]:
@@ -294,4 +299,5 @@ def expand(
                 data_id=data_id,
                 observables=observables,
                 method=training.method.method(),
+                matmul=spec.matmul,
             )

@@ -48,11 +48,13 @@ def stack(cubin: bytes) -> int:
 def check_neurons() -> None:
     """At the benchmark's sizes nothing is spilled, and each precision has the instructions that it says."""
     for precision, wgmma in (("ieee", False), ("tf32", True)):
-        fused = _triton.FusedNeuron(64, input_precision=precision)  # type: ignore[arg-type]
+        torch.backends.cuda.matmul.fp32_precision = precision
+        fused = _triton.FusedNeuron(64)
         for backward, kernel in enumerate((_triton._forward, _triton._backward)):
             asm = compiled(kernel, {**fused._options(backward=bool(backward)), "FROZEN": "nothing"})
             assert stack(asm["cubin"]) == 0
             assert ("wgmma" in asm["ptx"]) == wgmma == ("tf32" in asm["ptx"])
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
     spilling = {**_triton.FusedNeuron(64)._options(backward=True), "FROZEN": "nothing", "num_warps": 4}
     assert stack(compiled(_triton._backward, spilling)["cubin"]) > 0  # twin
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -10,6 +11,9 @@ import torch
 from sweepengine import particles as pt
 from sweepengine.networks import ACTIVATIONS
 from sweepengine.particles._triton import FUSED, FusedNeuron
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COUNT, N, D = 2 * 128 + 7, 71, 5  # ends of blocks and of tiles in both directions
 INPUTS = pt.gaussian_cloud(1, N, D, torch.float32)
@@ -73,8 +77,6 @@ def test_what_the_kernels_cannot_do_is_said() -> None:
         FusedNeuron(D, lambda h: (h, torch.ones_like(h)))
     with pytest.raises(pt.ParameterError, match="use Neuron for more"):
         FusedNeuron(257)
-    with pytest.raises(pt.ParameterError, match="known are ieee, tf32"):
-        FusedNeuron(D, input_precision="bf16")  # type: ignore[arg-type]
     fused = FusedNeuron(D)
     with pytest.raises(pt.ParameterError, match=r"torch.float64; the fused kernels take float32"):
         fused.total(torch.ones(3, D + 1, dtype=torch.float64), INPUTS.double())
@@ -93,10 +95,19 @@ def cut(x: torch.Tensor) -> torch.Tensor:
     return torch.ldexp(torch.trunc(mantissa * 2048) / 2048, exponent)
 
 
+@pytest.fixture
+def _in_tf32() -> Iterator[None]:
+    """As within matmul_precision, on a device that has it."""
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    yield
+    torch.backends.cuda.matmul.fp32_precision = "none"
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.usefixtures("_in_tf32")
 def test_tf32_rounds_every_factor_to_the_nearest(activation: str) -> None:
     """The interpreter's products keep all bits, so what is seen here is the rounding before them."""
-    fused = FusedNeuron(D, activation, input_precision="tf32")
+    fused = FusedNeuron(D, activation)
     cloud = pt.gaussian_cloud(2, COUNT, D + 1, torch.float32)
     found, pull = fused.total(cloud, INPUTS), fused.pull(cloud, INPUTS, WEIGHTS)
     for factor in (nearest, cut):  # twin: factors that are cut, as tensor cores do by themselves

@@ -1,0 +1,169 @@
+"""Activations in Triton, and the fused pass over a layer: bias, φ and what stands in for φ' in one reading of N × m numbers.
+
+Imported only when asked for, as Triton is no requirement. With TRITON_INTERPRET=1 in the environment before this import
+kernels run on a CPU, slowly, in Triton's interpreter.
+"""
+
+from functools import cache
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from sweepengine.errors import RunError
+from sweepengine.networks._activations import ACTIVATIONS
+from sweepengine.networks._fused import ONE_PASS
+
+BLOCK = 1024
+"""Numbers of one program."""
+AGREEMENT = 1e-5
+"""How near the kernel must come to the plain pass where it is checked, of numbers of order one."""
+
+
+@triton.jit
+def activation_tanh(h):
+    """Tanh to a few units of the last place."""
+    decay = tl.exp(-2.0 * tl.abs(h))
+    far = (1.0 - decay) / (1.0 + decay)
+    h2 = h * h
+    near = h * (1.0 + h2 * (-1.0 / 3.0 + h2 * (2.0 / 15.0 - h2 * (17.0 / 315.0))))  # where 1 − decay loses its digits
+    return tl.where(h2 < 0.02, near, tl.where(h < 0, -far, far))
+
+
+@triton.jit
+def _log1p(x):
+    """log(1 + x) for 0 ≤ x ≤ 1 to float32's last digits, also where 1 + x loses those of x: 2 artanh(x/(2 + x))."""
+    s = x / (2.0 + x)
+    s2 = s * s
+    series = s2 * (1.0 / 7.0 + s2 * (1.0 / 9.0 + s2 * (1.0 / 11.0 + s2 * (1.0 / 13.0 + s2 / 15.0))))
+    return 2.0 * s * (1.0 + s2 * (1.0 / 3.0 + s2 * (1.0 / 5.0 + series)))
+
+
+@triton.jit
+def activation_pair(h, ACTIVATION: tl.constexpr):
+    """φ(h) and φ'(h), as in sweepengine.networks.ACTIVATIONS; what is not used is not computed."""
+    if ACTIVATION == "relu":
+        return tl.where(h <= 0, 0.0, h), tl.where(h > 0, 1.0, 0.0)  # a NaN stays one
+    elif ACTIVATION == "leaky_relu":
+        slope = tl.where(h > 0, 1.0, 0.01)
+        return h * slope, slope
+    elif ACTIVATION == "abs":
+        return tl.abs(h), tl.where(h > 0, 1.0, tl.where(h < 0, -1.0, 0.0))
+    elif ACTIVATION == "tanh":
+        phi = activation_tanh(h)
+        return phi, 1.0 - phi * phi
+    elif ACTIVATION == "erf":
+        return tl.erf(h), 1.1283791670955126 * tl.exp(-h * h)
+    elif ACTIVATION == "gelu":
+        below = 0.5 + 0.5 * tl.erf(0.7071067811865476 * h)
+        return h * below, below + 0.3989422804014327 * h * tl.exp(-0.5 * h * h)
+    elif ACTIVATION == "sin":
+        return tl.sin(h), tl.cos(h)
+    elif ACTIVATION == "cos":
+        return tl.cos(h), -tl.sin(h)
+    elif ACTIVATION == "softplus":
+        decay = tl.exp(-tl.abs(h))
+        return tl.maximum(h, 0.0) + _log1p(decay), tl.where(h > 0, 1.0, decay) / (1.0 + decay)
+    elif ACTIVATION == "quadratic":
+        return h * h, 2.0 * h
+    else:
+        return h, h * 0.0 + 1.0
+
+
+@triton.jit
+def _layer(
+    h,
+    saved,
+    bias,
+    factor,
+    size,
+    run,
+    width,
+    ACTIVATION: tl.constexpr,
+    BIAS: tl.constexpr,
+    SLOPE: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    places = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    live = places < size
+    value = tl.load(h + places, mask=live, other=0.0)
+    if BIAS:
+        value += factor * tl.load(bias + places // run * width + places % width, mask=live, other=0.0)
+    phi, slope = activation_pair(value, ACTIVATION)
+    tl.store(h + places, phi, mask=live)
+    if SLOPE:
+        tl.store(saved + places, slope, mask=live)
+
+
+class FusedLayer:
+    """φ(h + factor · bias) with what stands in for its φ', as an :class:`Activation` has them; float32.
+
+    Parameters
+    ----------
+    activation : str
+    """
+
+    def __init__(self, activation: str) -> None:
+        self._activation = activation
+        self._saves_slope = activation not in ONE_PASS  # φ' is a function of φ there, or is not asked for
+
+    def __call__(self, h: Tensor, bias: Tensor | None = None, factor: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Overwrite h.
+
+        Parameters
+        ----------
+        h : Tensor, shape ([R,] N, m), contiguous
+        bias : Tensor, optional, shape ([R,] m), contiguous
+        factor : float
+
+        Returns
+        -------
+        (Tensor, Tensor)
+            φ in the memory of h, and ``saved``: the same where φ' is a function of φ.
+        """
+        saved = torch.empty_like(h) if self._saves_slope else h
+        n, width = h.shape[-2:]
+        grid = (triton.cdiv(h.numel(), BLOCK),)
+        of = h if bias is None else bias
+        with torch.cuda.device_of(h):  # Triton launches on the thread's current device, wherever the pointers lead
+            _layer[grid](h, saved, of, factor, h.numel(), n * width, width, **self.options(biased=bias is not None))
+        return h, saved
+
+    def options(self, *, biased: bool) -> dict[str, Any]:
+        """What the kernel is compiled for."""
+        return {
+            "ACTIVATION": self._activation,
+            "BIAS": biased,
+            "SLOPE": self._saves_slope,
+            "BLOCK": BLOCK,
+            "enable_fp_fusion": True,
+        }
+
+
+@cache
+def checked_layer(activation: str, device: torch.device) -> FusedLayer:
+    """The pass, after a look at whether it does on a device what the plain one does.
+
+    Raises
+    ------
+    RunError
+        It does not.
+    """
+    fused, plain = FusedLayer(activation), ACTIVATIONS[activation]
+    runs, n, width = 2, 3, 700  # an even number of points: none is at a kink
+    z = torch.linspace(-6, 6, runs * n * width, dtype=torch.float64, device=device).reshape(runs, n, width)
+    bias = torch.linspace(-1, 1, runs * width, dtype=torch.float64, device=device).reshape(runs, width)
+    found = fused((z - 0.5 * bias.unsqueeze(1)).to(torch.float32), bias.to(torch.float32), 0.5)
+    exact_slope, slope = torch.empty_like(z), torch.empty_like(found[0])
+    exact = plain.evaluate(z.clone())
+    plain.multiply(torch.ones_like(z), exact[1], exact_slope)
+    plain.multiply(torch.ones_like(slope), found[1], slope)
+    pairs = ((found[0], exact[0]), (slope, exact_slope))
+    apart = torch.stack([((a.to(torch.float64) - b).abs() / (1 + b.abs())).max() for a, b in pairs]).max().item()
+    if not apart <= AGREEMENT:
+        raise RunError(
+            f"the fused pass of {activation} is {apart:.2g} away from the plain one on {device.type}; please report this"
+        )
+    return fused

@@ -1,0 +1,116 @@
+"""The fused pass over a layer: where it is taken, how many passes it saves, and, in processes of their own, its kernels."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from sweepengine.networks import ACTIVATIONS, _fused
+
+needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="triton is not installed here")
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+PASSES = {
+    "abs": 2, "cos": 3, "erf": 5, "gelu": 11, "identity": 0, "leaky_relu": 1, "quadratic": 2, "relu": 1, "sin": 2,
+    "softplus": 2, "tanh": 1,
+}  # fmt: skip
+
+
+class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Operations that go over an array."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.passes, self._size = 0, size
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.passes += any(each.numel() == self._size for each in tree_leaves(result))
+        return result
+
+
+def test_the_passes_are_those_that_are_stated() -> None:
+    for name, phi in ACTIVATIONS.items():
+        h = torch.randn(3, 7)
+        with Counted(h.numel()) as forward:
+            _, saved = phi.evaluate(h)
+        signal = torch.ones(3, 7)
+        with Counted(h.numel()) as backward:
+            phi.multiply(signal, saved, signal)
+        assert forward.passes == PASSES[name], name
+        assert backward.passes == (name != "identity"), name
+    assert {name for name, passes in PASSES.items() if passes < 2} == _fused.ONE_PASS
+
+
+def test_it_is_taken_where_it_saves_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fused, "find_spec", lambda _: object())
+    for name, passes in PASSES.items():
+        for biased in (False, True):
+            assert _fused.is_fused(name, CUDA, torch.float32, biased=biased) == (biased or passes > 1)
+            assert not _fused.is_fused(name, CUDA, torch.float64, biased=biased)
+            assert not _fused.is_fused(name, CPU, torch.float32, biased=biased)
+    assert _fused.fused_layer("gelu", torch.ones(2), biased=True) is None
+    monkeypatch.setattr(_fused, "find_spec", lambda _: None)
+    assert not _fused.is_fused("gelu", CUDA, torch.float32, biased=True)
+
+
+def test_on_a_gpu_it_is_taken_once_it_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = SimpleNamespace(checked_layer=lambda *given: given)
+    monkeypatch.setitem(sys.modules, "sweepengine.networks.triton_activations", asked)
+    monkeypatch.setattr(_fused, "find_spec", lambda _: object())
+    like: Any = SimpleNamespace(device=CUDA, dtype=torch.float32)
+    taken: Any = _fused.fused_layer("gelu", like, biased=False)
+    assert taken == ("gelu", CUDA)
+    assert _fused.fused_layer("relu", like, biased=False) is None
+
+
+def run(arguments: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(Path(_fused.__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment},
+    )
+
+
+@needs_triton
+def test_the_kernel_in_the_interpreter() -> None:
+    worker = Path(__file__).with_name("triton_worker.py")
+    found = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", str(worker)], TRITON_INTERPRET="1")
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "4 passed" in found.stdout
+
+
+COMPILE = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from sweepengine.networks import ACTIVATIONS
+from sweepengine.networks.triton_activations import FusedLayer, _layer
+
+names = [each.name for each in _layer.params]
+pointers = {"h", "saved", "bias"}
+for activation in sorted(ACTIVATIONS):
+    options = FusedLayer(activation).options(biased=True)
+    fusion = {"enable_fp_fusion": options.pop("enable_fp_fusion")}
+    types = {n: "constexpr" if n in options else "*fp32" if n in pointers else "fp32" if n == "factor" else "i32" for n in names}
+    source = ASTSource(_layer, types, constexprs={(names.index(name),): value for name, value in options.items()})
+    print(len(triton.compile(source, target=GPUTarget("cuda", 90, 32), options=fusion).asm["cubin"]) > 0)
+"""
+
+
+@needs_triton
+def test_the_kernel_compiles_for_a_device_that_is_not_here(tmp_path: Path) -> None:
+    found = run(["-W", "error", "-c", COMPILE], TRITON_INTERPRET="0", TRITON_CACHE_DIR=str(tmp_path))
+    assert found.stdout.split() == ["True"] * len(ACTIVATIONS), found.stderr
