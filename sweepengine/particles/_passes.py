@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -96,6 +97,13 @@ class Passes:
         summed = self.reduce(torch.cat([total, total.new_tensor([float(count)])]))
         return summed[:-1] / summed[-1]
 
+    def any(self, particles: Tensor, is_so: Callable[[Tensor], bool]) -> bool:
+        """Whether something holds of some particles (m, p), of any shard; each thread's are looked at in one piece."""
+        found = any(self._spread(len(particles), lambda share: is_so(particles[share[0].start : share[-1].stop])))
+        if self.reduce is None:
+            return found
+        return bool(self.reduce(particles.new_tensor([float(found)], dtype=torch.float64)) > 0)
+
     def minimum(self, values: Tensor) -> float:
         """Least of the values (n,) of all shards' particles."""
         here = values.min().to(torch.float64).reshape(1)
@@ -137,5 +145,9 @@ class Passes:
         shares = [chunks[low : low + size] for low in range(0, len(chunks), size)]
         if len(shares) == 1:
             return [run(shares[0])]
-        with ThreadPoolExecutor(len(shares)) as pool:
-            return list(pool.map(run, shares))
+        return list(self._pool.map(run, shares))
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        """The same threads for every pass: new ones would take new memory, and time that is felt at every step."""
+        return ThreadPoolExecutor(self.threads)

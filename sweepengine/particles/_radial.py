@@ -72,10 +72,14 @@ class RadialUnit:
 
         return self._staircase(points, prepared, ramp) + LOW
 
-    def pull(self, points: Tensor, prepared: Tensor, weights: Tensor) -> Tensor:
-        """∂_r Σ_i weights_i ψ(r; z_i), shape (n, 1): d/dβ E(βu − c)₊ = E u 1{βu > c}."""
-        slopes = self._staircase(points, prepared, lambda beta, above: self._tails(above / np.maximum(beta, 1e-300))[0])
-        return (slopes @ (weights * prepared)).unsqueeze(1)
+    def pull(self, prepared: Tensor, weights: Tensor) -> Callable[[Tensor], Tensor]:
+        """∂_r Σ_i weights_i ψ(r; z_i) at radii (n, 1), shape (n, 1): d/dβ E(βu − c)₊ = E u 1{βu > c}."""
+        weighted = weights * prepared
+
+        def slope(beta: Array, above: float) -> Array:
+            return self._tails(above / np.maximum(beta, 1e-300))[0]
+
+        return lambda points: (self._staircase(points, prepared, slope) @ weighted).unsqueeze(1)
 
     def _staircase(self, points: Tensor, prepared: Tensor, ramp: Callable[[Array, float], Array]) -> Tensor:
         beta = (points * prepared).cpu().to(torch.float64).numpy()

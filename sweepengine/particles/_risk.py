@@ -116,7 +116,8 @@ class Risk:
         """δR/δμ(θ) = Σ_i weights_i ∂ℓ(f_μ(x_i), y_i) ψ(θ; x_i), the N outputs frozen."""
         outputs = self.outputs(particles, passes)
         slopes = self._cost.gradient(outputs, self.targets.to(outputs)) * self._weights(outputs)
-        return _RiskField(self.unit, self.prepared, slopes.to(particles.dtype))
+        slopes = slopes.to(particles.dtype)
+        return _RiskField(self.unit, self.prepared, slopes, self.unit.pull(self.prepared, -slopes))
 
     @property
     def _cost(self) -> PointCost:
@@ -131,9 +132,10 @@ class _RiskField:
     unit: Unit
     prepared: Tensor
     slopes: Tensor
+    descent: Callable[[Tensor], Tensor]
 
     def first_variation(self, points: Tensor) -> Tensor:
         return self.unit.values(points, self.prepared) @ self.slopes
 
     def velocity(self, points: Tensor) -> Tensor:
-        return self.unit.pull(points, self.prepared, -self.slopes)
+        return self.descent(points)

@@ -6,6 +6,7 @@ so that the bits do not depend on the schedule; the backward kernel leaves the g
 environment before this import the kernels run on a CPU, slowly, in Triton's interpreter.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,15 +200,19 @@ class FusedNeuron(Neuron):
             _forward[(blocks,)](*self._arguments(chunk, prepared), sums, **options)
         return sums.sum(0, dtype=torch.float64) * self.scale
 
-    def pull(self, points: Tensor, prepared: Tensor, weights: Tensor) -> Tensor:
-        """∇_θ Σ_i weights_i ψ(θ; x_i), shape (n, p)."""
-        gradient = torch.empty_like(points, memory_format=torch.contiguous_format)
-        arguments = self._arguments(points, prepared)
+    def pull(self, prepared: Tensor, weights: Tensor) -> Callable[[Tensor], Tensor]:
+        """∇_θ Σ_i weights_i ψ(θ; x_i) at points (n, p), shape (n, p)."""
         scaled = (weights * self.scale).contiguous()
         options = {**self._options(backward=True), "FROZEN": self.frozen or "nothing"}
-        blocks = triton.cdiv(len(points), options["ROWS"])
-        with torch.cuda.device_of(points):
-            _backward[(blocks,)](*arguments, scaled, gradient, gradient.stride(0), **options)
+
+        def gradient(points: Tensor) -> Tensor:
+            found = torch.empty_like(points, memory_format=torch.contiguous_format)
+            arguments = self._arguments(points, prepared)
+            blocks = triton.cdiv(len(points), options["ROWS"])
+            with torch.cuda.device_of(points):
+                _backward[(blocks,)](*arguments, scaled, found, found.stride(0), **options)
+            return found
+
         return gradient
 
     def _arguments(self, points: Tensor, prepared: Tensor) -> tuple[Any, ...]:

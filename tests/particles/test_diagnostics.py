@@ -84,7 +84,7 @@ def test_participation_counts_the_particles_that_matter() -> None:
 def test_the_kernel_is_the_mean_of_gradient_products(output: str, frozen: str | None) -> None:
     unit = pt.Neuron(2, "tanh", output=output, bias=True, scale=1.3, bias_scale=0.5, frozen=frozen)  # type: ignore[arg-type]
     cloud = pt.gaussian_cloud(3, 12, unit.coordinates)
-    gradients = torch.stack([unit.pull(cloud, unit.prepare(INPUTS), e) for e in torch.eye(9, dtype=torch.float64)])
+    gradients = torch.stack([unit.pull(unit.prepare(INPUTS), e)(cloud) for e in torch.eye(9, dtype=torch.float64)])
     expected = torch.einsum("ikp,jkp->ij", gradients, gradients) / 12
     found = pt.kernel(unit, INPUTS, cloud, pt.Passes(chunk=5, threads=2))
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)

@@ -86,7 +86,7 @@ def test_the_radial_unit_is_the_average_over_directions(d: int | None) -> None:
     weights = torch.tensor([0.3, -1.1], dtype=torch.float64)
     ahead, behind = (unit.values(radii + h, unit.prepare(z)) @ weights for h in (1e-6, -1e-6))
     torch.testing.assert_close(
-        unit.pull(radii, unit.prepare(z), weights)[:, 0], (ahead - behind) / 2e-6, rtol=1e-6, atol=1e-8
+        unit.pull(unit.prepare(z), weights)(radii)[:, 0], (ahead - behind) / 2e-6, rtol=1e-6, atol=1e-8
     )
 
 

@@ -39,11 +39,11 @@ def test_every_activation_is_that_of_the_torch_path() -> None:
             fused = FusedNeuron(D, activation, **variant)  # type: ignore[arg-type]
             cloud = pt.gaussian_cloud(2, COUNT, unit.coordinates, torch.float32)
             prepared, exact = unit.prepare(INPUTS), unit.prepare(INPUTS).double()
-            total, pull = unit.total(cloud.double(), exact), unit.pull(cloud.double(), exact, WEIGHTS.double())
+            total, pull = unit.total(cloud.double(), exact), unit.pull(exact, WEIGHTS.double())(cloud.double())
             assert error(fused.total(cloud, prepared), total) < 3e-6, (activation, variant)
-            assert error(fused.pull(cloud, prepared, WEIGHTS), pull) < 3e-6, (activation, variant)
+            assert error(fused.pull(prepared, WEIGHTS)(cloud), pull) < 3e-6, (activation, variant)
             # Twin: an error of a thousandth in the slopes' weights would be seen.
-            assert error(fused.pull(cloud, prepared, WEIGHTS * 1.001), pull) > 3e-6 or not pull.any()
+            assert error(fused.pull(prepared, WEIGHTS * 1.001)(cloud), pull) > 3e-6 or not pull.any()
 
 
 @pytest.mark.parametrize("d", [65, 129])
@@ -52,7 +52,7 @@ def test_wide_particles_have_tiles_of_their_own(d: int) -> None:
     unit, fused = pt.Neuron(d, "relu", input_scale=d**-0.5), FusedNeuron(d, "relu", input_scale=d**-0.5)
     prepared, weights = unit.prepare(x), WEIGHTS[:9]
     assert error(fused.total(cloud, prepared), unit.total(cloud.double(), prepared.double())) < 3e-6
-    assert error(fused.pull(cloud, prepared, weights), unit.pull(cloud, prepared, weights)) < 3e-6
+    assert error(fused.pull(prepared, weights)(cloud), unit.pull(prepared, weights)(cloud)) < 3e-6
 
 
 def test_a_flow_by_the_kernels_is_that_of_the_torch_path() -> None:
@@ -109,7 +109,7 @@ def test_tf32_rounds_every_factor_to_the_nearest(activation: str) -> None:
     """The interpreter's products keep all bits, so what is seen here is the rounding before them."""
     fused = FusedNeuron(D, activation)
     cloud = pt.gaussian_cloud(2, COUNT, D + 1, torch.float32)
-    found, pull = fused.total(cloud, INPUTS), fused.pull(cloud, INPUTS, WEIGHTS)
+    found, pull = fused.total(cloud, INPUTS), fused.pull(INPUTS, WEIGHTS)(cloud)
     for factor in (nearest, cut):  # twin: factors that are cut, as tensor cores do by themselves
         w, x, a = factor(cloud[:, :D]), factor(INPUTS), cloud[:, D:].double()
         phi, slope = ACTIVATIONS[activation](w @ x.T)
@@ -118,8 +118,8 @@ def test_tf32_rounds_every_factor_to_the_nearest(activation: str) -> None:
         fits = [error(*pair) for pair in zip((found, pull[:, :D], pull[:, D]), exact, strict=True)]
         assert max(fits) < 2e-5 if factor is nearest else min(fits) > 1e-4, (factor, fits)
     cloud[0, 0], cloud[1, 0] = torch.nan, torch.tensor(-1, dtype=torch.int32).view(torch.float32)  # all bits are set
-    assert fused.pull(cloud, INPUTS, WEIGHTS)[:2, 1:].isnan().any(1).all()
-    assert fused.pull(cloud[2:], INPUTS, WEIGHTS * torch.nan).isnan().all()
+    assert fused.pull(INPUTS, WEIGHTS)(cloud)[:2, 1:].isnan().any(1).all()
+    assert fused.pull(INPUTS, WEIGHTS * torch.nan)(cloud[2:]).isnan().all()
 
 
 def test_softplus_keeps_its_digits_far_below_zero() -> None:
@@ -141,6 +141,6 @@ def test_kernels_run_on_the_device_of_their_particles(monkeypatch: pytest.Monkey
     monkeypatch.setattr(torch.cuda, "device_of", device_of)
     cloud, fused = pt.gaussian_cloud(2, COUNT, D + 1, torch.float32), FusedNeuron(D)
     fused.total(cloud, INPUTS)
-    fused.pull(cloud, INPUTS, WEIGHTS)
+    fused.pull(INPUTS, WEIGHTS)(cloud)
     assert len(seen) == 2
     assert all(each is cloud for each in seen)
