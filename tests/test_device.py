@@ -14,8 +14,11 @@ import torch
 
 import sweepengine
 from sweepengine.errors import SpecError
-from sweepengine.execute import _pack
+from sweepengine.execute import _pack, _ray
+from sweepengine.execute._device import particles_at_a_time
 from sweepengine.observe import VARIABLES
+from sweepengine.particles import Neuron, Passes, _fused, on_device
+from sweepengine.spec import ParticleRun, ParticleSpec, expand_particles, make_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,3 +89,61 @@ def test_the_test_of_devices_can_fail(
     monkeypatch.setattr("sweepengine.execute._turn.loss", lambda *_, **__: torch.zeros(1))
     outcome = sweepengine.run(tiny(), tmp_path / "a.zarr", executor="inline")
     assert outcome.failed == outcome.runs
+
+
+@pytest.mark.parametrize(
+    ("changes", "dtype", "device", "expected"),
+    [
+        ({}, torch.float32, "cuda", True),
+        ({}, torch.float32, "cpu", False),
+        ({}, torch.float64, "cuda", False),
+        ({"d": 300}, torch.float32, "cuda", False),
+        ({"activation": lambda h: (h, h)}, torch.float32, "cuda", False),
+    ],
+)
+def test_particles_of_neurons_are_fused_on_a_gpu_where_they_can_be(
+    changes: dict[str, Any], dtype: torch.dtype, device: str, expected: bool
+) -> None:
+    settings: dict[str, Any] = {"d": 4, "activation": "relu"} | changes
+    neuron = Neuron(**settings)
+    assert _fused.fits(neuron, torch.device(device), dtype) == expected
+    if not expected:
+        assert on_device(neuron, torch.device(device), dtype) is neuron
+
+
+def test_chunks_of_particles_are_large_on_a_gpu() -> None:
+    terms: dict[str, Any] = {
+        "kind": "particles",
+        "name": "wells",
+        "functional": {"terms": [{"term": "double_well"}]},
+        "initial": {"law": "gaussian", "coordinates": 2},
+        "dynamics": {"method": "euler", "step_size": 0.1, "time": 1.0, "records": {"spacing": "every", "k": 2}},
+        "axes": {"width": [64], "seed": 1},
+        "precision": "float32",
+    }
+
+    def run_of(spec: dict[str, Any]) -> ParticleRun:
+        made = make_spec(spec)
+        assert isinstance(made, ParticleSpec)
+        return next(expand_particles(made, ""))
+
+    alone, pairs = run_of(terms), run_of(terms | {"functional": {"terms": [{"term": "gaussian"}]}})
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    assert [particles_at_a_time(run, 1024, cpu) for run in (alone, pairs)] == [Passes.chunk] * 2
+    assert particles_at_a_time(alone, 1024, cuda) == 2**16
+    assert particles_at_a_time(alone, 0, cuda) == 2**20
+    assert particles_at_a_time(alone, 10**6, cuda) == Passes.chunk
+    assert particles_at_a_time(pairs, 0, cuda) ** 2 <= 2**26
+
+
+def test_gpus_are_divided_among_workers_and_shards_have_one_each() -> None:
+    assert _ray._divided(8, 2.0, 1) == (8, 0.25)
+    assert _ray._divided(3, 1.0, 1) == (3, 0.3333)
+    assert _ray._divided(2, 4.0, 1) == (2, 1.0)
+    assert _ray._divided(8, 0.0, 2) == (4, 0.0)
+    assert _ray._divided(8, 1.0, 2) == (4, 0.0)  # too few: on CPUs
+    assert _ray._divided(16, 5.0, 2) == (2, 1.0)
+    _ray._check_device("auto", 0.0, 4)
+    _ray._check_device("cuda", 4.0, 4)
+    with pytest.raises(_ray.ClusterError, match="found cuda with 4 shards, one GPU for each, but the cluster has 3"):
+        _ray._check_device("cuda", 3.0, 4)

@@ -226,7 +226,7 @@ def test_what_needs_a_file_or_the_noise_is_the_same_on_shards(tmp_path: Path) ->
 def test_shards_that_do_not_sum_are_told_apart(
     tmp_path: Path, wholes: Callable[[str], xr.Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Shards, "passes", lambda _, rows: Passes(first=rows.start))
+    monkeypatch.setattr(Shards, "passes", lambda *given: Passes(first=given[2].start))
     run(LANGEVIN, tmp_path / "x.zarr", 2)
     assert not agree(tmp_path / "x.zarr", wholes("langevin"))
 

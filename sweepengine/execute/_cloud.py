@@ -25,6 +25,7 @@ from sweepengine.particles import (
     Scaled,
     double_well,
     gaussian_cloud,
+    on_device,
     quadratic,
     staircase,
 )
@@ -70,7 +71,7 @@ class Cloud:
         self._dtype: torch.dtype = getattr(torch, run.precision)
         self._device = data.x_train.device
         self._d = data.x_train.shape[1]
-        self._unit = None if run.unit is None else _unit(run.unit, self._d)
+        self._unit = None if run.unit is None else _unit(run.unit, self._d, self._device, self._dtype)
         self._moving = self._moving_coordinates()
         self.functional = self._functional(data.x_train, data.y_train)
         self.problem = Problem(
@@ -151,10 +152,10 @@ def _kernel(term: DiscrepancyTerm) -> Kernel:
     return GaussianKernel(term.length) if term.kernel == "gaussian" else RieszKernel(term.power)
 
 
-def _unit(unit: UnitSpec | UserUnitSpec, d: int) -> Unit:
+def _unit(unit: UnitSpec | UserUnitSpec, d: int, device: torch.device, dtype: torch.dtype) -> Unit:
     if isinstance(unit, UserUnitSpec):
         return CallableUnit(term_function("unit", unit.name))
-    return Neuron(
+    neuron = Neuron(
         d,
         staircase if unit.activation == "staircase" else unit.activation,
         output=unit.output,
@@ -164,6 +165,7 @@ def _unit(unit: UnitSpec | UserUnitSpec, d: int) -> Unit:
         bias_scale=unit.bias_scale,
         frozen=unit.frozen,
     )
+    return on_device(neuron, device, dtype)
 
 
 def _scaled(term: ParticleTerm, strength: float) -> ParticleTerm:

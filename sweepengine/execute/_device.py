@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from sweepengine.errors import RunError
+from sweepengine.spec import PAIRWISE
 
 if TYPE_CHECKING:
     import torch
+
+    from sweepengine.spec import ParticleRun
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 
 GPU_RUNS_PER_TURN = 16
 """Runs of a turn on a GPU where nobody says: one small network at a time would leave it idle."""
+
+
+_GPU_ACTIVATIONS = 2**26
+"""Numbers of one chunk's activations on a GPU: enough to keep it busy, 256 MiB in float32."""
+_GPU_MOST = 2**20
+
+
+def particles_at_a_time(run: ParticleRun, points: int, device: torch.device) -> int:
+    """Particles of one chunk of a pass: on a CPU what stays in its caches, on a GPU what hides the launches.
+
+    Parameters
+    ----------
+    run : ParticleRun
+    points : int
+        Of the risk, or 0.
+    device : torch.device
+    """
+    from sweepengine.particles import Passes
+
+    if device.type == "cpu":
+        return Passes.chunk
+    if any(isinstance(term, PAIRWISE) for term in run.terms):
+        return math.isqrt(_GPU_ACTIVATIONS)  # every particle of a chunk against one of another
+    return max(Passes.chunk, min(_GPU_MOST, _GPU_ACTIVATIONS // max(points, 1)))
 
 
 def pick_device(name: str) -> torch.device:

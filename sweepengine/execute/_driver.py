@@ -250,8 +250,7 @@ class _Driver:
     def _start_executor(self) -> Executor:
         """The executor; what this machine cannot do is said before anything is written."""
         if self._plan.spec.matmul != "full" and self._options.address is None:
-            device = pick_device("cpu" if self._shards > 1 else self._options.device)
-            with matmul_precision(self._plan.spec.matmul, device):
+            with matmul_precision(self._plan.spec.matmul, pick_device(self._options.device)):
                 pass
         if self._options.executor == "inline":
             if self._options.device == "cuda":

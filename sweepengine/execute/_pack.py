@@ -165,7 +165,7 @@ def _opened(task: PackTask) -> tuple[Store, BlockShape, dict[int, AnyRun], Data]
     store = open_address(task.address, read_only=False)
     shape = BlockShape.from_json(task.shape)
     runs = {position: run_from_json(content) for position, content in task.runs.items()}
-    device = pick_device("cpu" if task.shards > 1 else task.device)  # shards are joined on CPUs
+    device = pick_device(task.device)
     return store, shape, runs, _load_data(store, next(iter(runs.values())), device)
 
 
@@ -216,7 +216,7 @@ def make_turn(
     first = runs[0]
     if isinstance(first, ParticleRun):
         rows = shards.rows(first, shape)
-        return ParticleTurn(first, data, state, shards.passes(rows), rows)
+        return ParticleTurn(first, data, state, shards.passes(first, rows, data), rows)
     record = cuda_graph if cuda_graphs else None
     return NetworkTurn([run for run in runs if isinstance(run, Run)], data, state, record)
 

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -99,9 +100,21 @@ def _check_shards(shards: int, cpus: int) -> None:
         )
 
 
-def _check_device(device: DeviceName, gpus: float) -> None:
+def _check_device(device: DeviceName, gpus: float, shards: int) -> None:
     if device == "cuda" and not gpus:
         raise ClusterError("device: found cuda, but the cluster has no GPU; use cpu or auto")
+    if device == "cuda" and 1 < shards > gpus:
+        raise ClusterError(
+            f"device: found cuda with {shards} shards, one GPU for each, but the cluster has {gpus:g}; use cpu, auto, or "
+            "fewer shards"
+        )
+
+
+def _divided(cpus: int, gpus: float, shards: int) -> tuple[int, float]:
+    """Tasks at the same time, and the GPUs of each of their workers."""
+    if shards == 1:
+        return cpus, min(1.0, int(1e4 * gpus / cpus) / 1e4)  # Ray counts resources in ten-thousandths
+    return (min(cpus, int(gpus)) // shards, 1.0) if gpus >= shards else (cpus // shards, 0.0)
 
 
 class RayExecutor:
@@ -116,7 +129,8 @@ class RayExecutor:
     shards : int
         Workers that advance one task together.
     device : {"auto", "cpu", "cuda"}
-        With auto or cuda the cluster's GPUs are divided evenly among its workers.
+        With auto or cuda the cluster's GPUs are divided evenly among its workers; shards have one each, or with auto
+        none at all where there are too few.
 
     Raises
     ------
@@ -127,10 +141,6 @@ class RayExecutor:
     def __init__(
         self, address: str | None, workers: int | None = None, device: DeviceName = "auto", shards: int = 1
     ) -> None:
-        if shards > 1 and device == "cuda":
-            raise ClusterError(
-                f"device: found cuda with {shards} shards, which run on CPUs; use auto, cpu or one shard"
-            )
         if address is not None:
             _reach(address)
         else:
@@ -163,13 +173,11 @@ class RayExecutor:
         cpus, gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0.0)
         try:
             _check_shards(shards, cpus)
-            _check_device(device, gpus)
+            _check_device(device, gpus, shards)
         except ClusterError:
             self.close()
             raise
-        self.workers = cpus // shards
-        # Four digits: Ray counts resources in ten-thousandths.
-        self._gpus = 0.0 if device == "cpu" or shards > 1 else min(1.0, int(1e4 * gpus / self.workers) / 1e4)
+        self.workers, self._gpus = _divided(cpus, 0.0 if device == "cpu" else gpus, shards)
 
     def _start(self, address: str | None, workers: int | None) -> None:
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
@@ -222,7 +230,9 @@ class RayExecutor:
     def submit(self, task: PackTask) -> None:
         """Send a task to the cluster. Ray itself never retries it: the driver does, with a higher attempt number."""
         options: dict[str, Any] = {"num_cpus": 1, "num_gpus": self._gpus, "max_retries": 0, "num_returns": "streaming"}
-        group = reserve(self._ray, task.shards) if task.shards > 1 else None
+        if task.shards > 1 and not self._gpus:
+            task = replace(task, device="cpu")  # all of them, whatever a machine could do
+        group = reserve(self._ray, task.shards, self._gpus) if task.shards > 1 else None
         if group is not None:
             options["scheduling_strategy"] = placed(self._ray, group, 0)
         generator = self._remote.options(**options).remote(task)

@@ -14,15 +14,18 @@ from sweepengine.execute._executor import one_thread
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import torch
+
     from sweepengine.execute._events import Event
     from sweepengine.execute._pack import PackTask
 
 _LAST_WORDS_SECONDS = 5.0
 
 
-def reserve(ray: Any, shards: int) -> Any:
-    """One CPU for each shard, all or none, on as few machines as can be."""
-    return ray.util.placement_group([{"CPU": 1}] * shards, strategy="PACK")
+def reserve(ray: Any, shards: int, gpus: float) -> Any:
+    """One CPU for each shard, and as many GPUs, all or none, on as few machines as can be."""
+    bundle = {"CPU": 1, "GPU": gpus} if gpus else {"CPU": 1}
+    return ray.util.placement_group([bundle] * shards, strategy="PACK")
 
 
 def placed(ray: Any, group: Any, rank: int) -> Any:
@@ -46,7 +49,9 @@ def advance_sharded(ray: Any, task: PackTask) -> Iterator[Event]:
     from sweepengine.particles import ShardError, ShardGroup
 
     here, group = ray.util.get_node_ip_address(), ray.util.get_current_placement_group()
-    actor = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Shard)
+    device = _own_device(task)
+    on_gpu = int(device.type == "cuda")
+    actor = ray.remote(num_cpus=1, num_gpus=on_gpu, max_restarts=0, max_task_retries=0)(_Shard)
     others = [actor.options(scheduling_strategy=placed(ray, group, rank)).remote() for rank in range(1, task.shards)]
     try:
         addresses = ray.get([each.address.remote(ray.util.get_node_ip_address) for each in others])
@@ -61,7 +66,7 @@ def advance_sharded(ray: Any, task: PackTask) -> Iterator[Event]:
             for rank, (each, address) in enumerate(zip(others, addresses, strict=True), start=1)
         ]
         try:
-            with ShardGroup(0, task.shards, meeting, address=here) as shards:
+            with ShardGroup(0, task.shards, meeting, device=device, address=here) as shards:
                 yield from advance(task, Shards(shards))
         except ShardError as error:
             raise ShardError(f"{error}; {_last_words(ray, done)}") from error
@@ -102,5 +107,16 @@ class _Shard:
         from sweepengine.particles import ShardGroup
 
         meeting = TCPStore(host, port, task.shards, is_master=False, wait_for_workers=False)
-        with one_thread(), ShardGroup(rank, task.shards, meeting, address=address) as shards:
+        device = _own_device(task)
+        with one_thread(), ShardGroup(rank, task.shards, meeting, device=device, address=address) as shards:
             follow(task, Shards(shards))
+
+
+def _own_device(task: PackTask) -> torch.device:
+    """Where this shard computes: of the GPUs, Ray shows each the one that is its own."""
+    import torch
+
+    from sweepengine.execute._device import pick_device
+
+    device = pick_device(task.device)
+    return torch.device("cuda", 0) if device.type == "cuda" else device

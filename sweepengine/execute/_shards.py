@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from sweepengine.execute._device import particles_at_a_time
 from sweepengine.execute._particle_turn import ParticleTurn
 from sweepengine.particles import Passes, StepLimitError, spans
 from sweepengine.spec import ParticleRun, run_from_json
@@ -66,9 +67,10 @@ class Shards:
         """The particles of a run that are here."""
         return spans(run.width, shape.piece, self.size)[self.rank]
 
-    def passes(self, rows: range) -> Passes:
+    def passes(self, run: ParticleRun, rows: range, data: Data) -> Passes:
         """How this worker goes over them."""
-        return Passes() if self._group is None else self._group.passes(rows, chunk=Passes.chunk)
+        chunk = particles_at_a_time(run, len(data.x_train), data.x_train.device)
+        return Passes(chunk) if self._group is None else self._group.passes(rows, chunk=chunk)
 
     def share(self, shape: BlockShape) -> Share:
         """What this worker holds of a chunk."""
@@ -170,7 +172,7 @@ class Follower:
         if not isinstance(run, ParticleRun):
             raise AssertionError("only particles are shared")  # noqa: TRY004 -- our own invariant
         rows = self._shards.rows(run, self._shape)
-        turn = ParticleTurn(run, self._data, state, self._shards.passes(rows), rows)
+        turn = ParticleTurn(run, self._data, state, self._shards.passes(run, rows, self._data), rows)
         try:
             for record in turn.advance():
                 if record is not None and record.values[0] is not None:

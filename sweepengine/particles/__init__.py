@@ -30,6 +30,7 @@ from sweepengine.particles._flow import ball as ball
 from sweepengine.particles._flow import escaped as escaped
 from sweepengine.particles._flow import flow as flow
 from sweepengine.particles._flow import sphere as sphere
+from sweepengine.particles._fused import on_device as on_device
 from sweepengine.particles._geodesic import gaussian_distance as gaussian_distance
 from sweepengine.particles._geodesic import gaussian_map as gaussian_map
 from sweepengine.particles._geodesic import interpolate as interpolate
@@ -146,6 +147,7 @@ __all__ = [
     "linear_feature_law",
     "linear_feature_risk",
     "moments",
+    "on_device",
     "participation",
     "quadratic",
     "radial_risk",

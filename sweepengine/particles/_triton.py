@@ -17,6 +17,7 @@ from torch import Tensor
 
 from sweepengine.networks.triton_activations import activation_pair, activation_tanh
 from sweepengine.particles._errors import ParameterError, ShapeError
+from sweepengine.particles._fused import INNER_MOST
 from sweepengine.particles._unit import Neuron
 
 FUSED = frozenset(
@@ -32,8 +33,6 @@ TILES = {
 """For at most so many inner coordinates, the particles of one tile and its inputs forward and backward: as many as ptxas
 places without spilling registers for compute capability 9.0; backward in TF32 some words are spilled beyond 64. They are
 fixed and not tuned where they run, because the bits of a sum depend on its tile."""
-INNER_MOST = 256
-"""A particle's inner coordinates must fit the registers."""
 
 
 @triton.jit

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
 from sweepengine import particles as pt
+from sweepengine.errors import RunError
 from sweepengine.networks import ACTIVATIONS
+from sweepengine.particles import _fused
 from sweepengine.particles._triton import FUSED, FusedNeuron
 
 if TYPE_CHECKING:
@@ -62,6 +65,30 @@ def test_a_flow_by_the_kernels_is_that_of_the_torch_path() -> None:
         functional = pt.Functional([pt.Risk(kind(D, "relu"), INPUTS, INPUTS[:, 0].sin()), pt.ridge(0.1)])
         ends.append(pt.flow(functional, cloud, step_size=0.1, steps=5, passes=pt.Passes(100)).final())
     torch.testing.assert_close(ends[1], ends[0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["relu", "abs", "sin"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_look_before_use_sees_a_wrong_kernel(
+    activation: str, variant: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = torch.device("cpu")
+    unit = FusedNeuron(40, activation, **variant)  # type: ignore[arg-type]
+    assert _fused.checked.__wrapped__(unit, here, "none") is unit
+    monkeypatch.setattr(_fused, "Neuron", lambda **given: pt.Neuron(**given | {"scale": 1.001 * given["scale"]}))
+    monkeypatch.setattr(_fused, "fields", lambda _: fields(pt.Neuron))
+    with pytest.raises(
+        RunError, match=f"the fused kernels of {activation} are 0.00.* away from the plain passes on cpu"
+    ):
+        _fused.checked.__wrapped__(unit, here, "none")
+
+
+@pytest.mark.usefixtures("_in_tf32")
+def test_the_look_allows_tf32_what_it_rounds() -> None:
+    unit, here = FusedNeuron(40, "relu"), torch.device("cpu")
+    assert _fused.checked.__wrapped__(unit, here, "tf32") is unit
+    with pytest.raises(RunError, match="away from the plain passes"):
+        _fused.checked.__wrapped__(unit, here, "ieee")
 
 
 def test_nan_stays_nan() -> None:
