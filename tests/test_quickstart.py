@@ -59,7 +59,7 @@ def test_the_demo_prints_its_table_and_says_where_things_are(demo: tuple[Path, s
 
 def test_the_readmes_commands_do_what_they_say(demo: tuple[Path, str]) -> None:
     lines = re.findall(r"^\$ sweepengine (.*?)(?:#.*)?$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
-    assert len(lines) == 9
+    assert len(lines) == 11
     store = demo[0] / "results" / "quickstart.zarr"
     before = {path: path.stat().st_mtime_ns for path in store.rglob("*")}
     for line in lines:

@@ -106,7 +106,7 @@ def repair(store: SweepStore) -> list[Damage]:
     Parameters
     ----------
     store : SweepStore
-        One that exists; it is claimed.
+        One that exists; it is claimed if there is something to forget.
 
     Returns
     -------
@@ -118,9 +118,11 @@ def repair(store: SweepStore) -> list[Damage]:
     StoreError, RunError
         The store cannot be written, or another driver has taken over.
     """
+    found = list(find_damage(store))
+    if all(each.chunk < 0 for each in found):
+        return found
     store.claim()
     try:
-        found = list(find_damage(store))
         shapes = store.block_shapes()
         for block, chunk in dict.fromkeys((each.block, each.chunk) for each in found if each.chunk >= 0):
             attempt, owner = store.attempt(1)
