@@ -64,7 +64,8 @@ def run_distances(
     Raises
     ------
     ContractError
-        The sweep has no snapshots, or of different times; or the method does not fit the runs.
+        The sweep has no snapshots, or of different times; a dim is lost; or the method does not fit the runs, or the
+        directions or the seed no method.
     MemoryNeedError
         It would allocate more than ``memory_bytes``.
     """
@@ -75,6 +76,9 @@ def run_distances(
             "The dataset has no variable 'particles': distances between clouds need snapshots. Run the sweep with "
             "`dynamics.snapshots` of 2 or more, and `particles` among its observables."
         )
+    for dim in ("run", "snapshot"):
+        if dim not in ds.dims:
+            raise ContractError(f"The dim {dim!r} is lost. Pick by a list, which keeps it: isel({dim}=[-1]).")
     done = ds.isel(run=np.flatnonzero(np.asarray(ds["status"].values) == DONE))
     times = np.asarray(done["snapshot_time"].values)
     if times.ndim == 2 and not np.allclose(times, times[:1], rtol=1e-9):
@@ -82,17 +86,24 @@ def run_distances(
     counts = [int(m) for m in done["width"].values]
     size = _Size(counts, ds.sizes["coord"], ds.sizes["snapshot"], directions)
     used = _chosen(method, size, memory_bytes)
+    if used == "sliced" and directions < 2:
+        raise ContractError(f"Found {directions} directions; a standard error needs at least 2.")
+    if seed < 0:
+        raise ContractError(f"Found seed {seed}; give 0 or more.")
     need = size.bytes(used)
     if need > memory_bytes:
+        less = "" if used == "sliced" else "use method='sliced', "
         raise MemoryNeedError(
             f"Distances between {len(counts)} runs of up to {max(counts)} particles by {used} need {need / 2**20:.0f} MiB, "
-            f"{memory_bytes / 2**20:.0f} are allowed. Select fewer runs, use method='sliced', or raise memory_bytes."
+            f"{memory_bytes / 2**20:.0f} are allowed. Select fewer runs, {less}or raise memory_bytes."
         )
     axes = np.random.Generator(np.random.Philox(key=seed)).standard_normal((directions, size.coordinates))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     found = np.zeros((2, len(counts), len(counts), ds.sizes["snapshot"]))
     for snapshot in range(ds.sizes["snapshot"]):
-        at = np.asarray(done["particles"].isel(snapshot=snapshot).values)
+        # Of a wide sweep's narrow runs no more than they have.
+        own = slice(max(counts, default=0))
+        at = np.asarray(done["particles"].isel(snapshot=snapshot, particle=own).values)
         clouds = [at[run, :m].astype(np.float64) for run, m in enumerate(counts)]
         found[..., snapshot] = _sliced(clouds, axes) if used == "sliced" else _exact(clouds, used)
     name = "sliced_w2" if used == "sliced" else "w2"
@@ -158,8 +169,6 @@ def _chosen(method: str, size: _Size, memory_bytes: int) -> str:
             f"An assignment is one to one, and the widths are {sorted(set(size.counts))}. Select runs of one width, or use "
             "'sliced'."
         )
-    if method == "sliced" and size.directions < 2:
-        raise ContractError(f"Found {size.directions} directions; a standard error needs at least 2.")
     return method
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 COUPLED: Final = ("chaos_outputs", "chaos_particles")
 """Quantities of a run and its reference."""
+_APART: Final = (
+    "No particle acts on another: a cloud is exactly a part of the widest one, at distance 0 and without an exponent. A "
+    "risk or an interaction among functional.terms would couple them."
+)
 
 
 def coupled_distances(done: xr.Dataset, outputs: NDArray[np.float64] | None) -> dict[str, xr.Variable]:
@@ -67,16 +71,15 @@ def why_no_distance(name: str, ds: xr.Dataset, setting: Setting, values: NDArray
     """
     if name == "chaos_outputs" and not setting.has_outputs:
         return "No term of the functional is a risk, so there are no outputs to compare; look at the distance of particles."
+    if not setting.couples:
+        return _APART
     recorded = "outputs_test" if name == "chaos_outputs" else "particles"
     if recorded not in ds.data_vars:
         how = "" if recorded == "outputs_test" else ", and set dynamics.snapshots to 2 or more"
         return f"{recorded} was not recorded; name it under the sweep's observables{how}."
     known = values[~np.isnan(values)]
-    if not setting.couples or (known.size and not known.any()):
-        return (
-            "No particle acts on another: a cloud is exactly a part of the widest one, at distance 0 and without an "
-            "exponent. A risk or an interaction among functional.terms would couple them."
-        )
+    if known.size and not known.any():
+        return _APART
     if values.size and not known.size:
         return "No finished run has a wider one of its seed to be compared with; add widths under axes."
     return ""

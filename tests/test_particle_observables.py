@@ -353,3 +353,11 @@ def test_the_plan_counts_what_they_take(tmp_path: Path) -> None:
     large = saved(np.zeros((200_000, 5)), tmp_path / "large.npz")
     far = plan("l", observables=["objective", "sliced_w2_reference"], reference=large)
     assert far.memory_bytes() - base.memory_bytes() > 8 * 5 * 200_000
+
+
+def test_an_observable_of_ones_own_is_not_asked_for_again() -> None:
+    """They are of networks: a plugin would not help."""
+    content = changed(TEACHER, observables=["mine"])
+    with pytest.raises(SpecError, match="found 'mine'.*are of networks; of particles record `particles`") as error:
+        make_plan(make_spec(content), SweepStore("memory://none.zarr"))
+    assert "--plugin" not in str(error.value)

@@ -54,7 +54,7 @@ PluginOption = Annotated[
     typer.Option(
         "--plugin",
         metavar="FILE",
-        help="Python file that registers models and observables of your own; may be given again.",
+        help="Python file that registers models, observables, terms and units of your own; may be given again.",
         show_default=False,
     ),
 ]

@@ -122,6 +122,7 @@ TEST_FUNCTIONS = ("sum", "last", "square", "sine", "bump")
 _ON_REQUEST = frozenset(
     {"w2_start", "stationarity_gap", "kernel", "kernel_drift", "weak_form_defect", "first_variation", "w2_reference"}
 )
+_OWN = "Observables of your own are of networks; of particles record `particles` and compute from the snapshots."
 _OF_NEURONS = frozenset({"kernel", "kernel_drift"})
 OF_THE_RISK = frozenset(
     {"loss_train", "loss_test", "outputs_train", "outputs_test", "participation", "kernel", "kernel_drift"}
@@ -156,7 +157,7 @@ def canonical_names(spec: AnySpec, user: Mapping[str, str] | None = None) -> tup
         return canonical_variables(spec.observables, spec.training.loss, method, own, of_module=of_module)
     has_risk, snapshots, noise = spec.unit is not None, spec.dynamics.snapshots > 0, any(spec.temperatures)
     defaults = _defaults(has_risk=has_risk, snapshots=snapshots, reference=spec.reference is not None)
-    chosen = defaults if spec.observables is None else chosen_names(spec.observables, PARTICLE_VARIABLES)
+    chosen = defaults if spec.observables is None else chosen_names(spec.observables, PARTICLE_VARIABLES, _OWN)
     _refuse_what_is_not_used(spec, chosen)
     for name in chosen:
         if name in OF_THE_RISK and not has_risk:

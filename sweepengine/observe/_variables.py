@@ -39,16 +39,20 @@ def user_variables() -> dict[str, str]:
     return {name: entry.key for name, entry in current("observable").items()}
 
 
-def chosen_names(names: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
-    """The names in the order of a registry. Raises :class:`SpecError` for one that it lacks, with the known ones."""
+def chosen_names(
+    names: Sequence[str],
+    known: Collection[str],
+    own: str = "If it is one of your own: did you forget --plugin FILE, or plugins=[…] in Python?",
+) -> tuple[str, ...]:
+    """The names in the order of a registry. Raises :class:`SpecError` for one that it lacks, with the known ones.
+
+    ``own`` is what to say to a user who means an observable of their own.
+    """
     unknown = [name for name in names if name not in known]
     if unknown:
         close = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise SpecError(
-            f"observables: found {unknown[0]!r}.{hint} Allowed: {', '.join(known)}. "
-            "If it is one of your own: did you forget --plugin FILE, or plugins=[…] in Python?"
-        )
+        raise SpecError(f"observables: found {unknown[0]!r}.{hint} Allowed: {', '.join(known)}. {own}")
     return tuple(name for name in known if name in names)
 
 

@@ -135,3 +135,45 @@ def test_only_finished_runs_are_compared(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.w2[0, 1], float(found.w2[0, 1, 0]) * 0.9 ** np.array([0, 5, 10]), rtol=1e-12)
     diverged = sweep.assign_coords(status=("run", ["done", "diverged", "done"]))
     assert analysis.run_distances(diverged).seed.values.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("method", ["auto", "sliced"])
+def test_an_error_over_too_few_directions_is_refused(method: Any) -> None:
+    two_widths = stored([[np.ones((3, 2))], [np.zeros((4, 2))]])
+    with pytest.raises(analysis.ContractError, match="Found 1 directions"):
+        analysis.run_distances(two_widths, method=method, directions=1)
+    assert analysis.run_distances(two_widths, method=method, directions=2).sliced_w2_error.notnull().all()
+    with pytest.raises(analysis.ContractError, match="Found seed -1"):
+        analysis.run_distances(two_widths, method=method, seed=-1)
+
+
+@pytest.mark.parametrize("dim", ["run", "snapshot"])
+def test_a_lost_dim_is_named_and_a_kept_one_is_taken(dim: str) -> None:
+    ds = stored([[RNG.standard_normal((3, 2)) for _ in range(2)] for _ in range(2)])
+    with pytest.raises(analysis.ContractError, match=f"'{dim}' is lost.*isel\\({dim}=\\[-1\\]\\)"):
+        analysis.run_distances(ds.isel({dim: -1}))
+    assert analysis.run_distances(ds.isel({dim: [-1]})).sizes[dim] == 1
+
+
+def test_narrow_runs_of_a_wide_sweep_are_read_no_wider() -> None:
+    """The memory that is predicted is that of the runs that were picked."""
+    read = []
+    ds = stored([[RNG.standard_normal((m, 1))] for m in (4, 4, 4000)])
+
+    def looked(block: Any) -> Any:
+        read.append(block.shape)
+        return block
+
+    lazy = ds.particles.data.rechunk({2: 4}).map_blocks(looked, dtype=float, meta=np.empty((0, 0, 0, 0)))
+    ds["particles"] = (ds.particles.dims, lazy)
+    analysis.run_distances(ds.isel(run=[0, 1]))
+    assert len(read) == 2
+
+
+def test_a_sliced_need_does_not_advise_what_is_done_already() -> None:
+    ds = stored([[np.ones((3, 2))], [np.zeros((4, 2))]])
+    with pytest.raises(analysis.MemoryNeedError) as sliced:
+        analysis.run_distances(ds, memory_bytes=1)
+    assert "method='sliced'" not in str(sliced.value)
+    with pytest.raises(analysis.MemoryNeedError, match="use method='sliced'"):
+        analysis.run_distances(ds.isel(run=[0]), method="assignment", memory_bytes=1)
