@@ -358,6 +358,6 @@ def test_the_plan_counts_what_they_take(tmp_path: Path) -> None:
 def test_an_observable_of_ones_own_is_not_asked_for_again() -> None:
     """They are of networks: a plugin would not help."""
     content = changed(TEACHER, observables=["mine"])
-    with pytest.raises(SpecError, match="found 'mine'.*are of networks; of particles record `particles`") as error:
+    with pytest.raises(SpecError, match=r"found 'mine'.*are of networks; of particles record `particles`") as error:
         make_plan(make_spec(content), SweepStore("memory://none.zarr"))
     assert "--plugin" not in str(error.value)

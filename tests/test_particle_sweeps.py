@@ -527,6 +527,8 @@ def test_rows_of_propagation_of_chaos_say_why_they_are_empty(tmp_path: Path) -> 
     unseen = reasons("unseen", changed(TEACHER, axes=widths, observables=["objective"]))
     assert unseen["chaos_outputs"] == "outputs_test was not recorded; name it under the sweep's observables."
     assert "set dynamics.snapshots to 2 or more" in unseen["chaos_particles"]
+    blind = reasons("blind", changed(WELLS, axes=widths, observables=["objective"]))
+    assert blind["chaos_particles"] == alone["chaos_particles"]  # snapshots would not help
     single = reasons("single", changed(TEACHER, axes={"width": [8]}))
     assert set(single.values()) == {
         "No finished run has a wider one of its seed to be compared with; add widths under axes."
