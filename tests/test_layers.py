@@ -104,5 +104,10 @@ def test_packages_without_torch(package: str) -> None:
     assert not loaded_after(f"import sweepengine.{package}") & {"torch", "ray"}
 
 
+def test_a_driver_of_ray_needs_no_torch() -> None:
+    program = "import sweepengine.cli._commands, sweepengine.execute, sweepengine.execute._ray, sweepengine.plan"
+    assert not loaded_after(program) & {"torch"}
+
+
 def test_opening_a_sweep_needs_no_torch() -> None:
     assert not loaded_after("import sweepengine; sweepengine.open_sweep; import analysis") & {"torch", "ray"}

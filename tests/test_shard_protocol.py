@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from sweepengine.execute._pack import PackTask
+    from sweepengine.execute._task import PackTask
 
 HERE = "127.0.0.1"
 LANGEVIN: dict[str, Any] = {

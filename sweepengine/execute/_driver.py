@@ -10,9 +10,8 @@ from sweepengine.errors import RunError, SpecError, StoreError
 from sweepengine.execute._device import DeviceName, pick_device
 from sweepengine.execute._events import Event
 from sweepengine.execute._executor import InlineExecutor, uninterrupted
-from sweepengine.execute._pack import PackTask, make_task
 from sweepengine.execute._progress import SilentProgress
-from sweepengine.networks import matmul_precision
+from sweepengine.execute._task import PackTask
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.plugins import install, read_plugin
 from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec
@@ -250,6 +249,8 @@ class _Driver:
     def _start_executor(self) -> Executor:
         """The executor; what this machine cannot do is said before anything is written."""
         if self._plan.spec.matmul != "full" and self._options.address is None:
+            from sweepengine.networks import matmul_precision  # with torch, which a driver of Ray has no other need of
+
             with matmul_precision(self._plan.spec.matmul, pick_device(self._options.device)):
                 pass
         if self._options.executor == "inline":
@@ -300,17 +301,20 @@ class _Driver:
 
     def _task(self, pack: Pack) -> PackTask:
         attempts, owner = self._attempts(pack.block, pack.chunks)
-        return make_task(
-            pack,
-            self._store.address,
-            attempts,
-            owner,
-            self._options.runs_per_turn,
-            self._options.commit_seconds,
-            self._options.device,
-            self._plan.code,
-            self._shards,
-            self._options.cuda_graphs,
+        return PackTask(
+            address=self._store.address,
+            block=pack.block,
+            shape=pack.shape.to_json(),
+            chunks=pack.chunks,
+            runs={position: run.to_json() for position, run in pack.runs.items()},
+            attempts=attempts,
+            owner=owner,
+            runs_per_turn=self._options.runs_per_turn,
+            commit_seconds=self._options.commit_seconds,
+            device=self._options.device,
+            code=self._plan.code,
+            shards=self._shards,
+            cuda_graphs=self._options.cuda_graphs,
         )
 
     @property

@@ -14,7 +14,7 @@ from sweepengine.execute._events import Event
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sweepengine.execute._pack import PackTask
+    from sweepengine.execute._task import PackTask
     from sweepengine.store import SweepStore
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -34,90 +33,11 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
     from sweepengine.execute._data import Turn
-    from sweepengine.plan import Pack
-    from sweepengine.plugins import UserCode
+    from sweepengine.execute._task import PackTask
 
 Item = TypeVar("Item")
 
 EVENT_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class PackTask:
-    """A pack as it is sent to a worker: plain values, and what users have registered.
-
-    Attributes
-    ----------
-    address : str
-        The store.
-    block : str
-    shape : dict
-        ``BlockShape`` as plain values.
-    chunks : tuple of int
-    runs : dict
-        Position in the block → run as plain values.
-    attempts : dict of int
-        Chunk → number of this attempt.
-    owner : str
-        Identifies the driver.
-    runs_per_turn : int or None
-        Runs advanced together in batched products; None: 1 on a CPU, where one network at a time stays in cache.
-    commit_seconds : float
-        Longest time between two commits while steps are shorter than that.
-    device : str
-        ``auto``, ``cpu`` or ``cuda``, resolved where the task runs.
-    code : UserCode
-        What users have registered and the runs need: files as text, functions as they are.
-    shards : int
-        Workers that share each run of particles, where the executor has many.
-    cuda_graphs : bool
-        Whether steps of networks are recorded and replayed.
-    """
-
-    address: str
-    block: str
-    shape: dict[str, Any]
-    chunks: tuple[int, ...]
-    runs: dict[int, dict[str, Any]]
-    attempts: dict[int, int]
-    owner: str
-    runs_per_turn: int | None
-    commit_seconds: float
-    device: str
-    code: UserCode
-    shards: int = 1
-    cuda_graphs: bool = False
-
-
-def make_task(
-    pack: Pack,
-    address: str,
-    attempts: dict[int, int],
-    owner: str,
-    runs_per_turn: int | None,
-    commit_seconds: float,
-    device: str,
-    code: UserCode,
-    shards: int = 1,
-    cuda_graphs: bool = False,
-) -> PackTask:
-    """The task of a pack."""
-    runs = {position: run.to_json() for position, run in pack.runs.items()}
-    return PackTask(
-        address,
-        pack.block,
-        pack.shape.to_json(),
-        pack.chunks,
-        runs,
-        attempts,
-        owner,
-        runs_per_turn,
-        commit_seconds,
-        device,
-        code,
-        shards,
-        cuda_graphs,
-    )
 
 
 def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sweepengine.execute._device import DeviceName
-    from sweepengine.execute._pack import PackTask
+    from sweepengine.execute._task import PackTask
     from sweepengine.store import SweepStore
 
 _OBJECT_STORE_BYTES = 100 * 2**20

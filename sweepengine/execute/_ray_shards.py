@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from sweepengine.execute._events import Event
-    from sweepengine.execute._pack import PackTask
+    from sweepengine.execute._task import PackTask
 
 _LAST_WORDS_SECONDS = 5.0
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
     from sweepengine.execute._data import Data
-    from sweepengine.execute._pack import PackTask
+    from sweepengine.execute._task import PackTask
     from sweepengine.particles import ShardGroup
     from sweepengine.store import BlockShape, Mark, StateRef
 

@@ -1,0 +1,56 @@
+"""What a driver sends to a worker. Imports no torch, as a driver has no need of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sweepengine.plugins import UserCode
+
+
+@dataclass(frozen=True)
+class PackTask:
+    """A pack as it is sent to a worker: plain values, and what users have registered.
+
+    Attributes
+    ----------
+    address : str
+        The store.
+    block : str
+    shape : dict
+        ``BlockShape`` as plain values.
+    chunks : tuple of int
+    runs : dict
+        Position in the block → run as plain values.
+    attempts : dict of int
+        Chunk → number of this attempt.
+    owner : str
+        Identifies the driver.
+    runs_per_turn : int or None
+        Runs advanced together in batched products; None: 1 on a CPU, where one network at a time stays in cache.
+    commit_seconds : float
+        Longest time between two commits while steps are shorter than that.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``, resolved where the task runs.
+    code : UserCode
+        What users have registered and the runs need: files as text, functions as they are.
+    shards : int
+        Workers that share each run of particles, where the executor has many.
+    cuda_graphs : bool
+        Whether steps of networks are recorded and replayed.
+    """
+
+    address: str
+    block: str
+    shape: dict[str, Any]
+    chunks: tuple[int, ...]
+    runs: dict[int, dict[str, Any]]
+    attempts: dict[int, int]
+    owner: str
+    runs_per_turn: int | None
+    commit_seconds: float
+    device: str
+    code: UserCode
+    shards: int = 1
+    cuda_graphs: bool = False
