@@ -11,11 +11,14 @@ import zarr
 
 import sweepengine
 from sweepengine.cli import main
-from sweepengine.store import ChunkWriter
+from sweepengine.errors import RunError
+from sweepengine.store import ChunkWriter, SupersededError, SweepStore, _verify, find_damage, read_mark, repair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from sweepengine.store import Mark
 
 MENDED = ["a value", "a value beyond a checksum", "a lost chunk", "a torn chunk"]
 
@@ -114,12 +117,9 @@ def test_what_computing_again_does_not_mend_is_said(
     assert main(["verify", str(tmp_path / "nothing.zarr")]) == 2
 
 
-def test_a_lost_state_is_damage(
-    tiny: Callable[..., dict[str, Any]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture
+def halted(tmp_path: Path, tiny: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A sweep that was killed with runs in training."""
     store = tmp_path / "tiny.zarr"
     commits, commit = iter(range(3)), ChunkWriter.commit
 
@@ -128,13 +128,86 @@ def test_a_lost_state_is_damage(
         if next(commits, None) is None:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(ChunkWriter, "commit", committed)
-    with pytest.raises(KeyboardInterrupt):
-        sweepengine.run(tiny(), store, executor="inline", commit_seconds=1e-9)
-    monkeypatch.undo()
-    assert main(["verify", str(store)]) == 0
-    for state in (store / "state").rglob("*.npz"):
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkWriter, "commit", committed)
+        with pytest.raises(KeyboardInterrupt):
+            sweepengine.run(tiny(), store, executor="inline", commit_seconds=1e-9)
+    return store
+
+
+def test_a_lost_state_is_damage_and_mended(
+    halted: Path, tiny: Callable[..., dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(halted)]) == 0
+    for state in (halted / "state").rglob("*.npz"):
         state.unlink()
     capsys.readouterr()
-    assert main(["verify", str(store)]) == 1
-    assert ".npz is lost: its runs start again" in capsys.readouterr().out
+    assert main(["verify", str(halted)]) == 1
+    said = capsys.readouterr().out
+    assert ".npz is lost: its runs start again" in said
+    assert "damaged: run" in said
+    assert main(["repair", str(halted)]) == 0
+    assert main(["verify", str(halted)]) == 0
+    sweepengine.run(tiny(), halted, executor="inline")
+    sweepengine.run(tiny(), tmp_path / "alone.zarr", executor="inline")
+    xr.testing.assert_identical(numbers(halted), numbers(tmp_path / "alone.zarr"))
+
+
+def test_a_sweep_at_work_is_not_damaged(
+    halted: Path, tiny: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mark_of(block: str, chunk: int) -> Mark | None:
+        return read_mark(SweepStore(halted).objects, block, chunk)
+
+    before = {(block, 0): mark_of(block, 0) for block in SweepStore(halted).block_shapes()}
+    sweepengine.run(tiny(), halted, executor="inline")  # drops the states
+    monkeypatch.setattr(_verify, "read_mark", lambda _store, block, chunk: before[block, chunk])
+    assert list(find_damage(SweepStore(halted)))
+    monkeypatch.setattr(_verify, "read_mark", lambda _store, *place: before.pop(place, None) or mark_of(*place))
+    assert not list(find_damage(SweepStore(halted)))
+
+
+def test_a_repair_that_another_driver_ends_says_so(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "tiny.zarr"
+    shutil.copytree(whole, store)
+    damage(store, "a value")
+
+    def superseded(_writer: ChunkWriter) -> None:
+        raise SupersededError("attempt 3001 has taken over")
+
+    monkeypatch.setattr(ChunkWriter, "commit", superseded)
+    with pytest.raises(RunError, match="let the other driver finish"):
+        repair(SweepStore(store))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "before", "after", "code", "said"),
+    [
+        ("data/*/y_train/zarr.json", b"NaN", b"JaN", 1, "y_train cannot be read"),
+        ("blocks/*/kernel/zarr.json", b"shuffle", b"shuffla", 1, "an array cannot be opened"),
+        ("runs/block/c/*", None, b"", 2, "has damaged metadata"),
+        ("runs/block/c/*", None, None, 2, "does not fit its blocks"),
+    ],
+)
+def test_metadata_beyond_reading_are_named(
+    whole: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    pattern: str,
+    before: bytes | None,
+    after: bytes | None,
+    code: int,
+    said: str,
+) -> None:
+    store = tmp_path / "tiny.zarr"
+    shutil.copytree(whole, store)
+    path = min(store.glob(pattern))
+    if after is None:
+        path.unlink()
+    else:
+        path.write_bytes(after if before is None else path.read_bytes().replace(before, after))
+    assert main(["verify", str(store)]) == code
+    captured = capsys.readouterr()
+    assert said in captured.out + captured.err

@@ -50,7 +50,7 @@ def on_device(neuron: Neuron, device: torch.device, dtype: torch.dtype) -> Neuro
         return neuron
     from sweepengine.particles._triton import FusedNeuron
 
-    settings = {each.name: getattr(neuron, each.name) for each in fields(neuron) if each.init}
+    settings = {each.name: getattr(neuron, each.name) for each in fields(neuron)}
     return checked(FusedNeuron(**settings), device, torch.backends.cuda.matmul.fp32_precision)
 
 
@@ -70,7 +70,7 @@ def checked(fused: FusedNeuron, device: torch.device, precision: str) -> FusedNe
     RunError
         It does not.
     """
-    plain = Neuron(**{each.name: getattr(fused, each.name) for each in fields(Neuron) if each.init})
+    plain = Neuron(**{each.name: getattr(fused, each.name) for each in fields(Neuron)})
     cloud, inputs = (
         gaussian_cloud(seed, count, size).to(device)
         for seed, count, size in ((1, _PARTICLES, plain.coordinates), (2, _POINTS, plain.d))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -18,6 +20,37 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+
+class _Threads:
+    """The same threads for every pass: new ones would take new memory, and time that is felt at every step.
+
+    They belong to a process: one that was forked off begins its own, and so does a copy.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._begin()
+
+    def __reduce__(self) -> tuple[type[_Threads], tuple[int]]:
+        return _Threads, (self._count,)
+
+    def _begin(self) -> None:
+        self._process, self._here = os.getpid(), threading.local()
+        # Nothing that the threads hold may lead to the pool: they end when nobody has it any more.
+        self._pool = ThreadPoolExecutor(self._count, initializer=setattr, initargs=(self._here, "is_ours", True))
+
+    def map(self, run: Callable[[list[slice]], T], shares: list[list[slice]]) -> list[T]:
+        """What ``run`` makes of each share; an error leaves when all of them have ended."""
+        if getattr(self._here, "is_ours", False):  # within a pass: the others may be waiting, as this one would
+            return [run(share) for share in shares]
+        if self._process != os.getpid():
+            self._begin()
+        begun = [self._pool.submit(run, share) for share in shares]
+        try:
+            return [each.result() for each in begun]
+        finally:
+            wait(begun)
 
 
 @dataclass(frozen=True)
@@ -145,9 +178,8 @@ class Passes:
         shares = [chunks[low : low + size] for low in range(0, len(chunks), size)]
         if len(shares) == 1:
             return [run(shares[0])]
-        return list(self._pool.map(run, shares))
+        return self._threads.map(run, shares)
 
     @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        """The same threads for every pass: new ones would take new memory, and time that is felt at every step."""
-        return ThreadPoolExecutor(self.threads)
+    def _threads(self) -> _Threads:
+        return _Threads(self.threads)

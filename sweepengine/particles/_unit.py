@@ -6,7 +6,8 @@ Shapes: n particles of a chunk, p coordinates of a particle, N points, d input d
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
@@ -47,11 +48,15 @@ class _Scratch(threading.local):
     def __init__(self) -> None:
         self._held: Tensor | None = None
 
+    def __reduce__(self) -> tuple[type[_Scratch], tuple[()]]:
+        return _Scratch, ()  # a copy makes its own
+
     def rows(self, count: int, like: Tensor) -> Tensor:
         """``count`` rows as long as ``like`` (N, …) has, uninitialised; valid until the thread asks again."""
         held = self._held
         if held is None or len(held) < count or held.shape[1] != len(like) or held.dtype != like.dtype or held.device != like.device:  # fmt: skip
-            held = self._held = like.new_empty((count, len(like)))
+            with torch.inference_mode(mode=False):  # else no later pass outside of that mode could write it
+                held = self._held = like.new_empty((count, len(like)))
         return held if len(held) == count else held[:count]
 
 
@@ -83,7 +88,6 @@ class Neuron:
     input_scale: float = 1.0
     bias_scale: float = 1.0
     frozen: Literal["output", "input"] | None = None
-    _scratch: _Scratch = field(init=False, repr=False, compare=False, default_factory=_Scratch)
 
     def __post_init__(self) -> None:
         if isinstance(self.activation, str) and self.activation not in ACTIVATIONS:
@@ -114,8 +118,9 @@ class Neuron:
 
     def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
         """Σ_k ψ(θ_k; x_i); shape (N,)."""
-        h = self._preactivation(chunk, prepared, self._scratch.rows(len(chunk), prepared))
-        phi, _ = self._function.evaluate(h)
+        differentiated = torch.is_grad_enabled() and (chunk.requires_grad or prepared.requires_grad)
+        held = None if differentiated else self._scratch.rows(len(chunk), prepared)  # autograd keeps what it needs
+        phi, _ = self._function.evaluate(self._preactivation(chunk, prepared, held))
         summed = phi.sum(0) if self.output == "none" else self._outer(chunk) @ phi
         return summed * self.scale
 
@@ -190,6 +195,10 @@ class Neuron:
         a = points[:, self.inner]
         # In one piece: a product with a column of stride p takes twice the time.
         return a.tanh() if self.output == "tanh" else a.contiguous()
+
+    @cached_property
+    def _scratch(self) -> _Scratch:
+        return _Scratch()
 
     @property
     def _function(self) -> Activation:

@@ -94,7 +94,7 @@ def read_given(store: Store, kind: str, given_id: str) -> dict[str, NDArray[np.f
     path = given_path(kind, given_id)
     try:
         names = sorted(zarr.open_group(store, path=path, mode="r", use_consolidated=False).array_keys())
-    except (ValueError, KeyError, FileNotFoundError) as error:
+    except (ValueError, TypeError, KeyError, RuntimeError, FileNotFoundError) as error:
         raise StoreError(f"store: {path} cannot be read: {error}; restore it, or begin a new store") from error
     return {name: _read(store, given_path(kind, given_id, name)) for name in names}
 
@@ -104,7 +104,7 @@ def _read(store: Store, path: str) -> NDArray[np.float64]:
         array = zarr.open_array(store, path=path, mode="r")
         values = np.asarray(array[...])
         intact = _digest(values) == array.attrs["sha256"]
-    except (ValueError, KeyError, FileNotFoundError) as error:
+    except (ValueError, TypeError, KeyError, RuntimeError, FileNotFoundError) as error:
         raise StoreError(f"store: {path} cannot be read: {error}; restore it, or begin a new store") from error
     if not intact:
         raise StoreError(f"store: {path} is not what was written; restore it, or begin a new store")

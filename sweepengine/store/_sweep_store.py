@@ -87,7 +87,7 @@ class SweepStore:
             raise
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be read: {error}") from error
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
             raise StoreError(
                 f"store: {self.address} has damaged metadata ({type(error).__name__}: {error}); "
                 "restore its zarr.json files, or name another --store"
@@ -155,14 +155,26 @@ class SweepStore:
         return {} if self.table is None else self.table.places()
 
     def block_shapes(self) -> dict[str, BlockShape]:
-        """Shapes of all blocks in the store."""
+        """Shapes of all blocks in the store.
+
+        Raises
+        ------
+        StoreError
+            The table of runs and the blocks do not fit each other.
+        """
         if self.table is None:
             return {}
         root = self.group()
-        return {
-            block: BlockShape.from_json(root[block_path(block)].attrs.asdict()["shape"])
-            for block in self.table.blocks()
-        }
+        try:
+            return {
+                block: BlockShape.from_json(root[block_path(block)].attrs.asdict()["shape"])
+                for block in self.table.blocks()
+            }
+        except (ValueError, TypeError, KeyError) as error:
+            raise StoreError(
+                f"store: {self.address} has a table of runs that does not fit its blocks ({type(error).__name__}: {error}); "
+                "restore the files below runs/ and the zarr.json files, or name another --store"
+            ) from error
 
     def limits(self) -> set[str]:
         """Ids of the infinite-width predictions in the store."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sweepengine.errors import StoreError
-from sweepengine.store._chunk import ChunkWriter
+from sweepengine.errors import RunError, StoreError
+from sweepengine.store._chunk import ChunkWriter, SupersededError
 from sweepengine.store._data import GIVEN_KINDS, read_data, read_given
 from sweepengine.store._digests import digest
 from sweepengine.store._marks import Mark, read_mark
@@ -46,7 +46,8 @@ class Damage:
 def find_damage(store: SweepStore) -> Iterator[Damage]:
     """Read every committed record, every state and the data of a store, and compare them with their digests.
 
-    One chunk of runs is held at a time. Nothing is changed.
+    One chunk of runs is held at a time. Nothing is changed, and a sweep may be at work: what is committed meanwhile is read
+    again.
 
     Parameters
     ----------
@@ -69,27 +70,40 @@ def find_damage(store: SweepStore) -> Iterator[Damage]:
             yield from _of_chunk(store.objects, block, shape, chunk)
 
 
-def _of_chunk(store: Store, block: str, shape: BlockShape, chunk: int) -> Iterator[Damage]:
+def _of_chunk(store: Store, block: str, shape: BlockShape, chunk: int) -> list[Damage]:
+    found, mark, seen = _seen(store, block, shape, chunk)
+    while found and mark != seen:  # a commit has come between the mark and what it named
+        found, mark, seen = _seen(store, block, shape, chunk)
+    return found
+
+
+def _seen(store: Store, block: str, shape: BlockShape, chunk: int) -> tuple[list[Damage], Mark | None, Mark | None]:
+    """The damage of a chunk, with its mark as it was before and after the look."""
     try:
         mark = read_mark(store, block, chunk)
         if mark is None:
-            return
-        yield from _of_records(store, block, shape, chunk, mark)
+            return [], None, None
+        found = [*_of_states(store, block, shape, chunk, mark), *_of_records(store, block, shape, chunk, mark)]
+        return found, mark, read_mark(store, block, chunk) if found else mark
     except StoreError as error:
-        yield Damage(str(error), block)
-        return
+        return [Damage(str(error), block)], None, None
+
+
+def _of_states(store: Store, block: str, shape: BlockShape, chunk: int, mark: Mark) -> Iterator[Damage]:
+    first, _ = shape.chunk_span(chunk)
     for ref in mark.states:
         content = get_object(store, ref.key)
         if content is None or digest(content) != ref.digest:
             found = "is lost" if content is None else "is not what was written"
-            yield Damage(f"{ref.key} {found}: its runs start again", block, chunk)
+            positions = tuple(p for p in ref.positions if not mark.runs[p - first].status.is_final)
+            yield Damage(f"{ref.key} {found}: its runs start again", block, chunk, positions)
 
 
 def _of_records(store: Store, block: str, shape: BlockShape, chunk: int, mark: Mark) -> Iterator[Damage]:
     first, _ = shape.chunk_span(chunk)
     try:
         found = ChunkPart(store, block, shape, chunk, ALONE).load(mark.runs)
-    except (ValueError, KeyError, FileNotFoundError) as error:
+    except (ValueError, TypeError, KeyError, FileNotFoundError) as error:
         raise StoreError(
             f"block {block}: an array cannot be opened ({type(error).__name__}: {error}); restore its zarr.json"
         ) from error
@@ -125,8 +139,19 @@ def repair(store: SweepStore) -> list[Damage]:
     try:
         shapes = store.block_shapes()
         for block, chunk in dict.fromkeys((each.block, each.chunk) for each in found if each.chunk >= 0):
-            attempt, owner = store.attempt(1)
-            ChunkWriter(store.objects, block, shapes[block], chunk, attempt, owner).commit()
+            _forget(store, block, shapes[block], chunk)
+    except SupersededError as error:
+        raise RunError(f"store: {error}; let the other driver finish, then run this again") from error
     finally:
         store.release()
     return found
+
+
+def _forget(store: SweepStore, block: str, shape: BlockShape, chunk: int) -> None:
+    attempt, owner = store.attempt(1)
+    writer = ChunkWriter(store.objects, block, shape, chunk, attempt, owner)  # which drops what does not match the mark
+    mark = store.mark(block, chunk)
+    for lost in () if mark is None else _of_states(store.objects, block, shape, chunk, mark):
+        for position in lost.positions:
+            writer.restart(position)
+    writer.commit()
