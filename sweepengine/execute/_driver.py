@@ -187,6 +187,8 @@ def run(
     ------
     SpecError, DataError, StoreError
         The sweep cannot be run as asked, or a plugin raised; nothing has been created.
+    RunError
+        There is no such device or cluster, it does not multiply as asked, or another driver has taken over.
     """
     for path in plugins:
         install(read_plugin(path))
