@@ -112,6 +112,18 @@ def log_axis(alt: ModuleType, field: str, values: Sequence[float], *, pad: float
     }
 
 
+def linear_axis(alt: ModuleType, field: str, values: Sequence[float], *, pad: float, title: str) -> Any:
+    """Build the parts of a linear axis that is ``pad`` times as long as the values reach: keyword arguments of a channel."""
+    low, high = min(values), max(values)
+    beyond = (pad - 1) / 2 * (high - low) or abs(high) or 1.0
+    return {
+        "shorthand": field,
+        "title": title,
+        "scale": alt.Scale(type="linear", domain=[low - beyond, high + beyond], nice=False, zero=False),
+        "axis": alt.Axis(format="~g", labelOverlap=True, grid=True),
+    }
+
+
 def _cycle(items: Sequence[str], count: int) -> list[str]:
     return [items[k % len(items)] for k in range(count)]
 

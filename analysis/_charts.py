@@ -9,6 +9,7 @@ from analysis._chart_parts import (
     finish,
     group_colour,
     group_shape,
+    linear_axis,
     load_altair,
     log_axis,
     log_x,
@@ -149,8 +150,12 @@ def time_chart(
     title: str,
     description: str,
     limit: Rows | None = None,
+    *,
+    signed: bool = False,
 ) -> dict[str, Any]:
-    """Log-log chart of a mean curve over training time, one line a width; a Vega-Lite specification.
+    """Chart of a mean curve over training time, one line a width; a Vega-Lite specification.
+
+    Both axes are logarithmic, that of the values linear where they are `signed`.
 
     `domain` holds the values of time and of the quantity over all panels of the figure, so that they share axes;
     `limit` what infinite width predicts, drawn dashed.
@@ -163,7 +168,7 @@ def time_chart(
         .mark_line(strokeWidth=1.8, clip=True)
         .encode(
             x=alt.X(**log_axis(alt, "time:Q", times, pad=1.0, title="training time t", grid=False)),
-            y=alt.Y(**log_axis(alt, "value:Q", values, pad=1.2, title=title)),
+            y=alt.Y(**(linear_axis if signed else log_axis)(alt, "value:Q", values, pad=1.2, title=title)),
             color=alt.Color(
                 "width:O",
                 title="width m",

@@ -115,7 +115,12 @@ def main_figure(summary: Summary, tables: Sequence[xr.Dataset]) -> dict[str, Any
 def _time_figure(
     key: str, title: str, text: str, curves: dict[str, list[dict[str, Any]]], limits: dict[str, list[dict[str, Any]]]
 ) -> Figure | None:
-    drawn = {label: rows for label, rows in curves.items() if rows}
+    signed = any(row["value"] < 0 for rows in curves.values() for row in rows)
+
+    def shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row for row in rows if signed or row["value"] > 0]  # a logarithmic axis has no 0
+
+    drawn = {label: shown(rows) for label, rows in curves.items() if shown(rows)}
     if not drawn:
         return None
     widths = sorted({int(r["width"]) for rows in drawn.values() for r in rows})
@@ -126,9 +131,11 @@ def _time_figure(
         last = {r["width"]: r["value"] for r in rows}
         ends = ", ".join(f"{last[m]:.3g} at m = {m}" for m in (widths[0], widths[-1]) if m in last)
         alt = f"{title} over training time for {label}, one line a width. At the end: {ends}."
-        panels.append(Panel(label, alt, time_chart(rows, widths, (times, values), title, alt, limits.get(label))))
+        limit = shown(limits.get(label, []))
+        panels.append(Panel(label, alt, time_chart(rows, widths, (times, values), title, alt, limit, signed=signed)))
+    axes = "The time axis is" if signed else "Both axes are"
     caption = (
-        f"{text} over training time, mean over seeds at each width. Both axes are logarithmic, so t = 0 is not shown."
+        f"{text} over training time, mean over seeds at each width. {axes} logarithmic, so t = 0 is not shown."
     ) + (" The dashed line is what infinite width predicts." if limits else "")
     return Figure(f"fig-{key}-time", f"{title} over time", caption, tuple(panels))
 

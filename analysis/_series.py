@@ -159,7 +159,7 @@ def time_rows(ds: xr.Dataset, groups: Sequence[Group], names: Sequence[str]) -> 
         rows[name][label] += [
             {"width": m, "time": float(t), "value": float(v)}
             for t, v in zip(times[label, m], computed[str(k)].values, strict=True)
-            if t > 0 and math.isfinite(v) and v > 0
+            if t > 0 and math.isfinite(v)
         ]
     return rows
 
@@ -173,7 +173,5 @@ def limit_rows(ds: xr.Dataset, groups: Sequence[Group], name: str) -> dict[str, 
     for group in groups:
         run = int(group.runs[0])
         pairs = zip(time[run] if time.ndim == 2 else time, values[run], strict=True)
-        rows[group.label] = [
-            {"time": float(t), "value": float(v)} for t, v in pairs if t > 0 and math.isfinite(v) and v > 0
-        ]
+        rows[group.label] = [{"time": float(t), "value": float(v)} for t, v in pairs if t > 0 and math.isfinite(v)]
     return {label: found for label, found in rows.items() if found}

@@ -107,7 +107,8 @@ def _summarise_group(ds: xr.Dataset, rows: xr.Dataset, group: Group) -> GroupSum
             try:
                 fits[key] = fit_scaling(Curves.from_runs(width[kept], seed[kept], column[kept]))
             except (TooFewWidthsError, TooFewSeedsError, InvalidObservableError) as error:
-                failures[key] = str(error)
+                widest = f"The widest, {width.max()}, is what they are compared with. " if not kept.all() else ""
+                failures[key] = f"{widest}{error}"
     return GroupSummary(
         label=group.label,
         axes=group.axes,

@@ -500,6 +500,16 @@ def test_the_report_shows_chaos_propagate_and_the_cloud(tmp_path: Path) -> None:
     assert "distance of particles to the widest" in paths.markdown.read_text()
 
 
+def test_the_widest_cloud_is_missed_by_no_one(tmp_path: Path) -> None:
+    terms = {"terms": [{"term": "gaussian"}]}
+    content = changed(WELLS, functional=terms, dynamics={"method": "euler"}, axes={"width": [16, 32, 64]})
+    sweepengine.run(content, tmp_path / "w.zarr", executor="inline")
+    [group] = analysis.summarise(sweepengine.open_sweep(tmp_path / "w.zarr")).groups
+    assert group.failures["chaos_particles"].startswith(
+        "The widest, 64, is what they are compared with. Found 2 widths [16, 32]"
+    )
+
+
 def test_a_sweep_without_a_risk_has_a_report(tmp_path: Path) -> None:
     sweepengine.run(changed(WELLS, axes={"temperature": [0.0, 0.5]}), tmp_path / "w.zarr", executor="inline")
     sweep = sweepengine.open_sweep(tmp_path / "w.zarr")
@@ -538,6 +548,26 @@ def test_rows_of_propagation_of_chaos_say_why_they_are_empty(tmp_path: Path) -> 
     # Nothing is claimed where the claim has no object.
     assert (claimed["alone"], claimed["pairs"]) == (set(), {"chaos_particles"})
     assert claimed["unseen"] == {"chaos_outputs", "chaos_particles"}
+
+
+@pytest.mark.parametrize(("term", "scale"), [("riesz", "linear"), ("double_well", "log")])
+def test_a_functional_below_zero_has_a_figure_of_all_its_values(tmp_path: Path, term: str, scale: str) -> None:
+    content = changed(WELLS, functional={"terms": [{"term": term}]}, dynamics={"method": "euler"})
+    sweepengine.run(content, tmp_path / "x.zarr", executor="inline")
+    sweep = sweepengine.open_sweep(tmp_path / "x.zarr")
+    assert bool((sweep.objective < 0).all()) == (scale == "linear")
+    page = analysis.write_report(sweep, tmp_path / "report").html.read_text()
+    charts = [
+        json.loads(text) for text in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    ]
+    [chart] = [chart for chart in charts if "F" in str(chart.get("description", ""))[:1]]
+    alt.Chart.from_dict(chart, validate=True)
+    assert chart["encoding"]["y"]["scale"]["type"] == scale
+    low, high = chart["encoding"]["y"]["scale"]["domain"]
+    values = [row["value"] for row in chart["data"]["values"]]
+    assert len(values) == 5  # t = 0 is not on a logarithmic axis
+    assert low < min(values) <= max(values) < high
+    assert ("The time axis is logarithmic" in page) == (scale == "linear")
 
 
 SHELLS: dict[str, Any] = TEACHER | {
