@@ -139,6 +139,8 @@ class StoppedError(BaseException):
 @pytest.fixture(autouse=True)
 def _threads_and_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_ray, "RayExecutor", ThreadExecutor)
+    # A setting of the whole process: the threads would set and restore it between each other.
+    monkeypatch.setattr(_pack, "matmul_precision", lambda *_: nullcontext())
     monkeypatch.setattr(_layout, "PIECE_ROWS", 8)
     monkeypatch.setattr(_layout, "CHUNK_TARGET", 100)
     for owner in (Moment, Recorder):
