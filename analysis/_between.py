@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     Method = Literal["auto", "assignment", "sorting", "sliced"]
 
 METHODS: Final = ("auto", "assignment", "sorting", "sliced")
-_ASSIGNMENT_SECONDS: Final = 1.5e-10
-"""Of a particle cubed, for one assignment between unrelated clouds."""
 _AUTO_SECONDS: Final = 60.0
 """Longer assignments are made when asked for only."""
 _SHOWN: Final = ("id", "width", "seed", "temperature")
@@ -148,7 +146,7 @@ class _Size:
     def assignment_seconds(self) -> float:
         """Of all pairs at all snapshots."""
         pairs = len(self.counts) * (len(self.counts) - 1) / 2
-        return pairs * self.snapshots * _ASSIGNMENT_SECONDS * max(self.counts, default=0) ** 3
+        return pairs * self.snapshots * transport.exact_seconds(max(self.counts, default=0))
 
 
 def _chosen(method: str, size: _Size, memory_bytes: int) -> str:

@@ -12,7 +12,7 @@ from sweepengine.plan._particle_memory import particle_memory
 from sweepengine.plan._radial import predict_radial
 from sweepengine.spec import PAIRWISE, RiskTerm, expand_particles
 from sweepengine.store import make_block, piece_length
-from sweepengine.transport import EXACT_COUNT
+from sweepengine.transport import EXACT_COUNT, exact_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -26,8 +26,6 @@ _STEP_OVERHEAD = 1e-4
 _RECORD_OVERHEAD = 2e-3
 _SLICED_SECONDS = 8e-6
 """Of a particle, for a hundred sorted projections of two clouds."""
-_EXACT_SECONDS = 1.5e-10
-"""Of a particle cubed, for the optimal assignment."""
 
 _STAGES = {"heun": 2, "stochastic_heun": 2, "rk4": 4, "dormand_prince": 7, "adaptive": 14}
 """Velocities of a step where it is more than one; the adaptive method is counted as two tries a step of its grid."""
@@ -116,7 +114,7 @@ class ParticleWork:
         if names & {"sliced_w2_reference", "sliced_w2_reference_error"}:
             record += _SLICED_SECONDS * max(run.width, self._reference_count)
         if shape.sizes["coord"] > 1 and run.width <= EXACT_COUNT:
-            record += len(names & {"w2_start", "w2_reference"}) * _EXACT_SECONDS * run.width**3
+            record += len(names & {"w2_start", "w2_reference"}) * exact_seconds(run.width)
         if "weak_form_defect" in names:
             # Beside the velocity, F₀ on both sides of every function: a third of a velocity each.
             record += (1 + 2 / 3 * len(TEST_FUNCTIONS)) * velocity
