@@ -108,12 +108,6 @@ class Moment:
         return self.cloud if passes.reduce is None else passes.everyone(self.cloud)
 
     @cached_property
-    def count(self) -> int:
-        """All shards' particles, counted."""
-        here, reduce = len(self.cloud), self.problem.passes.reduce
-        return here if reduce is None else int(reduce(self.cloud.new_tensor([here], dtype=torch.float64)))
-
-    @cached_property
     def dissipation(self) -> float:
         """∫‖∇δF₀/δμ‖² dμ."""
         return dissipation(self.problem.functional, self.cloud, self.problem.passes)
@@ -242,7 +236,7 @@ def _displacement(now: Moment, start: Moment) -> float:
 
 
 def _exact(now: Moment, start: Moment) -> float:
-    if now.count > EXACT_COUNT:
+    if now.problem.passes.count(now.cloud) > EXACT_COUNT:
         return math.nan
     return _one_to_one(now.whole, start.whole)
 

@@ -137,6 +137,11 @@ class Passes:
             return found
         return bool(self.reduce(particles.new_tensor([float(found)], dtype=torch.float64)) > 0)
 
+    def count(self, particles: Tensor) -> int:
+        """All shards' particles, counted; those here are ``particles`` (m, p)."""
+        here = len(particles)
+        return here if self.reduce is None else int(self.reduce(particles.new_tensor([here], dtype=torch.float64)))
+
     def minimum(self, values: Tensor) -> float:
         """Least of the values (n,) of all shards' particles."""
         here = values.min().to(torch.float64).reshape(1)
@@ -159,7 +164,7 @@ class Passes:
         if self.reduce is None:
             return cloud.clone()
         count, p = cloud.shape
-        total = int(self.reduce(cloud.new_tensor([float(count)], dtype=torch.float64)))
+        total = self.count(cloud)
         # Zeros of the others leave every digit of a particle; the last column counts who thinks that it is theirs.
         rows = cloud.new_zeros((max(total, self.first + count), p + 1), dtype=torch.float64)
         rows[self.first : self.first + count, :p] = cloud
