@@ -120,7 +120,7 @@ def _time_figure(
     def shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [row for row in rows if signed or row["value"] > 0]  # a logarithmic axis has no 0
 
-    drawn = {label: shown(rows) for label, rows in curves.items() if shown(rows)}
+    drawn = {label: some for label, rows in curves.items() if (some := shown(rows))}
     if not drawn:
         return None
     widths = sorted({int(r["width"]) for rows in drawn.values() for r in rows})

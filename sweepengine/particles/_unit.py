@@ -133,28 +133,22 @@ class Neuron:
     def pull(self, prepared: Tensor, weights: Tensor) -> Callable[[Tensor], Tensor]:
         """∇_θ Σ_i weights_i ψ(θ; x_i) at points (n, p), shape (n, p); closed form, two products of n·N·inner."""
         weights = weights * self.scale
-        weighted = prepared * weights.unsqueeze(1)
-
-        def of_relu(h: Tensor, w: Tensor, inner: Tensor) -> Tensor:
-            # The sign is all that the way back needs: one pass over h, into h. And relu(h) = h relu'(h), so
-            # Σ_i weights_i φ(h_i) = w · Σ_i weights_i φ'(h_i) x_i, without a pass.
-            torch.mm(torch.gt(h, 0, out=h), weighted, out=inner)
-            return (inner * w).sum(1)
-
-        def of_any(h: Tensor, w: Tensor, inner: Tensor) -> Tensor:  # noqa: ARG001
-            phi, saved = self._function.evaluate(h)
-            total = phi @ weights
-            self._function.multiply(weights.expand_as(h), saved, h)
-            torch.mm(h, prepared, out=inner)
-            return total
-
-        through = of_relu if self.activation == "relu" else of_any
+        weighted = prepared * weights.unsqueeze(1) if self.activation == "relu" else None
 
         def gradient(points: Tensor) -> Tensor:
             found = torch.empty_like(points)
-            inner = found[:, : self.inner]
+            w, inner = points[:, : self.inner], found[:, : self.inner]
             h = self._preactivation(points, prepared, self._scratch.rows(len(points), prepared))
-            total = through(h, points[:, : self.inner], inner)
+            if weighted is not None:
+                # The sign is all that the way back needs: one pass over h, into h. And relu(h) = h relu'(h), so
+                # Σ_i weights_i φ(h_i) = w · Σ_i weights_i φ'(h_i) x_i, without a pass.
+                torch.mm(torch.gt(h, 0, out=h), weighted, out=inner)
+                total = (inner * w).sum(1)
+            else:
+                phi, saved = self._function.evaluate(h)
+                total = phi @ weights
+                self._function.multiply(weights.expand_as(h), saved, h)
+                torch.mm(h, prepared, out=inner)
             return found if self.output == "none" else self._with_output(points, found, inner, total)
 
         return gradient
