@@ -33,6 +33,13 @@ class DeviceChoice(StrEnum):
     CUDA = "cuda"
 
 
+class DurabilityChoice(StrEnum):
+    """What a commit survives."""
+
+    RENAME = "rename"
+    FSYNC = "fsync"
+
+
 SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="A sweep's YAML file, such as jobs/quickstart.yaml.")]
 StoreArgument = Annotated[str, typer.Argument(metavar="STORE", help="A store: a path or URL ending in .zarr.")]
 StoreOption = Annotated[
@@ -101,6 +108,20 @@ def run(
             help="With --device cuda: replay steps of networks as CUDA graphs. Never run on a GPU so far.",
         ),
     ] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Take the store from a driver that still holds it; that driver stops.")
+    ] = False,
+    run_timeout: Annotated[
+        float | None,
+        typer.Option(
+            help="On Ray: seconds after which a run that has said nothing is stopped and recorded as failed.",
+            show_default=False,
+        ),
+    ] = None,
+    durability: Annotated[
+        DurabilityChoice,
+        typer.Option(help="What a commit survives: rename, any killed process; fsync, a power cut too (slower)."),
+    ] = DurabilityChoice.RENAME,
     plugin: PluginOption = None,
     report: Annotated[bool, typer.Option(help="Write the report when the sweep is done.")] = True,
 ) -> None:
@@ -117,6 +138,9 @@ def run(
             device.value,
             plugin or [],
             cuda_graphs=cuda_graphs,
+            take_over=take_over,
+            run_timeout=run_timeout,
+            durability=durability.value,
             report=report,
         )
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from sweepengine.execute._device import DeviceName
-    from sweepengine.execute._driver import ExecutorName, Outcome
+    from sweepengine.execute._driver import Durability, ExecutorName, Outcome
     from sweepengine.store import Damage, SweepStore
 
 
@@ -27,6 +27,9 @@ def run_command(
     plugins: list[str],
     *,
     cuda_graphs: bool,
+    take_over: bool,
+    run_timeout: float | None,
+    durability: str,
     report: bool,
 ) -> int:
     """Run a sweep, print its summary, write its report; 1 if runs failed."""
@@ -42,6 +45,9 @@ def run_command(
         workers=workers,
         device=cast("DeviceName", device),
         cuda_graphs=cuda_graphs,
+        take_over=take_over,
+        run_timeout=run_timeout,
+        durability=cast("Durability", durability),
         plugins=plugins,
         progress=progress_for(errors),
     )

@@ -31,6 +31,7 @@ MOST_ATTEMPTS = 3
 """How often a pack is tried whose worker dies, before its runs are recorded as failed."""
 
 ExecutorName = Literal["ray", "inline"]
+Durability = Literal["rename", "fsync"]
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,17 @@ class RunOptions:
         Where tasks compute.
     cuda_graphs : bool
         Whether steps of networks are recorded as CUDA graphs and replayed; with device ``cuda``.
+    take_over : bool
+        Whether this driver takes the store from a driver that still holds it.
+    run_timeout : float or None
+        Seconds after which a run that has said nothing is recorded as failed, with the executor ``ray``; None: never.
+    durability : {"rename", "fsync"}
+        What a commit survives: any killed process, or a power cut too.
 
     Raises
     ------
     SpecError
-        Options that do not go together, or are none.
+        An option has a value that it cannot have, or two options exclude each other.
     """
 
     executor: ExecutorName = "ray"
@@ -90,21 +97,30 @@ class RunOptions:
     commit_seconds: float = 10.0
     device: DeviceName = "auto"
     cuda_graphs: bool = False
+    take_over: bool = False
+    run_timeout: float | None = None
+    durability: Durability = "rename"
 
     def __post_init__(self) -> None:
         for name, found, allowed in (
             ("executor", self.executor, get_args(ExecutorName)),
             ("device", self.device, get_args(DeviceName)),
+            ("durability", self.durability, get_args(Durability)),
         ):
             if found not in allowed:
                 raise SpecError(f"{name}: found {found!r}; allowed: {', '.join(map(repr, allowed))}")
-        for name, for_ray in (("workers", self.workers), ("address", self.address)):
+        for name, for_ray in (
+            ("workers", self.workers),
+            ("address", self.address),
+            ("run_timeout", self.run_timeout),
+        ):
             if for_ray is not None and self.executor != "ray":
                 raise SpecError(f"{name}: goes with the executor 'ray' only; leave one of them out")
         for name, value in (
             ("workers", self.workers),
             ("runs_per_turn", self.runs_per_turn),
             ("commit_seconds", self.commit_seconds),
+            ("run_timeout", self.run_timeout),
         ):
             if value is not None and not value > 0:
                 raise SpecError(f"{name}: found {value}; expected a number above 0")
@@ -146,6 +162,9 @@ def run(
     commit_seconds: float = 10.0,
     device: DeviceName = "auto",
     cuda_graphs: bool = False,
+    take_over: bool = False,
+    run_timeout: float | None = None,
+    durability: Durability = "rename",
     plugins: Sequence[str | Path] = (),
     progress: Progress | None = None,
 ) -> Outcome:
@@ -173,6 +192,12 @@ def run(
         With device ``cuda``: record a step of networks once as a CUDA graph and replay it between records, where all steps
         are alike (gd, momentum on all points, heun, rk4; no models of one's own). What is replayed is compared with the
         step itself first. Never run on a GPU so far.
+    take_over : bool
+        Take the store from a driver that still holds it; that driver stops.
+    run_timeout : float, optional
+        With the executor ``ray``: seconds after which a run that has said nothing is stopped and recorded as failed.
+    durability : {"rename", "fsync"}
+        ``rename``: a commit survives any killed process. ``fsync``: it survives a power cut too, and takes longer.
     plugins : sequence of str or Path
         Files of user code, executed here and on the workers before anything else; their top level registers models and
         observables, which the spec may then name. What was registered in this process before needs no file.
@@ -194,7 +219,18 @@ def run(
         install(read_plugin(path))
     if not isinstance(spec, SweepSpec | ParticleSpec):
         spec = read_spec(spec) if not hasattr(spec, "keys") else make_spec(spec)  # type: ignore[arg-type]
-    options = RunOptions(executor, address, workers, runs_per_turn, commit_seconds, device, cuda_graphs)
+    options = RunOptions(
+        executor,
+        address,
+        workers,
+        runs_per_turn,
+        commit_seconds,
+        device,
+        cuda_graphs,
+        take_over,
+        run_timeout,
+        durability,
+    )
     if cuda_graphs:
         refuse_unlike_steps(spec)
     sweep_store = SweepStore(store or default_store(spec))
@@ -317,6 +353,7 @@ class _Driver:
             code=self._plan.code,
             shards=self._shards,
             cuda_graphs=self._options.cuda_graphs,
+            durability=self._options.durability,
         )
 
     @property

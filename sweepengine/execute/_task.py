@@ -39,6 +39,8 @@ class PackTask:
         Workers that share each run of particles, where the executor has many.
     cuda_graphs : bool
         Whether steps of networks are recorded and replayed.
+    durability : str
+        ``rename`` or ``fsync``: what a commit survives.
     """
 
     address: str
@@ -54,3 +56,4 @@ class PackTask:
     code: UserCode
     shards: int = 1
     cuda_graphs: bool = False
+    durability: str = "rename"
