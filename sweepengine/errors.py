@@ -21,3 +21,7 @@ class StoreError(SweepError, OSError):
 
 class RunError(SweepError, RuntimeError):
     """A sweep that was asked for rightly and cannot go on: the cluster is gone, another driver has taken over."""
+
+
+class DamageWarning(UserWarning):
+    """A part of a store is damaged, and was left out of what is shown."""

@@ -163,7 +163,7 @@ def _bytes(count: int) -> str:
 
 def status_command(store: str) -> None:
     """Print how far a sweep is."""
-    from sweepengine.store import Status, SweepStore, read_failure
+    from sweepengine.store import Status, SweepStore, read_failures
 
     sweep_store = SweepStore(store)
     sweep_store.must_exist()
@@ -187,7 +187,7 @@ def status_command(store: str) -> None:
             for position, mark in enumerate(marks)
             if mark is not None and mark.status is Status.DIVERGED
         ]
-        failures = read_failure(sweep_store.objects, block) if Status.FAILED in statuses else {}
+        failures = read_failures(sweep_store.objects, block) if Status.FAILED in statuses else {}
         troubles += [
             f"failed: {names[block, position]}: {text.strip().splitlines()[-1]}"
             for position, text in failures.items()
@@ -206,7 +206,7 @@ def verify_command(store: str) -> int:
     sweep_store.must_exist()
     found = list(find_damage(sweep_store))
     _print_damage(sweep_store, found)
-    if any(each.chunk >= 0 for each in found):
+    if any(each.is_mended for each in found):
         print("`sweepengine repair` with this store forgets these runs; running the sweep again then computes them")
     return int(bool(found))
 
@@ -221,7 +221,7 @@ def repair_command(store: str) -> int:
     _print_damage(sweep_store, found)
     if any(each.chunk >= 0 for each in found):
         print("forgotten; run the sweep again to compute them")
-    return int(any(each.chunk < 0 for each in found))
+    return int(not all(each.is_mended for each in found))
 
 
 def _print_damage(store: SweepStore, found: list[Damage]) -> None:

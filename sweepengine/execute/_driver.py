@@ -15,7 +15,15 @@ from sweepengine.execute._task import PackTask
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.plugins import install, read_plugin
 from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec
-from sweepengine.store import BlockShape, Status, SupersededError, SweepStore, fail_chunk, write_failure
+from sweepengine.store import (
+    BlockShape,
+    HeldError,
+    Status,
+    SupersededError,
+    SweepStore,
+    fail_chunk,
+    write_failure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
     from sweepengine.execute._progress import Progress
     from sweepengine.plan import Pack, Plan
     from sweepengine.spec import AnySpec
+    from sweepengine.store import Nodes
 
 MOST_ATTEMPTS = 3
 """How often a pack is tried whose worker dies, before its runs are recorded as failed."""
@@ -253,11 +262,12 @@ class _Driver:
 
     def run(self) -> Outcome:
         """Do what is missing; a store that lacks nothing is only read."""
-        if self._plan.missing():
+        if self._plan.missing() or self._store.troubles:
             executor = self._start_executor()  # before anything is written: a cluster that is not there leaves no trace
             try:
-                if self._store.claim():
+                if self._store.claim(take_over=self._options.take_over):
                     self._plan = make_plan(self._plan.spec, self._store)
+                self._store.mend()
                 plan = self._plan
                 self._store.extend(plan.spec, plan.data, plan.new_blocks, plan.predictions(), plan.code, plan.given)
                 executor.check_shared(self._store)
@@ -326,11 +336,11 @@ class _Driver:
                 if not report.finished:
                     continue
                 again = self._after(report.task, report.error)
-                if again is None:
-                    live -= 1
+                live += len(again) - 1
+                for task in again:
+                    executor.submit(task)
+                if not again:
                     self._progress.pack_finished()
-                else:
-                    executor.submit(again)
 
     def _count(self, event: Event) -> None:
         self._progress.update(event)
@@ -338,15 +348,14 @@ class _Driver:
             self._progress.say(event.message)
 
     def _task(self, pack: Pack) -> PackTask:
-        attempts, owner = self._attempts(pack.block, pack.chunks)
         return PackTask(
             address=self._store.address,
             block=pack.block,
             shape=pack.shape.to_json(),
             chunks=pack.chunks,
             runs={position: run.to_json() for position, run in pack.runs.items()},
-            attempts=attempts,
-            owner=owner,
+            attempts=self._attempts(pack.block, pack.chunks),
+            nodes=self._nodes(pack.block),
             runs_per_turn=self._options.runs_per_turn,
             commit_seconds=self._options.commit_seconds,
             device=self._options.device,
@@ -362,41 +371,75 @@ class _Driver:
         spec = self._plan.spec
         return spec.shards if isinstance(spec, ParticleSpec) else 1
 
-    def _attempts(self, block: str, chunks: tuple[int, ...]) -> tuple[dict[int, int], str]:
+    def _nodes(self, block: str) -> Nodes:
+        """What the runs of a block read and write of the store."""
+        return self._store.nodes_of(block, self._plan.data.id, self._plan.given)
+
+    def _attempts(self, block: str, chunks: tuple[int, ...]) -> dict[int, int]:
         """Attempt numbers for the next try of some chunks."""
-        attempts, owner = {}, ""
+        attempts = {}
         for chunk in chunks:
             self._tries[block, chunk] = self._tries.get((block, chunk), 0) + 1
-            attempts[chunk], owner = self._store.attempt(self._tries[block, chunk])
-        return attempts, owner
+            attempts[chunk] = self._store.attempt(self._tries[block, chunk])
+        return attempts
 
-    def _after(self, task: PackTask, error: Exception | None) -> PackTask | None:
-        """What to do once a task is over: nothing, or the task that takes over from it."""
+    def _after(self, task: PackTask, error: Exception | None) -> list[PackTask]:
+        """What is to be done once a task is over: the tasks that take over from it."""
         if error is None:
-            return None
+            return []
         if isinstance(error, SupersededError):
             raise RunError(f"store: {error}; let the other driver finish, then run this again") from error
+        if isinstance(error, HeldError):
+            return self._elsewhere(task, error)
+        if isinstance(error, StoreError):
+            raise RunError(f"store: {self._store.address}: {str(error).removeprefix('store: ')}") from error
         tried = self._tries[task.block, task.chunks[0]]
-        attempts, owner = self._attempts(task.block, task.chunks)
         if tried < MOST_ATTEMPTS:
             self._progress.say(
                 f"block {task.block}: its worker stopped ({type(error).__name__}: {_first_line(error)}); "
                 f"attempt {tried + 1} of {MOST_ATTEMPTS}"
             )
-            return replace(task, attempts=attempts, owner=owner)
-        self._give_up(task, attempts, owner, error)
-        return None
+            return [replace(task, attempts=self._attempts(task.block, task.chunks))]
+        self._give_up(task, error)
+        return []
 
-    def _give_up(self, task: PackTask, attempts: dict[int, int], owner: str, error: Exception) -> None:
+    def _elsewhere(self, task: PackTask, error: HeldError) -> list[PackTask]:
+        """Move the runs of a chunk that somebody may still write into, and go on with them and with the other chunks."""
+        self._progress.say(f"{error}; its runs go on in a new block")
+        shape = BlockShape.from_json(task.shape)
+        first, stop = shape.chunk_span(error.chunk)
+        place = self._store.relocate(error.block, error.chunk)
+        moved = replace(
+            task,
+            block=place.block,
+            shape=place.shape.to_json(),
+            chunks=(0,),
+            runs={position - first: run for position, run in task.runs.items() if first <= position < stop},
+            attempts=self._attempts(place.block, (0,)),
+            nodes=self._nodes(place.block),
+        )
+        others = tuple(chunk for chunk in task.chunks if chunk != error.chunk)
+        if not others:
+            return [moved]
+        runs = {position: run for position, run in task.runs.items() if not first <= position < stop}
+        return [moved, replace(task, chunks=others, runs=runs, attempts=self._attempts(task.block, others))]
+
+    def _give_up(self, task: PackTask, error: Exception) -> None:
         """Record the unfinished runs of a pack that cannot be advanced as failed."""
         shape = BlockShape.from_json(task.shape)
         text = "".join(traceback.format_exception(error))
-        store = self._store.objects
-        for position in task.runs:
-            write_failure(store, task.block, position, text)
-        failed = sum(
-            fail_chunk(store, task.block, shape, chunk, attempts[chunk], owner, task.runs) for chunk in task.chunks
-        )
+        failed = 0
+        for chunk, attempt in self._attempts(task.block, task.chunks).items():
+            first, stop = shape.chunk_span(chunk)
+            place, positions = self._store.place(task.block, shape, chunk), set(task.runs) & set(range(first, stop))
+            try:
+                failed += fail_chunk(place, attempt, positions)
+            except HeldError:
+                place = self._store.relocate(task.block, chunk)
+                positions = {position - first for position in positions}
+                failed += fail_chunk(place, self._store.attempt(1), positions)
+            for position in positions:
+                write_failure(place.store, place.block, position, text)
         self._count(Event(failed=failed, message=f"failed: {failed} runs of block {task.block}: {_first_line(error)}"))
 
 

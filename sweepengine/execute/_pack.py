@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import traceback
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,7 +24,16 @@ from sweepengine.networks import matmul_precision
 from sweepengine.observe import given_ids
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import AnyRun, ParticleRun, Run, run_from_json
-from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, read_given, write_failure
+from sweepengine.store import (
+    BlockShape,
+    ChunkPlace,
+    ChunkWriter,
+    Status,
+    open_address,
+    read_data,
+    read_given,
+    write_failure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -67,10 +77,25 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
         first, stop = shape.chunk_span(chunk)
         memory = PeakMemory()
         shards.order(Order.CHUNK, chunk)
-        writer = ChunkWriter(store, task.block, shape, chunk, task.attempts[chunk], task.owner, shards.share(shape))
+        place = ChunkPlace(store, task.nodes, task.block, shape, chunk)
+        writer = ChunkWriter(place, task.attempts[chunk], shards.share(shape))
         here = {position: run for position, run in runs.items() if first <= position < stop}
-        yield from _throttled(_ChunkJob(writer, store, here, data, task, shape, memory, shards).events())
+        with _released(writer, shards):
+            yield from _throttled(_ChunkJob(writer, store, here, data, task, shape, memory, shards).events())
     shards.order(Order.END)
+
+
+@contextmanager
+def _released(writer: ChunkWriter, shards: Shards) -> Iterator[None]:
+    """Say at the end, however it comes, that this worker writes no more; of other workers it knows so at a good end only."""
+    try:
+        yield
+    except BaseException:
+        if shards.size == 1:
+            with suppress(OSError):  # of the error that is raised already; the end of this process says it too
+                writer.release()
+        raise
+    writer.release()
 
 
 def follow(task: PackTask, shards: Shards) -> None:
@@ -86,7 +111,7 @@ def _opened(task: PackTask) -> tuple[Store, BlockShape, dict[int, AnyRun], Data]
     shape = BlockShape.from_json(task.shape)
     runs = {position: run_from_json(content) for position, content in task.runs.items()}
     device = pick_device(task.device)
-    return store, shape, runs, _load_data(store, next(iter(runs.values())), device)
+    return store, shape, runs, _load_data(store, task, next(iter(runs.values())), device)
 
 
 def _throttled(events: Iterator[Event]) -> Iterator[Event]:
@@ -115,11 +140,11 @@ def _within(scope: Callable[[], AbstractContextManager[None]], items: Iterator[I
         yield item
 
 
-def _load_data(store: Store, run: AnyRun, device: torch.device) -> Data:
+def _load_data(store: Store, task: PackTask, run: AnyRun, device: torch.device) -> Data:
     """The data as the store holds them, so that every worker and every resume use the same bits."""
-    arrays = read_data(store, run.data_id)
+    arrays = read_data(store, task.nodes, run.data_id)
     dtype = getattr(torch, run.precision)
-    given = {kind: read_given(store, kind, each) for kind, each in given_ids(run).items()}
+    given = {kind: read_given(store, task.nodes, kind, each) for kind, each in given_ids(run).items()}
     return Data(**{name: torch.from_numpy(values).to(device, dtype) for name, values in arrays.items()}, given=given)
 
 

@@ -18,7 +18,7 @@ from sweepengine.execute._device import particles_at_a_time
 from sweepengine.execute._particle_turn import ParticleTurn
 from sweepengine.particles import Passes, StepLimitError, spans
 from sweepengine.spec import ParticleRun, run_from_json
-from sweepengine.store import ChunkPart, Share, SupersededError, read_mark, refs_by_positions
+from sweepengine.store import ChunkPart, ChunkPlace, Share, SupersededError, read_mark, refs_by_positions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,13 +153,16 @@ class Follower:
 
     def _open(self, chunk: int) -> None:
         self._chunk = chunk
-        self._part = ChunkPart(self._store, self._task.block, self._shape, chunk, self._share)
+        self._share.processes()  # which the lead writes into the mark that it claims
+        self._part = ChunkPart(
+            ChunkPlace(self._store, self._task.nodes, self._task.block, self._shape, chunk), self._share
+        )
         self._share.wait()  # until the lead has claimed the mark
         self._part.load(self._mark().runs)
 
     def _mark(self) -> Mark:
         mark, task = read_mark(self._store, self._task.block, self._chunk), self._task
-        if mark is None or (mark.attempt, mark.owner) != (task.attempts[self._chunk], task.owner):
+        if mark is None or mark.attempt != task.attempts[self._chunk]:
             raise SupersededError(f"{task.block} chunk {self._chunk}: another attempt has taken over")
         return mark
 

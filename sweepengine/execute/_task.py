@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweepengine.plugins import UserCode
+    from sweepengine.store import Nodes
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class PackTask:
         Position in the block → run as plain values.
     attempts : dict of int
         Chunk → number of this attempt.
-    owner : str
-        Identifies the driver.
+    nodes : Nodes
+        The published arrays that it reads and writes.
     runs_per_turn : int or None
         Runs advanced together in batched products; None: 1 on a CPU, where one network at a time stays in cache.
     commit_seconds : float
@@ -49,7 +50,7 @@ class PackTask:
     chunks: tuple[int, ...]
     runs: dict[int, dict[str, Any]]
     attempts: dict[int, int]
-    owner: str
+    nodes: Nodes
     runs_per_turn: int | None
     commit_seconds: float
     device: str

@@ -100,7 +100,9 @@ class Plan:
 
     def refreshed(self, store: SweepStore) -> Plan:
         """The same plan with what the store has committed by now."""
-        return replace(self, known=_known(self.runs, self._places, self._shapes, store), new_blocks=(), limits={})
+        places, shapes = store.places(), store.block_shapes()
+        known = _known(self.runs, places, shapes, store)
+        return replace(self, known=known, new_blocks=(), limits={}, _places=places, _shapes=shapes)
 
     def packs(self, rate: MachineRate, only: Collection[str] | None = None) -> Iterator[Pack]:
         """The tasks, longest first, so that the last to finish is a short one.
@@ -215,7 +217,8 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     shapes = store.block_shapes()
     known = _known(runs, places, shapes, store)
     new_runs = [run for run in runs if run.id not in places]
-    new_blocks = tuple(work.block(list(group)) for _, group in itertools.groupby(new_runs, key=work.layout))
+    laid_out = (work.block(list(group)) for _, group in itertools.groupby(new_runs, key=work.layout))
+    new_blocks = tuple(replace(block, id=store.new_block(block.id)) for block in laid_out)
     for block in new_blocks:
         shapes[block.id] = block.shape
         places |= {run.id: (block.id, position) for position, run in enumerate(block.runs)}

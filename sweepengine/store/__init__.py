@@ -3,7 +3,6 @@
 from sweepengine.store._address import normalise_address as normalise_address
 from sweepengine.store._address import open_address as open_address
 from sweepengine.store._chunk import ChunkWriter as ChunkWriter
-from sweepengine.store._chunk import SupersededError as SupersededError
 from sweepengine.store._chunk import fail_chunk as fail_chunk
 from sweepengine.store._chunk import refs_by_positions as refs_by_positions
 from sweepengine.store._data import read_data as read_data
@@ -13,15 +12,20 @@ from sweepengine.store._layout import BlockShape as BlockShape
 from sweepengine.store._layout import StoredArray as StoredArray
 from sweepengine.store._layout import make_block as make_block
 from sweepengine.store._layout import piece_length as piece_length
+from sweepengine.store._marks import DamagedMarkError as DamagedMarkError
+from sweepengine.store._marks import HeldError as HeldError
 from sweepengine.store._marks import Mark as Mark
 from sweepengine.store._marks import RunMark as RunMark
 from sweepengine.store._marks import StateRef as StateRef
-from sweepengine.store._marks import read_failure as read_failure
+from sweepengine.store._marks import SupersededError as SupersededError
+from sweepengine.store._marks import read_failures as read_failures
 from sweepengine.store._marks import read_mark as read_mark
 from sweepengine.store._marks import write_failure as write_failure
+from sweepengine.store._nodes import Nodes as Nodes
 from sweepengine.store._open import open_sweep as open_sweep
 from sweepengine.store._open import open_theory as open_theory
 from sweepengine.store._part import ChunkPart as ChunkPart
+from sweepengine.store._part import ChunkPlace as ChunkPlace
 from sweepengine.store._part import Share as Share
 from sweepengine.store._run_table import STORE_FILES as STORE_FILES
 from sweepengine.store._status import Status as Status
@@ -38,9 +42,13 @@ __all__ = [
     "Block",
     "BlockShape",
     "ChunkPart",
+    "ChunkPlace",
     "ChunkWriter",
     "Damage",
+    "DamagedMarkError",
+    "HeldError",
     "Mark",
+    "Nodes",
     "RunMark",
     "Share",
     "StateRef",
@@ -58,7 +66,7 @@ __all__ = [
     "open_theory",
     "piece_length",
     "read_data",
-    "read_failure",
+    "read_failures",
     "read_given",
     "read_mark",
     "read_token",

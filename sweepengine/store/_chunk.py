@@ -1,7 +1,8 @@
 """A worker's hold on one chunk of runs: claim, load, record, commit.
 
 A commit writes the arrays, then the state into the slot that the present mark does not name, then the mark. So a kill
-at any moment leaves a mark whose records and state are whole, and a resume continues from exactly there. Where several
+at any moment leaves a mark whose records and state are whole, and a resume continues from exactly there. Nobody else
+writes into the chunk meanwhile, however long this worker is suspended: see :mod:`sweepengine.store._marks`. Where several
 workers share a run, one of them has this hold and the others a :class:`ChunkPart` each.
 """
 
@@ -13,21 +14,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.store._layout import RUN_ARRAYS, BlockShape
-from sweepengine.store._marks import Mark, RunMark, StateRef, read_mark, state_prefix, write_mark
+from sweepengine.store._layout import RUN_ARRAYS
+from sweepengine.store._marks import (
+    Mark,
+    RunMark,
+    StateRef,
+    check_attempt,
+    claim_chunk,
+    is_state,
+    state_prefix,
+    write_mark,
+)
 from sweepengine.store._objects import delete_object, list_objects
-from sweepengine.store._part import ALONE, NO_STATE, ChunkPart, Share, open_array
+from sweepengine.store._part import ALONE, NO_STATE, ChunkPart, ChunkPlace, Share
+from sweepengine.store._process import Process
+from sweepengine.store._publication import must_be_published
 from sweepengine.store._status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
-    from zarr.abc.store import Store
-
-
-class SupersededError(Exception):
-    """Another attempt has taken this chunk over; this one must stop without writing."""
 
 
 class ChunkWriter:
@@ -35,14 +42,9 @@ class ChunkWriter:
 
     Parameters
     ----------
-    store : Store
-    block : str
-    shape : BlockShape
-    chunk : int
+    place : ChunkPlace
     attempt : int
         Higher than that of any attempt before.
-    owner : str
-        Identifies the driver.
     share : Share
         With others, their lead.
 
@@ -54,41 +56,30 @@ class ChunkWriter:
     Raises
     ------
     SupersededError
-        The mark already names a later attempt.
+        A later attempt has the chunk.
+    HeldError
+        An earlier attempt may still write there.
+    StoreError
+        The store was removed, or its mark is damaged.
     """
 
-    def __init__(
-        self, store: Store, block: str, shape: BlockShape, chunk: int, attempt: int, owner: str, share: Share = ALONE
-    ) -> None:
-        self._store, self._block, self._chunk, self._share = store, block, chunk, share
-        self._attempt, self._owner = attempt, owner
-        self._first, self._stop = shape.chunk_span(chunk)
-        mark = read_mark(store, block, chunk)
-        if mark is None:
-            mark = Mark(attempt, owner, tuple(RunMark() for _ in range(self._stop - self._first)))
-        self._check(mark)
-        self._mark = mark.claimed(attempt, owner)
-        write_mark(store, block, chunk, self._mark)
-        self._part = ChunkPart(store, block, shape, chunk, share)
-        self._run_arrays = {name: open_array(store, block, name) for name in RUN_ARRAYS}
+    def __init__(self, place: ChunkPlace, attempt: int, share: Share = ALONE) -> None:
+        self._place, self._share = place, share
+        self._first, self._stop = place.span
+        must_be_published(place.store)
+        self._mark = claim_chunk(
+            place.store, place.block, place.chunk, self._stop - self._first, attempt, share.processes()
+        )
+        self._part = ChunkPart(place, share)
         self._runs = list(self._mark.runs)
         share.wait()  # the others read the mark now
         self.damaged: dict[int, list[str]] = {}
-        for place, found in enumerate(self._part.load(self._runs)):
-            marked = self._runs[place].digests
+        for index, found in enumerate(self._part.load(self._runs)):
+            marked = self._runs[index].digests
             wrong = [name for name, value in found.items() if value != marked.get(name, "")]
             if wrong:
-                self.damaged[self._first + place] = wrong
-                self.restart(self._first + place)
-
-    def _check(self, mark: Mark | None) -> None:
-        if mark is None:
-            return
-        ours = (self._attempt, self._owner)
-        if mark.attempt > self._attempt or (mark.attempt == self._attempt and mark.owner != self._owner):
-            raise SupersededError(
-                f"{self._block} chunk {self._chunk}: attempt {mark.attempt} has taken over from {ours}"
-            )
+                self.damaged[self._first + index] = wrong
+                self.restart(self._first + index)
 
     def run(self, position: int) -> RunMark:
         """What is known of the run at a position of the block."""
@@ -119,9 +110,9 @@ class ChunkWriter:
 
     def finish(self, position: int, status: Status, *, diverged_step: int = -1, peak_memory: int = -1) -> None:
         """Say how a run ended."""
-        place = position - self._first
-        self._runs[place] = replace(
-            self._runs[place], status=status, diverged_step=diverged_step, peak_memory=peak_memory
+        index = position - self._first
+        self._runs[index] = replace(
+            self._runs[index], status=status, diverged_step=diverged_step, peak_memory=peak_memory
         )
 
     def commit(self, positions: tuple[int, ...] = (), state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
@@ -137,37 +128,55 @@ class ChunkWriter:
         Raises
         ------
         SupersededError
-            Another attempt has taken over; nothing more is written.
+            A later attempt wants the chunk, so this one stops; nothing more is written.
+        StoreError
+            The store was removed.
         """
-        self._check(read_mark(self._store, self._block, self._chunk))
+        place = self._place
+        check_attempt(place.store, place.block, place.chunk, self._mark.attempt)
         slot = NO_STATE if state is None else self._free_slot(positions[0])
         self._share.announce(slot)
         self._part.write()
-        for name, array in self._run_arrays.items():
-            array[self._first : self._stop] = np.array([getattr(run, name) for run in self._runs], dtype=array.dtype)
+        write_run_arrays(place, self._runs)
         # A state of other runs stays: a sweep that wants fewer runs takes nothing from those that it leaves alone.
         kept = [ref for ref in self._mark.states if not set(ref.positions) & set(positions) and self._is_needed(ref)]
         if state is None:
             self._share.wait()
         else:
-            kept += self._part.write_state(self._attempt, positions, slot, state)
-        self._check(read_mark(self._store, self._block, self._chunk))
-        self._mark = Mark(self._attempt, self._owner, tuple(self._runs), tuple(kept))
-        write_mark(self._store, self._block, self._chunk, self._mark)
+            kept += self._part.write_state(self._mark.attempt, positions, slot, state)
+        self._mark = replace(self._mark, runs=tuple(self._runs), states=tuple(kept))
+        write_mark(place.store, place.block, place.chunk, self._mark)
         if state is None:
-            named = {ref.key for ref in kept}
-            for key in list_objects(self._store, state_prefix(self._block, self._chunk)):
-                if key not in named:
-                    delete_object(self._store, key)
+            self._delete_states({ref.key for ref in kept})
+
+    def _delete_states(self, named: set[str]) -> None:
+        """Delete the chunk's states but those that the mark names, and nothing that is not called as states are."""
+        prefix = state_prefix(self._place.block, self._place.chunk)
+        for key in list_objects(self._place.store, prefix):
+            if key not in named and is_state(key.removeprefix(prefix)):
+                delete_object(self._place.store, key)
+
+    def release(self) -> None:
+        """Say that this attempt writes no more; what it has not committed is lost."""
+        self._mark = replace(self._mark, released=True)
+        write_mark(self._place.store, self._place.block, self._place.chunk, self._mark)
 
     def _free_slot(self, position: int) -> int:
         """The slot of this attempt that the mark does not name."""
-        stem = self._part.state_stem(self._attempt, position, 0)
+        stem = self._part.state_stem(self._mark.attempt, position, 0)
         return int(any(ref.key.startswith(stem) for ref in self._mark.states))
 
     def _is_needed(self, ref: StateRef) -> bool:
         """Whether a state continues some run from where the mark says that it is."""
         return any(self.run(p).records_done and not self.run(p).status.is_final for p in ref.positions)
+
+
+def write_run_arrays(place: ChunkPlace, runs: Sequence[RunMark]) -> None:
+    """Write what plain readers see of the runs of a chunk beside their variables."""
+    first, stop = place.span
+    for name in RUN_ARRAYS:
+        array = place.array(name)
+        array[first:stop] = np.array([getattr(run, name) for run in runs], dtype=array.dtype)
 
 
 def refs_by_positions(mark: Mark) -> dict[tuple[int, ...], list[StateRef]]:
@@ -176,16 +185,15 @@ def refs_by_positions(mark: Mark) -> dict[tuple[int, ...], list[StateRef]]:
     return {positions: list(refs) for positions, refs in grouped}
 
 
-def fail_chunk(
-    store: Store, block: str, shape: BlockShape, chunk: int, attempt: int, owner: str, positions: Collection[int]
-) -> int:
+def fail_chunk(place: ChunkPlace, attempt: int, positions: Collection[int]) -> int:
     """Record the unfinished ones of some runs as failed, in the mark alone: for chunks that cannot be advanced.
 
     Arrays and states stay as they are, so a later try goes on from them.
 
     Parameters
     ----------
-    store, block, shape, chunk, attempt, owner
+    place : ChunkPlace
+    attempt : int
         As for :class:`ChunkWriter`.
     positions : collection of int
         Positions in the block; those outside the chunk are passed over.
@@ -194,12 +202,17 @@ def fail_chunk(
     -------
     int
         How many were recorded as failed.
+
+    Raises
+    ------
+    SupersededError, HeldError, StoreError
+        As :class:`ChunkWriter` does.
     """
-    first, stop = shape.chunk_span(chunk)
-    mark = read_mark(store, block, chunk) or Mark(attempt, owner, tuple(RunMark() for _ in range(stop - first)))
+    first, stop = place.span
+    mark = claim_chunk(place.store, place.block, place.chunk, stop - first, attempt, (Process.current(),))
     runs = list(mark.runs)
     failed = [p - first for p in positions if first <= p < stop and not runs[p - first].status.is_final]
-    for place in failed:
-        runs[place] = replace(runs[place], status=Status.FAILED)
-    write_mark(store, block, chunk, replace(mark, attempt=attempt, owner=owner, runs=tuple(runs)))
+    for index in failed:
+        runs[index] = replace(runs[index], status=Status.FAILED)
+    write_mark(place.store, place.block, place.chunk, replace(mark, runs=tuple(runs), released=True))
     return len(failed)

@@ -1,42 +1,87 @@
-"""The driver's claim: of several drivers on one store, the newest goes on and the others stop.
+"""Claims of drivers: one driver holds a store, and says so by a heartbeat.
 
-A claim is an epoch that only grows. It is the high part of every attempt number of the driver's tasks, so a mark of a
-newer driver always outranks one of an older, and metadata are written by the holder of the newest epoch only. A killed
-driver needs no clean-up: the next one simply has a higher epoch.
+A claim is an object of its own. Whoever wants the store puts its claim there and then looks for the claims of others, so
+of two that come at the same moment at least one sees the other. Epochs of claims only grow; they are the high part of
+every attempt number and of every generation, which is what keeps numbers right even where two drivers are at work. The
+heartbeat is there so that a second driver is not started by mistake.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import random
+import re
 import secrets
+import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import RunError
-from sweepengine.store._objects import get_json, put_json
+from sweepengine.store._objects import (
+    BrokenSealError,
+    delete_object,
+    get_object,
+    get_sealed,
+    list_objects,
+    put_json,
+    put_sealed,
+)
+from sweepengine.store._process import Process
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
-CLAIM_KEY = "driver.json"
+CLAIMS = "drivers/"
+LEGACY_CLAIM_KEY = "driver.json"
+BEAT_SECONDS = 5.0
+FRESH_SECONDS = 30.0
 _TRIES_OF_A_DRIVER = 1000
-_SETTLE_SECONDS = 0.5
+_TRIES_TO_CLAIM = 20
+_FENCE_OF_OLD_VERSIONS = 999_999
+_NAME = re.compile(rf"{CLAIMS}(\d+)-([0-9a-f]+)\.json")
+_TAKEN_OVER = "another driver has taken over this store; let it finish, then run the same command again"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One driver's hold on a store.
+    """One driver's claim to a store.
 
     Attributes
     ----------
     epoch : int
         Higher than that of any driver before.
     owner : str
-        Random; tells two drivers apart that took the same epoch at the same instant.
+        Random; tells two claims apart that were made at the same instant.
+    process : Process or None
+        The driver; None where the claim is damaged.
+    since, beat : float
+        When it was made and last renewed, seconds since 1970.
+    ended : bool
+        Whether the driver has said that it will write no more.
     """
 
     epoch: int
     owner: str
+    process: Process | None = None
+    since: float = 0.0
+    beat: float = 0.0
+    ended: bool = False
+
+    @property
+    def key(self) -> str:
+        """Where the claim lies."""
+        return f"{CLAIMS}{self.epoch:06d}-{self.owner}.json"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its driver is known to write no more."""
+        return self.ended or (self.process is not None and self.process.is_gone)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether its driver was at work a moment ago."""
+        return not self.is_over and time.time() - self.beat < FRESH_SECONDS
 
     def attempt(self, number: int) -> int:
         """Attempt number of this driver's ``number``-th try of a chunk, 1 … 999."""
@@ -44,36 +89,149 @@ class Claim:
             raise ValueError(f"found try {number}; a driver tries a chunk 1 … {_TRIES_OF_A_DRIVER - 1} times")
         return self.epoch * _TRIES_OF_A_DRIVER + number
 
+    def put(self, store: Store) -> None:
+        """Write it."""
+        content: dict[str, Any] = {"since": self.since, "beat": self.beat, "ended": self.ended, "epoch": self.epoch}
+        content["process"] = None if self.process is None else self.process.to_json()
+        put_sealed(store, self.key, content)
 
-def take_claim(store: Store) -> Claim:
+    def described(self) -> str:
+        """Who holds the store since when, for people."""
+        since = dt.datetime.fromtimestamp(self.since, dt.UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        who = "a driver" if self.process is None else f"process {self.process.pid} on {self.process.host}"
+        return f"{who} holds it since {since}, and was last heard {max(0.0, time.time() - self.beat):.0f} s ago"
+
+
+def epoch_of(attempt: int) -> int:
+    """Epoch of the driver that an attempt number belongs to."""
+    return attempt // _TRIES_OF_A_DRIVER
+
+
+def read_claims(store: Store) -> list[Claim]:
+    """All claims, the newest last."""
+    names = ((key, _NAME.fullmatch(key)) for key in list_objects(store, CLAIMS))
+    claims = [_read_claim(store, key, Claim(int(name[1]), name[2])) for key, name in names if name]
+    return sorted((claim for claim in claims if claim is not None), key=lambda claim: (claim.epoch, claim.owner))
+
+
+def _read_claim(store: Store, key: str, bare: Claim) -> Claim | None:
+    try:
+        found = get_sealed(store, key)
+        if found is None or found["epoch"] != bare.epoch:
+            return None if found is None else bare
+        process = None if found["process"] is None else Process(**found["process"])
+        return replace(bare, process=process, since=found["since"], beat=found["beat"], ended=found["ended"])
+    except (BrokenSealError, TypeError, KeyError):
+        return bare  # nobody can tell who holds it: its driver is never fresh, and its epoch counts
+
+
+def damaged_claims(store: Store) -> list[str]:
+    """Keys of the claims that are not what was written."""
+    return [claim.key for claim in read_claims(store) if claim.process is None]
+
+
+def next_epoch(store: Store, at_least: int) -> int:
+    """The epoch that a driver would have that claimed the store now."""
+    return max([at_least, *(claim.epoch for claim in read_claims(store))]) + 1
+
+
+def take_claim(store: Store, at_least: int, *, take_over: bool = False) -> Claim:
     """Become the store's driver.
 
-    Where the last driver has not said that it ended, wait for half a second: it looks at the claim just before it
-    publishes, so what it was publishing is then either there or will not come.
+    Parameters
+    ----------
+    store : Store
+    at_least : int
+        The epoch will be higher than this.
+    take_over : bool
+        Whether to go on although another driver holds the store.
 
     Raises
     ------
     RunError
-        Yet another driver took over in that time.
+        Another driver holds the store, or several drivers want it at the same moment.
     """
-    last = get_json(store, CLAIM_KEY)
-    claim = Claim(1 if last is None else int(last["epoch"]) + 1, secrets.token_hex(8))
-    put_json(store, CLAIM_KEY, {"epoch": claim.epoch, "owner": claim.owner, "ended": False})
-    if last is not None and not last["ended"]:
-        time.sleep(_SETTLE_SECONDS)
-    check_claim(store, claim)
-    return claim
+    for _ in range(_TRIES_TO_CLAIM):
+        others = [claim for claim in read_claims(store) if not claim.is_over]
+        holder = None if take_over else _holder(store, others)
+        if holder is not None:
+            raise RunError(
+                f"store: {holder.described()}; let it finish, or stop it and run the same command again. "
+                "--take-over takes the store from it"
+            )
+        now = time.time()
+        claim = Claim(next_epoch(store, at_least), secrets.token_hex(4), Process.current(), now, now)
+        claim.put(store)
+        known = {each.key for each in others}
+        found = read_claims(store)
+        rivals = [each for each in found if each.key not in known and each.key != claim.key and not each.is_over]
+        if any(not take_over or each.epoch >= claim.epoch for each in rivals):
+            delete_object(store, claim.key)
+            time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 -- no result depends on it
+            continue
+        for older in found:
+            if older.key != claim.key and (older.is_over or older.process is None):
+                delete_object(store, older.key)
+        if get_object(store, LEGACY_CLAIM_KEY) is not None:
+            fence = {"epoch": _FENCE_OF_OLD_VERSIONS, "owner": claim.owner, "ended": True}
+            put_json(store, LEGACY_CLAIM_KEY, fence)  # which stops a driver of an older version of this package
+        return claim
+    raise RunError("store: several drivers want it at the same moment; run the same command again")
+
+
+def _holder(store: Store, others: list[Claim]) -> Claim | None:
+    """A driver that is at work. A clock may be wrong, so one of another machine is watched for a beat."""
+    for claim in others:
+        if claim.is_fresh:
+            return claim
+    silent = [claim for claim in others if claim.process is not None and not claim.process.is_here]
+    if not silent:
+        return None
+    time.sleep(BEAT_SECONDS + 1)
+    beats = {claim.key: claim.beat for claim in silent}
+    return next((claim for claim in read_claims(store) if beats.get(claim.key, claim.beat) != claim.beat), None)
 
 
 def check_claim(store: Store, claim: Claim) -> None:
-    """Raise :class:`RunError` if another driver has taken over."""
-    found = get_json(store, CLAIM_KEY)
-    if found is None or (found["epoch"], found["owner"]) != (claim.epoch, claim.owner):
-        raise RunError("another driver has taken over this store; let it finish, then run the same command again")
+    """Raise :class:`RunError` if another driver has taken over, or the claim is gone."""
+    claims = read_claims(store)
+    if all(each.key != claim.key for each in claims):
+        raise RunError("store: it was removed, or replaced by another one, while this driver was at work")
+    if claims[-1].key != claim.key:
+        raise RunError(_TAKEN_OVER)
 
 
-def end_claim(store: Store, claim: Claim) -> None:
-    """Say that this driver has ended, unless another has taken over."""
-    found = get_json(store, CLAIM_KEY)
-    if found is not None and found["owner"] == claim.owner:
-        put_json(store, CLAIM_KEY, found | {"ended": True})
+class Heartbeat:
+    """Renews a claim from a thread of its own, so that long steps do not look like a dead driver.
+
+    Parameters
+    ----------
+    store : Store
+    claim : Claim
+    """
+
+    def __init__(self, store: Store, claim: Claim) -> None:
+        self._store, self._claim = store, claim
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="sweepengine-heartbeat", daemon=True)
+        self._thread.start()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(BEAT_SECONDS):
+            try:
+                # A claim that is gone is not made again: the store was removed, and its folder would come back.
+                if get_object(self._store, self._claim.key) is not None and not self._stop.is_set():
+                    replace(self._claim, beat=time.time()).put(self._store)
+            except OSError:
+                continue  # a full disk: the driver's own work says so
+
+    def stop(self) -> None:
+        """Renew it no more."""
+        self._stop.set()
+        self._thread.join()
+
+    def end(self) -> None:
+        """Say that the driver has ended, if its claim is still there."""
+        self.stop()
+        if get_object(self._store, self._claim.key) is not None:
+            replace(self._claim, beat=time.time(), ended=True).put(self._store)

@@ -2,18 +2,22 @@
 
 ::
 
-    /                        attributes: specs, provenance, schema version; consolidated metadata
-    /runs                    one table: id, block, position, every axis
+    /                        zarr.json: a copy of the newest publication, for readers of zarr
+    /runs/<generation>       one table: id, block, position, every axis
     /data/<id>               inputs and targets
     /weights/<id>            parameters at t = 0, where they are given and not drawn
     /reference/<id>          the cloud to which distances are measured
     /grid/<id>               the points of a first variation
     /theory/<id>             what infinite width predicts for an architecture on those data
     /blocks/<block>          arrays over (run, record, …); status, records_done, … over run
-    driver.json              epoch of the last driver
-    marks/<block>/<chunk>    what is committed: one small JSON object for each chunk of runs (not a zarr node)
-    state/<block>/<chunk>/…  what a resume needs; deleted when the chunk is done (not zarr nodes)
-    failures/<block>/…       tracebacks of failed runs (not zarr nodes)
+
+Beside the zarr nodes::
+
+    publications/<generation>.json         what a driver has published: specs, provenance, all nodes; the newest counts
+    drivers/<epoch>-<owner>.json           a driver's claim, with its heartbeat
+    marks/<block>/<chunk>/<attempt>.json   what a chunk of runs has committed; the newest counts
+    state/<block>/<chunk>/…                what a resume needs; deleted when the chunk is done
+    failures/<block>/<position>.json       traceback of a failed run
 """
 
 from __future__ import annotations
@@ -36,7 +40,9 @@ if TYPE_CHECKING:
 
     from sweepengine.spec import AnyRun
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+LEGACY_VERSION = 2
+"""The layout version before, which is read, and carried over by the first driver that writes."""
 CHUNK_TARGET = 1_000_000
 CHUNK_LIMIT = 32_000_000
 CHUNK_RUNS_LIMIT = 16

@@ -1,16 +1,66 @@
-"""Marks: the one atomic statement of what a chunk of runs has committed."""
+"""Marks: the one atomic statement of what a chunk of runs has committed, and who may commit.
+
+Every attempt has a mark of its own, and the newest one that says what is committed counts. So a worker that was
+suspended before it wrote its mark, and wakes after a later attempt has taken over, writes an object that nobody reads.
+Arrays and states have no such names: an attempt goes on in the chunk of an earlier one only where that one is known to
+write no more, and elsewhere the driver moves the chunk's runs to a new block (:mod:`sweepengine.store._relocate`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+import re
+import time
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import StoreError
-from sweepengine.store._objects import get_json, list_objects, put_json
+from sweepengine.store._objects import (
+    BrokenSealError,
+    delete_object,
+    get_json,
+    get_sealed,
+    list_objects,
+    put_sealed,
+)
+from sweepengine.store._process import Process
 from sweepengine.store._status import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from zarr.abc.store import Store
+
+HELD_SECONDS = 5.0
+"""How long an attempt waits for the end of an earlier one whose processes run on this machine."""
+_POLL_SECONDS = 0.1
+_MARK = re.compile(r"(\d{9})\.json")
+_STATE = re.compile(r"\d+-\d+-[ab](-\d+)?\.npz")
+_FAILURE = re.compile(r"(\d+)\.json")
+
+
+class SupersededError(Exception):
+    """A later attempt has taken this chunk over; this one must stop without writing."""
+
+
+class HeldError(Exception):
+    """An earlier attempt may still write into this chunk: it is alive, suspended, or on another machine.
+
+    Attributes
+    ----------
+    block : str
+    chunk : int
+    """
+
+    def __init__(self, block: str, chunk: int) -> None:
+        super().__init__(block, chunk)
+        self.block, self.chunk = block, chunk
+
+    def __str__(self) -> str:
+        return f"block {self.block} chunk {self.chunk} is held by an attempt that may still write"
+
+
+class DamagedMarkError(StoreError):
+    """A mark is there, and it is not what was written."""
 
 
 @dataclass(frozen=True)
@@ -64,27 +114,45 @@ class Mark:
     Attributes
     ----------
     attempt : int
-        Number of the attempt that wrote it; a takeover has a higher one.
-    owner : str
-        Which driver's attempt it is, so that two drivers cannot share a number unnoticed.
+        Number of the attempt that wrote it; a later attempt has a higher one.
+    processes : tuple of Process
+        Those that may write under this attempt.
+    released : bool
+        Whether the attempt has said that it will write no more.
     runs : tuple of RunMark
-        In the order of the chunk.
+        In the order of the chunk; empty where the attempt has claimed the chunk and not yet looked at what is there.
     states : tuple of StateRef
         The states to resume from, of different runs or of parts of one; mostly one or none.
+    is_legacy : bool
+        Whether it is of layout version 2, which did not say who writes.
     """
 
     attempt: int
-    owner: str
-    runs: tuple[RunMark, ...]
+    processes: tuple[Process, ...] = ()
+    released: bool = False
+    runs: tuple[RunMark, ...] = ()
     states: tuple[StateRef, ...] = ()
+    is_legacy: bool = False
 
-    def claimed(self, attempt: int, owner: str) -> Mark:
-        """The same content under a new attempt."""
-        return replace(self, attempt=attempt, owner=owner)
+    @property
+    def is_held(self) -> bool:
+        """Whether the attempt may still write, as far as anybody here can know."""
+        if self.released:
+            return False
+        return self.is_legacy or not all(process.is_gone for process in self.processes)
 
 
-def mark_key(block: str, chunk: int) -> str:
-    """Where a chunk's mark lies."""
+def mark_key(block: str, chunk: int, attempt: int) -> str:
+    """Where an attempt's mark of a chunk lies."""
+    return f"{mark_prefix(block, chunk)}{attempt:09d}.json"
+
+
+def mark_prefix(block: str, chunk: int) -> str:
+    """Where a chunk's marks lie."""
+    return f"marks/{block}/{chunk}/"
+
+
+def _legacy_key(block: str, chunk: int) -> str:
     return f"marks/{block}/{chunk}.json"
 
 
@@ -93,10 +161,18 @@ def state_prefix(block: str, chunk: int) -> str:
     return f"state/{block}/{chunk}/"
 
 
-def _from_json(content: dict[str, Any]) -> Mark:
-    runs = tuple(RunMark(**each | {"status": Status[each["status"].upper()]}) for each in content["runs"])
-    states = tuple(_state_from_json(each) for each in content["states"])
-    return Mark(**content | {"runs": runs, "states": states})
+def is_mark(key: str) -> bool:
+    """Whether a key below ``marks/`` is that of an attempt's mark."""
+    return _MARK.fullmatch(key.rsplit("/", 1)[-1]) is not None
+
+
+def is_state(name: str) -> bool:
+    """Whether an object right below :func:`state_prefix` is called as states are."""
+    return _STATE.fullmatch(name) is not None
+
+
+def _runs_from_json(content: list[dict[str, Any]]) -> tuple[RunMark, ...]:
+    return tuple(RunMark(**each | {"status": Status[each["status"].upper()]}) for each in content)
 
 
 def _state_from_json(content: dict[str, Any]) -> StateRef:
@@ -104,25 +180,102 @@ def _state_from_json(content: dict[str, Any]) -> StateRef:
     return StateRef(**content | {"positions": tuple(content["positions"]), "rows": rows and (rows[0], rows[1])})
 
 
-def read_mark(store: Store, block: str, chunk: int) -> Mark | None:
-    """A chunk's mark, or None before the first attempt.
+def attempts_at(store: Store, block: str, chunk: int) -> list[int]:
+    """Numbers of the attempts that have a mark of a chunk, ascending."""
+    prefix = mark_prefix(block, chunk)
+    found = (_MARK.fullmatch(key.removeprefix(prefix)) for key in list_objects(store, prefix))
+    return sorted(int(name[1]) for name in found if name)
+
+
+def read_attempt(store: Store, block: str, chunk: int, attempt: int) -> Mark | None:
+    """The mark of one attempt, or None where it has none.
 
     Raises
     ------
-    StoreError
-        There is one and it cannot be understood.
+    DamagedMarkError
+        It is not what was written.
     """
+    key = mark_key(block, chunk, attempt)
     try:
-        content = get_json(store, mark_key(block, chunk))
-        return None if content is None else _from_json(content)
+        content = get_sealed(store, key)
+        if content is None:
+            return None
+        if (content["block"], content["chunk"], content["attempt"]) != (block, chunk, attempt):
+            raise BrokenSealError(f"it is the mark of {content['block']} chunk {content['chunk']}")
+        return Mark(
+            attempt,
+            tuple(Process(**each) for each in content["processes"]),
+            content["released"],
+            _runs_from_json(content["runs"]),
+            tuple(_state_from_json(each) for each in content["states"]),
+        )
     except (ValueError, TypeError, KeyError) as error:
-        raise StoreError(
-            f"{mark_key(block, chunk)} in the store is damaged: {error}; delete it to compute its runs again"
-        ) from error
+        raise _damaged(key, error) from error
+
+
+def read_mark(store: Store, block: str, chunk: int, attempts: Iterable[int] | None = None) -> Mark | None:
+    """What a chunk has committed: the newest mark that says so. None before the first.
+
+    Parameters
+    ----------
+    store, block, chunk
+    attempts : iterable of int, optional
+        Attempts that had a mark of it a moment ago, ascending; looked up where not given.
+
+    Raises
+    ------
+    DamagedMarkError
+        There is one and it is not what was written.
+    """
+    known = None if attempts is None else list(attempts)
+    while True:
+        for attempt in reversed(attempts_at(store, block, chunk) if known is None else known):
+            mark = read_attempt(store, block, chunk, attempt)
+            if mark is None:
+                break  # a later attempt has just taken it away
+            if mark.runs:
+                return mark
+        else:
+            return _read_legacy(store, block, chunk)
+        known = None
+
+
+def read_marks(store: Store, block: str, chunks: int) -> list[Mark | DamagedMarkError | None]:
+    """:func:`read_mark` of all chunks of a block, looked up at once; an error in place of a damaged one."""
+    attempts: dict[int, list[int]] = {}
+    prefix = f"marks/{block}/"
+    for key in list_objects(store, prefix):  # sorted, and all numbers of attempts have nine digits
+        number, _, name = key.removeprefix(prefix).partition("/")
+        if number.isdigit() and (attempt := _MARK.fullmatch(name)):
+            attempts.setdefault(int(number), []).append(int(attempt[1]))
+    found: list[Mark | DamagedMarkError | None] = []
+    for chunk in range(chunks):
+        try:
+            found.append(read_mark(store, block, chunk, attempts.get(chunk, ())))
+        except DamagedMarkError as error:
+            found.append(error)
+    return found
+
+
+def _read_legacy(store: Store, block: str, chunk: int) -> Mark | None:
+    """The mark that layout version 2 has written."""
+    key = _legacy_key(block, chunk)
+    try:
+        content = get_json(store, key)
+        if content is None:
+            return None
+        states = tuple(_state_from_json(each) for each in content["states"])
+        return Mark(int(content["attempt"]), runs=_runs_from_json(content["runs"]), states=states, is_legacy=True)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _damaged(key, error) from error
+
+
+def _damaged(key: str, cause: Exception) -> DamagedMarkError:
+    return DamagedMarkError(f"{key} is damaged: {cause}; `sweepengine repair` has its runs computed again")
 
 
 def write_mark(store: Store, block: str, chunk: int, mark: Mark) -> None:
-    """Replace a chunk's mark."""
+    """Replace an attempt's mark of a chunk."""
     runs = [
         {
             "status": run.status.label,
@@ -133,28 +286,116 @@ def write_mark(store: Store, block: str, chunk: int, mark: Mark) -> None:
         }
         for run in mark.runs
     ]
-    put_json(
-        store,
-        mark_key(block, chunk),
-        {
-            "attempt": mark.attempt,
-            "owner": mark.owner,
-            "runs": runs,
-            "states": [asdict(state) for state in mark.states],
-        },
-    )
+    content = {
+        "block": block,
+        "chunk": chunk,
+        "attempt": mark.attempt,
+        "processes": [process.to_json() for process in mark.processes],
+        "released": mark.released,
+        "runs": runs,
+        "states": [asdict(state) for state in mark.states],
+    }
+    put_sealed(store, mark_key(block, chunk, mark.attempt), content)
 
 
-def read_failure(store: Store, block: str) -> dict[int, str]:
-    """Tracebacks of a block's failed runs, by position."""
+def claim_chunk(store: Store, block: str, chunk: int, size: int, attempt: int, processes: tuple[Process, ...]) -> Mark:
+    """Take a chunk over from those that write no more.
+
+    Whoever wants a chunk puts its mark there first and looks for the marks of others then, so of two attempts at least
+    one sees the other: the earlier one stops, and the later one stays out of a chunk whose holder may still write.
+
+    Parameters
+    ----------
+    store, block, chunk
+    size : int
+        Runs of the chunk.
+    attempt : int
+        Higher than that of any attempt before.
+    processes : tuple of Process
+        Those that will write.
+
+    Returns
+    -------
+    Mark
+        What is committed, under the new attempt; it is in the store.
+
+    Raises
+    ------
+    SupersededError
+        A later attempt has the chunk.
+    HeldError
+        An earlier attempt may still write there.
+    DamagedMarkError
+    """
+    write_mark(store, block, chunk, Mark(attempt, processes))
+    try:
+        check_attempt(store, block, chunk, attempt)
+        earlier = [each for each in attempts_at(store, block, chunk) if each < attempt]
+        found = _of_ended_attempts(store, block, chunk, earlier) or Mark(0, runs=(RunMark(),) * size)
+    except BaseException:
+        delete_object(store, mark_key(block, chunk, attempt))
+        raise
+    mark = Mark(attempt, processes, runs=found.runs, states=found.states)
+    write_mark(store, block, chunk, mark)
+    for each in earlier:
+        delete_object(store, mark_key(block, chunk, each))
+    return mark
+
+
+def _of_ended_attempts(store: Store, block: str, chunk: int, attempts: list[int]) -> Mark | None:
+    """What some earlier attempts have committed, once none of them writes any more."""
+    for each in attempts:
+        _wait_for_its_end(store, block, chunk, each)
+    found = read_mark(store, block, chunk)
+    if found is not None and found.is_legacy and not all(run.status.is_final for run in found.runs):
+        raise HeldError(block, chunk)
+    return found
+
+
+def check_attempt(store: Store, block: str, chunk: int, attempt: int) -> None:
+    """Raise unless an attempt is the last one that has a mark of a chunk.
+
+    Raises
+    ------
+    SupersededError
+        A later attempt has one.
+    StoreError
+        The attempt's own mark is gone.
+    """
+    attempts = attempts_at(store, block, chunk)
+    if not attempts or attempt not in attempts:
+        raise StoreError(f"{mark_key(block, chunk, attempt)} is gone: the store was removed while it was written")
+    if attempts[-1] != attempt:
+        raise SupersededError(f"{block} chunk {chunk}: attempt {attempts[-1]} has taken over from {attempt}")
+
+
+def _wait_for_its_end(store: Store, block: str, chunk: int, attempt: int) -> None:
+    """Return when an earlier attempt writes no more: Ray's workers outlive a killed driver by seconds."""
+    deadline = time.monotonic() + HELD_SECONDS
+    while (mark := read_attempt(store, block, chunk, attempt)) is not None and mark.is_held:
+        ends_soon = all(process.is_gone or process.may_end_soon for process in mark.processes)
+        if not ends_soon or time.monotonic() > deadline:
+            raise HeldError(block, chunk)
+        time.sleep(_POLL_SECONDS)
+
+
+def read_failures(store: Store, block: str) -> dict[int, str]:
+    """Tracebacks of a block's failed runs, by position; in place of one that is damaged, that it is."""
     found = {}
     for key in list_objects(store, f"failures/{block}/"):
-        content = get_json(store, key)
-        if content is not None:
-            found[int(content["position"])] = str(content["traceback"])
+        name = _FAILURE.fullmatch(key.removeprefix(f"failures/{block}/"))
+        if name is None:
+            continue
+        try:
+            content = get_sealed(store, key, or_unsealed=True)
+            if content is not None:
+                found[int(content["position"])] = str(content["traceback"])
+        except (BrokenSealError, TypeError, KeyError):
+            found[int(name[1])] = f"{key}: what it says of the failure is damaged"
     return found
 
 
 def write_failure(store: Store, block: str, position: int, traceback: str) -> None:
     """Keep the traceback of a failed run."""
-    put_json(store, f"failures/{block}/{position}.json", {"position": position, "traceback": traceback})
+    content = {"block": block, "position": position, "traceback": traceback}
+    put_sealed(store, f"failures/{block}/{position}.json", content)

@@ -1,8 +1,4 @@
-"""Zarr metadata that the driver writes: nodes first, the consolidated root last.
-
-The root's ``zarr.json`` is one object, so replacing it shows readers every new node at once or none of them. The
-inlined copy is built from the nodes at hand instead of walking the store, which would cost a listing of every chunk.
-"""
+"""The next publication of a store, while its driver makes it: nodes first, the publication last."""
 
 from __future__ import annotations
 
@@ -10,8 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec, TransposeCodec
+from zarr.storage import MemoryStore
 
-from sweepengine.store._objects import get_json, put_json
+from sweepengine.store._nodes import Nodes, array_of, is_of_runs, values_digest
+from sweepengine.store._objects import put_json
+from sweepengine.store._publication import (
+    LEGACY,
+    ROOT_KEY,
+    Generation,
+    Publication,
+    make_publication,
+    write_publication,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,8 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
-ROOT_KEY = "zarr.json"
-
 
 class Metadata:
     """The nodes of one store, gathered and then published in one step.
@@ -29,20 +33,32 @@ class Metadata:
     Parameters
     ----------
     store : Store
+    last : Publication or None
+        What the store shows now.
+    generation : Generation
+        Of what will be published.
+
+    Attributes
+    ----------
+    attributes : dict
+        Of the root.
+    generation : Generation
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        root = get_json(store, ROOT_KEY) or {"zarr_format": 3, "node_type": "group", "attributes": {}}
-        self.attributes: dict[str, Any] = root["attributes"]
-        self._nodes: dict[str, Any] = root.get("consolidated_metadata", {}).get("metadata", {})
+    def __init__(self, store: Store, last: Publication | None, generation: Generation) -> None:
+        self._store, self.generation = store, generation
+        self.attributes: dict[str, Any] = {} if last is None else dict(last.attributes)
+        self._nodes: dict[str, Any] = {} if last is None else dict(last.nodes.content)
+        if last is not None and last.generation == LEGACY:
+            self._seal_values()
 
     def __contains__(self, path: str) -> bool:
         return path in self._nodes
 
-    def below(self, path: str) -> list[str]:
-        """Paths of the published nodes below a group."""
-        return [each for each in self._nodes if each.startswith(f"{path}/")]
+    @property
+    def nodes(self) -> Nodes:
+        """The nodes so far."""
+        return Nodes(self._nodes)
 
     def group(self, path: str, attributes: Mapping[str, Any] | None = None) -> None:
         """Create a group and those above it."""
@@ -54,8 +70,7 @@ class Metadata:
             node = {"attributes": {}, "zarr_format": 3, "node_type": "group"}
             if depth == len(parts):
                 node["attributes"] = dict(attributes or {})
-            put_json(self._store, f"{part}/{ROOT_KEY}", node)
-            self._nodes[part] = node
+            self._put(part, node)
 
     def array(
         self,
@@ -69,47 +84,58 @@ class Metadata:
         attributes: Mapping[str, Any],
         data: NDArray[np.generic] | None = None,
     ) -> None:
-        """Create an array whole, checksummed; text arrays keep zarr's own text codec."""
+        """Create an array whole, checksummed; with its values, their digest is among its attributes."""
         codecs: dict[str, Any] = {}
         if dtype is not str:
             codecs["compressors"] = [BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle"), Crc32cCodec()]
             if len(shape) > 2 and "record" in dims:
                 # The record axis last: neighbouring records are alike, and compress half again as well (measured).
                 codecs["filters"] = [TransposeCodec(order=(0, *range(2, len(shape)), 1))]
-        array = zarr.create_array(
-            self._store,
+        # Made elsewhere and copied: in the store itself zarr would make a root of its own above it at once.
+        made = zarr.create_array(
+            MemoryStore(),
             name=path,
             shape=tuple(shape),
             chunks=tuple(chunks),
             dtype=dtype,
             fill_value=fill_value,
             dimension_names=list(dims),
-            attributes=dict(attributes),
-            config={"write_empty_chunks": True},
-            overwrite=True,
             **codecs,
         )
+        node = made.metadata.to_dict() | {"attributes": dict(attributes)}
         if data is not None:
-            array[...] = data
-        self.adopt(path, array)
+            values = data.astype(made.dtype)
+            node["attributes"]["digest"] = values_digest(values)
+            array_of(self._store, path, node)[...] = values
+        self._put(path, node)
 
-    def adopt(self, path: str, array: zarr.Array[Any]) -> None:
-        """Publish an array as it is now."""
-        self._nodes[path] = array.metadata.to_dict()
+    def _put(self, path: str, node: dict[str, Any]) -> None:
+        put_json(self._store, f"{path}/{ROOT_KEY}", node)
+        self._nodes[path] = node
 
-    def publish(self) -> None:
-        """Replace the root, as the last step of every change."""
-        put_json(
-            self._store,
-            ROOT_KEY,
-            {
-                "attributes": self.attributes,
-                "zarr_format": 3,
-                "node_type": "group",
-                "consolidated_metadata": {
-                    "kind": "inline",
-                    "must_understand": False,
-                    "metadata": dict(sorted(self._nodes.items())),
-                },
-            },
-        )
+    def drop(self, group: str) -> None:
+        """Leave a group and what is below it out of the publication."""
+        self._nodes = {
+            path: node for path, node in self._nodes.items() if path != group and not path.startswith(f"{group}/")
+        }
+
+    def _seal_values(self) -> None:
+        """Give the arrays of a store of layout version 2 that are written whole the digests that it has not."""
+        nodes = self.nodes
+        for path in nodes.arrays():
+            attributes = nodes.attributes(path)
+            if path.startswith(("theory/", "blocks/")) and not is_of_runs(path, nodes.content[path]):
+                attributes["digest"] = values_digest(nodes.values(self._store, path))
+                self._put(path, {**nodes.content[path], "attributes": attributes})
+
+    def publish(self) -> Publication:
+        """Show readers what was made, as the last step of every change.
+
+        Raises
+        ------
+        RunError
+            A later driver has published meanwhile.
+        """
+        made = make_publication(self.generation, self.attributes, dict(sorted(self._nodes.items())))
+        write_publication(self._store, made)
+        return made

@@ -1,17 +1,30 @@
-"""Small whole objects beside the arrays: marks, states, failures. Each is replaced atomically."""
+"""Small whole objects beside the arrays: publications, claims, marks, states, failures. Each is replaced atomically.
+
+A sealed object is JSON that holds the digest of its own content, so that a changed byte cannot pass for what was
+written.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from zarr.core.buffer import default_buffer_prototype
+from zarr.buffer import default_buffer_prototype
 from zarr.core.sync import sync
+from zarr.storage import LocalStore
+
+from sweepengine.store._digests import digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from zarr.abc.store import Store
+
+SEAL = "seal"
+
+
+class BrokenSealError(ValueError):
+    """An object is there, and it is not what was written."""
 
 
 def get_object(store: Store, key: str) -> bytes | None:
@@ -26,8 +39,17 @@ def put_object(store: Store, key: str, content: bytes) -> None:
 
 
 def delete_object(store: Store, key: str) -> None:
-    """Remove an object; one that is not there is no error."""
-    sync(store.delete(key))
+    """Remove an object; one that is not there is no error, and one behind a symbolic link is left alone."""
+    if not _is_behind_link(store, key):
+        sync(store.delete(key))
+
+
+def _is_behind_link(store: Store, key: str) -> bool:
+    """Whether a folder on the way to an object is a link, which may lead out of the store."""
+    if not isinstance(store, LocalStore):
+        return False
+    folders = (store.root / key).relative_to(store.root).parents
+    return any((store.root / folder).is_symlink() for folder in list(folders)[:-1])
 
 
 def list_objects(store: Store, prefix: str) -> list[str]:
@@ -39,6 +61,11 @@ def list_objects(store: Store, prefix: str) -> list[str]:
     return sync(collect())
 
 
+def to_json(content: Mapping[str, Any]) -> bytes:
+    """JSON as it is stored; the same content gives the same bytes."""
+    return json.dumps(content, allow_nan=False, sort_keys=True).encode()
+
+
 def get_json(store: Store, key: str) -> dict[str, Any] | None:
     """A JSON object, or None where there is none."""
     content = get_object(store, key)
@@ -47,4 +74,38 @@ def get_json(store: Store, key: str) -> dict[str, Any] | None:
 
 def put_json(store: Store, key: str, content: Mapping[str, Any]) -> None:
     """Write a JSON object whole."""
-    put_object(store, key, json.dumps(content, allow_nan=False).encode())
+    put_object(store, key, to_json(content))
+
+
+def put_sealed(store: Store, key: str, content: Mapping[str, Any]) -> None:
+    """Write a JSON object with the digest of its content."""
+    put_json(store, key, {**content, SEAL: digest(to_json(content))})
+
+
+def get_sealed(store: Store, key: str, *, or_unsealed: bool = False) -> dict[str, Any] | None:
+    """A sealed JSON object without its seal, or None where there is none.
+
+    Parameters
+    ----------
+    store, key
+    or_unsealed : bool
+        Whether an object that has no seal is taken as it is: layout version 2 wrote none.
+
+    Raises
+    ------
+    BrokenSealError
+        It is not what was written.
+    """
+    found = get_object(store, key)
+    if found is None:
+        return None
+    try:
+        content = json.loads(found)
+        if or_unsealed and SEAL not in content:
+            return dict(content)
+        seal = content.pop(SEAL)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BrokenSealError(f"it is no sealed JSON object ({type(error).__name__}: {error})") from error
+    if seal != digest(to_json(content)):
+        raise BrokenSealError("the content does not have the digest that it was sealed with")
+    return dict(content)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from typing import TYPE_CHECKING, Any, cast
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweepengine.errors import StoreError
+from sweepengine.errors import DamageWarning, StoreError
 from sweepengine.spec import make_spec
 from sweepengine.store._data import data_path, given_path
 from sweepengine.store._layout import SCHEDULES, block_path, limit_path
+from sweepengine.store._lazy import CommittedValues, WholeValues
+from sweepengine.store._marks import RunMark
 from sweepengine.store._run_table import COLUMNS, COLUMNS_OF_PARTICLES
-from sweepengine.store._status import Status
+from sweepengine.store._status import DAMAGED, Status
 from sweepengine.store._sweep_store import SweepStore
 
 if TYPE_CHECKING:
@@ -21,11 +23,11 @@ if TYPE_CHECKING:
 
     import dask.array as da
     import xarray as xr
-    import zarr
     from numpy.typing import NDArray
 
+    from sweepengine.observe import Variable
     from sweepengine.store._layout import BlockShape
-    from sweepengine.store._marks import RunMark
+    from sweepengine.store._marks import DamagedMarkError
 
 
 def open_sweep(url: str | Path) -> xr.Dataset:
@@ -45,12 +47,18 @@ def open_sweep(url: str | Path) -> xr.Dataset:
         ``reference_points`` (``reference``, ``coord``) are there where something was measured on them. Blocks of fewer records or layers are padded with NaN
         (steps with −1) and ``records_done`` counts what is there. Records that are not committed are NaN.
 
+    Warns
+    -----
+    DamageWarning
+        A mark, a schedule, targets or predictions are damaged: the runs of a damaged mark have the status ``damaged``,
+        and what is damaged is NaN.
+
     Raises
     ------
     StoreError
-        There is no store of this project at ``url``.
+        There is no store of this project at ``url``, or its table of runs is damaged. Computing a variable raises it too
+        where one of its chunks is lost or damaged.
     """
-    import dask.array as da
     import xarray as xr
 
     store = SweepStore(url)
@@ -58,45 +66,45 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     table = store.table
     if table is None or not len(table):
         raise StoreError(f"store: {store.address} holds no runs; `sweepengine run SPEC` writes them")
-    root = store.group()
     shapes = store.block_shapes()
-    marks = {block: store.run_marks(block, shape) for block, shape in shapes.items()}
+    marks = _Marks(store, shapes)
+    segments = table.segments()
     every = [shape.sizes for shape in shapes.values()]
     sizes = {dim: max(each[dim] for each in every) for dim in every[0] if dim != "run"}
     coords: dict[str, Any] = {name: ("run", _plain(column)) for name, column in table.columns.items()}
-    coords |= _progress_coords([mark for block in shapes for mark in marks[block]])
+    coords |= marks.coords(segments)
     # One of a store's fixed settings.
     label = make_spec(store.attributes["specs"][-1]["spec"]).method_label
     coords["method"] = ("run", np.full(len(table), label), {"long_name": "time method"})
     for dim in (dim for dim in SCHEDULES if dim in sizes):
-        coords |= _schedule_coords(root, shapes, dim, sizes[dim])
+        coords |= _schedule_coords(store, shapes, segments, dim, sizes[dim])
     for dim in dict.fromkeys(dim for shape in shapes.values() for dim in shape.labels):
         # Shorter lists of names begin as the longest does.
         coords[dim] = (dim, np.array(max((shape.labels.get(dim, ()) for shape in shapes.values()), key=len)))
     variables: dict[str, Any] = {}
     # A spec of other observables is refused, so every block has these.
     for variable in next(iter(shapes.values())).variables:
-        parts = [
-            _masked_block(
-                _array(root, block_path(block, variable.name)),
-                store.address,
-                [0 if mark is None else shapes[block].held(variable, mark.records_done) for mark in marks[block]],
+        blocks = {
+            block: CommittedValues(store.objects, store.nodes, block, variable.name, marks.held(block, variable)).lazy(
+                store.address
             )
             for block in shapes
-        ]
+        }
+        parts = [_rows(blocks[block], start, stop) for block, start, stop in segments]
         shape = tuple(sizes[dim] for dim in variable.dims[1:])
         attributes = {"long_name": variable.long_name, "units": variable.units, "source": variable.source}
         variables[variable.name] = (variable.dims, _concatenate(parts, shape), attributes)
-    variables |= _predicted_curves(root, store.limits(), table.columns["limit"], sizes["record"])
+    variables |= _predicted_curves(store, table.columns["limit"], sizes["record"])
     for dim, name, long_name in (("i", "train", "training targets"), ("test", "test", "test targets")):
-        targets = np.asarray(_array(root, data_path(store.attributes["data"], f"y_{name}"))[...])
+        targets = _values(store, data_path(store.attributes["data"], f"y_{name}"))
         dims = (dim, "output")[: targets.ndim]
         variables[f"targets_{name}"] = (dims, targets, {"long_name": long_name, "units": "1"})
     for kind in ("grid", "reference"):
         if store.attributes.get(kind):
-            points = _array(root, given_path(kind, store.attributes[kind], "points"))
-            attributes = {"long_name": str(points.attrs["long_name"]), "units": "1"}
-            variables[f"{kind}_points"] = ((kind, "coord"), da.from_array(points, chunks=points.chunks), attributes)
+            path = given_path(kind, store.attributes[kind], "points")
+            attributes = {"long_name": str(store.nodes.attributes(path)["long_name"]), "units": "1"}
+            points = WholeValues(store.objects, store.nodes, path).lazy(store.address)
+            variables[f"{kind}_points"] = ((kind, "coord"), points, attributes)
     dataset = xr.Dataset(variables, coords, _attributes(store))
     for name in table.columns:
         dataset[name].attrs["long_name"] = (COLUMNS | COLUMNS_OF_PARTICLES)[name][2]
@@ -104,13 +112,79 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     return dataset
 
 
-def _predicted_curves(root: zarr.Group, known: set[str], limits: NDArray[Any], records: int) -> dict[str, Any]:
+def _rows(array: da.Array, start: int, stop: int) -> da.Array:
+    return array if (start, stop) == (0, array.shape[0]) else array[start:stop]
+
+
+def _warn(store: SweepStore, trouble: StoreError) -> None:
+    text = str(trouble).removeprefix("store: ")
+    warnings.warn(f"{store.address} is damaged, and is shown without this: {text}", DamageWarning, stacklevel=3)
+
+
+def _values(store: SweepStore, path: str) -> NDArray[Any]:
+    """An array that was written whole; where it is damaged say so, and show NaN (-1, of whole numbers) in its place."""
+    try:
+        return store.nodes.values(store.objects, path)
+    except StoreError as error:
+        _warn(store, error)
+        array = store.nodes.array(store.objects, path)
+        return np.full(array.shape, np.nan if array.dtype.kind == "f" else -1, dtype=array.dtype)
+
+
+class _Marks:
+    """What is committed of every block's runs; where a mark is damaged nothing is, and that is said."""
+
+    def __init__(self, store: SweepStore, shapes: dict[str, BlockShape]) -> None:
+        self._shapes = shapes
+        self._runs: dict[str, list[RunMark | None]] = {}
+        self._labels: dict[str, list[str]] = {}
+        for block, shape in shapes.items():
+            damaged: dict[int, DamagedMarkError] = {}
+            runs = store.run_marks(block, shape, damaged)
+            labels = [Status.PENDING.label if run is None else run.status.label for run in runs]
+            for chunk, error in damaged.items():
+                _warn(store, error)
+                first, stop = shape.chunk_span(chunk)
+                labels[first:stop] = [DAMAGED] * (stop - first)
+            self._runs[block], self._labels[block] = runs, labels
+
+    def held(self, block: str, variable: Variable) -> list[int]:
+        """How many values of a variable are committed, for each run of a block."""
+        shape = self._shapes[block]
+        return [0 if run is None else shape.held(variable, run.records_done) for run in self._runs[block]]
+
+    def coords(self, segments: list[tuple[str, int, int]]) -> dict[str, Any]:
+        """Status and progress, over ``run``."""
+        runs = [run or RunMark() for block, start, stop in segments for run in self._runs[block][start:stop]]
+        labels = [label for block, start, stop in segments for label in self._labels[block][start:stop]]
+        return {
+            "peak_memory": (
+                "run",
+                np.array([run.peak_memory for run in runs]),
+                {"long_name": "most resident memory of the worker while it finished the run, or -1", "units": "byte"},
+            ),
+            "status": ("run", np.array(labels)),
+            "records_done": (
+                "run",
+                np.array([run.records_done for run in runs]),
+                {"long_name": "number of valid records"},
+            ),
+            "diverged_step": (
+                "run",
+                np.array([run.diverged_step for run in runs]),
+                {"long_name": "step at which the run diverged, or -1"},
+            ),
+        }
+
+
+def _predicted_curves(store: SweepStore, limits: NDArray[Any], records: int) -> dict[str, Any]:
     """Predictions of one number a record, beside the runs that they are for: ``NAME_limit`` over (run, record)."""
     curves: dict[str, dict[str, NDArray[np.float64]]] = {}
-    for limit in sorted({str(each) for each in limits} & known):
-        for name, array in cast("zarr.Group", root[limit_path(limit)]).arrays():
-            if tuple(getattr(array.metadata, "dimension_names", None) or ()) == ("record",):
-                values = np.asarray(array[...], dtype=np.float64)
+    for limit in sorted({str(each) for each in limits} & store.limits()):
+        for name in store.nodes.names(limit_path(limit)):
+            path = limit_path(limit, name)
+            if _dims(store, path) == ("record",):
+                values = _values(store, path)
                 curves.setdefault(name, {})[limit] = np.pad(values, (0, records - len(values)), constant_values=np.nan)
     unknown = np.full(records, np.nan)
     return {
@@ -121,6 +195,10 @@ def _predicted_curves(root: zarr.Group, known: set[str], limits: NDArray[Any], r
         )
         for name, found in curves.items()
     }
+
+
+def _dims(store: SweepStore, path: str) -> tuple[str, ...]:
+    return tuple(str(dim) for dim in store.nodes.content[path].get("dimension_names") or ())
 
 
 def open_theory(url: str | Path) -> xr.Dataset:
@@ -147,22 +225,21 @@ def open_theory(url: str | Path) -> xr.Dataset:
     StoreError
         There is no store of this project at ``url``.
     """
-    import dask.array as da
     import xarray as xr
 
     store = SweepStore(url)
     store.must_exist()
-    root = store.group()
     limits = sorted(store.limits())
-    names = sorted({name for limit in limits for name in cast("zarr.Group", root[limit_path(limit)]).array_keys()})
+    names = sorted({name for limit in limits for name in store.nodes.names(limit_path(limit))})
     variables: dict[str, Any] = {}
     for name in names:
-        arrays = [_array(root, limit_path(limit, name)) for limit in limits]
-        parts = [da.from_array(array, chunks=array.chunks) for array in arrays]
-        shape = tuple(max(array.shape[axis] for array in arrays) for axis in range(arrays[0].ndim))
-        dims = [str(dim) for dim in getattr(arrays[0].metadata, "dimension_names", None) or ()]
-        attributes = {key: arrays[0].attrs[key] for key in ("long_name", "units", "source")}
-        variables[name] = (("limit", *dims), _concatenate([part[None] for part in parts], shape), attributes)
+        paths = [limit_path(limit, name) for limit in limits]
+        parts = [WholeValues(store.objects, store.nodes, path).lazy(store.address) for path in paths]
+        shape = tuple(max(part.shape[axis] for part in parts) for axis in range(parts[0].ndim))
+        said = store.nodes.attributes(paths[0])
+        attributes = {key: said[key] for key in ("long_name", "units", "source")}
+        dims = ("limit", *_dims(store, paths[0]))
+        variables[name] = (dims, _concatenate([part[None] for part in parts], shape), attributes)
     return xr.Dataset(variables, {"limit": ("limit", np.array(limits))}, {"title": store.attributes["title"]})
 
 
@@ -184,40 +261,22 @@ def _attributes(store: SweepStore) -> dict[str, Any]:
     }
 
 
-def _array(root: zarr.Group, path: str) -> zarr.Array[Any]:
-    array = root[path]
-    if not hasattr(array, "chunks"):
-        raise StoreError(f"{path} in the store is not an array")
-    return array  # type: ignore[return-value]
-
-
 def _plain(column: NDArray[Any]) -> NDArray[Any]:
     """Text as fixed-width strings, which xarray compares and groups fast; numbers as they are."""
     return np.array(column.tolist(), dtype=np.str_) if column.dtype.kind in "OT" else column
 
 
-def _progress_coords(marks: list[RunMark | None]) -> dict[str, Any]:
-    statuses = [Status.PENDING if mark is None else mark.status for mark in marks]
-    done = [0 if mark is None else mark.records_done for mark in marks]
-    diverged = [-1 if mark is None else mark.diverged_step for mark in marks]
-    peak = [-1 if mark is None else mark.peak_memory for mark in marks]
-    return {
-        "peak_memory": (
-            "run",
-            np.array(peak),
-            {"long_name": "most resident memory of the worker while it finished the run, or -1", "units": "byte"},
-        ),
-        "status": ("run", np.array([status.label for status in statuses])),
-        "records_done": ("run", np.array(done), {"long_name": "number of valid records"}),
-        "diverged_step": ("run", np.array(diverged), {"long_name": "step at which the run diverged, or -1"}),
-    }
-
-
-def _schedule_coords(root: zarr.Group, shapes: dict[str, BlockShape], dim: str, longest: int) -> dict[str, Any]:
+def _schedule_coords(
+    store: SweepStore,
+    shapes: dict[str, BlockShape],
+    segments: list[tuple[str, int, int]],
+    dim: str,
+    longest: int,
+) -> dict[str, Any]:
     """Steps and times along a dim of instants, over ``run`` too where blocks differ."""
     names, schedules = SCHEDULES[dim], {}
     for block in shapes:
-        step, time = (np.asarray(_array(root, block_path(block, name))[...]) for name in names)
+        step, time = (_values(store, block_path(block, name)) for name in names)
         missing = longest - len(step)
         schedules[block] = (
             np.pad(step, (0, missing), constant_values=-1),
@@ -231,28 +290,10 @@ def _schedule_coords(root: zarr.Group, shapes: dict[str, BlockShape], dim: str, 
     ):
         return {name: (dim, first[k]) for k, name in enumerate(names)}
     columns = [
-        np.concatenate([np.tile(schedules[block][k], (shape.runs, 1)) for block, shape in shapes.items()])
+        np.concatenate([np.tile(schedules[block][k], (stop - start, 1)) for block, start, stop in segments])
         for k in (0, 1)
     ]
     return {name: (("run", dim), columns[k]) for k, name in enumerate(names)}
-
-
-def _masked_block(array: zarr.Array[Any], address: str, valid_until: list[int]) -> da.Array:
-    """One block's variable, NaN beyond the first values of each run that its mark vouches for."""
-    import dask.array as da
-
-    done = np.array(valid_until)
-    # A name that changes with what is committed, so that a dask cluster never answers from an older reading.
-    token = hashlib.blake2b(f"{address}/{array.path}{done.tolist()}".encode(), digest_size=16).hexdigest()
-    lazy: da.Array = da.from_array(array, chunks=array.chunks, name=f"{array.basename}-{token}")
-    if np.all(done == array.shape[1]):
-        return lazy
-    valid = np.arange(array.shape[1])[None, :] < done[:, None]
-    mask = da.from_array(
-        valid.reshape(valid.shape + (1,) * (array.ndim - 2)), chunks=lazy.chunks[:2] + ((1,),) * (array.ndim - 2)
-    )
-    masked: da.Array = da.where(mask, lazy, np.array(np.nan, dtype=array.dtype))
-    return masked
 
 
 def _concatenate(parts: list[da.Array], shape: tuple[int, ...]) -> da.Array:

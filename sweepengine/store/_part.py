@@ -7,21 +7,24 @@ holds the other variables and writes marks.
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 
 from sweepengine.errors import StoreError
 from sweepengine.store._digests import DIGEST_BYTES, chain_digest, digest, piece_digests
 from sweepengine.store._layout import BlockShape, block_path
 from sweepengine.store._marks import RunMark, StateRef, state_prefix
+from sweepengine.store._nodes import UNREADABLE, Nodes
 from sweepengine.store._objects import get_object, put_object
+from sweepengine.store._process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import zarr
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
@@ -31,6 +34,7 @@ ROWS_OF_STATE = "particles"
 """The array of a state of which each shard has its own rows."""
 NO_STATE = -1
 _SLOTS = "ab"
+_LONGEST_PROCESS = 1024
 
 
 def _unchanged(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -64,6 +68,11 @@ class Share:
     announce: Callable[[int], None] = _nobody
 
     @property
+    def is_alone(self) -> bool:
+        """Whether there is no other worker."""
+        return self.size == 1
+
+    @property
     def leads(self) -> bool:
         """Whether this worker holds what is not divided."""
         return self.rank == 0
@@ -71,6 +80,14 @@ class Share:
     def wait(self) -> None:
         """Return when every worker is here."""
         self.gather(np.zeros(1, dtype=np.uint8))
+
+    def processes(self) -> tuple[Process, ...]:
+        """All workers, as processes."""
+        mine = json.dumps(Process.current().to_json()).encode()
+        if len(mine) > _LONGEST_PROCESS:
+            raise AssertionError(f"a process that takes {len(mine)} bytes to name")
+        every = self.gather_one(mine.ljust(_LONGEST_PROCESS))
+        return tuple(Process(**json.loads(each)) for each in every)
 
     def gather_one(self, mine: bytes) -> list[bytes]:
         """Equally many bytes of each worker."""
@@ -83,15 +100,43 @@ ALONE = Share()
 """A worker that holds everything."""
 
 
+@dataclass(frozen=True)
+class ChunkPlace:
+    """One chunk of runs of a published block.
+
+    Attributes
+    ----------
+    store : Store
+    nodes : Nodes
+        The published nodes, those of the block at least.
+    block : str
+    shape : BlockShape
+        Of the block.
+    chunk : int
+    """
+
+    store: Store
+    nodes: Nodes
+    block: str
+    shape: BlockShape
+    chunk: int
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Position of its first run in the block, and the first position after it."""
+        return self.shape.chunk_span(self.chunk)
+
+    def array(self, name: str) -> zarr.Array[Any]:
+        """One array of the block."""
+        return self.nodes.array(self.store, block_path(self.block, name))
+
+
 class ChunkPart:
     """One worker's arrays of a chunk, and their way to and from the store.
 
     Parameters
     ----------
-    store : Store
-    block : str
-    shape : BlockShape
-    chunk : int
+    place : ChunkPlace
     share : Share
 
     Raises
@@ -100,11 +145,12 @@ class ChunkPart:
         The block was laid out in pieces that shards cannot divide.
     """
 
-    def __init__(self, store: Store, block: str, shape: BlockShape, chunk: int, share: Share) -> None:
-        self._store, self._block, self._chunk, self._shape, self._share = store, block, chunk, shape, share
-        self._first, self._stop = shape.chunk_span(chunk)
+    def __init__(self, place: ChunkPlace, share: Share) -> None:
+        shape = place.shape
+        self._place, self._shape, self._share = place, shape, share
+        self._first, self._stop = place.span
         self._variables = [each for each in shape.variables if share.leads or each.is_snapshot]
-        self._arrays = {each.name: open_array(store, block, each.name) for each in self._variables}
+        self._arrays = {each.name: place.array(each.name) for each in self._variables}
         self._buffers = {each.name: self._empty(each) for each in self._variables}
         self._records_done = [0] * (self._stop - self._first)
         self._changed_from = shape.records
@@ -112,7 +158,7 @@ class ChunkPart:
             found, expected = self._arrays[each.name].chunks, shape.chunk_shape(each)
             if share.rows is not None and each.is_snapshot and found[2:] != expected[2:]:
                 raise StoreError(
-                    f"block {block}: found chunks {found} of {each.name}, expected {expected}; shards cannot share them: "
+                    f"block {place.block}: found chunks {found} of {each.name}, expected {expected}; shards cannot share them: "
                     "leave shards out, or use a new store"
                 )
 
@@ -154,7 +200,7 @@ class ChunkPart:
         try:
             where = (slice(self._first, self._stop), slice(None), *self._rows(variable))
             return np.asarray(self._arrays[variable.name][where])
-        except (ValueError, RuntimeError):
+        except UNREADABLE:
             # Bytes that fail their checksum or do not decode: no run of the chunk matches the mark, so all start again.
             return np.full_like(self._buffers[variable.name], np.nan)
 
@@ -197,6 +243,10 @@ class ChunkPart:
         self._changed_from = min(self._changed_from, record)
         return found
 
+    def take(self, other: ChunkPart, records_done: Sequence[int]) -> None:
+        """Hold what another part of the same shape holds, of each run so many records."""
+        self._buffers, self._records_done, self._changed_from = other._buffers, list(records_done), 0
+
     def write(self) -> None:
         """Write what has changed since the last time."""
         furthest = max(self._records_done)
@@ -212,7 +262,7 @@ class ChunkPart:
 
     def state_stem(self, attempt: int, position: int, slot: int) -> str:
         """What the keys of a run's state begin with: two slots of each attempt."""
-        return f"{state_prefix(self._block, self._chunk)}{attempt:06d}-{position}-{_SLOTS[slot]}"
+        return f"{state_prefix(self._place.block, self._place.chunk)}{attempt:06d}-{position}-{_SLOTS[slot]}"
 
     def write_state(
         self, attempt: int, positions: tuple[int, ...], slot: int, state: Mapping[str, NDArray[np.generic]]
@@ -229,7 +279,7 @@ class ChunkPart:
         content, share = stream.getvalue(), self._share
         stem = self.state_stem(attempt, positions[0], slot)
         keys = [f"{stem}.npz"] if share.rows is None else [f"{stem}-{rank}.npz" for rank in range(share.size)]
-        put_object(self._store, keys[share.rank], content)
+        put_object(self._place.store, keys[share.rank], content)
         digests = [each.hex() for each in share.gather_one(bytes.fromhex(digest(content)))]
         if share.rows is None:
             return [StateRef(positions, keys[0], digests[0])]
@@ -252,7 +302,7 @@ class ChunkPart:
 
     def _read(self, ref: StateRef) -> dict[str, NDArray[np.generic]] | None:
         """A part of a state, cut to this worker's rows."""
-        content = get_object(self._store, ref.key)
+        content = get_object(self._place.store, ref.key)
         if content is None or digest(content) != ref.digest:
             return None
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
@@ -266,10 +316,3 @@ class ChunkPart:
 
 def _overlap(rows: tuple[int, int], mine: range) -> bool:
     return rows[0] < mine.stop and mine.start < rows[1]
-
-
-def open_array(store: Store, block: str, name: str) -> zarr.Array[Any]:
-    """One array of a block, to be written where the store can be."""
-    # Chunks of fill values are written too, so that a missing file always means a lost one.
-    array = zarr.open_array(store, path=block_path(block, name), mode="r" if store.read_only else "r+")
-    return array.with_config({"write_empty_chunks": True})

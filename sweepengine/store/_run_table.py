@@ -1,8 +1,7 @@
-"""The table of runs: where each lies, and every axis. Written by the driver alone.
+"""The table of runs: where each run lies, and every axis. Written by the driver alone.
 
-It is the one thing that grows. Its arrays have chunks of a fixed number of rows, so longer contents are written into
-the same chunks first and the longer shapes are published with the root in one step: a reader sees the old length or
-the new, and old rows never change.
+Every publication that changes the table writes all of it anew, below the publication's own name, so a reader sees the
+old table or the new one, and no driver can touch the table of another.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 
 from sweepengine.spec import ParticleRun
 
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from sweepengine.spec import AnyRun
     from sweepengine.store._layout import Block
     from sweepengine.store._metadata import Metadata
+    from sweepengine.store._publication import Publication
 
 _CHUNK_ROWS = 4096
 COLUMNS: dict[str, tuple[Any, Any, str]] = {
@@ -50,8 +49,9 @@ COLUMNS_OF_PARTICLES: dict[str, tuple[Any, Any, str]] = {
 }
 """What a sweep of particles has beside them."""
 
-STORE_FILES = 7 + 2 * (4 + len(COLUMNS))
-"""Files of a store beside its blocks: the root, five groups and the claim; the data's four arrays and the table's columns."""
+STORE_FILES = 9 + 2 * (4 + len(COLUMNS))
+"""Files of a store beside its blocks: the root, its publication, the claim, and six groups; the data's four arrays and
+the table's columns."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,27 @@ class RunTable:
             (block, position): f"run {run} ({scaling}, width {width}, seed {seed})"
             for run, scaling, width, seed, block, position in rows
         }
+
+    def moved(self, block: str, span: tuple[int, int], to: str) -> RunTable:
+        """The same table with some positions of a block as the first positions of another; rows keep their order."""
+        columns = {name: column.copy() for name, column in self.columns.items()}
+        position = self.columns["position"]
+        rows = (self.columns["block"] == block) & (span[0] <= position) & (position < span[1])
+        columns["block"] = np.array(
+            [to if here else name for here, name in zip(rows, columns["block"], strict=True)], dtype=object
+        )
+        columns["position"][rows] -= span[0]
+        return RunTable(columns)
+
+    def segments(self) -> list[tuple[str, int, int]]:
+        """Block, first position and the first after it of rows that lie together, in the order of the table."""
+        found: list[tuple[str, int, int]] = []
+        for block, position in zip(self.columns["block"].tolist(), self.columns["position"].tolist(), strict=True):
+            if found and found[-1][0] == block and found[-1][2] == position:
+                found[-1] = (block, found[-1][1], position + 1)
+            else:
+                found.append((block, position, position + 1))
+        return found
 
     def blocks(self) -> list[str]:
         """Blocks in the order of the table."""
@@ -118,34 +139,45 @@ def rows_of(block: Block) -> dict[str, list[Any]]:
     return rows
 
 
-def read_table(root: zarr.Group) -> RunTable:
-    """Read the table of an opened store."""
-    columns = {}
-    for name in (*COLUMNS, *(name for name in COLUMNS_OF_PARTICLES if f"runs/{name}" in root)):
-        array = root[f"runs/{name}"]
-        if not isinstance(array, zarr.Array):
-            raise TypeError(f"runs/{name} is a group")
-        columns[name] = np.asarray(array[...])
-    return RunTable(columns)
+def read_table(store: Store, publication: Publication) -> RunTable:
+    """Read the table of a publication.
+
+    Raises
+    ------
+    StoreError
+        It is not what was written.
+    """
+    nodes, path = publication.nodes, publication.table
+    extra = [name for name in COLUMNS_OF_PARTICLES if f"{path}/{name}" in nodes]
+    return RunTable({name: nodes.values(store, f"{path}/{name}") for name in (*COLUMNS, *extra)})
 
 
-def extend_table(store: Store, metadata: Metadata, table: RunTable | None, blocks: Sequence[Block]) -> None:
-    """Add the runs of new blocks at the table's end; seen by readers once ``metadata`` is published."""
-    if not blocks:
-        return
+def extended(table: RunTable | None, blocks: Sequence[Block]) -> RunTable:
+    """A table with the runs of new blocks at its end."""
+    columns = {} if table is None else table.columns
+    names = columns or columns_of(blocks[0].runs[0])
     added = [rows_of(block) for block in blocks]
-    if table is None:
-        metadata.group("runs", {"title": "runs of this sweep, with the place of each"})
-    for name, (dtype, fill, long_name) in columns_of(blocks[0].runs[0]).items():
+    found = {}
+    for name in names:
+        dtype = (COLUMNS | COLUMNS_OF_PARTICLES)[name][0]
         values = np.array([value for rows in added for value in rows[name]], dtype=object if dtype is str else dtype)
-        path = f"runs/{name}"
-        if table is None:
-            attributes = {"long_name": long_name}
-            metadata.array(
-                path, values.shape, (_CHUNK_ROWS,), dtype, fill, dims=("run",), attributes=attributes, data=values
-            )
-        else:
-            array = zarr.open_array(store, path=path, mode="r+")
-            array.resize((len(table) + len(values),))
-            array[len(table) :] = values
-            metadata.adopt(path, array)
+        found[name] = np.concatenate([columns[name], values]) if columns else values
+    return RunTable(found)
+
+
+def write_table(metadata: Metadata, path: str, table: RunTable) -> None:
+    """Write a table whole, at a path of its own: what another publication names is not touched."""
+    metadata.group(path, {"title": "runs of this sweep, with the place of each run"})
+    for name, values in table.columns.items():
+        dtype, fill, long_name = (COLUMNS | COLUMNS_OF_PARTICLES)[name]
+        attributes = {"long_name": long_name}
+        metadata.array(
+            f"{path}/{name}",
+            values.shape,
+            (_CHUNK_ROWS,),
+            dtype,
+            fill,
+            dims=("run",),
+            attributes=attributes,
+            data=values,
+        )

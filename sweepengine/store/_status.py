@@ -23,3 +23,7 @@ class Status(IntEnum):
     def is_final(self) -> bool:
         """Whether running the sweep again leaves the run alone; a failed run is tried again."""
         return self in (Status.DONE, Status.DIVERGED)
+
+
+DAMAGED = "damaged"
+"""Label of runs of which nothing is known because their mark is damaged; never stored."""

@@ -2,47 +2,55 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import zarr
-
-from sweepengine.errors import StoreError
-from sweepengine.observe import SNAPSHOT
+from sweepengine.errors import RunError, StoreError
 from sweepengine.store._address import normalise_address, open_address
-from sweepengine.store._claim import CLAIM_KEY, Claim, check_claim, end_claim, take_claim
+from sweepengine.store._claim import CLAIMS, Claim, Heartbeat, check_claim, epoch_of, next_epoch, take_claim
 from sweepengine.store._compatibility import refuse_other_settings
-from sweepengine.store._data import GIVEN_KINDS, data_path, given_path, read_data, read_given, write_data, write_given
-from sweepengine.store._layout import (
-    SCHEDULES,
-    SCHEMA_VERSION,
-    Block,
-    BlockShape,
-    StoredArray,
-    block_path,
-    limit_path,
+from sweepengine.store._create import (
+    attributes_of,
+    coordinates_of,
+    create_block,
+    describe,
+    same_but_for_the_date,
+    spec_entry,
+    write_limit,
 )
-from sweepengine.store._marks import read_mark
-from sweepengine.store._metadata import ROOT_KEY, Metadata
-from sweepengine.store._objects import delete_object, get_object, list_objects
-from sweepengine.store._provenance import provenance
-from sweepengine.store._run_table import RunTable, extend_table, read_table
-from sweepengine.store._status import Status
+from sweepengine.store._data import GIVEN_KINDS, data_path, given_path, read_data, read_given, write_data, write_given
+from sweepengine.store._layout import Block, BlockShape, StoredArray, block_path
+from sweepengine.store._marks import DamagedMarkError, Mark, is_mark, read_mark, read_marks
+from sweepengine.store._metadata import Metadata
+from sweepengine.store._nodes import Nodes
+from sweepengine.store._objects import BrokenSealError, get_object, list_objects
+from sweepengine.store._part import ChunkPlace
+from sweepengine.store._publication import (
+    LEGACY,
+    Generation,
+    Publication,
+    read_publication,
+    write_publication,
+)
+from sweepengine.store._relocate import move_chunk, stem_of
+from sweepengine.store._run_table import RunTable, extended, read_table, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
     from zarr.abc.store import Store
 
     from sweepengine.data import Dataset, Given
     from sweepengine.plugins import UserCode
     from sweepengine.spec import AnySpec
-    from sweepengine.store._marks import Mark, RunMark
+    from sweepengine.store._marks import RunMark
 
-_CONVENTIONS = "CF-1.11 ACDD-1.3"
+_OURS = {
+    *("blocks", "data", "driver.json", "drivers", "failures", "grid", "marks", "publications", "reference", "runs"),
+    *("state", "theory", "tokens", "weights", "zarr.json"),
+}
+"""Names at the root of a store."""
 
 
 class SweepStore:
@@ -65,57 +73,86 @@ class SweepStore:
         # Opening a local store for writing creates its folder, so that waits until there is something to write.
         self.objects: Store = open_address(self.address, read_only=True)
         self._claim: Claim | None = None
-        self._root: bytes | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._publication: Publication | None = None
         self.reload()
 
     def reload(self) -> bool:
         """Look again; whether anything had been published since the last look."""
+        seen = self._publication
         try:
-            content = get_object(self.objects, ROOT_KEY)
-            seen, self._root = self._root, content
-            root = None if content is None else json.loads(content)
-            if root is None:
+            self._publication = read_publication(self.objects)
+            if self._publication is None:
                 self._refuse_strangers()
-            else:
-                self._refuse_other_layouts(root)
-            self.exists = root is not None
-            self.attributes: dict[str, Any] = {} if root is None else root["attributes"]
-            self.table: RunTable | None = None if root is None else read_table(self.group())
+            self.table: RunTable | None = None
+            if self._publication is not None and f"{self._publication.table}/id" in self._publication.nodes:
+                self.table = read_table(self.objects, self._publication)
+            self._next_epoch = next_epoch(self.objects, self._last_epoch())
         except (FileNotFoundError, NotADirectoryError):
-            self.exists, self.attributes, self.table, seen, self._root = False, {}, None, None, None
-        except StoreError:
-            raise
+            self._publication, self.table, self._next_epoch = None, None, 1
+        except (StoreError, BrokenSealError) as error:
+            text = str(error).removeprefix("store: ")
+            raise StoreError(
+                f"store: {self.address}: {text}"
+                if isinstance(error, StoreError)
+                else f"store: {self.address} has damaged metadata: {text}; restore its zarr.json, or name another --store"
+            ) from error
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be read: {error}") from error
-        except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
-            raise StoreError(
-                f"store: {self.address} has damaged metadata ({type(error).__name__}: {error}); "
-                "restore its zarr.json files, or name another --store"
-            ) from error
-        return seen != self._root
+        return (None if seen is None else seen.content) != (
+            None if self._publication is None else self._publication.content
+        )
 
     def _refuse_strangers(self) -> None:
-        """A folder that is not ours is not written into; an interrupted creation of ours has a claim but no marks."""
+        """A folder that is not ours is not written into; what an interrupted creation of ours has left may stay."""
         keys = list_objects(self.objects, "")
-        if keys and (CLAIM_KEY not in keys or any(key.startswith("marks/") for key in keys)):
+        strange = [key for key in keys if key.split("/")[0] not in _OURS and not key.endswith(".partial")]
+        if strange or any(self._has_commits(key) for key in keys if key.startswith("marks/")):
+            named = (strange or keys)[0]
             raise StoreError(
-                f"store: {self.address} holds {len(keys)} files, such as {keys[0]}, but no zarr.json of sweepengine; "
+                f"it holds {len(keys)} files, such as {named}, but no zarr.json of sweepengine; "
                 "restore it, or name another --store"
             )
 
-    def _refuse_other_layouts(self, root: dict[str, Any]) -> None:
-        version = root.get("attributes", {}).get("sweepengine_schema")
-        if version is None:
-            raise StoreError(f"store: {self.address} is a zarr store, but not of sweepengine; name another --store")
-        if version != SCHEMA_VERSION:
-            raise StoreError(
-                f"store: {self.address} has layout version {version}, this sweepengine reads {SCHEMA_VERSION}; "
-                "use the version that wrote it"
-            )
+    def _has_commits(self, key: str) -> bool:
+        """Whether a mark speaks of records."""
+        content = get_object(self.objects, key) or b""
+        return b'"digests": {"' in content
 
-    def group(self) -> zarr.Group:
-        """The store's root, from its consolidated metadata."""
-        return zarr.open_group(self.objects, mode="r", use_consolidated=True)
+    def _last_epoch(self) -> int:
+        """The highest epoch that the store speaks of, beside the claims of drivers."""
+        if self._publication is None:
+            return 0
+        epochs = [self._publication.generation.epoch]
+        if not list_objects(self.objects, CLAIMS):
+            # The claims are lost, and marks of later epochs may be there.
+            epochs += [epoch_of(int(key[-14:-5])) for key in list_objects(self.objects, "marks/") if is_mark(key)]
+        return max(epochs)
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything has been published."""
+        return self._publication is not None
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Attributes of the root."""
+        return {} if self._publication is None else self._publication.attributes
+
+    @property
+    def nodes(self) -> Nodes:
+        """The published groups and arrays."""
+        return Nodes() if self._publication is None else self._publication.nodes
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is wrong with the copies of the newest publication; :meth:`mend` puts them back."""
+        return () if self._publication is None else self._publication.troubles
+
+    @property
+    def is_legacy(self) -> bool:
+        """Whether the store is of layout version 2; the first driver that writes carries it over."""
+        return self._publication is not None and self._publication.generation == LEGACY
 
     def must_exist(self) -> None:
         """Raise :class:`StoreError` where nothing has been written yet."""
@@ -164,78 +201,174 @@ class SweepStore:
         """
         if self.table is None:
             return {}
-        root = self.group()
         try:
             return {
-                block: BlockShape.from_json(root[block_path(block)].attrs.asdict()["shape"])
+                block: BlockShape.from_json(self.nodes.attributes(block_path(block))["shape"])
                 for block in self.table.blocks()
             }
         except (ValueError, TypeError, KeyError) as error:
             raise StoreError(
                 f"store: {self.address} has a table of runs that does not fit its blocks ({type(error).__name__}: {error}); "
-                "restore the files below runs/ and the zarr.json files, or name another --store"
+                "restore it, or name another --store"
             ) from error
+
+    def place(self, block: str, shape: BlockShape, chunk: int) -> ChunkPlace:
+        """One chunk of a block."""
+        return ChunkPlace(self.objects, self.nodes, block, shape, chunk)
+
+    def nodes_of(self, block: str, data_id: str, given: Sequence[Given]) -> Nodes:
+        """The nodes of a block, and of the data and what is given beside them: what a task reads and writes."""
+        groups = [block_path(block), data_path(data_id), *(given_path(each.kind, each.id) for each in given)]
+        return self.nodes.below(groups)
 
     def limits(self) -> set[str]:
         """Ids of the infinite-width predictions in the store."""
-        return set() if not self.exists else {path.split("/")[1] for path in Metadata(self.objects).below("theory")}
+        return set(self.nodes.names("theory"))
 
     def mark(self, block: str, chunk: int) -> Mark | None:
         """What a chunk has committed."""
         return read_mark(self.objects, block, chunk)
 
-    def run_marks(self, block: str, shape: BlockShape) -> list[RunMark | None]:
-        """What is committed of each run of a block, by position; None before the first attempt."""
+    def run_marks(
+        self, block: str, shape: BlockShape, damaged: dict[int, DamagedMarkError] | None = None
+    ) -> list[RunMark | None]:
+        """What is committed of each run of a block, by position; None before the first attempt.
+
+        Parameters
+        ----------
+        block, shape
+        damaged : dict, optional
+            Takes the damaged marks, by chunk, whose runs are None then.
+
+        Raises
+        ------
+        DamagedMarkError
+            A mark is damaged, and ``damaged`` is not given.
+        """
         found: list[RunMark | None] = []
-        for chunk in range(shape.n_chunks):
+        for chunk, each in enumerate(read_marks(self.objects, block, shape.n_chunks)):
+            mark = each
             first, stop = shape.chunk_span(chunk)
-            mark = self.mark(block, chunk)
-            found += [None] * (stop - first) if mark is None else mark.runs
+            if isinstance(mark, Mark) and len(mark.runs) != stop - first:  # layout version 2 did not seal its marks
+                mark = DamagedMarkError(f"the mark of {block} chunk {chunk} speaks of {len(mark.runs)} runs")
+            if isinstance(mark, DamagedMarkError):
+                if damaged is None:
+                    raise mark
+                damaged[chunk] = mark
+            found += mark.runs if isinstance(mark, Mark) else [None] * (stop - first)
         return found
 
-    def claim(self) -> bool:
+    def new_block(self, stem: str) -> str:
+        """Id of a block of the driver that claims the store next, or has claimed it: no other driver has its name."""
+        return f"{stem}-{self._epoch}"
+
+    @property
+    def _epoch(self) -> int:
+        return self._next_epoch if self._claim is None else self._claim.epoch
+
+    def claim(self, *, take_over: bool = False) -> bool:
         """Become the store's driver, creating the store's folder where there is none; to be called before any change.
+
+        Parameters
+        ----------
+        take_over : bool
+            Whether to take the store from a driver that still holds it.
 
         Returns
         -------
         bool
-            Whether another driver has published something since this store was last read.
+            Whether what this store has said may have changed, so that a plan made with it has to be made again.
 
         Raises
         ------
         StoreError
             The store cannot be written.
         RunError
-            Another driver took over at the same moment.
+            Another driver holds the store.
         """
+        expected = self._next_epoch
         try:
             self.objects = open_address(self.address, read_only=False)
-            self._claim = take_claim(self.objects)
+            self._claim = take_claim(self.objects, self._last_epoch(), take_over=take_over)
+            self._heartbeat = Heartbeat(self.objects, self._claim)
+        except RunError:
+            raise
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be written: {error}; name another --store") from error
-        return self.reload()
+        return self.reload() or self._claim.epoch != expected
 
-    def attempt(self, number: int) -> tuple[int, str]:
-        """Attempt number and owner of the claiming driver's ``number``-th try of a chunk.
+    def attempt(self, number: int) -> int:
+        """Number of the claiming driver's ``number``-th try of a chunk.
 
         Raises
         ------
         RunError
             Another driver has taken over.
         """
-        claim = self._held()
-        return claim.attempt(number), claim.owner
+        return self._held().attempt(number)
 
     def release(self) -> None:
-        """Say that the claiming driver has ended."""
-        if self._claim is not None:
-            end_claim(self.objects, self._claim)
+        """Say that the claiming driver has ended; where that cannot be written, its silence says so."""
+        if self._heartbeat is not None:
+            with suppress(OSError):
+                self._heartbeat.end()
+            self._heartbeat = None
 
     def _held(self) -> Claim:
         if self._claim is None:
             raise AssertionError("a store is changed by the driver that has claimed it")
         check_claim(self.objects, self._claim)
         return self._claim
+
+    def _next(self) -> Metadata:
+        """The next publication, as yet equal to the last."""
+        claim, last = self._held(), self._publication
+        number = 1
+        if last is not None and last.generation.epoch == claim.epoch:
+            number += last.generation.number
+        return Metadata(self.objects, last, Generation(claim.epoch, number))
+
+    def mend(self) -> None:
+        """Put the copies of the newest publication back where they are lost, damaged or older."""
+        self._held()
+        if self._publication is not None and self.troubles:
+            write_publication(self.objects, self._publication)
+            self.reload()
+
+    def relocate(self, block: str, chunk: int) -> ChunkPlace:
+        """Move the runs of a chunk to a new block, away from an attempt that may still write where they are.
+
+        Returns
+        -------
+        ChunkPlace
+            The runs' new place: the only chunk of its block.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be written.
+        RunError
+            Another driver has taken over.
+        """
+        metadata = self._next()
+        if self.table is None:
+            raise AssertionError("a store without runs has no chunks")
+        old = self.place(block, self.block_shapes()[block], chunk)
+        name = f"{stem_of(block)}-{metadata.generation}"
+        move_chunk(metadata, old, name, self.attempt(1) - 1)
+        self._publish(metadata, self.table.moved(block, old.span, name))
+        return self.place(name, self.block_shapes()[name], 0)
+
+    def _publish(self, metadata: Metadata, table: RunTable | None) -> None:
+        """Publish, with a table of its own where the table has changed."""
+        if table is not None:
+            if self._publication is not None:
+                metadata.drop(self._publication.table)
+            metadata.attributes["table"] = f"runs/{metadata.generation}"
+            write_table(metadata, metadata.attributes["table"], table)
+        self._held()
+        metadata.publish()
+        self.reload()
 
     def extend(
         self,
@@ -268,17 +401,15 @@ class SweepStore:
         RunError
             Another driver has taken over.
         """
-        self._held()
         try:
             self._extend(spec, data, blocks, limits, code, given)
-        except StoreError:
+        except (StoreError, RunError):
             raise
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be written: {error}; name another --store") from error
-        self.reload()
-        read_data(self.objects, data.id)
+        read_data(self.objects, self.nodes, data.id)
         for each in given:
-            read_given(self.objects, each.kind, each.id)
+            read_given(self.objects, self.nodes, each.kind, each.id)
 
     def _extend(
         self,
@@ -289,27 +420,12 @@ class SweepStore:
         code: UserCode,
         given: Sequence[Given],
     ) -> None:
-        metadata = Metadata(self.objects)
-        used = {"user_code": code.provenance()} if code.used else {}
-        entry = {"spec": spec.to_json(), "provenance": provenance() | used}
-        specs = list(metadata.attributes.get("specs", []))
-        if not blocks and any(_same_but_for_the_date(entry, each) for each in specs):
+        metadata = self._next()
+        entry, specs = spec_entry(spec, code), list(metadata.attributes.get("specs", []))
+        if not blocks and not self.is_legacy and any(same_but_for_the_date(entry, each) for each in specs):
             return
-        specs.append(entry)
-        metadata.attributes |= {
-            "Conventions": _CONVENTIONS,
-            "title": specs[0]["spec"]["name"],
-            "summary": f"Runs of {spec.kind} on {data.description}, written by sweepengine.",
-            "source": f"sweepengine {entry['provenance']['versions']['sweepengine']}",
-            "date_created": metadata.attributes.get("date_created", entry["provenance"]["date"]),
-            "history": "\n".join(
-                f"{each['provenance']['date']} sweepengine run ({each['spec']['name']})" for each in specs
-            ),
-            "license": "not stated",
-            "sweepengine_schema": SCHEMA_VERSION,
-            "data": data.id,
-            "specs": specs,
-        }
+        summary = f"Runs of {spec.kind} on {data.description}, written by sweepengine."
+        describe(metadata, [*specs, entry], summary, data.id)
         if data_path(data.id) not in metadata:
             write_data(metadata, data)
         for each in given:
@@ -317,104 +433,8 @@ class SweepStore:
             if given_path(each.kind, each.id) not in metadata:
                 write_given(metadata, each)
         for limit, arrays in limits.items():
-            _write_limit(metadata, limit, arrays)
+            write_limit(metadata, limit, arrays)
         for block in blocks:
-            # What an interrupted creation left under this name is no part of the store: nothing named it.
-            for prefix in ("marks", "state", "failures"):
-                for key in list_objects(self.objects, f"{prefix}/{block.id}/"):
-                    delete_object(self.objects, key)
-            _create_block(metadata, block)
-        self._held()
-        extend_table(self.objects, metadata, self.table, blocks)
-        metadata.publish()
-
-
-def _same_but_for_the_date(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return one["spec"] == other["spec"] and all(
-        one["provenance"][key] == other["provenance"].get(key) for key in one["provenance"] if key != "date"
-    )
-
-
-def _write_limit(metadata: Metadata, limit: str, arrays: Mapping[str, StoredArray]) -> None:
-    metadata.group(
-        limit_path(limit), {"title": "infinite width, for the blocks whose attribute limit names this group"}
-    )
-    for name, array in arrays.items():
-        attributes = {"long_name": array.long_name, "units": "1", "source": array.source}
-        metadata.array(
-            limit_path(limit, name), array.values.shape, array.chunks(), "float64", np.nan,
-            dims=array.dims, attributes=attributes, data=array.values,
-        )  # fmt: skip
-
-
-def _create_block(metadata: Metadata, block: Block) -> None:
-    shape, first = block.shape, block.runs[0]
-    metadata.group(
-        block_path(block.id),
-        {
-            "shape": shape.to_json(),
-            "width": first.width,
-            "depth": first.depth,
-            "activation": first.activation,
-            "data": first.data_id,
-            "limit": first.limit_id,
-        },
-    )
-    for variable in shape.variables:
-        metadata.array(
-            block_path(block.id, variable.name),
-            shape.array_shape(variable),
-            shape.chunk_shape(variable),
-            shape.precision,
-            np.nan,
-            dims=variable.dims,
-            attributes={
-                "long_name": variable.long_name,
-                "units": variable.units,
-                "source": variable.source,
-                # Read by plain xarray, which then shows these beside every value.
-                "coordinates": f"{' '.join(SCHEDULES[variable.dims[1]])} status records_done",
-            },
-        )
-    flags = {"flag_values": [int(each) for each in Status], "flag_meanings": " ".join(each.label for each in Status)}
-    for name, dtype, fill, attributes in (
-        ("status", "int8", int(Status.PENDING), {"long_name": "status of the run", **flags}),
-        ("records_done", "int32", 0, {"long_name": "number of valid records; what lies beyond is not"}),
-        ("diverged_step", "int64", -1, {"long_name": "step at which the run diverged, -1 if it did not"}),
-        (
-            "peak_memory",
-            "int64",
-            -1,
-            {
-                "long_name": "most resident memory of the worker while it finished the run, -1 if unknown",
-                "units": "byte",
-            },
-        ),
-    ):
-        metadata.array(
-            block_path(block.id, name),
-            (shape.runs,),
-            (shape.chunk_runs,),
-            dtype,
-            fill,
-            dims=("run",),
-            attributes=attributes,
-        )
-    schedules = {"record": np.array(first.record_steps, dtype=np.int64)}
-    if shape.snapshots:
-        schedules[SNAPSHOT] = schedules["record"][list(shape.snapshots)]
-    coordinates: list[tuple[str, str, Any, Any, NDArray[Any], dict[str, str]]] = []
-    for dim, steps in schedules.items():
-        step, time = SCHEDULES[dim]
-        step_attributes = {"long_name": f"step of the {dim}", "units": "1"}
-        time_attributes = {"long_name": f"training time of the {dim}", "units": "1"}
-        coordinates += [
-            (step, dim, "int64", -1, steps, step_attributes),
-            (time, dim, "float64", np.nan, steps * first.step_size, time_attributes),
-        ]
-    coordinates += [
-        *((dim, dim, str, "", np.array(names, dtype=object), {}) for dim, names in shape.labels.items()),
-    ]
-    for name, dim, dtype, fill, values, attributes in coordinates:
-        path = block_path(block.id, name)
-        metadata.array(path, values.shape, values.shape, dtype, fill, dims=(dim,), attributes=attributes, data=values)
+            create_block(metadata, block.id, block.shape, attributes_of(block), coordinates_of(block))
+        table = extended(self.table, blocks) if blocks else self.table
+        self._publish(metadata, table if blocks or self.is_legacy else None)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sweepengine.errors import RunError, StoreError
-from sweepengine.store._chunk import ChunkWriter, SupersededError
-from sweepengine.store._data import GIVEN_KINDS, read_data, read_given
+from sweepengine.store._chunk import ChunkWriter
+from sweepengine.store._claim import damaged_claims
 from sweepengine.store._digests import digest
-from sweepengine.store._marks import Mark, read_mark
-from sweepengine.store._objects import get_object
-from sweepengine.store._part import ALONE, ChunkPart
+from sweepengine.store._layout import RUN_ARRAYS, block_path
+from sweepengine.store._marks import DamagedMarkError, HeldError, Mark, RunMark, SupersededError, read_mark
+from sweepengine.store._nodes import UNREADABLE, is_of_runs
+from sweepengine.store._objects import get_json, get_object, put_json
+from sweepengine.store._part import ALONE, ChunkPart, ChunkPlace
+from sweepengine.store._publication import ROOT_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from zarr.abc.store import Store
 
-    from sweepengine.store._layout import BlockShape
     from sweepengine.store._sweep_store import SweepStore
 
 
@@ -35,16 +40,24 @@ class Damage:
         Of the block; −1 where there is none, or where it cannot be repaired.
     positions : tuple of int
         Runs of the block that have to be computed again.
+    mends : bool
+        Whether the store has what is damaged a second time, so that :func:`repair` puts it back.
     """
 
     message: str
     block: str = ""
     chunk: int = -1
     positions: tuple[int, ...] = ()
+    mends: bool = False
+
+    @property
+    def is_mended(self) -> bool:
+        """Whether :func:`repair` mends it, or running the sweep again after :func:`repair`."""
+        return self.mends or self.chunk >= 0
 
 
 def find_damage(store: SweepStore) -> Iterator[Damage]:
-    """Read every committed record, every state and the data of a store, and compare them with their digests.
+    """Read all that a store has published and committed, and compare it with its digests.
 
     One chunk of runs is held at a time. Nothing is changed, and a sweep may be at work: what is committed meanwhile is read
     again.
@@ -58,88 +71,118 @@ def find_damage(store: SweepStore) -> Iterator[Damage]:
     ------
     Damage
     """
-    for name in ("data", *GIVEN_KINDS):
-        content = store.attributes.get(name)
-        try:
-            if content:
-                read_data(store.objects, content) if name == "data" else read_given(store.objects, name, content)
-        except StoreError as error:
-            yield Damage(str(error))
+    yield from (Damage(f"{trouble}; `sweepengine repair` puts it back", mends=True) for trouble in store.troubles)
+    for key in damaged_claims(store.objects):
+        yield Damage(f"{key} is damaged; the next `sweepengine run` replaces it", mends=True)
+    yield from _of_nodes(store)
     for block, shape in store.block_shapes().items():
         for chunk in range(shape.n_chunks):
-            yield from _of_chunk(store.objects, block, shape, chunk)
+            yield from _of_chunk(store.place(block, shape, chunk))
 
 
-def _of_chunk(store: Store, block: str, shape: BlockShape, chunk: int) -> list[Damage]:
-    found, mark, seen = _seen(store, block, shape, chunk)
+def _of_nodes(store: SweepStore) -> Iterator[Damage]:
+    """Metadata beside the arrays that are not as published, and arrays that were written whole."""
+    for path, node in store.nodes.content.items():
+        key = f"{path}/{ROOT_KEY}"
+        try:
+            found = get_json(store.objects, key)
+        except ValueError:
+            found = {}
+        if found != node:
+            yield Damage(f"{key} is {'lost' if found is None else 'not what was written'}", mends=True)
+        if node["node_type"] == "array" and not is_of_runs(path, node):
+            try:
+                store.nodes.values(store.objects, path)
+            except StoreError as error:
+                yield Damage(str(error).removeprefix("store: "))
+
+
+def _of_chunk(place: ChunkPlace) -> list[Damage]:
+    found, mark, seen = _seen(place)
     while found and mark != seen:  # a commit has come between the mark and what it named
-        found, mark, seen = _seen(store, block, shape, chunk)
+        found, mark, seen = _seen(place)
     return found
 
 
-def _seen(store: Store, block: str, shape: BlockShape, chunk: int) -> tuple[list[Damage], Mark | None, Mark | None]:
+def _seen(place: ChunkPlace) -> tuple[list[Damage], Mark | None, Mark | None]:
     """The damage of a chunk, with its mark as it was before and after the look."""
+    first, stop = place.span
     try:
-        mark = read_mark(store, block, chunk)
-        if mark is None:
-            return [], None, None
-        found = [*_of_states(store, block, shape, chunk, mark), *_of_records(store, block, shape, chunk, mark)]
-        return found, mark, read_mark(store, block, chunk) if found else mark
+        mark = read_mark(place.store, place.block, place.chunk)
+        runs = tuple(RunMark() for _ in range(stop - first)) if mark is None else mark.runs
+        found = [] if mark is None else [*_of_states(place, mark), *_of_records(place, mark)]
+        found += [] if found else _of_run_arrays(place, runs)
+        return found, mark, read_mark(place.store, place.block, place.chunk) if found else mark
+    except DamagedMarkError as error:
+        return [Damage(str(error), place.block, place.chunk, tuple(range(first, stop)))], None, None
     except StoreError as error:
-        return [Damage(str(error), block)], None, None
+        return [Damage(str(error), place.block)], None, None
 
 
-def _of_states(store: Store, block: str, shape: BlockShape, chunk: int, mark: Mark) -> Iterator[Damage]:
-    first, _ = shape.chunk_span(chunk)
+def _of_states(place: ChunkPlace, mark: Mark) -> Iterator[Damage]:
+    first, _ = place.span
     for ref in mark.states:
-        content = get_object(store, ref.key)
+        content = get_object(place.store, ref.key)
         if content is None or digest(content) != ref.digest:
             found = "is lost" if content is None else "is not what was written"
             positions = tuple(p for p in ref.positions if not mark.runs[p - first].status.is_final)
-            yield Damage(f"{ref.key} {found}: its runs start again", block, chunk, positions)
+            yield Damage(f"{ref.key} {found}: its runs start again", place.block, place.chunk, positions)
 
 
-def _of_records(store: Store, block: str, shape: BlockShape, chunk: int, mark: Mark) -> Iterator[Damage]:
-    first, _ = shape.chunk_span(chunk)
-    try:
-        found = ChunkPart(store, block, shape, chunk, ALONE).load(mark.runs)
-    except (ValueError, TypeError, KeyError, FileNotFoundError) as error:
-        raise StoreError(
-            f"block {block}: an array cannot be opened ({type(error).__name__}: {error}); restore its zarr.json"
-        ) from error
-    for place, (run, digests) in enumerate(zip(mark.runs, found, strict=True)):
+def _of_records(place: ChunkPlace, mark: Mark) -> Iterator[Damage]:
+    first, _ = place.span
+    found = ChunkPart(place, ALONE).load(mark.runs)
+    for index, (run, digests) in enumerate(zip(mark.runs, found, strict=True)):
         wrong = [name for name, value in digests.items() if value != run.digests.get(name, "")]
         if wrong:
             message = f"{', '.join(wrong)}: not what was written in {run.records_done} records"
-            yield Damage(message, block, chunk, (first + place,))
+            yield Damage(message, place.block, place.chunk, (first + index,))
 
 
-def repair(store: SweepStore) -> list[Damage]:
-    """Forget the runs whose records are damaged, so that running the sweep again computes them, and them alone.
+def _of_run_arrays(place: ChunkPlace, runs: Sequence[RunMark]) -> Iterator[Damage]:
+    """What plain readers see of the runs, which is not as the mark says."""
+    first, stop = place.span
+    for name in RUN_ARRAYS:
+        try:
+            shown = np.asarray(place.array(name)[first:stop]).tolist()
+        except UNREADABLE:
+            shown = None
+        if shown != [int(getattr(run, name)) for run in runs]:
+            message = f"{block_path(place.block, name)} is not as the mark of chunk {place.chunk} says"
+            yield Damage(message, place.block, place.chunk)
+
+
+def repair(store: SweepStore, *, take_over: bool = False) -> list[Damage]:
+    """Put back what the store has twice, and forget runs whose records are damaged, so that running computes them again.
 
     Parameters
     ----------
     store : SweepStore
-        One that exists; it is claimed if there is something to forget.
+        One that exists; it is claimed if there is something to mend.
+    take_over : bool
+        Whether to take the store from a driver that still holds it.
 
     Returns
     -------
     list of Damage
-        What was found; without a chunk, what computing again does not mend.
+        What was found.
 
     Raises
     ------
     StoreError, RunError
-        The store cannot be written, or another driver has taken over.
+        The store cannot be written, or another driver holds it.
     """
     found = list(find_damage(store))
-    if all(each.chunk < 0 for each in found):
+    if not any(each.is_mended for each in found):
         return found
-    store.claim()
+    store.claim(take_over=take_over)
     try:
+        store.mend()
+        for path, node in store.nodes.content.items():
+            _put_back(store.objects, f"{path}/{ROOT_KEY}", node)
         shapes = store.block_shapes()
         for block, chunk in dict.fromkeys((each.block, each.chunk) for each in found if each.chunk >= 0):
-            _forget(store, block, shapes[block], chunk)
+            _forget(store, store.place(block, shapes[block], chunk))
     except SupersededError as error:
         raise RunError(f"store: {error}; let the other driver finish, then run this again") from error
     finally:
@@ -147,11 +190,24 @@ def repair(store: SweepStore) -> list[Damage]:
     return found
 
 
-def _forget(store: SweepStore, block: str, shape: BlockShape, chunk: int) -> None:
-    attempt, owner = store.attempt(1)
-    writer = ChunkWriter(store.objects, block, shape, chunk, attempt, owner)  # which drops what does not match the mark
-    mark = store.mark(block, chunk)
-    for lost in () if mark is None else _of_states(store.objects, block, shape, chunk, mark):
+def _put_back(store: Store, key: str, node: Mapping[str, Any]) -> None:
+    """Write the metadata of a node as they were published, where they are not so."""
+    with suppress(ValueError):
+        if get_json(store, key) == node:
+            return
+    put_json(store, key, node)
+
+
+def _forget(store: SweepStore, place: ChunkPlace) -> None:
+    """Drop what does not match the mark; where the chunk is held or its mark is damaged, at a new place."""
+    try:
+        writer = ChunkWriter(place, store.attempt(1))  # which drops what does not match the mark
+    except (HeldError, DamagedMarkError):
+        place = store.relocate(place.block, place.chunk)
+        writer = ChunkWriter(place, store.attempt(1))
+    mark = store.mark(place.block, place.chunk)
+    for lost in () if mark is None else _of_states(place, mark):
         for position in lost.positions:
             writer.restart(position)
     writer.commit()
+    writer.release()

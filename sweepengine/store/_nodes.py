@@ -1,0 +1,130 @@
+"""The arrays of a store as they were published: opened from the published metadata, and read against their digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from zarr.storage import StorePath
+
+from sweepengine.errors import StoreError
+from sweepengine.store._digests import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+    from zarr.abc.store import Store
+
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, FileNotFoundError)
+"""What zarr and its codecs raise where bytes or metadata are not what they were."""
+
+
+def array_of(store: Store, path: str, node: Mapping[str, Any]) -> zarr.Array[Any]:
+    """An array opened from metadata at hand instead of those that lie beside its chunks."""
+    metadata: Any = dict(node)
+    array: zarr.Array[Any] = zarr.Array(zarr.AsyncArray(metadata, StorePath(store, path)))
+    # Chunks of fill values are written too, so that a missing file always means a lost one.
+    return array.with_config({"write_empty_chunks": True})
+
+
+def is_of_runs(path: str, node: Mapping[str, Any]) -> bool:
+    """Whether an array is one that workers write: of a block, over runs."""
+    return path.startswith("blocks/") and "run" in (node.get("dimension_names") or ())
+
+
+def values_digest(values: NDArray[Any]) -> str:
+    """Digest of an array's values; texts count as their JSON."""
+    if values.dtype.kind in "OTU":
+        return digest(json.dumps(values.tolist(), ensure_ascii=False).encode())
+    return digest(np.ascontiguousarray(values).tobytes())
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Published nodes of a store.
+
+    Attributes
+    ----------
+    content : mapping
+        Path → the node's zarr metadata.
+    """
+
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self.content
+
+    def attributes(self, path: str) -> dict[str, Any]:
+        """A node's attributes.
+
+        Raises
+        ------
+        StoreError
+            There is no such node.
+        """
+        return dict(self._node(path)["attributes"])
+
+    def _node(self, path: str) -> Mapping[str, Any]:
+        try:
+            node: Mapping[str, Any] = self.content[path]
+        except KeyError as error:
+            raise StoreError(f"store: it has no {path}; restore it, or begin a new store") from error
+        return node
+
+    def array(self, store: Store, path: str) -> zarr.Array[Any]:
+        """One array, lazily.
+
+        Raises
+        ------
+        StoreError
+            There is no such array, or its metadata cannot be understood.
+        """
+        node = self._node(path)
+        try:
+            return array_of(store, path, node)
+        except UNREADABLE as error:
+            raise StoreError(f"store: {path} has metadata that cannot be understood: {error}") from error
+
+    def values(self, store: Store, path: str) -> NDArray[Any]:
+        """All values of an array that was written whole, as they were written.
+
+        Raises
+        ------
+        StoreError
+            They cannot be read, or are not what was written.
+        """
+        attributes = self._node(path)["attributes"]
+        try:
+            values = np.asarray(self.array(store, path)[...])
+        except UNREADABLE as error:
+            raise StoreError(f"store: {path} cannot be read: {error}; restore it, or begin a new store") from error
+        if "digest" in attributes:
+            intact = values_digest(values) == attributes["digest"]
+        elif "sha256" in attributes:  # of layout version 2
+            content = np.ascontiguousarray(values, dtype="<f8").tobytes()
+            intact = hashlib.sha256(content).hexdigest() == attributes["sha256"]
+        else:
+            intact = True  # layout version 2 says nothing of it
+        if not intact:
+            raise StoreError(f"store: {path} is not what was written; restore it, or begin a new store")
+        return values
+
+    def names(self, group: str) -> list[str]:
+        """Names of the nodes right below a group, sorted."""
+        start = f"{group}/"
+        below = (path.removeprefix(start) for path in self.content if path.startswith(start))
+        return sorted(name for name in below if "/" not in name)
+
+    def arrays(self) -> list[str]:
+        """Paths of all arrays."""
+        return [path for path, node in self.content.items() if node["node_type"] == "array"]
+
+    def below(self, groups: Iterable[str]) -> Nodes:
+        """The nodes of some groups alone: what a task needs."""
+        starts = tuple(f"{group}/" for group in groups)
+        return Nodes({path: node for path, node in self.content.items() if path.startswith(starts)})

@@ -1,0 +1,222 @@
+"""What drivers have published: the one truth of what a store holds.
+
+A publication is an object of its own, named by its generation, and the newest generation counts. So a driver that was
+suspended before it published, and wakes after a newer driver has, writes an object that nobody looks at.
+``zarr.json`` at the root is a copy of the newest publication, for readers of zarr; where a late driver has put an older
+one there, the next driver puts the newest back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sweepengine.errors import RunError, StoreError
+from sweepengine.store._digests import digest
+from sweepengine.store._layout import LEGACY_VERSION, SCHEMA_VERSION
+from sweepengine.store._nodes import Nodes
+from sweepengine.store._objects import BrokenSealError, delete_object, get_object, list_objects, put_object, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zarr.abc.store import Store
+
+ROOT_KEY = "zarr.json"
+PUBLICATIONS = "publications/"
+_SEAL = "sweepengine_seal"
+_NAME = re.compile(rf"{PUBLICATIONS}(\d+)-(\d+)\.json")
+
+
+@dataclass(frozen=True, order=True)
+class Generation:
+    """Number of a publication.
+
+    Attributes
+    ----------
+    epoch : int
+        Of the driver; 0: written by layout version 2, which had no generations.
+    number : int
+        Counts the driver's publications.
+    """
+
+    epoch: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch:06d}-{self.number:03d}"
+
+    @property
+    def key(self) -> str:
+        """Where the publication lies."""
+        return f"{PUBLICATIONS}{self}.json"
+
+
+LEGACY = Generation(0, 0)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One state of a store, as its driver published it.
+
+    Attributes
+    ----------
+    generation : Generation
+    attributes : dict
+        Of the root: specs, provenance, ids of what is given.
+    nodes : Nodes
+        Every group and array of the store.
+    content : bytes
+        The root's ``zarr.json``.
+    troubles : tuple of str
+        What is wrong with the copies of it; putting them back mends it.
+    """
+
+    generation: Generation
+    attributes: dict[str, Any]
+    nodes: Nodes
+    content: bytes
+    troubles: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> str:
+        """Path of the table of runs."""
+        return str(self.attributes.get("table", "runs"))
+
+
+def make_publication(generation: Generation, attributes: Mapping[str, Any], nodes: Mapping[str, Any]) -> Publication:
+    """A publication, sealed.
+
+    Parameters
+    ----------
+    generation : Generation
+    attributes, nodes : mapping
+        Of the root, and path → metadata of every node.
+    """
+    attributes = {**attributes, "sweepengine_schema": SCHEMA_VERSION, "generation": str(generation)}
+    attributes.pop(_SEAL, None)
+    content = {
+        "attributes": attributes,
+        "zarr_format": 3,
+        "node_type": "group",
+        "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": dict(nodes)},
+    }
+    attributes[_SEAL] = digest(to_json(content))
+    return Publication(generation, attributes, Nodes(nodes), to_json(content))
+
+
+def write_publication(store: Store, publication: Publication) -> None:
+    """Make a publication the store's newest, then its root for readers of zarr.
+
+    Raises
+    ------
+    RunError
+        A later driver has published meanwhile; its publication stays the newest.
+    """
+    put_object(store, publication.generation.key, publication.content)
+    put_object(store, ROOT_KEY, publication.content)
+    names = _generations(store)
+    if max(names) > publication.generation:
+        newest = get_object(store, max(names).key)
+        if newest is not None:
+            put_object(store, ROOT_KEY, newest)
+        raise RunError("another driver has taken over this store; let it finish, then run the same command again")
+    for older in names:
+        if older < publication.generation:
+            delete_object(store, older.key)
+
+
+def must_be_published(store: Store) -> None:
+    """Raise unless something has been published.
+
+    Raises
+    ------
+    StoreError
+        Nothing has: the store was removed while somebody was at work in it.
+    """
+    if not _generations(store):
+        raise StoreError("the store was removed while it was written; run the same command again")
+
+
+def read_publication(store: Store) -> Publication | None:
+    """The newest publication, or None where there is neither a publication nor a root.
+
+    Raises
+    ------
+    StoreError
+        The newest publication is damaged, or the root is not one of this project or this version.
+    """
+    while True:
+        newest = max(_generations(store), default=None)
+        published = None if newest is None else get_object(store, newest.key)
+        if newest is None or published is not None:
+            break  # else a driver has just replaced it
+    root = get_object(store, ROOT_KEY)
+    if newest is None:
+        if root is None:
+            return None
+        found = _parsed(root)
+        return found if found.generation == LEGACY else _with(found, f"{found.generation.key} is lost")
+    copies, troubles = [], []
+    for key, content in ((newest.key, published), (ROOT_KEY, root)):
+        if content is None:
+            troubles.append(f"{key} is lost")
+            continue
+        try:
+            copies.append(_parsed(content))
+        except (StoreError, BrokenSealError) as error:
+            troubles.append(f"{key}: {error}")
+    best = max(copies, key=lambda copy: copy.generation, default=None)
+    if best is None or best.generation < newest:
+        raise StoreError(f"the newest publication is damaged: {'; '.join(troubles)}")
+    if best.generation > newest:
+        troubles.append(f"{best.generation.key} is lost")
+    if any(copy.generation < best.generation for copy in copies):
+        troubles.append(f"{ROOT_KEY} is older than {best.generation.key}: other readers of zarr see an earlier state")
+    return _with(best, *troubles)
+
+
+def _with(found: Publication, *troubles: str) -> Publication:
+    return Publication(found.generation, found.attributes, found.nodes, found.content, troubles)
+
+
+def _generations(store: Store) -> list[Generation]:
+    found = (_NAME.fullmatch(key) for key in list_objects(store, PUBLICATIONS))
+    return [Generation(int(name[1]), int(name[2])) for name in found if name]
+
+
+def _parsed(content: bytes) -> Publication:
+    """The publication of a root's bytes.
+
+    Raises
+    ------
+    StoreError
+        The root is not one of this project, or is of another version of its layout.
+    BrokenSealError
+        It is not what was written.
+    """
+    try:
+        root = json.loads(content)
+        attributes = dict(root["attributes"])
+        version = attributes.get("sweepengine_schema")
+        nodes = root.get("consolidated_metadata", {}).get("metadata", {})
+        seal = attributes.pop(_SEAL, None)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BrokenSealError(f"it cannot be understood ({type(error).__name__}: {error})") from error
+    if version is None:
+        raise StoreError("it is a zarr store, but not of sweepengine; name another --store")
+    if version not in (LEGACY_VERSION, SCHEMA_VERSION):
+        raise StoreError(
+            f"it has layout version {version}, this sweepengine reads {LEGACY_VERSION} and {SCHEMA_VERSION}; "
+            "use the version that wrote it"
+        )
+    if version == LEGACY_VERSION:
+        if root.get("node_type") != "group" or not nodes:
+            raise BrokenSealError("it is no group with the metadata of its nodes")
+        return Publication(LEGACY, attributes, Nodes(nodes), content)
+    if seal != digest(to_json({**root, "attributes": attributes})):
+        raise BrokenSealError("it does not have the digest that it was sealed with")
+    epoch, number = map(int, str(attributes["generation"]).split("-"))
+    return Publication(Generation(epoch, number), {**attributes, _SEAL: seal}, Nodes(nodes), content)
