@@ -19,6 +19,10 @@ class StoreError(SweepError, OSError):
     """A store that cannot be read, written or extended as asked."""
 
 
+class DamagedError(StoreError):
+    """A store that holds something else than was written there."""
+
+
 class RunError(SweepError, RuntimeError):
     """A sweep that was asked for rightly and cannot go on: the cluster is gone, another driver has taken over."""
 

@@ -11,7 +11,7 @@ import sweepengine
 from sweepengine.errors import DataError, SpecError
 from sweepengine.networks import initialise
 from sweepengine.observe import DEFAULT_VARIABLES
-from sweepengine.store import SweepStore, read_failure
+from sweepengine.store import SweepStore, read_failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +105,7 @@ def test_a_failing_run_is_recorded_with_its_traceback_and_tried_again(
     texts = [
         text
         for block in SweepStore(store).block_shapes()
-        for text in read_failure(SweepStore(store).objects, block).values()
+        for text in read_failures(SweepStore(store).objects, block).values()
     ]
     assert len(texts) == 2
     assert all("a bad weight" in text for text in texts)

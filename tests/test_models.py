@@ -82,7 +82,7 @@ def test_given_weights_come_to_the_workers_through_the_store(tiny: Tiny, tmp_pat
     [weights] = {run.architecture.weights for run in runs if isinstance(run, Run)}
     with np.load(tmp_path / "w.npz") as file:
         tree = xr.open_datatree(store, engine="zarr")  # as any reader of Zarr sees them
-        for name, values in read_given(opened.objects, "weights", weights).items():
+        for name, values in read_given(opened.objects, opened.nodes, "weights", weights).items():
             np.testing.assert_array_equal(values, file[name])
             np.testing.assert_array_equal(tree[f"weights/{weights}/{name}"], file[name])
         tree.close()

@@ -293,9 +293,9 @@ def test_an_observable_that_is_wrong_fails_its_run_alone(tiny: Tiny, tmp_path: P
     assert set(sweep.width.values[sweep.status.values == "failed"]) == {8}
     np.testing.assert_array_equal(sweep.o.values[sweep.width.values == 16], 1.5)
     block = next(name for name in SweepStore(store).block_shapes() if "000008" in name)
-    from sweepengine.store import read_failure
+    from sweepengine.store import read_failures
 
-    assert message in read_failure(SweepStore(store).objects, block)[0]
+    assert message in read_failures(SweepStore(store).objects, block)[0]
 
 
 def test_a_size_that_only_the_sweep_knows_is_checked_too(tiny: Tiny, tmp_path: Path) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import xarray as xr
 import zarr
 
 import sweepengine
 from sweepengine.cli import main
-from sweepengine.errors import RunError
+from sweepengine.errors import DamagedError, DamageWarning, RunError
 from sweepengine.store import ChunkWriter, SupersededError, SweepStore, _verify, find_damage, read_mark, repair
 
 if TYPE_CHECKING:
@@ -111,9 +113,14 @@ def test_what_computing_again_does_not_mend_is_said(
     assert main(["verify", str(store)]) == 1
     said = capsys.readouterr().out
     assert "y_train is not what was written; restore it" in said
-    assert "is damaged" in said
-    assert "`sweepengine repair`" not in said
+    assert f"{marks[0].name} is damaged" in said
+    assert said.count("damaged: run") == 1  # names the four runs of the chunk whose mark is damaged
+    assert said.count("(mean_field, width 8") == 2
     assert main(["repair", str(store)]) == 1
+    capsys.readouterr()
+    assert main(["verify", str(store)]) == 1
+    [line] = capsys.readouterr().out.splitlines()
+    assert "y_train is not what was written" in line
     assert main(["verify", str(tmp_path / "nothing.zarr")]) == 2
 
 
@@ -182,32 +189,163 @@ def test_a_repair_that_another_driver_ends_says_so(
         repair(SweepStore(store))
 
 
+def changed(path: Path, before: bytes, after: bytes) -> None:
+    content = path.read_bytes()
+    assert before in content
+    path.write_bytes(content.replace(before, after, 1))
+
+
 @pytest.mark.parametrize(
-    ("pattern", "before", "after", "code", "said"),
+    ("pattern", "before", "after"),
     [
-        ("data/*/y_train/zarr.json", b"NaN", b"JaN", 1, "y_train cannot be read"),
-        ("blocks/*/kernel/zarr.json", b"shuffle", b"shuffla", 1, "an array cannot be opened"),
-        ("runs/block/c/*", None, b"", 2, "has damaged metadata"),
-        ("runs/block/c/*", None, None, 2, "does not fit its blocks"),
+        ("data/*/y_train/zarr.json", b"NaN", b"JaN"),
+        ("blocks/*/kernel/zarr.json", b"shuffle", b"shuffla"),
+        ("blocks/*/zarr.json", b"group", b"grouq"),
+        ("runs/*/width/zarr.json", b"}", b""),
+        ("zarr.json", b"group", b"grouq"),
+        ("publications/*.json", b"group", b"grouq"),
+        ("drivers/*.json", b"pid", b"pit"),
+        ("blocks/*/status/c/0", None, None),
+        ("blocks/*/records_done/c/0", b"", b"!"),
     ],
 )
-def test_metadata_beyond_reading_are_named(
+def test_what_the_store_has_twice_is_put_back(
     whole: Path,
+    tiny_of_module: dict[str, Any],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     pattern: str,
     before: bytes | None,
-    after: bytes | None,
-    code: int,
-    said: str,
+    after: bytes,
 ) -> None:
     store = tmp_path / "tiny.zarr"
     shutil.copytree(whole, store)
+    expected = numbers(store)
     path = min(store.glob(pattern))
-    if after is None:
-        path.unlink()
+    path.unlink() if before is None else changed(path, before, after)
+    xr.testing.assert_identical(numbers(store), expected)
+    assert main(["verify", str(store)]) == 1
+    named = path.relative_to(store).as_posix().partition("/c/")[0]
+    assert named in capsys.readouterr().out
+    assert main(["repair", str(store)]) == 0
+    assert main(["verify", str(store)]) == 0
+    assert sweepengine.run(tiny_of_module, store, executor="inline").skipped == 8
+    xr.testing.assert_identical(numbers(store), expected)
+
+
+@pytest.mark.parametrize("column", ["block", "width", "id", "gamma"])
+@pytest.mark.parametrize("kind", ["flipped", "cut off", "lost"])
+def test_a_damaged_table_is_refused_by_everybody(
+    whole: Path,
+    tiny_of_module: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    column: str,
+    kind: str,
+) -> None:
+    store = tmp_path / "tiny.zarr"
+    shutil.copytree(whole, store)
+    [path] = store.glob(f"runs/*/{column}/c/0")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.unlink() if kind == "lost" else path.write_bytes(content if kind == "flipped" else content[:-3])
+    for command in (["verify"], ["repair"], ["status"], ["report"]):
+        assert main([*command, str(store)]) == (1 if command == ["verify"] else 2)
+        captured = capsys.readouterr()
+        assert f"/{column}" in captured.out + captured.err
+    with pytest.raises(DamagedError, match=f"/{column}"):
+        sweepengine.run(tiny_of_module, store, executor="inline")
+    with pytest.raises(DamagedError, match=f"/{column}"):
+        sweepengine.open_sweep(store)
+
+
+def test_columns_that_changed_places_are_seen(whole: Path, tmp_path: Path) -> None:
+    """Each is a valid chunk with a valid checksum."""
+    store = tmp_path / "tiny.zarr"
+    shutil.copytree(whole, store)
+    [width], [seed] = store.glob("runs/*/width/c/0"), store.glob("runs/*/seed/c/0")
+    one, other = width.read_bytes(), seed.read_bytes()
+    width.write_bytes(other)
+    seed.write_bytes(one)
+    with pytest.raises(DamagedError, match="is not what was written"):
+        sweepengine.open_sweep(store)
+
+
+def test_a_reader_says_what_is_damaged_and_opens_the_rest(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "tiny.zarr"
+    shutil.copytree(whole, store)
+    expected = numbers(store)
+    narrow, wide = sorted(each.name for each in (store / "blocks").glob("w*"))
+    [mark] = (store / "marks" / narrow).rglob("*.json")
+    changed(mark, b"done", b"dome")
+    [step] = (store / "blocks" / wide / "time" / "c").glob("*")
+    step.unlink()
+    with pytest.warns(DamageWarning) as said:
+        found = sweepengine.open_sweep(store).load()
+    assert sorted(f"{mark.name} is damaged" in str(each.message) for each in said) == [False, True]
+    assert any(f"{wide}/time" in str(each.message) for each in said)
+    bad = (found.block == narrow).values
+    assert set(found.status.values[bad]) == {"damaged"}
+    assert found.kernel.isnull().values[bad].all()
+    np.testing.assert_array_equal(found.kernel.values[~bad], expected.kernel.values[~bad])
+    assert main(["status", str(store)]) == 0
+    assert f"{mark.name} is damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["lost", "another's", "older"])
+def test_a_reader_shows_no_chunk_but_that_of_the_mark(whole: Path, tmp_path: Path, kind: str) -> None:
+    """A lost chunk would be NaN, and one of another array or of another time is valid by its own checksum."""
+    store = tmp_path / "tiny.zarr"
+    shutil.copytree(whole, store)
+    block = min((store / "blocks").glob("w*"))
+    chunk = block / "loss_train" / "c" / "0" / "0"
+    if kind == "lost":
+        chunk.unlink()
+    elif kind == "another's":
+        chunk.write_bytes((block / "loss_test" / "c" / "0" / "0").read_bytes())
     else:
-        path.write_bytes(after if before is None else path.read_bytes().replace(before, after))
-    assert main(["verify", str(store)]) == code
-    captured = capsys.readouterr()
-    assert said in captured.out + captured.err
+        array: Any = zarr.open_array(store, path=f"blocks/{block.name}/loss_train", mode="r+")
+        array[1, 4] = float("nan")
+    opened = sweepengine.open_sweep(store)
+    assert opened.loss_test.notnull().all()
+    with pytest.raises(DamagedError, match=r"loss_train is damaged.*repair"):
+        opened.loss_train.load()
+
+
+def test_a_chunk_that_was_written_again_with_the_same_values_is_no_damage(whole: Path, tmp_path: Path) -> None:
+    """As one whose writer was killed before the mark: other bytes, and all that the mark vouches for."""
+    store = tmp_path / "tiny.zarr"
+    shutil.copytree(whole, store)
+    expected = numbers(store)
+    for chunk in store.glob("blocks/w*/loss_train/c/0/0"):
+        array: Any = zarr.open_array(store, path=str(chunk.parents[2].relative_to(store)), mode="r")
+        values = array[...]
+        chunk.unlink()
+        node = json.loads((chunk.parents[2] / "zarr.json").read_text())
+        node["codecs"][1]["configuration"]["clevel"] = 1
+        (chunk.parents[2] / "zarr.json").write_text(json.dumps(node))
+        zarr.open_array(store, path=str(chunk.parents[2].relative_to(store)), mode="r+")[...] = values
+    xr.testing.assert_identical(numbers(store), expected)
+
+
+@pytest.mark.parametrize("folder", ["state", "state/*", "state/*/0"])
+def test_nothing_behind_a_link_is_deleted(
+    halted: Path, tiny: Callable[..., dict[str, Any]], tmp_path: Path, folder: str
+) -> None:
+    """A folder of states may be a link to somewhere: files there may even be called as states are."""
+    [place, *_] = sorted(halted.glob(folder))
+    outside = tmp_path / "outside"
+    shutil.move(place, outside)
+    place.symlink_to(outside)
+    (outside / "mine").mkdir()
+    (outside / "mine" / "thesis.txt").write_text("precious")
+    (outside / "000001-0-a.npz").write_text("precious")
+    before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+    for state in outside.rglob("*1001-*.npz"):
+        state.write_bytes(b"damaged")
+        before[state] = b"damaged"
+    assert main(["repair", str(halted)]) == 0
+    assert sweepengine.run(tiny(), halted, executor="inline").done == 8
+    assert all(path.read_bytes() == content for path, content in before.items())

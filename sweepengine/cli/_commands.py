@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sweepengine.execute._device import DeviceName
     from sweepengine.execute._driver import Durability, ExecutorName, Outcome
-    from sweepengine.store import Damage, SweepStore
+    from sweepengine.store import Damage, DamagedMarkError, SweepStore
 
 
 def run_command(
@@ -163,7 +163,7 @@ def _bytes(count: int) -> str:
 
 def status_command(store: str) -> None:
     """Print how far a sweep is."""
-    from sweepengine.store import Status, SweepStore, read_failures
+    from sweepengine.store import Status, SweepStore, read_failures, runs_of
 
     sweep_store = SweepStore(store)
     sweep_store.must_exist()
@@ -173,10 +173,12 @@ def status_command(store: str) -> None:
     for status in Status:
         table.add_column(status.label, justify="right")
     table.add_column("records", justify="right")
-    names = {} if sweep_store.table is None else sweep_store.table.names()
+    names = _names(sweep_store)
     troubles: list[str] = []
     for block, shape in sweep_store.block_shapes().items():
-        marks = sweep_store.run_marks(block, shape)
+        damaged: dict[int, DamagedMarkError] = {}
+        marks = runs_of(shape, sweep_store.marks(block, shape, damaged))
+        troubles += [f"damaged: {error}" for error in damaged.values()]
         statuses = [Status.PENDING if mark is None else mark.status for mark in marks]
         recorded = sum(mark.records_done for mark in marks if mark is not None)
         table.add_row(
@@ -200,12 +202,17 @@ def status_command(store: str) -> None:
 
 def verify_command(store: str) -> int:
     """Print what is damaged; 1 if anything is."""
+    from sweepengine.errors import DamagedError
     from sweepengine.store import SweepStore, find_damage
 
-    sweep_store = SweepStore(store)
-    sweep_store.must_exist()
-    found = list(find_damage(sweep_store))
-    _print_damage(sweep_store, found)
+    try:
+        sweep_store = SweepStore(store)
+        sweep_store.must_exist()
+        found, names = list(find_damage(sweep_store)), _names(sweep_store)
+    except DamagedError as error:
+        print(f"damaged: {error}")
+        return 1
+    _print_damage(sweep_store, names, found)
     if any(each.is_mended for each in found):
         print("`sweepengine repair` with this store forgets these runs; running the sweep again then computes them")
     return int(bool(found))
@@ -217,15 +224,19 @@ def repair_command(store: str) -> int:
 
     sweep_store = SweepStore(store)
     sweep_store.must_exist()
+    names = _names(sweep_store)  # before damaged runs are moved
     found = repair(sweep_store)
-    _print_damage(sweep_store, found)
+    _print_damage(sweep_store, names, found)
     if any(each.chunk >= 0 for each in found):
         print("forgotten; run the sweep again to compute them")
     return int(not all(each.is_mended for each in found))
 
 
-def _print_damage(store: SweepStore, found: list[Damage]) -> None:
-    names = {} if store.table is None else store.table.names()
+def _names(store: SweepStore) -> dict[tuple[str, int], str]:
+    return {} if store.table is None else store.table.names()
+
+
+def _print_damage(store: SweepStore, names: dict[tuple[str, int], str], found: list[Damage]) -> None:
     for each in found:
         runs = ", ".join(names[each.block, position] for position in each.positions)
         print(f"damaged: {f'{runs}: ' if runs else ''}{each.message}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+import warnings
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from sweepengine.cli._app import app
-from sweepengine.errors import RunError, SweepError
+from sweepengine.errors import DamageWarning, RunError, SweepError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, terminate)
+    warnings.showwarning = _show_warning
     try:
         app(words, prog_name="sweepengine")
         code = 0
@@ -57,6 +59,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"stopped; what was committed is kept.{again}")
         return TERMINATED if terminated else INTERRUPTED
     return code
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Damage is for users, so it is said without the place in our code; other warnings look as Python's do."""
+    if issubclass(category, DamageWarning):
+        _say(f"warning: {message}")
+    else:
+        (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def _say(message: str) -> None:

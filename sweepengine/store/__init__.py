@@ -30,6 +30,7 @@ from sweepengine.store._part import Share as Share
 from sweepengine.store._run_table import STORE_FILES as STORE_FILES
 from sweepengine.store._status import Status as Status
 from sweepengine.store._sweep_store import SweepStore as SweepStore
+from sweepengine.store._sweep_store import runs_of as runs_of
 from sweepengine.store._token import delete_token as delete_token
 from sweepengine.store._token import read_token as read_token
 from sweepengine.store._token import write_token as write_token
@@ -72,6 +73,7 @@ __all__ = [
     "read_token",
     "refs_by_positions",
     "repair",
+    "runs_of",
     "write_failure",
     "write_token",
 ]

@@ -144,7 +144,8 @@ class ChunkWriter:
             self._share.wait()
         else:
             kept += self._part.write_state(self._mark.attempt, positions, slot, state)
-        self._mark = replace(self._mark, runs=tuple(self._runs), states=tuple(kept))
+        tails = self._mark.tails | self._part.tails
+        self._mark = replace(self._mark, runs=tuple(self._runs), states=tuple(kept), tails=tails)
         write_mark(place.store, place.block, place.chunk, self._mark)
         if state is None:
             self._delete_states({ref.key for ref in kept})

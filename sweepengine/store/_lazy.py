@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from zarr.storage import WrapperStore
 
-from sweepengine.errors import StoreError
+from sweepengine.errors import DamagedError
 from sweepengine.store._layout import block_path
+from sweepengine.store._marks import RunMark
 from sweepengine.store._nodes import UNREADABLE
+from sweepengine.store._part import ALONE, ChunkPart, ChunkPlace
+from sweepengine.store._tails import ConfirmingStore, UnconfirmedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import dask.array as da
     from numpy.typing import NDArray
-    from zarr.abc.store import ByteRequest, Store
-    from zarr.core.buffer import Buffer, BufferPrototype
+    from zarr.abc.store import Store
 
+    from sweepengine.observe import Variable
+    from sweepengine.store._layout import BlockShape
     from sweepengine.store._nodes import Nodes
-
-
-class _NothingLost(WrapperStore["Store"]):
-    """A store in which an object that is not there is an error: zarr would take a lost chunk for one of fill values."""
-
-    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
-        found = await super().get(key, prototype, byte_range)
-        if found is None:
-            raise FileNotFoundError(f"{key} is lost")
-        return found
 
 
 class CommittedValues:
@@ -40,34 +34,87 @@ class CommittedValues:
     ----------
     store : Store
     nodes : Nodes
-    block, name : str
-    valid : sequence of int
-        How many values along the second dim are committed, for each run of the block.
+    block : str
+    shape : BlockShape
+    variable : Variable
+    runs : sequence of RunMark or None
+        What is committed of each run of the block.
+    tails : mapping
+        Of the block's stored chunks, as marks have them.
     """
 
-    def __init__(self, store: Store, nodes: Nodes, block: str, name: str, valid: Sequence[int]) -> None:
-        self._path = block_path(block, name)
-        array = self._array = nodes.array(_NothingLost(store), self._path)
-        self._valid = np.array(valid, dtype=np.int64)
+    def __init__(
+        self,
+        store: Store,
+        nodes: Nodes,
+        block: str,
+        shape: BlockShape,
+        variable: Variable,
+        runs: Sequence[RunMark | None],
+        tails: Mapping[str, str],
+    ) -> None:
+        self._path, name = block_path(block, variable.name), variable.name
+        nodes = nodes.below([block_path(block)])
+        self._block, self._name = ChunkPlace(store, nodes, block, shape, 0), name
+        # No more than a reading needs, because it travels with every part of a dask graph.
+        self._runs = tuple(
+            RunMark(records_done=run.records_done, digests={name: run.digests.get(name, "")}) if run else RunMark()
+            for run in runs
+        )
+        self._valid = np.array([shape.held(variable, run.records_done) for run in self._runs], dtype=np.int64)
+        own = {key: tail for key, tail in tails.items() if key.startswith(f"{name}/")}
+        array = self._array = nodes.array(ConfirmingStore(store, block_path(block) + "/", own), self._path)
         self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
         self.chunks = array.chunks
 
-    def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
+    def __getitem__(self, index: tuple[slice | int, ...]) -> NDArray[Any]:
+        """Some values; dask asks by slices, and by integers where it has joined two selections into one."""
+        slices = tuple(each if isinstance(each, slice) else slice(each, each + 1) for each in index)
+        picked = tuple(slice(None) if isinstance(each, slice) else 0 for each in index)
+        return self._committed(slices)[picked]
+
+    def _committed(self, index: tuple[slice, ...]) -> NDArray[Any]:
         runs, instants = index[:2]
         committed = np.arange(self.shape[1])[instants][None, :] < self._valid[runs][:, None]
         if not committed.any():
             sizes = (len(range(*each.indices(size))) for each, size in zip(index, self.shape, strict=True))
             return np.full(tuple(sizes), np.nan, dtype=self.dtype)
         try:
-            values = np.asarray(self._array[index])
+            values = self._read(index)
         except UNREADABLE as error:
-            raise StoreError(
-                f"store: {self._path} is damaged ({error}); `sweepengine verify` names the runs, and `sweepengine repair` "
-                "has them computed again"
-            ) from error
+            raise self._damage(str(error)) from error
         if not committed.all():
             values[~committed] = np.nan
         return values
+
+    def _read(self, index: tuple[slice, ...]) -> NDArray[Any]:
+        try:
+            return np.asarray(self._array[index])
+        except UnconfirmedError:
+            # As after a commit that came later than the look at its mark, or that was cut off before its mark.
+            return self._confirmed(index[0])[(slice(None), *index[1:])]
+
+    def _confirmed(self, wanted: slice) -> NDArray[Any]:
+        """The variable of some runs, compared with the digests of their marks."""
+        shape, parts = self._block.shape, []
+        begin, end, step = wanted.indices(self.shape[0])
+        length = shape.chunk_runs
+        for chunk in range(begin // length, -(-end // length)):
+            first, stop = shape.chunk_span(chunk)
+            part = ChunkPart(replace(self._block, chunk=chunk), ALONE, only=(self._name,))
+            for position, digests in zip(range(first, stop), part.load(self._runs[first:stop]), strict=True):
+                if digests.get(self._name, "") != self._runs[position].digests.get(self._name, ""):
+                    raise self._damage(f"position {position} of its runs is not what was written")
+            low = max(begin, first)
+            parts.append(part.values(self._name)[low - first : end - first])
+        found: NDArray[Any] = np.concatenate(parts)[::step]
+        return found
+
+    def _damage(self, what: str) -> DamagedError:
+        return DamagedError(
+            f"store: {self._path} is damaged: {what}; `sweepengine verify` names the runs, and `sweepengine repair` has "
+            "them computed again"
+        )
 
     def lazy(self, address: str) -> da.Array:
         """As a dask array, of the chunks that are stored.
@@ -80,10 +127,12 @@ class CommittedValues:
         import dask.array as da
 
         # A name that changes with what is committed, so that a dask cluster never answers from an older reading.
-        token = hashlib.blake2b(f"{address}/{self._path}{self._valid.tolist()}".encode(), digest_size=16).hexdigest()
+        token = hashlib.blake2b(
+            f"{address}/{self._path}{[run.digests for run in self._runs]}".encode(), digest_size=16
+        ).hexdigest()
         name = f"{self._path.rpartition('/')[2]}-{token}"
         meta = np.empty((0,) * self.ndim, dtype=self.dtype)
-        found: da.Array = da.from_array(self, chunks=self.chunks, name=name, meta=meta)
+        found: da.Array = da.from_array(self, chunks=self.chunks, name=name, meta=meta, fancy=False)
         return found
 
 

@@ -13,7 +13,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.errors import StoreError
+from sweepengine.errors import DamagedError, StoreError
 from sweepengine.store._objects import (
     BrokenSealError,
     delete_object,
@@ -59,7 +59,7 @@ class HeldError(Exception):
         return f"block {self.block} chunk {self.chunk} is held by an attempt that may still write"
 
 
-class DamagedMarkError(StoreError):
+class DamagedMarkError(DamagedError):
     """A mark is there, and it is not what was written."""
 
 
@@ -123,6 +123,10 @@ class Mark:
         In the order of the chunk; empty where the attempt has claimed the chunk and not yet looked at what is there.
     states : tuple of StateRef
         The states to resume from, of different runs or of parts of one; mostly one or none.
+    tails : dict of str
+        Stored chunk of an array, by its path in the block → the checksum that it ends with, in hexadecimal digits: whether
+        it is the chunk that the mark speaks of can be seen without computing a digest. Pieces that other shards have
+        written are not among them.
     is_legacy : bool
         Whether it is of layout version 2, which did not say who writes.
     """
@@ -132,6 +136,7 @@ class Mark:
     released: bool = False
     runs: tuple[RunMark, ...] = ()
     states: tuple[StateRef, ...] = ()
+    tails: dict[str, str] = field(default_factory=dict)
     is_legacy: bool = False
 
     @property
@@ -208,6 +213,7 @@ def read_attempt(store: Store, block: str, chunk: int, attempt: int) -> Mark | N
             content["released"],
             _runs_from_json(content["runs"]),
             tuple(_state_from_json(each) for each in content["states"]),
+            content["tails"],
         )
     except (ValueError, TypeError, KeyError) as error:
         raise _damaged(key, error) from error
@@ -294,6 +300,7 @@ def write_mark(store: Store, block: str, chunk: int, mark: Mark) -> None:
         "released": mark.released,
         "runs": runs,
         "states": [asdict(state) for state in mark.states],
+        "tails": mark.tails,
     }
     put_sealed(store, mark_key(block, chunk, mark.attempt), content)
 
@@ -335,7 +342,7 @@ def claim_chunk(store: Store, block: str, chunk: int, size: int, attempt: int, p
     except BaseException:
         delete_object(store, mark_key(block, chunk, attempt))
         raise
-    mark = Mark(attempt, processes, runs=found.runs, states=found.states)
+    mark = Mark(attempt, processes, runs=found.runs, states=found.states, tails=found.tails)
     write_mark(store, block, chunk, mark)
     for each in earlier:
         delete_object(store, mark_key(block, chunk, each))
@@ -363,10 +370,10 @@ def check_attempt(store: Store, block: str, chunk: int, attempt: int) -> None:
         The attempt's own mark is gone.
     """
     attempts = attempts_at(store, block, chunk)
-    if not attempts or attempt not in attempts:
-        raise StoreError(f"{mark_key(block, chunk, attempt)} is gone: the store was removed while it was written")
-    if attempts[-1] != attempt:
+    if attempts and attempts[-1] > attempt:
         raise SupersededError(f"{block} chunk {chunk}: attempt {attempts[-1]} has taken over from {attempt}")
+    if attempt not in attempts:
+        raise StoreError(f"{mark_key(block, chunk, attempt)} is gone: the store was removed while it was written")
 
 
 def _wait_for_its_end(store: Store, block: str, chunk: int, attempt: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import zarr
 from zarr.storage import StorePath
 
-from sweepengine.errors import StoreError
+from sweepengine.errors import DamagedError
 from sweepengine.store._digests import digest
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Nodes:
 
         Raises
         ------
-        StoreError
+        DamagedError
             There is no such node.
         """
         return dict(self._node(path)["attributes"])
@@ -73,7 +73,7 @@ class Nodes:
         try:
             node: Mapping[str, Any] = self.content[path]
         except KeyError as error:
-            raise StoreError(f"store: it has no {path}; restore it, or begin a new store") from error
+            raise DamagedError(f"store: it has no {path}; restore it, or begin a new store") from error
         return node
 
     def array(self, store: Store, path: str) -> zarr.Array[Any]:
@@ -81,28 +81,28 @@ class Nodes:
 
         Raises
         ------
-        StoreError
+        DamagedError
             There is no such array, or its metadata cannot be understood.
         """
         node = self._node(path)
         try:
             return array_of(store, path, node)
         except UNREADABLE as error:
-            raise StoreError(f"store: {path} has metadata that cannot be understood: {error}") from error
+            raise DamagedError(f"store: {path} has metadata that cannot be understood: {error}") from error
 
     def values(self, store: Store, path: str) -> NDArray[Any]:
         """All values of an array that was written whole, as they were written.
 
         Raises
         ------
-        StoreError
+        DamagedError
             They cannot be read, or are not what was written.
         """
         attributes = self._node(path)["attributes"]
         try:
             values = np.asarray(self.array(store, path)[...])
         except UNREADABLE as error:
-            raise StoreError(f"store: {path} cannot be read: {error}; restore it, or begin a new store") from error
+            raise DamagedError(f"store: {path} cannot be read: {error}; restore it, or begin a new store") from error
         if "digest" in attributes:
             intact = values_digest(values) == attributes["digest"]
         elif "sha256" in attributes:  # of layout version 2
@@ -111,7 +111,7 @@ class Nodes:
         else:
             intact = True  # layout version 2 says nothing of it
         if not intact:
-            raise StoreError(f"store: {path} is not what was written; restore it, or begin a new store")
+            raise DamagedError(f"store: {path} is not what was written; restore it, or begin a new store")
         return values
 
     def names(self, group: str) -> list[str]:

@@ -16,7 +16,7 @@ from sweepengine.store._lazy import CommittedValues, WholeValues
 from sweepengine.store._marks import RunMark
 from sweepengine.store._run_table import COLUMNS, COLUMNS_OF_PARTICLES
 from sweepengine.store._status import DAMAGED, Status
-from sweepengine.store._sweep_store import SweepStore
+from sweepengine.store._sweep_store import SweepStore, runs_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from sweepengine.observe import Variable
     from sweepengine.store._layout import BlockShape
     from sweepengine.store._marks import DamagedMarkError
 
@@ -85,10 +84,10 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     # A spec of other observables is refused, so every block has these.
     for variable in next(iter(shapes.values())).variables:
         blocks = {
-            block: CommittedValues(store.objects, store.nodes, block, variable.name, marks.held(block, variable)).lazy(
-                store.address
-            )
-            for block in shapes
+            block: CommittedValues(
+                store.objects, store.nodes, block, shape, variable, marks.runs[block], marks.tails[block]
+            ).lazy(store.address)
+            for block, shape in shapes.items()
         }
         parts = [_rows(blocks[block], start, stop) for block, start, stop in segments]
         shape = tuple(sizes[dim] for dim in variable.dims[1:])
@@ -135,27 +134,23 @@ class _Marks:
     """What is committed of every block's runs; where a mark is damaged nothing is, and that is said."""
 
     def __init__(self, store: SweepStore, shapes: dict[str, BlockShape]) -> None:
-        self._shapes = shapes
-        self._runs: dict[str, list[RunMark | None]] = {}
+        self.runs: dict[str, list[RunMark | None]] = {}
+        self.tails: dict[str, dict[str, str]] = {}
         self._labels: dict[str, list[str]] = {}
         for block, shape in shapes.items():
             damaged: dict[int, DamagedMarkError] = {}
-            runs = store.run_marks(block, shape, damaged)
-            labels = [Status.PENDING.label if run is None else run.status.label for run in runs]
+            marks = store.marks(block, shape, damaged)
+            self.runs[block] = runs = runs_of(shape, marks)
+            self.tails[block] = {key: tail for mark in marks if mark is not None for key, tail in mark.tails.items()}
+            self._labels[block] = labels = [Status.PENDING.label if run is None else run.status.label for run in runs]
             for chunk, error in damaged.items():
                 _warn(store, error)
                 first, stop = shape.chunk_span(chunk)
                 labels[first:stop] = [DAMAGED] * (stop - first)
-            self._runs[block], self._labels[block] = runs, labels
-
-    def held(self, block: str, variable: Variable) -> list[int]:
-        """How many values of a variable are committed, for each run of a block."""
-        shape = self._shapes[block]
-        return [0 if run is None else shape.held(variable, run.records_done) for run in self._runs[block]]
 
     def coords(self, segments: list[tuple[str, int, int]]) -> dict[str, Any]:
         """Status and progress, over ``run``."""
-        runs = [run or RunMark() for block, start, stop in segments for run in self._runs[block][start:stop]]
+        runs = [run or RunMark() for block, start, stop in segments for run in self.runs[block][start:stop]]
         labels = [label for block, start, stop in segments for label in self._labels[block][start:stop]]
         return {
             "peak_memory": (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,9 +20,10 @@ from sweepengine.store._marks import RunMark, StateRef, state_prefix
 from sweepengine.store._nodes import UNREADABLE, Nodes
 from sweepengine.store._objects import get_object, put_object
 from sweepengine.store._process import Process
+from sweepengine.store._tails import TailRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import zarr
     from numpy.typing import NDArray
@@ -138,6 +139,13 @@ class ChunkPart:
     ----------
     place : ChunkPlace
     share : Share
+    only : collection of str, optional
+        Names of the variables; every one that this worker holds where not given.
+
+    Attributes
+    ----------
+    tails : dict of str
+        Of the stored chunks that were written here, as a mark has them.
 
     Raises
     ------
@@ -145,11 +153,15 @@ class ChunkPart:
         The block was laid out in pieces that shards cannot divide.
     """
 
-    def __init__(self, place: ChunkPlace, share: Share) -> None:
+    def __init__(self, place: ChunkPlace, share: Share, only: Collection[str] | None = None) -> None:
         shape = place.shape
+        recorder = TailRecorder(place.store, block_path(place.block) + "/")
+        self.tails = recorder.tails
+        place = replace(place, store=recorder)
         self._place, self._shape, self._share = place, shape, share
         self._first, self._stop = place.span
-        self._variables = [each for each in shape.variables if share.leads or each.is_snapshot]
+        held = [each for each in shape.variables if share.leads or each.is_snapshot]
+        self._variables = [each for each in held if only is None or each.name in only]
         self._arrays = {each.name: place.array(each.name) for each in self._variables}
         self._buffers = {each.name: self._empty(each) for each in self._variables}
         self._records_done = [0] * (self._stop - self._first)
@@ -214,6 +226,10 @@ class ChunkPart:
         first = 0 if self._share.rows is None else self._share.rows.start // length
         every[first : first + len(own)] = own
         return chain_digest(previous, self._share.gather(every))
+
+    def values(self, name: str) -> NDArray[np.floating]:
+        """What is held of a variable, over (run, record or snapshot, …)."""
+        return self._buffers[name]
 
     def forget(self, position: int) -> None:
         """Drop a run's records: it is computed again from the beginning."""

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.errors import RunError, StoreError
+from sweepengine.errors import DamagedError, RunError, StoreError
 from sweepengine.store._digests import digest
 from sweepengine.store._layout import LEGACY_VERSION, SCHEMA_VERSION
 from sweepengine.store._nodes import Nodes
@@ -146,7 +146,9 @@ def read_publication(store: Store) -> Publication | None:
     Raises
     ------
     StoreError
-        The newest publication is damaged, or the root is not one of this project or this version.
+        The root is not one of this project or this version.
+    DamagedError, BrokenSealError
+        The newest publication is damaged.
     """
     while True:
         newest = max(_generations(store), default=None)
@@ -170,7 +172,7 @@ def read_publication(store: Store) -> Publication | None:
             troubles.append(f"{key}: {error}")
     best = max(copies, key=lambda copy: copy.generation, default=None)
     if best is None or best.generation < newest:
-        raise StoreError(f"the newest publication is damaged: {'; '.join(troubles)}")
+        raise DamagedError(f"the newest publication is damaged: {'; '.join(troubles)}")
     if best.generation > newest:
         troubles.append(f"{best.generation.key} is lost")
     if any(copy.generation < best.generation for copy in copies):

@@ -16,7 +16,16 @@ from sweepengine.store._chunk import write_run_arrays
 from sweepengine.store._create import create_block
 from sweepengine.store._digests import digest
 from sweepengine.store._layout import SCHEDULES, block_path
-from sweepengine.store._marks import DamagedMarkError, Mark, RunMark, StateRef, read_mark, state_prefix, write_mark
+from sweepengine.store._marks import (
+    DamagedMarkError,
+    Mark,
+    RunMark,
+    StateRef,
+    attempts_at,
+    read_mark,
+    state_prefix,
+    write_mark,
+)
 from sweepengine.store._objects import get_object, put_object
 from sweepengine.store._part import ALONE, ChunkPart, ChunkPlace
 from sweepengine.store._process import Process
@@ -52,6 +61,9 @@ def move_chunk(metadata: Metadata, old: ChunkPlace, block: str, attempt: int) ->
     ChunkPlace
         The only chunk of the new block.
     """
+    # So that the attempt that holds it stops at its next commit instead of computing for nobody.
+    last = max(attempts_at(old.store, old.block, old.chunk), default=attempt)
+    write_mark(old.store, old.block, old.chunk, Mark(last + 1, released=True))
     first, stop = old.span
     attributes = old.nodes.attributes(block_path(old.block))
     shape = replace(old.shape, runs=stop - first)
@@ -60,21 +72,19 @@ def move_chunk(metadata: Metadata, old: ChunkPlace, block: str, attempt: int) ->
     coordinates = {name: old.nodes.values(old.store, block_path(old.block, name)) for name in names}
     create_block(metadata, block, shape, {k: v for k, v in attributes.items() if k != "shape"}, coordinates)
     new = ChunkPlace(old.store, metadata.nodes, block, shape, 0)
-    runs, states = _copied(old, new)
-    mark = Mark(attempt, (Process.current(),), released=True, runs=runs, states=states)
-    write_mark(new.store, block, 0, mark)
+    write_mark(new.store, block, 0, _copied(old, new, Mark(attempt, (Process.current(),), released=True)))
     return new
 
 
-def _copied(old: ChunkPlace, new: ChunkPlace) -> tuple[tuple[RunMark, ...], tuple[StateRef, ...]]:
-    """Copy records and states; what is not as the mark says is left out, and its runs start again."""
+def _copied(old: ChunkPlace, new: ChunkPlace, made: Mark) -> Mark:
+    """Copy records and states, and say so in a mark; what is not as the old mark says is left out."""
     try:
         mark = read_mark(old.store, old.block, old.chunk)
     except DamagedMarkError:
         mark = None
     first, stop = old.span
     if mark is None:
-        return tuple(RunMark() for _ in range(stop - first)), ()
+        return replace(made, runs=(RunMark(),) * (stop - first))
     source, target = ChunkPart(old, ALONE), ChunkPart(new, ALONE)
     found = source.load(mark.runs)
     runs = tuple(
@@ -84,7 +94,8 @@ def _copied(old: ChunkPlace, new: ChunkPlace) -> tuple[tuple[RunMark, ...], tupl
     target.take(source, [run.records_done for run in runs])
     target.write()
     write_run_arrays(new, runs)
-    return runs, tuple(moved for ref in mark.states if (moved := _moved_state(old, new, ref)) is not None)
+    states = tuple(moved for ref in mark.states if (moved := _moved_state(old, new, ref)) is not None)
+    return replace(made, runs=runs, states=states, tails=target.tails)
 
 
 def _moved_state(old: ChunkPlace, new: ChunkPlace, ref: StateRef) -> StateRef | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.errors import RunError, StoreError
+from sweepengine.errors import DamagedError, RunError, StoreError
 from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._claim import CLAIMS, Claim, Heartbeat, check_claim, epoch_of, next_epoch, take_claim
 from sweepengine.store._compatibility import refuse_other_settings
@@ -90,13 +90,12 @@ class SweepStore:
             self._next_epoch = next_epoch(self.objects, self._last_epoch())
         except (FileNotFoundError, NotADirectoryError):
             self._publication, self.table, self._next_epoch = None, None, 1
-        except (StoreError, BrokenSealError) as error:
-            text = str(error).removeprefix("store: ")
-            raise StoreError(
-                f"store: {self.address}: {text}"
-                if isinstance(error, StoreError)
-                else f"store: {self.address} has damaged metadata: {text}; restore its zarr.json, or name another --store"
+        except BrokenSealError as error:
+            raise DamagedError(
+                f"store: {self.address} has damaged metadata: {error}; restore its zarr.json, or name another --store"
             ) from error
+        except StoreError as error:
+            raise type(error)(f"store: {self.address}: {str(error).removeprefix('store: ')}") from error
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be read: {error}") from error
         return (None if seen is None else seen.content) != (
@@ -108,8 +107,8 @@ class SweepStore:
         keys = list_objects(self.objects, "")
         strange = [key for key in keys if key.split("/")[0] not in _OURS and not key.endswith(".partial")]
         if strange or any(self._has_commits(key) for key in keys if key.startswith("marks/")):
-            named = (strange or keys)[0]
-            raise StoreError(
+            named, kind = (strange or keys)[0], StoreError if strange else DamagedError
+            raise kind(
                 f"it holds {len(keys)} files, such as {named}, but no zarr.json of sweepengine; "
                 "restore it, or name another --store"
             )
@@ -207,7 +206,7 @@ class SweepStore:
                 for block in self.table.blocks()
             }
         except (ValueError, TypeError, KeyError) as error:
-            raise StoreError(
+            raise DamagedError(
                 f"store: {self.address} has a table of runs that does not fit its blocks ({type(error).__name__}: {error}); "
                 "restore it, or name another --store"
             ) from error
@@ -229,34 +228,47 @@ class SweepStore:
         """What a chunk has committed."""
         return read_mark(self.objects, block, chunk)
 
-    def run_marks(
+    def marks(
         self, block: str, shape: BlockShape, damaged: dict[int, DamagedMarkError] | None = None
-    ) -> list[RunMark | None]:
-        """What is committed of each run of a block, by position; None before the first attempt.
+    ) -> list[Mark | None]:
+        """What every chunk of a block has committed; None before the first attempt.
 
         Parameters
         ----------
         block, shape
         damaged : dict, optional
-            Takes the damaged marks, by chunk, whose runs are None then.
+            Takes the damaged marks, by chunk, which are None then.
 
         Raises
         ------
         DamagedMarkError
             A mark is damaged, and ``damaged`` is not given.
         """
-        found: list[RunMark | None] = []
-        for chunk, each in enumerate(read_marks(self.objects, block, shape.n_chunks)):
-            mark = each
+        found: list[Mark | None] = []
+        for chunk, mark in enumerate(read_marks(self.objects, block, shape.n_chunks)):
             first, stop = shape.chunk_span(chunk)
             if isinstance(mark, Mark) and len(mark.runs) != stop - first:  # layout version 2 did not seal its marks
-                mark = DamagedMarkError(f"the mark of {block} chunk {chunk} speaks of {len(mark.runs)} runs")
-            if isinstance(mark, DamagedMarkError):
-                if damaged is None:
-                    raise mark
-                damaged[chunk] = mark
-            found += mark.runs if isinstance(mark, Mark) else [None] * (stop - first)
+                error = DamagedMarkError(f"the mark of {block} chunk {chunk} speaks of {len(mark.runs)} runs")
+            elif isinstance(mark, DamagedMarkError):
+                error = mark
+            else:
+                found.append(mark)
+                continue
+            if damaged is None:
+                raise error
+            damaged[chunk] = error
+            found.append(None)
         return found
+
+    def run_marks(self, block: str, shape: BlockShape) -> list[RunMark | None]:
+        """What is committed of each run of a block, by position; None before the first attempt.
+
+        Raises
+        ------
+        DamagedMarkError
+            A mark is damaged.
+        """
+        return runs_of(shape, self.marks(block, shape))
 
     def new_block(self, stem: str) -> str:
         """Id of a block of the driver that claims the store next, or has claimed it: no other driver has its name."""
@@ -438,3 +450,12 @@ class SweepStore:
             create_block(metadata, block.id, block.shape, attributes_of(block), coordinates_of(block))
         table = extended(self.table, blocks) if blocks else self.table
         self._publish(metadata, table if blocks or self.is_legacy else None)
+
+
+def runs_of(shape: BlockShape, marks: Sequence[Mark | None]) -> list[RunMark | None]:
+    """What marks of all chunks of a block say of its runs."""
+    found: list[RunMark | None] = []
+    for chunk, mark in enumerate(marks):
+        first, stop = shape.chunk_span(chunk)
+        found += [None] * (stop - first) if mark is None else mark.runs
+    return found
