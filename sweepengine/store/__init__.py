@@ -2,6 +2,8 @@
 
 from sweepengine.store._address import normalise_address as normalise_address
 from sweepengine.store._address import open_address as open_address
+from sweepengine.store._attempts import HeldError as HeldError
+from sweepengine.store._attempts import SupersededError as SupersededError
 from sweepengine.store._chunk import ChunkWriter as ChunkWriter
 from sweepengine.store._chunk import fail_chunk as fail_chunk
 from sweepengine.store._chunk import refs_by_positions as refs_by_positions
@@ -13,11 +15,9 @@ from sweepengine.store._layout import StoredArray as StoredArray
 from sweepengine.store._layout import make_block as make_block
 from sweepengine.store._layout import piece_length as piece_length
 from sweepengine.store._marks import DamagedMarkError as DamagedMarkError
-from sweepengine.store._marks import HeldError as HeldError
 from sweepengine.store._marks import Mark as Mark
 from sweepengine.store._marks import RunMark as RunMark
 from sweepengine.store._marks import StateRef as StateRef
-from sweepengine.store._marks import SupersededError as SupersededError
 from sweepengine.store._marks import read_failures as read_failures
 from sweepengine.store._marks import read_mark as read_mark
 from sweepengine.store._marks import write_failure as write_failure
@@ -30,13 +30,13 @@ from sweepengine.store._part import Share as Share
 from sweepengine.store._run_table import STORE_FILES as STORE_FILES
 from sweepengine.store._status import Status as Status
 from sweepengine.store._sweep_store import SweepStore as SweepStore
-from sweepengine.store._sweep_store import runs_of as runs_of
 from sweepengine.store._token import delete_token as delete_token
 from sweepengine.store._token import read_token as read_token
 from sweepengine.store._token import write_token as write_token
 from sweepengine.store._verify import Damage as Damage
 from sweepengine.store._verify import find_damage as find_damage
 from sweepengine.store._verify import repair as repair
+from sweepengine.store._view import runs_of as runs_of
 
 __all__ = [
     "STORE_FILES",

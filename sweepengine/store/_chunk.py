@@ -2,7 +2,7 @@
 
 A commit writes the arrays, then the state into the slot that the present mark does not name, then the mark. So a kill
 at any moment leaves a mark whose records and state are whole, and a resume continues from exactly there. Nobody else
-writes into the chunk meanwhile, however long this worker is suspended: see :mod:`sweepengine.store._marks`. Where several
+writes into the chunk meanwhile, however long this worker is suspended: see :mod:`sweepengine.store._attempts`. Where several
 workers share a run, one of them has this hold and the others a :class:`ChunkPart` each.
 """
 
@@ -14,17 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweepengine.store._attempts import check_attempt, claim_chunk
 from sweepengine.store._layout import RUN_ARRAYS
-from sweepengine.store._marks import (
-    Mark,
-    RunMark,
-    StateRef,
-    check_attempt,
-    claim_chunk,
-    is_state,
-    state_prefix,
-    write_mark,
-)
+from sweepengine.store._marks import Mark, RunMark, StateRef, is_state, state_prefix, write_mark
 from sweepengine.store._objects import delete_object, list_objects
 from sweepengine.store._part import ALONE, NO_STATE, ChunkPart, ChunkPlace, Share
 from sweepengine.store._process import Process

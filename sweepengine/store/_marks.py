@@ -1,22 +1,17 @@
-"""Marks: the one atomic statement of what a chunk of runs has committed, and who may commit.
+"""Marks: the one atomic statement of what a chunk of runs has committed.
 
-Every attempt has a mark of its own, and the newest one that says what is committed counts. So a worker that was
-suspended before it wrote its mark, and wakes after a later attempt has taken over, writes an object that nobody reads.
-Arrays and states have no such names: an attempt goes on in the chunk of an earlier one only where that one is known to
-write no more, and elsewhere the driver moves the chunk's runs to a new block (:mod:`sweepengine.store._relocate`).
+Every attempt has a mark of its own, and the newest one that says what is committed counts.
 """
 
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.errors import DamagedError, StoreError
+from sweepengine.errors import DamagedError
 from sweepengine.store._objects import (
     BrokenSealError,
-    delete_object,
     get_json,
     get_sealed,
     list_objects,
@@ -30,33 +25,9 @@ if TYPE_CHECKING:
 
     from zarr.abc.store import Store
 
-HELD_SECONDS = 5.0
-"""How long an attempt waits for the end of an earlier one whose processes run on this machine."""
-_POLL_SECONDS = 0.1
 _MARK = re.compile(r"(\d{9})\.json")
 _STATE = re.compile(r"\d+-\d+-[ab](-\d+)?\.npz")
 _FAILURE = re.compile(r"(\d+)\.json")
-
-
-class SupersededError(Exception):
-    """A later attempt has taken this chunk over; this one must stop without writing."""
-
-
-class HeldError(Exception):
-    """An earlier attempt may still write into this chunk: it is alive, suspended, or on another machine.
-
-    Attributes
-    ----------
-    block : str
-    chunk : int
-    """
-
-    def __init__(self, block: str, chunk: int) -> None:
-        super().__init__(block, chunk)
-        self.block, self.chunk = block, chunk
-
-    def __str__(self) -> str:
-        return f"block {self.block} chunk {self.chunk} is held by an attempt that may still write"
 
 
 class DamagedMarkError(DamagedError):
@@ -303,87 +274,6 @@ def write_mark(store: Store, block: str, chunk: int, mark: Mark) -> None:
         "tails": mark.tails,
     }
     put_sealed(store, mark_key(block, chunk, mark.attempt), content)
-
-
-def claim_chunk(store: Store, block: str, chunk: int, size: int, attempt: int, processes: tuple[Process, ...]) -> Mark:
-    """Take a chunk over from those that write no more.
-
-    Whoever wants a chunk puts its mark there first and looks for the marks of others then, so of two attempts at least
-    one sees the other: the earlier one stops, and the later one stays out of a chunk whose holder may still write.
-
-    Parameters
-    ----------
-    store, block, chunk
-    size : int
-        Runs of the chunk.
-    attempt : int
-        Higher than that of any attempt before.
-    processes : tuple of Process
-        Those that will write.
-
-    Returns
-    -------
-    Mark
-        What is committed, under the new attempt; it is in the store.
-
-    Raises
-    ------
-    SupersededError
-        A later attempt has the chunk.
-    HeldError
-        An earlier attempt may still write there.
-    DamagedMarkError
-    """
-    write_mark(store, block, chunk, Mark(attempt, processes))
-    try:
-        check_attempt(store, block, chunk, attempt)
-        earlier = [each for each in attempts_at(store, block, chunk) if each < attempt]
-        found = _of_ended_attempts(store, block, chunk, earlier) or Mark(0, runs=(RunMark(),) * size)
-    except BaseException:
-        delete_object(store, mark_key(block, chunk, attempt))
-        raise
-    mark = Mark(attempt, processes, runs=found.runs, states=found.states, tails=found.tails)
-    write_mark(store, block, chunk, mark)
-    for each in earlier:
-        delete_object(store, mark_key(block, chunk, each))
-    return mark
-
-
-def _of_ended_attempts(store: Store, block: str, chunk: int, attempts: list[int]) -> Mark | None:
-    """What some earlier attempts have committed, once none of them writes any more."""
-    for each in attempts:
-        _wait_for_its_end(store, block, chunk, each)
-    found = read_mark(store, block, chunk)
-    if found is not None and found.is_legacy and not all(run.status.is_final for run in found.runs):
-        raise HeldError(block, chunk)
-    return found
-
-
-def check_attempt(store: Store, block: str, chunk: int, attempt: int) -> None:
-    """Raise unless an attempt is the last one that has a mark of a chunk.
-
-    Raises
-    ------
-    SupersededError
-        A later attempt has one.
-    StoreError
-        The attempt's own mark is gone.
-    """
-    attempts = attempts_at(store, block, chunk)
-    if attempts and attempts[-1] > attempt:
-        raise SupersededError(f"{block} chunk {chunk}: attempt {attempts[-1]} has taken over from {attempt}")
-    if attempt not in attempts:
-        raise StoreError(f"{mark_key(block, chunk, attempt)} is gone: the store was removed while it was written")
-
-
-def _wait_for_its_end(store: Store, block: str, chunk: int, attempt: int) -> None:
-    """Return when an earlier attempt writes no more: Ray's workers outlive a killed driver by seconds."""
-    deadline = time.monotonic() + HELD_SECONDS
-    while (mark := read_attempt(store, block, chunk, attempt)) is not None and mark.is_held:
-        ends_soon = all(process.is_gone or process.may_end_soon for process in mark.processes)
-        if not ends_soon or time.monotonic() > deadline:
-            raise HeldError(block, chunk)
-        time.sleep(_POLL_SECONDS)
 
 
 def read_failures(store: Store, block: str) -> dict[int, str]:

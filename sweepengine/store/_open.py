@@ -16,7 +16,7 @@ from sweepengine.store._lazy import CommittedValues, WholeValues
 from sweepengine.store._marks import RunMark
 from sweepengine.store._run_table import COLUMNS, COLUMNS_OF_PARTICLES
 from sweepengine.store._status import DAMAGED, Status
-from sweepengine.store._sweep_store import SweepStore, runs_of
+from sweepengine.store._view import StoreView, runs_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +60,7 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     """
     import xarray as xr
 
-    store = SweepStore(url)
+    store = StoreView(url)
     store.must_exist()
     table = store.table
     if table is None or not len(table):
@@ -115,12 +115,12 @@ def _rows(array: da.Array, start: int, stop: int) -> da.Array:
     return array if (start, stop) == (0, array.shape[0]) else array[start:stop]
 
 
-def _warn(store: SweepStore, trouble: StoreError) -> None:
+def _warn(store: StoreView, trouble: StoreError) -> None:
     text = str(trouble).removeprefix("store: ")
     warnings.warn(f"{store.address} is damaged, and is shown without this: {text}", DamageWarning, stacklevel=3)
 
 
-def _values(store: SweepStore, path: str) -> NDArray[Any]:
+def _values(store: StoreView, path: str) -> NDArray[Any]:
     """An array that was written whole; where it is damaged say so, and show NaN (-1, of whole numbers) in its place."""
     try:
         return store.nodes.values(store.objects, path)
@@ -133,7 +133,7 @@ def _values(store: SweepStore, path: str) -> NDArray[Any]:
 class _Marks:
     """What is committed of every block's runs; where a mark is damaged nothing is, and that is said."""
 
-    def __init__(self, store: SweepStore, shapes: dict[str, BlockShape]) -> None:
+    def __init__(self, store: StoreView, shapes: dict[str, BlockShape]) -> None:
         self.runs: dict[str, list[RunMark | None]] = {}
         self.tails: dict[str, dict[str, str]] = {}
         self._labels: dict[str, list[str]] = {}
@@ -172,7 +172,7 @@ class _Marks:
         }
 
 
-def _predicted_curves(store: SweepStore, limits: NDArray[Any], records: int) -> dict[str, Any]:
+def _predicted_curves(store: StoreView, limits: NDArray[Any], records: int) -> dict[str, Any]:
     """Predictions of one number a record, beside the runs that they are for: ``NAME_limit`` over (run, record)."""
     curves: dict[str, dict[str, NDArray[np.float64]]] = {}
     for limit in sorted({str(each) for each in limits} & store.limits()):
@@ -192,7 +192,7 @@ def _predicted_curves(store: SweepStore, limits: NDArray[Any], records: int) -> 
     }
 
 
-def _dims(store: SweepStore, path: str) -> tuple[str, ...]:
+def _dims(store: StoreView, path: str) -> tuple[str, ...]:
     return tuple(str(dim) for dim in store.nodes.content[path].get("dimension_names") or ())
 
 
@@ -222,7 +222,7 @@ def open_theory(url: str | Path) -> xr.Dataset:
     """
     import xarray as xr
 
-    store = SweepStore(url)
+    store = StoreView(url)
     store.must_exist()
     limits = sorted(store.limits())
     names = sorted({name for limit in limits for name in store.nodes.names(limit_path(limit))})
@@ -238,7 +238,7 @@ def open_theory(url: str | Path) -> xr.Dataset:
     return xr.Dataset(variables, {"limit": ("limit", np.array(limits))}, {"title": store.attributes["title"]})
 
 
-def _attributes(store: SweepStore) -> dict[str, Any]:
+def _attributes(store: StoreView) -> dict[str, Any]:
     import yaml
 
     specs = store.attributes["specs"]
@@ -262,7 +262,7 @@ def _plain(column: NDArray[Any]) -> NDArray[Any]:
 
 
 def _schedule_coords(
-    store: SweepStore,
+    store: StoreView,
     shapes: dict[str, BlockShape],
     segments: list[tuple[str, int, int]],
     dim: str,

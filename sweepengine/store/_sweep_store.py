@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sweepengine.errors import DamagedError, RunError, StoreError
-from sweepengine.store._address import normalise_address, open_address
-from sweepengine.store._claim import CLAIMS, Claim, Heartbeat, check_claim, epoch_of, next_epoch, take_claim
-from sweepengine.store._compatibility import refuse_other_settings
+from sweepengine.errors import RunError, StoreError
+from sweepengine.store._address import open_address
+from sweepengine.store._claim import Claim, Heartbeat, check_claim, take_claim
 from sweepengine.store._create import (
     attributes_of,
     coordinates_of,
@@ -18,42 +17,25 @@ from sweepengine.store._create import (
     spec_entry,
     write_limit,
 )
-from sweepengine.store._data import GIVEN_KINDS, data_path, given_path, read_data, read_given, write_data, write_given
-from sweepengine.store._layout import Block, BlockShape, StoredArray, block_path
-from sweepengine.store._marks import DamagedMarkError, Mark, is_mark, read_mark, read_marks
+from sweepengine.store._data import data_path, given_path, read_data, read_given, write_data, write_given
 from sweepengine.store._metadata import Metadata
-from sweepengine.store._nodes import Nodes
-from sweepengine.store._objects import BrokenSealError, get_object, list_objects
-from sweepengine.store._part import ChunkPlace
-from sweepengine.store._publication import (
-    LEGACY,
-    Generation,
-    Publication,
-    read_publication,
-    write_publication,
-)
+from sweepengine.store._publication import Generation, write_publication
 from sweepengine.store._relocate import move_chunk, stem_of
-from sweepengine.store._run_table import RunTable, extended, read_table, write_table
+from sweepengine.store._run_table import RunTable, extended, write_table
+from sweepengine.store._view import StoreView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from zarr.abc.store import Store
-
     from sweepengine.data import Dataset, Given
     from sweepengine.plugins import UserCode
     from sweepengine.spec import AnySpec
-    from sweepengine.store._marks import RunMark
-
-_OURS = {
-    *("blocks", "data", "driver.json", "drivers", "failures", "grid", "marks", "publications", "reference", "runs"),
-    *("state", "theory", "tokens", "weights", "zarr.json"),
-}
-"""Names at the root of a store."""
+    from sweepengine.store._layout import Block, StoredArray
+    from sweepengine.store._part import ChunkPlace
 
 
-class SweepStore:
+class SweepStore(StoreView):
     """One store, as its driver sees it.
 
     Parameters
@@ -64,211 +46,13 @@ class SweepStore:
     Raises
     ------
     StoreError
-        There is something at the address that is not a store of this project, is damaged, or is of another version of
-        its layout.
+        As for :class:`StoreView`.
     """
 
     def __init__(self, address: str | Path) -> None:
-        self.address = normalise_address(address)
-        # Opening a local store for writing creates its folder, so that waits until there is something to write.
-        self.objects: Store = open_address(self.address, read_only=True)
         self._claim: Claim | None = None
         self._heartbeat: Heartbeat | None = None
-        self._publication: Publication | None = None
-        self.reload()
-
-    def reload(self) -> bool:
-        """Look again; whether anything had been published since the last look."""
-        seen = self._publication
-        try:
-            self._publication = read_publication(self.objects)
-            if self._publication is None:
-                self._refuse_strangers()
-            self.table: RunTable | None = None
-            if self._publication is not None and f"{self._publication.table}/id" in self._publication.nodes:
-                self.table = read_table(self.objects, self._publication)
-            self._next_epoch = next_epoch(self.objects, self._last_epoch())
-        except (FileNotFoundError, NotADirectoryError):
-            self._publication, self.table, self._next_epoch = None, None, 1
-        except BrokenSealError as error:
-            raise DamagedError(
-                f"store: {self.address} has damaged metadata: {error}; restore its zarr.json, or name another --store"
-            ) from error
-        except StoreError as error:
-            raise type(error)(f"store: {self.address}: {str(error).removeprefix('store: ')}") from error
-        except OSError as error:
-            raise StoreError(f"store: {self.address} cannot be read: {error}") from error
-        return (None if seen is None else seen.content) != (
-            None if self._publication is None else self._publication.content
-        )
-
-    def _refuse_strangers(self) -> None:
-        """A folder that is not ours is not written into; what an interrupted creation of ours has left may stay."""
-        keys = list_objects(self.objects, "")
-        strange = [key for key in keys if key.split("/")[0] not in _OURS and not key.endswith(".partial")]
-        if strange or any(self._has_commits(key) for key in keys if key.startswith("marks/")):
-            named, kind = (strange or keys)[0], StoreError if strange else DamagedError
-            raise kind(
-                f"it holds {len(keys)} files, such as {named}, but no zarr.json of sweepengine; "
-                "restore it, or name another --store"
-            )
-
-    def _has_commits(self, key: str) -> bool:
-        """Whether a mark speaks of records."""
-        content = get_object(self.objects, key) or b""
-        return b'"digests": {"' in content
-
-    def _last_epoch(self) -> int:
-        """The highest epoch that the store speaks of, beside the claims of drivers."""
-        if self._publication is None:
-            return 0
-        epochs = [self._publication.generation.epoch]
-        if not list_objects(self.objects, CLAIMS):
-            # The claims are lost, and marks of later epochs may be there.
-            epochs += [epoch_of(int(key[-14:-5])) for key in list_objects(self.objects, "marks/") if is_mark(key)]
-        return max(epochs)
-
-    @property
-    def exists(self) -> bool:
-        """Whether anything has been published."""
-        return self._publication is not None
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """Attributes of the root."""
-        return {} if self._publication is None else self._publication.attributes
-
-    @property
-    def nodes(self) -> Nodes:
-        """The published groups and arrays."""
-        return Nodes() if self._publication is None else self._publication.nodes
-
-    @property
-    def troubles(self) -> tuple[str, ...]:
-        """What is wrong with the copies of the newest publication; :meth:`mend` puts them back."""
-        return () if self._publication is None else self._publication.troubles
-
-    @property
-    def is_legacy(self) -> bool:
-        """Whether the store is of layout version 2; the first driver that writes carries it over."""
-        return self._publication is not None and self._publication.generation == LEGACY
-
-    def must_exist(self) -> None:
-        """Raise :class:`StoreError` where nothing has been written yet."""
-        if not self.exists:
-            raise StoreError(f"store: there is nothing at {self.address}; `sweepengine run SPEC` writes a store")
-
-    def check(self, spec: AnySpec, code: UserCode) -> None:
-        """Refuse a spec whose fixed settings, or whose users' code, are not those of the store.
-
-        Raises
-        ------
-        StoreError
-            The message names each setting that differs.
-        """
-        if self.exists:
-            refuse_other_settings(self.address, self.attributes["specs"], spec, code)
-
-    def check_contents(self, data_id: str, given: Sequence[Given]) -> None:
-        """Refuse data, or what is given beside them, other than those of the store, wherever their files lie.
-
-        Raises
-        ------
-        StoreError
-            Their content is not what the store has.
-        """
-        contents = {"data": data_id} | dict.fromkeys(GIVEN_KINDS, "") | {each.kind: each.id for each in given}
-        for name, ours in contents.items() if self.exists else ():
-            theirs = self.attributes.get(name, "")
-            if theirs != ours:
-                raise StoreError(
-                    f"store: {self.address} was written with other {name} (content {theirs or 'none'}, now "
-                    f"{ours or 'none'}); name another --store, or go back to the {name} of the store"
-                )
-
-    def places(self) -> dict[str, tuple[str, int]]:
-        """Run id → (block, position) of every run in the store."""
-        return {} if self.table is None else self.table.places()
-
-    def block_shapes(self) -> dict[str, BlockShape]:
-        """Shapes of all blocks in the store.
-
-        Raises
-        ------
-        StoreError
-            The table of runs and the blocks do not fit each other.
-        """
-        if self.table is None:
-            return {}
-        try:
-            return {
-                block: BlockShape.from_json(self.nodes.attributes(block_path(block))["shape"])
-                for block in self.table.blocks()
-            }
-        except (ValueError, TypeError, KeyError) as error:
-            raise DamagedError(
-                f"store: {self.address} has a table of runs that does not fit its blocks ({type(error).__name__}: {error}); "
-                "restore it, or name another --store"
-            ) from error
-
-    def place(self, block: str, shape: BlockShape, chunk: int) -> ChunkPlace:
-        """One chunk of a block."""
-        return ChunkPlace(self.objects, self.nodes, block, shape, chunk)
-
-    def nodes_of(self, block: str, data_id: str, given: Sequence[Given]) -> Nodes:
-        """The nodes of a block, and of the data and what is given beside them: what a task reads and writes."""
-        groups = [block_path(block), data_path(data_id), *(given_path(each.kind, each.id) for each in given)]
-        return self.nodes.below(groups)
-
-    def limits(self) -> set[str]:
-        """Ids of the infinite-width predictions in the store."""
-        return set(self.nodes.names("theory"))
-
-    def mark(self, block: str, chunk: int) -> Mark | None:
-        """What a chunk has committed."""
-        return read_mark(self.objects, block, chunk)
-
-    def marks(
-        self, block: str, shape: BlockShape, damaged: dict[int, DamagedMarkError] | None = None
-    ) -> list[Mark | None]:
-        """What every chunk of a block has committed; None before the first attempt.
-
-        Parameters
-        ----------
-        block, shape
-        damaged : dict, optional
-            Takes the damaged marks, by chunk, which are None then.
-
-        Raises
-        ------
-        DamagedMarkError
-            A mark is damaged, and ``damaged`` is not given.
-        """
-        found: list[Mark | None] = []
-        for chunk, mark in enumerate(read_marks(self.objects, block, shape.n_chunks)):
-            first, stop = shape.chunk_span(chunk)
-            if isinstance(mark, Mark) and len(mark.runs) != stop - first:  # layout version 2 did not seal its marks
-                error = DamagedMarkError(f"the mark of {block} chunk {chunk} speaks of {len(mark.runs)} runs")
-            elif isinstance(mark, DamagedMarkError):
-                error = mark
-            else:
-                found.append(mark)
-                continue
-            if damaged is None:
-                raise error
-            damaged[chunk] = error
-            found.append(None)
-        return found
-
-    def run_marks(self, block: str, shape: BlockShape) -> list[RunMark | None]:
-        """What is committed of each run of a block, by position; None before the first attempt.
-
-        Raises
-        ------
-        DamagedMarkError
-            A mark is damaged.
-        """
-        return runs_of(shape, self.marks(block, shape))
+        super().__init__(address)
 
     def new_block(self, stem: str) -> str:
         """Id of a block of the driver that claims the store next, or has claimed it: no other driver has its name."""
@@ -450,12 +234,3 @@ class SweepStore:
             create_block(metadata, block.id, block.shape, attributes_of(block), coordinates_of(block))
         table = extended(self.table, blocks) if blocks else self.table
         self._publish(metadata, table if blocks or self.is_legacy else None)
-
-
-def runs_of(shape: BlockShape, marks: Sequence[Mark | None]) -> list[RunMark | None]:
-    """What marks of all chunks of a block say of its runs."""
-    found: list[RunMark | None] = []
-    for chunk, mark in enumerate(marks):
-        first, stop = shape.chunk_span(chunk)
-        found += [None] * (stop - first) if mark is None else mark.runs
-    return found

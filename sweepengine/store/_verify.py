@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweepengine.errors import RunError, StoreError
+from sweepengine.store._attempts import HeldError, SupersededError
 from sweepengine.store._chunk import ChunkWriter
 from sweepengine.store._claim import damaged_claims
 from sweepengine.store._digests import digest
 from sweepengine.store._layout import RUN_ARRAYS, block_path
-from sweepengine.store._marks import DamagedMarkError, HeldError, Mark, RunMark, SupersededError, read_mark
+from sweepengine.store._marks import DamagedMarkError, Mark, RunMark, read_mark
 from sweepengine.store._nodes import UNREADABLE, is_of_runs
 from sweepengine.store._objects import get_json, get_object, put_json
 from sweepengine.store._part import ALONE, ChunkPart, ChunkPlace
