@@ -112,7 +112,8 @@ def _seen(place: ChunkPlace) -> tuple[list[Damage], Mark | None, Mark | None]:
         mark = read_mark(place.store, place.block, place.chunk)
         runs = tuple(RunMark() for _ in range(stop - first)) if mark is None else mark.runs
         found = [] if mark is None else [*_of_states(place, mark), *_of_records(place, mark)]
-        found += [] if found else _of_run_arrays(place, runs)
+        if not found and (mark is None or mark.released):  # else a commit may be under way, or was cut off
+            found += _of_run_arrays(place, runs)
         return found, mark, read_mark(place.store, place.block, place.chunk) if found else mark
     except DamagedMarkError as error:
         return [Damage(str(error), place.block, place.chunk, tuple(range(first, stop)))], None, None
