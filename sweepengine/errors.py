@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 class SweepError(Exception):
     """Base of every error that sweepengine raises on purpose."""
@@ -21,3 +23,12 @@ class StoreError(SweepError, OSError):
 
 class RunError(SweepError, RuntimeError):
     """A sweep that was asked for rightly and cannot go on: the cluster is gone, another driver has taken over."""
+
+
+def shown(value: object, longest: int = 60) -> str:
+    """A value as messages show it: on one line, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer that Python does not print
+        text = f"a {type(value).__name__} of more than {sys.get_int_max_str_digits()} digits"
+    return text if len(text) <= longest else f"{text[: longest - 3]}…"
