@@ -168,9 +168,9 @@ def without(name: str) -> dict[str, Any]:
 
 BAD_FILES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (without("y_test"), {}, r"no array 'y_test'; found x_test, x_train, y_train; add it to the file"),
-    (arrays() | {"y_train": np.array([{}] * 12)}, {}, r"no \.npz file of plain arrays of numbers; write it with"),
-    (arrays() | {"x_train": np.full((12, 4), "a")}, {}, r"x_train holds <U1; expected real numbers"),
-    (arrays() | {"x_train": np.ones((12, 4), complex)}, {}, r"x_train holds complex128"),
+    (arrays() | {"y_train": np.array([{}] * 12)}, {}, r"y_train holds Python objects; expected real numbers"),
+    (arrays() | {"x_train": np.full((12, 4), "a")}, {}, r"x_train holds text; expected real numbers"),
+    (arrays() | {"x_train": np.ones((12, 4), complex)}, {}, r"x_train holds complex numbers"),
     (arrays() | {"x_test": np.full((10, 4), np.nan)}, {}, r"x_test holds numbers that are not finite"),
     (arrays() | {"y_train": np.full(12, np.inf)}, {}, r"y_train holds numbers that are not finite"),
     (arrays() | {"x_train": np.ones(12)}, {}, r"x_train has shape \(12,\); expected \(points, d\)"),
@@ -197,18 +197,18 @@ def test_bad_files_say_what_is_wrong(
 def test_what_is_no_archive_of_arrays_is_refused(dataset: Callable[..., Dataset], tmp_path: Path) -> None:
     path = tmp_path / "d.npz"
     section = {"name": "file", "path": str(path)}
-    with pytest.raises(DataError, match=r"data\.path: there is no file"):
+    with pytest.raises(DataError, match=r"data\.path: .*d\.npz: there is no such file"):
         dataset(section)
     np.savez(path, **arrays())
     torn = path.read_bytes()[:200]
     np.save(tmp_path / "one.npy", np.ones(3))
     for content in (b"", b"x,y\n1,2\n", torn, (tmp_path / "one.npy").read_bytes()):
         path.write_bytes(content)
-        with pytest.raises(DataError, match=r"is no \.npz file of plain arrays") as caught:
+        with pytest.raises(DataError, match=r"is no \.npz of plain arrays") as caught:
             dataset(section)
         assert "pickle" not in str(caught.value)
         assert str(caught.value).endswith("write it with numpy.savez")
-    with pytest.raises(DataError, match=r"cannot be read: Is a directory"):
+    with pytest.raises(DataError, match=r"cannot be read: a folder, pipe or device, and no plain file"):
         dataset({"name": "file", "path": str(tmp_path)})
 
 
