@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sweepengine
-from sweepengine.data import check_cost, load
+from sweepengine.data import _memory, check_cost, load
 from sweepengine.errors import DataError, SpecError, StoreError
 from sweepengine.spec import SweepSpec, make_spec, read_spec
 
@@ -118,9 +118,16 @@ def test_ids_are_those_of_the_content(dataset: Callable[..., Dataset]) -> None:
     assert drawn[0].id == dataset(DRAWN, noise=0.0).id == PINNED_DRAWN
 
 
-def test_drawn_data_beyond_any_memory_are_refused(dataset: Callable[..., Dataset]) -> None:
+def test_drawn_data_beyond_any_memory_are_refused(
+    dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(SpecError, match=r"data: found 7000000\d* numbers in all, more than the"):
         dataset(DRAWN, d=10_000_000, n_train=400, n_test=300)
+    with pytest.raises(SpecError, match=r"data: found 7000000\d* numbers in all, more than the"):
+        dataset({"name": "shells", "d": 10_000_000, "delta": 0.5, "n_train": 400, "n_test": 300})
+    monkeypatch.setattr(_memory, "available_memory", lambda: 16 * 70 * 6 - 1)
+    with pytest.raises(DataError, match=r"data: what is drawn takes 6\.72e-06 GB, and .* are free; take fewer points"):
+        dataset(DRAWN)
     with pytest.raises(SpecError, match=r"data\.noise: found -1"):
         dataset(DRAWN, noise=-1.0)
     with pytest.raises(SpecError, match="data: targets: found 'signs' without classes"):

@@ -15,7 +15,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 
-from sweepengine.data._memory import available_memory
+from sweepengine.data._memory import refuse_more_than_memory
 from sweepengine.errors import DataError, shown
 from sweepengine.files import open_plain
 
@@ -107,12 +107,11 @@ class ArrayFile:
                     f"{where} has shape {header.shape} of {header.dtype}, which is {promised} bytes, and holds {there}; "
                     "write it again"
                 )
-            need, free = 2 * 8 * header.count, available_memory()  # whoever takes it makes a copy
-            if need > free:
-                raise DataError(
-                    f"{where} has shape {header.shape}, which takes {need / 1e9:.3g} GB with one copy in float64; "
-                    f"{free / 1e9:.3g} GB of memory are free; take fewer points, or a larger machine"
-                )
+            refuse_more_than_memory(
+                f"{where} has shape {header.shape}, which in float64 and with one copy",  # whoever takes it makes one
+                2 * 8 * header.count,
+                "take fewer points, or a larger machine",
+            )
             return _numbers(stream, header, where).reshape(header.shape, order="F" if header.fortran_order else "C")
 
 
