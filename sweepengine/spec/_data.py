@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from sweepengine.errors import shown
 from sweepengine.spec._fields import Count, Section, Seed
 
 PreprocessName = Literal["center_sphere", "none"]
@@ -37,7 +38,9 @@ class DigitsData(Section):
     @classmethod
     def _different_classes(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if len(value) < 2 or len(set(value)) < len(value):
-            raise ValueError(f"found {list(value)}; name two different digits or more; of two, −1 and +1 in this order")
+            raise ValueError(
+                f"found {shown(list(value))}; name two different digits or more; of two, −1 and +1 in this order"
+            )
         return value
 
 
