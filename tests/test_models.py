@@ -17,7 +17,7 @@ from sweepengine.errors import DataError, SpecError, StoreError
 from sweepengine.execute._data import Data
 from sweepengine.execute._turn import NetworkTurn
 from sweepengine.networks import Law, initialise
-from sweepengine.plan import make_plan
+from sweepengine.plan import _step_size, make_plan
 from sweepengine.spec import AnySpec, Run, SweepSpec, architectures, make_spec
 from sweepengine.store import SweepStore, read_given
 
@@ -382,3 +382,14 @@ def test_the_automatic_step_of_given_weights_is_that_of_their_own_kernel(tiny: T
     # Of drawn networks it is that of a wide one: another number.
     [drawn, *_] = make_plan(make_spec(base), SweepStore("memory://nothing.zarr")).runs
     assert not 0.98 * quarter < drawn.step_size <= quarter
+
+
+def test_an_automatic_step_that_no_memory_holds_is_refused_before_it_is_looked_for(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_step_size, "machine_memory", lambda: 8 * (64 + 4096) * 4096 - 1)
+    content = tiny(network={"depth": 2}, training={"step_size": "auto"})
+    message = r"auto looks at a network of 2 layers of width 4096, whose weights take 0\.136 GB, and this machine has"
+    with pytest.raises(SpecError, match=message):
+        sweepengine.run(content, tmp_path / "s.zarr", executor="inline")
+    assert not (tmp_path / "s.zarr").exists()

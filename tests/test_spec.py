@@ -150,6 +150,7 @@ BAD = [
     ("seed: 8", "seed: 99999999999", r"axes\.seed: found 99999999999"),
     ("seed: 8", "seed: [1, 1]", r"axes\.seed: 1 stands twice"),
     ("time: 50.0", "time: .nan", r"training\.time: found nan; expected a finite number"),
+    ("depth: 1, ", "depth: 1000000000, ", r"network\.depth: found 1000000000; expected 1000 or less"),
     ("time: 50.0", "time: .inf", r"training\.time: found inf; expected a finite number"),
     ("time: 50.0", "time: 0", r"training\.time: found 0; expected 1e-12 or more"),
     ("time: 50.0", "time: '50'", r"training\.time: found '50'; expected a number"),

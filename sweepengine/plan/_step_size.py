@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sweepengine.errors import SpecError
+from sweepengine.plan._cost import machine_memory
 from sweepengine.plugins import model_of
 from sweepengine.spec import Architecture, fixed_step_count
 
@@ -45,12 +47,22 @@ def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Giv
         law = Law(architecture.first_layer, architecture.readout)
         widest = max(architecture.width_ratios, default=1.0)
         widths = [max(1, width) for width in architecture.widths(REFERENCE_WIDTH / max(1.0, widest))]
+        _refuse_large_reference([x.shape[1], *widths])
         parameters = initialise(architecture, widths, x.shape[1], REFERENCE_SEED, torch.float64, law=law)
     rates = learning_rates(architecture.trained, architecture.depth)
     reference = network(architecture, parameters, [0.5], [1.0], rates)
     inputs = Inputs.prepare(x, architecture)
     forward = reference.forward(inputs)
     return _largest(reference.kernel(inputs, forward, reference.backward(forward)))
+
+
+def _refuse_large_reference(widths: list[int]) -> None:
+    need = 8 * sum(fan_in * fan_out for fan_in, fan_out in pairwise(widths))
+    if need > machine_memory():
+        raise SpecError(
+            f"training.step_size: auto looks at a network of {len(widths) - 1} layers of width {widths[-1]}, whose weights take "
+            f"{need / 1e9:.3g} GB, and this machine has {machine_memory() / 1e9:.3g} GB; give the step size as a number"
+        )
 
 
 def _module_kernel(key: str, x: Tensor, outputs: int) -> Tensor:

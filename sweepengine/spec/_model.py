@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, fiel
 
 from sweepengine.errors import shown
 from sweepengine.spec._data import DataSpec, FileData
-from sweepengine.spec._fields import Count, Positive, Section, Seed
+from sweepengine.spec._fields import Count, Depth, Positive, Section, Seed
 from sweepengine.spec._method import METHODS_ALONE, GradientDescent, MethodSpec
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class NetworkSpec(Section):
         description="a registered model of the user's own (--plugin FILE), with alpha and centred alone beside it; the "
         "fully connected network where not given",
     )
-    depth: Count | None = Field(default=None, description="hidden layers L")
+    depth: Depth | None = Field(default=None, description="hidden layers L")
     activation: ActivationName | None = None
     sigma_w: Positive = Field(
         default=0.0,  # stands for "not given", which is refused below
@@ -212,7 +212,7 @@ class AxesSpec(Section):
     )
     width: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)] = Field(description="hidden width m")
     seed: Seeds
-    depth: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)] | None = None
+    depth: Annotated[tuple[Depth, ...], _LIST, AfterValidator(_distinct)] | None = None
     activation: Annotated[tuple[ActivationName, ...], _LIST, AfterValidator(_distinct)] | None = None
     alpha: Annotated[tuple[Positive, ...], _LIST, AfterValidator(_distinct)] | None = None
 
