@@ -32,7 +32,7 @@ import yaml
 from sweepengine.data import load, load_reference, load_weights
 from sweepengine.errors import SweepError
 from sweepengine.plan import make_plan
-from sweepengine.spec import FileData, read_spec, spec_schema
+from sweepengine.spec import FileData, SweepSpec, read_spec, spec_schema
 from sweepengine.store import SweepStore
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ JOBS = sorted((Path(__file__).parent.parent / "jobs").glob("*.yaml"))
 CPU_SECONDS, PLAN_SECONDS = 5, 30
 IDLE_SECONDS = 20
 """Of a process that sleeps all the while: CPU time does not see that it waits, and a busy machine lets it wait too."""
-MOST_RUNS, MOST_POINTS, MOST_COORDINATES = 3000, 10_000, 4000
+MOST_RUNS, MOST_POINTS, MOST_COORDINATES, DEEPEST_REFERENCE = 3000, 10_000, 4000, 3
 """A larger sweep is read and not planned: that may take as long as it needs."""
 MEMORY = 2**30
 MOST_LINES, LONGEST_LINE = 60, 3000
@@ -208,6 +208,9 @@ def _is_small(spec: AnySpec) -> bool:
     runs = math.prod(len(values) for values in spec.axes.model_dump(exclude_none=True).values())
     data = {} if spec.data is None else spec.data.model_dump()
     points = data.get("n_train", 0) + data.get("n_test", 0)
+    deepest = max(spec.axes.depth or (spec.network.depth or 0,)) if isinstance(spec, SweepSpec) else 0
+    if deepest > DEEPEST_REFERENCE:
+        return False
     return runs <= MOST_RUNS and points <= MOST_POINTS and data.get("d", 0) <= MOST_COORDINATES
 
 

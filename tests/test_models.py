@@ -387,9 +387,11 @@ def test_the_automatic_step_of_given_weights_is_that_of_their_own_kernel(tiny: T
 def test_an_automatic_step_that_no_memory_holds_is_refused_before_it_is_looked_for(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(_step_size, "machine_memory", lambda: 8 * (64 + 4096) * 4096 - 1)
+    monkeypatch.setattr(
+        _step_size, "machine_memory", lambda: 16 * (64 * 4096 + 4096**2 + 12 * (64 + 2 * 4096) + 12**2) - 1
+    )
     content = tiny(network={"depth": 2}, training={"step_size": "auto"})
-    message = r"auto looks at a network of 2 layers of width 4096, whose weights take 0\.136 GB, and this machine has"
+    message = r"auto takes the kernel of 12 points and 2 layers of width 4096, which needs 0\.274 GB; this"
     with pytest.raises(SpecError, match=message):
         sweepengine.run(content, tmp_path / "s.zarr", executor="inline")
     assert not (tmp_path / "s.zarr").exists()
