@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 class SweepError(Exception):
     """Base of every error that sweepengine raises on purpose."""
@@ -29,3 +31,12 @@ class RunError(SweepError, RuntimeError):
 
 class DamageWarning(UserWarning):
     """A part of a store is damaged, and was left out of what is shown."""
+
+
+def shown(value: object, longest: int = 60) -> str:
+    """A value as messages show it: on one line, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer that Python does not print
+        text = f"a {type(value).__name__} of more than {sys.get_int_max_str_digits()} digits"
+    return text if len(text) <= longest else f"{text[: longest - 3]}…"

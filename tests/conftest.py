@@ -1,4 +1,4 @@
-"""What several tests share: small specs, stores in temporary folders, one BLAS thread."""
+"""What several tests share: small specs, examples without chance, one BLAS thread."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# The same examples every time, and no example fails because the machine was busy.
+settings.register_profile("house", derandomize=True, deadline=None)
+settings.load_profile("house")
 
 TINY: dict[str, Any] = {
     "name": "tiny",

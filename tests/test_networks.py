@@ -77,7 +77,7 @@ def test_every_activation_equals_autograd(activation: str) -> None:
     assert relative(found_kernel, kernel) < 1e-12
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     depth=st.integers(1, 4),
     width=st.integers(1, 33),

@@ -149,6 +149,10 @@ def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
             r"dynamics\.records\.k: found 1, which gives 1e\+24 records",
         ),
         (
+            {"dynamics": {"time": 1e12}},
+            r"dynamics\.time: 1e\+12 takes \d+ steps, more than the 10000000 that a run may",
+        ),
+        (
             {"functional": {"terms": [{"term": "risk", "cost": "logistic"}]}},
             r"functional\.terms\.0\.cost: logistic needs targets",
         ),

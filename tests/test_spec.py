@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweepengine.errors import SpecError
+from sweepengine.plugins import read_plugin
 from sweepengine.spec import (
     Architecture,
     Run,
@@ -147,6 +150,7 @@ BAD = [
     ("seed: 8", "seed: 99999999999", r"axes\.seed: found 99999999999"),
     ("seed: 8", "seed: [1, 1]", r"axes\.seed: 1 stands twice"),
     ("time: 50.0", "time: .nan", r"training\.time: found nan; expected a finite number"),
+    ("depth: 1, ", "depth: 1000000000, ", r"network\.depth: found 1000000000; expected 1000 or less"),
     ("time: 50.0", "time: .inf", r"training\.time: found inf; expected a finite number"),
     ("time: 50.0", "time: 0", r"training\.time: found 0; expected 1e-12 or more"),
     ("time: 50.0", "time: '50'", r"training\.time: found '50'; expected a number"),
@@ -161,6 +165,12 @@ BAD = [
     ("name: quickstart", "name: !!bool maybe", r"found the tag 'tag:yaml.org,2002:bool'"),
     ("name: quickstart", "name: &a [*a]", r"found an anchor or alias"),
     ("time: 50.0", "time: 1e300", r"training\.time: found 1e\+300; expected 1000000000000\.0 or less"),
+    ("name: quickstart", 'name: "a\\0b"', r"line 3: found text with the control character '\\x00'"),
+    ("[32, 64,", "[" + "[" * 8000, r"line 9: found more than 16 mappings and lists within each other"),
+    ("name: quickstart", f"x: {'[{a: ' * 9}", r"line 3: found more than 16 mappings and lists"),
+    ("name: quickstart", f"x: {'1' * 5000}", r"line 3: found a whole number of 5000 digits; write at most 100"),
+    ("name: quickstart", f"x: 0x{'f' * 5000}", r"line 3: found a whole number of 5002 digits"),
+    ("name: quickstart", f"? {'k' * 5000}\n: 1", r"\nk{30,60}…: unknown key"),
     (
         "[32, 64,",
         "[10000000000000000000, 64,",
@@ -181,6 +191,37 @@ def test_bad_specs_say_what_is_wrong(old: str, new: str, message: str) -> None:
     assert old in text
     with pytest.raises(SpecError, match=message):
         parse_spec(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 8000, "{a: " * 20_000, "- " * 60_000, "? " * 60_000, "".join(f"{' ' * n}a:\n" for n in range(600)),
+     "".join(f"{' ' * n}- a:\n" for n in range(0, 600, 2))],
+    ids=["lists", "mappings", "dashes", "keys", "block", "mixed"],
+)  # fmt: skip
+def test_deep_nesting_is_refused_where_it_begins(text: str) -> None:
+    """PyYAML reads n lists within each other in a time that grows like n²: 8 kB took 45 seconds."""
+    begun = time.process_time()
+    with pytest.raises(SpecError, match=r"line \d+: found more than 16 mappings and lists within each other"):
+        load_yaml(text)
+    assert time.process_time() - begun < 5  # 0.2 s, whatever the length
+
+
+def test_a_thousand_mistakes_are_told_in_forty_lines() -> None:
+    surplus = "".join(f"{'z' * 90}{n}: 1\n" for n in range(1000))
+    with pytest.raises(SpecError, match=r"and 960 more like these$") as refused:
+        parse_spec(QUICKSTART.read_text() + surplus)
+    assert len(str(refused.value).splitlines()) == 41
+
+
+def test_a_pipe_is_no_spec(tmp_path: Path) -> None:
+    """It would be waited for without end."""
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path / "pipe.yaml", Path("/dev/zero"), tmp_path):
+        with pytest.raises(SpecError, match=r"a folder, pipe or device, and no plain file"):
+            read_spec(path)
+        with pytest.raises(SpecError, match=r"a folder, pipe or device, and no plain file"):
+            read_plugin(path)
 
 
 def test_files_that_are_no_specs(tmp_path: Path) -> None:

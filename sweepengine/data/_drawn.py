@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweepengine.data._memory import refuse_more_than_memory
 from sweepengine.spec import ShellsData
-from sweepengine.streams import Role, gaussian_block, gaussian_matrix
+from sweepengine.streams import TILE_ROWS, Role, gaussian_block, gaussian_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,16 @@ TEACHERS: dict[str, Callable[[Array], Array]] = {
 
 
 def drawn(spec: DrawnData | ShellsData) -> Points:
-    """Training and test points; with the same seed more of either begin with the fewer, and so do more outputs."""
+    """Training and test points; with the same seed more of either begin with the fewer, and so do more outputs.
+
+    Raises
+    ------
+    DataError
+        They do not fit into memory.
+    """
+    tiles = sum(-(-points // TILE_ROWS) for points in (spec.n_train, spec.n_test))  # drawn whole, as integers first
+    numbers = tiles * TILE_ROWS * (spec.d + (1 if isinstance(spec, ShellsData) else spec.outputs))
+    refuse_more_than_memory("data: what is drawn", 2 * 8 * numbers, "take fewer points, or a smaller d")
     x_train, y_train = _points(spec, spec.seed, _TRAIN, (0, spec.n_train), noisy=True)
     x_test, y_test = _points(spec, spec.seed, _TEST, (0, spec.n_test), noisy=False)
     return x_train, y_train, x_test, y_test

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.data._arrays import read_arrays, real_array
+from sweepengine.data._arrays import open_arrays
 from sweepengine.data._targets import targets_of
 from sweepengine.errors import DataError
 
@@ -27,16 +27,15 @@ def file_points(spec: FileData) -> Points:
     DataError
         The file cannot be read, lacks an array, or holds arrays that do not fit each other.
     """
-    arrays = read_arrays(spec.path, "data.path")
-    x_train, x_test = (_inputs(real_array(arrays, name, "data.path"), name) for name in ("x_train", "x_test"))
+    with open_arrays(spec.path, "data.path") as file:
+        x_train, x_test = (_inputs(file.read(name), name) for name in ("x_train", "x_test"))
+        y_train, y_test = (
+            _targets(file.read(name), name, len(x), spec) for name, x in (("y_train", x_train), ("y_test", x_test))
+        )
     if x_train.shape[1] != x_test.shape[1]:
         raise DataError(
             f"data.path: x_train has points of d = {x_train.shape[1]}, x_test of d = {x_test.shape[1]}; give both the same"
         )
-    y_train, y_test = (
-        _targets(real_array(arrays, name, "data.path"), name, len(x), spec)
-        for name, x in (("y_train", x_train), ("y_test", x_test))
-    )
     if y_train.shape[1:] != y_test.shape[1:]:
         raise DataError(
             f"data.path: y_train has shape {y_train.shape}, y_test {y_test.shape}; give both as many targets a point"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sweepengine.data._arrays import read_arrays, real_array
+from sweepengine.data._arrays import open_arrays
 from sweepengine.errors import DataError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def known_by_content(kind: GivenKind, arrays: Mapping[str, NDArray[np.float64]])
     digest = hashlib.sha256()
     for name, values in arrays.items():
         digest.update(f"{name}{values.shape}".encode())
-        digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
+        digest.update(np.ascontiguousarray(values, dtype="<f8").data)
     return Given(kind, digest.hexdigest()[:16], arrays)
 
 
@@ -66,7 +66,8 @@ def load_reference(path: str, coordinates: int) -> Given:
     DataError
         The file cannot be read as plain arrays of finite numbers, or ``points`` is no cloud in p dimensions.
     """
-    points = real_array(read_arrays(path, "reference"), "points", "reference")
+    with open_arrays(path, "reference") as file:
+        points = file.read("points")
     if points.ndim != 2 or not len(points):
         raise DataError(f"reference: points of {path} has shape {points.shape}; expected (particles, coordinates)")
     if points.shape[1] != coordinates:

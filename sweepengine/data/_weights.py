@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sweepengine.data._arrays import read_arrays, real_array
+from sweepengine.data._arrays import listed, open_arrays
 from sweepengine.data._given import Given, known_by_content
 from sweepengine.errors import DataError
 
@@ -25,14 +25,19 @@ def load_weights(path: str, depth: int, *, biases: bool, output_bias: bool) -> G
     DataError
         The file cannot be read as plain arrays of finite numbers, lacks a parameter, or has one that the network lacks.
     """
-    found = read_arrays(path, "network.weights")
-    has_bias = [biases] * depth + [output_bias]
-    names = [name for layer in range(depth + 1) for name in [f"W{layer}"] + [f"b{layer}"] * has_bias[layer]]
-    surplus = sorted(name for name in found if re.fullmatch(r"[Wb]\d+", name) and name not in names)
-    arrays = {name: real_array(found, name, "network.weights") for name in names}
+    names = parameter_names(depth, biases=biases, output_bias=output_bias)
+    with open_arrays(path, "network.weights") as file:
+        surplus = sorted(name for name in file.names if re.fullmatch(r"[Wb]\d+", name) and name not in names)
+        arrays = {name: file.read(name) for name in names}
     if surplus:
         raise DataError(
-            f"network.weights: {path} has {', '.join(surplus)}, and the network of the spec has only {', '.join(names)}; "
+            f"network.weights: {path} has {listed(surplus)}, and the network of the spec has only {', '.join(names)}; "
             "set network.depth, sigma_b > 0 and output_bias to those of the file, or leave these arrays out of it"
         )
     return known_by_content("weights", arrays)
+
+
+def parameter_names(depth: int, *, biases: bool, output_bias: bool) -> list[str]:
+    """Names that the parameters of a network have in a file: W0, b0, …, W<L>, b<L>."""
+    has_bias = [biases] * depth + [output_bias]
+    return [name for layer in range(depth + 1) for name in [f"W{layer}"] + [f"b{layer}"] * has_bias[layer]]

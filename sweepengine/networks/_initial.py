@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import torch
 
-from sweepengine.data import read_arrays
+from sweepengine.data import open_arrays, parameter_names
 from sweepengine.errors import DataError
 from sweepengine.networks._parameters import Parameters
 from sweepengine.streams import Role, gaussian_matrix
@@ -217,6 +217,7 @@ def load_parameters(
     DataError
         The file cannot be read as plain arrays, or an array does not fit.
     """
-    found = read_arrays(path, "weights")
-    arrays = {name.removeprefix(prefix): values for name, values in found.items() if name.startswith(prefix)}
+    names = parameter_names(architecture.depth, biases=architecture.sigma_b > 0, output_bias=architecture.output_bias)
+    with open_arrays(path, "weights") as file:
+        arrays = {name: file.read(f"{prefix}{name}") for name in names}
     return from_arrays(arrays, architecture, dtype, fan_in_first=fan_in_first, device=device)

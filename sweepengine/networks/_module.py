@@ -10,11 +10,13 @@ module whose output at a point depends on that point alone.
 
 from __future__ import annotations
 
+import random
 import traceback
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+import numpy as np
 import torch
 from torch.func import functional_call, jacrev, vmap
 
@@ -274,11 +276,16 @@ def build_module(
         rows = parameter.shape[0] if parameter.dim() else 1
         drawn = gaussian_matrix(seed, Role.MODULE, place, rows, parameter.numel() // max(rows, 1))
         gaussians = torch.from_numpy(drawn).reshape(parameter.shape)
+        state = _random_state()
         value = (
             gaussians
             if model.law is None
             else _guarded(where, f"law({name!r}, …)", partial(model.law, name, gaussians))
         )
+        if model.law is not None and _random_state() != state:
+            raise SpecError(
+                f"{where}: law({name!r}, …) draws random numbers; make its values from those that it is given"
+            )
         if not isinstance(value, torch.Tensor) or value.shape != parameter.shape or not value.is_floating_point():
             raise SpecError(
                 f"{where}: law({name!r}, …) gave {_shown(value)}; expected numbers of shape {tuple(parameter.shape)}"
@@ -317,7 +324,14 @@ def _check_function(
                 partial(functional_call, module, arguments, (x,)),
             )
 
+    state = _random_state()
     first = call(points)
+    # Two calls may agree by chance: dropout of a few in a hundred drops nothing of three points most of the time.
+    if _random_state() != state:
+        raise SpecError(
+            f"{where}: a call of the module draws random numbers; switch dropout off (module.eval()), and draw what is "
+            "random in build"
+        )
     shapes = [(3, outputs)] if outputs > 1 else [(3, 1), (3,)]
     if not isinstance(first, torch.Tensor) or tuple(first.shape) not in shapes or first.dtype != dtype:
         raise SpecError(f"{where}: the module gave {_shown(first)} for 3 points; expected {dtype} of shape {shapes[0]}")
@@ -336,6 +350,14 @@ def _check_function(
             f"{where}: the output at a point changes with the other points of the batch; the kernel is not defined for "
             "such a module (batch normalisation in training mode?)"
         )
+
+
+def _random_state() -> tuple[object, ...]:
+    """State of every generator that code finds without being given one: PyTorch's, NumPy's and Python's."""
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 -- the one that users' code may draw from
+    torches = [each.numpy().tobytes() for each in (torch.get_rng_state(), *devices)]
+    return (*torches, name, np.asarray(keys).tobytes(), *rest, random.getstate())
 
 
 def _guarded(where: str, what: str, call: Callable[[], Any]) -> Any:

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sweepengine.errors import SpecError
+from sweepengine.errors import SpecError, shown
 from sweepengine.observe._catalogue import DEFAULT, ON_REQUEST
 from sweepengine.observe._variable import OUTPUT_DIMS, Variable
 from sweepengine.plugins import current, find
@@ -52,7 +52,7 @@ def chosen_names(
     if unknown:
         close = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise SpecError(f"observables: found {unknown[0]!r}.{hint} Allowed: {', '.join(known)}. {own}")
+        raise SpecError(f"observables: found {shown(unknown[0])}.{hint} Allowed: {', '.join(known)}. {own}")
     return tuple(name for name in known if name in names)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sweepengine.errors import SpecError
+from sweepengine.plan._cost import machine_memory
 from sweepengine.plugins import model_of
-from sweepengine.spec import Architecture, fixed_step_count
+from sweepengine.spec import Architecture, fixed_step_count, refuse_many_steps
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +25,6 @@ MODULE_REFERENCE_WIDTH = 256
 REFERENCE_SEED = 0
 SAFETY = 4.0
 """η ≤ N/(SAFETY λ_max): in mean-field scaling λ_max grows 2–5 times during training (theory.md §6)."""
-MOST_STEPS = 10_000_000
 
 
 def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Given | None = None) -> float:
@@ -45,12 +46,24 @@ def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Giv
         law = Law(architecture.first_layer, architecture.readout)
         widest = max(architecture.width_ratios, default=1.0)
         widths = [max(1, width) for width in architecture.widths(REFERENCE_WIDTH / max(1.0, widest))]
+        _refuse_large_reference(len(x), [x.shape[1], *widths])
         parameters = initialise(architecture, widths, x.shape[1], REFERENCE_SEED, torch.float64, law=law)
     rates = learning_rates(architecture.trained, architecture.depth)
     reference = network(architecture, parameters, [0.5], [1.0], rates)
     inputs = Inputs.prepare(x, architecture)
     forward = reference.forward(inputs)
     return _largest(reference.kernel(inputs, forward, reference.backward(forward)))
+
+
+def _refuse_large_reference(points: int, widths: list[int]) -> None:
+    """Refuse what no memory holds: weights and signals with one copy of each, the kernel with that of its eigenvalues."""
+    weights = sum(fan_in * fan_out for fan_in, fan_out in pairwise(widths))
+    need = 2 * 8 * (weights + points * sum(widths) + points**2)
+    if need > machine_memory():
+        raise SpecError(
+            f"training.step_size: auto takes the kernel of {points} points and {len(widths) - 1} layers of width {widths[-1]}, "
+            f"which needs {need / 1e9:.3g} GB; this machine has {machine_memory() / 1e9:.3g} GB: give the step size as a number"
+        )
 
 
 def _module_kernel(key: str, x: Tensor, outputs: int) -> Tensor:
@@ -78,7 +91,7 @@ def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset, weigh
     Raises
     ------
     SpecError
-        A given step size does not divide the time, or the steps are more than :data:`MOST_STEPS`.
+        A given step size does not divide the time, or the steps are more than a run may have.
     """
     if spec.training.step_size == "auto":
         lambda_max = reference_lambda_max(architecture, data, weights)
@@ -90,9 +103,5 @@ def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset, weigh
         steps = max(1, math.ceil(ratio))
     else:
         steps = fixed_step_count(spec.training)
-    if steps > MOST_STEPS:
-        raise SpecError(
-            f"training.time: {spec.training.time:g} takes {steps} steps, more than the {MOST_STEPS} that a run may have; "
-            "shorten the time or give a larger step_size"
-        )
+    refuse_many_steps(steps, spec.training.time, "training")
     return steps

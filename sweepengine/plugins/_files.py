@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from sweepengine.errors import SpecError
+from sweepengine.files import open_plain_text
 from sweepengine.plugins._registry import installing
 
 _LARGEST_FILE = 1_000_000
@@ -51,7 +52,7 @@ def read_plugin(path: str | Path) -> Plugin:
         The file cannot be read as text.
     """
     try:
-        with Path(path).open(encoding="utf-8") as file:
+        with open_plain_text(path) as file:
             text = file.read(_LARGEST_FILE + 1)
     except FileNotFoundError as error:
         raise SpecError(f"plugin: there is no file {path}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from sweepengine.errors import shown
 from sweepengine.plugins._registry import find, meant, register
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def canonical_model(name: str) -> str:
     SpecError
         Nobody has registered it.
     """
-    return meant("model", name, f"network.model: found {name!r}").key
+    return meant("model", name, f"network.model: found {shown(name)}").key
 
 
 def model_of(key: str) -> UserModel:

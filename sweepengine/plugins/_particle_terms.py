@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from sweepengine.errors import shown
 from sweepengine.plugins._registry import find, meant, register
 
 if TYPE_CHECKING:
@@ -104,12 +105,12 @@ def register_unit(*, name: str, version: str = "1") -> Callable[[_F], _F]:
 
 def canonical_term(kind: TermKind, name: str) -> str:
     """``name@version`` of the term that a spec names. Raises :class:`SpecError` if nobody has registered it."""
-    return meant(kind, name, f"functional.terms: found the {kind} {name!r}").key
+    return meant(kind, name, f"functional.terms: found the {kind} {shown(name)}").key
 
 
 def canonical_unit(name: str) -> str:
     """``name@version`` of the unit that a spec names. Raises :class:`SpecError` if nobody has registered it."""
-    return meant("unit", name, f"unit.name: found {name!r}").key
+    return meant("unit", name, f"unit.name: found {shown(name)}").key
 
 
 def term_function(kind: TermKind, key: str) -> Callable[..., Tensor]:

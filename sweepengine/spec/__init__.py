@@ -37,6 +37,7 @@ from sweepengine.spec._run import Run as Run
 from sweepengine.spec._run import architectures as architectures
 from sweepengine.spec._run import expand as expand
 from sweepengine.spec._run import fixed_step_count as fixed_step_count
+from sweepengine.spec._schedule import refuse_many_steps as refuse_many_steps
 
 __all__ = [
     "GAMMA_BY_LABEL",
@@ -73,6 +74,7 @@ __all__ = [
     "make_spec",
     "parse_spec",
     "read_spec",
+    "refuse_many_steps",
     "run_from_json",
     "spec_schema",
     "user_parts",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from sweepengine.errors import shown
 from sweepengine.spec._fields import Count, Section, Seed
 
 PreprocessName = Literal["center_sphere", "none"]
@@ -37,7 +38,9 @@ class DigitsData(Section):
     @classmethod
     def _different_classes(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if len(value) < 2 or len(set(value)) < len(value):
-            raise ValueError(f"found {list(value)}; name two different digits or more; of two, −1 and +1 in this order")
+            raise ValueError(
+                f"found {shown(list(value))}; name two different digits or more; of two, −1 and +1 in this order"
+            )
         return value
 
 
@@ -87,12 +90,7 @@ class DrawnData(Section):
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> DrawnData:
-        numbers = (self.n_train + self.n_test) * (self.d + self.outputs)
-        if numbers > MOST_NUMBERS:
-            raise ValueError(
-                f"found {numbers} numbers in all, more than the {MOST_NUMBERS} that drawn data may have; "
-                "take fewer points, or a smaller d"
-            )
+        _refuse_many_numbers((self.n_train + self.n_test) * (self.d + self.outputs))
         return self
 
 
@@ -108,6 +106,19 @@ class ShellsData(Section):
     n_train: Count
     n_test: Count
     seed: Seed = Field(default=0, description="of the points; more points begin with the fewer")
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> ShellsData:
+        _refuse_many_numbers((self.n_train + self.n_test) * (self.d + 1))
+        return self
+
+
+def _refuse_many_numbers(numbers: int) -> None:
+    if numbers > MOST_NUMBERS:
+        raise ValueError(
+            f"found {numbers} numbers in all, more than the {MOST_NUMBERS} that drawn data may have; "
+            "take fewer points, or a smaller d"
+        )
 
 
 DataSpec = Annotated[DigitsData | FileData | DrawnData | ShellsData, Field(discriminator="name")]

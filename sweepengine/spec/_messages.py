@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
+from sweepengine.errors import shown
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+_MOST_ERRORS = 40
 _EXPECTED = {
     "missing": "missing; add it",
     "int_type": "expected a whole number",
@@ -58,7 +61,7 @@ def _walk(
 
 
 def _joined(place: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, place)) or "the spec"
+    return ".".join(shown(part).strip("'") for part in place) or "the spec"
 
 
 def _is_branch(model: type[BaseModel], tag: str) -> bool:
@@ -86,22 +89,22 @@ def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
     path = _joined(_walk(model, error["loc"])[0])
     if kind == "union_tag_invalid":
         field = context["discriminator"].strip("'")
-        return f"{path}.{field}: found {context['tag']!r}; allowed: {context['expected_tags']}"
+        return f"{path}.{field}: found {shown(context['tag'])}; allowed: {context['expected_tags']}"
     if kind == "missing":
         return f"{path}: missing; add it"
     if kind == "value_error":
         text = str(context["error"])
         return text if path == "the spec" else f"{path}: {text}"
     expected = _EXPECTED.get(kind)
-    text = repr(found)
-    shown = text if len(text) <= 60 else f"{text[:57]}…"
     if expected is None:
-        return f"{path}: found {shown}; {error['msg']}"
-    return f"{path}: found {shown}; {expected.format(found=found, **context)}"
+        return f"{path}: found {shown(found)}; {error['msg']}"
+    return f"{path}: found {shown(found)}; {expected.format(found=shown(found), **context)}"
 
 
 def describe_all(errors: list[ErrorDetails], model: type[BaseModel]) -> str:
     """All validation errors, one line for each place; a failed union says everything that its branches allow."""
+    more = len(errors) - _MOST_ERRORS
+    errors = errors[:_MOST_ERRORS]
     lines: dict[tuple[int | str, ...], list[str]] = {}
     places = [error["loc"] for error in errors]
     for error in errors:
@@ -116,4 +119,4 @@ def describe_all(errors: list[ErrorDetails], model: type[BaseModel]) -> str:
     for texts in lines.values():
         head, *rest = list(dict.fromkeys(texts))
         merged.append("; or ".join([head, *(text.split("; ", 1)[-1] for text in rest)]))
-    return "\n".join(merged)
+    return "\n".join([*merged, f"and {more} more like these"] if more > 0 else merged)

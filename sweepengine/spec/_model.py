@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, field_validator, model_validator
 
+from sweepengine.errors import shown
 from sweepengine.spec._data import DataSpec, FileData
-from sweepengine.spec._fields import Count, Positive, Section, Seed
+from sweepengine.spec._fields import Count, Depth, Positive, Section, Seed
 from sweepengine.spec._method import METHODS_ALONE, GradientDescent, MethodSpec
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     for value in values:
         key = GAMMA_BY_LABEL.get(value, value) if isinstance(value, str) else value
         if key in seen:
-            raise ValueError(f"{value!r} stands twice; keep it once")
+            raise ValueError(f"{shown(value)} stands twice; keep it once")
         seen.add(key)
     return values
 
@@ -45,7 +46,7 @@ def _without_default(schema: dict[str, Any]) -> None:
 def _plain_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
         raise ValueError(
-            f"found {value!r}; a name is made of letters, digits, '.', '_' and '-' and begins with a letter or a digit, "
+            f"found {shown(value)}; a name is made of letters, digits, '.', '_' and '-' and begins with a letter or a digit, "
             "because it names the store in the results folder"
         )
     return value
@@ -120,7 +121,7 @@ class NetworkSpec(Section):
         description="a registered model of the user's own (--plugin FILE), with alpha and centred alone beside it; the "
         "fully connected network where not given",
     )
-    depth: Count | None = Field(default=None, description="hidden layers L")
+    depth: Depth | None = Field(default=None, description="hidden layers L")
     activation: ActivationName | None = None
     sigma_w: Positive = Field(
         default=0.0,  # stands for "not given", which is refused below
@@ -211,7 +212,7 @@ class AxesSpec(Section):
     )
     width: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)] = Field(description="hidden width m")
     seed: Seeds
-    depth: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)] | None = None
+    depth: Annotated[tuple[Depth, ...], _LIST, AfterValidator(_distinct)] | None = None
     activation: Annotated[tuple[ActivationName, ...], _LIST, AfterValidator(_distinct)] | None = None
     alpha: Annotated[tuple[Positive, ...], _LIST, AfterValidator(_distinct)] | None = None
 
@@ -251,7 +252,7 @@ class SweepSpec(Section):
         swept = [f"axes.{field}" for field in ("depth", "activation") if getattr(self.axes, field) is not None]
         for path in [*(f"network.{field}" for field in strange), *swept]:
             raise ValueError(
-                f"{path}: belongs to the fully connected network, and network.model names {self.network.model!r}; "
+                f"{path}: belongs to the fully connected network, and network.model names {shown(self.network.model)}; "
                 "leave one of them out"
             )
         return self
@@ -277,11 +278,11 @@ class SweepSpec(Section):
         if len(ratios) != depth:
             found = f"network.depth: {depth}" if depth else "axes.depth"
             raise ValueError(
-                f"network.width_ratios: found {list(ratios)} with {found}; give one ratio for each layer of network.depth"
+                f"network.width_ratios: found {shown(list(ratios))} with {found}; give one ratio for each layer of network.depth"
             )
         if ratios[-1] != 1:
             raise ValueError(
-                f"network.width_ratios: found {list(ratios)}; the last is 1, its width is that of the axis"
+                f"network.width_ratios: found {shown(list(ratios))}; the last is 1, its width is that of the axis"
             )
         for width in self.axes.width:
             for ratio in ratios:
@@ -303,7 +304,9 @@ class SweepSpec(Section):
                     f"network.weights and network.{field} are both given; weights of a file have no law, remove one"
                 )
         if len(widths) > 1:
-            raise ValueError(f"axes.width: found {list(widths)} with network.weights, which have one width; name that")
+            raise ValueError(
+                f"axes.width: found {shown(list(widths))} with network.weights, which have one width; name that"
+            )
         return self
 
     @property

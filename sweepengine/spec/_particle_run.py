@@ -28,7 +28,7 @@ from sweepengine.spec._particles import (
     UnitSpec,
     UserUnitSpec,
 )
-from sweepengine.spec._schedule import record_schedule, snapshot_schedule, whole_steps
+from sweepengine.spec._schedule import record_schedule, refuse_many_steps, snapshot_schedule, whole_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -255,6 +255,7 @@ def expand_particles(
     dynamics = spec.dynamics
     steps = whole_steps(dynamics.time, dynamics.step_size, "dynamics.step_size")
     records = record_schedule(dynamics.records, steps, "dynamics")
+    refuse_many_steps(steps, dynamics.time, "dynamics")
     if dynamics.snapshots > len(records):
         raise SpecError(
             f"dynamics.snapshots: found {dynamics.snapshots}, but there are {len(records)} records; use {len(records)} or "

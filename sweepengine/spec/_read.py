@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from sweepengine.errors import SpecError
+from sweepengine.errors import SpecError, shown
+from sweepengine.files import open_plain_text
 from sweepengine.spec._kinds import SPECS
 from sweepengine.spec._messages import describe_all
-from sweepengine.spec._yaml import load_yaml
+from sweepengine.spec._yaml import LONGEST_TEXT, load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sweepengine.spec._kinds import AnySpec
-
-_LARGEST_FILE = 1_000_000
 
 
 def make_spec(content: Mapping[str, Any]) -> AnySpec:
@@ -31,7 +30,7 @@ def make_spec(content: Mapping[str, Any]) -> AnySpec:
     kind = content.get("kind", "networks")
     model = SPECS.get(kind) if isinstance(kind, str) else None
     if model is None:
-        raise SpecError(f"kind: found {kind!r}; allowed: {', '.join(map(repr, SPECS))}")
+        raise SpecError(f"kind: found {shown(kind)}; allowed: {', '.join(map(repr, SPECS))}")
     try:
         return model.model_validate(dict(content))
     except ValidationError as error:
@@ -52,14 +51,12 @@ def read_spec(path: str | Path) -> AnySpec:
         The file cannot be read or is not a valid spec; the message begins with the file's name.
     """
     try:
-        with Path(path).open(encoding="utf-8") as file:
-            text = file.read(_LARGEST_FILE + 1)
+        with open_plain_text(path) as file:
+            text = file.read(LONGEST_TEXT + 1)
     except FileNotFoundError as error:
         raise SpecError(f"{path}: there is no such file; name a spec, such as jobs/quickstart.yaml") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: cannot be read as text: {error}") from error
-    if len(text) > _LARGEST_FILE:
-        raise SpecError(f"{path}: longer than {_LARGEST_FILE} characters; a spec is a small file of settings")
     try:
         return parse_spec(text).located(Path(path).parent)
     except SpecError as error:

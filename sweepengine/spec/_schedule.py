@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sweepengine.spec._model import LogRecords
 
 
+MOST_STEPS = 10_000_000
 MOST_RECORDS = 1_000_000
 """Records of one run: each is a number of every scalar, and a place in the run's canonical form."""
 
@@ -120,3 +121,12 @@ def whole_steps(time: float, step_size: float, field: str, otherwise: str = "") 
             f"{' or '.join(f'{option:.9g}' for option in options)}, another time{', ' + otherwise if otherwise else ''}"
         )
     return n_steps
+
+
+def refuse_many_steps(steps: int, time: float, section: str) -> None:
+    """Raise :class:`SpecError` for a run that would not end."""
+    if steps > MOST_STEPS:
+        raise SpecError(
+            f"{section}.time: {time:g} takes {steps} steps, more than the {MOST_STEPS} that a run may have; "
+            "shorten the time or give a larger step_size"
+        )

@@ -7,15 +7,47 @@ from typing import Any
 
 import yaml
 
-from sweepengine.errors import SpecError
+from sweepengine.errors import SpecError, shown
 
 _NAMES = {"bool": "true|True|TRUE|false|False|FALSE", "null": "~|null|Null|NULL|"}
 _INT = r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"
 _FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN"
+_DEEPEST = 16
+"""Mappings and lists within each other: a spec has five, and PyYAML's time grows with the square of their number."""
+LONGEST_TEXT = 250_000
+_LONGEST_INTEGER = 100
+# Escapes of quoted text can make these: no path, name or message can hold them.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe loading with the number forms of YAML 1.2: PyYAML alone reads ``1e-3`` as text and ``010`` as eight."""
+    """Safe loading with the number forms of YAML 1.2: PyYAML alone reads ``1e-3`` as text and ``010`` as eight.
+
+    What a file of plain settings has no use for is refused event by event, before anything is made of it.
+    """
+
+    _depth = 0
+
+    def get_event(self) -> yaml.Event:
+        event: yaml.Event = super().get_event()  # type: ignore[no-untyped-call]
+        self._depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if self._depth > _DEEPEST:
+            raise _refused(
+                event, f"found more than {_DEEPEST} mappings and lists within each other", "nest less deeply"
+            )
+        tag = getattr(event, "tag", None)
+        if tag is not None:  # some run code
+            raise _refused(event, f"found the tag {shown(tag)}; a spec holds plain values only", "remove the tag")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:  # some never end
+            raise _refused(event, "found an anchor or alias; a spec holds plain values only", "write the value out")
+        if isinstance(event, yaml.ScalarEvent) and (found := _UNPRINTABLE.search(event.value)):
+            raise _refused(event, f"found text with the control character {found[0]!r}", "remove it")
+        return event
+
+
+def _refused(place: yaml.Event | yaml.Node, found: str, remedy: str) -> SpecError:
+    line = place.start_mark.line + 1 if place.start_mark else "?"
+    return SpecError(f"line {line}: {found}; {remedy}")
 
 
 # SafeLoader's own resolvers are not inherited: theirs are those of YAML 1.1.
@@ -29,6 +61,8 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(f"^(?:{_FLOA
 
 def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
     text = str(loader.construct_scalar(node))
+    if len(text) > _LONGEST_INTEGER:  # Python refuses to read or to print very long ones
+        raise _refused(node, f"found a whole number of {len(text)} digits", f"write at most {_LONGEST_INTEGER}")
     return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
 
 
@@ -37,25 +71,15 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     for key_node, _ in node.value:
         key = loader.construct_object(key_node)
         if not isinstance(key, str):
-            raise SpecError(f"line {key_node.start_mark.line + 1}: the key {key!r} is not text; keys are field names")
+            raise _refused(key_node, f"the key {shown(key)} is not text", "keys are field names")
         if key in seen:
-            raise SpecError(f"line {key_node.start_mark.line + 1}: the key {key!r} stands twice; keep one of them")
+            raise _refused(key_node, f"the key {shown(key)} stands twice", "keep one of them")
         seen.add(key)
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
-
-
-def _refuse(event: yaml.Event) -> None:
-    """Refuse what a file of plain settings has no use for: tags (some run code) and aliases (some never end)."""
-    line = event.start_mark.line + 1 if event.start_mark else "?"
-    tag = getattr(event, "tag", None)
-    if tag is not None:
-        raise SpecError(f"line {line}: found the tag {tag!r}; a spec holds plain values only, remove the tag")
-    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-        raise SpecError(f"line {line}: found an anchor or alias; a spec holds plain values only, write the value out")
 
 
 def load_yaml(text: str) -> dict[str, Any]:
@@ -70,15 +94,15 @@ def load_yaml(text: str) -> dict[str, Any]:
     ------
     SpecError
         The text is not YAML, is not one mapping, names a key twice, or holds a tag (``!!python/…`` would have to run
-        code), an anchor or an alias.
+        code), an anchor or an alias. It is longer than a spec can be, or nested more deeply.
     """
+    if len(text) > LONGEST_TEXT:
+        raise SpecError(f"longer than {LONGEST_TEXT} characters; a spec is a small file of settings")
     try:
-        for event in yaml.parse(text, Loader=_Loader):
-            _refuse(event)
         document = yaml.load(text, Loader=_Loader)  # noqa: S506 -- _Loader is a SafeLoader
     except SpecError:
         raise
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         raise SpecError(f"this is not valid YAML: {' '.join(str(error).split())}") from error
     except ValueError as error:
         raise SpecError(f"a value cannot be read: {error}") from error

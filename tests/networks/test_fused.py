@@ -40,7 +40,7 @@ class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def test_the_passes_are_those_that_are_stated() -> None:
     for name, phi in ACTIVATIONS.items():
-        h = torch.randn(3, 7)
+        h = torch.linspace(-2, 2, 21).reshape(3, 7)
         with Counted(h.numel()) as forward:
             _, saved = phi.evaluate(h)
         signal = torch.ones(3, 7)

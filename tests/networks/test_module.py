@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -240,6 +241,11 @@ def counted(self: Bad, x: Tensor) -> Tensor:
     return x @ self.a
 
 
+def drifting(self: Bad, x: Tensor, calls: list[int] = []) -> Tensor:  # noqa: B006 -- is the point
+    calls.append(0)
+    return x @ self.a * len(calls)
+
+
 def unseeded(width: int, inputs: int, outputs: int, calls: list[int] = []) -> nn.Module:  # noqa: B006 -- is the point
     calls.append(0)
     module = Bad(lambda self, x: x @ self.a, nn.Identity(), inputs)
@@ -270,7 +276,11 @@ BAD: list[tuple[str, Any, str]] = [
     ("shape", two_outputs, r"gave torch.float64 of shape \(3, 2\) for 3 points; expected torch.float64 of shape \(3, 1\)"),
     ("integers", bad(lambda self, x: (x @ self.a).long()), "gave torch.int64 of shape"),
     ("wrong forward", bad(lambda self, x: x @ self.calls), r"the module on points of shape \(3, 3\) raised RuntimeError"),
-    ("dropout", bad(lambda self, x: self.part(x) @ self.a, nn.Dropout(0.5)), "other numbers when called again"),
+    # Of three points they change none most of the time: what is seen is that a generator has moved.
+    ("dropout", bad(lambda self, x: self.part(x) @ self.a, nn.Dropout(1e-9)), "draws random numbers; switch dropout off"),
+    ("numpy", bad(lambda self, x: (x @ self.a) * (np.random.rand() < 2)), "draws random numbers"),  # noqa: NPY002
+    ("python", bad(lambda self, x: (x @ self.a) * (random.random() < 2)), "draws random numbers"),  # noqa: S311
+    ("a counter of its own", bad(drifting), "other numbers"),
     ("batch", bad(lambda self, x: (x - x.mean(0)) @ self.a), "changes with the other points of the batch"),
     ("statistics", bad(lambda self, x: self.part(x) @ self.a, nn.BatchNorm1d(3)), "changes the module's buffers"),
     ("counter", bad(counted), "changes the module's buffers"),
@@ -283,6 +293,13 @@ BAD: list[tuple[str, Any, str]] = [
 def test_what_is_no_model_is_refused(build: Any, message: str) -> None:
     with pytest.raises(SpecError, match=rf"^model bad@2, width 4: .*{message}"):
         build_module(UserModel("bad", "2", build), 4, 3, 1, 0, torch.float64)
+
+
+def test_a_law_that_draws_is_refused() -> None:
+    """Its networks would be others in every process."""
+    model = UserModel("bad", "1", bad(lambda self, x: x @ self.a), lambda _, gaussians: torch.randn_like(gaussians))
+    with pytest.raises(SpecError, match=r"law\('a', …\) draws random numbers; make its values from"):
+        build_module(model, 4, 3, 1, 0, torch.float64)
 
 
 def test_a_law_of_a_wrong_shape_is_refused() -> None:

@@ -138,7 +138,7 @@ def test_learning_rates_of_s2() -> None:
     assert relative(net.kernel(*train), expected) < TIGHT
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_random_architectures(data: st.DataObject) -> None:
     depth = data.draw(st.integers(1, 4))

@@ -30,11 +30,13 @@ def risk(unit: pt.Neuron | None = None, inputs: Tensor = INPUTS) -> pt.Risk:
 
 
 def test_an_error_leaves_a_pass_when_every_thread_has_ended() -> None:
-    ended = []
+    ended, begun = [], threading.Event()
 
     def work(chunk: slice) -> None:
         if chunk.start == 0:
+            assert begun.wait(60)
             raise ValueError("the first chunk")
+        begun.set()
         time.sleep(0.2)
         ended.append(chunk.start)
 

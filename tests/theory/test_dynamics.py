@@ -227,7 +227,7 @@ def test_last_layer_training_at_infinity_is_the_posterior(rng: np.random.Generat
 
 
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(0, 2**32 - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_shared_kernel_is_the_kronecker_kernel(n: int, k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     root = rng.standard_normal((n, n + 2))

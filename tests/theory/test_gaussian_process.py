@@ -57,7 +57,7 @@ def test_log_marginal_likelihood_is_the_density(blocks: Blocks, rng: np.random.G
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.floats(1e-3, 10.0), st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_ridge_primal_is_ridge_dual(n: int, p: int, ridge: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     phi, query, y = rng.standard_normal((n, p)), rng.standard_normal((3, p)), rng.standard_normal((n, 2))

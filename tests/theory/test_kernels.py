@@ -211,7 +211,7 @@ def test_backward_recursion_limit() -> None:
     st.integers(1, 40),
     st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_symmetric_positive_semidefinite_and_tile_free(
     spec: str, depth: int, sigma_b: float, n: int, seed: int
 ) -> None:
