@@ -52,6 +52,8 @@ class SweepStore:
     ----------
     address : str or Path
         Local path or URL, ending in ``.zarr``. Nothing is created or changed before :meth:`claim`.
+    durability : {"rename", "fsync"}
+        What is written survives a killed process, or a power cut too.
 
     Raises
     ------
@@ -60,8 +62,8 @@ class SweepStore:
         its layout.
     """
 
-    def __init__(self, address: str | Path) -> None:
-        self.address = normalise_address(address)
+    def __init__(self, address: str | Path, *, durability: str = "rename") -> None:
+        self.address, self._durability = normalise_address(address), durability
         # Opening a local store for writing creates its folder, so that waits until there is something to write.
         self.objects: Store = open_address(self.address, read_only=True)
         self._claim: Claim | None = None
@@ -209,7 +211,7 @@ class SweepStore:
             Another driver took over at the same moment.
         """
         try:
-            self.objects = open_address(self.address, read_only=False)
+            self.objects = open_address(self.address, read_only=False, durability=self._durability)
             self._claim = take_claim(self.objects)
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be written: {error}; name another --store") from error
