@@ -149,7 +149,7 @@ def read_failure(store: Store, block: str) -> dict[int, str]:
     """Tracebacks of a block's failed runs, by position."""
     found = {}
     for key in list_objects(store, f"failures/{block}/"):
-        content = get_json(store, key)
+        content = get_json(store, key) if key.endswith(".json") else None  # not what a killed writer has left
         if content is not None:
             found[int(content["position"])] = str(content["traceback"])
     return found

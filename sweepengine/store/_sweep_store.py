@@ -76,6 +76,8 @@ class SweepStore:
             content = get_object(self.objects, ROOT_KEY)
             seen, self._root = self._root, content
             root = None if content is None else json.loads(content)
+            if root and not root.get("attributes") and get_object(self.objects, CLAIM_KEY) is not None:
+                root = None  # zarr's own, which it puts above the first array of a creation: nothing is published yet
             if root is None:
                 self._refuse_strangers()
             else:
@@ -98,7 +100,7 @@ class SweepStore:
 
     def _refuse_strangers(self) -> None:
         """A folder that is not ours is not written into; an interrupted creation of ours has a claim but no marks."""
-        keys = list_objects(self.objects, "")
+        keys = [key for key in list_objects(self.objects, "") if not key.endswith(".partial")]
         if keys and (CLAIM_KEY not in keys or any(key.startswith("marks/") for key in keys)):
             raise StoreError(
                 f"store: {self.address} holds {len(keys)} files, such as {keys[0]}, but no zarr.json of sweepengine; "

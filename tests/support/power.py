@@ -17,7 +17,7 @@ import numpy as np
 from sweepengine.store._durable import Disk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 Change = dict[str, "File | Folder | None"]
 """Names of a folder → what they name from now on; None: nothing."""
@@ -26,25 +26,17 @@ Operation = tuple[str, Path, Path | None, bytes]
 
 
 class Recorder(Disk):
-    """A disk that writes down what is done to it, in the order in which it is done.
+    """A disk that writes down what is done to it, in the order in which it is done."""
 
-    Parameters
-    ----------
-    without : sequence of str
-        Kinds of operations that are left out, of ``sync`` and ``sync_folder``: as if nobody had asked for them.
-    """
-
-    def __init__(self, without: Sequence[str] = ()) -> None:
+    def __init__(self) -> None:
         self.operations: list[Operation] = []
-        self._without = without
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.operations)
 
     def _note(self, kind: str, path: Path, other: Path | None = None, content: bytes = b"") -> None:
-        if kind not in self._without:
-            self.operations.append((kind, path, other, content))
+        self.operations.append((kind, path, other, content))
 
     def make_folders(self, folder: Path) -> None:
         with self._lock:
@@ -131,18 +123,24 @@ class PowerCut:
     base : Path
         The folder, there before the first operation; what is done outside of it is passed over.
     operations : sequence of Operation
+    without : sequence of str
+        Kinds of operations that are passed over, of ``sync`` and ``sync_folder``: as if nobody had asked for them.
     """
 
-    def __init__(self, base: Path, operations: Sequence[Operation]) -> None:
-        self._base, self._operations = base, operations
+    def __init__(self, base: Path, operations: Sequence[Operation], without: Sequence[str] = ()) -> None:
+        self._base, self._operations, self._without = base, operations, without
         self._root, self._done = Folder(), 0
+        # A store's own folder is made by zarr, which nobody records, before anything else.
+        inside = [path.relative_to(base).parts for _, path, *_ in operations if path.is_relative_to(base)]
+        for name in {parts[0] for parts in inside if parts}:
+            self._root.change({name: Folder()})
 
     def at(self, cut: int) -> None:
         """Go on to just before operation ``cut``, which is not below that of the last call."""
         if cut < self._done:
             raise ValueError(f"found {cut} after {self._done}; cuts go forward")
         for kind, path, other, content in self._operations[self._done : cut]:
-            if path.is_relative_to(self._base):
+            if path.is_relative_to(self._base) and kind not in self._without:
                 self._do(kind, path, other, content)
         self._done = cut
 
@@ -150,8 +148,6 @@ class PowerCut:
         found: File | Folder = self._root
         for name in path.relative_to(self._base).parts:
             assert isinstance(found, Folder)
-            if found is self._root and name not in found.entries:
-                found.change({name: Folder()})  # a store's own folder, which zarr has made
             found = found.entries[name]
         assert isinstance(found, Folder)
         return found
@@ -210,9 +206,12 @@ BEST = Luck(lambda: True, lambda content: content)
 
 
 def chance(seed: int) -> Luck:
-    """Each change with a probability that is drawn first; files whole, empty, cut off, or zeros."""
+    """Each change with a probability that is drawn first; files whole, empty, cut off, or zeros.
+
+    With the probability 1 it is the end of a killed process, but for what files hold.
+    """
     drawn = np.random.default_rng(seed)
-    probability = drawn.choice([0.1, 0.5, 0.9])
+    probability = drawn.choice([0.1, 0.5, 0.9, 1.0])
 
     def kept(content: bytes) -> bytes:
         length = int(drawn.integers(len(content) + 1))
@@ -232,9 +231,3 @@ def _leave(folder: Folder, target: Path, luck: Luck) -> None:
             _leave(entry, target / name, luck)
         else:
             (target / name).write_bytes(entry.content if entry.synced else luck.kept(entry.content))
-
-
-def cuts(recorded: int, boundaries: Sequence[int], count: int, seed: int) -> Iterator[int]:
-    """Where to cut: at every boundary, and at some other places, in order."""
-    drawn = np.random.default_rng(seed).integers(recorded + 1, size=count)
-    yield from sorted({*boundaries, *drawn.tolist()})
