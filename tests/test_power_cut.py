@@ -68,10 +68,18 @@ class Recording:
         return next((seen for at, seen in reversed(self.promises) if at <= cut), None)
 
     def cuts(self, between: int, seed: int) -> list[int]:
-        """Just after each promise, and some places between, as many before the first as after it."""
+        """Just after each promise, and some places between: in the creation, anywhere later, and just after a rename.
+
+        A file that has its name before it has its content is seen there and nowhere else.
+        """
         first, last = self.promises[0][0], len(self.operations)
+        renamed = [place + 1 for place, each in enumerate(self.operations) if each[0] == "rename" and place >= first]
         drawn = np.random.default_rng(seed)
-        places = [*drawn.integers(first, size=between // 2), *drawn.integers(first, last, size=between // 2)]
+        places = [
+            *drawn.integers(first, size=between // 4),
+            *drawn.integers(first, last, size=between // 4),
+            *drawn.choice(renamed, size=between // 2),
+        ]
         return sorted({*(at for at, _ in self.promises), *map(int, places)})
 
     def states(self, cuts: list[int], chances: int, without: tuple[str, ...] = ()) -> Iterator[tuple[int, Path]]:
@@ -168,7 +176,7 @@ def test_what_was_committed_is_there_and_the_sweep_goes_on(
 
 @pytest.mark.slow
 def test_many_more_cuts(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    check(recording, between=300, chances=4, every=7, monkeypatch=monkeypatch)
+    check(recording, between=120, chances=3, every=9, monkeypatch=monkeypatch)
 
 
 def test_a_creation_that_was_killed_is_done_again(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
