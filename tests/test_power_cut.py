@@ -176,7 +176,7 @@ def test_what_was_committed_is_there_and_the_sweep_goes_on(
 
 @pytest.mark.slow
 def test_many_more_cuts(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    check(recording, between=120, chances=3, every=9, monkeypatch=monkeypatch)
+    check(recording, between=60, chances=3, every=9, monkeypatch=monkeypatch)
 
 
 def test_a_creation_that_was_killed_is_done_again(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
