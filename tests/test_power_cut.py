@@ -157,7 +157,7 @@ def goes_on(recording: Recording, store: Path) -> None:
 
 
 def check(recording: Recording, between: int, chances: int, every: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_claim, "_SETTLE_SECONDS", 0.0)  # the driver before is known to be dead
+    monkeypatch.setattr(_claim, "_SETTLE_SECONDS", 0.0, raising=False)  # the driver before is known to be dead
     for number, (cut, store) in enumerate(recording.states(recording.cuts(between, seed=1), chances)):
         promised = recording.promised(cut)
         assert not (found := broken(store, promised, recording.whole)), f"{store.parent.name}: {found}"
@@ -180,7 +180,7 @@ def test_many_more_cuts(recording: Recording, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_creation_that_was_killed_is_done_again(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_claim, "_SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(_claim, "_SETTLE_SECONDS", 0.0, raising=False)
     disk = PowerCut(recording.base, recording.operations)
     written = next(place for place, each in enumerate(recording.operations) if each[0] == "sync")
     # Only a part of the claim; and arrays, below groups that zarr makes, with nothing published.
