@@ -242,7 +242,7 @@ def run(
     )
     if cuda_graphs:
         refuse_unlike_steps(spec)
-    sweep_store = SweepStore(store or default_store(spec))
+    sweep_store = SweepStore(store or default_store(spec), durability=durability)
     if sweep_store.address.startswith("memory://") and executor == "ray":
         raise StoreError(f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path")
     shown = progress or SilentProgress()

@@ -107,7 +107,7 @@ def follow(task: PackTask, shards: Shards) -> None:
 
 def _opened(task: PackTask) -> tuple[Store, BlockShape, dict[int, AnyRun], Data]:
     task.code.install()
-    store = open_address(task.address, read_only=False)
+    store = open_address(task.address, read_only=False, durability=task.durability)
     shape = BlockShape.from_json(task.shape)
     runs = {position: run_from_json(content) for position, content in task.runs.items()}
     device = pick_device(task.device)

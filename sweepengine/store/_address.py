@@ -28,8 +28,16 @@ def normalise_address(address: str | Path) -> str:
     return text
 
 
-def open_address(address: str, *, read_only: bool) -> Store:
+def open_address(address: str, *, read_only: bool, durability: str = "rename") -> Store:
     """The zarr store at a normalised address. Nothing is created by opening it.
+
+    Parameters
+    ----------
+    address : str
+    read_only : bool
+    durability : {"rename", "fsync"}
+        Whether writes to a local store survive a killed process, or a power cut too. What an object store has taken is
+        durable by itself, and memory never is: neither changes with this.
 
     Raises
     ------
@@ -38,8 +46,11 @@ def open_address(address: str, *, read_only: bool) -> Store:
     """
     from zarr.storage import FsspecStore, LocalStore
 
+    from sweepengine.store._durable import DurableStore
+
     if "://" not in address:
-        return LocalStore(address, read_only=read_only)
+        local = {"rename": LocalStore, "fsync": DurableStore}[durability]
+        return local(address, read_only=read_only)
     try:
         return FsspecStore.from_url(address, read_only=read_only)
     except (ImportError, ValueError) as error:

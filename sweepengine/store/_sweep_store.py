@@ -42,6 +42,8 @@ class SweepStore(StoreView):
     ----------
     address : str or Path
         Local path or URL, ending in ``.zarr``. Nothing is created or changed before :meth:`claim`.
+    durability : {"rename", "fsync"}
+        What a change survives: any killed process, or a power cut too.
 
     Raises
     ------
@@ -49,7 +51,8 @@ class SweepStore(StoreView):
         As for :class:`StoreView`.
     """
 
-    def __init__(self, address: str | Path) -> None:
+    def __init__(self, address: str | Path, durability: str = "rename") -> None:
+        self._durability = durability
         self._claim: Claim | None = None
         self._heartbeat: Heartbeat | None = None
         super().__init__(address)
@@ -84,7 +87,7 @@ class SweepStore(StoreView):
         """
         expected = self._next_epoch
         try:
-            self.objects = open_address(self.address, read_only=False)
+            self.objects = open_address(self.address, read_only=False, durability=self._durability)
             self._claim = take_claim(self.objects, self._last_epoch(), take_over=take_over)
             self._heartbeat = Heartbeat(self.objects, self._claim)
         except RunError:
