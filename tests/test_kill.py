@@ -95,7 +95,7 @@ def wait_until_midway(process: subprocess.Popen[str], store: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()
-        if any('"running"' in mark.read_text() for mark in store.glob("marks/*/*.json")):
+        if any('"running"' in mark.read_text() for mark in store.glob("marks/*/*/*.json")):
             return
         time.sleep(0.02)
     pytest.fail("nothing was committed in time")
@@ -183,7 +183,7 @@ def test_an_interrupted_run_says_how_to_go_on(
 ) -> None:
     process = start("-m", "sweepengine", "run", "slow.yaml", "--store", "slow.zarr")
     deadline = time.monotonic() + PATIENCE
-    while not list((tmp_path / "slow.zarr").glob("marks/*/*.json")) and time.monotonic() < deadline:
+    while not list((tmp_path / "slow.zarr").glob("marks/*/*/*.json")) and time.monotonic() < deadline:
         time.sleep(0.05)
     others = family(process)
     process.send_signal(sent)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,10 @@ from sweepengine.execute._executor import InlineExecutor, Report
 from sweepengine.execute._shards import Shards
 from sweepengine.observe.measure_particles import Moment, Recorder
 from sweepengine.particles import Passes, ShardGroup
-from sweepengine.store import ChunkPart, _chunk, _layout
+from sweepengine.store import ChunkPart, SweepStore, _chunk, _layout, open_address, read_mark
 from sweepengine.store._digests import digest
 from sweepengine.store._marks import write_mark
+from sweepengine.store._process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -141,6 +143,8 @@ def _threads_and_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_ray, "RayExecutor", ThreadExecutor)
     # A setting of the whole process: the threads would set and restore it between each other.
     monkeypatch.setattr(_pack, "matmul_precision", lambda *_: nullcontext())
+    # Threads that have ended stand for processes that have.
+    monkeypatch.setattr(Process, "is_gone", property(lambda _: True))
     monkeypatch.setattr(_layout, "PIECE_ROWS", 8)
     monkeypatch.setattr(_layout, "CHUNK_TARGET", 100)
     for owner in (Moment, Recorder):
@@ -160,7 +164,7 @@ def run(spec: dict[str, Any], store: Path, shards: int, commit_seconds: float = 
 def run_until(write: int, spec: dict[str, Any], store: Path, shards: int, *, marked: bool = True) -> None:
     """Run, with a commit at every step, until a mark has been written for this many times, or until right before."""
     with pytest.MonkeyPatch.context() as patch:
-        count, real = 0, write_mark
+        count, real = 1, write_mark  # the claim is the first
 
         def stopping(*arguments: Any) -> None:
             nonlocal count
@@ -269,7 +273,7 @@ def test_a_kill_between_the_parts_of_a_state_and_the_mark_goes_on_from_the_mark(
 ) -> None:
     store = tmp_path / "x.zarr"
     run_until(7, LANGEVIN, store, 3, marked=False)
-    [path] = store.glob("marks/*/*.json")
+    [path] = store.glob("marks/*/*/*.json")
     named = {ref["key"] for ref in json.loads(path.read_text())["states"]}
     there = {str(each.relative_to(store)) for each in store.glob("state/*/*/*.npz")}
     assert len(named) == 3
@@ -339,12 +343,14 @@ def test_the_digest_of_a_part_is_what_keeps_wrong_numbers_out(
     """The twin of the above: a damaged part that has its digest goes into the numbers."""
     store = tmp_path / "x.zarr"
     run_until(7, LANGEVIN, store, 2)
-    [mark] = store.glob("marks/*/*.json")
-    content = json.loads(mark.read_text())
-    part = content["states"][1]
-    shifted(store / part["key"])
-    part["digest"] = digest((store / part["key"]).read_bytes())
-    mark.write_text(json.dumps(content))
+    [block] = SweepStore(store).block_shapes()
+    objects = open_address(str(store), read_only=False)
+    mark = read_mark(objects, block, 0)
+    assert mark is not None
+    first, part = mark.states
+    shifted(store / part.key)
+    damaged = replace(part, digest=digest((store / part.key).read_bytes()))
+    write_mark(objects, block, 0, replace(mark, states=(first, damaged)))
     run(LANGEVIN, store, 3)
     assert not agree(store, wholes("langevin"))
 
