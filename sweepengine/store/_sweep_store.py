@@ -128,9 +128,11 @@ class SweepStore(StoreView):
         return Metadata(self.objects, last, Generation(claim.epoch, number))
 
     def mend(self) -> None:
-        """Put the copies of the newest publication back where they are lost, damaged or older."""
+        """Put back copies of the newest publication that are lost, damaged or older; carry layout version 2 over."""
         self._held()
-        if self._publication is not None and self.troubles:
+        if self.is_legacy:
+            self._publish(self._next(), self.table)
+        elif self._publication is not None and self.troubles:
             write_publication(self.objects, self._publication)
             self.reload()
 
@@ -221,7 +223,7 @@ class SweepStore(StoreView):
     ) -> None:
         metadata = self._next()
         entry, specs = spec_entry(spec, code), list(metadata.attributes.get("specs", []))
-        if not blocks and not self.is_legacy and any(same_but_for_the_date(entry, each) for each in specs):
+        if not blocks and any(same_but_for_the_date(entry, each) for each in specs):
             return
         summary = f"Runs of {spec.kind} on {data.description}, written by sweepengine."
         describe(metadata, [*specs, entry], summary, data.id)
@@ -235,5 +237,4 @@ class SweepStore(StoreView):
             write_limit(metadata, limit, arrays)
         for block in blocks:
             create_block(metadata, block.id, block.shape, attributes_of(block), coordinates_of(block))
-        table = extended(self.table, blocks) if blocks else self.table
-        self._publish(metadata, table if blocks or self.is_legacy else None)
+        self._publish(metadata, extended(self.table, blocks) if blocks else None)
