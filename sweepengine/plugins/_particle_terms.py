@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from sweepengine.errors import users_code
 from sweepengine.plugins._registry import find, meant, register
 
 if TYPE_CHECKING:
@@ -113,14 +114,12 @@ def canonical_unit(name: str) -> str:
 
 
 def term_function(kind: TermKind, key: str) -> Callable[..., Tensor]:
-    """The function of a term's or unit's ``name@version``; what it raises comes as a RuntimeError that names it."""
+    """The function of a term's or unit's ``name@version``; what it raises comes as a RunError that names it."""
     term: UserTerm = find(kind, key).content
 
     def called(*clouds: Tensor) -> Tensor:
-        try:
+        with users_code(f"{kind} {key}: it"):
             return term.function(*clouds)
-        except Exception as error:
-            raise RuntimeError(f"{kind} {key}: {type(error).__name__}: {error}") from error
 
     return called
 
