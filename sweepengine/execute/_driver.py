@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 from sweepengine.errors import RunError, SpecError, StoreError
 from sweepengine.execute._device import DeviceName, pick_device
 from sweepengine.execute._events import Event
-from sweepengine.execute._executor import InlineExecutor, uninterrupted
+from sweepengine.execute._executor import InlineExecutor
 from sweepengine.execute._progress import SilentProgress
+from sweepengine.execute._signals import interruptible, uninterrupted
 from sweepengine.execute._task import PackTask
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.plugins import install, read_plugin
@@ -238,7 +239,8 @@ def run(
         raise StoreError(f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path")
     shown = progress or SilentProgress()
     try:
-        return _Driver(make_plan(spec, sweep_store), sweep_store, options, shown).run()
+        with interruptible():
+            return _Driver(make_plan(spec, sweep_store), sweep_store, options, shown).run()
     finally:
         shown.stop()
 

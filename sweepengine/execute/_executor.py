@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,20 +72,6 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Put SIGINT and SIGTERM off: a second Ctrl-C must not leave behind what the first one is stopping."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handlers = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
 
 
 class InlineExecutor:

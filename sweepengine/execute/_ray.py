@@ -6,11 +6,8 @@ import importlib
 import logging
 import os
 import secrets
-import signal
 import socket
 import sys
-import threading
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from sweepengine.errors import RunError
 from sweepengine.execute._events import Event
 from sweepengine.execute._executor import Report, one_thread
+from sweepengine.execute._ray_health import Health, end_leftovers, silence, watched_start
 from sweepengine.execute._ray_shards import advance_sharded, placed, reserve
+from sweepengine.execute._signals import deferred, interruptible, uninterrupted
 from sweepengine.plan import available_cpus
 from sweepengine.store import delete_token, read_token, write_token
 
@@ -58,23 +57,10 @@ def _local_environment() -> dict[str, str]:
     }
 
 
-@contextmanager
-def _own_sigterm() -> Iterator[None]:
-    """Keep the caller's handler of SIGTERM, which ray.init replaces by one that loses the exit code."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, handler)
-
-
 def _advance_pack(task: PackTask) -> Iterator[Event]:
     from sweepengine.execute._pack import advance
 
-    with one_thread():
+    with one_thread(), interruptible():
         yield from advance(task) if task.shards == 1 else advance_sharded(importlib.import_module("ray"), task)
 
 
@@ -146,9 +132,32 @@ class RayExecutor:
         else:
             _check_shards(shards, workers or available_cpus())
         self._is_private = address is None
-        loaded = "ray" in sys.modules
+        self._live: dict[Any, PackTask] = {}
+        self._reserved: dict[Any, Any] = {}
+        self._ray: Any = None
+        self._is_whole = True
         self._saved_environment = dict(os.environ)
-        if address is None:
+        try:
+            with deferred():
+                self._ray = self._load()
+                self._start(address, workers)
+            self._health = Health(self._ray, private=self._is_private)
+            silence(self._ray)
+            self._remote = self._ray.remote(_advance_pack)
+            resources = self._ray.cluster_resources()
+            cpus, gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0.0)
+            _check_shards(shards, cpus)
+            _check_device(device, gpus, shards)
+        except BaseException:
+            with uninterrupted():
+                self.close()
+            raise
+        self.workers, self._gpus = _divided(cpus, 0.0 if device == "cpu" else gpus, shards)
+
+    def _load(self) -> Any:
+        """Ray's module, imported with the settings that a private cluster needs."""
+        loaded = "ray" in sys.modules
+        if self._is_private:
             os.environ.update(_local_environment())
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         ray: Any = importlib.import_module("ray")
@@ -157,47 +166,36 @@ class RayExecutor:
                 "Ray already runs in this process; sweepengine does not join a cluster by accident. "
                 "Call ray.shutdown() first, or pass its address"
             )
-        if address is None and loaded and ray.util.get_node_ip_address() != "127.0.0.1":
-            self._restore_environment()
+        if self._is_private and loaded and ray.util.get_node_ip_address() != "127.0.0.1":
             raise ClusterError(
                 "ray was imported before, with settings that let it listen beyond this machine; import ray after "
                 "sweepengine.run, set RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 before importing it, or use executor='inline'"
             )
-        self._ray = ray
-        with _own_sigterm():
-            self._start(address, workers)
-        self._remote = ray.remote(_advance_pack)
-        self._live: dict[Any, PackTask] = {}
-        self._reserved: dict[Any, Any] = {}
-        resources = ray.cluster_resources()
-        cpus, gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0.0)
-        try:
-            _check_shards(shards, cpus)
-            _check_device(device, gpus, shards)
-        except ClusterError:
-            self.close()
-            raise
-        self.workers, self._gpus = _divided(cpus, 0.0 if device == "cpu" else gpus, shards)
+        return ray
 
     def _start(self, address: str | None, workers: int | None) -> None:
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
         try:
             if address is None:
                 cpus = workers or available_cpus()
-                self._ray.init(
-                    address="local",
-                    num_cpus=cpus,
-                    include_dashboard=False,
-                    object_store_memory=_OBJECT_STORE_BYTES,
-                    _node_ip_address="127.0.0.1",
-                    **quiet,
-                )
+                with watched_start(_token()):
+                    self._ray.init(
+                        address="local",
+                        num_cpus=cpus,
+                        include_dashboard=False,
+                        object_store_memory=_OBJECT_STORE_BYTES,
+                        _node_ip_address="127.0.0.1",
+                        **quiet,
+                    )
             else:
                 self._ray.init(address=address, **quiet)
-        except (OSError, RuntimeError, ValueError) as error:
-            self._restore_environment()
+        except (Exception, SystemExit) as error:
+            self._is_whole = False
             where = "a local Ray cannot be started" if address is None else f"the cluster at {address} cannot be joined"
-            raise ClusterError(f"{where}: {error}; executor 'inline' needs no Ray") from error
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ClusterError(
+                f"{where} ({what}); run the same command again; --executor inline needs no Ray"
+            ) from error
 
     def check_shared(self, store: SweepStore) -> None:
         """Make sure that every node of the cluster reads what this driver writes.
@@ -242,6 +240,7 @@ class RayExecutor:
 
     def wait(self) -> Iterator[Report]:
         """Reports of the tasks that have something to say."""
+        self._refuse_dead()
         ready, _ = self._ray.wait(list(self._live), num_returns=1, timeout=_POLL_SECONDS, fetch_local=False)
         for generator in ready:
             task = self._live[generator]
@@ -253,6 +252,7 @@ class RayExecutor:
             except Exception as error:  # noqa: BLE001 -- handed to the driver, which tells or retries
                 # The task that raised is about to end: without its reservation Ray would kill it and tell the user so.
                 self._ray.wait([generator.completed()], timeout=_END_SECONDS, fetch_local=False)
+                self._refuse_dead()
                 self._forget(generator)
                 yield Report(task, Event(), finished=True, error=_cause(error))
             else:
@@ -265,12 +265,28 @@ class RayExecutor:
 
     def close(self) -> None:
         """Cancel what still runs; stop the cluster if it is ours, leave it if it is not."""
-        for generator in self._live:
-            self._ray.cancel(generator, force=False)
-        for generator in tuple(self._live):
-            self._forget(generator)
-        self._ray.shutdown()
+        if self._ray is not None:
+            if self._is_whole:
+                for generator in self._live:
+                    self._ray.cancel(generator, force=False)
+                for generator in tuple(self._live):
+                    self._forget(generator)
+            self._ray.shutdown()
+            if self._is_private and not self._is_whole:
+                end_leftovers(_token())
         self._restore_environment()
+
+    def _refuse_dead(self) -> None:
+        """Raise once Ray itself has died: nothing that it says from then on is of use.
+
+        Raises
+        ------
+        ClusterError
+        """
+        trouble = self._health.trouble()
+        if trouble:
+            self._is_whole = False
+            raise ClusterError(f"Ray has died ({trouble}); what was committed is kept: run the same command again")
 
     def _restore_environment(self) -> None:
         for name in set(os.environ) - set(self._saved_environment):
