@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from sweepengine.errors import RunError, SpecError, StoreError
 from sweepengine.execute._device import DeviceName, pick_device
-from sweepengine.execute._events import Event
-from sweepengine.execute._executor import InlineExecutor
+from sweepengine.execute._events import Event, Failure
+from sweepengine.execute._executor import HungError, InlineExecutor
+from sweepengine.execute._failures import Failures
 from sweepengine.execute._progress import SilentProgress
 from sweepengine.execute._signals import interruptible, uninterrupted
 from sweepengine.execute._task import PackTask
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.plugins import install, read_plugin
-from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec
+from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec, run_from_json
 from sweepengine.store import BlockShape, Status, SupersededError, SweepStore, fail_chunk, write_failure
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from sweepengine.spec import AnySpec
 
 MOST_ATTEMPTS = 3
-"""How often a pack is tried whose worker dies, before its runs are recorded as failed."""
+"""How often a pack is tried whose worker dies for no run in particular, before its runs are recorded as failed. In the last
+attempt the driver knows the run that is advanced, so that this run alone is recorded as failed."""
+MOST_TRIES = 300
+"""Attempts at a pack, with those after a run of it was recorded as failed."""
 
 ExecutorName = Literal["ray", "inline"]
 Durability = Literal["rename", "fsync"]
@@ -252,6 +256,8 @@ class _Driver:
         self._plan, self._store, self._options, self._progress = plan, store, options, progress
         self._before = {run.id for run in plan.runs} - {run.id for run in plan.missing()}
         self._tries: dict[tuple[str, int], int] = {}
+        self._packs: dict[tuple[str, int], _PackHistory] = {}
+        self._failures = Failures(progress)
 
     def run(self) -> Outcome:
         """Do what is missing; a store that lacks nothing is only read."""
@@ -322,9 +328,12 @@ class _Driver:
                 executor.submit(self._task(pack))
                 live += 1
             if not live:
+                self._failures.say_rest()
                 return
             for report in executor.wait():
                 self._count(report.event)
+                if report.event.advancing is not None:
+                    self._history(report.task).advancing = report.event.advancing
                 if not report.finished:
                     continue
                 again = self._after(report.task, report.error)
@@ -336,6 +345,7 @@ class _Driver:
 
     def _count(self, event: Event) -> None:
         self._progress.update(event)
+        self._failures.add(event.failures)
         if event.message:
             self._progress.say(event.message)
 
@@ -356,7 +366,11 @@ class _Driver:
             shards=self._shards,
             cuda_graphs=self._options.cuda_graphs,
             durability=self._options.durability,
+            run_timeout=self._options.run_timeout,
         )
+
+    def _history(self, task: PackTask) -> _PackHistory:
+        return self._packs.setdefault((task.block, task.chunks[0]), _PackHistory())
 
     @property
     def _shards(self) -> int:
@@ -378,29 +392,69 @@ class _Driver:
             return None
         if isinstance(error, SupersededError):
             raise RunError(f"store: {error}; let the other driver finish, then run this again") from error
-        tried = self._tries[task.block, task.chunks[0]]
-        attempts, owner = self._attempts(task.block, task.chunks)
-        if tried < MOST_ATTEMPTS:
+        history = self._history(task)
+        suspects, history.advancing = history.advancing, ()
+        hung = isinstance(error, HungError)
+        if len(suspects) == 1 and (task.careful or hung):
+            reason = str(error) if hung else f"its worker stopped while the run was advanced: {_said(error)}"
+            return self._without(task, suspects[0], reason, error)
+        history.stops += 1
+        if history.stops < MOST_ATTEMPTS:
             self._progress.say(
-                f"block {task.block}: its worker stopped ({type(error).__name__}: {_first_line(error)}); "
-                f"attempt {tried + 1} of {MOST_ATTEMPTS}"
+                f"block {task.block}: its worker stopped ({_said(error)}); attempt {history.stops + 1} of {MOST_ATTEMPTS}"
             )
-            return replace(task, attempts=attempts, owner=owner)
-        self._give_up(task, attempts, owner, error)
+            return self._again(task, careful=hung or history.stops + 1 == MOST_ATTEMPTS)
+        self._give_up(task, tuple(task.runs), _said(error), error)
         return None
 
-    def _give_up(self, task: PackTask, attempts: dict[int, int], owner: str, error: Exception) -> None:
-        """Record the unfinished runs of a pack that cannot be advanced as failed."""
+    def _again(self, task: PackTask, *, careful: bool) -> PackTask:
+        attempts, owner = self._attempts(task.block, task.chunks)
+        return replace(task, attempts=attempts, owner=owner, careful=careful)
+
+    def _without(self, task: PackTask, position: int, reason: str, error: Exception) -> PackTask | None:
+        """Record the run that stopped its worker as failed; the other runs of its pack go on."""
+        self._give_up(task, (position,), reason, error)
+        others = {each: run for each, run in task.runs.items() if each != position}
+        if not others:
+            return None
+        if self._tries[task.block, task.chunks[0]] >= MOST_TRIES:
+            self._give_up(task, tuple(others), f"{MOST_TRIES} attempts at the pack, the last: {reason}", error)
+            return None
+        return self._again(replace(task, runs=others), careful=task.careful)
+
+    def _give_up(self, task: PackTask, positions: tuple[int, ...], reason: str, error: Exception) -> None:
+        """Record those of some runs of a pack that are unfinished as failed."""
+        attempts, owner = self._attempts(task.block, task.chunks)
         shape = BlockShape.from_json(task.shape)
-        text = "".join(traceback.format_exception(error))
+        text = "".join(traceback.format_exception(error)) + reason
         store = self._store.objects
-        for position in task.runs:
+        for position in positions:
             write_failure(store, task.block, position, text)
+        holding = [chunk for chunk in task.chunks if set(range(*shape.chunk_span(chunk))) & set(positions)]
         failed = sum(
-            fail_chunk(store, task.block, shape, chunk, attempts[chunk], owner, task.runs) for chunk in task.chunks
+            fail_chunk(store, task.block, shape, chunk, attempts[chunk], owner, positions) for chunk in holding
         )
-        self._count(Event(failed=failed, message=f"failed: {failed} runs of block {task.block}: {_first_line(error)}"))
+        one = len(positions) == 1
+        named = f"run {run_from_json(task.runs[positions[0]]).id}" if one else f"{failed} runs of block {task.block}"
+        if failed:
+            self._count(Event(failures=(Failure(failed, named, reason),)))
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")
+@dataclass
+class _PackHistory:
+    """What the driver knows of a pack.
+
+    Attributes
+    ----------
+    stops : int
+        How often its worker stopped and nobody knows for which run.
+    advancing : tuple of int
+        Positions of the runs that are advanced at present, where the task names them.
+    """
+
+    stops: int = 0
+    advancing: tuple[int, ...] = ()
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"

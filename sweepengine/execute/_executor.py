@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from sweepengine.errors import RunError
 from sweepengine.execute._events import Event
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from sweepengine.execute._task import PackTask
     from sweepengine.store import SweepStore
+
+
+class HungError(RunError):
+    """A task that was ended because it said nothing for too long."""
 
 
 @dataclass(frozen=True)

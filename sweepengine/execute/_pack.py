@@ -13,7 +13,7 @@ import torch
 
 from sweepengine.execute._data import Data
 from sweepengine.execute._device import GPU_RUNS_PER_TURN, pick_device
-from sweepengine.execute._events import Event
+from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._graph import cuda_graph
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._particle_turn import ParticleTurn
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 EVENT_SECONDS = 0.5
+BEATS = 4
+"""Signs of life within a run's timeout."""
 
 
 def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
@@ -52,7 +54,8 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
     Yields
     ------
     Event
-        At most two a second, and one at the end.
+        At most two a second, and one at the end. Tasks that name their runs say at once which run comes next; with a
+        timeout they also say at every step that they live, a few times within the timeout.
 
     Raises
     ------
@@ -69,7 +72,8 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
         shards.order(Order.CHUNK, chunk)
         writer = ChunkWriter(store, task.block, shape, chunk, task.attempts[chunk], task.owner, shards.share(shape))
         here = {position: run for position, run in runs.items() if first <= position < stop}
-        yield from _throttled(_ChunkJob(writer, store, here, data, task, shape, memory, shards).events())
+        events = _ChunkJob(writer, store, here, data, task, shape, memory, shards).events()
+        yield from _throttled(events, task.run_timeout)
     shards.order(Order.END)
 
 
@@ -89,15 +93,25 @@ def _opened(task: PackTask) -> tuple[Store, BlockShape, dict[int, AnyRun], Data]
     return store, shape, runs, _load_data(store, next(iter(runs.values())), device)
 
 
-def _throttled(events: Iterator[Event]) -> Iterator[Event]:
-    """Sum events up so that at most two a second go out."""
+def _throttled(events: Iterator[Event], timeout: float | None) -> Iterator[Event]:
+    """Sum events up so that at most two a second go out, beside those that name runs; what is pending precedes an error."""
     pending, last = Event(), time.monotonic()
-    for event in events:
-        pending += event
-        if time.monotonic() - last >= EVENT_SECONDS:
-            yield pending
-            pending, last = Event(), time.monotonic()
+    beat = EVENT_SECONDS if timeout is None else timeout / BEATS
+    try:
+        for event in events:
+            pending += event
+            wait = beat if pending == _ALIVE else min(beat, EVENT_SECONDS)
+            if event.advancing is not None or time.monotonic() - last >= wait:
+                yield pending
+                pending, last = Event(), time.monotonic()
+    except Exception:
+        yield pending
+        raise
     yield pending
+
+
+_ALIVE = Event()
+"""Says only that a step was done."""
 
 
 def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
@@ -166,8 +180,8 @@ class _ChunkJob:
             yield self._damaged((position,), f"stored {', '.join(names)}")
         for positions in tuple(self._writer.state_refs()):
             refs = self._writer.state_refs().get(positions)
-            if refs is None:
-                continue  # no longer needed
+            if refs is None or (self._task.careful and len(positions) > 1):
+                continue  # no longer needed, or of several runs where they go one at a time
             self._shards.order(Order.STATE, positions[0])
             state = self._writer.read_state(refs)
             if state is None:
@@ -179,9 +193,13 @@ class _ChunkJob:
         shared = not self._task.code.used
         together = shared and all(isinstance(run, Run) and run.method.shares_steps for run in self._runs.values())
         usual = 1 if self._data.x_train.device.type == "cpu" else GPU_RUNS_PER_TURN
-        size = (self._task.runs_per_turn or usual) if together else 1
+        size = (self._task.runs_per_turn or usual) if together and not self._task.careful else 1
         for start in range(0, len(waiting), size):
             yield from self._turn(tuple(waiting[start : start + size]), None)
+            if self._task.careful:
+                self._writer.commit()  # the next run may stop this worker
+        if self._task.names_runs:
+            yield Event(advancing=())
         self._writer.commit()
 
     def _damaged(self, positions: tuple[int, ...], what: str) -> Event:
@@ -199,6 +217,8 @@ class _ChunkJob:
 
     def _turn(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]] | None) -> Iterator[Event]:
         self._tried |= set(positions)
+        if self._task.names_runs:
+            yield Event(advancing=positions)
         if state is None:
             runs = [self._runs[position] for position in positions]
             for position in positions:
@@ -219,8 +239,8 @@ class _ChunkJob:
             for position in failed:
                 self._writer.finish(position, Status.FAILED)
                 write_failure(self._store, self._task.block, position, text)
-            named = ", ".join(self._runs[position].id for position in failed)
-            yield Event(failed=len(failed), message=f"failed: run {named}: {type(error).__name__}: {error}")
+            reason = f"{type(error).__name__}: {error}"
+            yield Event(failures=tuple(Failure(1, f"run {self._runs[p].id}", reason) for p in failed))
 
     def _train(
         self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None
@@ -232,6 +252,8 @@ class _ChunkJob:
         steps = 0
         for record in turn.advance():
             steps += record is None
+            if self._task.run_timeout is not None:
+                yield _ALIVE
             yield from self._tell_diverged(positions, turn, told)
             if record is not None:
                 written = [

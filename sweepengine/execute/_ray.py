@@ -8,14 +8,15 @@ import os
 import secrets
 import socket
 import sys
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import RunError
 from sweepengine.execute._events import Event
-from sweepengine.execute._executor import Report, one_thread
-from sweepengine.execute._ray_health import Health, end_leftovers, silence, watched_start
+from sweepengine.execute._executor import HungError, Report, one_thread
+from sweepengine.execute._ray_health import Health, end_leftovers, kill, silence, watched_start
 from sweepengine.execute._ray_shards import advance_sharded, placed, reserve
 from sweepengine.execute._signals import deferred, interruptible, uninterrupted
 from sweepengine.plan import available_cpus
@@ -32,10 +33,32 @@ _OBJECT_STORE_BYTES = 100 * 2**20
 _POLL_SECONDS = 1.0
 _REACH_SECONDS = 5.0
 _END_SECONDS = 10.0
+_COUNT_SECONDS = 10.0
 
 
 class ClusterError(RunError):
     """A cluster that cannot be started, joined or used."""
+
+
+@dataclass
+class _Live:
+    """A task that was sent.
+
+    Attributes
+    ----------
+    task : PackTask
+    group : placement group or None
+        What is reserved for it.
+    worker : _Worker or None
+        Where it runs; None until it has said so.
+    heard : float
+        When it last said something.
+    """
+
+    task: PackTask
+    group: Any
+    worker: _Worker | None = None
+    heard: float = 0.0
 
 
 @cache
@@ -57,11 +80,29 @@ def _local_environment() -> dict[str, str]:
     }
 
 
-def _advance_pack(task: PackTask) -> Iterator[Event]:
+@dataclass(frozen=True)
+class _Worker:
+    """The process that advances a task: the first that a task says.
+
+    Attributes
+    ----------
+    node : str
+        Ray's id of its machine.
+    process : int
+        Its number there.
+    """
+
+    node: str
+    process: int
+
+
+def _advance_pack(task: PackTask) -> Iterator[Event | _Worker]:
+    ray = importlib.import_module("ray")
+    yield _Worker(ray.get_runtime_context().get_node_id(), os.getpid())
     from sweepengine.execute._pack import advance
 
     with one_thread(), interruptible():
-        yield from advance(task) if task.shards == 1 else advance_sharded(importlib.import_module("ray"), task)
+        yield from advance(task) if task.shards == 1 else advance_sharded(ray, task)
 
 
 def _reach(address: str) -> None:
@@ -132,8 +173,8 @@ class RayExecutor:
         else:
             _check_shards(shards, workers or available_cpus())
         self._is_private = address is None
-        self._live: dict[Any, PackTask] = {}
-        self._reserved: dict[Any, Any] = {}
+        self._live: dict[Any, _Live] = {}
+        self._shards, self._starved, self._counted = shards, False, time.monotonic()
         self._ray: Any = None
         self._is_whole = True
         self._saved_environment = dict(os.environ)
@@ -160,6 +201,7 @@ class RayExecutor:
         if self._is_private:
             os.environ.update(_local_environment())
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of workers that this driver has killed
         ray: Any = importlib.import_module("ray")
         if ray.is_initialized():
             raise ClusterError(
@@ -233,19 +275,20 @@ class RayExecutor:
         group = reserve(self._ray, task.shards, self._gpus) if task.shards > 1 else None
         if group is not None:
             options["scheduling_strategy"] = placed(self._ray, group, 0)
-        generator = self._remote.options(**options).remote(task)
-        self._live[generator] = task
-        if group is not None:
-            self._reserved[generator] = group
+        if task.names_runs:
+            # The worker goes on once this driver has what it said: a run is known before it can do any harm.
+            options["_generator_backpressure_num_objects"] = 1
+        self._live[self._remote.options(**options).remote(task)] = _Live(task, group)
 
     def wait(self) -> Iterator[Report]:
         """Reports of the tasks that have something to say."""
         self._refuse_dead()
         ready, _ = self._ray.wait(list(self._live), num_returns=1, timeout=_POLL_SECONDS, fetch_local=False)
         for generator in ready:
-            task = self._live[generator]
+            live = self._live[generator]
+            task = live.task
             try:
-                event = self._ray.get(next(generator))
+                said = self._ray.get(next(generator))
             except StopIteration:
                 self._forget(generator)
                 yield Report(task, Event(), finished=True)
@@ -256,12 +299,55 @@ class RayExecutor:
                 self._forget(generator)
                 yield Report(task, Event(), finished=True, error=_cause(error))
             else:
-                yield Report(task, event, finished=False)
+                live.heard = time.monotonic()
+                if isinstance(said, _Worker):
+                    live.worker = said
+                else:
+                    yield Report(task, said, finished=False)
+        yield from self._end_silent()
+        yield from self._say_starved()
+
+    def _end_silent(self) -> Iterator[Report]:
+        """Kill the workers of tasks that have been silent for longer than they may."""
+        for generator, live in tuple(self._live.items()):
+            timeout, worker = live.task.run_timeout, live.worker
+            if timeout is None or worker is None or time.monotonic() - live.heard < timeout:
+                continue
+            if self._ray.wait([generator], timeout=0, fetch_local=False)[0]:
+                continue  # it has said something that nobody has read yet
+            self._end(generator, worker)
+            self._forget(generator)
+            yield Report(live.task, Event(), finished=True, error=HungError(f"hung: said nothing for {timeout:g} s"))
+
+    def _end(self, generator: Any, worker: _Worker) -> None:
+        """Kill a task's worker where it is: Ray's own way to cancel asks the process, and a suspended one does not answer."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        there = NodeAffinitySchedulingStrategy(worker.node, soft=False)
+        killed = (
+            self._ray.remote(num_cpus=0, max_retries=0)(kill).options(scheduling_strategy=there).remote(worker.process)
+        )
+        self._ray.wait([killed], timeout=_END_SECONDS)
+        self._ray.wait([generator.completed()], timeout=_END_SECONDS, fetch_local=False)
+
+    def _say_starved(self) -> Iterator[Report]:
+        """Say once that the cluster has become too small for any task, which Ray waits for in silence."""
+        if time.monotonic() - self._counted < _COUNT_SECONDS or not self._live:
+            return
+        self._counted = time.monotonic()
+        cpus = int(self._ray.cluster_resources().get("CPU", 0))
+        starved, self._starved = self._starved, cpus < self._shards
+        if self._starved and not starved:
+            message = (
+                f"waiting: the cluster has {cpus} CPUs by now and a run needs {self._shards} at the same time; add machines, "
+                "or stop, and run the same command again on another cluster"
+            )
+            yield Report(next(iter(self._live.values())).task, Event(message=message), finished=False)
 
     def _forget(self, generator: Any) -> None:
-        del self._live[generator]
-        if generator in self._reserved:
-            self._ray.util.remove_placement_group(self._reserved.pop(generator))
+        group = self._live.pop(generator).group
+        if group is not None:
+            self._ray.util.remove_placement_group(group)
 
     def close(self) -> None:
         """Cancel what still runs; stop the cluster if it is ours, leave it if it is not."""
