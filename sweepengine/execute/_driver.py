@@ -14,6 +14,7 @@ from sweepengine.execute._failures import Failures
 from sweepengine.execute._progress import SilentProgress
 from sweepengine.execute._signals import interruptible, uninterrupted
 from sweepengine.execute._task import PackTask
+from sweepengine.execute._trial import try_users_code
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.plugins import install, read_plugin
 from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec, run_from_json
@@ -262,6 +263,7 @@ class _Driver:
     def run(self) -> Outcome:
         """Do what is missing; a store that lacks nothing is only read."""
         if self._plan.missing():
+            try_users_code(self._plan)
             executor = self._start_executor()  # before anything is written: a cluster that is not there leaves no trace
             try:
                 if self._store.claim():

@@ -23,7 +23,16 @@ from sweepengine.networks import matmul_precision
 from sweepengine.observe import given_ids
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import AnyRun, ParticleRun, Run, run_from_json
-from sweepengine.store import BlockShape, ChunkWriter, Status, open_address, read_data, read_given, write_failure
+from sweepengine.store import (
+    BlockShape,
+    ChunkWriter,
+    Status,
+    bind_code,
+    open_address,
+    read_data,
+    read_given,
+    write_failure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -172,6 +181,7 @@ class _ChunkJob:
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
         self._runs, self._shards, self._shape = runs, shards, shape
         self._tried: set[int] = set()
+        self._is_bound = False
         self._last_commit = time.monotonic()
 
     def events(self) -> Iterator[Event]:
@@ -210,6 +220,8 @@ class _ChunkJob:
 
     def _fits(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]]) -> bool:
         """Whether a state continues runs that are wanted, from the records that are committed of them."""
+        if "code" in state and not self._task.code.has_made(str(state["code"])):
+            return False  # the code has been mended since
         alive = [p for p, step in zip(positions, state["diverged_step"], strict=True) if step < 0]
         return bool(alive) and all(
             p in self._runs and self._writer.run(p).records_done == int(state["due"]) for p in alive
@@ -247,7 +259,9 @@ class _ChunkJob:
     ) -> Iterator[Event]:
         graphs = self._task.cuda_graphs
         turn = make_turn(runs, self._data, state, self._shape, self._shards, cuda_graphs=graphs)
-        ids = np.array(json.dumps([run.to_json() for run in runs]))
+        ids = {"runs": np.array(json.dumps([run.to_json() for run in runs]))}
+        if self._task.code.used:
+            ids["code"] = np.array(self._task.code.tag())
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
         steps = 0
         for record in turn.advance():
@@ -263,7 +277,7 @@ class _ChunkJob:
                     self._writer.record(position, record.index, values)
                 yield Event(records=len(written))
             if time.monotonic() - self._last_commit >= self._task.commit_seconds:
-                state = turn.state() | {"runs": ids}
+                state = turn.state() | ids
                 yield from self._tell_diverged(positions, turn, told)  # which a state may be the first to know
                 if len(told) == len(positions):
                     return  # nobody would go on from it
@@ -273,14 +287,22 @@ class _ChunkJob:
                 self._shards.order(Order.STEP)
         yield from self._tell_diverged(positions, turn, told)
         alive = [position for position in positions if position not in told]
+        self._bind_code()
         for position in alive:
             self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
         yield Event(done=len(alive), message=self._shards.said(steps))
+
+    def _bind_code(self) -> None:
+        """Before the first run that users' code has brought to its end is committed."""
+        if not self._is_bound:
+            bind_code(self._store, self._task.code)
+            self._is_bound = True
 
     def _tell_diverged(self, positions: tuple[int, ...], turn: Turn, told: set[int]) -> Iterator[Event]:
         for position, step in zip(positions, turn.diverged_step, strict=True):
             if step >= 0 and position not in told:
                 told.add(position)
+                self._bind_code()
                 peak = self._memory.bytes()
                 self._writer.finish(position, Status.DIVERGED, diverged_step=int(step), peak_memory=peak)
                 run = self._runs[position]

@@ -134,9 +134,8 @@ class ModuleNetwork:
         """Outputs on a set of points, with the graph of a step."""
         trained, constants = self._split()
         leaves = {name: value.requires_grad_() for name, value in trained.items()}
-        with torch.enable_grad():
-            with self._guarded():
-                raw = functional_call(self.module, leaves | constants, (inputs.points,))
+        with torch.enable_grad(), self._guarded():
+            raw = functional_call(self.module, leaves | constants, (inputs.points,))
             raw = raw.reshape(-1, self.outputs) if self.outputs > 1 else raw.reshape(-1)
         outputs = raw.detach() * self.scaling.output.to(raw.dtype)
         if inputs.start is not None:

@@ -131,7 +131,7 @@ class SweepStore:
             The message names each setting that differs.
         """
         if self.exists:
-            refuse_other_settings(self.address, self.attributes["specs"], spec, code)
+            refuse_other_settings(self, spec, code)
 
     def check_contents(self, data_id: str, given: Sequence[Given]) -> None:
         """Refuse data, or what is given beside them, other than those of the store, wherever their files lie.
