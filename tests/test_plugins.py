@@ -335,7 +335,7 @@ PARTICLES: dict[str, Any] = {
     "kind": "particles",
     "functional": {"terms": [{"term": "potential", "name": "ring"}, {"term": "kernel", "name": "cauchy"}]},
     "initial": {"law": "gaussian", "coordinates": 2},
-    "dynamics": {"method": "euler", "step_size": 0.1, "time": 0.5, "records": {"spacing": "log", "count": 3}},
+    "dynamics": {"method": "euler", "step_size": 0.01, "time": 0.05, "records": {"spacing": "log", "count": 3}},
     "axes": {"width": [8], "seed": 2},
     "precision": "float64",
 }

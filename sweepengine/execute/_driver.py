@@ -122,14 +122,12 @@ class RunOptions:
         ):
             if for_ray is not None and self.executor != "ray":
                 raise SpecError(f"{name}: goes with the executor 'ray' only; leave one of them out")
-        for name, value in (
-            ("workers", self.workers),
-            ("runs_per_turn", self.runs_per_turn),
-            ("commit_seconds", self.commit_seconds),
-            ("run_timeout", self.run_timeout),
-        ):
-            if value is not None and not value > 0:
-                raise SpecError(f"{name}: found {value}; expected a number above 0")
+        for name, number in (("workers", self.workers), ("runs_per_turn", self.runs_per_turn)):
+            if number is not None and not (isinstance(number, int) and number > 0):
+                raise SpecError(f"{name}: found {number}; expected a whole number from 1 on")
+        for name, seconds in (("commit_seconds", self.commit_seconds), ("run_timeout", self.run_timeout)):
+            if seconds is not None and not seconds > 0:
+                raise SpecError(f"{name}: found {seconds}; expected a number of seconds above 0")
         if self.cuda_graphs and self.device != "cuda":
             raise SpecError(f"cuda_graphs: found device {self.device!r}; set device 'cuda', or leave cuda_graphs out")
 

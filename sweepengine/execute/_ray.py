@@ -53,12 +53,15 @@ class _Live:
         Where it runs; None until it has said so.
     heard : float
         When it last said something.
+    advancing : bool
+        Whether it has named a run that it advances: only then is its silence a run's.
     """
 
     task: PackTask
     group: Any
     worker: _Worker | None = None
     heard: float = 0.0
+    advancing: bool = False
 
 
 @cache
@@ -303,6 +306,8 @@ class RayExecutor:
                 if isinstance(said, _Worker):
                     live.worker = said
                 else:
+                    if said.advancing is not None:
+                        live.advancing = bool(said.advancing)
                     yield Report(task, said, finished=False)
         yield from self._end_silent()
         yield from self._say_starved()
@@ -311,7 +316,7 @@ class RayExecutor:
         """Kill the workers of tasks that have been silent for longer than they may."""
         for generator, live in tuple(self._live.items()):
             timeout, worker = live.task.run_timeout, live.worker
-            if timeout is None or worker is None or time.monotonic() - live.heard < timeout:
+            if timeout is None or worker is None or not live.advancing or time.monotonic() - live.heard < timeout:
                 continue
             if self._ray.wait([generator], timeout=0, fetch_local=False)[0]:
                 continue  # it has said something that nobody has read yet
