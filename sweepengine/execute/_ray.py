@@ -180,6 +180,7 @@ class RayExecutor:
         self._shards, self._starved, self._counted = shards, False, time.monotonic()
         self._ray: Any = None
         self._is_whole = True
+        self._health: Health | None = None
         self._saved_environment = dict(os.environ)
         try:
             with deferred():
@@ -365,6 +366,8 @@ class RayExecutor:
             self._ray.shutdown()
             if self._is_private and not self._is_whole:
                 end_leftovers(_token())
+                if self._health is not None:
+                    self._health.end_family()
         self._restore_environment()
 
     def _refuse_dead(self) -> None:
@@ -374,7 +377,7 @@ class RayExecutor:
         ------
         ClusterError
         """
-        trouble = self._health.trouble()
+        trouble = "" if self._health is None else self._health.trouble()
         if trouble:
             self._is_whole = False
             raise ClusterError(f"Ray has died ({trouble}); what was committed is kept: run the same command again")

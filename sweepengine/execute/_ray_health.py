@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_DAEMONS = frozenset({"gcs_server", "raylet"})
 _LOOK_SECONDS = 5.0
 _START_LOOK_SECONDS = 0.5
 _START_GRACE_SECONDS = 15.0
@@ -36,16 +38,21 @@ class Health:
     def __init__(self, ray: Any, *, private: bool) -> None:
         self._ray, self._private = ray, private
         self._looked, self._unanswered = time.monotonic(), 0
+        self._family = _family()
 
     def trouble(self) -> str:
         """What is wrong with the cluster; empty while it lives."""
+        due = time.monotonic() - self._looked >= _LOOK_SECONDS
+        if due:
+            self._looked = time.monotonic()
         if self._private:
+            if due:
+                self._family |= _family()
             node = self._ray._private.worker._global_node  # noqa: SLF001 -- Ray tells it nowhere else
             dead = node.dead_processes() if node is not None else []
             return ", ".join(f"its {name} ended with code {process.returncode}" for name, process in dead)
-        if time.monotonic() - self._looked < _LOOK_SECONDS:
+        if not due:
             return ""
-        self._looked = time.monotonic()
         host, _, port = self._ray.get_runtime_context().gcs_address.rpartition(":")
         try:
             socket.create_connection((host, int(port)), timeout=_LOOK_SECONDS).close()
@@ -53,6 +60,13 @@ class Health:
         except OSError:
             self._unanswered += 1
         return f"nothing answers at {host}:{port}" if self._unanswered >= _MOST_UNANSWERED else ""
+
+    def end_family(self) -> None:
+        """End what is left of a private cluster whose raylet has died, which would have ended it: the raylet's agents."""
+        processes = _processes()
+        for number, began in self._family:
+            if number in processes and processes[number].began == began:
+                kill(number)
 
 
 @contextmanager
@@ -83,17 +97,42 @@ def watched_start(token: str) -> Iterator[None]:
         over.set()
 
 
-def _dead_daemon() -> bool:
-    """Whether a daemon that this process has started is dead; where there is no /proc nobody can say."""
+@dataclass(frozen=True)
+class _Process:
+    """A process of this machine: its name, state, parent, and when it began, which tells it from a later one."""
+
+    name: str
+    state: str
+    parent: int
+    began: str
+
+
+def _processes() -> dict[int, _Process]:
+    """All processes by number; none where there is no /proc."""
+    found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
         except OSError:
             continue  # ended meanwhile
-        state, parent = rest.split()[:2]
-        if state == "Z" and int(parent) == os.getpid() and name in {"gcs_server", "raylet"}:
-            return True
-    return False
+        fields = rest.split()
+        found[int(stat.parent.name)] = _Process(name, fields[0], int(fields[1]), fields[19])
+    return found
+
+
+def _family() -> set[tuple[int, str]]:
+    """The daemons that this process has started and all that is below them."""
+    processes = _processes()
+    below = {number for number, each in processes.items() if each.parent == os.getpid() and each.name in _DAEMONS}
+    while more := {number for number, each in processes.items() if each.parent in below} - below:
+        below |= more
+    return {(number, processes[number].began) for number in below}
+
+
+def _dead_daemon() -> bool:
+    """Whether a daemon that this process has started is dead; where there is no /proc nobody can say."""
+    ours = (each for each in _processes().values() if each.parent == os.getpid())
+    return any(each.state == "Z" and each.name in _DAEMONS for each in ours)
 
 
 def silence(ray: Any) -> None:
