@@ -423,6 +423,20 @@ def test_code_may_be_mended_until_a_run_has_succeeded_with_it(tiny: Tiny, tmp_pa
         run("pass", "2")
 
 
+def test_an_observable_keeps_its_dims_in_one_store(tiny: Tiny, tmp_path: Path) -> None:
+    """Failed runs of a version that was given up stay in the store, which must open with the others."""
+    content, store = observing(tiny, "o"), tmp_path / "m.zarr"
+    path = plugin(tmp_path, SEEDED.replace("BODY", LATE))
+    assert sweepengine.run(content, store, executor="inline", plugins=[path]).failed == 8
+    text = (
+        SEEDED.replace(', version="VERSION"', ', dims=["i"], version="2"')
+        .replace(".mean()", "")
+        .replace("BODY", "pass")
+    )
+    with pytest.raises(StoreError, match=r"has the observable o with dims {}, here it has \['i'\]"):
+        sweepengine.run(content, store, executor="inline", plugins=[plugin(tmp_path, text, "dims.py")])
+
+
 def test_a_state_of_code_that_was_mended_is_not_gone_on_from(tiny: Tiny, tmp_path: Path) -> None:
     """What the first code had recorded before it failed is not mixed with what the second records."""
     content, store = observing(tiny, "o"), tmp_path / "m.zarr"

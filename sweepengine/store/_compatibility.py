@@ -6,7 +6,8 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import StoreError
-from sweepengine.observe import canonical_names
+from sweepengine.observe import canonical_names, user_observable
+from sweepengine.observe._variable import OUTPUT_DIMS
 from sweepengine.spec import SweepSpec, make_spec
 from sweepengine.store._objects import get_json, get_object, list_objects, put_json
 
@@ -118,6 +119,7 @@ def refuse_other_settings(store: SweepStore, spec: AnySpec, code: UserCode) -> N
     # Without users' code on either side there is nothing that could be bound, and no need to look.
     bound = _bound(store) if any(entry["provenance"].get("user_code") for entry in written) else {}
     _refuse_other_code(address, bound, code)
+    _refuse_other_dims(store, code)
     for entry in written:
         used = [_unless_bound(each, bound, mine) for each in entry["provenance"].get("user_code", [])]
         theirs = _settings(make_spec(entry["spec"]), used)
@@ -151,6 +153,25 @@ def _refuse_other_code(address: str, bound: Bound, code: UserCode) -> None:
                 f"store: {address} was written with other code of {each.kind} {each.name} under version {each.version!r}; "
                 "give the changed code another version and name another --store, or go back to the code of the store"
             )
+
+
+def _refuse_other_dims(store: SweepStore, code: UserCode) -> None:
+    """Raise if an observable has other dims than in the store: failed runs of a version that was given up have them still."""
+    shapes = store.block_shapes().values() if code.used else ()
+    for each in code.used:
+        if each.kind != "observable":
+            continue
+        ours = user_observable(f"{each.name}@{each.version}")
+        held = [(shape, variable) for shape in shapes for variable in shape.variables if variable.name == each.name]
+        for shape, variable in held:
+            theirs = tuple(dim for dim in variable.dims if dim not in OUTPUT_DIMS)
+            dims = tuple(dim for dim in ours.variable.dims if dim not in OUTPUT_DIMS)
+            if theirs != dims or any(shape.sizes.get(dim) != size for dim, size in ours.sizes):
+                raise StoreError(
+                    f"store: {store.address} has the observable {each.name} with dims "
+                    f"{ {dim: shape.sizes[dim] for dim in theirs[2:]} }, here it has {list(dims[2:])} with sizes "
+                    f"{dict(ours.sizes)}; name another --store, or give the observable another name"
+                )
 
 
 def _show(values: tuple[Any, ...] | None) -> str:
