@@ -284,15 +284,15 @@ BROKEN = [
 def test_an_observable_that_is_wrong_fails_its_run_alone(tiny: Tiny, tmp_path: Path, body: str, message: str) -> None:
     text = (
         "import torch, sweepengine\n@sweepengine.register_observable(name='o', long_name='o')\n"
-        f"def o(now, start):\n    if now.network.parameters.width == 8:\n        {body}\n    return torch.tensor(1.5)\n"
+        f"def o(now, start):\n    if now.network.parameters.width == 16:\n        {body}\n    return torch.tensor(1.5)\n"
     )
     store, path = tmp_path / "b.zarr", plugin(tmp_path, text)
     outcome = sweepengine.run(observing(tiny, "o"), store, executor="inline", plugins=[path])
     assert (outcome.done, outcome.failed) == (4, 4)
     sweep = sweepengine.open_sweep(store).load()
-    assert set(sweep.width.values[sweep.status.values == "failed"]) == {8}
-    np.testing.assert_array_equal(sweep.o.values[sweep.width.values == 16], 1.5)
-    block = next(name for name in SweepStore(store).block_shapes() if "000008" in name)
+    assert set(sweep.width.values[sweep.status.values == "failed"]) == {16}
+    np.testing.assert_array_equal(sweep.o.values[sweep.width.values == 8], 1.5)
+    block = next(name for name in SweepStore(store).block_shapes() if "000016" in name)
     from sweepengine.store import read_failures
 
     assert message in read_failures(SweepStore(store).objects, block)[0]
@@ -303,10 +303,176 @@ def test_a_size_that_only_the_sweep_knows_is_checked_too(tiny: Tiny, tmp_path: P
         "import torch, sweepengine\n@sweepengine.register_observable(name='o', dims=('i',), long_name='o')\n"
         "def o(now, start):\n    return torch.zeros(1)\n"  # would be broadcast without the check
     )
-    outcome = sweepengine.run(
-        observing(tiny, "o"), tmp_path / "s.zarr", executor="inline", plugins=[plugin(tmp_path, text)]
-    )
+    path = plugin(tmp_path, text)
+    with pytest.raises(SpecError, match=r"observable o: found shape \(1,\); expected \(i: 12\)"):
+        sweepengine.run(observing(tiny, "o"), tmp_path / "s.zarr", executor="inline", plugins=[path])
+    assert not (tmp_path / "s.zarr").exists()
+    _registry._REGISTRY = _registry._Registry()
+    late = plugin(tmp_path, text.replace("zeros(1)", "zeros(1 if now.step else 12)"), "late.py")
+    outcome = sweepengine.run(observing(tiny, "o"), tmp_path / "s.zarr", executor="inline", plugins=[late])
     assert outcome.failed == outcome.runs
+
+
+@pytest.mark.parametrize(("body", "message"), BROKEN, ids=[body for body, _ in BROKEN])
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_an_observable_that_cannot_work_is_refused_before_anything_runs(
+    tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, body: str, message: str
+) -> None:
+    text = (
+        "import torch, sweepengine\n@sweepengine.register_observable(name='o', long_name='o')\ndef o(now, start):\n    "
+    )
+    (tmp_path / "spec.yaml").write_text(json.dumps(observing(tiny, "o")))
+    words = [command, str(tmp_path / "spec.yaml"), "--store", str(tmp_path / "s.zarr")]
+    assert main([*words, "--plugin", plugin(tmp_path, text + body + "\n")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {message}")
+    assert "a trial of observable o@1 at t = 0 of run" in said
+    assert not (tmp_path / "s.zarr").exists()
+
+
+PARTICLES: dict[str, Any] = {
+    "name": "own",
+    "kind": "particles",
+    "functional": {"terms": [{"term": "potential", "name": "ring"}, {"term": "kernel", "name": "cauchy"}]},
+    "initial": {"law": "gaussian", "coordinates": 2},
+    "dynamics": {"method": "euler", "step_size": 0.01, "time": 0.05, "records": {"spacing": "log", "count": 3}},
+    "axes": {"width": [8], "seed": 2},
+    "precision": "float64",
+}
+TERMS = """
+import torch, sweepengine
+
+
+@sweepengine.register_potential(name="ring")
+def ring(points):
+    return POTENTIAL
+
+
+@sweepengine.register_kernel(name="cauchy")
+def cauchy(points, others):
+    return KERNEL
+"""
+RING, CAUCHY = "(points.square().sum(1) - 1).square()", "1 / (1 + (points[:, None] - others).square().sum(2))"
+
+
+@pytest.mark.parametrize(
+    ("potential", "kernel", "message"),
+    [
+        ("1.0", CAUCHY, "potential ring@1: found float; return a floating-point torch.Tensor"),
+        (
+            RING,
+            "points.nothing",
+            "kernel cauchy@1: it raised AttributeError: 'Tensor' object has no attribute 'nothing'",
+        ),
+        ("points", CAUCHY, "the potential gave shape (8, 2)"),
+    ],
+)
+def test_terms_that_cannot_work_are_refused_before_anything_runs(
+    tmp_path: Path, potential: str, kernel: str, message: str
+) -> None:
+    path = plugin(tmp_path, TERMS.replace("POTENTIAL", potential).replace("KERNEL", kernel))
+    with pytest.raises(SpecError, match=re.escape(message)):
+        sweepengine.run(PARTICLES, tmp_path / "p.zarr", executor="inline", plugins=[path])
+    assert not (tmp_path / "p.zarr").exists()
+    _registry._REGISTRY = _registry._Registry()
+    right = plugin(tmp_path, TERMS.replace("POTENTIAL", RING).replace("KERNEL", CAUCHY), "right.py")
+    assert sweepengine.run(PARTICLES, tmp_path / "p.zarr", executor="inline", plugins=[right]).done == 2
+
+
+SEEDED = """
+import torch, sweepengine
+from sweepengine import register_observable
+
+
+@register_observable(name="o", long_name="o", version="VERSION")
+def o(now, start):
+    BODY
+    return now.train.forward.outputs.mean()
+"""
+LATE = "if now.step: raise SystemExit"
+
+
+@pytest.mark.parametrize(
+    "raised", ["SystemExit", "SystemExit('x')", "KeyboardInterrupt", "GeneratorExit", "OSError('x')"]
+)
+def test_whatever_user_code_raises_is_its_runs_failure(tiny: Tiny, tmp_path: Path, raised: str) -> None:
+    body = f"if now.step and now.network.parameters.width == 8: raise {raised}"
+    path, store = plugin(tmp_path, SEEDED.replace("BODY", body)), tmp_path / "b.zarr"
+    outcome = sweepengine.run(observing(tiny, "o"), store, executor="inline", plugins=[path])
+    assert (outcome.done, outcome.failed) == (4, 4)
+
+
+def test_code_may_be_mended_until_a_run_has_succeeded_with_it(tiny: Tiny, tmp_path: Path) -> None:
+    content, store = observing(tiny, "o"), tmp_path / "m.zarr"
+
+    def run(body: str, version: str = "1") -> Any:
+        _registry._REGISTRY = _registry._Registry()
+        path = plugin(tmp_path, SEEDED.replace("BODY", body), version=version)
+        return sweepengine.run(content, store, executor="inline", plugins=[path], commit_seconds=1e-9)
+
+    assert run(LATE).failed == 8
+    assert run(LATE + "  # still", "2").failed == 8
+    assert run("if now.step > 3: raise SystemExit").failed == 8  # of the first version again, other code
+    assert run("pass").done == 8
+    sweep = sweepengine.open_sweep(store).load()
+    done = sweep.isel(run=np.flatnonzero(sweep.status == "done"))
+    np.testing.assert_allclose(done.o, done.outputs_train.mean("i"), rtol=1e-12)
+    with pytest.raises(StoreError, match="other code of observable o under version '1'"):
+        run("now.step")
+    with pytest.raises(StoreError, match="observables: the store has"):
+        run("pass", "2")
+
+
+def test_an_observable_keeps_its_dims_in_one_store(tiny: Tiny, tmp_path: Path) -> None:
+    """Failed runs of a version that was given up stay in the store, which must open with the others."""
+    content, store = observing(tiny, "o"), tmp_path / "m.zarr"
+    path = plugin(tmp_path, SEEDED.replace("BODY", LATE))
+    assert sweepengine.run(content, store, executor="inline", plugins=[path]).failed == 8
+    text = (
+        SEEDED.replace(', version="VERSION"', ', dims=["i"], version="2"')
+        .replace(".mean()", "")
+        .replace("BODY", "pass")
+    )
+    with pytest.raises(StoreError, match=r"has the observable o with dims {}, here it has \['i'\]"):
+        sweepengine.run(content, store, executor="inline", plugins=[plugin(tmp_path, text, "dims.py")])
+
+
+def test_a_state_of_code_that_was_mended_is_not_gone_on_from(tiny: Tiny, tmp_path: Path) -> None:
+    """What the first code had recorded before it failed is not mixed with what the second records."""
+    content, store = observing(tiny, "o"), tmp_path / "m.zarr"
+    for body in ("if now.step > 3: raise SystemExit\n    if True: return now.train.forward.outputs.mean() + 1", "pass"):
+        _registry._REGISTRY = _registry._Registry()
+        path = plugin(tmp_path, SEEDED.replace("BODY", body))
+        sweepengine.run(content, store, executor="inline", plugins=[path], commit_seconds=1e-9)
+    sweep = sweepengine.open_sweep(store).load()
+    np.testing.assert_allclose(sweep.o, sweep.outputs_train.mean("i"), rtol=1e-12)
+
+
+def test_failures_of_one_reason_are_one_line(tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "spec.yaml").write_text(json.dumps(observing(tiny, "o")))
+    path, store = plugin(tmp_path, SEEDED.replace("BODY", LATE)), str(tmp_path / "f.zarr")
+    words = [
+        "run",
+        str(tmp_path / "spec.yaml"),
+        "--store",
+        store,
+        "--executor",
+        "inline",
+        "--no-report",
+        "--plugin",
+        path,
+    ]
+    assert main(words) == 1
+    said = capsys.readouterr().err.splitlines()
+    failed = [line for line in said if line.startswith("failed: ")]
+    assert re.fullmatch(r"failed: run \w+: RunError: observable o: it raised SystemExit .*", failed[0])
+    assert re.fullmatch(
+        r"failed: 7 runs more \(run \w+, run \w+, run \w+ …\): RunError: observable o: it .*", failed[1]
+    )
+    assert len(failed) == 2
+    assert main(["status", store]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("failed: ")]
+    assert line.startswith("failed: 8 runs, run ")
 
 
 @pytest.mark.parametrize(
@@ -460,7 +626,7 @@ def test_a_models_run_resumes_with_the_same_bits(tmp_path: Path, monkeypatch: py
         "training": MODEL["training"] | {"method": method},
     }
     whole = loaded(content, tmp_path / "whole.zarr", plugins)
-    descend, left = ModuleNetwork.descend, [7]
+    descend, left = ModuleNetwork.descend, [1 + 7]  # one step is a trial, before anything runs
 
     def killed(self: Any, *arguments: Any, **settings: Any) -> None:
         left[0] -= 1
@@ -474,7 +640,7 @@ def test_a_models_run_resumes_with_the_same_bits(tmp_path: Path, monkeypatch: py
     assert 0 < int(sweepengine.open_sweep(tmp_path / "killed.zarr").records_done[0]) < 6
     left[0] = 10**9
     resumed = loaded(content, tmp_path / "killed.zarr", plugins)
-    assert left[0] == 10**9 - (20 - 6)  # it went on from the state
+    assert left[0] == 10**9 - 1 - (20 - 6)  # it went on from the state
     for name in whole.data_vars:
         np.testing.assert_array_equal(resumed[name], whole[name], err_msg=str(name))
 

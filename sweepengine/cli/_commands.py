@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sweepengine.store import Damage, DamagedMarkError, SweepStore
 
 
+_NAMED_RUNS = 3
+
+
 def run_command(
     spec: str,
     store: str | None,
@@ -108,7 +111,7 @@ def _report_folder(store: str) -> Path:
 
 def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
     """Print what a sweep would do and cost."""
-    from sweepengine.execute import default_store
+    from sweepengine.execute import default_store, try_users_code
     from sweepengine.plan import MachineRate, available_cpus, make_plan, sweep_seconds
     from sweepengine.plugins import install, read_plugin
     from sweepengine.spec import read_spec
@@ -119,6 +122,7 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
     spec = read_spec(spec_path)
     sweep_store = SweepStore(store or default_store(spec))
     plan = make_plan(spec, sweep_store)
+    try_users_code(plan)
     packs = list(plan.packs(MachineRate.measure(spec.precision)))
     workers = available_cpus()
     statuses = plan.statuses()
@@ -148,6 +152,9 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
         "time",
         f"about {sweep_seconds([pack.seconds for pack in packs], workers):.0f} s on {workers} CPUs of this machine (a factor of 2 either way)",
     )
+    table.add_row(
+        "hangs", "waited for for ever; `run --run-timeout SECONDS` ends runs that are silent for longer (on Ray)"
+    )
     table.add_row("store", sweep_store.address + ("" if sweep_store.exists else " (new)"))
     Console().print(table)
 
@@ -175,6 +182,7 @@ def status_command(store: str) -> None:
     table.add_column("records", justify="right")
     names = _names(sweep_store)
     troubles: list[str] = []
+    failed: dict[str, list[str]] = {}
     for block, shape in sweep_store.block_shapes().items():
         damaged: dict[int, DamagedMarkError] = {}
         marks = runs_of(shape, sweep_store.marks(block, shape, damaged))
@@ -190,11 +198,13 @@ def status_command(store: str) -> None:
             if mark is not None and mark.status is Status.DIVERGED
         ]
         failures = read_failures(sweep_store.objects, block) if Status.FAILED in statuses else {}
-        troubles += [
-            f"failed: {names[block, position]}: {text.strip().splitlines()[-1]}"
-            for position, text in failures.items()
-            if statuses[position] is Status.FAILED
-        ]
+        for position, text in failures.items():
+            if statuses[position] is Status.FAILED:
+                reason = text.strip().splitlines()[-1].removeprefix("sweepengine.errors.")
+                failed.setdefault(reason, []).append(names[block, position])
+    for reason, runs in failed.items():
+        shown = ", ".join(runs[:_NAMED_RUNS]) + (" …" if len(runs) > _NAMED_RUNS else "")
+        troubles.append(f"failed: {f'{len(runs)} runs, {shown}' if len(runs) > 1 else shown}: {reason}")
     console.print(table)
     for trouble in troubles:
         console.print(trouble, markup=False, highlight=False, soft_wrap=True)

@@ -8,8 +8,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from sweepengine.cli._app import app
-from sweepengine.errors import DamageWarning, RunError, SweepError
+from sweepengine.errors import DamageWarning, Interrupted, RunError, SweepError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,33 +31,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done; 1 something is wrong (failed runs); 2 bad input; 130 or 143 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    terminated: list[int] = []
+    came: list[int] = []
 
-    def terminate(number: int, _frame: FrameType | None) -> NoReturn:
-        # As Ctrl-C does, because Ray's compiled code lets no other exception of a signal handler through.
-        terminated.append(number)
-        raise KeyboardInterrupt
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        came.append(number)
+        raise Interrupted  # a KeyboardInterrupt, as Ray's compiled code lets nothing else of a signal handler through
 
-    signal.signal(signal.SIGTERM, terminate)
+    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    code = INTERRUPTED
+    try:
+        code = _run(words)
+    except BaseException:
+        if not came:
+            raise
+        # Whatever comes out after a signal is its consequence: libraries turn the exception into others of their own.
+    finally:
+        # Of a process that ends, the rest is short; a signal would only add a traceback to it.
+        for each, handler in before.items():
+            signal.signal(each, signal.SIG_IGN if arguments is None else handler)
+    if code == 0 or not (came or code == INTERRUPTED):
+        return code
+    again = f" `{shlex.join(['sweepengine', *words])}` goes on from there." if words[:1] == ["run"] else ""
+    _say(f"stopped; what was committed is kept.{again}")
+    return TERMINATED if signal.SIGTERM in came[:1] else INTERRUPTED
+
+
+def _run(words: list[str]) -> int:
+    """The exit code of a command that nobody interrupts."""
+    from sweepengine.cli._app import app  # within what handles signals: imports are what a short command does
+
     warnings.showwarning = _show_warning
     try:
         app(words, prog_name="sweepengine")
-        code = 0
     except SystemExit as ended:  # Typer ends every command so, with its own messages for misused words
-        code = ended.code if isinstance(ended.code, int) else 0
-    except KeyboardInterrupt:
-        code = INTERRUPTED
+        return ended.code if isinstance(ended.code, int) else 0
     except SweepError as error:
         _say(f"error: {error}")
         return WRONG if isinstance(error, RunError) else BAD_INPUT
     except BrokenPipeError:
         sys.stderr.close()
         return WRONG
-    if code == INTERRUPTED:
-        again = f" `{shlex.join(['sweepengine', *words])}` goes on from there." if words[:1] == ["run"] else ""
-        _say(f"stopped; what was committed is kept.{again}")
-        return TERMINATED if terminated else INTERRUPTED
-    return code
+    return 0
 
 
 def _show_warning(

@@ -5,5 +5,6 @@ from sweepengine.execute._driver import default_store as default_store
 from sweepengine.execute._driver import run as run
 from sweepengine.execute._progress import Progress as Progress
 from sweepengine.execute._progress import progress_for as progress_for
+from sweepengine.execute._trial import try_users_code as try_users_code
 
-__all__ = ["Outcome", "Progress", "default_store", "progress_for", "run"]
+__all__ = ["Outcome", "Progress", "default_store", "progress_for", "run", "try_users_code"]

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from sweepengine.errors import RunError, SpecError, StoreError
 from sweepengine.execute._device import DeviceName, pick_device
-from sweepengine.execute._events import Event
-from sweepengine.execute._executor import InlineExecutor, uninterrupted
+from sweepengine.execute._events import Event, Failure
+from sweepengine.execute._executor import HungError, InlineExecutor
+from sweepengine.execute._failures import Failures
 from sweepengine.execute._progress import SilentProgress
+from sweepengine.execute._signals import interruptible, uninterrupted
 from sweepengine.execute._task import PackTask
+from sweepengine.execute._trial import try_users_code
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.plugins import install, read_plugin
-from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec
+from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec, run_from_json
 from sweepengine.store import (
     BlockShape,
     HeldError,
@@ -37,7 +40,10 @@ if TYPE_CHECKING:
     from sweepengine.store import Nodes
 
 MOST_ATTEMPTS = 3
-"""How often a pack is tried whose worker dies, before its runs are recorded as failed."""
+"""How often a pack is tried whose worker dies for no run in particular, before its runs are recorded as failed. In the last
+attempt the driver knows the run that is advanced, so that this run alone is recorded as failed."""
+MOST_TRIES = 300
+"""Attempts at a pack, with those after a run of it was recorded as failed."""
 
 ExecutorName = Literal["ray", "inline"]
 Durability = Literal["rename", "fsync"]
@@ -125,14 +131,12 @@ class RunOptions:
         ):
             if for_ray is not None and self.executor != "ray":
                 raise SpecError(f"{name}: goes with the executor 'ray' only; leave one of them out")
-        for name, value in (
-            ("workers", self.workers),
-            ("runs_per_turn", self.runs_per_turn),
-            ("commit_seconds", self.commit_seconds),
-            ("run_timeout", self.run_timeout),
-        ):
-            if value is not None and not value > 0:
-                raise SpecError(f"{name}: found {value}; expected a number above 0")
+        for name, number in (("workers", self.workers), ("runs_per_turn", self.runs_per_turn)):
+            if number is not None and not (isinstance(number, int) and number > 0):
+                raise SpecError(f"{name}: found {number}; expected a whole number from 1 on")
+        for name, seconds in (("commit_seconds", self.commit_seconds), ("run_timeout", self.run_timeout)):
+            if seconds is not None and not seconds > 0:
+                raise SpecError(f"{name}: found {seconds}; expected a number of seconds above 0")
         if self.cuda_graphs and self.device != "cuda":
             raise SpecError(f"cuda_graphs: found device {self.device!r}; set device 'cuda', or leave cuda_graphs out")
 
@@ -247,7 +251,8 @@ def run(
         raise StoreError(f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path")
     shown = progress or SilentProgress()
     try:
-        return _Driver(make_plan(spec, sweep_store), sweep_store, options, shown).run()
+        with interruptible():
+            return _Driver(make_plan(spec, sweep_store), sweep_store, options, shown).run()
     finally:
         shown.stop()
 
@@ -259,10 +264,13 @@ class _Driver:
         self._plan, self._store, self._options, self._progress = plan, store, options, progress
         self._before = {run.id for run in plan.runs} - {run.id for run in plan.missing()}
         self._tries: dict[tuple[str, int], int] = {}
+        self._packs: dict[tuple[str, int], _PackHistory] = {}
+        self._failures = Failures(progress)
 
     def run(self) -> Outcome:
         """Do what is missing; a store that lacks nothing is only read."""
         if self._plan.missing() or self._store.troubles:
+            try_users_code(self._plan)
             executor = self._start_executor()  # before anything is written: a cluster that is not there leaves no trace
             try:
                 if self._store.claim(take_over=self._options.take_over):
@@ -330,9 +338,12 @@ class _Driver:
                 executor.submit(self._task(pack))
                 live += 1
             if not live:
+                self._failures.say_rest()
                 return
             for report in executor.wait():
                 self._count(report.event)
+                if report.event.advancing is not None:
+                    self._history(report.task).advancing = report.event.advancing
                 if not report.finished:
                     continue
                 again = self._after(report.task, report.error)
@@ -344,6 +355,7 @@ class _Driver:
 
     def _count(self, event: Event) -> None:
         self._progress.update(event)
+        self._failures.add(event.failures)
         if event.message:
             self._progress.say(event.message)
 
@@ -363,7 +375,11 @@ class _Driver:
             shards=self._shards,
             cuda_graphs=self._options.cuda_graphs,
             durability=self._options.durability,
+            run_timeout=self._options.run_timeout,
         )
+
+    def _history(self, task: PackTask) -> _PackHistory:
+        return self._packs.setdefault((task.block, task.chunks[0]), _PackHistory())
 
     @property
     def _shards(self) -> int:
@@ -393,21 +409,30 @@ class _Driver:
             return self._elsewhere(task, error)
         if isinstance(error, StoreError):
             raise RunError(f"store: {self._store.address}: {str(error).removeprefix('store: ')}") from error
-        tried = self._tries[task.block, task.chunks[0]]
-        if tried < MOST_ATTEMPTS:
+        history = self._history(task)
+        suspects, history.advancing = history.advancing, ()
+        hung = isinstance(error, HungError)
+        if len(suspects) == 1 and (task.careful or hung):
+            reason = str(error) if hung else f"its worker stopped while the run was advanced: {_said(error)}"
+            return self._without(task, suspects[0], reason, error)
+        history.stops += 1
+        if history.stops < MOST_ATTEMPTS:
             self._progress.say(
-                f"block {task.block}: its worker stopped ({type(error).__name__}: {_first_line(error)}); "
-                f"attempt {tried + 1} of {MOST_ATTEMPTS}"
+                f"block {task.block}: its worker stopped ({_said(error)}); attempt {history.stops + 1} of {MOST_ATTEMPTS}"
             )
-            return [replace(task, attempts=self._attempts(task.block, task.chunks))]
-        self._give_up(task, error)
+            return [self._again(task, careful=hung or history.stops + 1 == MOST_ATTEMPTS)]
+        if isinstance(error, OSError):  # which is no run's fault
+            raise error
+        self._give_up(task, tuple(task.runs), _said(error), error)
         return []
+
+    def _again(self, task: PackTask, *, careful: bool) -> PackTask:
+        return replace(task, attempts=self._attempts(task.block, task.chunks), careful=careful)
 
     def _elsewhere(self, task: PackTask, error: HeldError) -> list[PackTask]:
         """Move the runs of a chunk that somebody may still write into, and go on with them and with the other chunks."""
         self._progress.say(f"{error}; its runs go on in a new block")
-        shape = BlockShape.from_json(task.shape)
-        first, stop = shape.chunk_span(error.chunk)
+        first, stop = BlockShape.from_json(task.shape).chunk_span(error.chunk)
         place = self._store.relocate(error.block, error.chunk)
         moved = replace(
             task,
@@ -424,24 +449,60 @@ class _Driver:
         runs = {position: run for position, run in task.runs.items() if not first <= position < stop}
         return [moved, replace(task, chunks=others, runs=runs, attempts=self._attempts(task.block, others))]
 
-    def _give_up(self, task: PackTask, error: Exception) -> None:
-        """Record the unfinished runs of a pack that cannot be advanced as failed."""
-        shape = BlockShape.from_json(task.shape)
-        text = "".join(traceback.format_exception(error))
-        failed = 0
-        for chunk, attempt in self._attempts(task.block, task.chunks).items():
+    def _without(self, task: PackTask, position: int, reason: str, error: Exception) -> list[PackTask]:
+        """Record the run that stopped its worker as failed; the other runs of its pack go on."""
+        others = self._give_up(task, (position,), reason, error)
+        if self._tries[task.block, task.chunks[0]] < MOST_TRIES:
+            return [self._again(other, careful=task.careful) for other in others]
+        for other in others:
+            self._give_up(other, tuple(other.runs), f"{MOST_TRIES} attempts at the pack, the last: {reason}", error)
+        return []
+
+    def _give_up(self, task: PackTask, positions: tuple[int, ...], reason: str, error: Exception) -> list[PackTask]:
+        """Record those of some runs of a pack that are unfinished as failed; give the tasks of the pack's other runs."""
+        shape, failed, left = BlockShape.from_json(task.shape), 0, list(positions)
+        for chunk in task.chunks:
             first, stop = shape.chunk_span(chunk)
-            place, positions = self._store.place(task.block, shape, chunk), set(task.runs) & set(range(first, stop))
+            here = [position for position in left if first <= position < stop]
+            if not here:
+                continue
             try:
-                failed += fail_chunk(place, attempt, positions)
-            except HeldError:
-                place = self._store.relocate(task.block, chunk)
-                positions = {position - first for position in positions}
-                failed += fail_chunk(place, self._store.attempt(1), positions)
-            for position in positions:
-                write_failure(place.store, place.block, position, text)
-        self._count(Event(failed=failed, message=f"failed: {failed} runs of block {task.block}: {_first_line(error)}"))
+                (attempt,) = self._attempts(task.block, (chunk,)).values()
+                failed += fail_chunk(self._store.place(task.block, shape, chunk), attempt, here)
+            except HeldError as held:
+                moved, *rest = self._elsewhere(task, held)
+                others = tuple(position for position in left if position not in here)
+                tasks = self._give_up(moved, tuple(position - first for position in here), reason, error)
+                return [*tasks, *(each for other in rest for each in self._give_up(other, others, reason, error))]
+            for position in here:
+                text = "".join(traceback.format_exception(error)) + reason
+                write_failure(self._store.objects, task.block, position, text)
+                left.remove(position)
+        if failed:
+            one = len(positions) == 1
+            named = (
+                f"run {run_from_json(task.runs[positions[0]]).id}" if one else f"{failed} runs of block {task.block}"
+            )
+            self._count(Event(failures=(Failure(failed, named, reason),)))
+        runs = {position: run for position, run in task.runs.items() if position not in positions}
+        return [replace(task, runs=runs)] if runs else []
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")
+@dataclass
+class _PackHistory:
+    """What the driver knows of a pack.
+
+    Attributes
+    ----------
+    stops : int
+        How often its worker stopped and nobody knows for which run.
+    advancing : tuple of int
+        Positions of the runs that are advanced at present, where the task names them.
+    """
+
+    stops: int = 0
+    advancing: tuple[int, ...] = ()
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"

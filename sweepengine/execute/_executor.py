@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from sweepengine.errors import RunError
 from sweepengine.execute._events import Event
 
 if TYPE_CHECKING:
@@ -16,6 +15,10 @@ if TYPE_CHECKING:
 
     from sweepengine.execute._task import PackTask
     from sweepengine.store import SweepStore
+
+
+class HungError(RunError):
+    """A task that was ended because it said nothing for too long."""
 
 
 @dataclass(frozen=True)
@@ -74,20 +77,6 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Put SIGINT and SIGTERM off: a second Ctrl-C must not leave behind what the first one is stopping."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handlers = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
 
 
 class InlineExecutor:

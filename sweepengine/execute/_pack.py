@@ -14,7 +14,7 @@ import torch
 
 from sweepengine.execute._data import Data
 from sweepengine.execute._device import GPU_RUNS_PER_TURN, pick_device
-from sweepengine.execute._events import Event
+from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._graph import cuda_graph
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._particle_turn import ParticleTurn
@@ -29,6 +29,7 @@ from sweepengine.store import (
     ChunkPlace,
     ChunkWriter,
     Status,
+    bind_code,
     open_address,
     read_data,
     read_given,
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 EVENT_SECONDS = 0.5
+BEATS = 4
+"""Signs of life within a run's timeout."""
 
 
 def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
@@ -62,7 +65,8 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
     Yields
     ------
     Event
-        At most two a second, and one at the end.
+        At most two a second, and one at the end. Tasks that name their runs say at once which run comes next; with a
+        timeout they also say at every step that they live, a few times within the timeout.
 
     Raises
     ------
@@ -80,8 +84,9 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
         place = ChunkPlace(store, task.nodes, task.block, shape, chunk)
         writer = ChunkWriter(place, task.attempts[chunk], shards.share(shape))
         here = {position: run for position, run in runs.items() if first <= position < stop}
+        events = _ChunkJob(writer, store, here, data, task, shape, memory, shards).events()
         with _released(writer, shards):
-            yield from _throttled(_ChunkJob(writer, store, here, data, task, shape, memory, shards).events())
+            yield from _throttled(events, task.run_timeout)
     shards.order(Order.END)
 
 
@@ -114,15 +119,25 @@ def _opened(task: PackTask) -> tuple[Store, BlockShape, dict[int, AnyRun], Data]
     return store, shape, runs, _load_data(store, task, next(iter(runs.values())), device)
 
 
-def _throttled(events: Iterator[Event]) -> Iterator[Event]:
-    """Sum events up so that at most two a second go out."""
+def _throttled(events: Iterator[Event], timeout: float | None) -> Iterator[Event]:
+    """Sum events up so that at most two a second go out, beside those that name runs; what is pending precedes an error."""
     pending, last = Event(), time.monotonic()
-    for event in events:
-        pending += event
-        if time.monotonic() - last >= EVENT_SECONDS:
-            yield pending
-            pending, last = Event(), time.monotonic()
+    beat = EVENT_SECONDS if timeout is None else timeout / BEATS
+    try:
+        for event in events:
+            pending += event
+            wait = beat if pending == _ALIVE else min(beat, EVENT_SECONDS)
+            if event.advancing is not None or time.monotonic() - last >= wait:
+                yield pending
+                pending, last = Event(), time.monotonic()
+    except Exception:
+        yield pending
+        raise
     yield pending
+
+
+_ALIVE = Event()
+"""Says only that a step was done."""
 
 
 def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
@@ -183,6 +198,7 @@ class _ChunkJob:
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
         self._runs, self._shards, self._shape = runs, shards, shape
         self._tried: set[int] = set()
+        self._is_bound = False
         self._last_commit = time.monotonic()
 
     def events(self) -> Iterator[Event]:
@@ -191,8 +207,8 @@ class _ChunkJob:
             yield self._damaged((position,), f"stored {', '.join(names)}")
         for positions in tuple(self._writer.state_refs()):
             refs = self._writer.state_refs().get(positions)
-            if refs is None:
-                continue  # no longer needed
+            if refs is None or (self._task.careful and len(positions) > 1):
+                continue  # no longer needed, or of several runs where they go one at a time
             self._shards.order(Order.STATE, positions[0])
             state = self._writer.read_state(refs)
             if state is None:
@@ -204,9 +220,13 @@ class _ChunkJob:
         shared = not self._task.code.used
         together = shared and all(isinstance(run, Run) and run.method.shares_steps for run in self._runs.values())
         usual = 1 if self._data.x_train.device.type == "cpu" else GPU_RUNS_PER_TURN
-        size = (self._task.runs_per_turn or usual) if together else 1
+        size = (self._task.runs_per_turn or usual) if together and not self._task.careful else 1
         for start in range(0, len(waiting), size):
             yield from self._turn(tuple(waiting[start : start + size]), None)
+            if self._task.careful:
+                self._writer.commit()  # the next run may stop this worker
+        if self._task.names_runs:
+            yield Event(advancing=())
         self._writer.commit()
 
     def _damaged(self, positions: tuple[int, ...], what: str) -> Event:
@@ -217,6 +237,8 @@ class _ChunkJob:
 
     def _fits(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]]) -> bool:
         """Whether a state continues runs that are wanted, from the records that are committed of them."""
+        if "code" in state and not self._task.code.has_made(str(state["code"])):
+            return False  # the code has been mended since
         alive = [p for p, step in zip(positions, state["diverged_step"], strict=True) if step < 0]
         return bool(alive) and all(
             p in self._runs and self._writer.run(p).records_done == int(state["due"]) for p in alive
@@ -224,6 +246,8 @@ class _ChunkJob:
 
     def _turn(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]] | None) -> Iterator[Event]:
         self._tried |= set(positions)
+        if self._task.names_runs:
+            yield Event(advancing=positions)
         if state is None:
             runs = [self._runs[position] for position in positions]
             for position in positions:
@@ -244,19 +268,23 @@ class _ChunkJob:
             for position in failed:
                 self._writer.finish(position, Status.FAILED)
                 write_failure(self._store, self._task.block, position, text)
-            named = ", ".join(self._runs[position].id for position in failed)
-            yield Event(failed=len(failed), message=f"failed: run {named}: {type(error).__name__}: {error}")
+            reason = f"{type(error).__name__}: {error}"
+            yield Event(failures=tuple(Failure(1, f"run {self._runs[p].id}", reason) for p in failed))
 
     def _train(
         self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None
     ) -> Iterator[Event]:
         graphs = self._task.cuda_graphs
         turn = make_turn(runs, self._data, state, self._shape, self._shards, cuda_graphs=graphs)
-        ids = np.array(json.dumps([run.to_json() for run in runs]))
+        ids = {"runs": np.array(json.dumps([run.to_json() for run in runs]))}
+        if self._task.code.used:
+            ids["code"] = np.array(self._task.code.tag())
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
         steps = 0
         for record in turn.advance():
             steps += record is None
+            if self._task.run_timeout is not None:
+                yield _ALIVE
             yield from self._tell_diverged(positions, turn, told)
             if record is not None:
                 written = [
@@ -266,7 +294,7 @@ class _ChunkJob:
                     self._writer.record(position, record.index, values)
                 yield Event(records=len(written))
             if time.monotonic() - self._last_commit >= self._task.commit_seconds:
-                state = turn.state() | {"runs": ids}
+                state = turn.state() | ids
                 yield from self._tell_diverged(positions, turn, told)  # which a state may be the first to know
                 if len(told) == len(positions):
                     return  # nobody would go on from it
@@ -276,14 +304,22 @@ class _ChunkJob:
                 self._shards.order(Order.STEP)
         yield from self._tell_diverged(positions, turn, told)
         alive = [position for position in positions if position not in told]
+        self._bind_code()
         for position in alive:
             self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
         yield Event(done=len(alive), message=self._shards.said(steps))
+
+    def _bind_code(self) -> None:
+        """Before the first run that users' code has brought to its end is committed."""
+        if not self._is_bound:
+            bind_code(self._store, self._task.code)
+            self._is_bound = True
 
     def _tell_diverged(self, positions: tuple[int, ...], turn: Turn, told: set[int]) -> Iterator[Event]:
         for position, step in zip(positions, turn.diverged_step, strict=True):
             if step >= 0 and position not in told:
                 told.add(position)
+                self._bind_code()
                 peak = self._memory.bytes()
                 self._writer.finish(position, Status.DIVERGED, diverged_step=int(step), peak_memory=peak)
                 run = self._runs[position]

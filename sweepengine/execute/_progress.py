@@ -67,7 +67,8 @@ class _Counts:
         return self.recorded / max(1e-9, time.monotonic() - self.started)
 
     def line(self) -> str:
-        text = f"runs {self.ended}/{self.runs}  packs {self.packs_finished}/{self.packs}  {self.rate():.0f} records/s"
+        # What a worker had not committed when it died is done again, and told again.
+        text = f"runs {min(self.ended, self.runs)}/{self.runs}  packs {self.packs_finished}/{self.packs}  {self.rate():.0f} records/s"
         if self.recorded:
             text += f"  about {max(0, self.records - self.recorded) / self.rate():.0f} s left"
         if self.diverged:

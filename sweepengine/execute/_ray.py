@@ -6,19 +6,19 @@ import importlib
 import logging
 import os
 import secrets
-import signal
 import socket
 import sys
-import threading
-from contextlib import contextmanager
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import RunError
 from sweepengine.execute._events import Event
-from sweepengine.execute._executor import Report, one_thread
+from sweepengine.execute._executor import HungError, Report, one_thread
+from sweepengine.execute._ray_health import Health, end_leftovers, kill, silence, watched_start
 from sweepengine.execute._ray_shards import advance_sharded, placed, reserve
+from sweepengine.execute._signals import deferred, interruptible, uninterrupted
 from sweepengine.plan import available_cpus
 from sweepengine.store import delete_token, read_token, write_token
 
@@ -33,10 +33,35 @@ _OBJECT_STORE_BYTES = 100 * 2**20
 _POLL_SECONDS = 1.0
 _REACH_SECONDS = 5.0
 _END_SECONDS = 10.0
+_COUNT_SECONDS = 10.0
 
 
 class ClusterError(RunError):
     """A cluster that cannot be started, joined or used."""
+
+
+@dataclass
+class _Live:
+    """A task that was sent.
+
+    Attributes
+    ----------
+    task : PackTask
+    group : placement group or None
+        What is reserved for it.
+    worker : _Worker or None
+        Where it runs; None until it has said so.
+    heard : float
+        When it last said something.
+    advancing : bool
+        Whether it has named a run that it advances: only then is its silence a run's.
+    """
+
+    task: PackTask
+    group: Any
+    worker: _Worker | None = None
+    heard: float = 0.0
+    advancing: bool = False
 
 
 @cache
@@ -58,24 +83,29 @@ def _local_environment() -> dict[str, str]:
     }
 
 
-@contextmanager
-def _own_sigterm() -> Iterator[None]:
-    """Keep the caller's handler of SIGTERM, which ray.init replaces by one that loses the exit code."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, handler)
+@dataclass(frozen=True)
+class _Worker:
+    """The process that advances a task: the first that a task says.
+
+    Attributes
+    ----------
+    node : str
+        Ray's id of its machine.
+    process : int
+        Its number there.
+    """
+
+    node: str
+    process: int
 
 
-def _advance_pack(task: PackTask) -> Iterator[Event]:
+def _advance_pack(task: PackTask) -> Iterator[Event | _Worker]:
+    ray = importlib.import_module("ray")
+    yield _Worker(ray.get_runtime_context().get_node_id(), os.getpid())
     from sweepengine.execute._pack import advance
 
-    with one_thread():
-        yield from advance(task) if task.shards == 1 else advance_sharded(importlib.import_module("ray"), task)
+    with one_thread(), interruptible():
+        yield from advance(task) if task.shards == 1 else advance_sharded(ray, task)
 
 
 def _reach(address: str) -> None:
@@ -146,58 +176,72 @@ class RayExecutor:
         else:
             _check_shards(shards, workers or available_cpus())
         self._is_private = address is None
-        loaded = "ray" in sys.modules
+        self._live: dict[Any, _Live] = {}
+        self._shards, self._starved, self._counted = shards, False, time.monotonic()
+        self._ray: Any = None
+        self._is_whole = True
+        self._health: Health | None = None
         self._saved_environment = dict(os.environ)
-        if address is None:
+        try:
+            with deferred():
+                self._ray = self._load()
+                self._start(address, workers)
+            self._health = Health(self._ray, private=self._is_private)
+            silence(self._ray)
+            self._remote = self._ray.remote(_advance_pack)
+            resources = self._ray.cluster_resources()
+            cpus, gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0.0)
+            _check_shards(shards, cpus)
+            _check_device(device, gpus, shards)
+        except BaseException:
+            with uninterrupted():
+                self.close()
+            raise
+        self.workers, self._gpus = _divided(cpus, 0.0 if device == "cpu" else gpus, shards)
+
+    def _load(self) -> Any:
+        """Ray's module, imported with the settings that a private cluster needs."""
+        loaded = "ray" in sys.modules
+        if self._is_private:
             os.environ.update(_local_environment())
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of workers that this driver has killed
         ray: Any = importlib.import_module("ray")
         if ray.is_initialized():
             raise ClusterError(
                 "Ray already runs in this process; sweepengine does not join a cluster by accident. "
                 "Call ray.shutdown() first, or pass its address"
             )
-        if address is None and loaded and ray.util.get_node_ip_address() != "127.0.0.1":
-            self._restore_environment()
+        if self._is_private and loaded and ray.util.get_node_ip_address() != "127.0.0.1":
             raise ClusterError(
                 "ray was imported before, with settings that let it listen beyond this machine; import ray after "
                 "sweepengine.run, set RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 before importing it, or use executor='inline'"
             )
-        self._ray = ray
-        with _own_sigterm():
-            self._start(address, workers)
-        self._remote = ray.remote(_advance_pack)
-        self._live: dict[Any, PackTask] = {}
-        self._reserved: dict[Any, Any] = {}
-        resources = ray.cluster_resources()
-        cpus, gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0.0)
-        try:
-            _check_shards(shards, cpus)
-            _check_device(device, gpus, shards)
-        except ClusterError:
-            self.close()
-            raise
-        self.workers, self._gpus = _divided(cpus, 0.0 if device == "cpu" else gpus, shards)
+        return ray
 
     def _start(self, address: str | None, workers: int | None) -> None:
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
         try:
             if address is None:
                 cpus = workers or available_cpus()
-                self._ray.init(
-                    address="local",
-                    num_cpus=cpus,
-                    include_dashboard=False,
-                    object_store_memory=_OBJECT_STORE_BYTES,
-                    _node_ip_address="127.0.0.1",
-                    **quiet,
-                )
+                with watched_start(_token()):
+                    self._ray.init(
+                        address="local",
+                        num_cpus=cpus,
+                        include_dashboard=False,
+                        object_store_memory=_OBJECT_STORE_BYTES,
+                        _node_ip_address="127.0.0.1",
+                        **quiet,
+                    )
             else:
                 self._ray.init(address=address, **quiet)
-        except (OSError, RuntimeError, ValueError) as error:
-            self._restore_environment()
+        except (Exception, SystemExit) as error:
+            self._is_whole = False
             where = "a local Ray cannot be started" if address is None else f"the cluster at {address} cannot be joined"
-            raise ClusterError(f"{where}: {error}; executor 'inline' needs no Ray") from error
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ClusterError(
+                f"{where} ({what}); run the same command again; --executor inline needs no Ray"
+            ) from error
 
     def check_shared(self, store: SweepStore) -> None:
         """Make sure that every node of the cluster reads what this driver writes.
@@ -235,42 +279,108 @@ class RayExecutor:
         group = reserve(self._ray, task.shards, self._gpus) if task.shards > 1 else None
         if group is not None:
             options["scheduling_strategy"] = placed(self._ray, group, 0)
-        generator = self._remote.options(**options).remote(task)
-        self._live[generator] = task
-        if group is not None:
-            self._reserved[generator] = group
+        if task.names_runs:
+            # The worker goes on once this driver has what it said: a run is known before it can do any harm.
+            options["_generator_backpressure_num_objects"] = 1
+        self._live[self._remote.options(**options).remote(task)] = _Live(task, group)
 
     def wait(self) -> Iterator[Report]:
         """Reports of the tasks that have something to say."""
+        self._refuse_dead()
         ready, _ = self._ray.wait(list(self._live), num_returns=1, timeout=_POLL_SECONDS, fetch_local=False)
         for generator in ready:
-            task = self._live[generator]
+            live = self._live[generator]
+            task = live.task
             try:
-                event = self._ray.get(next(generator))
+                said = self._ray.get(next(generator))
             except StopIteration:
                 self._forget(generator)
                 yield Report(task, Event(), finished=True)
             except Exception as error:  # noqa: BLE001 -- handed to the driver, which tells or retries
                 # The task that raised is about to end: without its reservation Ray would kill it and tell the user so.
                 self._ray.wait([generator.completed()], timeout=_END_SECONDS, fetch_local=False)
+                self._refuse_dead()
                 self._forget(generator)
                 yield Report(task, Event(), finished=True, error=_cause(error))
             else:
-                yield Report(task, event, finished=False)
+                live.heard = time.monotonic()
+                if isinstance(said, _Worker):
+                    live.worker = said
+                else:
+                    if said.advancing is not None:
+                        live.advancing = bool(said.advancing)
+                    yield Report(task, said, finished=False)
+        yield from self._end_silent()
+        yield from self._say_starved()
+
+    def _end_silent(self) -> Iterator[Report]:
+        """Kill the workers of tasks that have been silent for longer than they may."""
+        for generator, live in tuple(self._live.items()):
+            timeout, worker = live.task.run_timeout, live.worker
+            if timeout is None or worker is None or not live.advancing or time.monotonic() - live.heard < timeout:
+                continue
+            if self._ray.wait([generator], timeout=0, fetch_local=False)[0]:
+                continue  # it has said something that nobody has read yet
+            self._end(generator, worker)
+            self._forget(generator)
+            yield Report(live.task, Event(), finished=True, error=HungError(f"hung: said nothing for {timeout:g} s"))
+
+    def _end(self, generator: Any, worker: _Worker) -> None:
+        """Kill a task's worker where it is: Ray's own way to cancel asks the process, and a suspended one does not answer."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        there = NodeAffinitySchedulingStrategy(worker.node, soft=False)
+        killed = (
+            self._ray.remote(num_cpus=0, max_retries=0)(kill).options(scheduling_strategy=there).remote(worker.process)
+        )
+        self._ray.wait([killed], timeout=_END_SECONDS)
+        self._ray.wait([generator.completed()], timeout=_END_SECONDS, fetch_local=False)
+
+    def _say_starved(self) -> Iterator[Report]:
+        """Say once that the cluster has become too small for any task, which Ray waits for in silence."""
+        if time.monotonic() - self._counted < _COUNT_SECONDS or not self._live:
+            return
+        self._counted = time.monotonic()
+        cpus = int(self._ray.cluster_resources().get("CPU", 0))
+        starved, self._starved = self._starved, cpus < self._shards
+        if self._starved and not starved:
+            message = (
+                f"waiting: the cluster has {cpus} CPUs by now and a run needs {self._shards} at the same time; add machines, "
+                "or stop, and run the same command again on another cluster"
+            )
+            yield Report(next(iter(self._live.values())).task, Event(message=message), finished=False)
 
     def _forget(self, generator: Any) -> None:
-        del self._live[generator]
-        if generator in self._reserved:
-            self._ray.util.remove_placement_group(self._reserved.pop(generator))
+        group = self._live.pop(generator).group
+        if group is not None:
+            self._ray.util.remove_placement_group(group)
 
     def close(self) -> None:
         """Cancel what still runs; stop the cluster if it is ours, leave it if it is not."""
-        for generator in self._live:
-            self._ray.cancel(generator, force=False)
-        for generator in tuple(self._live):
-            self._forget(generator)
-        self._ray.shutdown()
+        if self._ray is not None:
+            if self._is_whole:
+                for generator in self._live:
+                    self._ray.cancel(generator, force=False)
+                for generator in tuple(self._live):
+                    self._forget(generator)
+            self._ray.shutdown()
+            if self._is_private and not self._is_whole:
+                end_leftovers(_token())
+                if self._health is not None:
+                    self._health.end_family()
         self._restore_environment()
+
+    def _refuse_dead(self) -> None:
+        """Raise once Ray itself has died: nothing that it says from then on is of use.
+
+        Raises
+        ------
+        ClusterError
+        """
+        trouble = "" if self._health is None else self._health.trouble()
+        if trouble:
+            self._is_whole = False
+            raise ClusterError(f"Ray has died ({trouble}); what was committed is kept: run the same command again")
 
     def _restore_environment(self) -> None:
         for name in set(os.environ) - set(self._saved_environment):

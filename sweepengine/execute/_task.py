@@ -42,6 +42,11 @@ class PackTask:
         Whether steps of networks are recorded and replayed.
     durability : str
         ``rename`` or ``fsync``: what a commit survives.
+    run_timeout : float or None
+        Seconds of silence after which the driver ends the task; None: it waits for ever.
+    careful : bool
+        Whether runs go one at a time and the driver hears of each before it is advanced: if the worker dies, the driver
+        knows which run it was.
     """
 
     address: str
@@ -58,3 +63,10 @@ class PackTask:
     shards: int = 1
     cuda_graphs: bool = False
     durability: str = "rename"
+    run_timeout: float | None = None
+    careful: bool = False
+
+    @property
+    def names_runs(self) -> bool:
+        """Whether the driver hears of each run before it is advanced."""
+        return self.careful or self.run_timeout is not None

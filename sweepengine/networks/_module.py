@@ -11,30 +11,28 @@ module whose output at a point depends on that point alone.
 from __future__ import annotations
 
 import random
-import traceback
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from torch.func import functional_call, jacrev, vmap
 
-from sweepengine.errors import RunError, SpecError
+from sweepengine.errors import SpecError, users_code
 from sweepengine.networks._passes import Forward, Inputs, Passes
 from sweepengine.networks._scaling import Scaling
 from sweepengine.streams import Role, gaussian_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from torch import Tensor, nn
 
     from sweepengine.networks._kernel import Layout
     from sweepengine.networks._passes import Workspace
     from sweepengine.plugins import UserModel
-
-_T = TypeVar("_T")
 
 JACOBIAN_BYTES = 32 * 2**20
 """Size of the Jacobian of one block of points, of which a kernel holds two at a time."""
@@ -138,8 +136,8 @@ class ModuleNetwork:
         """Outputs on a set of points, with the graph of a step."""
         trained, constants = self._split()
         leaves = {name: value.requires_grad_() for name, value in trained.items()}
-        with torch.enable_grad():
-            raw = self._guarded(lambda: functional_call(self.module, leaves | constants, (inputs.points,)))
+        with torch.enable_grad(), self._guarded():
+            raw = functional_call(self.module, leaves | constants, (inputs.points,))
             raw = raw.reshape(-1, self.outputs) if self.outputs > 1 else raw.reshape(-1)
         outputs = raw.detach() * self.scaling.output.to(raw.dtype)
         if inputs.start is not None:
@@ -220,16 +218,13 @@ class ModuleNetwork:
             raw: Tensor = functional_call(self.module, values | constants, (x.unsqueeze(0),))
             return raw.reshape(self.outputs)
 
-        found = self._guarded(lambda: vmap(jacrev(one), in_dims=(None, 0))(trained, points))
+        with self._guarded():
+            found = vmap(jacrev(one), in_dims=(None, 0))(trained, points)
         return [found[name].flatten(2) if found[name].dim() > 2 else found[name].unsqueeze(-1) for name in trained]
 
-    def _guarded(self, call: Callable[[], _T]) -> _T:
-        """What the user's module gives; whatever it raises is the failure of its run."""
-        try:
-            return call()
-        except Exception as error:
-            what = type(self.module).__name__
-            raise RunError(f"module {what}: it raised {type(error).__name__}: {error}{_last_place(error)}") from error
+    def _guarded(self) -> AbstractContextManager[None]:
+        """Around calls of the user's module: whatever it raises is the failure of its run."""
+        return users_code(f"module {type(self.module).__name__}: it")
 
     def descend(
         self,
@@ -246,7 +241,8 @@ class ModuleNetwork:
         if not isinstance(forward, ModuleForward) or forward.raw is None:
             raise TypeError("a module steps from its own forward pass")
         pull = residual * (self.scaling.speed * (-step_size / inputs.points.shape[0])).to(residual.dtype)
-        moved = torch.autograd.grad(forward.raw, forward.leaves, pull, retain_graph=True, materialize_grads=True)
+        with self._guarded():
+            moved = torch.autograd.grad(forward.raw, forward.leaves, pull, retain_graph=True, materialize_grads=True)
         target = (into or self.parameters).values
         for name, change in zip(self._trained, moved, strict=True):
             target[name].add_(change)
@@ -362,15 +358,8 @@ def _random_state() -> tuple[object, ...]:
 
 def _guarded(where: str, what: str, call: Callable[[], Any]) -> Any:
     """The result of the user's code; whatever it raises becomes a message with file and line."""
-    try:
+    with users_code(f"{where}: {what}", SpecError):
         return call()
-    except Exception as error:
-        raise SpecError(f"{where}: {what} raised {type(error).__name__}: {error}{_last_place(error)}") from error
-
-
-def _last_place(error: Exception) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f" ({frame.filename}, line {frame.lineno})"
 
 
 def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:

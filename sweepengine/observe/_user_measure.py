@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sweepengine.errors import RunError
+from sweepengine.errors import RunError, users_code
 from sweepengine.observe._variable import OUTPUT_DIMS
 
 if TYPE_CHECKING:
@@ -33,14 +32,8 @@ def measured(observable: UserObservable, now: Moment, start: Moment) -> Tensor:
     name, dims = observable.variable.name, observable.variable.dims[2:]
     if not now.has_output_dim:
         dims = tuple(dim for dim in dims if dim not in OUTPUT_DIMS)
-    try:
-        with torch.no_grad():
-            value = observable.function(now, start)
-    except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise RunError(
-            f"observable {name}: it raised {type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
-        ) from error
+    with users_code(f"observable {name}: it"), torch.no_grad():
+        value: Any = observable.function(now, start)
     if not isinstance(value, torch.Tensor):
         raise RunError(f"observable {name}: found {type(value).__name__}; return a floating-point torch.Tensor")
     if not value.is_floating_point():

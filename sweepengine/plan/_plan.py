@@ -93,6 +93,10 @@ class Plan:
         marks = ((run, self.known.get(run.id)) for run in self.runs)
         return [run for run, mark in marks if mark is None or not mark.status.is_final]
 
+    def shape(self, run: AnyRun) -> BlockShape:
+        """Shape of the block that holds a run of the sweep."""
+        return self._shapes[self._places[run.id][0]]
+
     def statuses(self) -> list[Status]:
         """Status of every run of the sweep."""
         marks = (self.known.get(run.id) for run in self.runs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import platform
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -88,6 +90,15 @@ class UserCode:
             install(plugin)
         for entry in self.entries:
             add(entry)
+
+    def tag(self) -> str:
+        """What a state keeps of the code that made it."""
+        return json.dumps({"python": platform.python_version(), "code": sorted(each.code for each in self.used)})
+
+    def has_made(self, tag: str) -> bool:
+        """Whether a state of this tag comes from this code; fingerprints can be compared for one version of Python."""
+        ours, theirs = json.loads(self.tag()), json.loads(tag)
+        return bool(ours["python"] != theirs["python"] or ours["code"] == theirs["code"])
 
     def provenance(self) -> list[dict[str, str]]:
         """Plain values: each thing that is used, where it came from, and the hash of that file or function."""

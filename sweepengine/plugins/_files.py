@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
-from sweepengine.errors import SpecError
+from sweepengine.errors import Interrupted, SpecError
 from sweepengine.files import open_plain_text
 from sweepengine.plugins._registry import installing
 
@@ -85,8 +85,10 @@ def _execute(plugin: Plugin) -> None:
     sys.modules[name] = module  # dataclasses and annotations look their module up
     try:
         exec(compile(plugin.text, plugin.path, "exec"), module.__dict__)  # noqa: S102 -- the user named the file
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         del sys.modules[name]
+        if isinstance(error, Interrupted):
+            raise
         raise SpecError(f"plugin: {_place(plugin, error)}: {type(error).__name__}: {_said(error)}") from error
 
 

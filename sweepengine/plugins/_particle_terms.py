@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from sweepengine.errors import shown
+from sweepengine.errors import RunError, shown, users_code
 from sweepengine.plugins._registry import find, meant, register
 
 if TYPE_CHECKING:
@@ -114,14 +114,18 @@ def canonical_unit(name: str) -> str:
 
 
 def term_function(kind: TermKind, key: str) -> Callable[..., Tensor]:
-    """The function of a term's or unit's ``name@version``; what it raises comes as a RuntimeError that names it."""
+    """The function of a term's or unit's ``name@version``; what it raises comes as a RunError that names it."""
+    import torch
+
     term: UserTerm = find(kind, key).content
 
     def called(*clouds: Tensor) -> Tensor:
-        try:
-            return term.function(*clouds)
-        except Exception as error:
-            raise RuntimeError(f"{kind} {key}: {type(error).__name__}: {error}") from error
+        with users_code(f"{kind} {key}: it"):
+            found: Any = term.function(*clouds)
+        if not isinstance(found, torch.Tensor) or not found.is_floating_point():
+            what = found.dtype if isinstance(found, torch.Tensor) else type(found).__name__
+            raise RunError(f"{kind} {key}: found {what}; return a floating-point torch.Tensor")
+        return found
 
     return called
 

@@ -5,21 +5,31 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.errors import StoreError
-from sweepengine.observe import canonical_names
+from sweepengine.errors import DamagedError, StoreError
+from sweepengine.observe import canonical_names, user_observable
+from sweepengine.observe._variable import OUTPUT_DIMS
 from sweepengine.spec import SweepSpec, make_spec
+from sweepengine.store._objects import BrokenSealError, get_object, get_sealed, list_objects, put_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from zarr.abc.store import Store
+
     from sweepengine.plugins import UserCode
     from sweepengine.spec import AnySpec
+    from sweepengine.store._view import StoreView
+
+    Bound = Mapping[tuple[str, str, str], tuple[str, str]]
+    """Kind, name and version of users' code → its fingerprint, and the version of Python that the fingerprint holds for."""
 
 _TERM_KINDS = ("potential", "kernel")
 """Kinds of users' code that are terms of a functional."""
+_CODE = "code/"
+"""Where a store keeps which code is bound to it: one small object for each thing that users have registered."""
 _SWEEPABLE = ("depth", "activation", "alpha")
 _IN_THE_CONTENT = ("data.path", "data.targets", "network.weights", "reference")
-"""Settings that say where or how to find content; the content itself is compared by :meth:`SweepStore.check_contents`."""
+"""Settings that say where or how to find content; the content itself is compared by :meth:`StoreView.check_contents`."""
 
 
 def _settings(spec: AnySpec, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
@@ -48,17 +58,59 @@ def _settings(spec: AnySpec, used: Sequence[Mapping[str, str]]) -> dict[str, tup
     return settings
 
 
-def refuse_other_settings(address: str, written: Sequence[dict[str, Any]], spec: AnySpec, code: UserCode) -> None:
-    """Raise unless a spec's fixed settings agree with those of the specs that wrote a store.
+def bind_code(store: Store, code: UserCode) -> None:
+    """Bind users' code to a store: from now on its version means this code, and no run is of another version.
 
-    A setting that one of two specs sweeps agrees with the other's value if that is on the axis. Users' code agrees if
-    its version does; the same version of other code is refused.
+    To be called before the first run that the code has brought to its end is committed. Until then the code may be
+    mended, under the same version or another.
 
     Parameters
     ----------
-    address : str
-    written : sequence of dict
-        ``spec`` and ``provenance`` of each spec that wrote the store.
+    store : Store
+    code : UserCode
+    """
+    for each in code.used:
+        key = f"{_CODE}{each.kind}/{each.name}@{each.version}.json"
+        if get_object(store, key) is None:
+            put_sealed(store, key, each.provenance() | {"python": platform.python_version()})
+
+
+def _bound(store: StoreView) -> Bound:
+    """The users' code that finished runs of a store come from.
+
+    A store that was written before code was bound has no word of it; then all code in its provenance is bound by a run
+    that is done.
+    """
+    keys = list_objects(store.objects, _CODE)
+    used = [each for key in keys if (each := _read_bound(store, key)) is not None]
+    if not used and _has_finished_runs(store):
+        entries = [entry["provenance"] for entry in store.attributes["specs"]]
+        used = [each | {"python": entry["python"]} for entry in entries for each in entry.get("user_code", [])]
+    return {(each["kind"], each["name"], each["version"]): (each["code"], each["python"]) for each in used}
+
+
+def _read_bound(store: StoreView, key: str) -> dict[str, Any] | None:
+    try:
+        return get_sealed(store.objects, key) if key.endswith(".json") else None
+    except BrokenSealError as error:
+        raise DamagedError(f"store: {store.address}: {key} is damaged: {error}; restore it, or delete it") from error
+
+
+def _has_finished_runs(store: StoreView) -> bool:
+    shapes = store.block_shapes().items()
+    marks = (mark for block, shape in shapes for mark in store.run_marks(block, shape))
+    return any(mark is not None and mark.status.is_final for mark in marks)
+
+
+def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> None:
+    """Raise unless a spec's fixed settings agree with those of the specs that wrote a store.
+
+    A setting that one of two specs sweeps agrees with the other's value if that is on the axis. Users' code agrees if
+    its version does; the same version of other code is refused. Code that no finished run comes from may be any.
+
+    Parameters
+    ----------
+    store : StoreView
     spec : SweepSpec
     code : UserCode
         What the spec uses.
@@ -68,10 +120,15 @@ def refuse_other_settings(address: str, written: Sequence[dict[str, Any]], spec:
     StoreError
         One line for each setting that differs, with both values.
     """
-    ours = _settings(spec, code.provenance())
+    address, mine = store.address, code.provenance()
+    ours = _settings(spec, mine)
+    written = store.attributes["specs"]
+    # Without users' code on either side there is nothing that could be bound, and no need to look.
+    bound = _bound(store) if any(entry["provenance"].get("user_code") for entry in written) else {}
+    _refuse_other_code(address, bound, code)
+    _refuse_other_dims(store, code)
     for entry in written:
-        used = entry["provenance"].get("user_code", [])
-        _refuse_other_code(address, used, entry["provenance"]["python"], code)
+        used = [_unless_bound(each, bound, mine) for each in entry["provenance"].get("user_code", [])]
         theirs = _settings(make_spec(entry["spec"]), used)
         differing = [
             f"{key}: the store has {_show(theirs.get(key))}, this spec {_show(ours.get(key))}"
@@ -86,15 +143,42 @@ def refuse_other_settings(address: str, written: Sequence[dict[str, Any]], spec:
             )
 
 
-def _refuse_other_code(address: str, used: Sequence[Mapping[str, str]], python: str, code: UserCode) -> None:
-    """Raise if a version that the store has stands for other code now; fingerprints hold for one version of Python."""
-    known = {(each["kind"], each["name"], each["version"]): each["code"] for each in used}
-    for each in code.used if python == platform.python_version() else ():
-        if known.get((each.kind, each.name, each.version), each.code) != each.code:
+def _unless_bound(used: Mapping[str, str], bound: Bound, mine: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
+    """A piece of code that a spec has used, in our version of it if no finished run comes from it."""
+    if (used["kind"], used["name"], used["version"]) in bound:
+        return used
+    same = (each for each in mine if (each["kind"], each["name"]) == (used["kind"], used["name"]))
+    return next(same, used)
+
+
+def _refuse_other_code(address: str, bound: Bound, code: UserCode) -> None:
+    """Raise if a version that is bound stands for other code now; fingerprints hold for one version of Python."""
+    for each in code.used:
+        fingerprint, python = bound.get((each.kind, each.name, each.version), ("", ""))
+        if python == platform.python_version() and fingerprint != each.code:
             raise StoreError(
                 f"store: {address} was written with other code of {each.kind} {each.name} under version {each.version!r}; "
                 "give the changed code another version and name another --store, or go back to the code of the store"
             )
+
+
+def _refuse_other_dims(store: StoreView, code: UserCode) -> None:
+    """Raise if an observable has other dims than in the store: failed runs of a version that was given up have them still."""
+    shapes = store.block_shapes().values() if code.used else ()
+    for each in code.used:
+        if each.kind != "observable":
+            continue
+        ours = user_observable(f"{each.name}@{each.version}")
+        held = [(shape, variable) for shape in shapes for variable in shape.variables if variable.name == each.name]
+        for shape, variable in held:
+            theirs = tuple(dim for dim in variable.dims if dim not in OUTPUT_DIMS)
+            dims = tuple(dim for dim in ours.variable.dims if dim not in OUTPUT_DIMS)
+            if theirs != dims or any(shape.sizes.get(dim) != size for dim, size in ours.sizes):
+                raise StoreError(
+                    f"store: {store.address} has the observable {each.name} with dims "
+                    f"{ {dim: shape.sizes[dim] for dim in theirs[2:]} }, here it has {list(dims[2:])} with sizes "
+                    f"{dict(ours.sizes)}; name another --store, or give the observable another name"
+                )
 
 
 def _show(values: tuple[Any, ...] | None) -> str:

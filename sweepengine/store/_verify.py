@@ -16,7 +16,7 @@ from sweepengine.store._digests import digest
 from sweepengine.store._layout import RUN_ARRAYS, block_path
 from sweepengine.store._marks import DamagedMarkError, Mark, RunMark, read_mark
 from sweepengine.store._nodes import UNREADABLE, is_of_runs
-from sweepengine.store._objects import get_json, get_object, put_json
+from sweepengine.store._objects import BrokenSealError, get_json, get_object, get_sealed, list_objects, put_json
 from sweepengine.store._part import ALONE, ChunkPart, ChunkPlace
 from sweepengine.store._publication import ROOT_KEY
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
     from sweepengine.store._sweep_store import SweepStore
+
+
+_SEALED = ("code/", "failures/")
+"""Small objects that are neither marks nor claims."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,11 @@ def find_damage(store: SweepStore) -> Iterator[Damage]:
     yield from (Damage(f"{trouble}; `sweepengine repair` puts it back", mends=True) for trouble in store.troubles)
     for key in damaged_claims(store.objects):
         yield Damage(f"{key} is damaged; the next `sweepengine run` replaces it", mends=True)
+    for key in (key for folder in _SEALED for key in list_objects(store.objects, folder) if key.endswith(".json")):
+        try:
+            get_sealed(store.objects, key, or_unsealed=True)
+        except BrokenSealError as error:
+            yield Damage(f"{key} is damaged: {error}; restore it, or delete it")
     yield from _of_nodes(store)
     for block, shape in store.block_shapes().items():
         for chunk in range(shape.n_chunks):

@@ -29,7 +29,19 @@ if TYPE_CHECKING:
     from sweepengine.store._marks import RunMark
 
 _OURS = {
-    *("blocks", "data", "driver.json", "drivers", "failures", "grid", "marks", "publications", "reference", "runs"),
+    *(
+        "blocks",
+        "code",
+        "data",
+        "driver.json",
+        "drivers",
+        "failures",
+        "grid",
+        "marks",
+        "publications",
+        "reference",
+        "runs",
+    ),
     *("state", "theory", "tokens", "weights", "zarr.json"),
 }
 """Names at the root of a store."""
@@ -154,7 +166,7 @@ class StoreView:
             The message names each setting that differs.
         """
         if self.exists:
-            refuse_other_settings(self.address, self.attributes["specs"], spec, code)
+            refuse_other_settings(self, spec, code)
 
     def check_contents(self, data_id: str, given: Sequence[Given]) -> None:
         """Refuse data, or what is given beside them, other than those of the store, wherever their files lie.

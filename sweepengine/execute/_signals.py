@@ -1,0 +1,96 @@
+"""SIGINT and SIGTERM: told apart from what users' code raises, put off while Ray starts, left out while a sweep closes.
+
+Handlers belong to the main thread; in any other thread all of this does nothing.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sweepengine.errors import Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within, SIGINT raises :class:`Interrupted` where the handler that was there raises KeyboardInterrupt."""
+    before = signal.getsignal(signal.SIGINT)
+    if not _in_main_thread() or not callable(before):
+        yield
+        return
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        try:
+            before(number, frame)
+        except KeyboardInterrupt as error:
+            raise Interrupted from error
+
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Leave SIGINT and SIGTERM out: a second Ctrl-C must not leave behind what the first one is stopping."""
+    with _handled_by(signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Put SIGINT and SIGTERM off to the end: what starts inside is whole when it is stopped.
+
+    A signal must not raise in the middle of Ray's compiled code, and handlers that Ray sets inside are not set: they
+    would end the process with codes of their own.
+    """
+    if not _in_main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def later(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    setter = signal.signal
+
+    def keeping(number: int, handler: Any) -> Any:
+        return signal.getsignal(number) if number in _STOPPING else setter(number, handler)
+
+    try:
+        with _handled_by(later):
+            signal.signal = keeping  # type: ignore[assignment]
+            try:
+                yield
+            finally:
+                signal.signal = setter
+    finally:
+        if came:
+            signal.raise_signal(came[0])
+
+
+@contextmanager
+def _handled_by(handler: Any) -> Iterator[None]:
+    if not _in_main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, handler) for each in _STOPPING}
+    try:
+        yield
+    finally:
+        for each, handler_before in before.items():
+            signal.signal(each, handler_before)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
