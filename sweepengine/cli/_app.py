@@ -56,6 +56,9 @@ def _version(*, asked: bool) -> None:
         raise typer.Exit
 
 
+TakeOverOption = Annotated[
+    bool, typer.Option("--take-over", help="Take the store from a driver that still holds it; that driver stops.")
+]
 PluginOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -108,9 +111,7 @@ def run(
             help="With --device cuda: replay steps of networks as CUDA graphs. Never run on a GPU so far.",
         ),
     ] = False,
-    take_over: Annotated[
-        bool, typer.Option("--take-over", help="Take the store from a driver that still holds it; that driver stops.")
-    ] = False,
+    take_over: TakeOverOption = False,
     run_timeout: Annotated[
         float | None,
         typer.Option(
@@ -171,11 +172,11 @@ def verify(store: StoreArgument) -> None:
 
 
 @app.command()
-def repair(store: StoreArgument) -> None:
-    """Forget the damaged runs of a store, so that running the sweep again computes them and them alone."""
+def repair(store: StoreArgument, *, take_over: TakeOverOption = False) -> None:
+    """Put back what a store has twice, and forget its damaged runs: running the sweep again computes them alone."""
     from sweepengine.cli._commands import repair_command
 
-    raise typer.Exit(repair_command(store))
+    raise typer.Exit(repair_command(store, take_over=take_over))
 
 
 @app.command()

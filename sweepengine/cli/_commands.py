@@ -228,14 +228,14 @@ def verify_command(store: str) -> int:
     return int(bool(found))
 
 
-def repair_command(store: str) -> int:
+def repair_command(store: str, *, take_over: bool) -> int:
     """Forget damaged runs; 1 if something is left that computing again does not mend."""
     from sweepengine.store import SweepStore, repair
 
     sweep_store = SweepStore(store)
     sweep_store.must_exist()
     names = _names(sweep_store)  # before damaged runs are moved
-    found = repair(sweep_store)
+    found = repair(sweep_store, take_over=take_over)
     _print_damage(sweep_store, names, found)
     if any(each.chunk >= 0 for each in found):
         print("forgotten; run the sweep again to compute them")

@@ -132,7 +132,8 @@ def damaged_claims(store: Store) -> list[str]:
 
 def next_epoch(store: Store, at_least: int) -> int:
     """The epoch that a driver would have that claimed the store now."""
-    return max([at_least, *(claim.epoch for claim in read_claims(store))]) + 1
+    names = (_NAME.fullmatch(key) for key in list_objects(store, CLAIMS))
+    return max([at_least, *(int(name[1]) for name in names if name)]) + 1
 
 
 def take_claim(store: Store, at_least: int, *, take_over: bool = False) -> Claim:

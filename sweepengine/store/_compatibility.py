@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sweepengine.spec import AnySpec
     from sweepengine.store._view import StoreView
 
-    Bound = Mapping[tuple[str, str, str], tuple[str, str]]
-    """Kind, name and version of users' code → its fingerprint, and the version of Python that the fingerprint holds for."""
+    Bound = Mapping[tuple[str, str, str], set[tuple[str, str]]]
+    """Kind, name and version of users' code → its fingerprints, each with the version of Python that it holds for."""
 
 _TERM_KINDS = ("potential", "kernel")
 """Kinds of users' code that are terms of a functional."""
@@ -70,7 +70,8 @@ def bind_code(store: Store, code: UserCode) -> None:
     code : UserCode
     """
     for each in code.used:
-        key = f"{_CODE}{each.kind}/{each.name}@{each.version}.json"
+        # The fingerprint is in the name, so that a late worker cannot replace what another has bound.
+        key = f"{_CODE}{each.kind}/{each.name}@{each.version}/{each.code}.json"
         if get_object(store, key) is None:
             put_sealed(store, key, each.provenance() | {"python": platform.python_version()})
 
@@ -86,7 +87,10 @@ def _bound(store: StoreView) -> Bound:
     if not used and _has_finished_runs(store):
         entries = [entry["provenance"] for entry in store.attributes["specs"]]
         used = [each | {"python": entry["python"]} for entry in entries for each in entry.get("user_code", [])]
-    return {(each["kind"], each["name"], each["version"]): (each["code"], each["python"]) for each in used}
+    bound: dict[tuple[str, str, str], set[tuple[str, str]]] = {}
+    for each in used:
+        bound.setdefault((each["kind"], each["name"], each["version"]), set()).add((each["code"], each["python"]))
+    return bound
 
 
 def _read_bound(store: StoreView, key: str) -> dict[str, Any] | None:
@@ -154,8 +158,9 @@ def _unless_bound(used: Mapping[str, str], bound: Bound, mine: Sequence[Mapping[
 def _refuse_other_code(address: str, bound: Bound, code: UserCode) -> None:
     """Raise if a version that is bound stands for other code now; fingerprints hold for one version of Python."""
     for each in code.used:
-        fingerprint, python = bound.get((each.kind, each.name, each.version), ("", ""))
-        if python == platform.python_version() and fingerprint != each.code:
+        known = bound.get((each.kind, each.name, each.version), set())
+        fingerprints = {code for code, python in known if python == platform.python_version()}
+        if fingerprints and each.code not in fingerprints:
             raise StoreError(
                 f"store: {address} was written with other code of {each.kind} {each.name} under version {each.version!r}; "
                 "give the changed code another version and name another --store, or go back to the code of the store"

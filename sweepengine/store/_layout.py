@@ -18,6 +18,7 @@ Beside the zarr nodes::
     marks/<block>/<chunk>/<attempt>.json   what a chunk of runs has committed; the newest counts
     state/<block>/<chunk>/…                what a resume needs; deleted when the chunk is done
     failures/<block>/<position>.json       traceback of a failed run
+    code/<kind>/<name>@<version>/…         which code of users' finished runs come from
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from sweepengine.store._objects import (
     put_sealed,
 )
 from sweepengine.store._process import Process
+from sweepengine.store._publication import LOOKS
 from sweepengine.store._status import Status
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def read_mark(store: Store, block: str, chunk: int, attempts: Iterable[int] | No
         There is one and it is not what was written.
     """
     known = None if attempts is None else list(attempts)
-    while True:
+    for _ in range(LOOKS):
         for attempt in reversed(attempts_at(store, block, chunk) if known is None else known):
             mark = read_attempt(store, block, chunk, attempt)
             if mark is None:
@@ -215,6 +216,7 @@ def read_mark(store: Store, block: str, chunk: int, attempts: Iterable[int] | No
         else:
             return _read_legacy(store, block, chunk)
         known = None
+    raise DamagedMarkError(f"{mark_prefix(block, chunk)} has marks that are listed and cannot be read; delete them")
 
 
 def read_marks(store: Store, block: str, chunks: int) -> list[Mark | DamagedMarkError | None]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ROOT_KEY = "zarr.json"
 PUBLICATIONS = "publications/"
+LOOKS = 20
+"""How often to look again for an object that was listed and is gone."""
 _SEAL = "sweepengine_seal"
 _NAME = re.compile(rf"{PUBLICATIONS}(\d+)-(\d+)\.json")
 
@@ -150,7 +152,7 @@ def read_publication(store: Store) -> Publication | None:
     DamagedError, BrokenSealError
         The newest publication is damaged.
     """
-    while True:
+    for _ in range(LOOKS):
         newest = max(_generations(store), default=None)
         published = None if newest is None else get_object(store, newest.key)
         if newest is None or published is not None:
