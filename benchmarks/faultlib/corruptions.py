@@ -1,0 +1,149 @@
+"""One object of a sound store is damaged: it is found and mended, or refused with a way out, or nobody reads it.
+
+`verify` names it, or every number that is shown, by the product and by a plain reader, is what it was. No reader shows
+another number without a word. Then `repair` and `run` (of every other case `run` alone) restore the numbers to the bit, or
+say what to restore.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+from faultlib.bench import COMMANDS, STATES
+from faultlib.case import Case
+from faultlib.child import in_child
+from faultlib.objects import StoredObject, by_kind
+from faultlib.reading import PROGRESS, Reading, differences, read_plainly, read_store
+from faultlib.verdict import Defect, Kind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from faultlib.bench import Bench, Sample
+    from faultlib.child import Ended
+
+CASES = 300
+_SAID = re.compile(r"damaged|not what was written|lost|warning|error|differ", re.IGNORECASE)
+_BIT, _BYTE, _CUT, _EMPTY, _DELETE, _SWAP, _REPLACE, _DUPLICATE = HOWS = (
+    "bit flipped",
+    "byte changed",
+    "cut off",
+    "emptied",
+    "deleted",
+    "swapped with",
+    "replaced by",
+    "duplicated as",
+)
+
+
+def case(bench: Bench, number: int) -> str:
+    """One case: both sweeps in turn, finished and half-finished; kinds of objects in turn, then ways to damage them."""
+    sweep = ("networks", "particles")[number % 2]
+    sample = bench.whole(sweep) if number // 2 % 2 == 0 else bench.half(sweep, number // 4 % STATES)
+    with Case(bench, "corruptions", number, sweep) as each:
+        each.adopt(sample.folder)
+        kinds = by_kind(each.store)
+        place = number // 4
+        kind = list(kinds)[place % len(kinds)]
+        note = _damage(each, kinds[kind])
+        try:
+            _judge(each, sample, number)
+        except Defect as defect:
+            raise Defect(defect.kind, f"{note}: {defect.detail}") from defect
+    return note
+
+
+def _damage(case: Case, alike: list[StoredObject]) -> str:
+    """Damage one of some objects of a kind; in words, how."""
+    victim = case.choice(alike)
+    path = case.store / victim.path
+    content = bytearray(path.read_bytes())
+    others = [each.path for each in alike if (case.store / each.path).read_bytes() != content]
+    how = case.choice([each for each in HOWS if (content or each not in (_BIT, _BYTE, _CUT, _EMPTY))])
+    if how in (_SWAP, _REPLACE) and not others:
+        how = _DELETE
+    at = int(case.rng.integers(max(1, len(content))))
+    other: Path | None = None
+    if how in (_BIT, _BYTE):
+        content[at] ^= 1 << int(case.rng.integers(8)) if how == _BIT else int(case.rng.integers(1, 256))
+        path.write_bytes(content)
+    elif how in (_CUT, _EMPTY):
+        path.write_bytes(content[: at if how == _CUT else 0])
+    elif how == _DELETE:
+        path.unlink()
+    elif how == _DUPLICATE:
+        other = _beside(victim.path)
+        shutil.copyfile(path, case.store / other)
+    else:
+        other = case.choice(others)
+        theirs = (case.store / other).read_bytes()
+        path.write_bytes(theirs)
+        if how == _SWAP:
+            (case.store / other).write_bytes(content)
+    where = f" at byte {at} of {len(content)}" if how in (_BIT, _BYTE, _CUT) else f" {other}" if other else ""
+    return f"{victim.kind}: {victim.path} {how}{where}"
+
+
+def _beside(path: Path) -> Path:
+    """A name beside a file's own: the next number where it has one, else the same with something before its ending."""
+    return path.with_name(f"{int(path.stem) + 7}{path.suffix}" if path.stem.isdigit() else f"copy-{path.name}")
+
+
+def _judge(case: Case, sample: Sample, number: int) -> None:
+    store = case.store
+    found, plain = in_child(lambda: read_store(store)), in_child(lambda: read_plainly(store))
+    verified = case.check_words(case.start(*COMMANDS["verify"]).wait(case.limit), 0, 1, 2)
+    said = {name: case.check_words(case.start(*COMMANDS[name]).wait(case.limit), 0, 1, 2) for name in sample.said}
+    _detected(found, plain, verified, sample)
+    _no_silent_change(found, said, sample)
+    if number // 4 % 2 == 0:
+        mended = case.check_words(case.start("repair", case.store.name).wait(case.limit), 0, 1, 2)
+        if mended.code == 2:
+            case.clear_refusal(mended)
+    ended = case.check_words(case.start_run().wait(case.limit), 0, 1, 2)
+    if ended.code == 0:
+        case.check_whole()
+    else:
+        case.clear_refusal(ended)
+
+
+def _detected(found: Reading, plain: str, verified: Ended, sample: Sample) -> None:
+    """`verify` has found it, or nothing that is shown has changed."""
+    if verified.code:
+        if not (verified.out + verified.err).strip():
+            raise Defect(Kind.MESSAGE, "verify ends with 1 and names nothing")
+        return
+    if found.error:
+        raise Defect(Kind.UNDETECTED, f"verify is content, and a reader is told: {found.error}")
+    if changed := differences(found, sample.reading, ignored=()):
+        raise Defect(Kind.UNDETECTED, f"verify is content, and these have changed: {', '.join(changed)}")
+    if plain != sample.plain:
+        raise Defect(Kind.UNDETECTED, f"by plain readers only: verify is content, and they see another store ({plain})")
+
+
+def _no_silent_change(found: Reading, said: dict[str, Ended], sample: Sample) -> None:
+    """A reader that is shown something else is told so."""
+    if not found.error and not found.said:
+        changed = differences(found, sample.reading, ignored=("peak_memory",))
+        if set(changed) - set(PROGRESS) and not _is_less(found, sample.reading, changed):
+            raise Defect(Kind.WRONG, f"shown without a word: {', '.join(changed)}")
+    for name, ended in said.items():
+        if ended.code == 0 and ended.out != sample.said[name] and not _SAID.search(ended.err + ended.out):
+            raise Defect(Kind.WRONG, f"{name} says something else than before, and no word of damage")
+
+
+def _is_less(found: Reading, before: Reading, changed: list[str]) -> bool:
+    """Whether what differs is only not there any more, and its status says so."""
+    import numpy as np
+
+    if "status" not in changed and "records_done" not in changed:
+        return False
+    for name in set(changed) - set(PROGRESS):
+        if name not in found.numbers or name not in before.numbers:
+            return False
+        (_, new), (_, old) = found.numbers[name], before.numbers[name]
+        if new.shape != old.shape or new.dtype.kind != "f" or not np.all(np.isnan(new) | (new == old)):
+            return False
+    return True

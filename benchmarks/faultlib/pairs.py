@@ -1,0 +1,41 @@
+"""Two drivers on one store, started at the same moment: the sweep is whole after at most one more command."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from faultlib.bench import STATES
+from faultlib.case import Case
+from faultlib.options import TAKE_OVER, has_take_over
+from faultlib.sweeps import INLINE, RAY, SWEEPS
+
+if TYPE_CHECKING:
+    from faultlib.bench import Bench
+
+CASES = 40
+
+
+def case(bench: Bench, number: int) -> str:
+    """One case: half of the stores are new, a third of the second drivers take over, every fifth pair is on Ray."""
+    executor = RAY if number % 5 == 4 else INLINE
+    sweep = list(SWEEPS)[number % 3] if executor == INLINE else "networks"
+    is_new = number % 2 == 0
+    more = (TAKE_OVER,) if number // 2 % 3 == 2 and has_take_over() else ()
+    with Case(bench, "pairs", number, sweep, executor) as each:
+        if not is_new:
+            each.adopt(bench.half(sweep, number % STATES).folder)
+        late = each.choice([0.0, each.uniform(0.0, 0.1), each.uniform(0.0, 1.0)])
+        before = each.look_after_fault()
+        first = each.start_run()
+        time.sleep(late)
+        second = each.start_run(*more)
+        ends = [each.ends(command, 0, 1) for command in (first, second)]
+        for ended in ends:
+            each.clear_refusal(ended)
+            each.not_recomputed(ended, before)
+        each.settle(each.look_after_fault())
+    codes = " and ".join(str(ended.code) for ended in ends)
+    return (
+        f"{executor} {sweep}: {'new' if is_new else 'half'}, {late:.3f} s apart{' '.join(('', *more))}, ended {codes}"
+    )
