@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 STORE, SPEC = "sweep.zarr", "sweep.yaml"
 COMMANDS = {"verify": ("verify", STORE), "status": ("status", STORE), "report": ("report", STORE)}
+WIDE = {"COLUMNS": "500"}
+"""No line is folded, so that what is said does not depend on where the store lies."""
 STATES = 3
 """Half-finished stores of each sweep."""
 
@@ -95,14 +97,16 @@ class Bench:
 
 
 def commit_of(product: Path) -> str:
-    """The commit of a checkout, with a sign where the product in it has been changed."""
+    """The last commit of a checkout that touched the product, with a sign where it has been changed since."""
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(product), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     changed = git("status", "--porcelain", "--", "sweepengine", "analysis")
-    return git("rev-parse", "--short=10", "HEAD") + ("+changes" if changed else "")
+    return git("log", "-1", "--format=%h", "--abbrev=10", "--", "sweepengine", "analysis") + (
+        "+changes" if changed else ""
+    )
 
 
 def write_spec(folder: Path, sweep: str) -> None:
@@ -114,6 +118,11 @@ def run_words(executor: str, *more: str) -> tuple[str, ...]:
     """The command that runs a sweep, and resumes it."""
     workers = ("--workers", "2") if executor != INLINE else ()
     return ("run", SPEC, "--store", STORE, "--executor", executor, *workers, "--no-report", *more)
+
+
+def without_place(said: str, folder: Path) -> str:
+    """What a command says, wherever it ran."""
+    return " ".join(said.replace(str(folder), "").split())
 
 
 def _make(folder: Path, sweep: str, executor: str, length: float) -> Sample:
@@ -136,7 +145,8 @@ def _make(folder: Path, sweep: str, executor: str, length: float) -> Sample:
             raise Defect(Kind.HARNESS, f"no reference: {ended}")
         said = {}
         for name in ("status", "report"):
-            said[name] = Command(COMMANDS[name], folder, folder / name).wait().out
+            shown = Command(COMMANDS[name], folder, folder / name, environment=WIDE).wait().out
+            said[name] = without_place(shown, folder)
         reading, plain = (in_child(partial(each, folder / STORE)) for each in (read_store, read_plainly))
         return Sample(folder, reading, plain, said, ended.seconds)
     raise Defect(Kind.HARNESS, f"{sweep}: no store could be made that is half-finished")

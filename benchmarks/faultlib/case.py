@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
-from faultlib.bench import COMMANDS, STORE, run_words, write_spec
+from faultlib.bench import COMMANDS, STORE, WIDE, run_words, write_spec
 from faultlib.child import LIMIT_SECONDS, Command, Ended, in_child
 from faultlib.reading import Reading, differences, read_store, wrong_so_far
 from faultlib.sweeps import INLINE, same_bits
@@ -50,6 +50,7 @@ class Case:
     def __init__(self, bench: Bench, campaign: str, number: int, sweep: str, executor: str = INLINE) -> None:
         self.bench, self.sweep, self.executor = bench, sweep, executor
         self.rng = generator(campaign, number)
+        self.did = [f"{executor} {sweep}"]
         self.limit = LIMIT_SECONDS if executor == INLINE else RAY_LIMIT_SECONDS
         self._root = Path(tempfile.mkdtemp(prefix="f", dir=bench.work))  # short: Ray puts sockets below
         self.folder = self._root / "w"
@@ -61,9 +62,16 @@ class Case:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Defect):
+            error.detail = f"{self.story}: {error.detail}"
         self.stop()
         shutil.rmtree(self._root, ignore_errors=True)
+
+    @property
+    def story(self) -> str:
+        """What was done."""
+        return ", ".join(self.did)
 
     def stop(self) -> None:
         """Stop whatever still runs."""
@@ -80,7 +88,7 @@ class Case:
             self.folder,
             self._root / f"{number}-{words[0]}",
             commit_seconds=commit_seconds,
-            environment={"RAY_TMPDIR": str(ray)},
+            environment=WIDE | {"RAY_TMPDIR": str(ray)},
             preloaded=preloaded,
         )
         self._commands.append(command)

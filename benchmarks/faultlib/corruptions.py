@@ -11,8 +11,8 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
-from faultlib.bench import COMMANDS, STATES
-from faultlib.case import Case
+from faultlib.bench import COMMANDS, STATES, without_place
+from faultlib.case import WAY_OUT, Case
 from faultlib.child import in_child
 from faultlib.objects import StoredObject, by_kind
 from faultlib.reading import PROGRESS, Reading, differences, read_plainly, read_store
@@ -47,12 +47,9 @@ def case(bench: Bench, number: int) -> str:
         kinds = by_kind(each.store)
         place = number // 4
         kind = list(kinds)[place % len(kinds)]
-        note = _damage(each, kinds[kind])
-        try:
-            _judge(each, sample, number)
-        except Defect as defect:
-            raise Defect(defect.kind, f"{note}: {defect.detail}") from defect
-    return note
+        each.did.append(_damage(each, kinds[kind]))
+        _judge(each, sample, repair_first=number // 4 % 2 == 0)
+        return each.story
 
 
 def _damage(case: Case, alike: list[StoredObject]) -> str:
@@ -91,22 +88,29 @@ def _beside(path: Path) -> Path:
     return path.with_name(f"{int(path.stem) + 7}{path.suffix}" if path.stem.isdigit() else f"copy-{path.name}")
 
 
-def _judge(case: Case, sample: Sample, number: int) -> None:
+def _judge(case: Case, sample: Sample, *, repair_first: bool) -> None:
     store = case.store
     found, plain = in_child(lambda: read_store(store)), in_child(lambda: read_plainly(store))
     verified = case.check_words(case.start(*COMMANDS["verify"]).wait(case.limit), 0, 1, 2)
     said = {name: case.check_words(case.start(*COMMANDS[name]).wait(case.limit), 0, 1, 2) for name in sample.said}
     _detected(found, plain, verified, sample)
-    _no_silent_change(found, said, sample)
-    if number // 4 % 2 == 0:
-        mended = case.check_words(case.start("repair", case.store.name).wait(case.limit), 0, 1, 2)
-        if mended.code == 2:
-            case.clear_refusal(mended)
+    _no_silent_change(found, said, sample, case.folder)
+    if repair_first:
+        _repair(case)
     ended = case.check_words(case.start_run().wait(case.limit), 0, 1, 2)
-    if ended.code == 0:
-        case.check_whole()
-    else:
+    if ended.code:
         case.clear_refusal(ended)
+    elif case.check_words(case.start(*COMMANDS["verify"]).wait(case.limit), 0, 1).code == 0 or _repair(case):
+        case.settle()
+
+
+def _repair(case: Case) -> bool:
+    """Whether `repair` leaves something that `run` can mend; where it does not, it says what to restore."""
+    ended = case.check_words(case.start("repair", case.store.name).wait(case.limit), 0, 1, 2)
+    said = ended.out + ended.err
+    if ended.code and not WAY_OUT.search(said):
+        raise Defect(Kind.MESSAGE, f"repair leaves damage and does not say what to restore: {said}")
+    return ended.code == 0
 
 
 def _detected(found: Reading, plain: str, verified: Ended, sample: Sample) -> None:
@@ -120,17 +124,18 @@ def _detected(found: Reading, plain: str, verified: Ended, sample: Sample) -> No
     if changed := differences(found, sample.reading, ignored=()):
         raise Defect(Kind.UNDETECTED, f"verify is content, and these have changed: {', '.join(changed)}")
     if plain != sample.plain:
-        raise Defect(Kind.UNDETECTED, f"by plain readers only: verify is content, and they see another store ({plain})")
+        raise Defect(Kind.UNDETECTED_PLAIN, f"verify is content, and they see another store ({plain})")
 
 
-def _no_silent_change(found: Reading, said: dict[str, Ended], sample: Sample) -> None:
+def _no_silent_change(found: Reading, said: dict[str, Ended], sample: Sample, folder: Path) -> None:
     """A reader that is shown something else is told so."""
     if not found.error and not found.said:
         changed = differences(found, sample.reading, ignored=("peak_memory",))
         if set(changed) - set(PROGRESS) and not _is_less(found, sample.reading, changed):
             raise Defect(Kind.WRONG, f"shown without a word: {', '.join(changed)}")
     for name, ended in said.items():
-        if ended.code == 0 and ended.out != sample.said[name] and not _SAID.search(ended.err + ended.out):
+        shown = without_place(ended.out, folder)
+        if ended.code == 0 and shown != sample.said[name] and not _SAID.search(ended.err + ended.out):
             raise Defect(Kind.WRONG, f"{name} says something else than before, and no word of damage")
 
 

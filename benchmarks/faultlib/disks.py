@@ -35,8 +35,8 @@ def case(bench: Bench, number: int) -> str:
     fault = (_small, _few_files, _filled, _read_only, _deleted)[number % 5]
     sweep = ("networks", "particles")[number // 5 % 2]
     with Case(bench, "disks", number, sweep, executor) as each, _disk(each):
-        note = fault(each)
-    return f"{executor} {sweep}: {note}"
+        fault(each)
+        return each.story
 
 
 @contextlib.contextmanager
@@ -51,32 +51,34 @@ def _disk(case: Case) -> Iterator[None]:
         _call("umount", "--lazy", str(case.folder))
 
 
-def _small(case: Case) -> str:
+def _small(case: Case) -> None:
     """Too few bytes from the start."""
     store = case.bench.whole(case.sweep).folder
     pages = sum(-(-(store / each.path).stat().st_size // _PAGE) for each in objects(store))
     share = case.uniform(0.02, 0.95)
-    return _limited(case, f"size={max(2, int(share * pages)) * _PAGE}", f"{share:.0%} of the bytes")
+    _limited(case, f"size={max(2, int(share * pages)) * _PAGE}", f"{share:.0%} of the bytes")
 
 
-def _few_files(case: Case) -> str:
+def _few_files(case: Case) -> None:
     """Too few inodes from the start."""
     folders = list(case.bench.whole(case.sweep).folder.rglob("*"))
     share = case.uniform(0.02, 0.95)
-    return _limited(case, f"nr_inodes={max(4, int(share * len(folders)))}", f"{share:.0%} of the files")
+    _limited(case, f"nr_inodes={max(4, int(share * len(folders)))}", f"{share:.0%} of the files")
 
 
-def _limited(case: Case, option: str, note: str) -> str:
+def _limited(case: Case, option: str, note: str) -> None:
+    case.did.append(note)
     _remount(case, option)
     ended = case.start_run().wait(case.limit)
     _remount(case, _ROOM)
-    return f"{note}, {_judged(case, ended)}"
+    _judge(case, ended)
 
 
-def _filled(case: Case) -> str:
+def _filled(case: Case) -> None:
     """Somebody else's file takes all the room on the way."""
+    case.did.append("filled")
     command = case.start_run()
-    when = wait_for(case, command, ANY)
+    wait_for(case, command, ANY)
     _remount(case, "size=32m")
     filler = case.folder / "filler"
     with contextlib.suppress(OSError), filler.open("wb") as opened:
@@ -84,13 +86,14 @@ def _filled(case: Case) -> str:
             opened.write(bytes(1 << 20))
     ended = command.wait(case.limit)
     filler.unlink()
-    return f"filled at {when}, {_judged(case, ended)}"
+    _judge(case, ended)
 
 
-def _read_only(case: Case) -> str:
+def _read_only(case: Case) -> None:
     """Mounted anew for reading only."""
+    case.did.append("read-only")
     command = case.start_run()
-    when = wait_for(case, command, ANY)
+    wait_for(case, command, ANY)
     deadline = time.monotonic() + 20
     while (said := _call("mount", "-o", "remount,ro", str(case.folder))) and time.monotonic() < deadline:
         time.sleep(0.001)  # busy: some file is open for writing at this moment
@@ -98,17 +101,19 @@ def _read_only(case: Case) -> str:
         raise Defect(Kind.HARNESS, said)
     ended = command.wait(case.limit)
     _remount(case, "rw")
-    return f"read-only at {when}, {_judged(case, ended)}"
+    _judge(case, ended)
 
 
-def _deleted(case: Case) -> str:
+def _deleted(case: Case) -> None:
     """The store's folder is removed; what is written afterwards may be refused, until that is removed too."""
+    case.did.append("deleted")
     command = case.start_run()
-    when = wait_for(case, command, ANY)
+    wait_for(case, command, ANY)
     shutil.rmtree(case.store, ignore_errors=True)
     ended = command.wait(case.limit)
     case.check(ended, 0, 1)
     case.clear_refusal(ended)
+    case.did.append(f"ended with {ended.code}")
     again = case.start_run().wait(case.limit)
     if again.code == 0:
         case.check(again, 0)
@@ -118,15 +123,14 @@ def _deleted(case: Case) -> str:
         case.clear_refusal(again)
         shutil.rmtree(case.store, ignore_errors=True)
         case.settle()
-    return f"deleted at {when}, ended with {ended.code}, then {again.code}"
 
 
-def _judged(case: Case, ended: Ended) -> str:
+def _judge(case: Case, ended: Ended) -> None:
     """Check a driver that the disk has stopped, and that the same command goes on now."""
     case.check_words(ended, 0, 1)
     case.clear_refusal(ended)
     case.settle(case.look_after_fault())
-    return f"ended with {ended.code}"
+    case.did.append(f"ended with {ended.code}")
 
 
 def _remount(case: Case, options: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ _LIMIT_SECONDS = 30.0
 
 def case(bench: Bench, number: int) -> str:
     """One case: the specs first, then the files."""
+    if find_spec("_fuzz_inputs") is None:
+        raise Defect(Kind.HARNESS, "there is no _fuzz_inputs.py beside faults.py")
     with tempfile.TemporaryDirectory(prefix="f", dir=bench.work) as folder:
         defect = in_child(lambda: _try(number, Path(folder)), _LIMIT_SECONDS)
     if defect is not None:

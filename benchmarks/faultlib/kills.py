@@ -6,7 +6,6 @@ The same command again must end well, recompute no finished run, and leave the n
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from faultlib.child import Command
 
 CASES = 300
+MOST_REPEATS = 4
 RAY_TARGETS = ("worker", "driver", "raylet", "group", "gcs_server")
 _MARKS = {"worker": ("_advance_pack", "_Shard"), "raylet": ("raylet",), "gcs_server": ("gcs_server",)}
 _PATIENCE = 60.0
@@ -34,27 +34,31 @@ def case(bench: Bench, number: int) -> str:
     sweep = list(SWEEPS)[number // 3 % 3]
     target = RAY_TARGETS[number // 9 % len(RAY_TARGETS)] if executor == RAY else "driver"
     with Case(bench, "kills", number, sweep, executor) as each:
-        kills = 1 + int(each.rng.geometric(0.6) if target in {"driver", "group"} else 1) - 1
-        done = [_kill(each, target) for _ in range(min(kills, 4))]
+        each.did.append(f"SIGKILL of {target}")
+        repeats = int(each.rng.geometric(0.6)) if target in {"driver", "group"} else 1
+        for _ in range(min(repeats, MOST_REPEATS)):
+            _kill(each, target)
         each.settle(each.look_after_fault())
-    return f"{executor} {sweep}: {target} killed at {'; '.join(done)}"
+        return each.story
 
 
-def _kill(case: Case, target: str) -> str:
+def _kill(case: Case, target: str) -> None:
+    """Start the sweep's command and kill one of its processes; those that only serve the driver leave it to answer."""
     moment = case.choice([START, CREATION, CREATION, ANY, ANY])
+    before = case.look_after_fault()
     command = case.start_run(preloaded=moment != START)
-    before = case.look_after_fault() if case.store.exists() else None
-    when = wait_for(case, command, moment if target in {"driver", "group"} else ANY)
+    wait_for(case, command, moment if target in {"driver", "group"} else ANY)
     if target == "driver":
         command.family()  # known from now on, so that they can be stopped in the end
         command.send(signal.SIGKILL)
     elif target == "group":
-        _kill_all([*command.family(), psutil.Process(os.getpid())][:-1])
+        others = command.family()
         command.send(signal.SIGKILL)
+        _kill_all(others)
     else:
         found = _find(command, target)
         if found is None:
-            when += ", when it had ended"
+            case.did.append("it had ended")
         else:
             _kill_all([found])
         ended = command.wait(case.limit)
@@ -62,11 +66,10 @@ def _kill(case: Case, target: str) -> str:
         if ended.code:
             case.clear_refusal(ended)
         case.not_recomputed(ended, before)
-        return when
+        return
     ended = command.wait(case.limit)
     if ended.code not in (0, -signal.SIGKILL):
         case.check(ended, 0)
-    return when
 
 
 def _find(command: Command, target: str) -> psutil.Process | None:

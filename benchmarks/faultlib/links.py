@@ -28,19 +28,20 @@ def case(bench: Bench, number: int) -> str:
     with Case(bench, "links", number, sweep) as each:
         each.adopt(bench.half(sweep, number // 2 % STATES).folder)
         outside = each.folder / "outside"
-        note = (_moved, _stray)[number // 2 % 2](each, outside, below_state=number // 4 % 2 == 0)
+        (_moved, _stray)[number // 2 % 2](each, outside, below_state=number // 4 % 2 == 0)
         if number // 8 % 2 == 0:
-            note += f", {_damage(each)}"
+            _damage(each)
         before = fingerprint(outside)
         for words in (("repair", each.store.name), None):
             command = each.start_run() if words is None else each.start(*words)
             ended = command.wait(each.limit)
             if fingerprint(outside) != before:
-                raise Defect(Kind.OUTSIDE, f"{note}: by {ended.words[0]}")
+                raise Defect(Kind.OUTSIDE, f"by {ended.words[0]}")
             each.check_words(ended, 0, 1, 2)
             if ended.words[0] == "run":
                 each.clear_refusal(ended)
-    return f"{sweep}: {note}, run ended with {ended.code}"
+            each.did.append(f"{ended.words[0]} ended with {ended.code}")
+        return each.story
 
 
 def _folders(case: Case, *, below_state: bool) -> list[Path]:
@@ -48,24 +49,24 @@ def _folders(case: Case, *, below_state: bool) -> list[Path]:
     return [each for each in found if ("state" in each.relative_to(case.store).parts) == below_state]
 
 
-def _moved(case: Case, outside: Path, *, below_state: bool) -> str:
+def _moved(case: Case, outside: Path, *, below_state: bool) -> None:
     """A folder of the store now lies outside."""
     folder = case.choice(_folders(case, below_state=below_state))
     shutil.move(folder, outside)
     folder.symlink_to(outside)
-    return f"{folder.relative_to(case.store)} moved out"
+    case.did.append(f"{folder.relative_to(case.store)} moved out")
 
 
-def _stray(case: Case, outside: Path, *, below_state: bool) -> str:
+def _stray(case: Case, outside: Path, *, below_state: bool) -> None:
     """A folder of somebody else's, with files named as the store's are, is linked beside the store's own."""
     folder = case.choice(_folders(case, below_state=below_state))
     shutil.copytree(folder, outside)
     link = folder / "stray" if case.rng.integers(2) else folder.with_name("stray")
     link.symlink_to(outside)
-    return f"{link.relative_to(case.store)} links out"
+    case.did.append(f"{link.relative_to(case.store)} links out")
 
 
-def _damage(case: Case) -> str:
+def _damage(case: Case) -> None:
     """Change a byte of a record or of a state that is no link."""
     kinds = by_kind(case.store)
     found = [each for kind, alike in kinds.items() if kind.endswith((": chunk", ": npz")) for each in alike]
@@ -74,4 +75,4 @@ def _damage(case: Case) -> str:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
     path.write_bytes(content)
-    return f"{victim.path} damaged"
+    case.did.append(f"{victim.path} damaged")

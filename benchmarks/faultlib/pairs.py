@@ -26,6 +26,7 @@ def case(bench: Bench, number: int) -> str:
         if not is_new:
             each.adopt(bench.half(sweep, number % STATES).folder)
         late = each.choice([0.0, each.uniform(0.0, 0.1), each.uniform(0.0, 1.0)])
+        each.did += ["new" if is_new else "half", f"{late:.3f} s apart", *more]
         before = each.look_after_fault()
         first = each.start_run()
         time.sleep(late)
@@ -34,8 +35,6 @@ def case(bench: Bench, number: int) -> str:
         for ended in ends:
             each.clear_refusal(ended)
             each.not_recomputed(ended, before)
+        each.did.append(f"ended {ends[0].code} and {ends[1].code}")
         each.settle(each.look_after_fault())
-    codes = " and ".join(str(ended.code) for ended in ends)
-    return (
-        f"{executor} {sweep}: {'new' if is_new else 'half'}, {late:.3f} s apart{' '.join(('', *more))}, ended {codes}"
-    )
+        return each.story

@@ -7,7 +7,6 @@ option, the same with `--take-over`. Commits come every 10 ms, so that many stop
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,8 @@ def case(bench: Bench, number: int) -> str:
     target = RAY_TARGETS[number // 4 % 3] if executor == RAY else "driver"
     with Case(bench, "suspensions", number, sweep, executor) as each:
         first = each.start_run(commit_seconds=COMMIT_SECONDS)
-        when = wait_for(each, first, each.choice([CREATION, ANY, ANY, ANY, ANY]))
+        each.did.append(f"SIGSTOP of {target}")
+        wait_for(each, first, each.choice([CREATION, ANY, ANY, ANY, ANY]))
         stopped = _suspended(first, target)
         _send(stopped, signal.SIGSTOP)
         try:
@@ -45,7 +45,7 @@ def case(bench: Bench, number: int) -> str:
         _loser(each, first.wait(each.limit))
         each.check_whole()
         each.settle(each.look_after_fault())
-    return f"{executor} {sweep}: {target} stopped at {when}"
+        return each.story
 
 
 def _second(case: Case) -> None:
@@ -68,9 +68,7 @@ def _suspended(command: Command, target: str) -> list[psutil.Process]:
     driver = [psutil.Process(command.pid)] if command.poll() is None else []
     family = command.family()
     workers = [each for each in family if _is_worker(each)]
-    return {"driver": driver, "workers": workers, "all": driver + [each for each in family if each.pid != os.getpid()]}[
-        target
-    ]
+    return {"driver": driver, "workers": workers, "all": driver + family}[target]
 
 
 def _is_worker(process: psutil.Process) -> bool:

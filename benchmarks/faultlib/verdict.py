@@ -11,6 +11,7 @@ class Kind(StrEnum):
     LOST = "record lost"
     WRONG = "wrong number"
     UNDETECTED = "undetected damage"
+    UNDETECTED_PLAIN = "undetected damage, seen by plain readers only"
     REFUSED = "refused store"
     TRACEBACK = "traceback"
     HANG = "hang"
