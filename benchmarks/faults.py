@@ -14,17 +14,20 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from faultlib import results
 from faultlib.verdict import FINE, Defect, Kind
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from faultlib.bench import Bench
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,6 +89,10 @@ def work(bench: Bench, todo: Todo, taken: Any, path: Path, *, verbose: bool) -> 
             )
 
 
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(143)
+
+
 def numbers(text: str) -> list[int]:
     """`3:7,9` as the numbers 3 to 6 and 9."""
     found: list[int] = []
@@ -141,10 +148,17 @@ def main() -> int:
         )
         for _ in range(max(1, options.jobs))
     ]
-    for each in jobs:
-        each.start()
-    for each in jobs:
-        each.join()
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        for each in jobs:
+            each.start()
+        for each in jobs:
+            each.join()
+    finally:
+        for each in jobs:
+            each.terminate()  # which ends its case as any other end does
+        for each in jobs:
+            each.join()
     found = [each for each in results.read(options.results) if (each.campaign, each.number) in set(asked)]
     found = [each for each in found if each.commit == bench.commit]
     print(results.summary(found))

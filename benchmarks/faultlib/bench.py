@@ -7,7 +7,6 @@ import pickle
 import shutil
 import signal
 import subprocess
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -46,8 +45,8 @@ class Sample:
         Of a plain reader.
     said : dict
         What `status` and `report` print.
-    seconds : float
-        How long the sweep took.
+    seconds, worked : float
+        How long the sweep took, and its driver's processor seconds.
     """
 
     folder: Path
@@ -55,6 +54,7 @@ class Sample:
     plain: str
     said: dict[str, str]
     seconds: float
+    worked: float
 
 
 class Bench:
@@ -81,12 +81,12 @@ class Bench:
 
     def half(self, sweep: str, state: int) -> Sample:
         """A sweep whose driver was killed on the way, with something to resume from."""
-        return self._sample(f"{sweep}-half-{state}", sweep, INLINE, part=0.3 + 0.5 * state / STATES)
+        return self._sample(f"{sweep}-half-{state}", sweep, INLINE, part=0.5 + 0.4 * state / STATES)
 
     def _sample(self, name: str, sweep: str, executor: str, part: float | None) -> Sample:
         if name not in self._cached:
             record = self._samples / f"{name}.pickle"
-            length = 0.0 if part is None else part * self.whole(sweep, executor).seconds
+            length = 0.0 if part is None else part * self.whole(sweep, executor).worked
             with _locked(self._samples / f"{name}.lock"):
                 if not record.exists():
                     sample = _make(self._samples / name, sweep, executor, length)
@@ -126,14 +126,14 @@ def without_place(said: str, folder: Path) -> str:
 
 
 def _make(folder: Path, sweep: str, executor: str, length: float) -> Sample:
-    """Run a sweep whole, or for a length of time if that is above 0."""
+    """Run a sweep whole, or until its driver has worked for a length of time if that is above 0."""
     for _ in range(20):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         write_spec(folder, sweep)
         command = Command(run_words(executor), folder, folder / "run")
         if length:
-            time.sleep(length)
+            command.until_worked(length)
             command.send(signal.SIGKILL)
         ended = command.wait()
         command.stop()
@@ -148,7 +148,7 @@ def _make(folder: Path, sweep: str, executor: str, length: float) -> Sample:
             shown = Command(COMMANDS[name], folder, folder / name, environment=WIDE).wait().out
             said[name] = without_place(shown, folder)
         reading, plain = (in_child(partial(each, folder / STORE)) for each in (read_store, read_plainly))
-        return Sample(folder, reading, plain, said, ended.seconds)
+        return Sample(folder, reading, plain, said, ended.seconds, ended.worked)
     raise Defect(Kind.HARNESS, f"{sweep}: no store could be made that is half-finished")
 
 

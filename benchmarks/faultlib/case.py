@@ -13,6 +13,7 @@ import numpy as np
 
 from faultlib.bench import COMMANDS, STORE, WIDE, run_words, write_spec
 from faultlib.child import LIMIT_SECONDS, Command, Ended, in_child
+from faultlib.options import TAKE_OVER
 from faultlib.reading import Reading, differences, read_store, wrong_so_far
 from faultlib.sweeps import INLINE, same_bits
 from faultlib.verdict import Defect, Kind
@@ -51,6 +52,7 @@ class Case:
         self.bench, self.sweep, self.executor = bench, sweep, executor
         self.rng = generator(campaign, number)
         self.did = [f"{executor} {sweep}"]
+        self.whole = bench.whole(sweep, executor)
         self.limit = LIMIT_SECONDS if executor == INLINE else RAY_LIMIT_SECONDS
         self._root = Path(tempfile.mkdtemp(prefix="f", dir=bench.work))  # short: Ray puts sockets below
         self.folder = self._root / "w"
@@ -130,6 +132,11 @@ class Case:
         lines = [line for line in ended.err.splitlines() if line.startswith("error:")]
         if len(lines) != 1 or not WAY_OUT.search(lines[0]):
             raise Defect(Kind.MESSAGE, f"no clear way out: {ended}; said {lines}")
+
+    def gives_way(self, ended: Ended) -> None:
+        """Check a driver that has met another: it was refused, or replaced, and says so; or nothing was left to do."""
+        self.check(ended, 0, 1, *((2,) if TAKE_OVER in ended.err else ()))
+        self.clear_refusal(ended)
 
     def look(self) -> Reading | None:
         """What a reader is shown now; None where no run is there yet."""

@@ -80,6 +80,7 @@ def in_child(work: Callable[[], T], limit: float = LIMIT_SECONDS) -> T:
     pid = _fork()
     if not pid:
         os.close(reading)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         code = 0
         try:
             answer: tuple[bool, Any] = (True, work())
@@ -120,6 +121,8 @@ class Ended:
         Below 0: the signal that ended it.
     out, err : str
     seconds : float
+    worked : float
+        Processor seconds of the driver alone.
     """
 
     words: tuple[str, ...]
@@ -127,6 +130,7 @@ class Ended:
     out: str
     err: str
     seconds: float
+    worked: float
 
     @property
     def to_do(self) -> int:
@@ -169,6 +173,7 @@ class Command:
     ) -> None:
         self.words, self._logs = words, logs
         self._code: int | None = None
+        self._worked = 0.0
         self._known: set[psutil.Process] = set()
         self.started = time.monotonic()
         self.pid = _fork()
@@ -208,10 +213,23 @@ class Command:
     def poll(self) -> int | None:
         """Its exit code, or None while it runs."""
         if self._code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            pid, status, used = os.wait4(self.pid, os.WNOHANG)
             if pid:
-                self._code = os.waitstatus_to_exitcode(status)
+                self._code, self._worked = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
         return self._code
+
+    def worked(self) -> float:
+        """Processor seconds of the driver: a clock that other users of the machine do not move."""
+        if self.poll() is None:
+            with contextlib.suppress(psutil.Error):
+                used = psutil.Process(self.pid).cpu_times()
+                self._worked = used.user + used.system
+        return self._worked
+
+    def until_worked(self, seconds: float) -> None:
+        """Wait until the driver has worked for so long, or has ended."""
+        while self.poll() is None and self.worked() < seconds:
+            time.sleep(0.001)
 
     def family(self) -> list[psutil.Process]:
         """Everything that it has started and that is alive: Ray's daemons and workers have sessions of their own."""
@@ -244,7 +262,7 @@ class Command:
                 raise Defect(Kind.HANG, f"`{' '.join(self.words)}` did not end in {limit:g} s ({where})")
             time.sleep(POLL_SECONDS)
         out, err = (Path(f"{self._logs}.{end}").read_text(errors="replace") for end in ("out", "err"))
-        return Ended(self.words, code, out, err, time.monotonic() - self.started)
+        return Ended(self.words, code, out, err, time.monotonic() - self.started, self._worked)
 
     def stop(self) -> None:
         """Kill whatever is left of it."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from faultlib.sweeps import INLINE
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from faultlib.case import Case
     from faultlib.child import Command
 
-CREATION_SECONDS = 0.5
-_MIDDLE = 0.7
-"""Of a sweep's whole time passes after its store has appeared."""
-START_SECONDS = 2.5
-_PATIENCE = 60.0
 START, CREATION, ANY = "start", "creation", "any"
+_START_SECONDS, _CREATION_SECONDS = 2.5, 0.5
+_MIDDLE = 0.7
+"""Of a sweep's whole time on Ray passes after its store has appeared."""
+_PATIENCE = 60.0
 
 
 def wait_for(case: Case, command: Command, moment: str) -> None:
@@ -27,17 +30,26 @@ def wait_for(case: Case, command: Command, moment: str) -> None:
     command : Command
         Waiting ends when it does.
     moment : {"start", "creation", "any"}
-        Within the first seconds of the process; soon after the store's folder is there; at any time after that.
+        Within the first seconds of the process; soon after the store's folder is there; at any time after that, by the
+        driver's own processor time where it does the work itself.
     """
+    if moment != START:
+        _sleep(command, _PATIENCE, case.store.exists)
+    begun, share = time.monotonic(), case.uniform(0.0, 1.0)
     if moment == START:
-        delay = case.uniform(0.0, START_SECONDS)
+        _sleep(command, share * _START_SECONDS)
+    elif moment == CREATION:
+        _sleep(command, share * _CREATION_SECONDS)
+    elif case.executor == INLINE:
+        worked = command.worked()
+        command.until_worked(worked + share * (case.whole.worked - worked))
     else:
-        length = case.bench.whole(case.sweep, case.executor).seconds
-        delay = case.uniform(0.0, CREATION_SECONDS if moment == CREATION else _MIDDLE * length)
-        deadline = time.monotonic() + _PATIENCE
-        while not case.store.exists() and command.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.0005)
-    begun = time.monotonic()
-    while command.poll() is None and time.monotonic() < begun + delay:
-        time.sleep(min(0.001, delay))
-    case.did.append(f"{moment} + {delay:.3f} s{' (it had ended)' if command.poll() is not None else ''}")
+        _sleep(command, share * _MIDDLE * case.whole.seconds)
+    ended = " (it had ended)" if command.poll() is not None else ""
+    case.did.append(f"{moment} + {time.monotonic() - begun:.3f} s{ended}")
+
+
+def _sleep(command: Command, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+    deadline = time.monotonic() + seconds
+    while command.poll() is None and time.monotonic() < deadline and not until():
+        time.sleep(0.0005)

@@ -31,9 +31,9 @@ def case(bench: Bench, number: int) -> str:
         first = each.start_run()
         time.sleep(late)
         second = each.start_run(*more)
-        ends = [each.ends(command, 0, 1) for command in (first, second)]
+        ends = [command.wait(each.limit) for command in (first, second)]
         for ended in ends:
-            each.clear_refusal(ended)
+            each.gives_way(ended)
             each.not_recomputed(ended, before)
         each.did.append(f"ended {ends[0].code} and {ends[1].code}")
         each.settle(each.look_after_fault())

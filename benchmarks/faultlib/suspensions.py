@@ -19,7 +19,7 @@ from faultlib.sweeps import INLINE, RAY, SWEEPS
 
 if TYPE_CHECKING:
     from faultlib.bench import Bench
-    from faultlib.child import Command, Ended
+    from faultlib.child import Command
 
 CASES = 40
 COMMIT_SECONDS = 0.01
@@ -42,7 +42,7 @@ def case(bench: Bench, number: int) -> str:
             each.check_whole()
         finally:
             _send(stopped, signal.SIGCONT)
-        _loser(each, first.wait(each.limit))
+        each.gives_way(first.wait(each.limit))
         each.check_whole()
         each.settle(each.look_after_fault())
         return each.story
@@ -54,14 +54,8 @@ def _second(case: Case) -> None:
     if ended.code == 0 or not has_take_over():
         case.check(ended, 0)
         return
-    _loser(case, ended)
+    case.gives_way(ended)
     case.ends(case.start_run(TAKE_OVER, commit_seconds=COMMIT_SECONDS), 0)
-
-
-def _loser(case: Case, ended: Ended) -> None:
-    """A driver that was refused, or that another has replaced, says so; it may also have had nothing left to do."""
-    case.check(ended, 0, 1)
-    case.clear_refusal(ended)
 
 
 def _suspended(command: Command, target: str) -> list[psutil.Process]:
