@@ -75,6 +75,7 @@ def test_results_go_on_where_they_were_cut_off(reading: Any, tmp_path: Path) -> 
     for number, verdict in enumerate(("fine", "hang", "fine")):
         kept.append(path, kept.Result("kills", number, "abc", verdict, "", 1.0, ""))
     path.write_text(path.read_text() + '{"campaign": "kil')
+    kept.append(path, kept.Result("kills", 3, "abc", "fine", "", 1.0, ""))
     found = kept.read(path)
-    assert [each.number for each in found] == [0, 1, 2]
-    assert "| `abc` | kills | 3 | 2 | 1 hang |" in kept.summary(found)
+    assert [each.number for each in found] == [0, 1, 2, 3]
+    assert "| kills | 4 | 1 hang |" in kept.summary(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -45,9 +46,17 @@ class Result:
 
 def append(path: Path, result: Result) -> None:
     """Add a line, whole, whoever else writes."""
-    with path.open("a", encoding="utf-8") as opened:
+    with path.open("a+", encoding="utf-8") as opened:
         fcntl.flock(opened, fcntl.LOCK_EX)
+        if (size := opened.seek(0, os.SEEK_END)) and not _ends_a_line(path, size):
+            opened.write("\n")  # the line before was cut off by a kill
         opened.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")
+
+
+def _ends_a_line(path: Path, size: int) -> bool:
+    with path.open("rb") as opened:
+        opened.seek(size - 1)
+        return opened.read() == b"\n"
 
 
 def read(path: Path) -> list[Result]:
@@ -63,12 +72,21 @@ def read(path: Path) -> list[Result]:
 
 
 def summary(results: Iterable[Result]) -> str:
-    """A Markdown table: a row for each commit and campaign, its cases and its defects by name."""
-    rows: dict[tuple[str, str], Counter[str]] = {}
+    """A Markdown table: a row for each campaign, for each commit of the product a column of cases and of defects by name."""
+    cells: dict[str, dict[str, Counter[str]]] = {}
     for each in results:
-        rows.setdefault((each.commit, each.campaign), Counter())[each.verdict] += 1
-    lines = ["| product | campaign | cases | fine | defects |", "| --- | --- | ---: | ---: | --- |"]
-    for (commit, campaign), counts in rows.items():
-        defects = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()) if name != FINE) or "none"
-        lines.append(f"| `{commit}` | {campaign} | {counts.total()} | {counts[FINE]} | {defects} |")
+        cells.setdefault(each.campaign, {}).setdefault(each.commit, Counter())[each.verdict] += 1
+    commits = list(dict.fromkeys(commit for row in cells.values() for commit in row))
+    lines = [
+        "| campaign | " + " | ".join(f"cases at `{commit}` | defects" for commit in commits) + " |",
+        "| --- |" + " ---: | --- |" * len(commits),
+    ]
+    for campaign, row in cells.items():
+        shown = " | ".join(_cell(row.get(commit, Counter())) for commit in commits)
+        lines.append(f"| {campaign} | {shown} |")
     return "\n".join(lines)
+
+
+def _cell(counts: Counter[str]) -> str:
+    defects = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()) if name != FINE)
+    return f"{counts.total()} | {defects or 'none'}" if counts else "– | –"
