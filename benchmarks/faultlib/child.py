@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 POLL_SECONDS = 0.002
-LIMIT_SECONDS = 90.0
+LIMIT_SECONDS = 120.0
 _PRELOADED = (
     "analysis",
     "dask.array",

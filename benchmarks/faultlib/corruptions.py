@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from faultlib.child import Ended
 
 CASES = 300
-_SAID = re.compile(r"damaged|not what was written|lost|warning|error|differ", re.IGNORECASE)
+_SAID = re.compile(r"damaged|not what was written|^\W*(warning|error)\b", re.IGNORECASE | re.MULTILINE)
 _BIT, _BYTE, _CUT, _EMPTY, _DELETE, _SWAP, _REPLACE, _DUPLICATE = HOWS = (
     "bit flipped",
     "byte changed",
