@@ -1,20 +1,20 @@
 """One object of a sound store is damaged: it is found and mended, or refused with a way out, or nobody reads it.
 
 `verify` names it, or every number that is shown, by the product and by a plain reader, is what it was. No reader shows
-another number without a word. Then `repair` and `run` (of every other case `run` alone) restore the numbers to the bit, or
+another number without a word. Then `repair` and `run` (of half of the cases `run` alone) restore the numbers to the bit, or
 say what to restore.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
 from typing import TYPE_CHECKING
 
 from faultlib.bench import COMMANDS, STATES, without_place
 from faultlib.case import WAY_OUT, Case
 from faultlib.child import in_child
-from faultlib.objects import StoredObject, by_kind
+from faultlib.damage import damage
+from faultlib.objects import by_kind
 from faultlib.reading import PROGRESS, Reading, differences, read_plainly, read_store
 from faultlib.verdict import Defect, Kind
 
@@ -26,66 +26,19 @@ if TYPE_CHECKING:
 
 CASES = 300
 _SAID = re.compile(r"damaged|not what was written|^\W*(warning|error)\b", re.IGNORECASE | re.MULTILINE)
-_BIT, _BYTE, _CUT, _EMPTY, _DELETE, _SWAP, _REPLACE, _DUPLICATE = HOWS = (
-    "bit flipped",
-    "byte changed",
-    "cut off",
-    "emptied",
-    "deleted",
-    "swapped with",
-    "replaced by",
-    "duplicated as",
-)
 
 
 def case(bench: Bench, number: int) -> str:
-    """One case: both sweeps in turn, finished and half-finished; kinds of objects in turn, then ways to damage them."""
+    """One case: both sweeps in turn, finished and half-finished; kinds of objects in turn."""
     sweep = ("networks", "particles")[number % 2]
     sample = bench.whole(sweep) if number // 2 % 2 == 0 else bench.half(sweep, number // 4 % STATES)
     with Case(bench, "corruptions", number, sweep) as each:
         each.adopt(sample.folder)
         kinds = by_kind(each.store)
-        place = number // 4
-        kind = list(kinds)[place % len(kinds)]
-        each.did.append(_damage(each, kinds[kind]))
-        _judge(each, sample, repair_first=number // 4 % 2 == 0)
+        kind = list(kinds)[number // 4 % len(kinds)]
+        each.did.append(damage(each.rng, each.store, kinds[kind]))
+        _judge(each, sample, repair_first=bool(each.rng.integers(2)))
         return each.story
-
-
-def _damage(case: Case, alike: list[StoredObject]) -> str:
-    """Damage one of some objects of a kind; in words, how."""
-    victim = case.choice(alike)
-    path = case.store / victim.path
-    content = bytearray(path.read_bytes())
-    others = [each.path for each in alike if (case.store / each.path).read_bytes() != content]
-    how = case.choice([each for each in HOWS if (content or each not in (_BIT, _BYTE, _CUT, _EMPTY))])
-    if how in (_SWAP, _REPLACE) and not others:
-        how = _DELETE
-    at = int(case.rng.integers(max(1, len(content))))
-    other: Path | None = None
-    if how in (_BIT, _BYTE):
-        content[at] ^= 1 << int(case.rng.integers(8)) if how == _BIT else int(case.rng.integers(1, 256))
-        path.write_bytes(content)
-    elif how in (_CUT, _EMPTY):
-        path.write_bytes(content[: at if how == _CUT else 0])
-    elif how == _DELETE:
-        path.unlink()
-    elif how == _DUPLICATE:
-        other = _beside(victim.path)
-        shutil.copyfile(path, case.store / other)
-    else:
-        other = case.choice(others)
-        theirs = (case.store / other).read_bytes()
-        path.write_bytes(theirs)
-        if how == _SWAP:
-            (case.store / other).write_bytes(content)
-    where = f" at byte {at} of {len(content)}" if how in (_BIT, _BYTE, _CUT) else f" {other}" if other else ""
-    return f"{victim.kind}: {victim.path} {how}{where}"
-
-
-def _beside(path: Path) -> Path:
-    """A name beside a file's own: the next number where it has one, else the same with something before its ending."""
-    return path.with_name(f"{int(path.stem) + 7}{path.suffix}" if path.stem.isdigit() else f"copy-{path.name}")
 
 
 def _judge(case: Case, sample: Sample, *, repair_first: bool) -> None:

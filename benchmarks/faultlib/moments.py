@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from faultlib.child import Command
 
 START, CREATION, ANY = "start", "creation", "any"
-_START_SECONDS, _CREATION_SECONDS = 2.5, 0.5
+_START_SECONDS, _CREATION_SECONDS = 2.5, 0.4
 _MIDDLE = 0.7
 """Of a sweep's whole time on Ray passes after its store has appeared."""
 _PATIENCE = 60.0
@@ -30,19 +30,20 @@ def wait_for(case: Case, command: Command, moment: str) -> None:
     command : Command
         Waiting ends when it does.
     moment : {"start", "creation", "any"}
-        Within the first seconds of the process; soon after the store's folder is there; at any time after that, by the
-        driver's own processor time where it does the work itself.
+        Within the first seconds of the process; soon after the store's folder is there; at any time after that. Where
+        the driver does the work itself the last two are by its own processor time.
     """
     if moment != START:
         _sleep(command, _PATIENCE, case.store.exists)
     begun, share = time.monotonic(), case.uniform(0.0, 1.0)
     if moment == START:
         _sleep(command, share * _START_SECONDS)
-    elif moment == CREATION:
-        _sleep(command, share * _CREATION_SECONDS)
     elif case.executor == INLINE:
         worked = command.worked()
-        command.until_worked(worked + share * (case.whole.worked - worked))
+        left = case.whole.worked - worked
+        command.until_worked(worked + share * (min(left, _CREATION_SECONDS) if moment == CREATION else left))
+    elif moment == CREATION:
+        _sleep(command, share * _CREATION_SECONDS)
     else:
         _sleep(command, share * _MIDDLE * case.whole.seconds)
     ended = " (it had ended)" if command.poll() is not None else ""
