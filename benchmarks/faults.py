@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 CAMPAIGNS = ("kills", "suspensions", "pairs", "disks", "corruptions", "links", "fuzz")
 SHORT = {
-    "kills": "0,3",
-    "suspensions": "5,20",
+    "kills": "0,10",
+    "suspensions": "0,5",
     "pairs": "0",
     "disks": "0,1,3",
-    "corruptions": "0,4,18,30",
+    "corruptions": "0,2,28,36",
     "links": "0",
     "fuzz": "0:10,2000:2010",
 }

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
-POLL_SECONDS = 0.002
+POLL_SECONDS = 0.005
+_TICK = os.sysconf("SC_CLK_TCK")
 LIMIT_SECONDS = 120.0
 _PRELOADED = (
     "analysis",
@@ -221,15 +222,14 @@ class Command:
     def worked(self) -> float:
         """Processor seconds of the driver: a clock that other users of the machine do not move."""
         if self.poll() is None:
-            with contextlib.suppress(psutil.Error):
-                used = psutil.Process(self.pid).cpu_times()
-                self._worked = used.user + used.system
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+            self._worked = (int(fields[11]) + int(fields[12])) / _TICK
         return self._worked
 
     def until_worked(self, seconds: float) -> None:
         """Wait until the driver has worked for so long, or has ended."""
         while self.poll() is None and self.worked() < seconds:
-            time.sleep(0.001)
+            time.sleep(POLL_SECONDS)
 
     def family(self) -> list[psutil.Process]:
         """Everything that it has started and that is alive: Ray's daemons and workers have sessions of their own."""

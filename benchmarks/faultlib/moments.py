@@ -53,4 +53,4 @@ def wait_for(case: Case, command: Command, moment: str) -> None:
 def _sleep(command: Command, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
     deadline = time.monotonic() + seconds
     while command.poll() is None and time.monotonic() < deadline and not until():
-        time.sleep(0.0005)
+        time.sleep(0.002)

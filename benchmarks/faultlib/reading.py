@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 PLACES = ("block", "position", "peak_memory")
 """What depends on how often a sweep was stopped: where its runs lie, and what its tasks took of memory."""
 PROGRESS = ("status", "records_done", "diverged_step")
-NO_RUNS = ("holds no runs", "no store", "there is no", "does not exist", "not found")
 
 
 @dataclass(frozen=True)
