@@ -111,7 +111,7 @@ def _deleted(case: Case) -> None:
     wait_for(case, command, ANY)
     shutil.rmtree(case.store, ignore_errors=True)
     ended = command.wait(case.limit)
-    case.check(ended, 0, 1)
+    case.check_words(ended, 0, 1)
     case.clear_refusal(ended)
     case.did.append(f"ended with {ended.code}")
     again = case.start_run().wait(case.limit)
