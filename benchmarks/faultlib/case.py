@@ -52,7 +52,7 @@ class Case:
         self.bench, self.sweep, self.executor = bench, sweep, executor
         self.rng = generator(campaign, number)
         self.did = [f"{executor} {sweep}"]
-        self.whole = bench.whole(sweep, executor)
+        self.whole = bench.whole(sweep)
         self.limit = LIMIT_SECONDS if executor == INLINE else RAY_LIMIT_SECONDS
         self._root = Path(tempfile.mkdtemp(prefix="f", dir=bench.work))  # short: Ray puts sockets below
         self.folder = self._root / "w"
