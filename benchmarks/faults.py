@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CAMPAIGNS = ("kills", "suspensions", "pairs", "disks", "corruptions", "links", "fuzz")
 SHORT = {
     "kills": "0,10",
-    "suspensions": "0,5",
+    "suspensions": "5",
     "pairs": "0",
     "disks": "0,1,3",
     "corruptions": "0,2,28,36",

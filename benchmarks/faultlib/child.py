@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import os
 import pickle
 import re
@@ -58,6 +59,7 @@ def preload() -> None:
         with contextlib.suppress(ImportError):  # a module that the product no longer has is imported where it is now
             import_module(name)
     import_module("torch").set_num_threads(1)
+    gc.freeze()  # a collection in a child would copy every page that it shares with us
 
 
 def _fork() -> int:
