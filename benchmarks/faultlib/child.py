@@ -109,7 +109,7 @@ def in_child(work: Callable[[], T], limit: float = LIMIT_SECONDS) -> T:
         raise Defect(Kind.TRACEBACK, "a reader died without a word")
     is_fine, found = pickle.loads(content)  # noqa: S301 -- from our own child
     if not is_fine:
-        raise Defect(Kind.TRACEBACK, found.strip().splitlines()[-1])
+        raise Defect(Kind.TRACEBACK, f"a reader: {found.strip().splitlines()[-1]}")
     return found  # type: ignore[no-any-return]
 
 
