@@ -1,7 +1,8 @@
-"""Folders of a store that are links to the outside: nothing outside is written or deleted.
+"""Folders of a store that are links to the outside: nothing that lies there is deleted.
 
-Either a folder of the store has been moved out and a link put in its place, or a link to somebody's folder lies where the
-store keeps what it deletes. `repair` and `run` may refuse, with a word of what to do.
+Either a folder of the store has been moved out and a link put in its place, as where a disk is full: its own objects may be
+written there, and none may vanish. Or a link to somebody's folder lies where the store keeps what it deletes: nothing may
+change there. `repair` and `run` may refuse, with a word of what to do.
 """
 
 from __future__ import annotations
@@ -29,20 +30,25 @@ def case(bench: Bench, number: int) -> str:
     with Case(bench, "links", number, sweep) as each:
         each.adopt(bench.half(sweep, number // 2 % STATES).folder)
         outside = each.folder / "outside"
-        (_moved, _stray)[number // 2 % 2](each, outside, below_state=number // 4 % 2 == 0)
+        is_moved = number // 2 % 2 == 0
+        (_moved if is_moved else _stray)(each, outside, below_state=number // 4 % 2 == 0)
         if number // 8 % 2 == 0:
             _damage(each)
-        before = fingerprint(outside)
+        before, names = fingerprint(outside), _names(outside)
         for words in (("repair", each.store.name), None):
             command = each.start_run() if words is None else each.start(*words)
             ended = command.wait(each.limit)
-            if fingerprint(outside) != before:
+            if (names - _names(outside)) if is_moved else (fingerprint(outside) != before):
                 raise Defect(Kind.OUTSIDE, f"by {ended.words[0]}")
             each.check_words(ended, 0, 1, 2)
             if ended.words[0] == "run":
                 each.clear_refusal(ended)
             each.did.append(f"{ended.words[0]} ended with {ended.code}")
         return each.story
+
+
+def _names(folder: Path) -> set[str]:
+    return {each.path for each in objects(folder)}
 
 
 def _folders(case: Case, *, below_state: bool) -> list[Path]:

@@ -25,6 +25,7 @@ from sweepengine.store import (
     SupersededError,
     SweepStore,
     fail_chunk,
+    unwritable,
     write_failure,
 )
 
@@ -283,7 +284,7 @@ class _Driver:
             except (StoreError, RunError):
                 raise
             except OSError as error:
-                raise RunError(f"store: {self._store.address} cannot be written any more: {error}") from error
+                raise unwritable(self._store.address, error) from error
             finally:
                 with uninterrupted():
                     executor.close()

@@ -31,6 +31,7 @@ from sweepengine.store._part import Share as Share
 from sweepengine.store._run_table import STORE_FILES as STORE_FILES
 from sweepengine.store._status import Status as Status
 from sweepengine.store._sweep_store import SweepStore as SweepStore
+from sweepengine.store._sweep_store import unwritable as unwritable
 from sweepengine.store._token import delete_token as delete_token
 from sweepengine.store._token import read_token as read_token
 from sweepengine.store._token import write_token as write_token
@@ -76,6 +77,7 @@ __all__ = [
     "refs_by_positions",
     "repair",
     "runs_of",
+    "unwritable",
     "write_failure",
     "write_token",
 ]

@@ -114,7 +114,10 @@ def check_attempt(store: Store, block: str, chunk: int, attempt: int) -> None:
     if attempts and attempts[-1] > attempt:
         raise SupersededError(f"{block} chunk {chunk}: attempt {attempts[-1]} has taken over from {attempt}")
     if attempt not in attempts:
-        raise StoreError(f"{mark_key(block, chunk, attempt)} is gone: the store was removed while it was written")
+        raise StoreError(
+            f"{mark_key(block, chunk, attempt)} is gone: the store was removed while it was written; "
+            "run the same command again"
+        )
 
 
 def _wait_for_its_end(store: Store, block: str, chunk: int, attempt: int) -> None:

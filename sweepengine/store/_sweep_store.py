@@ -198,16 +198,16 @@ class SweepStore(StoreView):
         Raises
         ------
         StoreError
-            The store cannot be written, or its data are not what was written.
+            The store's data are not what was written.
         RunError
-            Another driver has taken over.
+            The store cannot be written any more, or another driver has taken over.
         """
         try:
             self._extend(spec, data, blocks, limits, code, given)
         except (StoreError, RunError):
             raise
         except OSError as error:
-            raise StoreError(f"store: {self.address} cannot be written: {error}; name another --store") from error
+            raise unwritable(self.address, error) from error
         read_data(self.objects, self.nodes, data.id)
         for each in given:
             read_given(self.objects, self.nodes, each.kind, each.id)
@@ -238,3 +238,11 @@ class SweepStore(StoreView):
         for block in blocks:
             create_block(metadata, block.id, block.shape, attributes_of(block), coordinates_of(block))
         self._publish(metadata, extended(self.table, blocks) if blocks else None)
+
+
+def unwritable(address: str, error: OSError) -> RunError:
+    """What to say of a store that could be written a moment ago."""
+    return RunError(
+        f"store: {address} cannot be written any more: {error}; make room or mend the disk, then run the same command again: "
+        "what was committed is kept"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from sweepengine.store._nodes import UNREADABLE, is_of_runs
 from sweepengine.store._objects import BrokenSealError, get_json, get_object, get_sealed, list_objects, put_json
 from sweepengine.store._part import ALONE, ChunkPart, ChunkPlace
 from sweepengine.store._publication import ROOT_KEY
+from sweepengine.store._status import Status
+from sweepengine.store._tails import ConfirmingStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -121,8 +123,7 @@ def _seen(place: ChunkPlace) -> tuple[list[Damage], Mark | None, Mark | None]:
         mark = read_mark(place.store, place.block, place.chunk)
         runs = tuple(RunMark() for _ in range(stop - first)) if mark is None else mark.runs
         found = [] if mark is None else [*_of_states(place, mark), *_of_records(place, mark)]
-        if not found and (mark is None or mark.released):  # else a commit may be under way, or was cut off
-            found += _of_run_arrays(place, runs)
+        found += [] if found else _of_run_arrays(place, runs, is_still=mark is None or mark.released)
         return found, mark, read_mark(place.store, place.block, place.chunk) if found else mark
     except DamagedMarkError as error:
         return [Damage(str(error), place.block, place.chunk, tuple(range(first, stop)))], None, None
@@ -150,15 +151,21 @@ def _of_records(place: ChunkPlace, mark: Mark) -> Iterator[Damage]:
             yield Damage(message, place.block, place.chunk, (first + index,))
 
 
-def _of_run_arrays(place: ChunkPlace, runs: Sequence[RunMark]) -> Iterator[Damage]:
-    """What plain readers see of the runs, which is not as the mark says."""
+def _of_run_arrays(place: ChunkPlace, runs: Sequence[RunMark], *, is_still: bool) -> Iterator[Damage]:
+    """What plain readers see of the runs, and is not as the mark says.
+
+    It may be ahead of the mark where a commit is under way or was cut off (not ``is_still``), and must be there all the same.
+    """
     first, stop = place.span
+    written = any(run.status is not Status.PENDING for run in runs)
+    there = replace(place, store=ConfirmingStore(place.store)) if written else place
     for name in RUN_ARRAYS:
+        expected = [int(getattr(run, name)) for run in runs]
         try:
-            shown = np.asarray(place.array(name)[first:stop]).tolist()
+            shown = np.asarray(there.array(name)[first:stop]).tolist()
         except UNREADABLE:
             shown = None
-        if shown != [int(getattr(run, name)) for run in runs]:
+        if shown is None or (is_still and shown != expected):
             message = f"{block_path(place.block, name)} is not as the mark of chunk {place.chunk} says"
             yield Damage(message, place.block, place.chunk)
 
