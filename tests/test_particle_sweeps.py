@@ -710,7 +710,9 @@ def test_units_of_users_are_those_of_the_package(tmp_path: Path) -> None:
     assert [(each["kind"], each["name"]) for each in provenance] == [("unit", "own")]
     assert set(found.id.values).isdisjoint(expected.id.values)
     flat = users | {"unit": {"name": "flat", "coordinates": 5}}
-    assert sweepengine.run(flat, tmp_path / "flat.zarr", executor="inline", plugins=[plugin]).failed == 4
+    with pytest.raises(SpecError, match=r"psi gave shape \(16,\).*\n.*trial of unit flat@1"):
+        sweepengine.run(flat, tmp_path / "flat.zarr", executor="inline", plugins=[plugin])
+    assert not (tmp_path / "flat.zarr").exists()
     with pytest.raises(
         SpecError, match=r"observables: kernel is that of neurons, and unit\.name is a unit of your own"
     ):
@@ -744,6 +746,6 @@ def test_terms_of_users_are_those_of_the_package(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="was written with other fixed settings"):
         sweepengine.run(users, tmp_path / "users.zarr", executor="inline", plugins=[tmp_path / "other.py"])
     broken = changed(WELLS, functional={"terms": [{"term": "potential", "name": "broken"}]})
-    assert (
-        sweepengine.run(broken, tmp_path / "broken.zarr", executor="inline", plugins=[tmp_path / "own.py"]).failed == 2
-    )
+    with pytest.raises(SpecError, match=r"potential broken@1: it raised TypeError.*\n.*trial of potential broken@1"):
+        sweepengine.run(broken, tmp_path / "broken.zarr", executor="inline", plugins=[tmp_path / "own.py"])
+    assert not (tmp_path / "broken.zarr").exists()

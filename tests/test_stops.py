@@ -206,10 +206,10 @@ def daemon(process: subprocess.Popen[str], name: str) -> psutil.Process:
 def test_a_run_that_exits_and_one_that_hangs_fail_alone(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    process = start("s.yaml", "--plugin", "plugin.py", "--run-timeout", "6", "--workers", "1")
+    process = start("s.yaml", "--plugin", "plugin.py", "--run-timeout", "12", "--workers", "1")
     _, err = process.communicate()
     assert process.returncode == 1, err
-    assert "hung: said nothing for 6 s" in err
+    assert "hung: said nothing for 12 s" in err
     assert "its worker stopped while the run was advanced" in err
     assert "Traceback" not in err
     sweep = sweepengine.open_sweep(tmp_path / "s.zarr").load()

@@ -92,13 +92,12 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
 
 @contextmanager
 def _released(writer: ChunkWriter, shards: Shards) -> Iterator[None]:
-    """Say at the end, however it comes, that this worker writes no more; of other workers it knows so at a good end only."""
+    """Say at the end that this worker writes no more; of the others it knows so at a good end only."""
     try:
         yield
     except BaseException:
-        if shards.size == 1:
-            with suppress(OSError):  # of the error that is raised already; the end of this process says it too
-                writer.release()
+        with suppress(OSError):  # the error that is raised already comes first, and the end of this process says it too
+            writer.release(others_too=shards.size == 1)
         raise
     writer.release()
 

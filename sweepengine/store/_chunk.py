@@ -149,9 +149,16 @@ class ChunkWriter:
             if key not in named and is_state(key.removeprefix(prefix)):
                 delete_object(self._place.store, key)
 
-    def release(self) -> None:
-        """Say that this attempt writes no more; what it has not committed is lost."""
-        self._mark = replace(self._mark, released=True)
+    def release(self, *, others_too: bool = True) -> None:
+        """Say that this worker writes no more; what it has not committed is lost.
+
+        Parameters
+        ----------
+        others_too : bool
+            Whether the other workers of a shared run write no more either. Otherwise the end of their processes says so.
+        """
+        others = () if others_too else tuple(p for p in self._mark.processes if p != Process.current())
+        self._mark = replace(self._mark, processes=others, released=not others)
         write_mark(self._place.store, self._place.block, self._place.chunk, self._mark)
 
     def _free_slot(self, position: int) -> int:
