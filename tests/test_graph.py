@@ -18,8 +18,8 @@ from sweepengine.cli import main
 from sweepengine.errors import RunError, SpecError
 from sweepengine.execute._data import Data
 from sweepengine.execute._divergence import Divergence
-from sweepengine.execute._driver import refuse_unlike_steps
 from sweepengine.execute._graph import WARM_UP, Kept, cuda_graph
+from sweepengine.execute._options import refuse_unlike_steps
 from sweepengine.execute._turn import NetworkTurn
 from sweepengine.networks import Stepper
 from sweepengine.spec import Architecture, Method, Run, make_spec

@@ -18,7 +18,7 @@ import torch
 import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import SpecError, StoreError
-from sweepengine.execute._driver import ExecutorName
+from sweepengine.execute._options import ExecutorName
 from sweepengine.networks import Inputs, ModuleNetwork, ModuleParameters, build_module, initialise
 from sweepengine.observe import VARIABLES, user_observable
 from sweepengine.observe._user import TAKEN

@@ -15,9 +15,9 @@ import yaml
 import sweepengine
 from sweepengine.errors import Interrupted, SpecError
 from sweepengine.execute import _pack
-from sweepengine.execute._driver import RunOptions
 from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._failures import Failures
+from sweepengine.execute._options import RunOptions
 from sweepengine.execute._progress import SilentProgress
 from sweepengine.execute._signals import deferred, interruptible
 from sweepengine.store import SweepStore, read_failures

@@ -12,8 +12,9 @@ from rich.table import Table
 if TYPE_CHECKING:
     import xarray as xr
 
+    from sweepengine.execute import Outcome
     from sweepengine.execute._device import DeviceName
-    from sweepengine.execute._driver import Durability, ExecutorName, Outcome
+    from sweepengine.execute._options import Durability, ExecutorName
     from sweepengine.store import Damage, DamagedMarkError, SweepStore
 
 

@@ -2,52 +2,35 @@
 
 from __future__ import annotations
 
-import traceback
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sweepengine.errors import RunError, SpecError, StoreError
-from sweepengine.execute._device import DeviceName, pick_device
-from sweepengine.execute._events import Event, Failure
-from sweepengine.execute._executor import HungError, InlineExecutor
+from sweepengine.errors import RunError, StoreError
+from sweepengine.execute._device import pick_device
+from sweepengine.execute._executor import InlineExecutor
 from sweepengine.execute._failures import Failures
+from sweepengine.execute._options import RunOptions, refuse_unlike_steps
 from sweepengine.execute._progress import SilentProgress
 from sweepengine.execute._signals import interruptible, uninterrupted
-from sweepengine.execute._task import PackTask
+from sweepengine.execute._tasks import Tasks, shards_of
 from sweepengine.execute._trial import try_users_code
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.plugins import install, read_plugin
-from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec, run_from_json
-from sweepengine.store import (
-    BlockShape,
-    HeldError,
-    Status,
-    SupersededError,
-    SweepStore,
-    fail_chunk,
-    unwritable,
-    write_failure,
-)
+from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec
+from sweepengine.store import Status, SweepStore, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
+    from sweepengine.execute._device import DeviceName
+    from sweepengine.execute._events import Event
     from sweepengine.execute._executor import Executor
+    from sweepengine.execute._options import Durability, ExecutorName
     from sweepengine.execute._progress import Progress
     from sweepengine.plan import Pack, Plan
     from sweepengine.spec import AnySpec
-    from sweepengine.store import Nodes
-
-MOST_ATTEMPTS = 3
-"""How often a pack is tried whose worker dies for no run in particular, before its runs are recorded as failed. In the last
-attempt the driver knows the run that is advanced, so that this run alone is recorded as failed."""
-MOST_TRIES = 300
-"""Attempts at a pack, with those after a run of it was recorded as failed."""
-
-ExecutorName = Literal["ray", "inline"]
-Durability = Literal["rename", "fsync"]
 
 
 @dataclass(frozen=True)
@@ -72,92 +55,6 @@ class Outcome:
     done: int
     diverged: int
     failed: int
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How to run, none of which changes a result beyond rounding.
-
-    Attributes
-    ----------
-    executor : {"ray", "inline"}
-    address : str or None
-        A running Ray cluster; None starts a private one.
-    workers : int or None
-        Tasks at the same time on a private cluster; None takes every CPU.
-    runs_per_turn : int or None
-        Runs advanced together in batched products; 1 keeps a run's bits whatever pack it is in. None: 1 on a CPU.
-    commit_seconds : float
-        Longest time between two commits.
-    device : {"auto", "cpu", "cuda"}
-        Where tasks compute.
-    cuda_graphs : bool
-        Whether steps of networks are recorded as CUDA graphs and replayed; with device ``cuda``.
-    take_over : bool
-        Whether this driver takes the store from a driver that still holds it.
-    run_timeout : float or None
-        Seconds after which a run that has said nothing is recorded as failed, with the executor ``ray``; None: never.
-    durability : {"rename", "fsync"}
-        What a commit survives: any killed process, or a power cut too.
-
-    Raises
-    ------
-    SpecError
-        An option has a value that it cannot have, or two options exclude each other.
-    """
-
-    executor: ExecutorName = "ray"
-    address: str | None = None
-    workers: int | None = None
-    runs_per_turn: int | None = None
-    commit_seconds: float = 10.0
-    device: DeviceName = "auto"
-    cuda_graphs: bool = False
-    take_over: bool = False
-    run_timeout: float | None = None
-    durability: Durability = "rename"
-
-    def __post_init__(self) -> None:
-        for name, found, allowed in (
-            ("executor", self.executor, get_args(ExecutorName)),
-            ("device", self.device, get_args(DeviceName)),
-            ("durability", self.durability, get_args(Durability)),
-        ):
-            if found not in allowed:
-                raise SpecError(f"{name}: found {found!r}; allowed: {', '.join(map(repr, allowed))}")
-        for name, for_ray in (
-            ("workers", self.workers),
-            ("address", self.address),
-            ("run_timeout", self.run_timeout),
-        ):
-            if for_ray is not None and self.executor != "ray":
-                raise SpecError(f"{name}: goes with the executor 'ray' only; leave one of them out")
-        for name, number in (("workers", self.workers), ("runs_per_turn", self.runs_per_turn)):
-            if number is not None and not (isinstance(number, int) and number > 0):
-                raise SpecError(f"{name}: found {number}; expected a whole number from 1 on")
-        for name, seconds in (("commit_seconds", self.commit_seconds), ("run_timeout", self.run_timeout)):
-            if seconds is not None and not seconds > 0:
-                raise SpecError(f"{name}: found {seconds}; expected a number of seconds above 0")
-        if self.cuda_graphs and self.device != "cuda":
-            raise SpecError(f"cuda_graphs: found device {self.device!r}; set device 'cuda', or leave cuda_graphs out")
-
-
-def refuse_unlike_steps(spec: AnySpec) -> None:
-    """Raise for a sweep whose steps cannot be recorded once and replayed.
-
-    Raises
-    ------
-    SpecError
-    """
-    if not isinstance(spec, SweepSpec):
-        found = "particles"
-    elif spec.network.model is not None:
-        found = f"network.model {spec.network.model!r}"
-    elif not spec.training.method.method().shares_steps:
-        found = f"training.method {spec.method_label}"
-    else:
-        return
-    raise SpecError(f"cuda_graphs: found {found}, whose steps are not recorded; leave cuda_graphs out")
 
 
 def default_store(spec: AnySpec) -> str:
@@ -264,13 +161,12 @@ class _Driver:
     def __init__(self, plan: Plan, store: SweepStore, options: RunOptions, progress: Progress) -> None:
         self._plan, self._store, self._options, self._progress = plan, store, options, progress
         self._before = {run.id for run in plan.runs} - {run.id for run in plan.missing()}
-        self._tries: dict[tuple[str, int], int] = {}
-        self._packs: dict[tuple[str, int], _PackHistory] = {}
         self._failures = Failures(progress)
 
     def run(self) -> Outcome:
         """Do what is missing; a store that lacks nothing is only read."""
         if self._plan.missing() or self._store.troubles:
+            self._store.must_be_free(take_over=self._options.take_over)  # before Ray takes its seconds to start
             try_users_code(self._plan)
             executor = self._start_executor()  # before anything is written: a cluster that is not there leaves no trace
             try:
@@ -316,19 +212,22 @@ class _Driver:
             return InlineExecutor()
         from sweepengine.execute._ray import RayExecutor
 
-        return RayExecutor(self._options.address, self._options.workers, self._options.device, self._shards)
+        return RayExecutor(
+            self._options.address, self._options.workers, self._options.device, shards_of(self._plan.spec)
+        )
 
     def _work(self, executor: Executor) -> None:
         rate = MachineRate.measure(self._plan.spec.precision)
-        self._advance(executor, list(self._plan.packs(rate)))
+        tasks = Tasks(self._plan, self._store, self._options, self._count)
+        self._advance(executor, tasks, list(self._plan.packs(rate)))
         # A run whose chunk was found damaged on the way starts again; its own pack is made here.
         found = self._plan.refreshed(self._store)
         damaged = {run.id for run in found.missing()} - {run.id for run in self._plan.missing()}
         if damaged:
             self._progress.say(f"damaged: {len(damaged)} runs did not match their marks and are computed again")
-            self._advance(executor, list(found.packs(rate, only=damaged)))
+            self._advance(executor, tasks, list(found.packs(rate, only=damaged)))
 
-    def _advance(self, executor: Executor, packs: list[Pack]) -> None:
+    def _advance(self, executor: Executor, tasks: Tasks, packs: list[Pack]) -> None:
         records = sum(len(run.record_steps) for pack in packs for run in pack.runs.values())
         self._progress.start(sum(len(pack.runs) for pack in packs), records, len(packs))
         waiting = iter(packs)
@@ -336,18 +235,17 @@ class _Driver:
         while True:
             # A window of tasks keeps every worker busy and the driver small.
             while live < 2 * executor.workers and (pack := next(waiting, None)) is not None:
-                executor.submit(self._task(pack))
+                executor.submit(tasks.of(pack))
                 live += 1
             if not live:
                 self._failures.say_rest()
                 return
             for report in executor.wait():
                 self._count(report.event)
-                if report.event.advancing is not None:
-                    self._history(report.task).advancing = report.event.advancing
+                tasks.hear(report.task, report.event)
                 if not report.finished:
                     continue
-                again = self._after(report.task, report.error)
+                again = tasks.after(report.task, report.error)
                 live += len(again) - 1
                 for task in again:
                     executor.submit(task)
@@ -359,151 +257,3 @@ class _Driver:
         self._failures.add(event.failures)
         if event.message:
             self._progress.say(event.message)
-
-    def _task(self, pack: Pack) -> PackTask:
-        return PackTask(
-            address=self._store.address,
-            block=pack.block,
-            shape=pack.shape.to_json(),
-            chunks=pack.chunks,
-            runs={position: run.to_json() for position, run in pack.runs.items()},
-            attempts=self._attempts(pack.block, pack.chunks),
-            nodes=self._nodes(pack.block),
-            runs_per_turn=self._options.runs_per_turn,
-            commit_seconds=self._options.commit_seconds,
-            device=self._options.device,
-            code=self._plan.code,
-            shards=self._shards,
-            cuda_graphs=self._options.cuda_graphs,
-            durability=self._options.durability,
-            run_timeout=self._options.run_timeout,
-        )
-
-    def _history(self, task: PackTask) -> _PackHistory:
-        return self._packs.setdefault((task.block, task.chunks[0]), _PackHistory())
-
-    @property
-    def _shards(self) -> int:
-        """Workers of one run; the in-process executor is one worker, and computes the same to rounding."""
-        spec = self._plan.spec
-        return spec.shards if isinstance(spec, ParticleSpec) else 1
-
-    def _nodes(self, block: str) -> Nodes:
-        """What the runs of a block read and write of the store."""
-        return self._store.nodes_of(block, self._plan.data.id, self._plan.given)
-
-    def _attempts(self, block: str, chunks: tuple[int, ...]) -> dict[int, int]:
-        """Attempt numbers for the next try of some chunks."""
-        attempts = {}
-        for chunk in chunks:
-            self._tries[block, chunk] = self._tries.get((block, chunk), 0) + 1
-            attempts[chunk] = self._store.attempt(self._tries[block, chunk])
-        return attempts
-
-    def _after(self, task: PackTask, error: Exception | None) -> list[PackTask]:
-        """What is to be done once a task is over: the tasks that take over from it."""
-        if error is None:
-            return []
-        if isinstance(error, SupersededError):
-            raise RunError(f"store: {error}; let the other driver finish, then run this again") from error
-        if isinstance(error, HeldError):
-            return self._elsewhere(task, error)
-        if isinstance(error, StoreError):
-            raise RunError(f"store: {self._store.address}: {str(error).removeprefix('store: ')}") from error
-        history = self._history(task)
-        suspects, history.advancing = history.advancing, ()
-        hung = isinstance(error, HungError)
-        if len(suspects) == 1 and (task.careful or hung):
-            reason = str(error) if hung else f"its worker stopped while the run was advanced: {_said(error)}"
-            return self._without(task, suspects[0], reason, error)
-        history.stops += 1
-        if history.stops < MOST_ATTEMPTS:
-            self._progress.say(
-                f"block {task.block}: its worker stopped ({_said(error)}); attempt {history.stops + 1} of {MOST_ATTEMPTS}"
-            )
-            return [self._again(task, careful=hung or history.stops + 1 == MOST_ATTEMPTS)]
-        if isinstance(error, OSError):  # which is no run's fault
-            raise error
-        self._give_up(task, tuple(task.runs), _said(error), error)
-        return []
-
-    def _again(self, task: PackTask, *, careful: bool) -> PackTask:
-        return replace(task, attempts=self._attempts(task.block, task.chunks), careful=careful)
-
-    def _elsewhere(self, task: PackTask, error: HeldError) -> list[PackTask]:
-        """Move the runs of a chunk that somebody may still write into, and go on with them and with the other chunks."""
-        self._progress.say(f"{error}; its runs go on in a new block")
-        first, stop = BlockShape.from_json(task.shape).chunk_span(error.chunk)
-        place = self._store.relocate(error.block, error.chunk)
-        moved = replace(
-            task,
-            block=place.block,
-            shape=place.shape.to_json(),
-            chunks=(0,),
-            runs={position - first: run for position, run in task.runs.items() if first <= position < stop},
-            attempts=self._attempts(place.block, (0,)),
-            nodes=self._nodes(place.block),
-        )
-        others = tuple(chunk for chunk in task.chunks if chunk != error.chunk)
-        if not others:
-            return [moved]
-        runs = {position: run for position, run in task.runs.items() if not first <= position < stop}
-        return [moved, replace(task, chunks=others, runs=runs, attempts=self._attempts(task.block, others))]
-
-    def _without(self, task: PackTask, position: int, reason: str, error: Exception) -> list[PackTask]:
-        """Record the run that stopped its worker as failed; the other runs of its pack go on."""
-        others = self._give_up(task, (position,), reason, error)
-        if self._tries[task.block, task.chunks[0]] < MOST_TRIES:
-            return [self._again(other, careful=task.careful) for other in others]
-        for other in others:
-            self._give_up(other, tuple(other.runs), f"{MOST_TRIES} attempts at the pack, the last: {reason}", error)
-        return []
-
-    def _give_up(self, task: PackTask, positions: tuple[int, ...], reason: str, error: Exception) -> list[PackTask]:
-        """Record those of some runs of a pack that are unfinished as failed; give the tasks of the pack's other runs."""
-        shape, failed, left = BlockShape.from_json(task.shape), 0, list(positions)
-        for chunk in task.chunks:
-            first, stop = shape.chunk_span(chunk)
-            here = [position for position in left if first <= position < stop]
-            if not here:
-                continue
-            try:
-                (attempt,) = self._attempts(task.block, (chunk,)).values()
-                failed += fail_chunk(self._store.place(task.block, shape, chunk), attempt, here)
-            except HeldError as held:
-                moved, *rest = self._elsewhere(task, held)
-                others = tuple(position for position in left if position not in here)
-                tasks = self._give_up(moved, tuple(position - first for position in here), reason, error)
-                return [*tasks, *(each for other in rest for each in self._give_up(other, others, reason, error))]
-            for position in here:
-                text = "".join(traceback.format_exception(error)) + reason
-                write_failure(self._store.objects, task.block, position, text)
-                left.remove(position)
-        if failed:
-            one = len(positions) == 1
-            named = (
-                f"run {run_from_json(task.runs[positions[0]]).id}" if one else f"{failed} runs of block {task.block}"
-            )
-            self._count(Event(failures=(Failure(failed, named, reason),)))
-        runs = {position: run for position, run in task.runs.items() if position not in positions}
-        return [replace(task, runs=runs)] if runs else []
-
-
-@dataclass
-class _PackHistory:
-    """What the driver knows of a pack.
-
-    Attributes
-    ----------
-    stops : int
-        How often its worker stopped and nobody knows for which run.
-    advancing : tuple of int
-        Positions of the runs that are advanced at present, where the task names them.
-    """
-
-    stops: int = 0
-    advancing: tuple[int, ...] = ()
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"

@@ -154,12 +154,9 @@ def take_claim(store: Store, at_least: int, *, take_over: bool = False) -> Claim
     """
     for _ in range(_TRIES_TO_CLAIM):
         others = [claim for claim in read_claims(store) if not claim.is_over]
-        holder = None if take_over else _holder(store, others)
-        if holder is not None:
-            raise RunError(
-                f"store: {holder.described()}; let it finish, or stop it and run the same command again. "
-                "--take-over takes the store from it"
-            )
+        if not take_over:
+            refuse_if_held(others)
+            refuse_if_held(_renewed(store, others))
         now = time.time()
         claim = Claim(next_epoch(store, at_least), secrets.token_hex(4), Process.current(), now, now)
         claim.put(store)
@@ -180,17 +177,24 @@ def take_claim(store: Store, at_least: int, *, take_over: bool = False) -> Claim
     raise RunError("store: several drivers want it at the same moment; run the same command again")
 
 
-def _holder(store: Store, others: list[Claim]) -> Claim | None:
-    """A driver that is at work. A clock may be wrong, so one of another machine is watched for a beat."""
-    for claim in others:
+def refuse_if_held(claims: list[Claim]) -> None:
+    """Raise :class:`RunError` where one of some claims is that of a driver at work."""
+    for claim in claims:
         if claim.is_fresh:
-            return claim
-    silent = [claim for claim in others if claim.process is not None and not claim.process.is_here]
+            raise RunError(
+                f"store: {claim.described()}; let it finish, or stop it and run the same command again. "
+                "--take-over takes the store from it"
+            )
+
+
+def _renewed(store: Store, others: list[Claim]) -> list[Claim]:
+    """Claims of other machines that look old and are renewed: a clock may be wrong, so they are watched for a beat."""
+    silent = {claim.key: claim for claim in others if claim.process is not None and not claim.process.is_here}
     if not silent:
-        return None
+        return []
     time.sleep(BEAT_SECONDS + 1)
-    beats = {claim.key: claim.beat for claim in silent}
-    return next((claim for claim in read_claims(store) if beats.get(claim.key, claim.beat) != claim.beat), None)
+    later = (claim for claim in read_claims(store) if claim.key in silent)
+    return [replace(claim, beat=time.time()) for claim in later if claim.beat != silent[claim.key].beat]
 
 
 def check_claim(store: Store, claim: Claim) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sweepengine.errors import RunError, StoreError
 from sweepengine.store._address import open_address
-from sweepengine.store._claim import Claim, Heartbeat, check_claim, take_claim
+from sweepengine.store._claim import Claim, Heartbeat, check_claim, read_claims, refuse_if_held, take_claim
 from sweepengine.store._create import (
     attributes_of,
     coordinates_of,
@@ -96,15 +96,30 @@ class SweepStore(StoreView):
             raise StoreError(f"store: {self.address} cannot be written: {error}; name another --store") from error
         return self.reload() or self._claim.epoch != expected
 
-    def attempt(self, number: int) -> int:
-        """Number of the claiming driver's ``number``-th try of a chunk.
+    def must_be_free(self, *, take_over: bool) -> None:
+        """Raise :class:`RunError` where another driver holds the store; :meth:`claim` looks again."""
+        if self.exists and not take_over:
+            refuse_if_held(read_claims(self.objects))
+
+    def attempts(self, numbers: Mapping[int, int]) -> dict[int, int]:
+        """Attempt numbers of the claiming driver.
+
+        Parameters
+        ----------
+        numbers : mapping
+            Chunk → how often the driver has tried it, this time included.
 
         Raises
         ------
         RunError
             Another driver has taken over.
         """
-        return self._held().attempt(number)
+        claim = self._held()
+        return {chunk: claim.attempt(number) for chunk, number in numbers.items()}
+
+    def attempt(self, number: int) -> int:
+        """Attempt number of the ``number``-th try of a chunk, as :meth:`attempts` gives it."""
+        return self.attempts({0: number})[0]
 
     def release(self) -> None:
         """Say that the claiming driver has ended; where that cannot be written, its silence says so."""

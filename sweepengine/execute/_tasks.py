@@ -1,0 +1,201 @@
+"""Tasks: the first of each pack, and those that take over where a task has ended before its work."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sweepengine.errors import RunError, StoreError
+from sweepengine.execute._events import Event, Failure
+from sweepengine.execute._executor import HungError
+from sweepengine.execute._task import PackTask
+from sweepengine.spec import ParticleSpec, run_from_json
+from sweepengine.store import BlockShape, HeldError, SupersededError, fail_chunk, write_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sweepengine.execute._options import RunOptions
+    from sweepengine.plan import Pack, Plan
+    from sweepengine.spec import AnySpec
+    from sweepengine.store import Nodes, SweepStore
+
+MOST_ATTEMPTS = 3
+"""How often a pack is tried whose worker dies for no run in particular, before its runs are recorded as failed. In the last
+attempt the driver knows the run that is advanced, so that this run alone is recorded as failed."""
+MOST_TRIES = 300
+"""Attempts at a pack, with those after a run of it was recorded as failed."""
+
+
+def shards_of(spec: AnySpec) -> int:
+    """Workers of one run; the in-process executor is one worker, and computes the same to rounding."""
+    return spec.shards if isinstance(spec, ParticleSpec) else 1
+
+
+class Tasks:
+    """The tasks of one sweep, and what is known of their attempts.
+
+    Parameters
+    ----------
+    plan : Plan
+    store : SweepStore
+        Claimed.
+    options : RunOptions
+    tell : callable
+        Takes what the driver itself has to say, as an event.
+    """
+
+    def __init__(self, plan: Plan, store: SweepStore, options: RunOptions, tell: Callable[[Event], None]) -> None:
+        self._plan, self._store, self._options, self._tell = plan, store, options, tell
+        self._tries: dict[tuple[str, int], int] = {}
+        self._packs: dict[tuple[str, int], _PackHistory] = {}
+
+    def hear(self, task: PackTask, event: Event) -> None:
+        """Take what a task says of the runs that it advances."""
+        if event.advancing is not None:
+            self._history(task).advancing = event.advancing
+
+    def _history(self, task: PackTask) -> _PackHistory:
+        return self._packs.setdefault((task.block, task.chunks[0]), _PackHistory())
+
+    def of(self, pack: Pack) -> PackTask:
+        """The first task of a pack."""
+        return PackTask(
+            address=self._store.address,
+            block=pack.block,
+            shape=pack.shape.to_json(),
+            chunks=pack.chunks,
+            runs={position: run.to_json() for position, run in pack.runs.items()},
+            attempts=self._attempts(pack.block, pack.chunks),
+            nodes=self._nodes(pack.block),
+            runs_per_turn=self._options.runs_per_turn,
+            commit_seconds=self._options.commit_seconds,
+            device=self._options.device,
+            code=self._plan.code,
+            shards=shards_of(self._plan.spec),
+            cuda_graphs=self._options.cuda_graphs,
+            durability=self._options.durability,
+            run_timeout=self._options.run_timeout,
+        )
+
+    def _nodes(self, block: str) -> Nodes:
+        """What the runs of a block read and write of the store."""
+        return self._store.nodes_of(block, self._plan.data.id, self._plan.given)
+
+    def _attempts(self, block: str, chunks: tuple[int, ...]) -> dict[int, int]:
+        """Attempt numbers for the next try of some chunks."""
+        for chunk in chunks:
+            self._tries[block, chunk] = self._tries.get((block, chunk), 0) + 1
+        return self._store.attempts({chunk: self._tries[block, chunk] for chunk in chunks})
+
+    def after(self, task: PackTask, error: Exception | None) -> list[PackTask]:
+        """What is to be done once a task is over: the tasks that take over from it."""
+        if error is None:
+            return []
+        if isinstance(error, SupersededError):
+            raise RunError(f"store: {error}; let the other driver finish, then run this again") from error
+        if isinstance(error, HeldError):
+            return self._elsewhere(task, error)
+        if isinstance(error, StoreError):
+            raise RunError(f"store: {self._store.address}: {str(error).removeprefix('store: ')}") from error
+        history = self._history(task)
+        suspects, history.advancing = history.advancing, ()
+        hung = isinstance(error, HungError)
+        if len(suspects) == 1 and (task.careful or hung):
+            reason = str(error) if hung else f"its worker stopped while the run was advanced: {_said(error)}"
+            return self._without(task, suspects[0], reason, error)
+        history.stops += 1
+        if history.stops < MOST_ATTEMPTS:
+            self._tell(
+                Event(
+                    message=f"block {task.block}: its worker stopped ({_said(error)}); "
+                    f"attempt {history.stops + 1} of {MOST_ATTEMPTS}"
+                )
+            )
+            return [self._again(task, careful=hung or history.stops + 1 == MOST_ATTEMPTS)]
+        if isinstance(error, OSError):  # which is no run's fault
+            raise error
+        self._give_up(task, tuple(task.runs), _said(error), error)
+        return []
+
+    def _again(self, task: PackTask, *, careful: bool) -> PackTask:
+        return replace(task, attempts=self._attempts(task.block, task.chunks), careful=careful)
+
+    def _elsewhere(self, task: PackTask, error: HeldError) -> list[PackTask]:
+        """Move the runs of a chunk that somebody may still write into, and go on with them and with the other chunks."""
+        self._tell(Event(message=f"{error}; its runs go on in a new block"))
+        first, stop = BlockShape.from_json(task.shape).chunk_span(error.chunk)
+        place = self._store.relocate(error.block, error.chunk)
+        moved = replace(
+            task,
+            block=place.block,
+            shape=place.shape.to_json(),
+            chunks=(0,),
+            runs={position - first: run for position, run in task.runs.items() if first <= position < stop},
+            attempts=self._attempts(place.block, (0,)),
+            nodes=self._nodes(place.block),
+        )
+        others = tuple(chunk for chunk in task.chunks if chunk != error.chunk)
+        if not others:
+            return [moved]
+        runs = {position: run for position, run in task.runs.items() if not first <= position < stop}
+        return [moved, replace(task, chunks=others, runs=runs, attempts=self._attempts(task.block, others))]
+
+    def _without(self, task: PackTask, position: int, reason: str, error: Exception) -> list[PackTask]:
+        """Record the run that stopped its worker as failed; the other runs of its pack go on."""
+        others = self._give_up(task, (position,), reason, error)
+        if self._tries[task.block, task.chunks[0]] < MOST_TRIES:
+            return [self._again(other, careful=task.careful) for other in others]
+        for other in others:
+            self._give_up(other, tuple(other.runs), f"{MOST_TRIES} attempts at the pack, the last: {reason}", error)
+        return []
+
+    def _give_up(self, task: PackTask, positions: tuple[int, ...], reason: str, error: Exception) -> list[PackTask]:
+        """Record those of some runs of a pack that are unfinished as failed; give the tasks of the pack's other runs."""
+        shape, failed, left = BlockShape.from_json(task.shape), 0, list(positions)
+        for chunk in task.chunks:
+            first, stop = shape.chunk_span(chunk)
+            here = [position for position in left if first <= position < stop]
+            if not here:
+                continue
+            try:
+                (attempt,) = self._attempts(task.block, (chunk,)).values()
+                failed += fail_chunk(self._store.place(task.block, shape, chunk), attempt, here)
+            except HeldError as held:
+                moved, *rest = self._elsewhere(task, held)
+                others = tuple(position for position in left if position not in here)
+                tasks = self._give_up(moved, tuple(position - first for position in here), reason, error)
+                return [*tasks, *(each for other in rest for each in self._give_up(other, others, reason, error))]
+            for position in here:
+                text = "".join(traceback.format_exception(error)) + reason
+                write_failure(self._store.objects, task.block, position, text)
+                left.remove(position)
+        if failed:
+            one = len(positions) == 1
+            named = (
+                f"run {run_from_json(task.runs[positions[0]]).id}" if one else f"{failed} runs of block {task.block}"
+            )
+            self._tell(Event(failures=(Failure(failed, named, reason),)))
+        runs = {position: run for position, run in task.runs.items() if position not in positions}
+        return [replace(task, runs=runs)] if runs else []
+
+
+@dataclass
+class _PackHistory:
+    """What the driver knows of a pack.
+
+    Attributes
+    ----------
+    stops : int
+        How often its worker stopped and nobody knows for which run.
+    advancing : tuple of int
+        Positions of the runs that are advanced at present, where the task names them.
+    """
+
+    stops: int = 0
+    advancing: tuple[int, ...] = ()
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
