@@ -127,7 +127,7 @@ def without_place(said: str, folder: Path) -> str:
 
 def _make(folder: Path, sweep: str, executor: str, length: float) -> Sample:
     """Run a sweep whole, or until its driver has worked for a length of time if that is above 0."""
-    for _ in range(20):
+    for _ in range(40):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         write_spec(folder, sweep)
@@ -139,7 +139,7 @@ def _make(folder: Path, sweep: str, executor: str, length: float) -> Sample:
         command.stop()
         has_state = any(each.path.suffix == ".npz" for each in objects(folder / STORE))
         if length and (ended.code == 0 or not has_state):
-            length *= 0.9 if ended.code == 0 else 1.1
+            length *= 0.87 if ended.code == 0 else 1.06
             continue
         if ended.code != (-signal.SIGKILL if length else 0):
             raise Defect(Kind.HARNESS, f"no reference: {ended}")
