@@ -90,7 +90,7 @@ def test_runs_of_a_held_chunk_go_on_elsewhere_and_the_late_writer_changes_nothin
         old.record(0, record, some_values(old_place.shape, record))
     old.commit((0,), {"step": np.array(2)})
     old.record(0, 2, some_values(old_place.shape, 77))
-    place = created.relocate(old_place.block, 0)
+    place = created.relocate(old_place.block, 0, 1002)
     with pytest.raises(SupersededError):
         old.commit()
     assert place.block != old_place.block
@@ -124,7 +124,7 @@ def test_what_does_not_match_its_mark_is_not_moved(created: SweepStore) -> None:
     old_place.array("loss_train")[1, 0] = 0.5
     [state] = (Path(created.address) / "state").rglob("*.npz")
     state.write_bytes(state.read_bytes()[:-1])
-    moved = ChunkWriter(created.relocate(old_place.block, 0), created.attempt(1))
+    moved = ChunkWriter(created.relocate(old_place.block, 0, 1002), created.attempt(1))
     assert [moved.run(position).records_done for position in range(4)] == [1, 0, 0, 0]
     assert not moved.state_refs()
 

@@ -126,7 +126,8 @@ class Tasks:
         """Move the runs of a chunk that somebody may still write into, and go on with them and with the other chunks."""
         self._tell(Event(message=f"{error}; its runs go on in a new block"))
         first, stop = BlockShape.from_json(task.shape).chunk_span(error.chunk)
-        place = self._store.relocate(error.block, error.chunk)
+        (attempt,) = self._attempts(error.block, (error.chunk,)).values()
+        place = self._store.relocate(error.block, error.chunk, attempt)
         moved = replace(
             task,
             block=place.block,
@@ -136,9 +137,11 @@ class Tasks:
             attempts=self._attempts(place.block, (0,)),
             nodes=self._nodes(place.block),
         )
+        history = self._packs[place.block, 0] = self._history(task)
         others = tuple(chunk for chunk in task.chunks if chunk != error.chunk)
         if not others:
             return [moved]
+        self._packs[task.block, others[0]] = replace(history)
         runs = {position: run for position, run in task.runs.items() if not first <= position < stop}
         return [moved, replace(task, chunks=others, runs=runs, attempts=self._attempts(task.block, others))]
 
@@ -161,16 +164,17 @@ class Tasks:
                 continue
             try:
                 (attempt,) = self._attempts(task.block, (chunk,)).values()
-                failed += fail_chunk(self._store.place(task.block, shape, chunk), attempt, here)
+                unfinished = fail_chunk(self._store.place(task.block, shape, chunk), attempt, here)
             except HeldError as held:
                 moved, *rest = self._elsewhere(task, held)
                 others = tuple(position for position in left if position not in here)
                 tasks = self._give_up(moved, tuple(position - first for position in here), reason, error)
                 return [*tasks, *(each for other in rest for each in self._give_up(other, others, reason, error))]
-            for position in here:
+            failed += len(unfinished)
+            for position in unfinished:
                 text = "".join(traceback.format_exception(error)) + reason
                 write_failure(self._store.objects, task.block, position, text)
-                left.remove(position)
+            left = [position for position in left if position not in here]
         if failed:
             one = len(positions) == 1
             named = (

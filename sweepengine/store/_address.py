@@ -22,7 +22,7 @@ def normalise_address(address: str | Path) -> str:
     text = str(address).rstrip("/")
     if not text.endswith(".zarr"):
         raise StoreError(f"store: found {text!r}; its name must end in .zarr, because readers know a store by it")
-    text = text.removeprefix("file://")
+    text = text.removeprefix("file://").removeprefix("local://")
     if "://" not in text:
         return str(Path(text).expanduser().absolute())
     return text

@@ -9,6 +9,7 @@ workers share a run, one of them has this hold and the others a :class:`ChunkPar
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -62,10 +63,22 @@ class ChunkWriter:
         self._mark = claim_chunk(
             place.store, place.block, place.chunk, self._stop - self._first, attempt, share.processes()
         )
-        self._part = ChunkPart(place, share)
-        self._runs = list(self._mark.runs)
-        share.wait()  # the others read the mark now
         self.damaged: dict[int, list[str]] = {}
+        self._forgotten: set[int] = set()
+        self._is_writing = False
+        self._runs = list(self._mark.runs)
+        try:
+            self._load()
+        except BaseException:
+            with suppress(OSError):  # the error that is raised already comes first
+                self.release(others_too=False)
+            raise
+
+    def _load(self) -> None:
+        """Hold what is committed, and forget what is not as the mark says."""
+        place, share = self._place, self._share
+        self._part = ChunkPart(place, share)
+        share.wait()  # the others read the mark now
         for index, found in enumerate(self._part.load(self._runs)):
             marked = self._runs[index].digests
             wrong = [name for name, value in found.items() if value != marked.get(name, "")]
@@ -79,7 +92,10 @@ class ChunkWriter:
 
     def restart(self, position: int) -> None:
         """Forget a run's records: it is computed again from the beginning."""
-        self._runs[position - self._first] = RunMark()
+        index = position - self._first
+        if self._mark.runs[index].records_done:
+            self._forgotten.add(index)
+        self._runs[index] = RunMark()
         self._part.forget(position)
 
     def state_refs(self) -> dict[tuple[int, ...], list[StateRef]]:
@@ -126,6 +142,12 @@ class ChunkWriter:
         """
         place = self._place
         check_attempt(place.store, place.block, place.chunk, self._mark.attempt)
+        self._is_writing = True
+        if self._forgotten:  # before their records are written over: no reader is shown the new ones as the old
+            runs = (RunMark() if k in self._forgotten else run for k, run in enumerate(self._mark.runs))
+            self._mark = replace(self._mark, runs=tuple(runs))
+            write_mark(place.store, place.block, place.chunk, self._mark)
+            self._forgotten.clear()
         slot = NO_STATE if state is None else self._free_slot(positions[0])
         self._share.announce(slot)
         self._part.write()
@@ -137,7 +159,11 @@ class ChunkWriter:
         else:
             kept += self._part.write_state(self._mark.attempt, positions, slot, state)
         tails = self._mark.tails | self._part.tails
+        if not self._share.is_alone:  # other workers write pieces of snapshots, and keep their tails to themselves
+            shared = {variable.name for variable in place.shape.variables if variable.is_snapshot}
+            tails = {key: tail for key, tail in tails.items() if key.partition("/")[0] not in shared}
         self._mark = replace(self._mark, runs=tuple(self._runs), states=tuple(kept), tails=tails)
+        self._is_writing = False
         write_mark(place.store, place.block, place.chunk, self._mark)
         if state is None:
             self._delete_states({ref.key for ref in kept})
@@ -157,6 +183,8 @@ class ChunkWriter:
         others_too : bool
             Whether the other workers of a shared run write no more either. Otherwise the end of their processes says so.
         """
+        if self._is_writing:
+            return  # what was interrupted may be on its way yet: only the end of this process ends it
         others = () if others_too else tuple(p for p in self._mark.processes if p != Process.current())
         self._mark = replace(self._mark, processes=others, released=not others)
         write_mark(self._place.store, self._place.block, self._place.chunk, self._mark)
@@ -185,7 +213,7 @@ def refs_by_positions(mark: Mark) -> dict[tuple[int, ...], list[StateRef]]:
     return {positions: list(refs) for positions, refs in grouped}
 
 
-def fail_chunk(place: ChunkPlace, attempt: int, positions: Collection[int]) -> int:
+def fail_chunk(place: ChunkPlace, attempt: int, positions: Collection[int]) -> list[int]:
     """Record the unfinished ones of some runs as failed, in the mark alone: for chunks that cannot be advanced.
 
     Arrays and states stay as they are, so a later try goes on from them.
@@ -200,8 +228,8 @@ def fail_chunk(place: ChunkPlace, attempt: int, positions: Collection[int]) -> i
 
     Returns
     -------
-    int
-        How many were recorded as failed.
+    list of int
+        The positions of those that were recorded as failed.
 
     Raises
     ------
@@ -215,4 +243,4 @@ def fail_chunk(place: ChunkPlace, attempt: int, positions: Collection[int]) -> i
     for index in failed:
         runs[index] = replace(runs[index], status=Status.FAILED)
     write_mark(place.store, place.block, place.chunk, replace(mark, runs=tuple(runs), released=True))
-    return len(failed)
+    return [first + index for index in failed]

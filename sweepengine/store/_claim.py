@@ -80,14 +80,20 @@ class Claim:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether its driver was at work a moment ago."""
-        return not self.is_over and time.time() - self.beat < FRESH_SECONDS
+        """Whether its driver, on this machine, was at work a moment ago; clocks of other machines are not believed."""
+        is_here = self.process is not None and self.process.is_here
+        return is_here and not self.is_over and abs(time.time() - self.beat) < FRESH_SECONDS
 
     def attempt(self, number: int) -> int:
         """Attempt number of this driver's ``number``-th try of a chunk, 1 … 999."""
         if not 1 <= number < _TRIES_OF_A_DRIVER:
             raise ValueError(f"found try {number}; a driver tries a chunk 1 … {_TRIES_OF_A_DRIVER - 1} times")
         return self.epoch * _TRIES_OF_A_DRIVER + number
+
+    @property
+    def copying(self) -> int:
+        """Attempt number of what this driver copies, below those of its tries."""
+        return self.epoch * _TRIES_OF_A_DRIVER
 
     def put(self, store: Store) -> None:
         """Write it."""
@@ -119,10 +125,13 @@ def _read_claim(store: Store, key: str, bare: Claim) -> Claim | None:
         found = get_sealed(store, key)
         if found is None or found["epoch"] != bare.epoch:
             return None if found is None else bare
-        process = None if found["process"] is None else Process(**found["process"])
-        return replace(bare, process=process, since=found["since"], beat=found["beat"], ended=found["ended"])
+        known = {"since": found["since"], "beat": found["beat"], "ended": found["ended"]}
     except (BrokenSealError, TypeError, KeyError):
-        return bare  # nobody can tell who holds it: its driver is never fresh, and its epoch counts
+        return bare  # nobody can tell who holds it: its driver is never at work, and its epoch counts
+    try:
+        return replace(bare, process=Process(**found["process"]), **known)
+    except TypeError:  # as a later version of this package may write it: watched like one of another machine
+        return replace(bare, process=Process("another machine", "", 0, ""), **known)
 
 
 def damaged_claims(store: Store) -> list[str]:
@@ -155,21 +164,22 @@ def take_claim(store: Store, at_least: int, *, take_over: bool = False) -> Claim
     for _ in range(_TRIES_TO_CLAIM):
         others = [claim for claim in read_claims(store) if not claim.is_over]
         if not take_over:
-            refuse_if_held(others)
+            refuse_if_held([claim for claim in others if claim.is_fresh])
             refuse_if_held(_renewed(store, others))
         now = time.time()
         claim = Claim(next_epoch(store, at_least), secrets.token_hex(4), Process.current(), now, now)
         claim.put(store)
         known = {each.key for each in others}
         found = read_claims(store)
-        rivals = [each for each in found if each.key not in known and each.key != claim.key and not each.is_over]
-        if any(not take_over or each.epoch >= claim.epoch for each in rivals):
+        others = [each for each in found if each.key != claim.key]
+        # Not only of those at work: a driver that had this epoch and is gone has left marks with its numbers.
+        is_taken = any(each.epoch >= claim.epoch for each in others)
+        if is_taken or any(each.key not in known and not each.is_over for each in others if not take_over):
             delete_object(store, claim.key)
             time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 -- no result depends on it
             continue
-        for older in found:
-            if older.key != claim.key and (older.is_over or older.process is None):
-                delete_object(store, older.key)
+        for older in others:
+            delete_object(store, older.key)
         if get_object(store, LEGACY_CLAIM_KEY) is not None:
             fence = {"epoch": _FENCE_OF_OLD_VERSIONS, "owner": claim.owner, "ended": True}
             put_json(store, LEGACY_CLAIM_KEY, fence)  # which stops a driver of an older version of this package
@@ -178,13 +188,12 @@ def take_claim(store: Store, at_least: int, *, take_over: bool = False) -> Claim
 
 
 def refuse_if_held(claims: list[Claim]) -> None:
-    """Raise :class:`RunError` where one of some claims is that of a driver at work."""
+    """Raise :class:`RunError` for the first of some claims."""
     for claim in claims:
-        if claim.is_fresh:
-            raise RunError(
-                f"store: {claim.described()}; let it finish, or stop it and run the same command again. "
-                "--take-over takes the store from it"
-            )
+        raise RunError(
+            f"store: {claim.described()}; let it finish, or stop it and run the same command again. "
+            "--take-over takes the store from it"
+        )
 
 
 def _renewed(store: Store, others: list[Claim]) -> list[Claim]:
@@ -194,16 +203,16 @@ def _renewed(store: Store, others: list[Claim]) -> list[Claim]:
         return []
     time.sleep(BEAT_SECONDS + 1)
     later = (claim for claim in read_claims(store) if claim.key in silent)
-    return [replace(claim, beat=time.time()) for claim in later if claim.beat != silent[claim.key].beat]
+    return [claim for claim in later if claim.beat != silent[claim.key].beat]
 
 
 def check_claim(store: Store, claim: Claim) -> None:
     """Raise :class:`RunError` if another driver has taken over, or the claim is gone."""
     claims = read_claims(store)
-    if all(each.key != claim.key for each in claims):
-        raise RunError("store: it was removed, or replaced by another one, while this driver was at work")
-    if claims[-1].key != claim.key:
+    if claims and claims[-1].epoch > claim.epoch:
         raise RunError(_TAKEN_OVER)
+    if all(each.key != claim.key for each in claims):
+        raise RunError("store: it was removed while this driver was at work; run the same command again")
 
 
 class Heartbeat:
@@ -227,8 +236,8 @@ class Heartbeat:
                 # A claim that is gone is not made again: the store was removed, and its folder would come back.
                 if get_object(self._store, self._claim.key) is not None and not self._stop.is_set():
                     replace(self._claim, beat=time.time()).put(self._store)
-            except OSError:
-                continue  # a full disk: the driver's own work says so
+            except Exception:  # noqa: BLE001, S112 -- a full disk, a lost network: the driver's own work says so
+                continue
 
     def stop(self) -> None:
         """Renew it no more."""

@@ -81,7 +81,9 @@ class CommittedValues:
             return np.full(tuple(sizes), np.nan, dtype=self.dtype)
         try:
             values = self._read(index)
-        except UNREADABLE as error:
+        except DamagedError:
+            raise
+        except (*UNREADABLE, OSError) as error:
             raise self._damage(str(error)) from error
         if not committed.all():
             values[~committed] = np.nan

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from zarr.abc.store import Store
 
-_MARK = re.compile(r"(\d{9})\.json")
+_MARK = re.compile(r"(\d{9,})\.json")
 _STATE = re.compile(r"\d+-\d+-[ab](-\d+)?\.npz")
 _FAILURE = re.compile(r"(\d+)\.json")
 
@@ -223,14 +223,14 @@ def read_marks(store: Store, block: str, chunks: int) -> list[Mark | DamagedMark
     """:func:`read_mark` of all chunks of a block, looked up at once; an error in place of a damaged one."""
     attempts: dict[int, list[int]] = {}
     prefix = f"marks/{block}/"
-    for key in list_objects(store, prefix):  # sorted, and all numbers of attempts have nine digits
+    for key in list_objects(store, prefix):
         number, _, name = key.removeprefix(prefix).partition("/")
         if number.isdigit() and (attempt := _MARK.fullmatch(name)):
             attempts.setdefault(int(number), []).append(int(attempt[1]))
     found: list[Mark | DamagedMarkError | None] = []
     for chunk in range(chunks):
         try:
-            found.append(read_mark(store, block, chunk, attempts.get(chunk, ())))
+            found.append(read_mark(store, block, chunk, sorted(attempts.get(chunk, ()))))
         except DamagedMarkError as error:
             found.append(error)
     return found
@@ -245,7 +245,7 @@ def _read_legacy(store: Store, block: str, chunk: int) -> Mark | None:
             return None
         states = tuple(_state_from_json(each) for each in content["states"])
         return Mark(int(content["attempt"]), runs=_runs_from_json(content["runs"]), states=states, is_legacy=True)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _damaged(key, error) from error
 
 

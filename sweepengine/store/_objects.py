@@ -104,8 +104,9 @@ def get_sealed(store: Store, key: str, *, or_unsealed: bool = False) -> dict[str
         if or_unsealed and SEAL not in content:
             return dict(content)
         seal = content.pop(SEAL)
+        is_whole = seal == digest(to_json(content))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BrokenSealError(f"it is no sealed JSON object ({type(error).__name__}: {error})") from error
-    if seal != digest(to_json(content)):
+    if not is_whole:
         raise BrokenSealError("the content does not have the digest that it was sealed with")
     return dict(content)

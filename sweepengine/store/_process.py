@@ -61,7 +61,9 @@ class Process:
         if not _has_proc():
             return _answers(self.pid)
         state, started = _state_and_start(self.pid)
-        return bool(state) and state not in _GONE_STATES and started == self.started
+        if not state:  # there is none, or it is another user's and hidden
+            return _answers(self.pid)
+        return state not in _GONE_STATES and started == self.started
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -69,7 +71,11 @@ class Process:
 
 
 def _has_proc() -> bool:
-    return Path("/proc/self/stat").exists()
+    """Whether Linux' table of processes is there, and is that of our own process namespace."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())
+    except OSError:
+        return False
 
 
 @cache

@@ -207,6 +207,7 @@ def _parsed(content: bytes) -> Publication:
         version = attributes.get("sweepengine_schema")
         nodes = root.get("consolidated_metadata", {}).get("metadata", {})
         seal = attributes.pop(_SEAL, None)
+        is_whole = seal == digest(to_json({**root, "attributes": attributes}))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BrokenSealError(f"it cannot be understood ({type(error).__name__}: {error})") from error
     if version is None:
@@ -220,7 +221,7 @@ def _parsed(content: bytes) -> Publication:
         if root.get("node_type") != "group" or not nodes:
             raise BrokenSealError("it is no group with the metadata of its nodes")
         return Publication(LEGACY, attributes, Nodes(nodes), content)
-    if seal != digest(to_json({**root, "attributes": attributes})):
+    if not is_whole:
         raise BrokenSealError("it does not have the digest that it was sealed with")
     epoch, number = map(int, str(attributes["generation"]).split("-"))
     return Publication(Generation(epoch, number), {**attributes, _SEAL: seal}, Nodes(nodes), content)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sweepengine.errors import StoreError
 from sweepengine.observe import SNAPSHOT
+from sweepengine.store._attempts import check_attempt
 from sweepengine.store._chunk import write_run_arrays
 from sweepengine.store._create import create_block
 from sweepengine.store._digests import digest
@@ -21,7 +22,6 @@ from sweepengine.store._marks import (
     Mark,
     RunMark,
     StateRef,
-    attempts_at,
     read_mark,
     state_prefix,
     write_mark,
@@ -44,7 +44,7 @@ def stem_of(block: str) -> str:
     return found[0]
 
 
-def move_chunk(metadata: Metadata, old: ChunkPlace, block: str, attempt: int) -> ChunkPlace:
+def move_chunk(metadata: Metadata, old: ChunkPlace, block: str, attempt: int, copying: int) -> ChunkPlace:
     """Copy a chunk to a new block of its own; nothing shows it before ``metadata`` is published.
 
     Parameters
@@ -54,7 +54,14 @@ def move_chunk(metadata: Metadata, old: ChunkPlace, block: str, attempt: int) ->
     block : str
         Id of the new block.
     attempt : int
+        Number of an attempt of the driver's own at the old place, which no worker has.
+    copying : int
         Number of the attempt that the copy counts as.
+
+    Raises
+    ------
+    SupersededError
+        A later driver's attempt has the chunk.
 
     Returns
     -------
@@ -62,8 +69,8 @@ def move_chunk(metadata: Metadata, old: ChunkPlace, block: str, attempt: int) ->
         The only chunk of the new block.
     """
     # So that the attempt that holds it stops at its next commit instead of computing for nobody.
-    last = max(attempts_at(old.store, old.block, old.chunk), default=attempt)
-    write_mark(old.store, old.block, old.chunk, Mark(last + 1, released=True))
+    write_mark(old.store, old.block, old.chunk, Mark(attempt, released=True))
+    check_attempt(old.store, old.block, old.chunk, attempt)
     first, stop = old.span
     attributes = old.nodes.attributes(block_path(old.block))
     shape = replace(old.shape, runs=stop - first)
@@ -72,7 +79,7 @@ def move_chunk(metadata: Metadata, old: ChunkPlace, block: str, attempt: int) ->
     coordinates = {name: old.nodes.values(old.store, block_path(old.block, name)) for name in names}
     create_block(metadata, block, shape, {k: v for k, v in attributes.items() if k != "shape"}, coordinates)
     new = ChunkPlace(old.store, metadata.nodes, block, shape, 0)
-    write_mark(new.store, block, 0, _copied(old, new, Mark(attempt, (Process.current(),), released=True)))
+    write_mark(new.store, block, 0, _copied(old, new, Mark(copying, (Process.current(),), released=True)))
     return new
 
 
@@ -85,17 +92,24 @@ def _copied(old: ChunkPlace, new: ChunkPlace, made: Mark) -> Mark:
     first, stop = old.span
     if mark is None:
         return replace(made, runs=(RunMark(),) * (stop - first))
-    source, target = ChunkPart(old, ALONE), ChunkPart(new, ALONE)
-    found = source.load(mark.runs)
-    runs = tuple(
-        run if all(run.digests.get(name) == value for name, value in digests.items()) else RunMark()
-        for run, digests in zip(mark.runs, found, strict=True)
-    )
-    target.take(source, [run.records_done for run in runs])
-    target.write()
+    runs = mark.runs
+    tails: dict[str, str] = {}
+    names = [variable.name for variable in old.shape.variables]
+    for name in names:  # one at a time: a chunk may hold much
+        found = ChunkPart(old, ALONE, only=(name,)).load(runs)
+        runs = tuple(
+            run if all(run.digests.get(each) == value for each, value in digests.items()) else RunMark()
+            for run, digests in zip(runs, found, strict=True)
+        )
+    for name in names:
+        source, target = (ChunkPart(place, ALONE, only=(name,)) for place in (old, new))
+        source.load(runs)
+        target.take(source, [run.records_done for run in runs])
+        target.write()
+        tails |= target.tails
     write_run_arrays(new, runs)
     states = tuple(moved for ref in mark.states if (moved := _moved_state(old, new, ref)) is not None)
-    return replace(made, runs=runs, states=states, tails=target.tails)
+    return replace(made, runs=runs, states=states, tails=tails)
 
 
 def _moved_state(old: ChunkPlace, new: ChunkPlace, ref: StateRef) -> StateRef | None:

@@ -7,6 +7,7 @@ old table or the new one, and no driver can touch the table of another.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,9 +105,17 @@ class RunTable:
                 found.append((block, position, position + 1))
         return found
 
+    @cached_property
+    def positions(self) -> dict[str, list[int]]:
+        """Block → positions of the runs that lie in it."""
+        found: dict[str, list[int]] = {}
+        for block, position in zip(self.columns["block"].tolist(), self.columns["position"].tolist(), strict=True):
+            found.setdefault(block, []).append(position)
+        return found
+
     def blocks(self) -> list[str]:
         """Blocks in the order of the table."""
-        return list(dict.fromkeys(str(block) for block in self.columns["block"]))
+        return list(self.positions)
 
 
 def columns_of(run: AnyRun) -> dict[str, tuple[Any, Any, str]]:

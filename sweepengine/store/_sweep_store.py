@@ -19,7 +19,7 @@ from sweepengine.store._create import (
 )
 from sweepengine.store._data import data_path, given_path, read_data, read_given, write_data, write_given
 from sweepengine.store._metadata import Metadata
-from sweepengine.store._publication import Generation, write_publication
+from sweepengine.store._publication import Generation
 from sweepengine.store._relocate import move_chunk, stem_of
 from sweepengine.store._run_table import RunTable, extended, write_table
 from sweepengine.store._view import StoreView
@@ -99,7 +99,7 @@ class SweepStore(StoreView):
     def must_be_free(self, *, take_over: bool) -> None:
         """Raise :class:`RunError` where another driver holds the store; :meth:`claim` looks again."""
         if self.exists and not take_over:
-            refuse_if_held(read_claims(self.objects))
+            refuse_if_held([claim for claim in read_claims(self.objects) if claim.is_fresh])
 
     def attempts(self, numbers: Mapping[int, int]) -> dict[int, int]:
         """Attempt numbers of the claiming driver.
@@ -143,16 +143,22 @@ class SweepStore(StoreView):
         return Metadata(self.objects, last, Generation(claim.epoch, number))
 
     def mend(self) -> None:
-        """Put back copies of the newest publication that are lost, damaged or older; carry layout version 2 over."""
-        self._held()
-        if self.is_legacy:
-            self._publish(self._next(), self.table)
-        elif self._publication is not None and self.troubles:
-            write_publication(self.objects, self._publication)
-            self.reload()
+        """Publish what is there, before anything is changed: mends copies that are lost, damaged or older.
 
-    def relocate(self, block: str, chunk: int) -> ChunkPlace:
+        An earlier driver that wakes cannot hide with its own publication what this driver commits, and a store of layout
+        version 2 is carried over.
+        """
+        if self._publication is not None:
+            self._publish(self._next(), self.table if self.is_legacy else None)
+
+    def relocate(self, block: str, chunk: int, attempt: int) -> ChunkPlace:
         """Move the runs of a chunk to a new block, away from an attempt that may still write where they are.
+
+        Parameters
+        ----------
+        block, chunk
+        attempt : int
+            The driver's next attempt at the chunk, as :meth:`attempts` gives it.
 
         Returns
         -------
@@ -167,12 +173,14 @@ class SweepStore(StoreView):
             Another driver has taken over.
         """
         metadata = self._next()
-        if self.table is None:
-            raise AssertionError("a store without runs has no chunks")
-        old = self.place(block, self.block_shapes()[block], chunk)
+        shape = self.block_shapes().get(block)
+        if self.table is None or shape is None or chunk not in self.used_chunks(block, shape):
+            raise AssertionError(f"{block} chunk {chunk} holds no run that could move")
+        old = self.place(block, shape, chunk)
         name = f"{stem_of(block)}-{metadata.generation}"
-        move_chunk(metadata, old, name, self.attempt(1) - 1)
+        move_chunk(metadata, old, name, attempt, self._held().copying)
         self._publish(metadata, self.table.moved(block, old.span, name))
+        self._held()
         return self.place(name, self.block_shapes()[name], 0)
 
     def _publish(self, metadata: Metadata, table: RunTable | None) -> None:

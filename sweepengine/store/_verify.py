@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweepengine.errors import RunError, StoreError
+from sweepengine.errors import RunError
 from sweepengine.store._attempts import HeldError, SupersededError
 from sweepengine.store._chunk import ChunkWriter
 from sweepengine.store._claim import damaged_claims
@@ -18,7 +19,7 @@ from sweepengine.store._marks import DamagedMarkError, Mark, RunMark, read_mark
 from sweepengine.store._nodes import UNREADABLE, is_of_runs
 from sweepengine.store._objects import BrokenSealError, get_json, get_object, get_sealed, list_objects, put_json
 from sweepengine.store._part import ALONE, ChunkPart, ChunkPlace
-from sweepengine.store._publication import ROOT_KEY
+from sweepengine.store._publication import LOOKS, ROOT_KEY
 from sweepengine.store._status import Status
 from sweepengine.store._tails import ConfirmingStore
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from sweepengine.store._sweep_store import SweepStore
 
 
+_SETTLE_SECONDS = 0.5
 _SEALED = ("code/", "failures/")
 """Small objects that are neither marks nor claims."""
 
@@ -78,6 +80,9 @@ def find_damage(store: SweepStore) -> Iterator[Damage]:
     ------
     Damage
     """
+    if store.troubles:
+        time.sleep(_SETTLE_SECONDS)  # a driver may be between its publication and the root
+        store.reload()
     yield from (Damage(f"{trouble}; `sweepengine repair` puts it back", mends=True) for trouble in store.troubles)
     for key in damaged_claims(store.objects):
         yield Damage(f"{key} is damaged; the next `sweepengine run` replaces it", mends=True)
@@ -88,7 +93,7 @@ def find_damage(store: SweepStore) -> Iterator[Damage]:
             yield Damage(f"{key} is damaged: {error}; restore it, or delete it")
     yield from _of_nodes(store)
     for block, shape in store.block_shapes().items():
-        for chunk in range(shape.n_chunks):
+        for chunk in sorted(store.used_chunks(block, shape)):
             yield from _of_chunk(store.place(block, shape, chunk))
 
 
@@ -98,21 +103,22 @@ def _of_nodes(store: SweepStore) -> Iterator[Damage]:
         key = f"{path}/{ROOT_KEY}"
         try:
             found = get_json(store.objects, key)
-        except ValueError:
+        except (ValueError, RecursionError, OSError):
             found = {}
         if found != node:
             yield Damage(f"{key} is {'lost' if found is None else 'not what was written'}", mends=True)
         if node["node_type"] == "array" and not is_of_runs(path, node):
             try:
                 store.nodes.values(store.objects, path)
-            except StoreError as error:
+            except OSError as error:  # a StoreError, or what the disk says
                 yield Damage(str(error).removeprefix("store: "))
 
 
 def _of_chunk(place: ChunkPlace) -> list[Damage]:
-    found, mark, seen = _seen(place)
-    while found and mark != seen:  # a commit has come between the mark and what it named
+    for _ in range(LOOKS):
         found, mark, seen = _seen(place)
+        if not found or mark == seen:
+            break  # else a commit has come between the mark and what it named
     return found
 
 
@@ -127,8 +133,8 @@ def _seen(place: ChunkPlace) -> tuple[list[Damage], Mark | None, Mark | None]:
         return found, mark, read_mark(place.store, place.block, place.chunk) if found else mark
     except DamagedMarkError as error:
         return [Damage(str(error), place.block, place.chunk, tuple(range(first, stop)))], None, None
-    except StoreError as error:
-        return [Damage(str(error), place.block)], None, None
+    except OSError as error:  # a StoreError, or what the disk says
+        return [Damage(f"block {place.block} chunk {place.chunk} cannot be read: {error}", place.block)], None, None
 
 
 def _of_states(place: ChunkPlace, mark: Mark) -> Iterator[Damage]:
@@ -163,7 +169,7 @@ def _of_run_arrays(place: ChunkPlace, runs: Sequence[RunMark], *, is_still: bool
         expected = [int(getattr(run, name)) for run in runs]
         try:
             shown = np.asarray(there.array(name)[first:stop]).tolist()
-        except UNREADABLE:
+        except (*UNREADABLE, OSError):
             shown = None
         if shown is None or (is_still and shown != expected):
             message = f"{block_path(place.block, name)} is not as the mark of chunk {place.chunk} says"
@@ -193,14 +199,17 @@ def repair(store: SweepStore, *, take_over: bool = False) -> list[Damage]:
     found = list(find_damage(store))
     if not any(each.is_mended for each in found):
         return found
-    store.claim(take_over=take_over)
     try:
+        store.claim(take_over=take_over)
         store.mend()
         for path, node in store.nodes.content.items():
             _put_back(store.objects, f"{path}/{ROOT_KEY}", node)
         shapes = store.block_shapes()
         for block, chunk in dict.fromkeys((each.block, each.chunk) for each in found if each.chunk >= 0):
-            _forget(store, store.place(block, shapes[block], chunk))
+            if block in shapes and chunk in store.used_chunks(
+                block, shapes[block]
+            ):  # else another driver has moved its runs since
+                _forget(store, store.place(block, shapes[block], chunk))
     except SupersededError as error:
         raise RunError(f"store: {error}; let the other driver finish, then run this again") from error
     finally:
@@ -210,7 +219,7 @@ def repair(store: SweepStore, *, take_over: bool = False) -> list[Damage]:
 
 def _put_back(store: Store, key: str, node: Mapping[str, Any]) -> None:
     """Write the metadata of a node as they were published, where they are not so."""
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         if get_json(store, key) == node:
             return
     put_json(store, key, node)
@@ -221,7 +230,7 @@ def _forget(store: SweepStore, place: ChunkPlace) -> None:
     try:
         writer = ChunkWriter(place, store.attempt(1))  # which drops what does not match the mark
     except (HeldError, DamagedMarkError):
-        place = store.relocate(place.block, place.chunk)
+        place = store.relocate(place.block, place.chunk, store.attempt(1))
         writer = ChunkWriter(place, store.attempt(1))
     mark = store.mark(place.block, place.chunk)
     for lost in () if mark is None else _of_states(place, mark):

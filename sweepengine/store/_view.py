@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import DamagedError, StoreError
 from sweepengine.store._address import normalise_address, open_address
-from sweepengine.store._claim import CLAIMS, epoch_of, next_epoch
+from sweepengine.store._claim import epoch_of, next_epoch, read_claims
 from sweepengine.store._compatibility import refuse_other_settings
 from sweepengine.store._data import GIVEN_KINDS, data_path, given_path
 from sweepengine.store._layout import BlockShape, block_path
@@ -122,9 +122,13 @@ class StoreView:
         if self._publication is None:
             return 0
         epochs = [self._publication.generation.epoch]
-        if not list_objects(self.objects, CLAIMS):
+        if not read_claims(self.objects):
             # The claims are lost, and marks of later epochs may be there.
-            epochs += [epoch_of(int(key[-14:-5])) for key in list_objects(self.objects, "marks/") if is_mark(key)]
+            epochs += [
+                epoch_of(int(key.rsplit("/", 1)[-1].removesuffix(".json")))
+                for key in list_objects(self.objects, "marks/")
+                if is_mark(key)
+            ]
         return max(epochs)
 
     @property
@@ -223,6 +227,11 @@ class StoreView:
         """Ids of the infinite-width predictions in the store."""
         return set(self.nodes.names("theory"))
 
+    def used_chunks(self, block: str, shape: BlockShape) -> set[int]:
+        """The chunks of a block that the table of runs names; the runs of others have been moved."""
+        positions = [] if self.table is None else self.table.positions.get(block, [])
+        return {position // shape.chunk_runs for position in positions}
+
     def mark(self, block: str, chunk: int) -> Mark | None:
         """What a chunk has committed."""
         return read_mark(self.objects, block, chunk)
@@ -244,8 +253,12 @@ class StoreView:
             A mark is damaged, and ``damaged`` is not given.
         """
         found: list[Mark | None] = []
+        used = self.used_chunks(block, shape)
         for chunk, mark in enumerate(read_marks(self.objects, block, shape.n_chunks)):
             first, stop = shape.chunk_span(chunk)
+            if chunk not in used:  # its runs were moved, and whoever writes there yet is nobody's
+                found.append(None)
+                continue
             if isinstance(mark, Mark) and len(mark.runs) != stop - first:  # layout version 2 did not seal its marks
                 error = DamagedMarkError(f"the mark of {block} chunk {chunk} speaks of {len(mark.runs)} runs")
             elif isinstance(mark, DamagedMarkError):
