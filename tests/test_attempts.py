@@ -22,7 +22,7 @@ from sweepengine.errors import RunError, StoreError
 from sweepengine.plan import make_plan
 from sweepengine.spec import make_spec
 from sweepengine.store import ChunkPlace, ChunkWriter, HeldError, Status, SupersededError, SweepStore, find_damage
-from sweepengine.store._marks import attempts_at
+from sweepengine.store._marks import attempts_at, write_mark
 from sweepengine.store._process import Process
 
 if TYPE_CHECKING:
@@ -348,3 +348,147 @@ def test_a_store_that_was_removed_while_it_was_written_does_not_come_back(create
         ChunkWriter(place, 1002)
     created.release()
     assert not Path(created.address).exists()
+
+
+def test_two_drivers_never_have_one_epoch(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is stopped between its look at the claims and its own claim; the second comes and goes meanwhile."""
+    from sweepengine.store import _claim
+
+    path = tmp_path / "epochs.zarr"
+    sweepengine.run(tiny(axes={"width": [8]}), path, executor="inline")
+    late, look = SweepStore(path), _claim.next_epoch
+
+    def looked(*arguments: Any) -> int:
+        epoch = look(*arguments)
+        monkeypatch.setattr(_claim, "next_epoch", look)
+        assert sweepengine.run(tiny(), path, executor="inline").done == 8
+        return epoch
+
+    monkeypatch.setattr(_claim, "next_epoch", looked)
+    late.claim()
+    [claim] = _claim.read_claims(late.objects)
+    late.release()
+    assert claim.epoch == 3
+
+
+def test_a_driver_that_wakes_in_a_move_hides_nothing(created: SweepStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stopped before it publishes the new place; the next driver goes on in the old one, and finishes."""
+    place, path = place_of(created), Path(created.address)
+    old = ChunkWriter(place, created.attempt(1))
+    old.record(0, 0, some_values(place.shape, 0))
+    old.commit()
+    newer = SweepStore(path)
+
+    def late(metadata: Any) -> Any:
+        old.release()
+        newer.claim(take_over=True)
+        newer.mend()
+        writer = ChunkWriter(place_of(newer), newer.attempt(1))
+        assert writer.run(0).records_done == 1
+        writer.record(0, 1, some_values(place.shape, 1))
+        writer.commit()
+        writer.release()
+        return publish(metadata)
+
+    from sweepengine.store import _metadata
+
+    publish = _metadata.Metadata.publish
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            _metadata.Metadata, "publish", lambda each: late(each) if each.generation.epoch == 1 else publish(each)
+        )
+        with pytest.raises(RunError, match="another driver has taken over"):
+            created.relocate(place.block, 0, created.attempt(2))
+    newer.release()
+    assert numbers(path).records_done.values.tolist() == [2, 0, 0, 0]
+    assert not list(find_damage(SweepStore(path)))
+
+
+def test_a_write_that_may_be_on_its_way_keeps_the_chunk_held(
+    created: SweepStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interruption does not stop zarr's own thread: the chunk is free when this process ends, and not before."""
+    from sweepengine.store import _part
+
+    place = place_of(created)
+    writer = ChunkWriter(place, created.attempt(1))
+    writer.record(0, 0, some_values(place.shape, 0))
+
+    def interrupted(_part: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_part.ChunkPart, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            writer.commit()
+    writer.release()
+    with pytest.raises(HeldError):
+        ChunkWriter(place, created.attempt(2))
+
+
+def test_a_run_that_starts_again_is_never_shown_half(created: SweepStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop between the arrays and the mark of the first commit after the restart."""
+    from sweepengine.store import _chunk
+
+    place = place_of(created)
+    writer = ChunkWriter(place, created.attempt(1))
+    for record in range(2):
+        writer.record(0, record, some_values(place.shape, record))
+    writer.commit()
+    writer.restart(0)
+    writer.record(0, 0, some_values(place.shape, 5))
+    marks = iter(range(1))
+
+    def stopped(*arguments: Any) -> None:
+        if next(marks, None) is None:
+            raise KeyboardInterrupt
+        write_mark(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_chunk, "write_mark", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            writer.commit()
+    found = numbers(Path(created.address))
+    assert found.records_done.values.tolist() == [0, 0, 0, 0]
+    assert found.kernel.isnull().all()
+    assert not list(find_damage(SweepStore(created.address)))
+
+
+def test_a_hidden_process_is_not_taken_for_a_dead_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sweepengine.store import _process
+
+    mine = Process.current()
+    assert not mine.is_gone
+    assert Process(mine.host, mine.machine, mine.pid, "0").is_gone  # the number is another process' now
+    monkeypatch.setattr(_process, "_state_and_start", lambda _: ("", ""))
+    assert not mine.is_gone
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    child.wait()
+    assert Process(mine.host, mine.machine, child.pid, "1").is_gone
+    assert not Process("elsewhere", "another boot", child.pid, "1").is_gone
+
+
+def test_a_pack_whose_workers_die_on_other_machines_is_given_up(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    """Each death leaves a chunk that may be held, so its runs move: what is known of the pack moves with them."""
+    from sweepengine.execute._options import RunOptions
+    from sweepengine.execute._tasks import MOST_ATTEMPTS, Tasks
+    from sweepengine.plan import MachineRate
+
+    store = SweepStore(tmp_path / "dying.zarr")
+    plan = make_plan(make_spec(tiny(axes={"width": [8]})), store)
+    store.claim()
+    store.extend(plan.spec, plan.data, plan.new_blocks, {}, plan.code)
+    plan = plan.refreshed(store)
+    tasks = Tasks(plan, store, RunOptions(executor="inline"), lambda _: None)
+    [task] = [tasks.of(pack) for pack in plan.packs(MachineRate.measure("float64"))]
+    for _ in range(MOST_ATTEMPTS - 1):
+        [task] = tasks.after(task, RuntimeError("its machine is gone"))
+        [task] = tasks.after(task, HeldError(task.block, 0))
+    assert task.careful
+    assert not tasks.after(task, RuntimeError("its machine is gone"))
+    store.release()
+    assert numbers(tmp_path / "dying.zarr").status.values.tolist() == ["failed"] * 4

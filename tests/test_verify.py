@@ -349,3 +349,53 @@ def test_nothing_behind_a_link_is_deleted(
     assert main(["repair", str(halted)]) == 0
     assert sweepengine.run(tiny(), halted, executor="inline").done == 8
     assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_one_chunk_of_several_is_repaired_and_the_sweep_goes_on(
+    tmp_path: Path,
+    tiny_of_module: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The runs of a damaged mark move; what they leave behind concerns nobody any more."""
+    monkeypatch.setattr("sweepengine.store._layout.CHUNK_RUNS_LIMIT", 2)
+    store = tmp_path / "tiny.zarr"
+    sweepengine.run(tiny_of_module, store, executor="inline")
+    expected = numbers(store)
+    mark = min(store.glob("marks/*/0/*.json"))
+    changed(mark, b"done", b"dome")
+    for command, code in (("verify", 1), ("repair", 0), ("verify", 0), ("repair", 0)):
+        assert main([command, str(store)]) == code
+    again = sweepengine.run(tiny_of_module, store, executor="inline")
+    assert (again.skipped, again.done) == (6, 8)
+    places = ["block", "position"]
+    xr.testing.assert_identical(numbers(store).drop_vars(places), expected.drop_vars(places))
+    assert main(["verify", str(store)]) == 0
+
+
+@pytest.mark.parametrize("pattern", ["drivers/*.json", "zarr.json", "publications/*.json", "marks/*/0/*.json"])
+def test_a_number_that_json_does_not_know_is_damage(
+    whole: Path, tiny_of_module: dict[str, Any], tmp_path: Path, pattern: str
+) -> None:
+    store = tmp_path / "tiny.zarr"
+    shutil.copytree(whole, store)
+    path = min(store.glob(pattern))
+    content = json.loads(path.read_text())
+    content.get("attributes", content)["generation"] = float("inf")
+    path.write_text(json.dumps(content))
+    assert main(["verify", str(store)]) == 1
+    assert main(["repair", str(store)]) == 0
+    assert sweepengine.run(tiny_of_module, store, executor="inline").done == 8
+    assert main(["verify", str(store)]) == 0
+
+
+def test_what_the_disk_cannot_read_is_said(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = tmp_path / "tiny.zarr"
+    shutil.copytree(whole, store)
+    chunk = min((store / "blocks").glob("w*")) / "loss_train" / "c" / "0" / "0"
+    chunk.unlink()
+    chunk.symlink_to(chunk)  # which no call can open
+    assert main(["verify", str(store)]) == 1
+    assert "cannot be read" in capsys.readouterr().out
+    with pytest.raises(DamagedError, match="loss_train is damaged"):
+        sweepengine.open_sweep(store).loss_train.load()

@@ -9,6 +9,7 @@ import secrets
 import socket
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sweepengine.errors import RunError
 from sweepengine.execute._events import Event
 from sweepengine.execute._executor import HungError, Report, one_thread
-from sweepengine.execute._ray_health import Health, end_leftovers, kill, silence, watched_start
+from sweepengine.execute._ray_health import Health, end_leftovers, kill, silence, watched
 from sweepengine.execute._ray_shards import advance_sharded, placed, reserve
 from sweepengine.execute._signals import deferred, interruptible, uninterrupted
 from sweepengine.plan import available_cpus
@@ -181,6 +182,7 @@ class RayExecutor:
         self._ray: Any = None
         self._is_whole = True
         self._health: Health | None = None
+        self._watch = ExitStack()
         self._saved_environment = dict(os.environ)
         try:
             with deferred():
@@ -224,15 +226,15 @@ class RayExecutor:
         try:
             if address is None:
                 cpus = workers or available_cpus()
-                with watched_start(_token()):
-                    self._ray.init(
-                        address="local",
-                        num_cpus=cpus,
-                        include_dashboard=False,
-                        object_store_memory=_OBJECT_STORE_BYTES,
-                        _node_ip_address="127.0.0.1",
-                        **quiet,
-                    )
+                self._watch.enter_context(watched(_token()))
+                self._ray.init(
+                    address="local",
+                    num_cpus=cpus,
+                    include_dashboard=False,
+                    object_store_memory=_OBJECT_STORE_BYTES,
+                    _node_ip_address="127.0.0.1",
+                    **quiet,
+                )
             else:
                 self._ray.init(address=address, **quiet)
         except (Exception, SystemExit) as error:
@@ -357,18 +359,22 @@ class RayExecutor:
 
     def close(self) -> None:
         """Cancel what still runs; stop the cluster if it is ours, leave it if it is not."""
-        if self._ray is not None:
-            if self._is_whole:
-                for generator in self._live:
-                    self._ray.cancel(generator, force=False)
-                for generator in tuple(self._live):
-                    self._forget(generator)
-            self._ray.shutdown()
-            if self._is_private and not self._is_whole:
-                end_leftovers(_token())
-                if self._health is not None:
-                    self._health.end_family()
+        with self._watch:
+            if self._ray is not None:
+                self._stop()
         self._restore_environment()
+
+    def _stop(self) -> None:
+        if self._is_whole:
+            for generator in self._live:
+                self._ray.cancel(generator, force=False)
+            for generator in tuple(self._live):
+                self._forget(generator)
+        self._ray.shutdown()
+        if self._is_private and not self._is_whole:
+            end_leftovers(_token())
+            if self._health is not None:
+                self._health.end_family()
 
     def _refuse_dead(self) -> None:
         """Raise once Ray itself has died: nothing that it says from then on is of use.

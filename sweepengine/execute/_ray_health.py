@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 _DAEMONS = frozenset({"gcs_server", "raylet"})
 _LOOK_SECONDS = 5.0
-_START_LOOK_SECONDS = 0.5
-_START_GRACE_SECONDS = 15.0
-"""What Ray may take to notice by itself that a daemon died while it started."""
+_WATCH_SECONDS = 0.5
+_GRACE_SECONDS = 25.0
+"""What may pass between the death of a daemon and the driver's end: it is seen at the next look, or Ray raises."""
 _MOST_UNANSWERED = 3
 """A joined cluster that is silent for so many looks is lost. Ray's own core would end the process after a minute."""
 
@@ -70,22 +70,22 @@ class Health:
 
 
 @contextmanager
-def watched_start(token: str) -> Iterator[None]:
-    """Around the start of a private cluster: end this process in order if a daemon dies and Ray does not notice.
+def watched(token: str) -> Iterator[None]:
+    """Around the life of a private cluster: end this process in order if a daemon dies and nobody can say so.
 
-    Ray's core then waits for a minute in compiled code, where nothing can be raised, and ends the process without a
-    word of use.
+    Where the driver waits for Ray's core just then, it waits for a minute in compiled code, where nothing can be raised,
+    and Ray ends the process without a word of use.
     """
     over = threading.Event()
 
     def watch() -> None:
         while not _dead_daemon():
-            if over.wait(_START_LOOK_SECONDS):
+            if over.wait(_WATCH_SECONDS):
                 return
-        if not over.wait(_START_GRACE_SECONDS):
+        if not over.wait(_GRACE_SECONDS):
             end_leftovers(token)
             sys.stderr.write(
-                "error: a local Ray cannot be started (one of its daemons died); run the same command again\n"
+                "error: Ray has died (one of its daemons did); what was committed is kept: run the same command again\n"
             )
             sys.stderr.flush()
             os._exit(1)
