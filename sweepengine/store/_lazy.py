@@ -56,12 +56,10 @@ class CommittedValues:
         self._path, name = block_path(block, variable.name), variable.name
         nodes = nodes.below([block_path(block)])
         self._block, self._name = ChunkPlace(store, nodes, block, shape, 0), name
-        # No more than a reading needs, because it travels with every part of a dask graph.
-        self._runs = tuple(
-            RunMark(records_done=run.records_done, digests={name: run.digests.get(name, "")}) if run else RunMark()
-            for run in runs
-        )
-        self._valid = np.array([shape.held(variable, run.records_done) for run in self._runs], dtype=np.int64)
+        # No more than a reading needs, because it travels with the dask graph, and there may be many runs.
+        self._records_done = [run.records_done if run else 0 for run in runs]
+        self._digests = [run.digests.get(name, "") if run else "" for run in runs]
+        self._valid = np.array([shape.held(variable, records) for records in self._records_done], dtype=np.int64)
         own = {key: tail for key, tail in tails.items() if key.startswith(f"{name}/")}
         array = self._array = nodes.array(ConfirmingStore(store, block_path(block) + "/", own), self._path)
         self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
@@ -104,8 +102,9 @@ class CommittedValues:
         for chunk in range(begin // length, -(-end // length)):
             first, stop = shape.chunk_span(chunk)
             part = ChunkPart(replace(self._block, chunk=chunk), ALONE, only=(self._name,))
-            for position, digests in zip(range(first, stop), part.load(self._runs[first:stop]), strict=True):
-                if digests.get(self._name, "") != self._runs[position].digests.get(self._name, ""):
+            marks = [RunMark(records_done=records) for records in self._records_done[first:stop]]
+            for position, digests in zip(range(first, stop), part.load(marks), strict=True):
+                if digests.get(self._name, "") != self._digests[position]:
                     raise self._damage(f"position {position} of its runs is not what was written")
             low = max(begin, first)
             parts.append(part.values(self._name)[low - first : end - first])
@@ -130,7 +129,7 @@ class CommittedValues:
 
         # A name that changes with what is committed, so that a dask cluster never answers from an older reading.
         token = hashlib.blake2b(
-            f"{address}/{self._path}{[run.digests for run in self._runs]}".encode(), digest_size=16
+            f"{address}/{self._path}{self._valid.tolist()}{self._digests}".encode(), digest_size=16
         ).hexdigest()
         name = f"{self._path.rpartition('/')[2]}-{token}"
         meta = np.empty((0,) * self.ndim, dtype=self.dtype)
