@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -231,9 +232,10 @@ def test_rays_death_is_one_message(start: Callable[..., subprocess.Popen[str]], 
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1, err
     said = [line for line in err.splitlines() if not line.startswith(("to do", "runs "))]
-    assert said == [
-        f"error: Ray has died (its {name} ended with code -9); what was committed is kept: run the same command again"
-    ]
+    # Without the code where Ray's own core could not be interrupted, and a thread has said it.
+    [line] = said
+    kept = "what was committed is kept: run the same command again"
+    assert re.fullmatch(rf"error: Ray has died \(its {name} ended( with code -9)?\); {kept}", line)
     assert not psutil.wait_procs(others, timeout=15)[1]
 
 

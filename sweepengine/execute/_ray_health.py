@@ -79,13 +79,13 @@ def watched(token: str) -> Iterator[None]:
     over = threading.Event()
 
     def watch() -> None:
-        while not _dead_daemon():
+        while not (dead := _dead_daemon()):
             if over.wait(_WATCH_SECONDS):
                 return
         if not over.wait(_GRACE_SECONDS):
             end_leftovers(token)
             sys.stderr.write(
-                "error: Ray has died (one of its daemons did); what was committed is kept: run the same command again\n"
+                f"error: Ray has died (its {dead} ended); what was committed is kept: run the same command again\n"
             )
             sys.stderr.flush()
             os._exit(1)
@@ -129,10 +129,10 @@ def _family() -> set[tuple[int, str]]:
     return {(number, processes[number].began) for number in below}
 
 
-def _dead_daemon() -> bool:
-    """Whether a daemon that this process has started is dead; where there is no /proc nobody can say."""
+def _dead_daemon() -> str:
+    """A daemon that this process has started and that is dead, by name; where there is no /proc nobody can say."""
     ours = (each for each in _processes().values() if each.parent == os.getpid())
-    return any(each.state == "Z" and each.name in _DAEMONS for each in ours)
+    return next((each.name for each in ours if each.state == "Z" and each.name in _DAEMONS), "")
 
 
 def silence(ray: Any) -> None:
