@@ -492,3 +492,26 @@ def test_a_pack_whose_workers_die_on_other_machines_is_given_up(
     assert not tasks.after(task, RuntimeError("its machine is gone"))
     store.release()
     assert numbers(tmp_path / "dying.zarr").status.values.tolist() == ["failed"] * 4
+
+
+def test_a_sweep_whose_store_is_removed_in_its_last_commit_says_so_and_begins_again(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit writes its mark into a folder that is gone, as it does where it was removed between two of its writes."""
+    import shutil
+
+    from sweepengine.store import _chunk
+
+    path, spec = tmp_path / "removed.zarr", tiny(axes={"scaling": ["ntk"], "width": [8], "seed": 1})
+
+    def removed(*arguments: Any) -> None:
+        if arguments[3].runs[0].status is Status.DONE:
+            shutil.rmtree(path, ignore_errors=True)
+        write_mark(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_chunk, "write_mark", removed)
+        with pytest.raises(RunError, match="it was removed while this driver was at work; run the same command again"):
+            sweepengine.run(spec, path, executor="inline")
+    assert sweepengine.run(spec, path, executor="inline").done == 1
+    assert not list(find_damage(SweepStore(path)))

@@ -177,6 +177,7 @@ class _Driver:
                 self._store.extend(plan.spec, plan.data, plan.new_blocks, plan.predictions(), plan.code, plan.given)
                 executor.check_shared(self._store)
                 self._work(executor)
+                self._store.must_be_held()  # else what was done may be in a store that nobody has any more
             except (StoreError, RunError):
                 raise
             except OSError as error:
@@ -185,6 +186,7 @@ class _Driver:
                 with uninterrupted():
                     executor.close()
                     self._store.release()
+                    self._store.clear_removed()
         return self._outcome()
 
     def _outcome(self) -> Outcome:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sweepengine.errors import RunError, StoreError
 from sweepengine.store._address import open_address
-from sweepengine.store._claim import Claim, Heartbeat, check_claim, read_claims, refuse_if_held, take_claim
+from sweepengine.store._claim import CLAIMS, Claim, Heartbeat, check_claim, read_claims, refuse_if_held, take_claim
 from sweepengine.store._create import (
     attributes_of,
     coordinates_of,
@@ -19,7 +19,8 @@ from sweepengine.store._create import (
 )
 from sweepengine.store._data import data_path, given_path, read_data, read_given, write_data, write_given
 from sweepengine.store._metadata import Metadata
-from sweepengine.store._publication import Generation
+from sweepengine.store._objects import delete_object, list_objects
+from sweepengine.store._publication import PUBLICATIONS, ROOT_KEY, Generation
 from sweepengine.store._relocate import move_chunk, stem_of
 from sweepengine.store._run_table import RunTable, extended, write_table
 from sweepengine.store._view import StoreView
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from sweepengine.spec import AnySpec
     from sweepengine.store._layout import Block, StoredArray
     from sweepengine.store._part import ChunkPlace
+
+
+_OF_TASKS = ("blocks/", "code/", "failures/", "marks/", "state/")
+"""Where tasks write."""
 
 
 class SweepStore(StoreView):
@@ -127,6 +132,25 @@ class SweepStore(StoreView):
             with suppress(OSError):
                 self._heartbeat.end()
             self._heartbeat = None
+
+    def must_be_held(self) -> None:
+        """Raise :class:`RunError` where the store was removed, or another driver has taken it over."""
+        self._held()
+
+    def clear_removed(self) -> None:
+        """Delete what tasks have written into a store that was removed under them, so that it can be made again.
+
+        Nothing is deleted where there is still a publication, a root or a claim.
+        """
+        if self._claim is None:
+            return
+        with suppress(OSError):
+            keys = list_objects(self.objects, "")
+            if any(key.startswith((ROOT_KEY, PUBLICATIONS, CLAIMS)) for key in keys):
+                return
+            for key in keys:
+                if key.startswith(_OF_TASKS):
+                    delete_object(self.objects, key)
 
     def _held(self) -> Claim:
         if self._claim is None:
