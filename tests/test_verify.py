@@ -399,3 +399,24 @@ def test_what_the_disk_cannot_read_is_said(whole: Path, tmp_path: Path, capsys: 
     assert "cannot be read" in capsys.readouterr().out
     with pytest.raises(DamagedError, match="loss_train is damaged"):
         sweepengine.open_sweep(store).loss_train.load()
+
+
+def test_a_lost_mark_is_said_by_everybody(
+    whole: Path, tiny_of_module: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without it the runs of its chunk look as if nobody had begun them."""
+    store = tmp_path / "tiny.zarr"
+    shutil.copytree(whole, store)
+    expected = numbers(store)
+    min(store.glob("marks/*/0/*.json")).unlink()
+    with pytest.warns(DamageWarning, match="chunk 0 is lost"):
+        found = sweepengine.open_sweep(store)
+    assert sorted(set(found.status.values)) == ["damaged", "done"]
+    assert main(["status", str(store)]) == 0
+    assert "chunk 0 is lost" in capsys.readouterr().out
+    with pytest.raises(DamagedError, match="chunk 0 is lost"):
+        sweepengine.run(tiny_of_module, store, executor="inline")
+    assert main(["verify", str(store)]) == 1
+    assert main(["repair", str(store)]) == 0
+    assert sweepengine.run(tiny_of_module, store, executor="inline").skipped == 4
+    xr.testing.assert_identical(numbers(store), expected)

@@ -232,6 +232,12 @@ class StoreView:
         positions = [] if self.table is None else self.table.positions.get(block, [])
         return {position // shape.chunk_runs for position in positions}
 
+    def _written_chunks(self, block: str) -> set[int]:
+        """The chunks of a block that somebody has committed something of."""
+        prefix = f"{block_path(block, 'status')}/c/"
+        names = (key.removeprefix(prefix) for key in list_objects(self.objects, prefix))
+        return {int(name) for name in names if name.isdigit()}
+
     def mark(self, block: str, chunk: int) -> Mark | None:
         """What a chunk has committed."""
         return read_mark(self.objects, block, chunk)
@@ -254,7 +260,14 @@ class StoreView:
         """
         found: list[Mark | None] = []
         used = self.used_chunks(block, shape)
-        for chunk, mark in enumerate(read_marks(self.objects, block, shape.n_chunks)):
+        every = read_marks(self.objects, block, shape.n_chunks)
+        if any(every[chunk] is None for chunk in used):
+            for chunk in (chunk for chunk in self._written_chunks(block) & used if every[chunk] is None):
+                # A worker may have come since the look; it has a mark before it writes anything.
+                every[chunk] = read_mark(self.objects, block, chunk) or DamagedMarkError(
+                    f"the mark of {block} chunk {chunk} is lost; `sweepengine repair` has its runs computed again"
+                )
+        for chunk, mark in enumerate(every):
             first, stop = shape.chunk_span(chunk)
             if chunk not in used:  # its runs were moved, and whoever writes there yet is nobody's
                 found.append(None)
