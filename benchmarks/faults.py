@@ -37,9 +37,9 @@ SHORT = {
     "suspensions": "5",
     "pairs": "0",
     "disks": "0,1,3",
-    "corruptions": "0,2,28,36",
+    "corruptions": "0,2,28",
     "links": "0",
-    "fuzz": "0:10,2000:2010",
+    "fuzz": "0:6,2000:2006",
 }
 """Cases of a minute in all, none of them on Ray."""
 Todo = list[tuple[str, int]]

@@ -122,7 +122,8 @@ def run_words(executor: str, *more: str) -> tuple[str, ...]:
 
 def without_place(said: str, folder: Path) -> str:
     """What a command says, wherever it ran."""
-    return " ".join(said.replace(str(folder), "").split())
+    # A title breaks a long path over lines, and its length moves the breaks of others.
+    return "".join(said.split()).replace("".join(str(folder).split()), "")
 
 
 def _make(folder: Path, sweep: str, executor: str, length: float) -> Sample:
