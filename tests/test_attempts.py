@@ -22,7 +22,7 @@ from sweepengine.errors import RunError, StoreError
 from sweepengine.plan import make_plan
 from sweepengine.spec import make_spec
 from sweepengine.store import ChunkPlace, ChunkWriter, HeldError, Status, SupersededError, SweepStore, find_damage
-from sweepengine.store._marks import attempts_at, write_mark
+from sweepengine.store._marks import attempts_at, read_attempt, write_mark
 from sweepengine.store._process import Process
 
 if TYPE_CHECKING:
@@ -100,6 +100,9 @@ def test_runs_of_a_held_chunk_go_on_elsewhere_and_the_late_writer_changes_nothin
     state = new.read_state(refs)
     assert state is not None
     assert (positions, int(state["step"])) == ((0,), 2)
+    left = read_attempt(old_place.store, old_place.block, 0, 1001)
+    assert left is not None
+    assert {key.split("/")[0] for key in left.tails} == {variable.name for variable in place.shape.variables}
     new.record(0, 2, some_values(old_place.shape, 2))
     new.finish(0, Status.DONE)
     new.commit()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import DamagedError, RunError, StoreError
@@ -162,7 +162,8 @@ def read_publication(store: Store) -> Publication | None:
         if root is None:
             return None
         found = _parsed(root)
-        return found if found.generation == LEGACY else _with(found, f"{found.generation.key} is lost")
+        is_lost = found.generation != LEGACY
+        return replace(found, troubles=(f"{found.generation.key} is lost",)) if is_lost else found
     copies, troubles = [], []
     for key, content in ((newest.key, published), (ROOT_KEY, root)):
         if content is None:
@@ -179,11 +180,7 @@ def read_publication(store: Store) -> Publication | None:
         troubles.append(f"{best.generation.key} is lost")
     if any(copy.generation < best.generation for copy in copies):
         troubles.append(f"{ROOT_KEY} is older than {best.generation.key}: other readers of zarr see an earlier state")
-    return _with(best, *troubles)
-
-
-def _with(found: Publication, *troubles: str) -> Publication:
-    return Publication(found.generation, found.attributes, found.nodes, found.content, troubles)
+    return replace(best, troubles=tuple(troubles))
 
 
 def _generations(store: Store) -> list[Generation]:

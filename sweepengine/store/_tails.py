@@ -38,14 +38,15 @@ class TailRecorder(WrapperStore["Store"]):
         What the keys of a block begin with.
     """
 
-    def __init__(self, store: Store, prefix: str = "") -> None:
+    def __init__(self, store: Store, prefix: str) -> None:
         super().__init__(store)
         self._prefix = prefix
         self.tails: dict[str, str] = {}
 
     async def set(self, key: str, value: Buffer) -> None:
         await super().set(key, value)
-        self.tails[key.removeprefix(self._prefix)] = _tail(value)
+        if key.startswith(self._prefix):  # states go the same way
+            self.tails[key.removeprefix(self._prefix)] = _tail(value)
 
 
 class ConfirmingStore(WrapperStore["Store"]):
