@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,23 @@ from sweepengine.cli import main
 from sweepengine.errors import RunError, StoreError
 from sweepengine.plan import make_plan
 from sweepengine.spec import make_spec
-from sweepengine.store import ChunkPlace, ChunkWriter, HeldError, Status, SupersededError, SweepStore, find_damage
+from sweepengine.store import (
+    ChunkPlace,
+    ChunkWriter,
+    HeldError,
+    Share,
+    Status,
+    SupersededError,
+    SweepStore,
+    find_damage,
+)
 from sweepengine.store._marks import attempts_at, read_attempt, write_mark
 from sweepengine.store._process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
 
     from sweepengine.store import BlockShape
 
@@ -102,6 +114,7 @@ def test_runs_of_a_held_chunk_go_on_elsewhere_and_the_late_writer_changes_nothin
     assert (positions, int(state["step"])) == ((0,), 2)
     left = read_attempt(old_place.store, old_place.block, 0, 1001)
     assert left is not None
+    assert not list((Path(created.address) / "state" / old_place.block).rglob("*.npz"))  # moved, and not kept twice
     assert {key.split("/")[0] for key in left.tails} == {variable.name for variable in place.shape.variables}
     new.record(0, 2, some_values(old_place.shape, 2))
     new.finish(0, Status.DONE)
@@ -429,6 +442,31 @@ def test_a_write_that_may_be_on_its_way_keeps_the_chunk_held(
     writer.release()
     with pytest.raises(HeldError):
         ChunkWriter(place, created.attempt(2))
+
+
+def test_a_worker_that_lost_the_others_in_a_commit_says_that_it_writes_no_more(created: SweepStore) -> None:
+    """The lead's own arrays are written when it waits for the others, whose end their processes say."""
+    place = place_of(created)
+    here, gone = Process.current(), replace(Process.current(), pid=2**22 - 1)
+
+    def gather(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if lost:
+            raise ConnectionError("another shard has stopped")
+        if values.ndim == 2:  # who takes part
+            values[1] = np.frombuffer(json.dumps(gone.to_json()).encode().ljust(values.shape[1]), dtype=np.uint8)
+        return values
+
+    lost: list[bool] = []
+    old = ChunkWriter(place, 1001, Share(rank=0, size=2, gather=gather))
+    old.record(0, 0, some_values(place.shape, 0))
+    lost.append(True)
+    with pytest.raises(ConnectionError):
+        old.commit()
+    old.release(others_too=False)
+    left = read_attempt(place.store, place.block, 0, 1001)
+    assert left is not None
+    assert left.processes == (gone,) != (here,)
+    ChunkWriter(place, 2001)  # which is not held back
 
 
 def test_a_run_that_starts_again_is_never_shown_half(created: SweepStore, monkeypatch: pytest.MonkeyPatch) -> None:

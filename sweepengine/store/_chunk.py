@@ -142,7 +142,6 @@ class ChunkWriter:
         """
         place = self._place
         check_attempt(place.store, place.block, place.chunk, self._mark.attempt)
-        self._is_writing = True
         if self._forgotten:  # before their records are written over: no reader is shown the new ones as the old
             runs = (RunMark() if k in self._forgotten else run for k, run in enumerate(self._mark.runs))
             self._mark = replace(self._mark, runs=tuple(runs))
@@ -150,8 +149,10 @@ class ChunkWriter:
             self._forgotten.clear()
         slot = NO_STATE if state is None else self._free_slot(positions[0])
         self._share.announce(slot)
+        self._is_writing = True  # into arrays; states and marks have names that no later attempt uses
         self._part.write()
         write_run_arrays(place, self._runs)
+        self._is_writing = False
         # A state of other runs stays: a sweep that wants fewer runs takes nothing from those that it leaves alone.
         kept = [ref for ref in self._mark.states if not set(ref.positions) & set(positions) and self._is_needed(ref)]
         if state is None:
@@ -163,17 +164,9 @@ class ChunkWriter:
             shared = {variable.name for variable in place.shape.variables if variable.is_snapshot}
             tails = {key: tail for key, tail in tails.items() if key.partition("/")[0] not in shared}
         self._mark = replace(self._mark, runs=tuple(self._runs), states=tuple(kept), tails=tails)
-        self._is_writing = False
         write_mark(place.store, place.block, place.chunk, self._mark)
         if state is None:
-            self._delete_states({ref.key for ref in kept})
-
-    def _delete_states(self, named: set[str]) -> None:
-        """Delete the chunk's states but those that the mark names, and nothing that is not called as states are."""
-        prefix = state_prefix(self._place.block, self._place.chunk)
-        for key in list_objects(self._place.store, prefix):
-            if key not in named and is_state(key.removeprefix(prefix)):
-                delete_object(self._place.store, key)
+            delete_states(place, {ref.key for ref in kept})
 
     def release(self, *, others_too: bool = True) -> None:
         """Say that this worker writes no more; what it has not committed is lost.
@@ -184,7 +177,7 @@ class ChunkWriter:
             Whether the other workers of a shared run write no more either. Otherwise the end of their processes says so.
         """
         if self._is_writing:
-            return  # what was interrupted may be on its way yet: only the end of this process ends it
+            return  # the write that was interrupted may be on its way yet: only the end of this process ends it
         others = () if others_too else tuple(p for p in self._mark.processes if p != Process.current())
         self._mark = replace(self._mark, processes=others, released=not others)
         write_mark(self._place.store, self._place.block, self._place.chunk, self._mark)
@@ -197,6 +190,14 @@ class ChunkWriter:
     def _is_needed(self, ref: StateRef) -> bool:
         """Whether a state continues some run from where the mark says that it is."""
         return any(self.run(p).records_done and not self.run(p).status.is_final for p in ref.positions)
+
+
+def delete_states(place: ChunkPlace, named: Collection[str] = ()) -> None:
+    """Delete the states of a chunk but some, and nothing that is not called as states are."""
+    prefix = state_prefix(place.block, place.chunk)
+    for key in list_objects(place.store, prefix):
+        if key not in named and is_state(key.removeprefix(prefix)):
+            delete_object(place.store, key)
 
 
 def write_run_arrays(place: ChunkPlace, runs: Sequence[RunMark]) -> None:

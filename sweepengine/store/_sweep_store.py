@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sweepengine.errors import RunError, StoreError
 from sweepengine.store._address import open_address
+from sweepengine.store._chunk import delete_states
 from sweepengine.store._claim import CLAIMS, Claim, Heartbeat, check_claim, read_claims, refuse_if_held, take_claim
 from sweepengine.store._create import (
     attributes_of,
@@ -205,6 +206,7 @@ class SweepStore(StoreView):
         move_chunk(metadata, old, name, attempt, self._held().copying)
         self._publish(metadata, self.table.moved(block, old.span, name))
         self._held()
+        delete_states(old)
         return self.place(name, self.block_shapes()[name], 0)
 
     def _publish(self, metadata: Metadata, table: RunTable | None) -> None:
