@@ -116,7 +116,9 @@ def assert_same_bits(store: Path, expected: xr.Dataset) -> None:
     found = numbers(store)
     assert set(found.status.values) == {"done"}
     xr.testing.assert_identical(found, expected)
-    for block in {*sweepengine.open_sweep(store).block.values}:  # a worker that was killed late may leave its state elsewhere
+    for block in {
+        *sweepengine.open_sweep(store).block.values
+    }:  # a worker that was killed late may leave its state elsewhere
         assert not list(store.glob(f"state/{block}/**/*.npz"))
 
 
