@@ -20,7 +20,7 @@ import sweepengine
 from analysis._chart_parts import log_ticks, ramp
 from analysis._markdown import inline
 from analysis._markup import formula, script_json
-from tests.analysis.synthetic import make_sweep
+from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:
     import xarray as xr

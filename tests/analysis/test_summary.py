@@ -15,7 +15,7 @@ from rich.console import Console
 
 import analysis
 from analysis._format import estimate_text
-from tests.analysis.synthetic import make_sweep
+from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from sweepengine.errors import RunError
 from sweepengine.networks import Inputs, Network, blocked_kernel, initialise, network, stack
 from sweepengine.networks._blocked import block_bytes
 from sweepengine.spec import Architecture
-from tests.networks.reference import points, relative
+from tests.support.networks_reference import points, relative
 
 if TYPE_CHECKING:
     from sweepengine.networks import Layout

@@ -11,7 +11,7 @@ import torch
 
 from sweepengine.networks import COSTS, Huber, Inputs, initialise, loss, network
 from sweepengine.spec import Architecture
-from tests.networks.reference import Oracle, points, relative
+from tests.support.networks_reference import Oracle, points, relative
 
 if TYPE_CHECKING:
     from torch import Tensor

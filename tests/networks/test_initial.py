@@ -12,7 +12,7 @@ from scipy import stats
 from sweepengine.errors import DataError
 from sweepengine.networks import Inputs, Law, Parameters, from_arrays, initialise, load_parameters, network, stack
 from sweepengine.spec import Architecture
-from tests.networks.reference import D, points
+from tests.support.networks_reference import D, points
 
 if TYPE_CHECKING:
     from pathlib import Path

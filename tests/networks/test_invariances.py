@@ -21,7 +21,7 @@ from sweepengine.networks import (
     stack,
 )
 from sweepengine.spec import Architecture
-from tests.networks.reference import D, N, points, relative
+from tests.support.networks_reference import D, N, points, relative
 
 if TYPE_CHECKING:
     from torch import Tensor

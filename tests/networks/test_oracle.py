@@ -10,7 +10,7 @@ import torch
 
 from sweepengine.networks import Inputs, Network, load_parameters, network
 from sweepengine.spec import Architecture
-from tests.networks.reference import relative
+from tests.support.networks_reference import relative
 
 FILE = Path(__file__).parent / "data" / "empirical.npz"
 ENTRIES = {

@@ -22,7 +22,7 @@ from sweepengine.networks import (
 from sweepengine.networks import _propagation as propagation
 from sweepengine.networks._scaling import Row, Scaling, scaling_table
 from sweepengine.spec import Architecture
-from tests.networks.reference import PHI, D, N, Oracle, points, relative, traced
+from tests.support.networks_reference import PHI, D, N, Oracle, points, relative, traced
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -31,7 +31,7 @@ from sweepengine.networks._minibatches import Minibatches
 from sweepengine.networks._parameters import flat, parts_of
 from sweepengine.runge_kutta import DORMAND_PRINCE, EULER, HEUN, RK4, Tableau
 from sweepengine.spec import Architecture, Method
-from tests.networks.reference import Oracle, points
+from tests.support.networks_reference import Oracle, points
 
 if TYPE_CHECKING:
     from collections.abc import Callable

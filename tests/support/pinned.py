@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sweepengine.plan import Plan
 
-KEPT = Path(__file__).parents[1] / "data" / "pinned.json"
+KEPT = Path(__file__).parents[1] / "kept" / "pinned.json"
 DATA = {"name": "gaussian", "teacher": "neuron", "d": 3, "n_train": 6, "n_test": 3}
 DIGITS = {"name": "digits", "classes": [3, 8], "n_train": 8, "n_test": 4}
 SHELLS = {"name": "shells", "d": 4, "delta": 0.3, "n_train": 8, "n_test": 4}

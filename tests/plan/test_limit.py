@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Tiny = Callable[..., dict[str, Any]]
 
 WIDTH, SEEDS = 2048, 8
-QUICKSTART = yaml.safe_load((Path(__file__).parent.parent / "jobs" / "quickstart.yaml").read_text())
+QUICKSTART = yaml.safe_load((Path(__file__).parents[2] / "jobs" / "quickstart.yaml").read_text())
 
 
 @pytest.fixture(scope="module")

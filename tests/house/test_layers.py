@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 LAYERS = ["cli", "execute", "plan", "store", "observe", "networks", "particles", "theory", "data", "spec", "plugins"]
 """From the top; a package imports from those below it. The modules of ``BASE`` lie under all of them."""
 BASE = {"errors", "files", "runge_kutta", "streams", "transport"}

@@ -20,7 +20,7 @@ from sweepengine.store import SweepStore, find_damage
 if TYPE_CHECKING:
     import xarray as xr
 
-KEPT = Path(__file__).parent / "data" / "version3.zip"
+KEPT = Path(__file__).parents[1] / "kept" / "version3.zip"
 FINISHED = ["networks", "chosen", "particles"]
 KILLED = ["networks_killed", "module_killed", "particles_killed"]
 

@@ -24,7 +24,7 @@ from sweepengine.observe.measure_particles import Moment, Problem, Recorder
 from sweepengine.plan import make_plan
 from sweepengine.spec import ParticleSpec, make_spec
 from sweepengine.store import SweepStore, find_damage
-from tests.test_particle_sweeps import TEACHER, WELLS, changed, computed, stopped_and_resumed
+from tests.execute.test_particle_sweeps import TEACHER, WELLS, changed, computed, stopped_and_resumed
 
 SNAPSHOTS_EVERYWHERE = {"records": {"spacing": "every", "k": 5}, "snapshots": 5}
 
@@ -39,7 +39,7 @@ def test_the_set_of_test_functions_has_its_labels() -> None:
 
 
 def test_the_page_of_observables_names_each_and_only_these() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "observables.md").read_text().split("## Of particles")[1]
+    page = (Path(__file__).parents[2] / "docs" / "observables.md").read_text().split("## Of particles")[1]
     rows = [row for row in page.splitlines() if row.startswith("| `")]
     assert sorted(re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in rows))) == sorted(PARTICLE_VARIABLES)
     dims = {dim for row in rows for dim in re.findall(r"\w+", row.split("|")[2])}

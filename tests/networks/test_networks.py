@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sweepengine.networks import ACTIVATIONS, Inputs, Network, Parameters, initialise, network, stack
 from sweepengine.spec import Architecture
-from tests.networks.reference import D, N, plain_output, points, relative
+from tests.support.networks_reference import D, N, plain_output, points, relative
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ import sweepengine
 from sweepengine.cli import main
 from sweepengine.store import SweepStore, find_damage
 
-KEPT = Path(__file__).parent / "data" / "version2.zip"
+KEPT = Path(__file__).parents[1] / "kept" / "version2.zip"
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import sweepengine
 if TYPE_CHECKING:
     import xarray as xr
 
-JOB = Path(__file__).parent.parent / "jobs" / "lazy_to_rich.yaml"
+JOB = Path(__file__).parents[2] / "jobs" / "lazy_to_rich.yaml"
 EXPECTED = {
     # (scaling, observable): exponent in m, from theory.md §4
     ("ntk", "init"): -0.5,

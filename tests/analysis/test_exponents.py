@@ -11,7 +11,7 @@ import torch
 from sweepengine.networks import COSTS, Inputs, Law, initialise, learning_rates, network, stack
 from sweepengine.observe.measure import Moment, Problem, Recorder
 from sweepengine.spec import Architecture
-from tests.networks.reference import points
+from tests.support.networks_reference import points
 
 N, D, ETA, STEPS = 6, 6, 0.5, 10
 TANH = Architecture(1, "tanh", 1.3, 0.0, 1.0)

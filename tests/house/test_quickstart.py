@@ -21,7 +21,7 @@ import sweepengine
 if TYPE_CHECKING:
     import xarray as xr
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 QUICKSTART = yaml.safe_load((ROOT / "jobs" / "quickstart.yaml").read_text())
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 CAMPAIGNS = ("kills", "suspensions", "pairs", "disks", "corruptions", "links", "fuzz")
 

@@ -28,8 +28,8 @@ from sweepengine.plan import make_plan
 from sweepengine.plan._cost import cost_of_record
 from sweepengine.spec import Architecture, Run, make_spec
 from sweepengine.store import BlockShape, SweepStore
-from tests.networks.reference import points
-from tests.observe_reference import PlainCost, PlainMoment, Points
+from tests.support.networks_reference import points
+from tests.support.observe_reference import PlainCost, PlainMoment, Points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 N, N_TEST, D, ETA = 4, 3, 3, 0.4
 # Of the signs of numbers alone: a few percent need not change them.
 OF_SIGNS = {"accuracy_train", "accuracy_test", "activation_flips"}
-# What an adaptive method reports is no function of the network: tests/test_methods.py.
+# What an adaptive method reports is no function of the network: tests/execute/test_methods.py.
 DERIVED = [name for name in VARIABLES if not name.startswith("solver_")]
 
 CONSTANT = {"feature_gram", "hessian_rms"}  # Φ_0 is the points'; the last layer has no second derivative
@@ -289,7 +289,7 @@ def test_a_record_costs_what_it_needs_once() -> None:
 
 
 def test_the_page_of_observables_names_each_and_only_these() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "observables.md").read_text().split("## Of particles")[0]
+    page = (Path(__file__).parents[2] / "docs" / "observables.md").read_text().split("## Of particles")[0]
     rows = [row for row in page.splitlines() if row.startswith("| `")]
     named = re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in rows))
     assert sorted(named) == sorted(VARIABLES)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PINNED_PLAIN, PINNED_BIASED = "045d54727e234e26", "28a153513e2f80e4"
-QUICKSTART = Path(__file__).parent.parent / "jobs" / "quickstart.yaml"
+QUICKSTART = Path(__file__).parents[2] / "jobs" / "quickstart.yaml"
 
 
 def quickstart() -> SweepSpec:

@@ -20,7 +20,7 @@ from sweepengine.errors import SpecError
 from sweepengine.execute._data import Data
 from sweepengine.execute._turn import NetworkTurn
 from sweepengine.spec import Method, Run, SweepSpec, expand, fixed_step_count, make_spec
-from tests.test_store import stop_after_commits
+from tests.store.test_store import stop_after_commits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

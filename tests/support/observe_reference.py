@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from tests.networks.reference import PHI, plain_output
+from tests.support.networks_reference import PHI, plain_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Tiny = Callable[..., dict[str, Any]]
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 QUICKSTART = (ROOT / "jobs" / "quickstart.yaml").read_text()
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Tiny = Callable[..., dict[str, Any]]
 
-JOBS = Path(__file__).parent.parent / "jobs"
+JOBS = Path(__file__).parents[2] / "jobs"
 
 OBSERVABLES = '''
 """Two observables."""
