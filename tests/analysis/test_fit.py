@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,28 +13,10 @@ from hypothesis import strategies as st
 import analysis
 from analysis._jackknife import jackknife_t, log_means
 from analysis._ranges import CURVATURE, P, first_straight, scan
+from tests.support.curves import LOG_M, WIDTHS, curves, simulate
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-
-WIDTHS = np.array([32, 64, 128, 256, 512, 1024, 2048])
-LOG_M = np.log(WIDTHS.astype(float))
-
-
-def simulate(
-    trials: int, seeds: int, *, p: float, noise: float, rng_seed: int, b: float = 0.0, q: float = 0.5
-) -> Floats:
-    """(trials, seeds, 7): A m^-p (1 + b m^-q) times log-normal noise, half of it shared by a seed's widths."""
-    rng = np.random.default_rng(rng_seed)
-    z = math.sqrt(0.5) * (rng.standard_normal((trials, seeds, 1)) + rng.standard_normal((trials, seeds, 7)))
-    m = WIDTHS.astype(float)
-    return np.asarray(m**-p * (1 + b * m**-q) * np.exp(noise * z))
-
-
-def curves(values: Floats, widths: NDArray[Any] = WIDTHS) -> analysis.Curves:
-    return analysis.Curves(widths, np.arange(values.shape[0]), values)
+    from tests.support.curves import Floats
 
 
 def coverage(values: Floats, p: float, *, rule: bool) -> float:

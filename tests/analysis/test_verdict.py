@@ -12,7 +12,7 @@ import pytest
 import analysis
 from analysis._claims import CLAIMS, judge_claims
 from analysis._setting import Setting
-from tests.analysis.test_fit import WIDTHS, curves, simulate
+from tests.support.curves import WIDTHS, curves, simulate
 from tests.support.synthetic import make_sweep
 
 

@@ -20,6 +20,7 @@ import yaml
 
 import sweepengine
 from sweepengine.store import Status, SweepStore
+from tests.support.stores import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,11 +40,6 @@ spec = yaml.safe_load(open(sys.argv[1]))
 print(sweepengine.run(spec, sys.argv[2], commit_seconds=0.2))
 """
 PATIENCE = 120.0
-
-
-def numbers(store: Path) -> xr.Dataset:
-    """All that must not depend on how often a sweep was stopped; what its tasks took of memory does."""
-    return sweepengine.open_sweep(store).load().drop_attrs().drop_vars("peak_memory")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import DamagedError, DamageWarning, RunError
 from sweepengine.store import ChunkWriter, SupersededError, SweepStore, _verify, find_damage, read_mark, repair
+from tests.support.stores import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,10 +43,6 @@ def tiny_of_module() -> dict[str, Any]:
         "axes": {"scaling": ["ntk", "mean_field"], "width": [8, 16], "seed": 2},
         "precision": "float64",
     }
-
-
-def numbers(store: Path) -> xr.Dataset:
-    return sweepengine.open_sweep(store).load().drop_attrs().drop_vars("peak_memory")
 
 
 def files(store: Path) -> dict[str, bytes]:
