@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.texts import says
+
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
 BESIDE_THE_PACKAGES = {"analysis", "house", "kept", "support"}
@@ -62,3 +64,12 @@ def test_the_tests_that_pages_name_are_there() -> None:
     named = {name for page in pages for name in re.findall(r"`(tests/[\w/]+\.py)`", page.read_text())}
     assert len(named) > 5
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("50 passed in 3 s", True), ("150 passed", False), ("2.50 passed", False), ("a: 50 passed.", True),
+     ("50 passed2", False), ("50 passed.5", False)],
+)  # fmt: skip
+def test_a_part_of_a_number_is_not_the_number(text: str, expected: bool) -> None:
+    assert says(text, "50 passed") == expected
