@@ -10,7 +10,7 @@ import pytest
 import sweepengine
 from sweepengine.errors import SpecError
 from sweepengine.plan import make_plan
-from sweepengine.spec import make_spec
+from sweepengine.spec import Run, make_spec
 from sweepengine.store import SweepStore
 from tests.support.plugins import fresh_registry
 
@@ -46,7 +46,7 @@ def test_runs_that_differ_in_seed_and_scaling_share_a_block_and_others_do_not(ti
     assert len(blocks) == 4
     for block in blocks:
         assert len(block.runs) == block.shape.runs == 2 * 3
-        assert len({(run.width, run.architecture) for run in block.runs}) == 1  # type: ignore[union-attr]
+        assert len({(run.width, run.architecture) for run in block.runs if isinstance(run, Run)}) == 1
     assert len({run.id for block in blocks for run in block.runs}) == 4 * 6
 
 

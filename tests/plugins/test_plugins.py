@@ -17,12 +17,12 @@ import torch
 import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import SpecError, StoreError
-from sweepengine.execute._options import ExecutorName
 from sweepengine.observe import VARIABLES, user_observable
 from sweepengine.observe._user import TAKEN
 from sweepengine.observe._user_measure import measured
+from sweepengine.options import ExecutorName
 from sweepengine.plugins import Plugin, current, install, read_plugin
-from sweepengine.spec import Architecture, Run
+from sweepengine.spec import Architecture, ModelRun, Run, run_from_json
 from sweepengine.store._run_table import COLUMNS
 from tests.support.plugins import JOBS, MODEL, OBSERVABLES, TWIN, fresh_registry, observing, plugin
 
@@ -240,11 +240,11 @@ def test_ids_without_user_code_are_those_of_before() -> None:
     architecture = Architecture(1, "relu", 2**0.5, 0.0, 2**0.5, model="")
     run = Run(architecture, 32, 0, 0.5, 1.0, "mse", 50.0, (0, 1, 154), "float32", "0123456789abcdef")
     assert run.id == "045d54727e234e26"
-    other = Run(Architecture.of_model("m@1", centred=False), 32, 0, 0.5, 1.0, "mse", 50.0, (0, 1), "float32", "0")
-    versions = [other, Run(Architecture.of_model("m@2", centred=False), *list(vars(other).values())[1:10])]
+    other = ModelRun(Architecture.of_model("m@1", centred=False), 32, 0, 0.5, 1.0, "mse", 50.0, (0, 1), "float32", "0")
+    versions = [other, ModelRun(Architecture.of_model("m@2", centred=False), *list(vars(other).values())[1:10])]
     assert len({run.id for run in versions}) == 2
     assert versions[0].limit_id == ""
-    assert Run.from_json(json.loads(json.dumps(other.to_json()))) == other
+    assert run_from_json(json.loads(json.dumps(other.to_json()))) == other
 
 
 def test_registering_needs_no_torch() -> None:

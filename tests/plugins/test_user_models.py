@@ -15,7 +15,7 @@ from sweepengine.cli import main
 from sweepengine.errors import SpecError
 from sweepengine.networks import Inputs, ModuleNetwork, ModuleParameters, build_module, initialise
 from sweepengine.plugins import install, model_of, read_plugin
-from sweepengine.spec import SweepSpec, architectures, read_spec
+from sweepengine.spec import ModelSpec, SweepSpec, read_spec
 from tests.support.plugins import JOBS, MODEL, TWIN, fresh_registry, loaded, plugin
 from tests.support.texts import says
 
@@ -89,11 +89,11 @@ def test_a_twin_of_the_engines_network_gives_its_store(
 
     def same_start(model: Any, width: int, d: int, outputs: int, seed: int, dtype: torch.dtype) -> Any:
         module, _ = build_module(model, width, d, outputs, seed, dtype)
-        start = initialise(architectures(SweepSpec(**tiny()))[0], width, d, seed, dtype, outputs=outputs)
+        start = initialise(SweepSpec(**tiny()).architectures()[0], width, d, seed, dtype, outputs=outputs)
         values = {"hidden": start.hidden[0].contiguous(), "readout": start.readout}
         return module, ModuleParameters(values, width, outputs)
 
-    monkeypatch.setattr("sweepengine.execute._start.build_module", same_start)
+    monkeypatch.setattr("sweepengine.execute._model_turn.build_module", same_start)
     theirs = loaded(MODEL | shared, tmp_path / "theirs.zarr", [plugin(tmp_path, TWIN)])
     assert list(theirs.layer.values) == ["hidden", "readout"]
     assert set(theirs.activation.values) == {"twin@1"}
@@ -159,7 +159,7 @@ def test_the_automatic_step_is_a_quarter_of_the_reference_models(tmp_path: Path)
     sweep = loaded(content, tmp_path / "a.zarr", [plugin(tmp_path, TWIN)])
     from sweepengine.data import load
 
-    x = torch.from_numpy(load(SweepSpec(**content).data).x_train)
+    x = torch.from_numpy(load(ModelSpec(**content).data).x_train)
     module, parameters = build_module(model_of("twin@1"), 256, 64, 1, 0, torch.float64)
     net = ModuleNetwork(module, parameters, 0.5, 1.0)
     largest = float(torch.linalg.eigvalsh(net.kernel(*net.passes(Inputs(x, x))))[-1])

@@ -240,8 +240,8 @@ def test_a_pack_whose_workers_die_on_other_machines_is_given_up(
     tiny: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     """Each death leaves a chunk that may be held, so its runs move: what is known of the pack moves with them."""
-    from sweepengine.execute._options import RunOptions
     from sweepengine.execute._tasks import MOST_ATTEMPTS, Tasks
+    from sweepengine.options import RunOptions
     from sweepengine.plan import MachineRate
 
     store = SweepStore(tmp_path / "dying.zarr")

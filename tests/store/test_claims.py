@@ -174,7 +174,7 @@ def test_a_claim_of_another_machine_counts_while_it_is_renewed(
     path = tmp_path / "far.zarr"
     sweepengine.run(tiny(axes={"width": [8]}), path, executor="inline")
     objects = SweepStore(path).objects.with_read_only(read_only=False)
-    far = _claim.Claim(7, "abcd", Process("far", "another boot", 1, "1"), time.time() - 7200, time.time() - 3600)
+    far = _claim.DriverClaim(7, "abcd", Process("far", "another boot", 1, "1"), time.time() - 7200, time.time() - 3600)
     far.put(objects)
     stop = threading.Event()
 
