@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -176,22 +177,17 @@ def test_a_claim_of_another_machine_counts_while_it_is_renewed(
     objects = SweepStore(path).objects.with_read_only(read_only=False)
     far = _claim.DriverClaim(7, "abcd", Process("far", "another boot", 1, "1"), time.time() - 7200, time.time() - 3600)
     far.put(objects)
-    stop = threading.Event()
+    sleep, beats = time.sleep, itertools.count(1)
 
-    def renew() -> None:
-        count = 0
-        while not stop.wait(0.05):
-            count += 1
-            replace(far, beat=far.beat + count).put(objects)
+    def renewed(seconds: float) -> None:
+        """Whoever sleeps finds the claim renewed, on a loaded machine too."""
+        sleep(seconds)
+        replace(far, beat=far.beat + next(beats)).put(objects)
 
-    thread = threading.Thread(target=renew)
-    thread.start()
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "sleep", renewed)
         with pytest.raises(RunError, match="process 1 on far holds it"):
             sweepengine.run(tiny(), path, executor="inline")
-    finally:
-        stop.set()
-        thread.join()
     assert sweepengine.run(tiny(), path, executor="inline").done == 8  # silent now, so taken over
     [claim] = [each for each in _claim.read_claims(objects) if each.owner != "abcd"]
     assert claim.epoch == 8
