@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import analysis
-from analysis._claims import CLAIMS, judge_claims
-from analysis._setting import Setting
+from analysis import CLAIMS, Setting
+from analysis._claims import judge_claims
 from tests.support.curves import WIDTHS, curves, simulate
 from tests.support.synthetic import make_sweep
 

@@ -13,7 +13,7 @@ import xarray as xr
 
 import analysis
 import sweepengine
-from analysis._setting import Setting
+from analysis import Setting
 from sweepengine import theory
 from sweepengine.data import load
 from sweepengine.errors import SpecError

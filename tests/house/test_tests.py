@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -51,6 +52,39 @@ def test_no_test_imports_another() -> None:
     files = sorted(TESTS.rglob("*.py"))
     assert Path(__file__) in files
     assert {str(path): found for path in files if (found := from_other_tests(path.read_text()))} == {}
+
+
+def private_imports(program: str) -> list[tuple[str, str, str]]:
+    """(package, private module, name) of what a program imports from private modules of the engine or of analysis."""
+    nodes = [node for node in ast.walk(ast.parse(program)) if isinstance(node, ast.ImportFrom) and node.module]
+    return [
+        (package, str(node.module), alias.name)
+        for node in nodes
+        if (node.module or "").startswith(("sweepengine.", "analysis."))
+        for package, private, _ in [(node.module or "").partition("._")]
+        if private
+        for alias in node.names
+    ]
+
+
+def is_public(package: str, module: str, name: str) -> bool:
+    """Whether a package offers the very thing that one of its private modules has."""
+    missing = object()
+    found = getattr(importlib.import_module(package), name, missing)
+    return found is not missing and found is getattr(importlib.import_module(module), name)
+
+
+def test_tests_take_the_public_door_where_there_is_one() -> None:
+    assert private_imports("from sweepengine.store._marks import Mark") == [
+        ("sweepengine.store", "sweepengine.store._marks", "Mark")
+    ]
+    assert is_public("sweepengine.store", "sweepengine.store._marks", "Mark")
+    assert not is_public("sweepengine.store", "sweepengine.store._marks", "write_mark")
+    programs = sorted(each for each in TESTS.rglob("*.py") if "triton" not in each.name)  # which is not everywhere
+    found = {
+        f"{path.name}: {each}" for path in programs for each in private_imports(path.read_text()) if is_public(*each)
+    }
+    assert found == set()
 
 
 def test_the_folders_are_those_of_the_packages() -> None:
