@@ -10,16 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis._format import exponent_text
-from analysis._quantities import LAYER_SEPARATOR
-from analysis._setting import EPS, Setting
-from analysis._verdict import Kind, Verdict, judge
+from sweepengine.analysis._format import exponent_text
+from sweepengine.analysis._quantities import LAYER_SEPARATOR
+from sweepengine.analysis._setting import EPS, Setting
+from sweepengine.analysis._verdict import Kind, Verdict, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from analysis._fit import ScalingFit
-    from analysis._jackknife import Estimate
+    from sweepengine.analysis._fit import ScalingFit
+    from sweepengine.analysis._jackknife import Estimate
 
 
 @dataclass(frozen=True, slots=True)

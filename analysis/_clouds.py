@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analysis._charts import cloud_chart
-from analysis._constants import DONE
-from analysis._figure import Figure, Panel
+from sweepengine.analysis._charts import cloud_chart
+from sweepengine.analysis._constants import DONE
+from sweepengine.analysis._figure import Figure, Panel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from analysis._dataset import Group
+    from sweepengine.analysis._dataset import Group
 
 MAX_PARTICLES: Final = 1500
 """A picture shows the first so many particles: all are alike in law."""

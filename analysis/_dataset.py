@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analysis._constants import GROUP_AXES, STATUSES
-from analysis._errors import ContractError
-from analysis._format import printable
-from analysis._quantities import KINDS, NETWORKS
-from analysis._setting import Setting
+from sweepengine.analysis._constants import GROUP_AXES, STATUSES
+from sweepengine.analysis._errors import ContractError
+from sweepengine.analysis._format import printable
+from sweepengine.analysis._quantities import KINDS, NETWORKS
+from sweepengine.analysis._setting import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from analysis._quantities import SweepKind
+    from sweepengine.analysis._quantities import SweepKind
 
 VARIABLES: Final = {
     "loss_train": ("run", "record"),

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis._charts import accuracy_chart, scaling_chart, time_chart
-from analysis._clouds import cloud_figures
-from analysis._figure import Figure, Panel
-from analysis._format import estimate_text
-from analysis._quantities import HEADLINES, PARTICLES, quantity
-from analysis._series import accuracy_rows, limit_rows, scaling_rows, time_rows
+from sweepengine.analysis._charts import accuracy_chart, scaling_chart, time_chart
+from sweepengine.analysis._clouds import cloud_figures
+from sweepengine.analysis._figure import Figure, Panel
+from sweepengine.analysis._format import estimate_text
+from sweepengine.analysis._quantities import HEADLINES, PARTICLES, quantity
+from sweepengine.analysis._series import accuracy_rows, limit_rows, scaling_rows, time_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
 
-    from analysis._dataset import Group
-    from analysis._results import Summary
+    from sweepengine.analysis._dataset import Group
+    from sweepengine.analysis._results import Summary
 
 
 _SCALING: Final = {
@@ -97,7 +97,7 @@ def build_figures(
 
 def main_figure(summary: Summary, tables: Sequence[xr.Dataset]) -> dict[str, Any]:
     """Return one static Vega-Lite spec: kernel drift and relative movement against width, side by side."""
-    from analysis._chart_parts import configuration, load_altair
+    from sweepengine.analysis._chart_parts import configuration, load_altair
 
     charts = []
     for key in HEADLINES:
@@ -146,7 +146,7 @@ def _fitted(summary: Summary, key: str) -> str:
 
 
 def _accuracies(summary: Summary) -> str:
-    from analysis._terminal import accuracy_text
+    from sweepengine.analysis._terminal import accuracy_text
 
     parts = [
         f"{g.label}: {accuracy_text(g)} at width {g.accuracy.width}" for g in summary.groups if g.accuracy is not None

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis._constants import DONE
-from analysis._coupled import coupled_distances
-from analysis._dataset import checked, kind_of
-from analysis._quantities import PARTICLES, QUANTITIES
+from sweepengine.analysis._constants import DONE
+from sweepengine.analysis._coupled import coupled_distances
+from sweepengine.analysis._dataset import checked, kind_of
+from sweepengine.analysis._quantities import PARTICLES, QUANTITIES
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -9,20 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis._constants import PROVENANCE_ATTRIBUTES, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN, REPORT_SCHEMA
-from analysis._dataset import checked, split
-from analysis._errors import FigureFormatError, ReportWriteError
-from analysis._observables import reduce_runs
-from analysis._results import strict
-from analysis._summary import rows_of, summarise_reduced
-from analysis._verdict import RULES
+from sweepengine.analysis._constants import (
+    PROVENANCE_ATTRIBUTES,
+    REPORT_HTML,
+    REPORT_JSON,
+    REPORT_MARKDOWN,
+    REPORT_SCHEMA,
+)
+from sweepengine.analysis._dataset import checked, split
+from sweepengine.analysis._errors import FigureFormatError, ReportWriteError
+from sweepengine.analysis._observables import reduce_runs
+from sweepengine.analysis._results import strict
+from sweepengine.analysis._summary import rows_of, summarise_reduced
+from sweepengine.analysis._verdict import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
 
-    from analysis._results import Summary
+    from sweepengine.analysis._results import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +75,10 @@ def write_report(
     ReportWriteError
         The directory or a file cannot be written.
     """
-    from analysis._chart_parts import load_altair, load_vl_convert
-    from analysis._figures import build_figures
-    from analysis._html import page
-    from analysis._markdown import markdown
+    from sweepengine.analysis._chart_parts import load_altair, load_vl_convert
+    from sweepengine.analysis._figures import build_figures
+    from sweepengine.analysis._html import page
+    from sweepengine.analysis._markdown import markdown
 
     load_altair(), load_vl_convert()  # a missing extra is said before the sweep is read
     ds = _opened(ds_or_url)
@@ -116,8 +122,8 @@ def write_main_figure(
     MissingExtraError, ContractError, DuplicateRunError, ReportWriteError
         As for `write_report`.
     """
-    from analysis._chart_parts import load_vl_convert, vega_lite_version
-    from analysis._figures import main_figure
+    from sweepengine.analysis._chart_parts import load_vl_convert, vega_lite_version
+    from sweepengine.analysis._figures import main_figure
 
     target = Path(path)
     if target.suffix.lower() not in {".svg", ".png"}:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis._constants import CONFIDENCE
-from analysis._quantities import NETWORKS
+from sweepengine.analysis._constants import CONFIDENCE
+from sweepengine.analysis._quantities import NETWORKS
 
 if TYPE_CHECKING:
-    from analysis._claims import ClaimResult
-    from analysis._fit import ScalingFit
-    from analysis._quantities import SweepKind
-    from analysis._terminal import SummaryView
+    from sweepengine.analysis._claims import ClaimResult
+    from sweepengine.analysis._fit import ScalingFit
+    from sweepengine.analysis._quantities import SweepKind
+    from sweepengine.analysis._terminal import SummaryView
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +121,13 @@ class Summary:
 
     def render(self) -> SummaryView:
         """Return a rich renderable: a table for the terminal, good from 80 columns on and when piped."""
-        from analysis._terminal import SummaryView
+        from sweepengine.analysis._terminal import SummaryView
 
         return SummaryView(self)
 
     def to_text(self, width: int = 80) -> str:
         """Return the same table as plain text of at most `width` columns, without colours or escapes."""
-        from analysis._terminal import plain_text
+        from sweepengine.analysis._terminal import plain_text
 
         return plain_text(self, width)
 

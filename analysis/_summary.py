@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis._claims import ClaimResult, judge_claims
-from analysis._constants import DONE
-from analysis._coupled import COUPLED, why_no_distance
-from analysis._curves import Curves
-from analysis._dataset import Group, count_statuses, kind_of, split
-from analysis._errors import InvalidObservableError, TooFewSeedsError, TooFewWidthsError
-from analysis._fit import ScalingFit, fit_scaling
-from analysis._observables import reduce_runs
-from analysis._quantities import LAYER_SEPARATOR, quantity
-from analysis._results import Accuracy, GroupSummary, Summary
-from analysis._warnings import collect_warnings
+from sweepengine.analysis._claims import ClaimResult, judge_claims
+from sweepengine.analysis._constants import DONE
+from sweepengine.analysis._coupled import COUPLED, why_no_distance
+from sweepengine.analysis._curves import Curves
+from sweepengine.analysis._dataset import Group, count_statuses, kind_of, split
+from sweepengine.analysis._errors import InvalidObservableError, TooFewSeedsError, TooFewWidthsError
+from sweepengine.analysis._fit import ScalingFit, fit_scaling
+from sweepengine.analysis._observables import reduce_runs
+from sweepengine.analysis._quantities import LAYER_SEPARATOR, quantity
+from sweepengine.analysis._results import Accuracy, GroupSummary, Summary
+from sweepengine.analysis._warnings import collect_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

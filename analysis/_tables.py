@@ -6,17 +6,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis._constants import PROVENANCE_ATTRIBUTES, STATUSES
-from analysis._format import estimate_text, number_text, significant_text
-from analysis._quantities import quantity, title_of
-from analysis._terminal import accuracy_text
-from analysis._verdict import RULES
+from sweepengine.analysis._constants import PROVENANCE_ATTRIBUTES, STATUSES
+from sweepengine.analysis._format import estimate_text, number_text, significant_text
+from sweepengine.analysis._quantities import quantity, title_of
+from sweepengine.analysis._terminal import accuracy_text
+from sweepengine.analysis._verdict import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analysis._fit import ScalingFit
-    from analysis._results import GroupSummary, Summary
+    from sweepengine.analysis._fit import ScalingFit
+    from sweepengine.analysis._results import GroupSummary, Summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import io
 import math
 from typing import TYPE_CHECKING, Final
 
-from analysis._constants import STATUSES
-from analysis._format import estimate_text, number_text, printable, significant_text
-from analysis._quantities import quantity
+from sweepengine.analysis._constants import STATUSES
+from sweepengine.analysis._format import estimate_text, number_text, printable, significant_text
+from sweepengine.analysis._quantities import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
 
-    from analysis._results import GroupSummary, Summary
+    from sweepengine.analysis._results import GroupSummary, Summary
 
 _STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim"}
 _ASCII: Final = str.maketrans({"−": "-", "–": "-", "≤": "<=", "→": "->", "±": "+/-", "·": "|", "γ": "gamma", "α": "alpha", "η": "eta"})  # fmt: skip

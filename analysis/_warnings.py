@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis._quantities import PARTICLES, quantity
+from sweepengine.analysis._quantities import PARTICLES, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analysis._quantities import SweepKind
-    from analysis._results import GroupSummary
+    from sweepengine.analysis._quantities import SweepKind
+    from sweepengine.analysis._results import GroupSummary
 
 
 def collect_warnings(

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import analysis
 import sweepengine
-from analysis._chart_parts import log_ticks, ramp
-from analysis._markdown import inline
-from analysis._markup import formula, script_json
+from sweepengine import analysis
+from sweepengine.analysis._chart_parts import log_ticks, ramp
+from sweepengine.analysis._markdown import inline
+from sweepengine.analysis._markup import formula, script_json
 from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:

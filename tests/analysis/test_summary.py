@@ -13,8 +13,8 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-import analysis
-from analysis._format import estimate_text
+from sweepengine import analysis
+from sweepengine.analysis._format import estimate_text
 from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import analysis
-from analysis._claims import CLAIMS, judge_claims
-from analysis._setting import Setting
+from sweepengine import analysis
+from sweepengine.analysis._claims import CLAIMS, judge_claims
+from sweepengine.analysis._setting import Setting
 from tests.analysis.test_fit import WIDTHS, curves, simulate
 from tests.support.synthetic import make_sweep
 
@@ -70,7 +70,9 @@ def test_without_an_interval_nothing_is_decided(kind: str) -> None:
 @pytest.fixture
 def no_finite_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the finite-size fit, which is slow and decides no verdict."""
-    monkeypatch.setattr("analysis._fit.fit_finite_size", lambda *_, **__: analysis.FiniteSize(False, "left out"))
+    monkeypatch.setattr(
+        "sweepengine.analysis._fit.fit_finite_size", lambda *_, **__: analysis.FiniteSize(False, "left out")
+    )
 
 
 @pytest.mark.usefixtures("no_finite_size")

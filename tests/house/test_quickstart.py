@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import yaml
 
-import analysis
 import sweepengine
+from sweepengine import analysis
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,8 +10,8 @@ import pytest
 import torch
 import xarray as xr
 
-import analysis
 import sweepengine
+from sweepengine import analysis
 from sweepengine.data import load
 from sweepengine.errors import DataError, SpecError, StoreError
 from sweepengine.execute._data import Data
