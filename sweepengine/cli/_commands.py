@@ -98,12 +98,12 @@ def _warnings(outcome: Outcome) -> list[str]:
 
 def _print_summary(console: Console, store: str) -> tuple[xr.Dataset, xr.Dataset]:
     """Print a store's summary; gives its sweep, and that reduced."""
-    from sweepengine.analysis import reduce_runs, summarise
-    from sweepengine.store import open_sweep
+    from sweepengine.analysis import SummaryView, reduce_runs, summarise
+    from sweepengine.store import open_sweep, open_theory
 
     sweep = open_sweep(store)
-    reduced = reduce_runs(sweep)
-    console.print(summarise(sweep, table=reduced).render())
+    reduced = reduce_runs(sweep, theory=open_theory(store))
+    console.print(SummaryView(summarise(sweep, table=reduced)))
     return sweep, reduced
 
 

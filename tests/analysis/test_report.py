@@ -216,6 +216,7 @@ def test_a_url_is_opened_through_the_engine(tmp_path: Path, monkeypatch: pytest.
         return ds
 
     monkeypatch.setattr(sweepengine, "open_sweep", open_sweep, raising=False)
+    monkeypatch.setattr(sweepengine, "open_theory", lambda _: None, raising=False)
     analysis.write_report("results/x.zarr", tmp_path)
     analysis.write_main_figure(Path("results/y.zarr"), tmp_path / "main.svg")
     assert asked == ["results/x.zarr", "results/y.zarr"]
