@@ -57,7 +57,7 @@ class BySweep:
     twin
         Makes of that job's sweep one for which at least one of the exponents must come out refuted.
     of
-        The kind of sweep.
+        Name of the findings that the claim belongs to: what it measures is a quantity of theirs.
     """
 
     job: str

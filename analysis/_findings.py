@@ -31,7 +31,7 @@ class Findings:
     Attributes
     ----------
     name
-        The kind's name, as a spec and a store have it.
+        What claims call it by (`BySweep.of`).
     quantities
         To which every run is reduced; NaN where a sweep has not recorded what they read.
     headlines

@@ -25,7 +25,7 @@ LAYERS = [
     "plugins",
 ]
 """From the top; a package imports from those below it. The modules of ``BASE`` lie under all of them."""
-BASE = {"errors", "files", "runge_kutta", "streams", "transport"}
+BASE = {"errors", "files", "options", "runge_kutta", "streams", "transport"}
 SEEN_BY_ANALYSIS = {"analysis", "open_sweep", "open_theory", "spec", "errors", "transport"}
 """It reads stores through the public door, and the facts of specs from the package that has them."""
 TORCH_FREE = ["spec", "data", "store", "observe", "theory", "plugins"]
@@ -75,8 +75,8 @@ def test_imports_go_down_only(layer: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BASE))
-def test_the_base_imports_nothing_of_the_engine(name: str) -> None:
-    assert engine_imports(ROOT / "sweepengine" / f"{name}.py") == set()
+def test_the_base_imports_at_most_the_errors(name: str) -> None:
+    assert engine_imports(ROOT / "sweepengine" / f"{name}.py") <= {"errors"} - {name}
 
 
 def test_analysis_imports_neither_torch_nor_ray() -> None:

@@ -133,5 +133,5 @@ def test_a_job_is_run_by_its_name_and_its_file_is_said(
     said = capsys.readouterr()
     plugin = job_path("cnn").with_suffix(".py")
     assert f"cnn.yaml; it needs --plugin {plugin}\n" in said.err
-    assert "'cnn', which is not registered" in said.err
+    assert "did you forget --plugin FILE" in said.err
     assert main(["plan", "cnn", "--plugin", str(plugin)]) == 0
