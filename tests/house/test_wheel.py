@@ -122,7 +122,7 @@ def test_a_job_is_run_by_its_name_and_its_file_is_said(
     assert "112: 0 done" in said.out
     assert said.err == f"job:    {job_path('quickstart')}\n"
     assert main(["plan", "quikstart"]) == 2
-    assert "Did you mean 'quickstart'? Packaged jobs: cnn, lazy_to_rich," in capsys.readouterr().err
+    assert f"Did you mean 'quickstart'? Packaged jobs: {', '.join(job_names())};" in capsys.readouterr().err
     with pytest.raises(SpecError, match=r"'9' is neither a file nor a packaged job\. Packaged"):
         job_path("9")
     # A file of that name is the user's; and nothing is executed unless it was asked for.
