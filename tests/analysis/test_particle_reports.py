@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-import analysis
 import sweepengine
+from sweepengine import analysis
 from sweepengine import particles as pt
 from sweepengine.data import load
 from sweepengine.spec import ParticleSpec, make_spec

@@ -13,7 +13,7 @@ from tests.support.texts import says
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
-BESIDE_THE_PACKAGES = {"analysis", "house", "kept", "support"}
+BESIDE_THE_PACKAGES = {"house", "kept", "support"}
 
 
 def imported(program: str) -> set[str]:
@@ -55,12 +55,12 @@ def test_no_test_imports_another() -> None:
 
 
 def private_imports(program: str) -> list[tuple[str, str, str]]:
-    """(package, private module, name) of what a program imports from private modules of the engine or of analysis."""
+    """(package, private module, name) of what a program imports from private modules."""
     nodes = [node for node in ast.walk(ast.parse(program)) if isinstance(node, ast.ImportFrom) and node.module]
     return [
         (package, str(node.module), alias.name)
         for node in nodes
-        if (node.module or "").startswith(("sweepengine.", "analysis."))
+        if (node.module or "").startswith("sweepengine.")
         for package, private, _ in [(node.module or "").partition("._")]
         if private
         for alias in node.names

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import analysis
 import sweepengine
+from sweepengine import analysis
 from sweepengine import particles as pt
 from sweepengine.errors import SpecError
 from tests.support.particle_sweeps import SHELLS, TEACHER, changed, computed

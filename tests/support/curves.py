@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import analysis
+from sweepengine import analysis
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
