@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Literal
 
 from sweepengine.errors import RunError
-from sweepengine.spec import PAIRWISE
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +37,7 @@ def particles_at_a_time(run: ParticleRun, points: int, device: torch.device) -> 
 
     if device.type == "cpu":
         return Passes.chunk
-    if any(isinstance(term, PAIRWISE) for term in run.terms):
+    if run.has_pairs:
         return math.isqrt(_GPU_ACTIVATIONS)  # every particle of a chunk against one of another
     return max(Passes.chunk, min(_GPU_MOST, _GPU_ACTIVATIONS // max(points, 1)))
 

@@ -51,7 +51,7 @@ def couple(
     steps: int,
     others: Sequence[Term] = (),
     temperature: float = 0.0,
-    method: str = "euler",
+    method: str = "gd",
     seed: int | None = None,
     passes: Passes | None = None,
 ) -> list[Coupling]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from sweepengine.particles._errors import ParameterError, ShapeError
+from sweepengine.particles._noise import gaussian_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sweepengine.particles._passes import Passes
-    from sweepengine.particles._terms import Field
+    from sweepengine.particles._terms import Field, Term, TermContext
 
 
 class Kernel(Protocol):
@@ -34,25 +35,25 @@ class Kernel(Protocol):
 
 @dataclass(frozen=True)
 class GaussianKernel:
-    """W = exp(−|x − y|²/(2 width²))."""
+    """W = exp(−|x − y|²/(2 length²))."""
 
-    width: float = 1.0
+    length: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.width <= 0:
-            raise ParameterError(f"found width {self.width}; a Gaussian kernel's width is positive")
+        if self.length <= 0:
+            raise ParameterError(f"found length {self.length}; a Gaussian kernel's length is positive")
 
     def _matrix(self, points: Tensor, others: Tensor) -> Tensor:
-        return (_distances(points, others).square_().mul_(-0.5 / self.width**2)).exp_()
+        return (_distances(points, others).square_().mul_(-0.5 / self.length**2)).exp_()
 
     def totals(self, points: Tensor, others: Tensor) -> Tensor:
         """Σ_j W(x_i, y_j), shape (n,)."""
         return self._matrix(points, others).sum(1)
 
     def gradients(self, points: Tensor, others: Tensor) -> Tensor:
-        """Σ_j ∇₁W(x_i, y_j) = −Σ_j W_ij (x_i − y_j)/width², shape (n, p)."""
+        """Σ_j ∇₁W(x_i, y_j) = −Σ_j W_ij (x_i − y_j)/length², shape (n, p)."""
         matrix = self._matrix(points, others)
-        return (matrix @ others - points * matrix.sum(1, keepdim=True)) / self.width**2
+        return (matrix @ others - points * matrix.sum(1, keepdim=True)) / self.length**2
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,35 @@ class Discrepancy:
 
     def _towards(self, cloud: Tensor, passes: Passes) -> _Smoothed:
         return _Smoothed(self.kernel, cloud, passes.chunk)
+
+
+def build_attraction(_context: TermContext) -> Term:
+    """The spec's term ``attraction``."""
+    return QuadraticInteraction()
+
+
+def build_gaussian(_context: TermContext, *, length: float) -> Term:
+    """The spec's term ``gaussian``."""
+    return Interaction(GaussianKernel(length))
+
+
+def build_riesz(_context: TermContext, *, power: float) -> Term:
+    """The spec's term ``riesz``."""
+    return Interaction(RieszKernel(power))
+
+
+def build_kernel(context: TermContext, *, name: str) -> Term:
+    """The spec's term ``kernel``, of a function that users have registered."""
+    return Interaction(CallableKernel(context.users_function("kernel", name)))
+
+
+def build_discrepancy(
+    context: TermContext, *, kernel: str, power: float, length: float, count: int, mean: float, scale: float, seed: int
+) -> Term:
+    """The spec's term ``mmd``, to the first ``count`` points of an infinite Gaussian cloud."""
+    points = gaussian_cloud(seed, count, context.coordinates).mul_(scale).add_(mean)
+    chosen = GaussianKernel(length) if kernel == "gaussian" else RieszKernel(power)
+    return Discrepancy(chosen, points.to(context.device, context.dtype))
 
 
 @dataclass(frozen=True)

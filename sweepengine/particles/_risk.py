@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from sweepengine.particles._terms import Field
+    from sweepengine.particles._terms import Field, TermContext
     from sweepengine.particles._unit import Unit
 
 
@@ -139,3 +139,10 @@ class _RiskField:
 
     def velocity(self, points: Tensor) -> Tensor:
         return self.descent(points)
+
+
+def build_risk(context: TermContext, *, cost: str) -> Risk:
+    """The spec's term ``risk``, of the context's unit and points."""
+    if context.unit is None or context.inputs is None or context.targets is None:
+        raise AssertionError("a spec with a risk has a unit and data")
+    return Risk(context.unit, context.inputs, context.targets, cost)

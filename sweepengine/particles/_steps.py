@@ -1,4 +1,4 @@
-"""One step of each fixed-step method, in place.
+"""One step of each method of equal steps, in place; :data:`sweepengine.time_methods.METHODS` refers to them.
 
 Memory beyond the particles, in clouds of their size: 0 for Euler, Euler–Maruyama and Leimkuhler–Matthews, which change
 the particles chunk by chunk; 3 for Heun and stochastic Heun, 5 for RK4, 8 for Dormand–Prince, which hold every slope and
@@ -127,16 +127,6 @@ def _runge_kutta(tableau: Tableau) -> Step:
 if TYPE_CHECKING:
     Step = Callable[[Functional, Tensor, Now, Passes], None]
 
-METHODS: dict[str, Step] = {
-    "euler": euler,
-    "heun": _runge_kutta(HEUN),
-    "rk4": _runge_kutta(RK4),
-    "dormand_prince": _runge_kutta(DORMAND_PRINCE),
-    "euler_maruyama": euler_maruyama,
-    "leimkuhler_matthews": leimkuhler_matthews,
-    "stochastic_heun": stochastic_heun,
-}
-"""Name → one step in place."""
-
-LANGEVIN = frozenset({"euler_maruyama", "leimkuhler_matthews", "stochastic_heun"})
-"""The methods that carry the entropy's noise."""
+heun = _runge_kutta(HEUN)
+rk4 = _runge_kutta(RK4)
+dormand_prince = _runge_kutta(DORMAND_PRINCE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 
@@ -19,6 +19,37 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torch import Tensor
+
+    from sweepengine.particles._unit import Unit
+
+
+@dataclass(frozen=True)
+class TermContext:
+    """What a spec's term is built for; a builder takes it and the fields that the spec gives the term.
+
+    Attributes
+    ----------
+    coordinates : int
+        p, of a particle.
+    device : torch.device
+    dtype : torch.dtype
+        Of the particles.
+    users_function : callable
+        From the kind and the name of users' code to its function.
+    unit : Unit or None
+        ψ; None where no term is of data.
+    inputs : Tensor or None, shape (N, d)
+        Points of the data.
+    targets : Tensor or None, shape (N,)
+    """
+
+    coordinates: int
+    device: torch.device
+    dtype: torch.dtype
+    users_function: Callable[[Literal["potential", "kernel"], str], Callable[..., Tensor]]
+    unit: Unit | None = None
+    inputs: Tensor | None = None
+    targets: Tensor | None = None
 
 
 class Field(Protocol):
@@ -208,6 +239,21 @@ def double_well(strength: float = 1.0, distance: float = 1.0) -> Potential:
         lambda x: (x.square() - distance**2).square().sum(1) * (strength / 4),
         lambda x: x * (x.square() - distance**2) * strength,
     )
+
+
+def build_quadratic(_context: TermContext, *, centre: float) -> Term:
+    """The spec's term ``quadratic``."""
+    return quadratic(centre=centre)
+
+
+def build_double_well(_context: TermContext, *, distance: float) -> Term:
+    """The spec's term ``double_well``."""
+    return double_well(distance=distance)
+
+
+def build_potential(context: TermContext, *, name: str) -> Term:
+    """The spec's term ``potential``, of a function that users have registered."""
+    return Potential(context.users_function("potential", name))
 
 
 def everywhere(function: Callable[[Tensor], Tensor], points: Tensor, out: Tensor, passes: Passes) -> Tensor:

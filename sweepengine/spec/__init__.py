@@ -15,20 +15,7 @@ from sweepengine.spec._model import SweepSpec as SweepSpec
 from sweepengine.spec._particle_run import ParticleRun as ParticleRun
 from sweepengine.spec._particle_run import expand_particles as expand_particles
 from sweepengine.spec._particle_run import user_parts as user_parts
-from sweepengine.spec._particles import PAIRWISE as PAIRWISE
-from sweepengine.spec._particles import AttractionTerm as AttractionTerm
-from sweepengine.spec._particles import DiscrepancyTerm as DiscrepancyTerm
-from sweepengine.spec._particles import DoubleWellTerm as DoubleWellTerm
-from sweepengine.spec._particles import GaussianTerm as GaussianTerm
-from sweepengine.spec._particles import KernelTerm as KernelTerm
 from sweepengine.spec._particles import ParticleSpec as ParticleSpec
-from sweepengine.spec._particles import PotentialTerm as PotentialTerm
-from sweepengine.spec._particles import QuadraticTerm as QuadraticTerm
-from sweepengine.spec._particles import RieszTerm as RieszTerm
-from sweepengine.spec._particles import RiskTerm as RiskTerm
-from sweepengine.spec._particles import Term as Term
-from sweepengine.spec._particles import UnitSpec as UnitSpec
-from sweepengine.spec._particles import UserUnitSpec as UserUnitSpec
 from sweepengine.spec._read import make_spec as make_spec
 from sweepengine.spec._read import parse_spec as parse_spec
 from sweepengine.spec._read import read_spec as read_spec
@@ -38,33 +25,31 @@ from sweepengine.spec._run import architectures as architectures
 from sweepengine.spec._run import expand as expand
 from sweepengine.spec._run import fixed_step_count as fixed_step_count
 from sweepengine.spec._schedule import refuse_many_steps as refuse_many_steps
+from sweepengine.spec._terms import TERMS as TERMS
+from sweepengine.spec._terms import RiskTerm as RiskTerm
+from sweepengine.spec._terms import TermSpec as TermSpec
+from sweepengine.spec._terms import register_term as register_term
+from sweepengine.spec._unit import UnitSpec as UnitSpec
+from sweepengine.spec._unit import UserUnitSpec as UserUnitSpec
 
 __all__ = [
     "GAMMA_BY_LABEL",
-    "PAIRWISE",
+    "TERMS",
     "AnyRun",
     "AnySpec",
     "Architecture",
-    "AttractionTerm",
     "DataSpec",
     "DigitsData",
-    "DiscrepancyTerm",
-    "DoubleWellTerm",
     "DrawnData",
     "FileData",
-    "GaussianTerm",
-    "KernelTerm",
     "Method",
     "ParticleRun",
     "ParticleSpec",
-    "PotentialTerm",
-    "QuadraticTerm",
-    "RieszTerm",
     "RiskTerm",
     "Run",
     "ShellsData",
     "SweepSpec",
-    "Term",
+    "TermSpec",
     "UnitSpec",
     "UserUnitSpec",
     "architectures",
@@ -75,6 +60,7 @@ __all__ = [
     "parse_spec",
     "read_spec",
     "refuse_many_steps",
+    "register_term",
     "run_from_json",
     "spec_schema",
     "user_parts",
