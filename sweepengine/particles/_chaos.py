@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sweepengine.particles._errors import ParameterError
 from sweepengine.particles._flow import flow
 from sweepengine.particles._terms import Functional, check_cloud
+from sweepengine.transport import coupled_distance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from sweepengine.particles._passes import Passes
@@ -29,17 +31,14 @@ class Coupling:
     width : int
         m.
     distance : float
-        Root mean square over k ≤ m of |θ^m_k − θ^M_k|: the coupled distance, an upper bound of W₂ to those particles.
+        Between the particles k ≤ m of both, by :func:`sweepengine.transport.coupled_distance`.
     outputs : float
-        Root mean square over the inputs of f^m − f^M.
-    finite : float
-        √(1 − m/M): both are ∝ √(1/m − 1/M), so divide by it before fitting an exponent.
+        Between f^m and f^M on the inputs, by the same.
     """
 
     width: int
     distance: float
     outputs: float
-    finite: float
 
 
 def couple(
@@ -97,7 +96,11 @@ def couple(
     couplings = []
     for width in widths:
         small = end(cloud[:width])
-        moved = (small - reference[:width]).square().sum(1).mean().sqrt()
-        gap = (risk.outputs(small, passes) - outputs).square().mean().sqrt()
-        couplings.append(Coupling(width, float(moved), float(gap), math.sqrt(1 - width / total)))
+        pairs = (small, reference[:width]), (risk.outputs(small, passes), outputs)
+        distance, gap = (coupled_distance(_array(here), _array(there), width, total) for here, there in pairs)
+        couplings.append(Coupling(width, distance, gap))
     return couplings
+
+
+def _array(values: Tensor) -> NDArray[np.float64]:
+    return values.double().cpu().numpy()
