@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import RunError, StoreError
@@ -12,16 +14,15 @@ from sweepengine.execute._failures import Failures
 from sweepengine.execute._options import RunOptions, refuse_unlike_steps
 from sweepengine.execute._progress import SilentProgress
 from sweepengine.execute._signals import interruptible, uninterrupted
-from sweepengine.execute._tasks import Tasks, shards_of
+from sweepengine.execute._tasks import Tasks
 from sweepengine.execute._trial import try_users_code
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.plugins import install, read_plugin
-from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec
+from sweepengine.spec import make_spec, read_spec
 from sweepengine.store import Status, SweepStore, unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
     from typing import Any
 
     from sweepengine.execute._device import DeviceName
@@ -83,7 +84,7 @@ def run(
 
     Parameters
     ----------
-    spec : SweepSpec, ParticleSpec, mapping, or path of a YAML file
+    spec : AnySpec, mapping, or path of a YAML file
     store : str or Path, optional
         Local path or URL ending in ``.zarr``; ``results/<name>.zarr`` where not given.
     executor : {"ray", "inline"}
@@ -128,8 +129,7 @@ def run(
     """
     for path in plugins:
         install(read_plugin(path))
-    if not isinstance(spec, SweepSpec | ParticleSpec):
-        spec = read_spec(spec) if not hasattr(spec, "keys") else make_spec(spec)  # type: ignore[arg-type]
+    spec = _read(spec)
     options = RunOptions(
         executor,
         address,
@@ -153,6 +153,13 @@ def run(
             return _Driver(make_plan(spec, sweep_store), sweep_store, options, shown).run()
     finally:
         shown.stop()
+
+
+def _read(spec: AnySpec | Mapping[str, Any] | str | Path) -> AnySpec:
+    """The spec itself, of a mapping, or of a file."""
+    if isinstance(spec, str | Path):
+        return read_spec(spec)
+    return make_spec(spec) if isinstance(spec, Mapping) else spec
 
 
 class _Driver:
@@ -215,7 +222,7 @@ class _Driver:
         from sweepengine.execute._ray import RayExecutor
 
         return RayExecutor(
-            self._options.address, self._options.workers, self._options.device, shards_of(self._plan.spec)
+            self._options.address, self._options.workers, self._options.device, self._plan.spec.workers_of_a_run
         )
 
     def _work(self, executor: Executor) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from sweepengine.errors import SpecError
 from sweepengine.execute._device import DeviceName
-from sweepengine.spec import SweepSpec
 
 if TYPE_CHECKING:
     from sweepengine.spec import AnySpec
@@ -91,12 +90,6 @@ def refuse_unlike_steps(spec: AnySpec) -> None:
     ------
     SpecError
     """
-    if not isinstance(spec, SweepSpec):
-        found = "particles"
-    elif spec.network.model is not None:
-        found = f"network.model {spec.network.model!r}"
-    elif not spec.training.method.method().shares_steps:
-        found = f"training.method {spec.method_label}"
-    else:
-        return
-    raise SpecError(f"cuda_graphs: found {found}, whose steps are not recorded; leave cuda_graphs out")
+    found = spec.unlike_steps()
+    if found:
+        raise SpecError(f"cuda_graphs: found {found}, whose steps are not recorded; leave cuda_graphs out")

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sweepengine.execute._shards import Shards
     from sweepengine.spec import ParticleRun
+    from sweepengine.store import BlockShape
 
 
 class ParticleTurn:
@@ -95,3 +97,18 @@ class ParticleTurn:
                 yield Record(self.due - 1, [values])
         if self._trajectory.diverged:
             self.diverged_step[:] = self.step
+
+
+def particle_turn(
+    runs: list[ParticleRun],
+    data: Data,
+    state: Mapping[str, NDArray[np.generic]] | None,
+    shape: BlockShape,
+    shards: Shards,
+    *,
+    cuda_graphs: bool,  # noqa: ARG001 -- refused for particles
+) -> ParticleTurn:
+    """One run of particles, of which this worker may have a part; see :class:`sweepengine.execute._data.MakeTurn`."""
+    (run,) = runs
+    rows = shards.rows(run, shape)
+    return ParticleTurn(run, data, state, shards.passes(run, rows, data), rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +16,7 @@ from sweepengine.spec._data import ShellsData
 from sweepengine.spec._dynamics import ProjectionSpec, RunMethodName, ToleranceSpec  # noqa: TC001 -- for pydantic
 from sweepengine.spec._particles import Drawable, InitialSpec, LatticeSpec
 from sweepengine.spec._schedule import record_schedule, refuse_many_steps, snapshot_schedule, whole_steps
+from sweepengine.spec._stepped import SteppedRun
 from sweepengine.spec._terms import RiskTerm, Term
 from sweepengine.spec._unit import AnyUnit, UnitSpec, UserUnitSpec
 from sweepengine.time_methods import find
@@ -23,13 +24,14 @@ from sweepengine.time_methods import find
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sweepengine.plugins import TermKind
     from sweepengine.spec._particles import ParticleSpec
     from sweepengine.time_methods import TimeMethod
 
+_TRIAL_PARTICLES = 64
+
 
 @dataclass(frozen=True)
-class ParticleRun:
+class ParticleRun(SteppedRun):
     """One run: everything that its numbers depend on, and nothing else.
 
     Attributes
@@ -97,14 +99,14 @@ class ParticleRun:
     reference: str | None = None
 
     @property
-    def n_steps(self) -> int:
-        """Number of steps; of the adaptive method, of its grid."""
-        return self.record_steps[-1]
+    def further_columns(self) -> dict[str, Any]:
+        """τ."""
+        return {"temperature": self.temperature}
 
-    @property
-    def step_size(self) -> float:
-        """Step dt = time / steps."""
-        return self.time / self.n_steps
+    def trial(self, observables: tuple[str, ...]) -> ParticleRun:
+        """A run that costs less and calls the same code of users, which records these alone."""
+        width = min(self.width, _TRIAL_PARTICLES)
+        return replace(self, width=width, observables=("objective", *observables), snapshots=())
 
     @property
     def activation(self) -> str:
@@ -204,22 +206,6 @@ def _plain(value: Any, *, short: bool) -> Any:
     if isinstance(value, tuple):
         return [_plain(each, short=short) for each in value]
     return value
-
-
-def user_parts(spec: ParticleSpec) -> tuple[tuple[TermKind, str], ...]:
-    """Kind and ``name@version`` of the terms and the unit that users have registered.
-
-    Raises
-    ------
-    SpecError
-        One of them is not registered.
-    """
-    terms = (term.canonical().users_code for term in spec.functional.terms)
-    unit = _canonical_unit(spec)
-    return (
-        *(code for code in terms if code is not None),
-        *((("unit", unit.name),) if isinstance(unit, UserUnitSpec) else ()),
-    )
 
 
 def _canonical_unit(spec: ParticleSpec) -> UnitSpec | UserUnitSpec | None:

@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from sweepengine.plugins import canonical_unit
 from sweepengine.spec._data import DataSpec, DrawnData, FileData, ShellsData
 from sweepengine.spec._dynamics import DynamicsSpec
-from sweepengine.spec._fields import Count, Factor, Positive, Section
-from sweepengine.spec._model import _LIST, Matmul, Name, Seeds, _distinct, flat_settings, refuse_matmul
-from sweepengine.spec._terms import Term
-from sweepengine.spec._unit import AnyUnit, UnitSpec
+from sweepengine.spec._fields import Count, Factor, Positive, Section, WholeSpec
+from sweepengine.spec._model import _LIST, Matmul, Name, Seeds, _distinct, refuse_matmul
+from sweepengine.spec._terms import TERMS, Term
+from sweepengine.spec._unit import AnyUnit, UnitSpec, UserUnitSpec
 from sweepengine.time_methods import METHODS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from sweepengine.plugins import CodeKind
 
 Drawable = DrawnData | ShellsData
 """Data that new points can be drawn of."""
@@ -67,7 +71,7 @@ class LatticeSpec(Section):
     count: Annotated[int, Field(ge=2, le=100_000)]
 
 
-class ParticleSpec(Section):
+class ParticleSpec(WholeSpec):
     """One sweep of interacting particles: fixed settings × swept axes.
 
     Build it from a file with :func:`sweepengine.spec.read_spec`, or in Python with the same names; either way it is
@@ -211,11 +215,27 @@ class ParticleSpec(Section):
             update["reference"] = str(folder / self.reference)
         return self.model_copy(update=update)
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values from which :func:`sweepengine.spec.make_spec` makes an equal spec."""
-        return self.model_dump(mode="json", exclude_none=True)
+    @property
+    def workers_of_a_run(self) -> int:
+        """Shards."""
+        return self.shards
+
+    def users_parts(self) -> tuple[tuple[CodeKind, str], ...]:
+        """The terms and the unit that users have registered."""
+        terms = (term.canonical().users_code for term in self.functional.terms)
+        unit = (("unit", canonical_unit(self.unit.name)),) if isinstance(self.unit, UserUnitSpec) else ()
+        return (*(code for code in terms if code is not None), *unit)
+
+    def unlike_steps(self) -> str:
+        """Those of particles are."""
+        return "particles"
 
     def fixed_settings(self) -> dict[str, Any]:
         """Everything but the name, the axes and what changes no number, flat, keyed ``section.field``."""
-        settings = flat_settings(self.model_dump(mode="json", exclude={"name", "axes", "shards"}, exclude_none=True))
+        settings = {key: value for key, value in super().fixed_settings().items() if key != "shards"}
         return settings | {"dynamics.method": self.method_label}
+
+    def agreed_settings(self, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
+        """The fixed settings, the temperatures, and the versions of users' terms."""
+        terms = {f"{each['kind']} {each['name']}": (each["version"],) for each in used if each["kind"] in TERMS}
+        return super().agreed_settings(used) | {"functional.temperature": self.temperatures} | terms

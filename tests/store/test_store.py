@@ -478,7 +478,7 @@ def test_a_turn_with_a_diverged_run_resumes_where_it_was(
         started.append((len(runs), made.step))
         return made
 
-    monkeypatch.setattr("sweepengine.execute._pack.NetworkTurn", watched)
+    monkeypatch.setattr("sweepengine.execute._turn.NetworkTurn", watched)
     sweepengine.run(content, store, **options)
     assert started[0][0] == 8
     assert started[0][1] > 10
