@@ -47,7 +47,9 @@ def pairs(count: int, points: int, coordinates: int) -> None:
     cloud, reference = (torch.randn(number, coordinates, generator=drawn) for number in (count, points))
     functional = pt.Functional([pt.Discrepancy(pt.RieszKernel(), reference)])
     start = time.perf_counter()
-    tell(pt.flow(functional, cloud, step_size=1e-3, steps=1, passes=pt.Passes(PAIRS_CHUNK), overwrite=True), start)
+    tell(
+        pt.flow(functional, cloud, step_size=1e-3, steps=1, partition=pt.Partition(PAIRS_CHUNK), overwrite=True), start
+    )
 
 
 def tell(found: pt.Flow, start: float) -> None:
@@ -87,7 +89,7 @@ def main() -> None:
 
 def curve(most: int) -> None:
     """Peak against the number of particles."""
-    base, _ = measured(pt.Passes().chunk, "gd")
+    base, _ = measured(pt.Partition().chunk, "gd")
     print(f"d = {D}, N = {N}, float32, Euler in place; a process with one chunk: {base / 2**20:.0f} MiB")
     print(f"{'particles':>10}{'cloud MiB':>11}{'peak MiB':>10}{'beyond base / cloud':>21}{'s a step':>10}")
     counts = [count for count in (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000) if count <= most]
@@ -106,7 +108,7 @@ def curve(most: int) -> None:
 
 def methods(each: int) -> None:
     """Peaks of the methods at one number of particles."""
-    base, _ = measured(pt.Passes().chunk, "gd")
+    base, _ = measured(pt.Partition().chunk, "gd")
     print(f"methods at {each} particles, clouds beyond the particles themselves:")
     for method in (*EQUAL, "adaptive_flow"):
         peak, seconds = measured(each, method)

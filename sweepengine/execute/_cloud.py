@@ -17,7 +17,7 @@ from sweepengine.particles import (
     Functional,
     Neuron,
     Noise,
-    Passes,
+    Partition,
     Risk,
     Scaled,
     TermContext,
@@ -47,13 +47,13 @@ class Cloud:
     run : ParticleRun
     data : Data
         The stored points, in the precision of the run.
-    passes : Passes
+    partition : Partition
     rows : range
         The particles that are here.
     """
 
-    def __init__(self, run: ParticleRun, data: Data, passes: Passes, rows: range) -> None:
-        self._run, self._passes, self._rows = run, passes, rows
+    def __init__(self, run: ParticleRun, data: Data, partition: Partition, rows: range) -> None:
+        self._run, self._partition, self._rows = run, partition, rows
         self._dtype: torch.dtype = getattr(torch, run.precision)
         self._device = data.x_train.device
         self._d = data.x_train.shape[1]
@@ -66,10 +66,10 @@ class Cloud:
             test=self._risk(data.x_test, data.y_test),
             step_size=run.step_size,
             start=self.start,
-            noise=Noise(run.seed, passes.first) if run.temperature else None,
+            noise=Noise(run.seed, partition.first) if run.temperature else None,
             grid=self._points(data, "grid", self._dtype),
             reference=self._points(data, "reference", torch.float64),
-            passes=passes,
+            passes=partition,
         )
 
     def start(self) -> Tensor:
@@ -88,15 +88,21 @@ class Cloud:
 
     def steps(self, cloud: Tensor, control: NDArray[np.generic] | None) -> Steps:
         """The run's method at work on its particles, (m, p), with the control that an interrupted adaptive one had."""
-        run, passes, tolerance = self._run, self._passes, self._run.tolerance
+        run, partition, tolerance = self._run, self._partition, self._run.tolerance
         if not run.time_method.adaptive:
             return EqualSteps(
-                self.at, cloud, run.method, run.step_size, seed=run.seed, project=partial(project, run), passes=passes
+                self.at,
+                cloud,
+                run.method,
+                run.step_size,
+                seed=run.seed,
+                project=partial(project, run),
+                partition=partition,
             )
         make: type[AdaptiveSteps] = resolve_name(run.time_method.use("particles").steps)
         allowed = None if tolerance is None else Tolerance(tolerance.relative, tolerance.absolute)
         state = None if control is None else control.tolist()
-        return make(self.functional, cloud, run.step_size, tolerance=allowed, state=state, passes=passes)
+        return make(self.functional, cloud, run.step_size, tolerance=allowed, state=state, partition=partition)
 
     def _points(self, data: Data, kind: str, dtype: torch.dtype) -> Tensor | None:
         given = data.given.get(kind)

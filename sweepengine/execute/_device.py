@@ -33,13 +33,13 @@ def particles_at_a_time(run: ParticleRun, points: int, device: torch.device) -> 
         Of the risk, or 0.
     device : torch.device
     """
-    from sweepengine.particles import Passes
+    from sweepengine.particles import Partition
 
     if device.type == "cpu":
-        return Passes.chunk
+        return Partition.chunk
     if run.has_pairs:
         return math.isqrt(_GPU_ACTIVATIONS)  # every particle of a chunk against one of another
-    return max(Passes.chunk, min(_GPU_MOST, _GPU_ACTIVATIONS // max(points, 1)))
+    return max(Partition.chunk, min(_GPU_MOST, _GPU_ACTIVATIONS // max(points, 1)))
 
 
 def pick_device(name: str) -> torch.device:

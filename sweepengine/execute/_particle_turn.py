@@ -12,7 +12,7 @@ from sweepengine.execute._cloud import Cloud
 from sweepengine.execute._data import Data, Record
 from sweepengine.observe import particle_variables_of
 from sweepengine.observe.measure_particles import Moment, Recorder
-from sweepengine.particles import AdaptiveSteps, Passes, Trajectory
+from sweepengine.particles import AdaptiveSteps, Partition, Trajectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ class ParticleTurn:
     data : Data
     state : mapping of ndarray, optional
         What :meth:`state` gave; without it the run starts at t = 0.
-    passes : Passes, optional
+    partition : Partition, optional
         How to go over the particles, and over those of other workers that share the run.
     rows : range, optional
         The particles that are here; all where not given.
@@ -44,11 +44,11 @@ class ParticleTurn:
         run: ParticleRun,
         data: Data,
         state: Mapping[str, NDArray[np.generic]] | None = None,
-        passes: Passes | None = None,
+        partition: Partition | None = None,
         rows: range | None = None,
     ) -> None:
-        self._run, self._passes = run, passes or Passes()
-        self._cloud = Cloud(run, data, self._passes, rows or range(run.width))
+        self._run, self._partition = run, partition or Partition()
+        self._cloud = Cloud(run, data, self._partition, rows or range(run.width))
         names = [variable.name for variable in particle_variables_of(run)]
         self._recorder = Recorder(names, self._cloud.problem)
         self.due = 0
@@ -111,4 +111,4 @@ def particle_turn(
     """One run of particles, of which this worker may have a part; see :class:`sweepengine.execute._data.MakeTurn`."""
     (run,) = runs
     rows = shards.rows(run, shape)
-    return ParticleTurn(run, data, state, shards.passes(run, rows, data), rows)
+    return ParticleTurn(run, data, state, shards.partition(run, rows, data), rows)

@@ -46,7 +46,7 @@ from sweepengine.particles._interaction import QuadraticInteraction as Quadratic
 from sweepengine.particles._interaction import RieszKernel as RieszKernel
 from sweepengine.particles._noise import Noise as Noise
 from sweepengine.particles._noise import gaussian_cloud as gaussian_cloud
-from sweepengine.particles._passes import Passes as Passes
+from sweepengine.particles._partition import Partition as Partition
 from sweepengine.particles._radial import RadialUnit as RadialUnit
 from sweepengine.particles._radial import radial_risk as radial_risk
 from sweepengine.particles._radial import radial_start as radial_start
@@ -62,7 +62,7 @@ from sweepengine.particles._risk import Risk as Risk
 from sweepengine.particles._shards import ShardGroup as ShardGroup
 from sweepengine.particles._shards import Traffic as Traffic
 from sweepengine.particles._shards import spans as spans
-from sweepengine.particles._steps import Now as Now
+from sweepengine.particles._steps import Instant as Instant
 from sweepengine.particles._terms import Functional as Functional
 from sweepengine.particles._terms import Potential as Potential
 from sweepengine.particles._terms import Scaled as Scaled
@@ -102,15 +102,15 @@ __all__ = [
     "Flow",
     "Functional",
     "GaussianKernel",
+    "Instant",
     "Interaction",
     "Kernel",
     "MemoryNeedError",
     "Neuron",
     "Noise",
-    "Now",
     "ParameterError",
     "ParticlesError",
-    "Passes",
+    "Partition",
     "PointCost",
     "Potential",
     "QuadraticInteraction",

@@ -10,7 +10,7 @@ import torch
 
 from sweepengine.particles._errors import ParameterError, StepLimitError
 from sweepengine.particles._flow import RADIUS, Flow, Trajectory, escaped
-from sweepengine.particles._passes import Passes
+from sweepengine.particles._partition import Partition
 from sweepengine.particles._terms import check_cloud
 from sweepengine.runge_kutta import DORMAND_PRINCE, Control, combined
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from sweepengine.particles._flow import Observer
     from sweepengine.particles._terms import Functional
+
+MOST_TRIES = 1_000_000
+"""An adaptive flow that needs more has failed, where nobody says another number."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,14 @@ class Tolerance:
     relative: float = 1e-6
     absolute: float = 1e-8
 
-    def norm(self, error: Tensor, before: Tensor, after: Tensor, passes: Passes) -> float:
+    def norm(self, error: Tensor, before: Tensor, after: Tensor, partition: Partition) -> float:
         """At most 1 for a step to accept; NaN counts as infinite. Over all shards."""
 
         def part(chunk: slice) -> Tensor:
             scale = torch.maximum(before[chunk].abs(), after[chunk].abs()).mul_(self.relative).add_(self.absolute)
             return (error[chunk] / scale).square().sum().reshape(1)
 
-        mean = float(passes.mean(len(error), part)) / error.shape[1]
+        mean = float(partition.mean(len(error), part)) / error.shape[1]
         return math.sqrt(mean) if math.isfinite(mean) else math.inf
 
 
@@ -54,7 +57,7 @@ def adaptive_flow(
     tolerance: Tolerance | None = None,
     first_step_size: float | None = None,
     observe: Observer | None = None,
-    passes: Passes | None = None,
+    partition: Partition | None = None,
     max_steps: int = 100_000,
     radius: float = RADIUS,
 ) -> Flow:
@@ -77,7 +80,7 @@ def adaptive_flow(
         None: a hundredth of the time.
     observe : callable or None
         Called with (step, time, particles) at the start and after each accepted step.
-    passes : Passes or None
+    partition : Partition or None
     max_steps : int
         Most tries, accepted and rejected.
     radius : float
@@ -102,7 +105,7 @@ def adaptive_flow(
         time,
         first_step_size=first_step_size or time / 100,
         tolerance=tolerance,
-        passes=passes,
+        partition=partition,
         radius=radius,
         most_tries=max_steps,
     )
@@ -138,10 +141,10 @@ class AdaptiveSteps:
     tolerance : Tolerance or None
     state : sequence of float or None
         What an interrupted one had.
-    passes, radius
+    partition, radius
         As for :func:`adaptive_flow`.
-    most_tries : int
-        Accepted and rejected, since t = 0.
+    most_tries : int or None
+        Accepted and rejected, since t = 0; None: :data:`MOST_TRIES`.
 
     Raises
     ------
@@ -157,9 +160,9 @@ class AdaptiveSteps:
         first_step_size: float | None = None,
         tolerance: Tolerance | None = None,
         state: Sequence[float] | None = None,
-        passes: Passes | None = None,
+        partition: Partition | None = None,
         radius: float = RADIUS,
-        most_tries: int = 1_000_000,
+        most_tries: int | None = None,
     ) -> None:
         check_cloud(cloud)
         if functional.temperature:
@@ -170,8 +173,8 @@ class AdaptiveSteps:
         self.control = Control(step_size if first_step_size is None else first_step_size)
         if state is not None:
             self._restore(*state)
-        self._functional, self._passes, self._radius = functional, passes or Passes(), radius
-        self._step_size, self._most_tries = step_size, most_tries
+        self._functional, self._partition, self._radius = functional, partition or Partition(), radius
+        self._step_size, self._most_tries = step_size, MOST_TRIES if most_tries is None else most_tries
         # Of an interrupted flow this is the last slope of the step before, to the bit: it was taken at the same points.
         self._slope = self._velocity(cloud)
 
@@ -195,13 +198,15 @@ class AdaptiveSteps:
         self.time, self.control = time, Control(size, floor, *counts, smallest, last_error, bool(just_rejected))
 
     def _velocity(self, points: Tensor) -> Tensor:
-        return self._functional.velocity(points, self._passes)
+        return self._functional.velocity(points, self._partition)
 
     def diverged(self) -> bool:
         """Whether the flow has left every bounded set, or no step resolves what comes next: it ends in finite time."""
         lost = self.time + self.control.size == self.time
         largest = torch.finfo(self._slope.dtype).max
-        return lost or escaped(self.cloud, self._radius, self._passes) or escaped(self._slope, largest, self._passes)
+        return (
+            lost or escaped(self.cloud, self._radius, self._partition) or escaped(self._slope, largest, self._partition)
+        )
 
     def advance(self, step: int, target: int) -> int:
         """One try, accepted or not; the number of the grid's steps that it completes: all those up to the target, or none.
@@ -222,7 +227,7 @@ class AdaptiveSteps:
         slopes = DORMAND_PRINCE.slopes(self._velocity, self.cloud, size, self._slope)
         after = combined(self.cloud, size, DORMAND_PRINCE.weights, slopes)
         error = combined(torch.zeros_like(self.cloud), size, DORMAND_PRINCE.error, slopes)
-        if control.accepts(self.tolerance.norm(error, self.cloud, after, self._passes), size):
+        if control.accepts(self.tolerance.norm(error, self.cloud, after, self._partition), size):
             self.time = end if size == end - self.time else self.time + size
             self.cloud, self._slope = after, slopes[-1]
         return target - step if self.time == end else 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from sweepengine.particles._passes import Passes
+    from sweepengine.particles._partition import Partition
     from sweepengine.particles._risk import Risk
     from sweepengine.particles._terms import Term
 
@@ -52,7 +52,7 @@ def couple(
     temperature: float = 0.0,
     method: str = "gd",
     seed: int | None = None,
-    passes: Passes | None = None,
+    partition: Partition | None = None,
 ) -> list[Coupling]:
     """Flow a cloud and its first m particles for each width, with the same noise for the same particle.
 
@@ -64,7 +64,7 @@ def couple(
         Independent draws, as of :func:`gaussian_cloud`.
     widths : sequence of int
         Each m < M.
-    step_size, steps, method, seed, passes
+    step_size, steps, method, seed, partition
         As for :func:`flow`.
     others : sequence of Term
     temperature : float
@@ -83,20 +83,20 @@ def couple(
     total = len(cloud)
     if not widths or min(widths) < 1 or max(widths) >= total:
         raise ParameterError(f"found widths {list(widths)} in a reference of {total}; each m is from 1 to {total - 1}")
-    if passes is not None and passes.reduce is not None:
+    if partition is not None and partition.reduce is not None:
         raise ParameterError("found a coupling on shards; the nested clouds begin at particle 0: use one shard")
     functional = Functional([risk, *others], temperature)
 
     def end(start: Tensor) -> Tensor:
-        found = flow(functional, start, step_size=step_size, steps=steps, method=method, seed=seed, passes=passes)
+        found = flow(functional, start, step_size=step_size, steps=steps, method=method, seed=seed, partition=partition)
         return found.final()
 
     reference = end(cloud)
-    outputs = risk.outputs(reference, passes)
+    outputs = risk.outputs(reference, partition)
     couplings = []
     for width in widths:
         small = end(cloud[:width])
-        pairs = (small, reference[:width]), (risk.outputs(small, passes), outputs)
+        pairs = (small, reference[:width]), (risk.outputs(small, partition), outputs)
         distance, gap = (coupled_distance(_array(here), _array(there), width, total) for here, there in pairs)
         couplings.append(Coupling(width, distance, gap))
     return couplings

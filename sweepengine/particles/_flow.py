@@ -11,8 +11,8 @@ import torch
 
 from sweepengine.particles._errors import DivergedError, ParameterError
 from sweepengine.particles._noise import Noise
-from sweepengine.particles._passes import Passes
-from sweepengine.particles._steps import Now
+from sweepengine.particles._partition import Partition
+from sweepengine.particles._steps import Instant
 from sweepengine.particles._terms import Functional, check_cloud
 from sweepengine.time_methods import METHODS, find
 
@@ -123,7 +123,7 @@ class EqualSteps:
 
     Parameters
     ----------
-    functional, seed, project, passes, radius
+    functional, seed, project, partition, radius
         As for :func:`flow`.
     cloud : Tensor, shape (m, p)
         Is moved.
@@ -145,13 +145,13 @@ class EqualSteps:
         *,
         seed: int | None = None,
         project: Projection | None = None,
-        passes: Passes | None = None,
+        partition: Partition | None = None,
         radius: float = RADIUS,
     ) -> None:
         check_cloud(cloud)
         self.cloud = cloud
         self._functional, self._step_size, self._seed, self._project = functional, step_size, seed, project
-        self._passes, self._radius = passes or Passes(), radius
+        self._partition, self._radius = partition or Partition(), radius
         try:
             self._method = find(method, "particles")
         except ValueError as error:
@@ -162,12 +162,14 @@ class EqualSteps:
 
     def diverged(self) -> bool:
         """See :class:`Steps`."""
-        return escaped(self.cloud, self._radius, self._passes)
+        return escaped(self.cloud, self._radius, self._partition)
 
     def advance(self, step: int, target: int) -> int:  # noqa: ARG002
         """See :class:`Steps`: one step."""
         present = self._functional if isinstance(self._functional, Functional) else self._functional(step)
-        self._advance(present, self.cloud, Now(step, self._step_size, self._noise(present.temperature)), self._passes)
+        self._advance(
+            present, self.cloud, Instant(step, self._step_size, self._noise(present.temperature)), self._partition
+        )
         if self._project is not None:
             self._project(self.cloud)
         return 1
@@ -182,7 +184,7 @@ class EqualSteps:
             )
         if self._seed is None:
             raise ParameterError(f"found no seed at temperature {temperature}; give one: noise has no default seed")
-        return Noise(self._seed, self._passes.first)
+        return Noise(self._seed, self._partition.first)
 
 
 def flow(
@@ -195,7 +197,7 @@ def flow(
     seed: int | None = None,
     project: Projection | None = None,
     observe: Observer | None = None,
-    passes: Passes | None = None,
+    partition: Partition | None = None,
     first_step: int = 0,
     overwrite: bool = False,
     radius: float = RADIUS,
@@ -219,7 +221,7 @@ def flow(
         Changes the particles in place after every step: :func:`sphere`, :func:`ball`.
     observe : callable or None
         Called with (step, time, particles) at the start and after every step; it must copy what it keeps.
-    passes : Passes or None
+    partition : Partition or None
     first_step : int
         Number of the first step: a resumed flow draws the noise that the uninterrupted one would have.
     overwrite : bool
@@ -246,7 +248,7 @@ def flow(
         step_size,
         seed=seed,
         project=project,
-        passes=passes,
+        partition=partition,
         radius=radius,
     )
     trajectory = Trajectory(equal, [first_step + steps], first_step)
@@ -263,14 +265,14 @@ def flow(
     )
 
 
-def escaped(cloud: Tensor, radius: float, passes: Passes) -> bool:
+def escaped(cloud: Tensor, radius: float, partition: Partition) -> bool:
     """Whether some coordinate is NaN, infinite or beyond the radius, on any shard."""
 
     def outside(particles: Tensor) -> bool:
         least, most = torch.aminmax(particles)  # seventeen times faster than the infinity norm
         return not bool((most <= radius) & (least >= -radius))  # also true of NaN
 
-    return passes.any(cloud, outside)
+    return partition.any(cloud, outside)
 
 
 def sphere(radius: float = 1.0) -> Projection:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from sweepengine.particles._passes import Passes
+    from sweepengine.particles._partition import Partition
     from sweepengine.particles._terms import Field, Term, TermContext
 
 
@@ -107,14 +107,14 @@ class Interaction:
 
     kernel: Kernel
 
-    def value(self, particles: Tensor, passes: Passes) -> float:
+    def value(self, particles: Tensor, partition: Partition) -> float:
         """½ m⁻² Σ_{kl} W(θ_k, θ_l)."""
-        mean = self.field(particles, passes).first_variation
-        return float(passes.mean(len(particles), lambda s: mean(particles[s]).sum(0, keepdim=True))) / 2
+        mean = self.field(particles, partition).first_variation
+        return float(partition.mean(len(particles), lambda s: mean(particles[s]).sum(0, keepdim=True))) / 2
 
-    def field(self, particles: Tensor, passes: Passes) -> Field:
+    def field(self, particles: Tensor, partition: Partition) -> Field:
         """∫W(θ, ·) dμ. It keeps a copy of the particles, m·p numbers, because they move while it is used."""
-        return _Smoothed(self.kernel, passes.everyone(particles), passes.chunk)
+        return _Smoothed(self.kernel, partition.everyone(particles), partition.chunk)
 
 
 @dataclass(frozen=True)
@@ -123,15 +123,15 @@ class QuadraticInteraction:
 
     strength: float = 1.0
 
-    def value(self, particles: Tensor, passes: Passes) -> float:
+    def value(self, particles: Tensor, partition: Partition) -> float:
         """(strength/2) tr Cov μ."""
-        return self.strength / 2 * self.field(particles, passes).spread
+        return self.strength / 2 * self.field(particles, partition).spread
 
-    def field(self, particles: Tensor, passes: Passes) -> _AroundMean:
+    def field(self, particles: Tensor, partition: Partition) -> _AroundMean:
         """Strength |θ − mean|²/2 and the constant."""
         count = len(particles)
-        mean = passes.mean(count, lambda s: particles[s].sum(0, dtype=torch.float64))
-        spread = passes.mean(count, lambda s: (particles[s] - mean).square().sum().reshape(1))
+        mean = partition.mean(count, lambda s: particles[s].sum(0, dtype=torch.float64))
+        spread = partition.mean(count, lambda s: (particles[s] - mean).square().sum().reshape(1))
         return _AroundMean(self.strength, mean.to(particles.dtype), float(spread))
 
 
@@ -149,23 +149,25 @@ class Discrepancy:
     kernel: Kernel
     reference: Tensor
 
-    def value(self, particles: Tensor, passes: Passes) -> float:
+    def value(self, particles: Tensor, partition: Partition) -> float:
         """½∬W dμdμ − ∬W dμdν + ½∬W dνdν."""
-        own, there = self._towards(passes.everyone(particles), passes), self._towards(self.reference, passes)
-        cross, alone = _mean_of(there, particles, passes), replace(passes, reduce=None)
-        return _mean_of(own, particles, passes) / 2 - cross + _mean_of(there, self.reference, alone) / 2
+        own, there = self._towards(partition.everyone(particles), partition), self._towards(self.reference, partition)
+        cross, alone = _mean_of(there, particles, partition), replace(partition, reduce=None)
+        return _mean_of(own, particles, partition) / 2 - cross + _mean_of(there, self.reference, alone) / 2
 
-    def field(self, particles: Tensor, passes: Passes) -> Field:
+    def field(self, particles: Tensor, partition: Partition) -> Field:
         """∫W(θ, ·) d(μ − ν)."""
         if particles.shape[1] != self.reference.shape[1]:
             raise ShapeError(
                 f"found particles with {particles.shape[1]} coordinates and a reference with "
                 f"{self.reference.shape[1]}; both clouds live in one space"
             )
-        return _Difference(self._towards(passes.everyone(particles), passes), self._towards(self.reference, passes))
+        return _Difference(
+            self._towards(partition.everyone(particles), partition), self._towards(self.reference, partition)
+        )
 
-    def _towards(self, cloud: Tensor, passes: Passes) -> _Smoothed:
-        return _Smoothed(self.kernel, cloud, passes.chunk)
+    def _towards(self, cloud: Tensor, partition: Partition) -> _Smoothed:
+        return _Smoothed(self.kernel, cloud, partition.chunk)
 
 
 def build_attraction(_context: TermContext) -> Term:
@@ -246,8 +248,8 @@ class _AroundMean:
         return (self.mean - points) * self.strength
 
 
-def _mean_of(field: _Smoothed, cloud: Tensor, passes: Passes) -> float:
-    return float(passes.mean(len(cloud), lambda s: field.first_variation(cloud[s]).sum(0, keepdim=True)))
+def _mean_of(field: _Smoothed, cloud: Tensor, partition: Partition) -> float:
+    return float(partition.mean(len(cloud), lambda s: field.first_variation(cloud[s]).sum(0, keepdim=True)))
 
 
 def _distances(points: Tensor, others: Tensor) -> Tensor:

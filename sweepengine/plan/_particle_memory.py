@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sweepengine.store import BlockShape
 
 _CHUNK = 2048
-"""Particles of one chunk of a pass (``particles.Passes``)."""
+"""Particles of one chunk of a pass (``particles.Partition``)."""
 _STATE_CLOUDS = 2
 """A state is packed once more before it is written, and what is buffered with it."""
 _DEFECT_CLOUDS = 3

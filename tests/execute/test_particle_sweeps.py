@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -22,7 +23,6 @@ import sweepengine
 from sweepengine import particles as pt
 from sweepengine.data import fresh_points, load
 from sweepengine.errors import SpecError, StoreError
-from sweepengine.execute import _particle_turn
 from sweepengine.runge_kutta import Control
 from sweepengine.spec import AnyRun, ParticleRun, ParticleSpec, expand_particles, make_spec, run_from_json
 from sweepengine.store import ChunkWriter, SweepStore, _layout
@@ -294,11 +294,10 @@ def test_the_comparison_sees_a_lost_part_of_the_state(tmp_path: Path, monkeypatc
     content = RESUMED["adaptive"]
     expected = computed(content, tmp_path / "whole.zarr")
 
-    def forgetful(values: Any) -> tuple[Control, float]:
-        time, size, *_ = values.tolist()
-        return Control(size / 2), time
+    def forgetful(steps: pt.AdaptiveSteps) -> tuple[float, ...]:
+        return (steps.time, *astuple(Control(steps.control.size / 2)))
 
-    monkeypatch.setattr(_particle_turn, "_control", forgetful)
+    monkeypatch.setattr(pt.AdaptiveSteps, "state", forgetful)
     found = stopped_and_resumed(content, tmp_path / "stopped.zarr", monkeypatch, 9)
     assert not found.identical(expected)
 
@@ -592,7 +591,7 @@ def test_clouds_on_shells_follow_the_radial_reduction(tmp_path: Path) -> None:
     end = pt.flow(pt.Functional([risk]), start, step_size=0.02, steps=20).final()
     limit = found.risk_limit.isel(run=0)
     # 48 radii in the store, 400 here.
-    assert float(limit[-1]) == pytest.approx(risk.value(end, pt.Passes()), rel=1e-3)
+    assert float(limit[-1]) == pytest.approx(risk.value(end, pt.Partition()), rel=1e-3)
     gap = abs(found.loss_test - found.risk_limit).max("record")
     # 4000 test points of a cost with a standard deviation near 1, and m = 400.
     assert float(gap.max()) < 4 / 4000**0.5

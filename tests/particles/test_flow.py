@@ -116,7 +116,7 @@ def test_noise_belongs_to_the_particle_and_the_step() -> None:
     functional = pt.Functional([pt.double_well()], temperature=0.3)
     start = pt.gaussian_cloud(5, 700, 3)
 
-    def run(cloud: torch.Tensor, steps: int, passes: pt.Passes, first: int = 0) -> torch.Tensor:
+    def run(cloud: torch.Tensor, steps: int, partition: pt.Partition, first: int = 0) -> torch.Tensor:
         return pt.flow(
             functional,
             cloud,
@@ -124,15 +124,15 @@ def test_noise_belongs_to_the_particle_and_the_step() -> None:
             steps=steps,
             method="leimkuhler_matthews",
             seed=3,
-            passes=passes,
+            partition=partition,
             first_step=first,
         ).final()
 
-    whole = run(start, 6, pt.Passes(chunk=1000))
-    assert torch.equal(run(start, 6, pt.Passes(chunk=77, threads=2)), whole)
-    assert torch.equal(run(start[301:], 6, pt.Passes(chunk=50, first=301)), whole[301:])
-    assert torch.equal(run(start[:90], 6, pt.Passes()), whole[:90])
-    assert torch.equal(run(run(start, 2, pt.Passes()), 4, pt.Passes(), first=2), whole)
+    whole = run(start, 6, pt.Partition(chunk=1000))
+    assert torch.equal(run(start, 6, pt.Partition(chunk=77, threads=2)), whole)
+    assert torch.equal(run(start[301:], 6, pt.Partition(chunk=50, first=301)), whole[301:])
+    assert torch.equal(run(start[:90], 6, pt.Partition()), whole[:90])
+    assert torch.equal(run(run(start, 2, pt.Partition()), 4, pt.Partition(), first=2), whole)
     draws = pt.Noise(3).draw(0, slice(0, 700), start)
     assert not torch.equal(draws, pt.Noise(4).draw(0, slice(0, 700), start))
     correlation = np.corrcoef(draws.ravel(), pt.Noise(3).draw(1, slice(0, 700), start).ravel())[0, 1]
@@ -144,8 +144,8 @@ def test_langevin_in_float32_is_that_of_float64_rounded(method: str) -> None:
     functional = pt.Functional([pt.double_well()], temperature=0.3)
     start = pt.gaussian_cloud(5, 700, 3)
 
-    def run(cloud: torch.Tensor, seed: int, passes: pt.Passes | None = None) -> torch.Tensor:
-        return pt.flow(functional, cloud, step_size=0.1, steps=6, method=method, seed=seed, passes=passes).final()
+    def run(cloud: torch.Tensor, seed: int, partition: pt.Partition | None = None) -> torch.Tensor:
+        return pt.flow(functional, cloud, step_size=0.1, steps=6, method=method, seed=seed, partition=partition).final()
 
     found, exact = run(start.float(), 3), run(start, 3)
     assert found.dtype == torch.float32
@@ -154,7 +154,7 @@ def test_langevin_in_float32_is_that_of_float64_rounded(method: str) -> None:
     bound = 6 * 1.1**6 * 8 * 2.0**-23
     assert float((found - exact).abs().max()) < bound
     assert float((found - run(start, 4)).abs().max()) > 100 * bound  # twin: other noise is not within rounding
-    assert torch.equal(run(start.float(), 3, pt.Passes(chunk=77, threads=2)), found)
+    assert torch.equal(run(start.float(), 3, pt.Partition(chunk=77, threads=2)), found)
 
 
 def test_adaptive_steps_meet_the_tolerance_and_save_work() -> None:
