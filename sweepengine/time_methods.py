@@ -11,7 +11,7 @@ from typing import Literal
 Kind = Literal["networks", "particles"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Use:
     """How one kind uses a method.
 
@@ -131,121 +131,60 @@ def follows_the_flow(label: str) -> bool:
     return any(method.follows is not None and name in (method.name, method.formerly) for method in METHODS.values())
 
 
-_STEPS, _STEPPERS = "sweepengine.particles._steps", "sweepengine.networks._steppers"
+_STEPPERS = "sweepengine.networks._steppers"
+_STEPS = "sweepengine.particles._steps"
 _TABLEAUS = "sweepengine.runge_kutta"
 
-register(
+# fmt: off
+for _method in (
     TimeMethod(
-        name="gd",
-        summary="θ ← θ + η θ̇ with all points (theory.md §1).",
-        order=1,
-        velocities=1,
-        follows="descent",
-        networks=Use(steps=f"{_STEPPERS}:descent", held=0),
-        particles=Use(steps=f"{_STEPS}:euler", held=0),
-        tableau=f"{_TABLEAUS}:EULER",
-        formerly="euler",
-    )
-)
-register(
+        name="gd", summary="θ ← θ + η θ̇ with all points (theory.md §1).", order=1, velocities=1, follows="descent",
+        networks=Use(f"{_STEPPERS}:descent", held=0), particles=Use(f"{_STEPS}:euler", held=0),
+        tableau=f"{_TABLEAUS}:EULER", formerly="euler",
+    ),
     TimeMethod(
-        name="sgd",
-        summary="θ ← θ + η θ̇ of the mean over a minibatch.",
-        order=1,
-        velocities=1,
-        follows=None,
-        networks=Use(steps=f"{_STEPPERS}:descent", held=0),
-    )
-)
-register(
+        name="sgd", summary="θ ← θ + η θ̇ of the mean over a minibatch.", order=1, velocities=1, follows=None,
+        networks=Use(f"{_STEPPERS}:descent", held=0),
+    ),
     TimeMethod(
-        name="momentum",
-        summary="v ← βv + (1 − β) η θ̇, θ ← θ + v (Polyak 1964).",
-        order=1,
-        velocities=1,
-        follows=None,
-        networks=Use(steps=f"{_STEPPERS}:momentum", held=1),
-    )
-)
-register(
+        name="momentum", summary="v ← βv + (1 − β) η θ̇, θ ← θ + v (Polyak 1964).", order=1, velocities=1, follows=None,
+        networks=Use(f"{_STEPPERS}:momentum", held=1),
+    ),
     TimeMethod(
-        name="heun",
-        summary="Gradient flow by Heun's method of order 2 with step η.",
-        order=2,
-        velocities=2,
-        follows="flow",
-        networks=Use(steps=f"{_STEPPERS}:fixed_flow", held=5),
-        particles=Use(steps=f"{_STEPS}:heun", held=3),
+        name="heun", summary="Gradient flow by Heun's method of order 2 with step η.", order=2, velocities=2, follows="flow",
+        networks=Use(f"{_STEPPERS}:fixed_flow", held=5), particles=Use(f"{_STEPS}:heun", held=3),
         tableau=f"{_TABLEAUS}:HEUN",
-    )
-)
-register(
+    ),
     TimeMethod(
-        name="rk4",
-        summary="Gradient flow by the classical Runge–Kutta method of order 4 with step η.",
-        order=4,
-        velocities=4,
-        follows="flow",
-        networks=Use(steps=f"{_STEPPERS}:fixed_flow", held=7),
-        particles=Use(steps=f"{_STEPS}:rk4", held=5),
+        name="rk4", summary="Gradient flow by the classical Runge–Kutta method of order 4 with step η.",
+        order=4, velocities=4, follows="flow",
+        networks=Use(f"{_STEPPERS}:fixed_flow", held=7), particles=Use(f"{_STEPS}:rk4", held=5),
         tableau=f"{_TABLEAUS}:RK4",
-    )
-)
-register(
+    ),
     TimeMethod(
-        name="dormand_prince",
-        summary="Gradient flow by equal steps of Dormand and Prince's method of order 5.",
-        order=5,
-        velocities=7,
-        follows="flow",
-        particles=Use(steps=f"{_STEPS}:dormand_prince", held=8),
+        name="dormand_prince", summary="Gradient flow by equal steps of Dormand and Prince's method of order 5.",
+        order=5, velocities=7, follows="flow", particles=Use(f"{_STEPS}:dormand_prince", held=8),
         tableau=f"{_TABLEAUS}:DORMAND_PRINCE",
-    )
-)
-register(
+    ),
     TimeMethod(
-        name="rk45",
-        summary="Gradient flow by Dormand and Prince's pair 5(4) with steps of its own, from record to record.",
-        order=5,
-        velocities=7,
-        follows="flow",
-        networks=Use(steps=f"{_STEPPERS}:adaptive_flow", held=10),
-        particles=Use(steps="sweepengine.particles._adaptive:AdaptiveSteps", held=10),
-        tableau=f"{_TABLEAUS}:DORMAND_PRINCE",
-        adaptive=True,
-        formerly="adaptive",
-    )
-)
-register(
+        name="rk45", summary="Gradient flow by Dormand and Prince's pair 5(4) with steps of its own, from record to record.",
+        order=5, velocities=7, follows="flow", adaptive=True,
+        networks=Use(f"{_STEPPERS}:adaptive_flow", held=10),
+        particles=Use("sweepengine.particles._adaptive:AdaptiveSteps", held=10),
+        tableau=f"{_TABLEAUS}:DORMAND_PRINCE", formerly="adaptive",
+    ),
     TimeMethod(
-        name="euler_maruyama",
-        summary="θ ← θ + dt v + √(2τ dt) ξ_n: weak order 1.",
-        order=1,
-        velocities=1,
-        follows="flow",
-        particles=Use(steps=f"{_STEPS}:euler_maruyama", held=0),
-        noise=True,
-    )
-)
-register(
+        name="euler_maruyama", summary="θ ← θ + dt v + √(2τ dt) ξ_n: weak order 1.",
+        order=1, velocities=1, follows="flow", noise=True, particles=Use(f"{_STEPS}:euler_maruyama", held=0),
+    ),
     TimeMethod(
-        name="leimkuhler_matthews",
-        summary="θ ← θ + dt v + √(2τ dt) (ξ_n + ξ_{n+1})/2: weak order 2 for the stationary law.",
-        order=1,
-        velocities=1,
-        follows="flow",
-        particles=Use(steps=f"{_STEPS}:leimkuhler_matthews", held=0),
-        noise=True,
-    )
-)
-register(
+        name="leimkuhler_matthews", summary="θ ← θ + dt v + √(2τ dt) (ξ_n + ξ_{n+1})/2: weak order 2 for the stationary law.",
+        order=1, velocities=1, follows="flow", noise=True, particles=Use(f"{_STEPS}:leimkuhler_matthews", held=0),
+    ),
     TimeMethod(
-        name="stochastic_heun",
-        summary="Heun's step with one noise in both stages: weak order 2 for additive noise.",
-        order=2,
-        velocities=2,
-        follows="flow",
-        particles=Use(steps=f"{_STEPS}:stochastic_heun", held=3),
-        noise=True,
-    )
-)
+        name="stochastic_heun", summary="Heun's step with one noise in both stages: weak order 2 for additive noise.",
+        order=2, velocities=2, follows="flow", noise=True, particles=Use(f"{_STEPS}:stochastic_heun", held=3),
+    ),
+):
+    register(_method)
+# fmt: on

@@ -26,8 +26,8 @@ from sweepengine.store import delete_token, read_token, write_token
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sweepengine.execute._device import DeviceName
     from sweepengine.execute._task import PackTask
+    from sweepengine.options import DeviceName
     from sweepengine.store import SweepStore
 
 _OBJECT_STORE_BYTES = 100 * 2**20

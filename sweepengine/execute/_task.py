@@ -10,7 +10,7 @@ import cloudpickle
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sweepengine.execute._options import RunOptions
+    from sweepengine.options import RunOptions
     from sweepengine.plugins import UserCode
     from sweepengine.spec import AnyRun
     from sweepengine.store import BlockShape, Nodes

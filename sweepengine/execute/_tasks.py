@@ -15,7 +15,7 @@ from sweepengine.store import HeldError, SupersededError, fail_chunk, write_fail
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sweepengine.execute._options import RunOptions
+    from sweepengine.options import RunOptions
     from sweepengine.plan import Pack, Plan
     from sweepengine.store import Nodes, SweepStore
 

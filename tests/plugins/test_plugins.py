@@ -18,11 +18,11 @@ import torch
 import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import SpecError, StoreError
-from sweepengine.execute._options import ExecutorName
 from sweepengine.networks import Inputs, ModuleNetwork, ModuleParameters, build_module, initialise
 from sweepengine.observe import VARIABLES, user_observable
 from sweepengine.observe._user import TAKEN
 from sweepengine.observe._user_measure import measured
+from sweepengine.options import ExecutorName
 from sweepengine.plugins import Plugin, _registry, install, model_of, read_plugin
 from sweepengine.spec import Architecture, ModelRun, ModelSpec, Run, SweepSpec, read_spec, run_from_json
 from sweepengine.store import SweepStore

@@ -355,8 +355,8 @@ def test_a_driver_that_planned_before_another_one_ran_takes_its_work_over(
     tiny: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     from sweepengine.execute._driver import _Driver
-    from sweepengine.execute._options import RunOptions
     from sweepengine.execute._progress import SilentProgress
+    from sweepengine.options import RunOptions
 
     store = tmp_path / "shared.zarr"
     options = RunOptions(executor="inline")
