@@ -172,7 +172,9 @@ class AdaptiveSteps:
         self.cloud, self.time, self.tolerance = cloud, 0.0, tolerance or Tolerance()
         self.control = Control(step_size if first_step_size is None else first_step_size)
         if state is not None:
-            self._restore(*state)
+            self.time, *values = state
+            kinds = [type(value) for value in astuple(self.control)]  # a state has floats alone
+            self.control = Control(*(kind(value) for kind, value in zip(kinds, values, strict=True)))
         self._functional, self._partition, self._radius = functional, partition or Partition(), radius
         self._step_size, self._most_tries = step_size, MOST_TRIES if most_tries is None else most_tries
         # Of an interrupted flow this is the last slope of the step before, to the bit: it was taken at the same points.
@@ -181,21 +183,6 @@ class AdaptiveSteps:
     def state(self) -> tuple[float, ...]:
         """What a resume needs beside the cloud."""
         return (self.time, *astuple(self.control))
-
-    def _restore(
-        self,
-        time: float,
-        size: float,
-        floor: float,
-        accepted: float,
-        rejected: float,
-        forced: float,
-        smallest: float,
-        last_error: float,
-        just_rejected: float,
-    ) -> None:
-        counts = int(accepted), int(rejected), int(forced)
-        self.time, self.control = time, Control(size, floor, *counts, smallest, last_error, bool(just_rejected))
 
     def _velocity(self, points: Tensor) -> Tensor:
         return self._functional.velocity(points, self._partition)
