@@ -11,7 +11,6 @@ import torch
 from sweepengine.data import fresh_points
 from sweepengine.observe.measure_particles import Problem
 from sweepengine.particles import (
-    AdaptiveSteps,
     CallableUnit,
     EqualSteps,
     Functional,
@@ -30,6 +29,8 @@ from sweepengine.plugins import term_function
 from sweepengine.spec import UnitSpec, UserUnitSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
@@ -99,7 +100,7 @@ class Cloud:
                 project=partial(project, run),
                 partition=partition,
             )
-        make: type[AdaptiveSteps] = resolve_name(run.time_method.use("particles").steps)
+        make: Callable[..., Steps] = resolve_name(run.time_method.use("particles").steps)
         allowed = None if tolerance is None else Tolerance(tolerance.relative, tolerance.absolute)
         state = None if control is None else control.tolist()
         return make(self.functional, cloud, run.step_size, tolerance=allowed, state=state, partition=partition)

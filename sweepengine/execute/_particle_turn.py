@@ -12,7 +12,7 @@ from sweepengine.execute._cloud import Cloud
 from sweepengine.execute._data import Data, Record
 from sweepengine.observe import particle_variables_of
 from sweepengine.observe.measure_particles import Moment, Recorder
-from sweepengine.particles import AdaptiveSteps, Partition, Trajectory
+from sweepengine.particles import Partition, Trajectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,9 +74,8 @@ class ParticleTurn:
             "due": np.array(self.due),
             "diverged_step": self.diverged_step,
         }
-        if isinstance(self._steps, AdaptiveSteps):
-            state["control"] = np.array(self._steps.state(), dtype=np.float64)
-        return state
+        control = self._steps.state()
+        return state | ({"control": np.array(control, dtype=np.float64)} if control else {})
 
     def advance(self) -> Iterator[Record | None]:
         """Flow to the end, or until the cloud has left every bounded set, or F₀ is no number."""

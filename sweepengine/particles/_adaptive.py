@@ -181,7 +181,7 @@ class AdaptiveSteps:
         self._slope = self._velocity(cloud)
 
     def state(self) -> tuple[float, ...]:
-        """What a resume needs beside the cloud."""
+        """See :class:`sweepengine.particles.Steps`: the time, and the control of the steps."""
         return (self.time, *astuple(self.control))
 
     def _velocity(self, points: Tensor) -> Tensor:

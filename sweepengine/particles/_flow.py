@@ -84,6 +84,9 @@ class Steps(Protocol):
     def advance(self, step: int, target: int) -> int:
         """One step, or one try, from ``step`` towards ``target``; how many steps of the grid it has completed."""
 
+    def state(self) -> tuple[float, ...]:
+        """What a resume needs beside the cloud and the step."""
+
 
 @dataclass
 class Trajectory:
@@ -173,6 +176,10 @@ class EqualSteps:
         if self._project is not None:
             self._project(self.cloud)
         return 1
+
+    def state(self) -> tuple[float, ...]:
+        """See :class:`Steps`: nothing."""
+        return ()
 
     def _noise(self, temperature: float) -> Noise | None:
         if temperature == 0:

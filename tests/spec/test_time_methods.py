@@ -199,3 +199,40 @@ def test_a_new_method_is_one_entry(tmp_path: Path) -> None:
     )
     assert not np.array_equal(found, other)
     np.testing.assert_allclose(found, other, rtol=1e-2)
+
+
+class HalvedSteps(pt.AdaptiveSteps):
+    """An adaptive method of its own."""
+
+
+@pytest.mark.usefixtures("table")
+def test_a_new_adaptive_method_keeps_its_control_in_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(replace(METHODS["rk45"], name="halved", formerly=None, particles=Use(f"{__name__}:HalvedSteps", held=10)))
+    resumed: list[Any] = []
+    real = HalvedSteps.__init__
+
+    def made(self: HalvedSteps, *given: Any, **named: Any) -> None:
+        resumed.append(named["state"])
+        real(self, *given, **named)
+
+    monkeypatch.setattr(HalvedSteps, "__init__", made)
+    content, store = with_method(ALONE, "halved"), tmp_path / "x.zarr"
+    with monkeypatch.context() as patch:
+        patch.setattr(HalvedSteps, "advance", stopping_after(5))
+        with pytest.raises(KeyboardInterrupt):
+            sweepengine.run(content, store, executor="inline", commit_seconds=1e-9)
+    sweepengine.run(content, store, executor="inline")
+    assert resumed[0] is None
+    assert resumed[-1][0] > 0
+
+
+def stopping_after(tries: int) -> Any:
+    left = [tries]
+
+    def advance(self: HalvedSteps, step: int, target: int) -> int:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        return pt.AdaptiveSteps.advance(self, step, target)
+
+    return advance
