@@ -68,6 +68,10 @@ class Setting:
         """Whether γ has this value."""
         return abs(self.gamma - gamma) < EPS
 
+    def kernel_drifts_at(self, gamma: float) -> bool:
+        """Whether γ has this value, and the kernel moves as the claims on it have it."""
+        return self.at(gamma) and self.balanced and self.moves_kernel
+
     @property
     def balanced(self) -> bool:
         """Whether the read-out has mean zero, or its mean meets nothing that would change an exponent.
