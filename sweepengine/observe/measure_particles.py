@@ -17,7 +17,7 @@ from sweepengine.particles import (
     Functional,
     Neuron,
     Noise,
-    Passes,
+    Partition,
     Risk,
     dissipation,
     kernel,
@@ -62,7 +62,7 @@ class Problem:
         Points of the first variation, where a variable needs them.
     reference : Tensor of float64 or None, shape (n, p)
         Where a variable measures to it.
-    passes : Passes
+    passes : Partition
     """
 
     functional: Functional
@@ -73,7 +73,7 @@ class Problem:
     noise: Noise | None
     grid: Tensor | None
     reference: Tensor | None
-    passes: Passes
+    passes: Partition
 
 
 class Moment:

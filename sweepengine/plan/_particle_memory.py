@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.spec import PAIRWISE, UserUnitSpec
+from sweepengine.spec import UserUnitSpec
 from sweepengine.transport import EXACT_COUNT, exact_bytes
 
 if TYPE_CHECKING:
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from sweepengine.store import BlockShape
 
 _CHUNK = 2048
-"""Particles of one chunk of a pass (``particles.Passes``)."""
-_STEP_CLOUDS = {"heun": 3, "stochastic_heun": 3, "rk4": 5, "dormand_prince": 8, "adaptive": 10}
-"""Clouds that a step adds to the particles (docs/scaling.md)."""
+"""Particles of one chunk of a pass (``particles.Partition``)."""
 _STATE_CLOUDS = 2
 """A state is packed once more before it is written, and what is buffered with it."""
 _DEFECT_CLOUDS = 3
@@ -68,13 +66,13 @@ def particle_memory(run: ParticleRun, shape: BlockShape, shards: int = 1, refere
         record.append(_WEAK_FORM_CLOUDS * cloud + passes)
     if "energy_defect" in names:
         record.append(_DEFECT_CLOUDS * cloud + passes)
-    step = _STEP_CLOUDS.get(run.method, 0) * cloud + passes
+    step = run.time_method.use("particles").held * cloud + passes
     draw = double if item < 8 else 0  # drawn in float64, then rounded
     snapshots = sum(variable.is_snapshot for variable in shape.variables) * len(run.snapshots)
     others = snapshots * (run.width * shape.sizes["coord"] * item - cloud)  # what other shards hold
     buffer = (shape.run_bytes() - others) * shape.chunk_runs
     gathered = "w2_reference" in names or ("w2_start" in names and run.width <= EXACT_COUNT)
-    if shards > 1 and (gathered or any(isinstance(term, PAIRWISE) for term in run.terms)):
+    if shards > 1 and (gathered or run.has_pairs):
         # Pairs and assignments need every particle in one place, in float64 on the way there.
         kept += 4 * 8 * run.width * (shape.sizes["coord"] + 1)
     commit = _STATE_CLOUDS * cloud + buffer
@@ -85,7 +83,7 @@ def _pass_bytes(run: ParticleRun, shape: BlockShape, item: int) -> int:
     """Arrays of one chunk against the points, and of a chunk of pairs."""
     chunk = min(_CHUNK, max(run.width, shape.sizes.get("grid", 0)))
     points = max(shape.sizes["i"], shape.sizes["test"]) if run.has_risk else 0
-    pairs = any(isinstance(term, PAIRWISE) for term in run.terms)
+    pairs = run.has_pairs
     # A pairwise term copies the particles, which move while it is used.
     copies = run.width * shape.sizes["coord"] * item if pairs else 0
     arrays = _DIFFERENTIATED_ARRAYS if isinstance(run.unit, UserUnitSpec) else _PASS_ARRAYS
@@ -94,7 +92,7 @@ def _pass_bytes(run: ParticleRun, shape: BlockShape, item: int) -> int:
 
 def _references(run: ParticleRun, shape: BlockShape, item: int) -> int:
     """The fixed points of discrepancies, drawn in float64."""
-    count = max((term.count for term in run.terms if term.term == "mmd"), default=0)
+    count = max(term.reference_points for term in run.terms)
     return count * shape.sizes["coord"] * (item + 8)
 
 

@@ -10,7 +10,7 @@ from sweepengine.observe import TEST_FUNCTIONS, canonical_names, given_ids, part
 from sweepengine.plan._cost import WORKER_BYTES
 from sweepengine.plan._particle_memory import particle_memory
 from sweepengine.plan._radial import predict_radial
-from sweepengine.spec import PAIRWISE, RiskTerm, expand_particles
+from sweepengine.spec import RiskTerm, expand_particles
 from sweepengine.store import make_block, piece_length
 from sweepengine.transport import EXACT_COUNT, exact_seconds
 
@@ -27,8 +27,8 @@ _RECORD_OVERHEAD = 2e-3
 _SLICED_SECONDS = 8e-6
 """Of a particle, for a hundred sorted projections of two clouds."""
 
-_STAGES = {"heun": 2, "stochastic_heun": 2, "rk4": 4, "dormand_prince": 7, "adaptive": 14}
-"""Velocities of a step where it is more than one; the adaptive method is counted as two tries a step of its grid."""
+_ADAPTIVE_TRIES = 2
+"""Tries of an adaptive method in a step of its grid."""
 
 
 class ParticleWork:
@@ -106,7 +106,9 @@ class ParticleWork:
     def seconds(self, run: ParticleRun, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated time of one run on one thread of each shard."""
         velocity = self._velocity_flops(run, shape) / (0.5 * rate.flops) / self._spec.shards
-        steps = run.n_steps * (_STAGES.get(run.method, 1) * velocity + _STEP_OVERHEAD)
+        method = run.time_method
+        velocities = method.velocities * (_ADAPTIVE_TRIES if method.adaptive else 1)
+        steps = run.n_steps * (velocities * velocity + _STEP_OVERHEAD)
         names = {variable.name for variable in shape.variables}
         record = 4 * velocity + _RECORD_OVERHEAD
         if names & {"sliced_w2_start", "sliced_w2_start_error"}:
@@ -128,7 +130,7 @@ class ParticleWork:
     def _velocity_flops(self, run: ParticleRun, shape: BlockShape) -> float:
         """Three products of m × N × p for the risk, and what every pair costs."""
         m, p = run.width, shape.sizes["coord"]
-        pairs = sum(m * m for term in run.terms if isinstance(term, PAIRWISE))
+        pairs = m * m * sum(term.coupling == "pairs" for term in run.terms)
         return 6.0 * m * p * shape.sizes["i"] + 40.0 * m * p + (6.0 * p + 40.0) * pairs
 
     def predict(self, run: ParticleRun) -> dict[str, StoredArray]:

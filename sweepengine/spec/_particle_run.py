@@ -10,31 +10,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, TypeAdapter
 
 from sweepengine.errors import SpecError
-from sweepengine.plugins import canonical_term, canonical_unit
+from sweepengine.plugins import canonical_unit
 from sweepengine.spec._canonical import digest
 from sweepengine.spec._data import ShellsData
-from sweepengine.spec._particles import (
-    AnyUnit,
-    Drawable,
-    InitialSpec,
-    KernelTerm,
-    LatticeSpec,
-    MethodName,
-    PotentialTerm,
-    ProjectionSpec,
-    RiskTerm,
-    Term,
-    ToleranceSpec,
-    UnitSpec,
-    UserUnitSpec,
-)
+from sweepengine.spec._dynamics import ProjectionSpec, RunMethodName, ToleranceSpec  # noqa: TC001 -- for pydantic
+from sweepengine.spec._particles import Drawable, InitialSpec, LatticeSpec
 from sweepengine.spec._schedule import record_schedule, refuse_many_steps, snapshot_schedule, whole_steps
 from sweepengine.spec._stepped import SteppedRun
+from sweepengine.spec._terms import RiskTerm, Term
+from sweepengine.spec._unit import AnyUnit, UnitSpec, UserUnitSpec
+from sweepengine.time_methods import find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sweepengine.spec._particles import ParticleSpec
+    from sweepengine.time_methods import TimeMethod
 
 _TRIAL_PARTICLES = 64
 
@@ -47,12 +38,13 @@ class ParticleRun(SteppedRun):
     ----------
     unit : UnitSpec or UserUnitSpec or None
         ψ; None without a risk. A user's is named ``name@version``.
-    terms : tuple of Term
+    terms : tuple of TermSpec
         Of the functional.
     temperature : float
         τ.
     initial : InitialSpec
     method : str
+        Name of today of the time method.
     tolerance : ToleranceSpec or None
         Of the adaptive method.
     projection : ProjectionSpec or None
@@ -90,7 +82,7 @@ class ParticleRun(SteppedRun):
     terms: tuple[Term, ...]
     temperature: float
     initial: InitialSpec
-    method: MethodName
+    method: RunMethodName
     tolerance: ToleranceSpec | None
     projection: ProjectionSpec | None
     fresh: Drawable | None
@@ -126,7 +118,21 @@ class ParticleRun(SteppedRun):
     @property
     def has_risk(self) -> bool:
         """Whether a term is a risk, so that there are outputs."""
-        return any(isinstance(term, RiskTerm) for term in self.terms)
+        return any(term.needs_data for term in self.terms)
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether some particle must see every other."""
+        return any(term.coupling == "pairs" for term in self.terms)
+
+    @property
+    def time_method(self) -> TimeMethod:
+        """All that is known of the method."""
+        return find(self.method, "particles")
+
+    @property
+    def _hashed_method(self) -> str:
+        return self.time_method.formerly or self.method
 
     def coordinates(self, d: int) -> tuple[str, ...]:
         """Names of a particle's coordinates at input dimension d: w0 …, then b and a where there are any.
@@ -158,7 +164,7 @@ class ParticleRun(SteppedRun):
         """Id of what an infinitely large cloud does, where that is known; else empty."""
         if self.radial is None:
             return ""
-        method = {"method": self.method, "time": self.time, "record_steps": self.record_steps}
+        method = {"method": self._hashed_method, "time": self.time, "record_steps": self.record_steps}
         return digest({"kind": self.kind, "radial": self.radial} | method)
 
     @cached_property
@@ -172,6 +178,7 @@ class ParticleRun(SteppedRun):
         """Sixteen hexadecimal digits of the SHA-256 of the canonical content."""
         # Sections leave out what has its default, so that a field which the format gains later keeps earlier ids.
         content = {name: _plain(value, short=True) for name, value in self._fields().items()}
+        content["method"] = self._hashed_method
         if self.matmul == "full":
             del content["matmul"]
         return digest({"kind": self.kind} | {name: value for name, value in content.items() if value not in (None, [])})
@@ -199,15 +206,6 @@ def _plain(value: Any, *, short: bool) -> Any:
     if isinstance(value, tuple):
         return [_plain(each, short=short) for each in value]
     return value
-
-
-def _canonical_terms(spec: ParticleSpec) -> tuple[Term, ...]:
-    return tuple(
-        term.model_copy(update={"name": canonical_term(term.term, term.name)})
-        if isinstance(term, (PotentialTerm, KernelTerm))
-        else term
-        for term in spec.functional.terms
-    )
 
 
 def _canonical_unit(spec: ParticleSpec) -> UnitSpec | UserUnitSpec | None:
@@ -250,7 +248,7 @@ def expand_particles(
             f"dynamics.snapshots: found {dynamics.snapshots}, but there are {len(records)} records; use {len(records)} or "
             "fewer, or more records"
         )
-    terms, unit = _canonical_terms(spec), _canonical_unit(spec)
+    terms, unit = tuple(term.canonical() for term in spec.functional.terms), _canonical_unit(spec)
     fresh = spec.data if isinstance(spec.data, Drawable) and dynamics.samples == "fresh" else None
     for width, temperature, seed in itertools.product(spec.axes.width, spec.temperatures, spec.axes.seed):
         yield ParticleRun(
@@ -258,7 +256,7 @@ def expand_particles(
             terms=terms,
             temperature=float(temperature),
             initial=spec.initial,
-            method=dynamics.method,
+            method=dynamics.time_method.name,
             tolerance=dynamics.tolerance,
             projection=dynamics.projection,
             fresh=fresh,

@@ -17,7 +17,7 @@ from sweepengine.errors import SpecError
 from sweepengine.execute import _pack, _ray
 from sweepengine.execute._device import particles_at_a_time
 from sweepengine.observe import VARIABLES
-from sweepengine.particles import Neuron, Passes, _fused, on_device
+from sweepengine.particles import Neuron, Partition, _fused, on_device
 from sweepengine.spec import ParticleRun, ParticleSpec, expand_particles, make_spec
 
 if TYPE_CHECKING:
@@ -129,10 +129,10 @@ def test_chunks_of_particles_are_large_on_a_gpu() -> None:
 
     alone, pairs = run_of(terms), run_of(terms | {"functional": {"terms": [{"term": "gaussian"}]}})
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
-    assert [particles_at_a_time(run, 1024, cpu) for run in (alone, pairs)] == [Passes.chunk] * 2
+    assert [particles_at_a_time(run, 1024, cpu) for run in (alone, pairs)] == [Partition.chunk] * 2
     assert particles_at_a_time(alone, 1024, cuda) == 2**16
     assert particles_at_a_time(alone, 0, cuda) == 2**20
-    assert particles_at_a_time(alone, 10**6, cuda) == Passes.chunk
+    assert particles_at_a_time(alone, 10**6, cuda) == Partition.chunk
     assert particles_at_a_time(pairs, 0, cuda) ** 2 <= 2**26
 
 

@@ -24,7 +24,7 @@ from sweepengine.execute._events import Event
 from sweepengine.execute._executor import InlineExecutor, Report
 from sweepengine.execute._shards import Shards
 from sweepengine.observe.measure_particles import Moment, Recorder
-from sweepengine.particles import Passes, ShardGroup
+from sweepengine.particles import Partition, ShardGroup
 from sweepengine.store import ChunkPart, SweepStore, _chunk, _layout, open_address, read_mark
 from sweepengine.store._digests import digest
 from sweepengine.store._marks import write_mark
@@ -232,7 +232,7 @@ def test_what_needs_a_file_or_the_noise_is_the_same_on_shards(tmp_path: Path) ->
 def test_shards_that_do_not_sum_are_told_apart(
     tmp_path: Path, wholes: Callable[[str], xr.Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Shards, "passes", lambda *given: Passes(first=given[2].start))
+    monkeypatch.setattr(Shards, "partition", lambda *given: Partition(first=given[2].start))
     run(LANGEVIN, tmp_path / "x.zarr", 2)
     assert not agree(tmp_path / "x.zarr", wholes("langevin"))
 
@@ -395,7 +395,7 @@ def test_a_blow_up_is_the_same_step_on_shards(tmp_path: Path) -> None:
 
 
 def test_too_many_tries_fail_the_run_alone_on_shards_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_particle_turn, "MOST_TRIES", 3)
+    monkeypatch.setattr("sweepengine.particles._adaptive.MOST_TRIES", 3)
     whole, shared = (outcomes(ADAPTIVE, tmp_path / f"{shards}.zarr", shards) for shards in (1, 3))
     assert set(whole.status.values) == {"failed"}
     assert (whole.records_done.values > 0).all()

@@ -322,7 +322,7 @@ def test_a_kernel_of_zero_has_no_relative_change() -> None:
     dead[:, 2] = 0
 
     def drift(start: torch.Tensor, now: torch.Tensor) -> float:
-        problem = Problem(pt.Functional([risk]), risk, risk, 0.1, lambda: start, None, None, None, pt.Passes())
+        problem = Problem(pt.Functional([risk]), risk, risk, 0.1, lambda: start, None, None, None, pt.Partition())
         found = Recorder(["kernel_drift"], problem).measure(Moment(now, problem, 3), snapshot=False)
         return float(found["kernel_drift"])
 
