@@ -11,8 +11,7 @@ import torch
 
 from sweepengine.execute._cloud import Cloud
 from sweepengine.execute._data import Data, Record
-from sweepengine.observe import particle_variables_of
-from sweepengine.observe.measure_particles import Moment, Recorder
+from sweepengine.observe.measure import CloudMoment, Recorder
 from sweepengine.particles import (
     METHODS,
     RADIUS,
@@ -63,8 +62,8 @@ class ParticleTurn:
     ) -> None:
         self._run, self._passes = run, passes or Passes()
         self._cloud = Cloud(run, data, self._passes, rows or range(run.width))
-        names = [variable.name for variable in particle_variables_of(run)]
-        self._recorder = Recorder(names, self._cloud.problem)
+        start = CloudMoment(self._cloud.start, self._cloud.problem, 0)
+        self._recorder = Recorder(run.kind, run.observables, start)
         self.step, self.due = 0, 0
         self.diverged_step = np.full(1, -1, dtype=np.int64)
         if state is None:
@@ -92,13 +91,13 @@ class ParticleTurn:
                 self.diverged_step[:] = self.step
                 return
             if self.step == records[self.due]:
-                moment = Moment(self._stepper.particles, self._cloud.problem, self.step)
+                moment = CloudMoment(self._stepper.particles, self._cloud.problem, self.step)
                 if not math.isfinite(moment.objective):
                     self.diverged_step[:] = self.step
                     return
                 values = self._recorder.measure(moment, snapshot=self.due in self._run.snapshots)
                 self.due += 1
-                yield Record(self.due - 1, [values])
+                yield Record(self.due - 1, [{name: value.cpu().numpy() for name, value in values.items()}])
             if self.step < records[-1]:
                 self.step += self._stepper.advance(self.step)
                 yield None

@@ -70,5 +70,5 @@ def _module_start(runs: list[Run], data: Data) -> Start:
     def made(parameters: ModuleParameters) -> ModuleNetwork:
         return ModuleNetwork(module, parameters, run.gamma, run.alpha)
 
-    # It stands in for a Network in all that steps and the variables of observe.OF_MODULES ask for.
+    # It stands in for a Network in all that steps and the observables without observe's condition LAYERS ask for.
     return cast("Any", (initial, made))  # type: ignore[no-any-return]

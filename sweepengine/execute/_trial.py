@@ -16,14 +16,13 @@ if TYPE_CHECKING:
     from sweepengine.store import BlockShape
 
 _MOST_PARTICLES = 64
-_CHEAP = "loss_train"
 
 
 def try_users_code(plan: Plan) -> None:
     """Take the first record and the first step of the smallest run that is missing, as a worker would, on the CPU.
 
-    All points are there, because users' code may know how many there are. Of what is recorded only the users' observables
-    are; of particles only some.
+    All points are there, because users' code may know how many there are. Only the users' observables are recorded; of
+    particles only some are there.
 
     Raises
     ------
@@ -34,11 +33,12 @@ def try_users_code(plan: Plan) -> None:
     if not plan.code.used or not missing:
         return
     run = min(missing, key=lambda each: each.width)
+    smaller = _smaller(run)
     used = ", ".join(f"{each.kind} {each.name}@{each.version}" for each in plan.code.used)
     try:
-        for record in _begun(_smaller(run), plan):
+        for record in _begun(smaller, plan):
             if record is not None:
-                _refuse_other_shapes(record, plan.shape(run))
+                _refuse_other_shapes(record, plan.shape(run), smaller.width)
     except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
         raise SpecError(
             f"{error}\nThis was a trial of {used} at t = 0 of run {run.id} (width {run.width}, seed {run.seed}); nothing has "
@@ -48,9 +48,10 @@ def try_users_code(plan: Plan) -> None:
 
 def _smaller(run: AnyRun) -> AnyRun:
     """The run without what is none of the users' and takes time."""
+    users = tuple(name for name in run.observables if "@" in name)
     if isinstance(run, Run):
-        return replace(run, observables=(_CHEAP, *(name for name in run.observables if "@" in name)))
-    return replace(run, width=min(run.width, _MOST_PARTICLES), observables=("objective",), snapshots=())
+        return replace(run, observables=users)
+    return replace(run, width=min(run.width, _MOST_PARTICLES), observables=users, snapshots=())
 
 
 def _begun(run: AnyRun, plan: Plan) -> list[Record | None]:
@@ -71,11 +72,11 @@ def _begun(run: AnyRun, plan: Plan) -> list[Record | None]:
         return list(islice(turn.advance(), 2))
 
 
-def _refuse_other_shapes(record: Record, shape: BlockShape) -> None:
-    """Raise for an observable whose dims of the sweep have other sizes than the sweep."""
-    values = record.values[0] or {}
+def _refuse_other_shapes(record: Record, shape: BlockShape, particles: int) -> None:
+    """Raise for an observable whose dims of the sweep have other sizes than the sweep, or than there are particles."""
+    values, sizes = record.values[0] or {}, shape.sizes | {"particle": particles}
     for variable in shape.variables:
-        expected = shape.array_shape(variable)[2:]
+        expected = tuple(sizes[dim] for dim in variable.dims[2:])
         found = values[variable.name].shape if variable.name in values else expected
         if found != expected:
             wanted = ", ".join(f"{dim}: {size}" for dim, size in zip(variable.dims[2:], expected, strict=True))

@@ -16,9 +16,17 @@ def _reported(now: Moment, field: str) -> Tensor:
     return torch.full_like(now.network.scaling.output, getattr(now.solver, field))
 
 
-SOLVER_MEASURES = {
-    "solver_steps": lambda now, _: _reported(now, "steps"),
-    "solver_rejected": lambda now, _: _reported(now, "rejected"),
-    "solver_forced": lambda now, _: _reported(now, "forced"),
-    "solver_step_smallest": lambda now, _: _reported(now, "step_smallest"),
-}
+def solver_steps(now: Moment, _: Moment) -> Tensor:
+    return _reported(now, "steps")
+
+
+def solver_rejected(now: Moment, _: Moment) -> Tensor:
+    return _reported(now, "rejected")
+
+
+def solver_forced(now: Moment, _: Moment) -> Tensor:
+    return _reported(now, "forced")
+
+
+def solver_step_smallest(now: Moment, _: Moment) -> Tensor:
+    return _reported(now, "step_smallest")

@@ -11,7 +11,7 @@ from sweepengine.observe import canonical_names
 from sweepengine.plan._blocks import network_block
 from sweepengine.plan._cost import run_memory, run_seconds
 from sweepengine.plan._limit import LIMIT_ARRAYS, limit_bytes, predict_limit
-from sweepengine.plan._modules import refuse_changing_parameters
+from sweepengine.plan._modules import module_memory, module_seconds, refuse_changing_parameters
 from sweepengine.plan._step_size import step_count
 from sweepengine.spec import architectures, expand
 
@@ -58,7 +58,8 @@ class NetworkWork:
 
     def seconds(self, run: Run, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated time of one run on one thread."""
-        return run_seconds(run, shape, self._data.x_train.shape[1], rate)
+        seconds = module_seconds if run.architecture.model else run_seconds
+        return seconds(run, shape, self._data.x_train.shape[1], rate)
 
     def predict(self, run: Run) -> dict[str, StoredArray]:
         """What infinite width predicts for the run's architecture, data and schedule."""
@@ -71,7 +72,8 @@ class NetworkWork:
 
     def memory(self, run: Run, shape: BlockShape) -> int:
         """Bytes of a worker with a task that advances the run."""
-        return run_memory(run, shape, self._data.x_train.shape[1])
+        memory = module_memory if run.architecture.model else run_memory
+        return memory(run, shape, self._data.x_train.shape[1])
 
 
 def _refuse_large_batches(spec: SweepSpec, n_train: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from sweepengine.errors import SpecError
 from sweepengine.plugins import canonical_term, canonical_unit
-from sweepengine.spec._canonical import digest
+from sweepengine.spec._canonical import digest, without_neutral
 from sweepengine.spec._data import ShellsData
 from sweepengine.spec._particles import (
     AnyUnit,
@@ -29,6 +29,7 @@ from sweepengine.spec._particles import (
     UserUnitSpec,
 )
 from sweepengine.spec._schedule import record_schedule, refuse_many_steps, snapshot_schedule, whole_steps
+from sweepengine.spec._unnamed import unnamed_of_particles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,7 @@ class ParticleRun:
     data_id : str
         Hash of the data's content.
     observables : tuple of str
-        Names of the recorded variables in canonical order; empty for the default set.
+        Names of the recorded observables in canonical order, those of users as ``name@version``.
     matmul : str
         How float32 matrices are multiplied: ``full``, ``tf32`` or ``bf16``.
     grid : LatticeSpec or None
@@ -99,7 +100,7 @@ class ParticleRun:
     snapshots: tuple[int, ...]
     precision: str
     data_id: str
-    observables: tuple[str, ...] = ()
+    observables: tuple[str, ...]
     matmul: str = "full"
     grid: LatticeSpec | None = None
     reference: str | None = None
@@ -170,9 +171,15 @@ class ParticleRun:
         """Sixteen hexadecimal digits of the SHA-256 of the canonical content."""
         # Sections leave out what has its default, so that a field which the format gains later keeps earlier ids.
         content = {name: _plain(value, short=True) for name, value in self._fields().items()}
-        if self.matmul == "full":
-            del content["matmul"]
-        return digest({"kind": self.kind} | {name: value for name, value in content.items() if value not in (None, [])})
+        neutral = _PLAIN_RUN | {"observables": list(self.unnamed_observables)}
+        return digest({"kind": self.kind} | without_neutral(content, neutral))
+
+    @property
+    def unnamed_observables(self) -> tuple[str, ...]:
+        """The observables that the id does not name."""
+        return unnamed_of_particles(
+            has_risk=self.has_risk, has_snapshots=bool(self.snapshots), has_reference=self.reference is not None
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values from which :meth:`from_json` makes an equal run."""
@@ -181,13 +188,18 @@ class ParticleRun:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> ParticleRun:
         """The inverse of :meth:`to_json`."""
-        return _ADAPTER.validate_python({key: value for key, value in content.items() if key != "kind"})
+        run = _ADAPTER.validate_python({key: value for key, value in content.items() if key != "kind"})
+        return run if run.observables else replace(run, observables=run.unnamed_observables)
 
     def _fields(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 _ADAPTER = TypeAdapter(ParticleRun)
+_PLAIN_RUN = {"snapshots": [], "matmul": "full"} | dict.fromkeys(
+    ("unit", "tolerance", "projection", "fresh", "grid", "reference")
+)
+"""What an id leaves out of a run."""
 
 
 def _plain(value: Any, *, short: bool) -> Any:
@@ -228,7 +240,7 @@ def _canonical_unit(spec: ParticleSpec) -> UnitSpec | UserUnitSpec | None:
 
 
 def expand_particles(
-    spec: ParticleSpec, data_id: str, observables: tuple[str, ...] = (), reference: str | None = None
+    spec: ParticleSpec, data_id: str, observables: tuple[str, ...], reference: str | None = None
 ) -> Iterator[ParticleRun]:
     """All runs of a sweep of particles: the product of its axes.
 

@@ -23,6 +23,7 @@ from sweepengine import particles as pt
 from sweepengine.data import fresh_points, load
 from sweepengine.errors import SpecError, StoreError
 from sweepengine.execute import _particle_turn
+from sweepengine.observe import canonical_names
 from sweepengine.runge_kutta import Control
 from sweepengine.spec import AnyRun, ParticleRun, ParticleSpec, expand_particles, make_spec, run_from_json
 from sweepengine.store import ChunkWriter, SweepStore, _layout
@@ -68,7 +69,7 @@ def changed(base: dict[str, Any], **changes: Any) -> dict[str, Any]:
 def runs_of(content: dict[str, Any]) -> list[ParticleRun]:
     spec = make_spec(content)
     assert isinstance(spec, ParticleSpec)
-    return list(expand_particles(spec, "0123456789abcdef"))
+    return list(expand_particles(spec, "0123456789abcdef", canonical_names(spec)))
 
 
 def computed(content: dict[str, Any], store: Path, **options: Any) -> xr.Dataset:
@@ -97,7 +98,7 @@ def test_runs_are_values_with_pinned_ids() -> None:
 def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
     spec = make_spec(changed(TEACHER, **change))
     assert isinstance(spec, ParticleSpec)
-    found = {run.id for run in expand_particles(spec, "0123456789abcdef", spec.observables or ())}
+    found = {run.id for run in expand_particles(spec, "0123456789abcdef", canonical_names(spec))}
     assert not found & {run.id for run in runs_of(TEACHER)}
 
 
@@ -429,7 +430,7 @@ def test_an_output_weight_like_the_others_has_their_mean(tmp_path: Path) -> None
 def test_fresh_points_are_new_at_every_step_and_the_runs_own(tmp_path: Path) -> None:
     spec = make_spec(changed(TEACHER, dynamics={"samples": "fresh"}))
     assert isinstance(spec, ParticleSpec)
-    [run, *_] = expand_particles(spec, "0" * 16)
+    [run, *_] = expand_particles(spec, "0" * 16, canonical_names(spec))
     assert run.fresh is not None
     x = [fresh_points(run.fresh, seed, step)[0] for seed, step in ((0, 0), (0, 1), (1, 0))]
     assert all(np.intersect1d(a, b).size == 0 for a, b in ((x[0], x[1]), (x[0], x[2])))

@@ -7,6 +7,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, get_args
@@ -20,10 +21,11 @@ from sweepengine.cli import main
 from sweepengine.errors import SpecError, StoreError
 from sweepengine.execute._options import ExecutorName
 from sweepengine.networks import Inputs, ModuleNetwork, ModuleParameters, build_module, initialise
-from sweepengine.observe import VARIABLES, user_observable
-from sweepengine.observe._user import TAKEN
+from sweepengine.observe import Ingredient, declared, user_observable
+from sweepengine.observe._user import taken
 from sweepengine.observe._user_measure import measured
 from sweepengine.plugins import Plugin, _registry, install, model_of, read_plugin
+from sweepengine.plugins._fingerprint import fingerprint
 from sweepengine.spec import Architecture, Run, SweepSpec, architectures, read_spec
 from sweepengine.store import SweepStore
 from sweepengine.store._run_table import COLUMNS
@@ -196,7 +198,7 @@ def test_a_store_keeps_to_one_version_and_its_code(tiny: Tiny, tmp_path: Path) -
     sweepengine.run(content, store, executor="inline", plugins=[plugin(tmp_path, OBSERVABLES)])
     again = sweepengine.run(content, store, executor="inline", plugins=[plugin(tmp_path, OBSERVABLES + "# remark\n")])
     assert again.skipped == again.runs
-    with pytest.raises(StoreError, match=r"(?s)observables: the store has .*'distance@1'.*this spec .*'distance@2'"):
+    with pytest.raises(StoreError, match=r"(?s)observables: the store has .*, distance@1, this spec .*, distance@2"):
         sweepengine.run(content, store, executor="inline", plugins=[plugin(tmp_path, OBSERVABLES, version="2")])
     _registry._REGISTRY = _registry._Registry()
     other = plugin(tmp_path, OBSERVABLES.replace(".abs()", ".square()"))
@@ -514,8 +516,34 @@ def test_no_observable_can_take_a_name_that_a_dataset_has(tiny: Tiny, tmp_path: 
     sweepengine.run(tiny(), tmp_path / "t.zarr", executor="inline")
     sweep = sweepengine.open_sweep(tmp_path / "t.zarr")
     names = {str(name) for name in [*sweep.variables, *sweep.dims]}
-    assert names <= {*VARIABLES, *TAKEN}
-    assert set(COLUMNS) <= TAKEN
+    assert names <= {*declared("networks"), *taken("networks")}
+    assert set(COLUMNS) <= taken("networks")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What a declaration was when stores were first bound to fingerprints of it."""
+
+    name: str
+    dims: tuple[str, ...]
+    long_name: str
+    units: str
+    source: str
+    needs_mse: bool = False
+    needs_closed_form: bool = False
+    needs: tuple[str, ...] = ()
+
+
+def test_fingerprints_of_observables_are_those_of_before() -> None:
+    def own(now: Any, _: Any) -> Any:
+        return now.kernel
+
+    sweepengine.register_observable(name="o", dims=["bin"], sizes={"bin": 3}, long_name="own", cost=[Ingredient()])(own)
+    variable = Variable("o", ("run", "record", "bin"), "own", "1", "user code")
+    before = SimpleNamespace(variable=variable, sizes=(("bin", 3),), function=own)
+    assert _registry.current("observable")["o"].fingerprint == fingerprint(before)
+    before.sizes = (("bin", 4),)
+    assert _registry.current("observable")["o"].fingerprint != fingerprint(before)
 
 
 def test_ids_without_user_code_are_those_of_before() -> None:
