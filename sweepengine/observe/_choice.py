@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sweepengine.errors import SpecError, shown
 from sweepengine.observe._catalogue import declared, kinds, observables_of, user_keys
+from sweepengine.observe._conditions import GRID
 from sweepengine.observe._variable import OUTPUT_DIMS
 from sweepengine.spec import Run
 
@@ -111,6 +112,6 @@ def given_ids(run: AnyRun) -> dict[str, str]:
     if isinstance(run, Run):
         return {"weights": run.architecture.weights} if run.architecture.weights else {}
     found = {} if run.reference is None else {"reference": run.reference}
-    if any(each.given == "grid" for one in observables_of(run.kind, run.observables) for each in one.defined_for):
+    if any(GRID in each.defined_for for each in observables_of(run.kind, run.observables)):
         found["grid"] = run.grid_id
     return found

@@ -31,24 +31,8 @@ def loss_test(now: CloudMoment, _: CloudMoment) -> float:
     return given(now.problem.test).value_of(now.outputs_test)
 
 
-def outputs_train(now: CloudMoment, _: CloudMoment) -> Tensor:
-    return now.outputs_train
-
-
-def outputs_test(now: CloudMoment, _: CloudMoment) -> Tensor:
-    return now.outputs_test
-
-
-def objective(now: CloudMoment, _: CloudMoment) -> float:
-    return now.objective
-
-
 def terms(now: CloudMoment, _: CloudMoment) -> Tensor:
     return torch.tensor(now.values, dtype=torch.float64)
-
-
-def dissipation(now: CloudMoment, _: CloudMoment) -> float:
-    return now.dissipation
 
 
 def energy_defect(now: CloudMoment, _: CloudMoment) -> float:
@@ -77,23 +61,11 @@ def stationarity_gap(now: CloudMoment, _: CloudMoment) -> float:
     return pt.stationarity_gap(problem.functional, now.cloud, given(problem.grid), problem.passes)
 
 
-def mean(now: CloudMoment, _: CloudMoment) -> Tensor:
-    return now.moments[0]
-
-
-def deviation(now: CloudMoment, _: CloudMoment) -> Tensor:
-    return now.moments[1].diagonal().clamp_min(0).sqrt()
-
-
 def participation(now: CloudMoment, _: CloudMoment) -> float:
     """NaN where every output is 0, so that nobody takes part."""
     each = pt.shares(given(now.problem.train), now.cloud, now.problem.passes)
     some = float(now.problem.passes.mean(len(each), lambda chunk: (each[chunk] > 0).sum().reshape(1))) > 0
     return pt.participation(each, now.problem.passes) if some else math.nan
-
-
-def particles(now: CloudMoment, _: CloudMoment) -> Tensor:
-    return now.cloud
 
 
 def displacement(now: CloudMoment, start: CloudMoment) -> float:
@@ -146,10 +118,6 @@ def w2_reference(now: CloudMoment, _: CloudMoment) -> float:
 def _one_to_one(first: Tensor, second: Tensor) -> float:
     line = first.shape[1] == 1
     return pt.wasserstein(first, second, method="sorted" if line else "exact").value
-
-
-def kernel(now: CloudMoment, _: CloudMoment) -> Tensor:
-    return now.kernel
 
 
 def kernel_drift(now: CloudMoment, start: CloudMoment) -> float:

@@ -23,15 +23,12 @@ class Condition:
         Words before a list of the observables without this condition, for the end of that message; empty for no list.
     field : str
         The spec's field that only observables with this condition use; empty if there is none.
-    given : str
-        The kind of :class:`sweepengine.data.Given` that is made for it; empty if there is none.
     """
 
     holds: Callable[[Any], bool]
     refusal: Callable[[Any], str]
     alternatives: str = ""
     field: str = ""
-    given: str = ""
 
 
 LAYERS = Condition(
@@ -68,7 +65,8 @@ REFERENCE = Condition(
     lambda _: "needs a cloud to measure to; set reference to its file",
     field="reference",
 )
-GRID = Condition(lambda _: True, lambda _: "", field="grid", given="grid")
+GRID = Condition(lambda _: True, lambda _: "", field="grid")
+"""It uses the points of a grid, which are drawn where a spec gives none."""
 NO_NOISE = Condition(
     lambda spec: not any(spec.temperatures),
     lambda _: "is not known at a temperature, whose τ(log μ + 1) no cloud has; leave it out",

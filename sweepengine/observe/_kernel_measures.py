@@ -57,33 +57,5 @@ def feature_gram(now: Moment, _: Moment) -> Tensor:
     return torch.stack([points.expand_as(features[0]), *features], dim=-3)
 
 
-def kernel(now: Moment, _: Moment) -> Tensor:
-    return now.kernel
-
-
-def kernel_full(now: Moment, _: Moment) -> Tensor:
-    return now.kernel_full
-
-
-def kernel_diagonal(now: Moment, _: Moment) -> Tensor:
-    return now.network.kernel_diagonal(*now.train)
-
-
-def kernel_test_train(now: Moment, _: Moment) -> Tensor:
-    return now.kernel_test_train
-
-
-def kernel_eigenvalues(now: Moment, _: Moment) -> Tensor:
-    return now.eigenvalues
-
-
-def kernel_lambda_min(now: Moment, _: Moment) -> Tensor:
-    return now.eigenvalues[..., 0]
-
-
-def kernel_lambda_max(now: Moment, _: Moment) -> Tensor:
-    return now.eigenvalues[..., -1]
-
-
 def signal_gram(now: Moment, _: Moment) -> Tensor:
     return torch.stack(now.grams.signals, dim=-3)

@@ -193,6 +193,10 @@ class Moment:
         network = self.network.in_float64()
         return Moment(network, self.problem.in_float64(network.architecture), self.step)
 
+    def everywhere(self, value: float) -> Tensor:
+        """One number of every network, shape ([R,])."""
+        return torch.full_like(self.network.scaling.output, value)
+
     @cached_property
     def next_step(self) -> Parameters:
         """δ, what one step of gradient descent would add to the parameters now; zero for frozen ones."""

@@ -36,21 +36,9 @@ def loss_test(now: Moment, _: Moment) -> Tensor:
     return loss(now.problem.cost, now.test.outputs, now.problem.y_test, now.has_output_dim)
 
 
-def outputs_train(now: Moment, _: Moment) -> Tensor:
-    return now.train.forward.outputs
-
-
-def outputs_test(now: Moment, _: Moment) -> Tensor:
-    return now.test.outputs
-
-
 def accuracy_train(now: Moment, _: Moment) -> Tensor:
     return _accuracy(now.train.forward.outputs, now.problem.y_train, now.has_output_dim)
 
 
 def accuracy_test(now: Moment, _: Moment) -> Tensor:
     return _accuracy(now.test.outputs, now.problem.y_test, now.has_output_dim)
-
-
-def residual_norm(now: Moment, _: Moment) -> Tensor:
-    return now.flat(now.residual).square().sum(-1).sqrt()
