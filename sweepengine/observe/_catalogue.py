@@ -33,13 +33,8 @@ def declare(observables: Iterable[Observable]) -> None:
 
 
 def declared(kind: str) -> Mapping[str, Observable]:
-    """Name → observable of a kind of sweep, in canonical order."""
-    return _DECLARED[kind]
-
-
-def kinds() -> tuple[str, ...]:
-    """The kinds of sweeps that have observables."""
-    return tuple(_DECLARED)
+    """Name → observable of a kind of sweep, in canonical order; without those of users."""
+    return _DECLARED.get(kind, {})
 
 
 def user_keys(kind: str) -> dict[str, str]:

@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import SpecError, shown
-from sweepengine.observe._catalogue import declared, kinds, observables_of, user_keys
-from sweepengine.observe._conditions import GRID
+from sweepengine.observe._catalogue import declared, observables_of, user_keys
 from sweepengine.observe._variable import OUTPUT_DIMS
-from sweepengine.spec import Run
+from sweepengine.spec import kind_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -68,7 +67,9 @@ def _in_order(names: Sequence[str], known: Collection[str], kind: str) -> tuple[
     if unknown:
         close = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        others = [other for other in kinds() if other != kind and unknown[0] in {*declared(other), *user_keys(other)}]
+        others = [
+            other for other in kind_names() if other != kind and unknown[0] in {*declared(other), *user_keys(other)}
+        ]
         hint += f" It is one of {others[0]}." if others else ""
         raise SpecError(
             f"observables: found {shown(unknown[0])}.{hint} Allowed: {', '.join(known)}. If it is one of your own: did you "
@@ -109,9 +110,5 @@ def variables_of(run: AnyRun, outputs: int = 1) -> tuple[Variable, ...]:
 
 def given_ids(run: AnyRun) -> dict[str, str]:
     """Kind → id of what a run needs beside its data, as :class:`sweepengine.data.Given` has them."""
-    if isinstance(run, Run):
-        return {"weights": run.architecture.weights} if run.architecture.weights else {}
-    found = {} if run.reference is None else {"reference": run.reference}
-    if any(GRID in each.defined_for for each in observables_of(run.kind, run.observables)):
-        found["grid"] = run.grid_id
-    return found
+    observables = observables_of(run.kind, run.observables)
+    return run.given_ids({condition.field for each in observables for condition in each.defined_for})

@@ -67,9 +67,6 @@ class CloudMoment:
         Steps that lie behind it.
     """
 
-    has_output_dim = False
-    """Particles have one output."""
-
     def __init__(self, cloud: Tensor | Callable[[], Tensor], problem: CloudProblem, step: int) -> None:
         self._cloud, self.problem, self.step = cloud, problem, step
         self.shared: dict[object, Any] = {}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from sweepengine.errors import SpecError
-from sweepengine.observe._catalogue import declared, kinds
+from sweepengine.observe._catalogue import declared
 from sweepengine.observe._observable import observable
 from sweepengine.observe._record_cost import FREE
 from sweepengine.plugins import register
+from sweepengine.spec import kind_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,8 +81,8 @@ def register_observable(
     SpecError
         The kind is unknown, the name or a dim cannot be one, or this name and version stands for other code.
     """
-    if kind not in kinds():
-        raise SpecError(f"observable {name}: found the kind {kind!r}; expected one of {', '.join(kinds())}")
+    if kind not in kind_names():
+        raise SpecError(f"observable {name}: found the kind {kind!r}; expected one of {', '.join(kind_names())}")
     reserved, own = taken(kind), dict(sizes or {})
     if name in declared(kind) or name in reserved:
         raise SpecError(f"observable: the name {name!r} is one of sweepengine's own; choose another")

@@ -34,7 +34,7 @@ def measured(observable: Observable, now: Any, start: Any) -> Tensor:
         The function raised, or gave something that is no floating-point tensor of so many dims.
     """
     name, dims = observable.name, observable.variable.dims[2:]
-    if not now.has_output_dim:
+    if {*OUTPUT_DIMS} & {*dims} and not now.has_output_dim:
         dims = tuple(dim for dim in dims if dim not in OUTPUT_DIMS)
     with users_code(f"observable {name}: it"), torch.no_grad():
         value: Any = observable.function(now, start)

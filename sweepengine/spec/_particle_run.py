@@ -29,17 +29,19 @@ from sweepengine.spec._particles import (
     UserUnitSpec,
 )
 from sweepengine.spec._schedule import record_schedule, refuse_many_steps, snapshot_schedule, whole_steps
+from sweepengine.spec._stepped import SteppedRun
 from sweepengine.spec._unnamed import unnamed_of_particles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-    from sweepengine.plugins import TermKind
     from sweepengine.spec._particles import ParticleSpec
+
+_TRIAL_PARTICLES = 64
 
 
 @dataclass(frozen=True)
-class ParticleRun:
+class ParticleRun(SteppedRun):
     """One run: everything that its numbers depend on, and nothing else.
 
     Attributes
@@ -106,14 +108,19 @@ class ParticleRun:
     reference: str | None = None
 
     @property
-    def n_steps(self) -> int:
-        """Number of steps; of the adaptive method, of its grid."""
-        return self.record_steps[-1]
+    def further_columns(self) -> dict[str, Any]:
+        """τ."""
+        return {"temperature": self.temperature}
 
-    @property
-    def step_size(self) -> float:
-        """Step dt = time / steps."""
-        return self.time / self.n_steps
+    def given_ids(self, needed: Collection[str]) -> dict[str, str]:
+        """The cloud to which distances are measured, where there is one, and the grid, where it is needed."""
+        found = {} if self.reference is None else {"reference": self.reference}
+        return found | ({"grid": self.grid_id} if "grid" in needed else {})
+
+    def trial(self, observables: tuple[str, ...]) -> ParticleRun:
+        """A run that costs less and calls the same code of users, which records these alone."""
+        width = min(self.width, _TRIAL_PARTICLES)
+        return replace(self, width=width, observables=observables, snapshots=())
 
     @property
     def activation(self) -> str:
@@ -218,19 +225,6 @@ def _canonical_terms(spec: ParticleSpec) -> tuple[Term, ...]:
         else term
         for term in spec.functional.terms
     )
-
-
-def user_parts(spec: ParticleSpec) -> tuple[tuple[TermKind, str], ...]:
-    """Kind and ``name@version`` of the terms and the unit that users have registered.
-
-    Raises
-    ------
-    SpecError
-        One of them is not registered.
-    """
-    terms = ((term.term, term.name) for term in _canonical_terms(spec) if isinstance(term, (PotentialTerm, KernelTerm)))
-    unit = _canonical_unit(spec)
-    return (*terms, *((("unit", unit.name),) if isinstance(unit, UserUnitSpec) else ()))
 
 
 def _canonical_unit(spec: ParticleSpec) -> UnitSpec | UserUnitSpec | None:

@@ -1,0 +1,39 @@
+"""What the plan must know of sweeps of a model of the user's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from sweepengine.plan._modules import module_memory, module_seconds, refuse_changing_parameters
+from sweepengine.plan._networks import NetworkWork
+from sweepengine.spec import ModelRun, Run
+
+if TYPE_CHECKING:
+    from sweepengine.plan._cost import MachineRate
+    from sweepengine.store import BlockShape
+
+
+class ModelWork(NetworkWork):
+    """Sweeps of a model; see :class:`sweepengine.plan._work.Work`."""
+
+    of: ClassVar[type[Run]] = ModelRun
+
+    def runs(self) -> tuple[Run, ...]:
+        """All runs of the sweep.
+
+        Raises
+        ------
+        SpecError
+            The model has other parameters at another width.
+        """
+        runs = super().runs()
+        refuse_changing_parameters(runs, self._data.x_train.shape[1], self._data.outputs)
+        return runs
+
+    def seconds(self, run: Run, shape: BlockShape, rate: MachineRate) -> float:
+        """Estimated time of one run on one thread."""
+        return module_seconds(run, shape, self._data.x_train.shape[1], rate)
+
+    def memory(self, run: Run, shape: BlockShape) -> int:
+        """Bytes of a worker with a task that advances the run."""
+        return module_memory(run, shape, self._data.x_train.shape[1])
