@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +21,6 @@ from sweepengine.spec import make_spec
 from sweepengine.store import SweepStore
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import Tensor
 
     from sweepengine.observe.measure import CloudMoment
@@ -86,6 +86,18 @@ def test_they_are_recorded_from_end_to_end(tmp_path: Path, executor: Any) -> Non
     }  # fmt: skip
     with pytest.raises(StoreError, match="other code of observable spread under version '1'"):
         sweepengine.run(CLOUD, store, executor="inline", plugins=plugin(tmp_path, "2"))
+
+
+def test_the_example_of_the_page(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    example = next(block for block in blocks if 'kind="particles"' in block)
+    path = tmp_path / "example.py"
+    path.write_text("import sweepengine, torch\n" + example)
+    content = CLOUD | {"observables": ["extremes", "particles"]}
+    sweepengine.run(content, tmp_path / "e.zarr", executor="inline", plugins=[str(path)])
+    sweep = sweepengine.open_sweep(tmp_path / "e.zarr").load().isel(run=1)
+    np.testing.assert_array_equal(sweep.extremes[:, 1], sweep.particles.max("particle"))
 
 
 def test_their_versions_are_in_the_ids(tmp_path: Path) -> None:
