@@ -235,6 +235,13 @@ def test_a_plugin_that_fails_leaves_nothing_registered(tmp_path: Path) -> None:
     assert set(_registry.current("observable")) == {"outputs_histogram", "distance"}
 
 
+def test_a_file_knows_what_it_has_registered_so_far(tmp_path: Path) -> None:
+    """An observable may be of a kind of sweep that the same file registers."""
+    text = OBSERVABLES + "\nimport sweepengine.plugins\nSEEN = sorted(sweepengine.plugins.current('observable'))\n"
+    text += "assert SEEN == ['distance', 'outputs_histogram'], SEEN\n"
+    install(read_plugin(plugin(tmp_path, text)))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
