@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from sweepengine.data import fresh_points
-from sweepengine.observe.measure_particles import Problem
+from sweepengine.observe.measure import CloudProblem
 from sweepengine.particles import (
     CallableUnit,
     EqualSteps,
@@ -61,7 +61,7 @@ class Cloud:
         self._unit = None if run.unit is None else _unit(run.unit, self._d, self._device, self._dtype)
         self._moving = self._moving_coordinates()
         self.functional = self._functional(data.x_train, data.y_train)
-        self.problem = Problem(
+        self.problem = CloudProblem(
             functional=self.functional,
             train=self._risk(data.x_train, data.y_train),
             test=self._risk(data.x_test, data.y_test),
@@ -70,7 +70,7 @@ class Cloud:
             noise=Noise(run.seed, partition.first) if run.temperature else None,
             grid=self._points(data, "grid", self._dtype),
             reference=self._points(data, "reference", torch.float64),
-            passes=partition,
+            partition=partition,
         )
 
     def start(self) -> Tensor:

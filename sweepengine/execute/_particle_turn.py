@@ -10,8 +10,7 @@ import torch
 
 from sweepengine.execute._cloud import Cloud
 from sweepengine.execute._data import Data, Record
-from sweepengine.observe import particle_variables_of
-from sweepengine.observe.measure_particles import Moment, Recorder
+from sweepengine.observe.measure import CloudMoment, Recorder
 from sweepengine.particles import Partition, Trajectory
 
 if TYPE_CHECKING:
@@ -49,8 +48,8 @@ class ParticleTurn:
     ) -> None:
         self._run, self._partition = run, partition or Partition()
         self._cloud = Cloud(run, data, self._partition, rows or range(run.width))
-        names = [variable.name for variable in particle_variables_of(run)]
-        self._recorder = Recorder(names, self._cloud.problem)
+        start = CloudMoment(self._cloud.start, self._cloud.problem, 0)
+        self._recorder = Recorder(run.kind, run.observables, start)
         self.due = 0
         self.diverged_step = np.full(1, -1, dtype=np.int64)
         step, particles, control = 0, None, None
@@ -87,13 +86,13 @@ class ParticleTurn:
                 yield None
             moved = True
             if step == records[self.due]:
-                moment = Moment(self._steps.cloud, self._cloud.problem, step)
+                moment = CloudMoment(self._steps.cloud, self._cloud.problem, step)
                 if not math.isfinite(moment.objective):
                     self.diverged_step[:] = step
                     return
                 values = self._recorder.measure(moment, snapshot=self.due in self._run.snapshots)
                 self.due += 1
-                yield Record(self.due - 1, [values])
+                yield Record(self.due - 1, [{name: value.cpu().numpy() for name, value in values.items()}])
         if self._trajectory.diverged:
             self.diverged_step[:] = self.step
 

@@ -17,6 +17,7 @@ from sweepengine.spec._kinds import Column as Column
 from sweepengine.spec._kinds import Kind as Kind
 from sweepengine.spec._kinds import further_columns as further_columns
 from sweepengine.spec._kinds import kind_key as kind_key
+from sweepengine.spec._kinds import kind_names as kind_names
 from sweepengine.spec._kinds import kind_of as kind_of
 from sweepengine.spec._kinds import kinds as kinds
 from sweepengine.spec._kinds import register_kind as register_kind
@@ -82,6 +83,7 @@ __all__ = [
     "job_path",
     "job_plugin",
     "kind_key",
+    "kind_names",
     "kind_of",
     "kinds",
     "make_spec",

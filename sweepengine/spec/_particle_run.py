@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from sweepengine.errors import SpecError
 from sweepengine.plugins import canonical_unit
-from sweepengine.spec._canonical import digest
+from sweepengine.spec._canonical import digest, without_neutral
 from sweepengine.spec._data import ShellsData
 from sweepengine.spec._dynamics import ProjectionSpec, RunMethodName, ToleranceSpec  # noqa: TC001 -- for pydantic
 from sweepengine.spec._particles import Drawable, InitialSpec, LatticeSpec
@@ -19,10 +19,11 @@ from sweepengine.spec._schedule import record_schedule, refuse_many_steps, snaps
 from sweepengine.spec._stepped import SteppedRun
 from sweepengine.spec._terms import RiskTerm, Term
 from sweepengine.spec._unit import AnyUnit, UnitSpec, UserUnitSpec
+from sweepengine.spec._unnamed import unnamed_of_particles
 from sweepengine.time_methods import find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from sweepengine.spec._particles import ParticleSpec
     from sweepengine.time_methods import TimeMethod
@@ -63,7 +64,7 @@ class ParticleRun(SteppedRun):
     data_id : str
         Hash of the data's content.
     observables : tuple of str
-        Names of the recorded variables in canonical order; empty for the default set.
+        Names of the recorded observables in canonical order, those of users as ``name@version``.
     matmul : str
         How float32 matrices are multiplied: ``full``, ``tf32`` or ``bf16``.
     grid : LatticeSpec or None
@@ -93,7 +94,7 @@ class ParticleRun(SteppedRun):
     snapshots: tuple[int, ...]
     precision: str
     data_id: str
-    observables: tuple[str, ...] = ()
+    observables: tuple[str, ...]
     matmul: str = "full"
     grid: LatticeSpec | None = None
     reference: str | None = None
@@ -103,10 +104,15 @@ class ParticleRun(SteppedRun):
         """τ."""
         return {"temperature": self.temperature}
 
+    def given_ids(self, needed: Collection[str]) -> dict[str, str]:
+        """The cloud to which distances are measured, where there is one, and the grid, where it is needed."""
+        found = {} if self.reference is None else {"reference": self.reference}
+        return found | ({"grid": self.grid_id} if "grid" in needed else {})
+
     def trial(self, observables: tuple[str, ...]) -> ParticleRun:
         """A run that costs less and calls the same code of users, which records these alone."""
         width = min(self.width, _TRIAL_PARTICLES)
-        return replace(self, width=width, observables=("objective", *observables), snapshots=())
+        return replace(self, width=width, observables=observables, snapshots=())
 
     @property
     def activation(self) -> str:
@@ -179,9 +185,15 @@ class ParticleRun(SteppedRun):
         # Sections leave out what has its default, so that a field which the format gains later keeps earlier ids.
         content = {name: _plain(value, short=True) for name, value in self._fields().items()}
         content["method"] = self._hashed_method
-        if self.matmul == "full":
-            del content["matmul"]
-        return digest({"kind": self.kind} | {name: value for name, value in content.items() if value not in (None, [])})
+        neutral = _PLAIN_RUN | {"observables": list(self.unnamed_observables)}
+        return digest({"kind": self.kind} | without_neutral(content, neutral))
+
+    @property
+    def unnamed_observables(self) -> tuple[str, ...]:
+        """The observables that the id does not name."""
+        return unnamed_of_particles(
+            has_risk=self.has_risk, has_snapshots=bool(self.snapshots), has_reference=self.reference is not None
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values from which :meth:`from_json` makes an equal run."""
@@ -190,13 +202,18 @@ class ParticleRun(SteppedRun):
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> ParticleRun:
         """The inverse of :meth:`to_json`."""
-        return _ADAPTER.validate_python({key: value for key, value in content.items() if key != "kind"})
+        run = _ADAPTER.validate_python({key: value for key, value in content.items() if key != "kind"})
+        return run if run.observables else replace(run, observables=run.unnamed_observables)
 
     def _fields(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 _ADAPTER = TypeAdapter(ParticleRun)
+_PLAIN_RUN = {"snapshots": [], "matmul": "full"} | dict.fromkeys(
+    ("unit", "tolerance", "projection", "fresh", "grid", "reference")
+)
+"""What an id leaves out of a run."""
 
 
 def _plain(value: Any, *, short: bool) -> Any:
@@ -215,7 +232,7 @@ def _canonical_unit(spec: ParticleSpec) -> UnitSpec | UserUnitSpec | None:
 
 
 def expand_particles(
-    spec: ParticleSpec, data_id: str, observables: tuple[str, ...] = (), reference: str | None = None
+    spec: ParticleSpec, data_id: str, observables: tuple[str, ...], reference: str | None = None
 ) -> Iterator[ParticleRun]:
     """All runs of a sweep of particles: the product of its axes.
 

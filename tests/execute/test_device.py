@@ -16,7 +16,8 @@ import sweepengine
 from sweepengine.errors import SpecError
 from sweepengine.execute import _pack, _ray
 from sweepengine.execute._device import particles_at_a_time
-from sweepengine.observe import VARIABLES
+from sweepengine.observe import canonical_names, declared
+from sweepengine.observe._conditions import LINEAR_MODEL
 from sweepengine.particles import Neuron, Partition, _fused, on_device
 from sweepengine.spec import ParticleRun, ParticleSpec, expand_particles, make_spec
 
@@ -70,7 +71,11 @@ def _strangers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_every_tensor_of_a_network_names_its_device(
     method: Any, turn: int, tiny: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
-    observed = [name for name, each in VARIABLES.items() if method != "momentum" and not each.needs_closed_form]
+    observed = [
+        name
+        for name, each in declared("networks").items()
+        if method != "momentum" and LINEAR_MODEL not in each.defined_for
+    ]
     content = tiny(
         network={"depth": 2, "sigma_b": 0.3, "output_bias": True, "centred": True},
         training={"method": method},
@@ -125,7 +130,7 @@ def test_chunks_of_particles_are_large_on_a_gpu() -> None:
     def run_of(spec: dict[str, Any]) -> ParticleRun:
         made = make_spec(spec)
         assert isinstance(made, ParticleSpec)
-        return next(expand_particles(made, ""))
+        return next(expand_particles(made, "", canonical_names(made)))
 
     alone, pairs = run_of(terms), run_of(terms | {"functional": {"terms": [{"term": "gaussian"}]}})
     cpu, cuda = torch.device("cpu"), torch.device("cuda")

@@ -23,7 +23,7 @@ from sweepengine.execute import _pack, _particle_turn, _ray
 from sweepengine.execute._events import Event
 from sweepengine.execute._executor import InlineExecutor, Report
 from sweepengine.execute._shards import Shards
-from sweepengine.observe.measure_particles import Moment, Recorder
+from sweepengine.observe.measure import CloudMoment
 from sweepengine.particles import Partition, ShardGroup
 from sweepengine.store import ChunkPart, SweepStore, _chunk, _layout, open_address, read_mark
 from sweepengine.store._digests import digest
@@ -147,11 +147,10 @@ def _threads_and_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Process, "is_gone", property(lambda _: True))
     monkeypatch.setattr(_layout, "PIECE_ROWS", 8)
     monkeypatch.setattr(_layout, "CHUNK_TARGET", 100)
-    for owner in (Moment, Recorder):
-        for each in vars(owner).values():
-            if isinstance(each, cached_property):
-                # Before Python 3.12 one lock for all objects: a rank that waits in a sum would keep the others out.
-                monkeypatch.setattr(each, "lock", nullcontext(), raising=False)
+    for each in vars(CloudMoment).values():
+        if isinstance(each, cached_property):
+            # Before Python 3.12 one lock for all objects: a rank that waits in a sum would keep the others out.
+            monkeypatch.setattr(each, "lock", nullcontext(), raising=False)
 
 
 def run(spec: dict[str, Any], store: Path, shards: int, commit_seconds: float = 60.0) -> list[str]:

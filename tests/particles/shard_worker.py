@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sweepengine import particles as pt
-from sweepengine.observe.measure_particles import Moment, Problem, Recorder
+from sweepengine.observe.measure import CloudMoment, CloudProblem, Recorder
 
 COUNT, CHUNK, D = 103, 8, 3  # thirteen chunks, the last of seven
 INPUTS = pt.gaussian_cloud(1, 17, D)
@@ -51,9 +51,12 @@ def flowed(cloud: torch.Tensor, partition: pt.Partition) -> dict[str, torch.Tens
         numbers.append(pt.participation(pt.shares(RISK, end, partition), partition))
         found[f"{name} numbers"] = torch.tensor(numbers, dtype=torch.float64)
         noise = pt.Noise(5, partition.first) if functional.temperature else None
-        problem = Problem(functional, RISK, RISK, 0.1, end.clone, noise, INPUTS[:3, [0, 1, 2, 0]], REFERENCE, partition)
-        measured = Recorder(OBSERVABLES, problem).measure(Moment(end, problem, 4), snapshot=False)
-        found |= {f"{name} {each}": torch.from_numpy(values.reshape(-1)) for each, values in measured.items()}
+        problem = CloudProblem(
+            functional, RISK, RISK, 0.1, end.clone, noise, INPUTS[:3, [0, 1, 2, 0]], REFERENCE, partition
+        )
+        at_start = CloudMoment(problem.start, problem, 0)
+        measured = Recorder("particles", OBSERVABLES, at_start).measure(CloudMoment(end, problem, 4), snapshot=False)
+        found |= {f"{name} {each}": values.reshape(-1) for each, values in measured.items()}
         found[f"{name} covariance"] = pt.moments(end, partition)[1]
     # Without kinks: where relu's make the control reject steps, it amplifies rounding a million times, sharded or not.
     adaptive = pt.adaptive_flow(SMOOTH, cloud, time=0.5, partition=partition)

@@ -12,6 +12,7 @@ import pytest
 import sweepengine
 from sweepengine import particles as pt
 from sweepengine.errors import SpecError
+from sweepengine.observe import canonical_names
 from sweepengine.plan import make_plan
 from sweepengine.runge_kutta import Tableau
 from sweepengine.spec import ParticleSpec, expand_particles, make_spec, run_from_json, spec_schema
@@ -105,7 +106,7 @@ def test_a_method_that_both_kinds_have_is_read_by_one_name_and_keeps_its_ids() -
     assert {method.formerly: name for name, method in METHODS.items() if method.formerly} == FORMER
     for former, name in FORMER.items():
         specs = [particles(pinned.PARTICLES, each) for each in (former, name)]
-        old, new = (list(expand_particles(spec, "0" * 16)) for spec in specs)
+        old, new = (list(expand_particles(spec, "0" * 16, canonical_names(spec))) for spec in specs)
         assert old == new
         assert [run.id for run in old] == [run.id for run in new]
         assert {run.method for run in new} == {name}
@@ -115,7 +116,7 @@ def test_a_method_that_both_kinds_have_is_read_by_one_name_and_keeps_its_ids() -
         with pytest.raises(SpecError, match=r"training\.method"):
             make_spec(with_method(pinned.NETWORKS, former))
     fixed = particles(pinned.PARTICLES, "dormand_prince")
-    assert next(expand_particles(fixed, "0" * 16)).method == "dormand_prince"
+    assert next(expand_particles(fixed, "0" * 16, canonical_names(fixed))).method == "dormand_prince"
 
 
 def test_a_prediction_keeps_its_id_under_the_new_name() -> None:
@@ -125,7 +126,10 @@ def test_a_prediction_keeps_its_id_under_the_new_name() -> None:
         "functional": {"terms": [{"term": "risk", "cost": "mse"}]},
     }
     content["dynamics"] = content["dynamics"] | {"samples": "fresh"}
-    runs = [next(expand_particles(particles(content, each), "0" * 16)) for each in ("euler", "gd", "rk4")]
+    runs = [
+        next(expand_particles(spec, "0" * 16, canonical_names(spec)))
+        for spec in (particles(content, each) for each in ("euler", "gd", "rk4"))
+    ]
     assert all(run.limit_id for run in runs)
     assert runs[0].limit_id == runs[1].limit_id != runs[2].limit_id
 
