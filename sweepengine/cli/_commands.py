@@ -30,26 +30,36 @@ def run_command(
 ) -> int:
     """Run a sweep, print its summary, write its report; 1 if runs failed."""
     from sweepengine.execute import progress_for, run
+    from sweepengine.spec import kind_of
 
     console, errors = Console(), Console(stderr=True)
+    sweep_spec = _read_spec(spec, plugins)
     outcome = run(
-        _read_spec(spec),
+        sweep_spec,
         store,
         plugins=plugins,
         progress=progress_for(errors),
         **options,
     )
-    sweep, reduced = _print_summary(console, outcome.store)
+    has_findings = bool(kind_of(sweep_spec).findings)  # a kind of the user's own may have none
+    reduced = _print_summary(console, outcome.store) if has_findings else None
     console.print(f"store:  {outcome.store}", markup=False, highlight=False, soft_wrap=True)
     for line in _warnings(outcome):
         errors.print(line, markup=False, highlight=False, soft_wrap=True)
-    return int(outcome.failed > 0) | (report and not _report_after_run(console, errors, outcome.store, sweep, reduced))
+    unreported = report and reduced and not _report_after_run(console, errors, outcome.store, *reduced)
+    return int(outcome.failed > 0 or bool(unreported))
 
 
-def _read_spec(word: str) -> AnySpec:
-    """Read the spec of a file, or of a packaged job, and say which file that is. Plugins are executed on request only."""
+def _read_spec(word: str, plugins: list[str]) -> AnySpec:
+    """Read the spec of a file, or of a packaged job, and say which file that is.
+
+    The plugins that the user has named are executed before, because they may register the kind of the spec; no other is.
+    """
+    from sweepengine.plugins import install, read_plugin
     from sweepengine.spec import is_job_name, job_path, job_plugin, read_spec
 
+    for path in plugins:
+        install(read_plugin(path))
     if not is_job_name(word):
         return read_spec(word)
     job = job_path(word)
@@ -111,12 +121,9 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
     """Print what a sweep would do and cost."""
     from sweepengine.execute import default_store, try_users_code
     from sweepengine.plan import MachineRate, available_cpus, make_plan, sweep_seconds
-    from sweepengine.plugins import install, read_plugin
     from sweepengine.store import Status, SweepStore
 
-    for path in plugins:
-        install(read_plugin(path))
-    spec = _read_spec(spec_path)
+    spec = _read_spec(spec_path, plugins)
     sweep_store = SweepStore(store or default_store(spec))
     plan = make_plan(spec, sweep_store)
     try_users_code(plan)

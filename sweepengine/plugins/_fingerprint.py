@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ _INCIDENTAL = frozenset(
 )
 """Attributes of a class that say nothing of what it does, or hold addresses beside what other attributes say."""
 _FIELDS = "__pydantic_fields__"
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""What differs between two processes of the same code."""
 
 
 def fingerprint(content: object, *, with_helpers: bool = False) -> str:
@@ -52,7 +55,7 @@ class _Text:
         if isinstance(thing, property):
             return "".join(self.of(each) for each in (thing.fget, thing.fset) if each)
         if not (inspect.isfunction(thing) or inspect.isclass(thing)):
-            return repr(thing)
+            return _ADDRESS.sub("", repr(thing))
         if any(thing is each for each in self._seen):
             return "again"
         self._seen.append(thing)
