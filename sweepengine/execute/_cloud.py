@@ -27,7 +27,6 @@ from sweepengine.particles import (
     gaussian_cloud,
     on_device,
     quadratic,
-    staircase,
 )
 from sweepengine.plan.initial_cloud import initial_cloud, project
 from sweepengine.plugins import term_function
@@ -157,7 +156,7 @@ def _unit(unit: UnitSpec | UserUnitSpec, d: int, device: torch.device, dtype: to
         return CallableUnit(term_function("unit", unit.name))
     neuron = Neuron(
         d,
-        staircase if unit.activation == "staircase" else unit.activation,
+        unit.activation,
         output=unit.output,
         bias=unit.bias,
         scale=unit.scale,

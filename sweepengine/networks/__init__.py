@@ -1,7 +1,7 @@
 """Finite networks: parameters, forward and backward signals, the tangent kernel, costs, time methods."""
 
-from sweepengine.networks._activations import ACTIVATIONS as ACTIVATIONS
 from sweepengine.networks._activations import Activation as Activation
+from sweepengine.networks._activations import activation as activation
 from sweepengine.networks._blocked import blocked_kernel as blocked_kernel
 from sweepengine.networks._costs import COSTS as COSTS
 from sweepengine.networks._costs import Cost as Cost
@@ -41,7 +41,6 @@ from sweepengine.networks._training import Stepper as Stepper
 from sweepengine.networks._training import Training as Training
 
 __all__ = [
-    "ACTIVATIONS",
     "COSTS",
     "JACOBIAN_BYTES",
     "MATMULS",
@@ -65,6 +64,7 @@ __all__ = [
     "Stepper",
     "Training",
     "Workspace",
+    "activation",
     "blocked_kernel",
     "build_module",
     "from_arrays",

@@ -48,7 +48,6 @@ from sweepengine.particles._passes import Passes as Passes
 from sweepengine.particles._radial import RadialUnit as RadialUnit
 from sweepengine.particles._radial import radial_risk as radial_risk
 from sweepengine.particles._radial import radial_start as radial_start
-from sweepengine.particles._radial import staircase as staircase
 from sweepengine.particles._random_features import linear_feature_law as linear_feature_law
 from sweepengine.particles._random_features import linear_feature_risk as linear_feature_risk
 from sweepengine.particles._random_features import relu_feature_risk as relu_feature_risk
@@ -160,7 +159,6 @@ __all__ = [
     "spans",
     "speed_ratios",
     "sphere",
-    "staircase",
     "stationarity_gap",
     "wasserstein",
     "weak_form",

@@ -1,6 +1,7 @@
 """What to run: typed, validated specs; YAML in, JSON schema out. Imports no torch."""
 
-from sweepengine.spec._data import DataSpec as DataSpec
+from sweepengine.spec._data import DATASETS as DATASETS
+from sweepengine.spec._data import DataSection as DataSection
 from sweepengine.spec._data import DigitsData as DigitsData
 from sweepengine.spec._data import DrawnData as DrawnData
 from sweepengine.spec._data import FileData as FileData
@@ -40,13 +41,14 @@ from sweepengine.spec._run import fixed_step_count as fixed_step_count
 from sweepengine.spec._schedule import refuse_many_steps as refuse_many_steps
 
 __all__ = [
+    "DATASETS",
     "GAMMA_BY_LABEL",
     "PAIRWISE",
     "AnyRun",
     "AnySpec",
     "Architecture",
     "AttractionTerm",
-    "DataSpec",
+    "DataSection",
     "DigitsData",
     "DiscrepancyTerm",
     "DoubleWellTerm",

@@ -12,10 +12,9 @@ from pydantic import BaseModel, TypeAdapter
 from sweepengine.errors import SpecError
 from sweepengine.plugins import canonical_term, canonical_unit
 from sweepengine.spec._canonical import digest
-from sweepengine.spec._data import ShellsData
+from sweepengine.spec._data import DataSection, ShellsData
 from sweepengine.spec._particles import (
     AnyUnit,
-    Drawable,
     InitialSpec,
     KernelTerm,
     LatticeSpec,
@@ -54,7 +53,7 @@ class ParticleRun:
     tolerance : ToleranceSpec or None
         Of the adaptive method.
     projection : ProjectionSpec or None
-    fresh : DrawnData or ShellsData or None
+    fresh : DataSection or None
         What new points are drawn from at every step; None where the stored points are used.
     width, seed : int
         Particles m; the seed of the particles, the noise and the fresh points.
@@ -91,7 +90,7 @@ class ParticleRun:
     method: MethodName
     tolerance: ToleranceSpec | None
     projection: ProjectionSpec | None
-    fresh: Drawable | None
+    fresh: DataSection | None
     width: int
     seed: int
     time: float
@@ -262,7 +261,7 @@ def expand_particles(
             "fewer, or more records"
         )
     terms, unit = _canonical_terms(spec), _canonical_unit(spec)
-    fresh = spec.data if isinstance(spec.data, Drawable) and dynamics.samples == "fresh" else None
+    fresh = spec.data if dynamics.samples == "fresh" else None
     for width, temperature, seed in itertools.product(spec.axes.width, spec.temperatures, spec.axes.seed):
         yield ParticleRun(
             unit=unit,

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from sweepengine.spec._data import DataSpec, DrawnData, FileData, ShellsData
+from sweepengine.activations import ACTIVATIONS
+from sweepengine.spec._data import DataSpec
+from sweepengine.spec._entries import NameIn
 from sweepengine.spec._fields import Count, Positive, Section, Seed
 from sweepengine.spec._model import (
     _LIST,
-    ActivationName,
     EveryRecords,
     LogRecords,
     Matmul,
@@ -38,14 +39,10 @@ MethodName = Literal[
 ]
 
 
-Drawable = DrawnData | ShellsData
-"""Data that new points can be drawn of."""
-
-
 class UnitSpec(Section):
     """ψ(θ; x) = scale · s(a) φ(input_scale w·x + bias_scale b): what one particle does to the output."""
 
-    activation: ActivationName | Literal["staircase"] = Field(
+    activation: Annotated[str, NameIn(lambda: tuple(ACTIVATIONS))] = Field(
         description="φ; staircase is that of Mei, Montanari & Nguyen (PNAS 2018)"
     )
     output: Literal["free", "tanh", "none"] = Field(
@@ -364,7 +361,7 @@ class ParticleSpec(Section):
             )
         if method == "adaptive" and dynamics.projection is not None:
             raise ValueError("dynamics.projection: not with adaptive steps, whose error it would hide; remove it")
-        if dynamics.samples == "fresh" and not isinstance(self.data, Drawable):
+        if dynamics.samples == "fresh" and (self.data is None or self.data.fresh_points is None):
             found = "no data" if self.data is None else f"data {self.data.name!r}"
             raise ValueError(f"dynamics.samples: found 'fresh' with {found}; only drawn data have ever more points")
         if dynamics.samples == "fresh" and method == "adaptive":
@@ -392,8 +389,8 @@ class ParticleSpec(Section):
     def located(self, folder: Path) -> ParticleSpec:
         """The same with the files that it names looked for from a folder, as a spec in that folder means them."""
         update: dict[str, Any] = {}
-        if isinstance(self.data, FileData):
-            update["data"] = self.data.model_copy(update={"path": str(folder / self.data.path)})
+        if self.data is not None:
+            update["data"] = self.data.located(folder)
         if self.reference is not None:
             update["reference"] = str(folder / self.reference)
         return self.model_copy(update=update)

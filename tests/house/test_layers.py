@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAYERS = ["cli", "execute", "plan", "store", "observe", "networks", "particles", "theory", "data", "spec", "plugins"]
 """From the top; a package imports from those below it. The modules of ``BASE`` lie under all of them."""
-BASE = {"errors", "files", "runge_kutta", "streams", "transport"}
+BASE = {"activations", "errors", "files", "runge_kutta", "streams", "transport"}
 ALLOWED_IN_ANALYSIS = {"sweepengine"}
 TORCH_FREE = ["spec", "data", "store", "observe", "theory", "plugins"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from sweepengine.activations import layer_activations
 from sweepengine.errors import RunError
 from sweepengine.networks import (
-    ACTIVATIONS,
     COSTS,
     Activation,
     Inputs,
@@ -15,6 +15,7 @@ from sweepengine.networks import (
     Points,
     Training,
     Workspace,
+    activation,
     initialise,
     network,
     stack,
@@ -45,7 +46,8 @@ def error(found: torch.Tensor, exact: torch.Tensor) -> float:
 
 
 def test_every_activation_with_and_without_bias() -> None:
-    for name, phi in ACTIVATIONS.items():
+    for name in layer_activations():
+        phi = activation(name)
         for shape in SHAPES:
             h, signal = numbers(*shape, seed=1) + 0.01, numbers(*shape, seed=2)
             bias = numbers(*shape[:-2], shape[-1], seed=3)
@@ -64,7 +66,7 @@ def test_every_activation_with_and_without_bias() -> None:
 
 
 def test_nan_stays_nan() -> None:
-    for name in ACTIVATIONS:
+    for name in layer_activations():
         h = numbers(2, 9, seed=1)
         h[1, 3] = torch.nan
         assert FusedLayer(name)(h, numbers(9, seed=2))[0].isnan().nonzero().tolist() == [[1, 3]], name
@@ -94,12 +96,12 @@ def test_networks_train_as_by_the_plain_passes(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_device_on_which_it_is_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ACTIVATIONS:
+    for name in layer_activations():
         assert isinstance(checked_layer(name, CPU), FusedLayer)
     checked_layer.cache_clear()
     call = FusedLayer.__call__
     monkeypatch.setattr(FusedLayer, "__call__", lambda self, h, bias, factor: call(self, h, bias, factor * 1.001))
-    for name in ACTIVATIONS:
+    for name in layer_activations():
         with pytest.raises(RunError, match=f"the fused pass of {name} is .* away from the plain one on cpu"):
             checked_layer(name, CPU)
     assert triton_activations.AGREEMENT < 1e-4
