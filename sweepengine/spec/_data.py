@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, get_args
 from pydantic import Field, field_validator, model_validator
 
 from sweepengine.errors import shown
-from sweepengine.spec._entries import SectionIn
+from sweepengine.spec._choice import OneOf
 from sweepengine.spec._fields import Count, Section, Seed
 
 if TYPE_CHECKING:
@@ -162,4 +162,4 @@ DATASETS: dict[str, type[DataSection]] = {
     for name in get_args(section.model_fields["name"].annotation)
 }
 """By name; a data set is a section and its place here."""
-DataSpec = Annotated[DataSection, SectionIn(DATASETS)]
+DataSpec = Annotated[DataSection, OneOf(lambda: DATASETS, "name")]

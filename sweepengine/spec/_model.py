@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, field_validator, model_validator
 
-from sweepengine.activations import layer_activations
+from sweepengine.activations import ACTIVATIONS, layer_activations
 from sweepengine.errors import shown
+from sweepengine.spec._choice import NameOf
 from sweepengine.spec._data import DataSpec
-from sweepengine.spec._entries import NameIn
 from sweepengine.spec._fields import Count, Depth, Positive, Section, Seed
 from sweepengine.spec._method import METHODS_ALONE, GradientDescent, MethodSpec
 
@@ -22,7 +22,9 @@ GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
 
 MAX_SEEDS = 100_000
 
-ActivationName = Annotated[str, NameIn(layer_activations)]
+ActivationName = Annotated[str, NameOf(layer_activations)]
+"""Of a network; units of particles may have some more."""
+UnitActivationName = Annotated[str, NameOf(lambda: tuple(ACTIVATIONS))]
 ScalingValue = Literal["ntk", "mean_field"] | Annotated[float, Field(ge=0.5, le=1.0)]
 # A container may come as the YAML list it was written as; what it holds stays strictly typed.
 _LIST = Field(strict=False, min_length=1)

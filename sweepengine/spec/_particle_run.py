@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 from sweepengine.errors import SpecError
 from sweepengine.plugins import canonical_term, canonical_unit
 from sweepengine.spec._canonical import digest
-from sweepengine.spec._data import DataSection, ShellsData
+from sweepengine.spec._data import DataSpec, ShellsData
 from sweepengine.spec._particles import (
     AnyUnit,
     InitialSpec,
@@ -90,7 +90,7 @@ class ParticleRun:
     method: MethodName
     tolerance: ToleranceSpec | None
     projection: ProjectionSpec | None
-    fresh: DataSection | None
+    fresh: DataSpec | None
     width: int
     seed: int
     time: float

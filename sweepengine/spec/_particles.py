@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from sweepengine.activations import ACTIVATIONS
 from sweepengine.spec._data import DataSpec
-from sweepengine.spec._entries import NameIn
 from sweepengine.spec._fields import Count, Positive, Section, Seed
 from sweepengine.spec._model import (
     _LIST,
@@ -17,6 +15,7 @@ from sweepengine.spec._model import (
     Matmul,
     Name,
     Seeds,
+    UnitActivationName,
     _distinct,
     flat_settings,
     refuse_matmul,
@@ -42,9 +41,7 @@ MethodName = Literal[
 class UnitSpec(Section):
     """ψ(θ; x) = scale · s(a) φ(input_scale w·x + bias_scale b): what one particle does to the output."""
 
-    activation: Annotated[str, NameIn(lambda: tuple(ACTIVATIONS))] = Field(
-        description="φ; staircase is that of Mei, Montanari & Nguyen (PNAS 2018)"
-    )
+    activation: UnitActivationName = Field(description="φ; staircase is that of Mei, Montanari & Nguyen (PNAS 2018)")
     output: Literal["free", "tanh", "none"] = Field(
         default="free", description="s(a) = a; tanh a (bounded); or 1, with no coordinate a"
     )

@@ -11,7 +11,13 @@ import analysis
 
 ROOT = Path(analysis.__file__).parent
 MODULES = sorted(ROOT.glob("*.py"))
-PUBLIC_DOORS = {("sweepengine", "open_sweep"), ("sweepengine", "transport"), ("sweepengine.errors", "SweepError")}
+PUBLIC_DOORS = {
+    ("sweepengine", "open_sweep"),
+    ("sweepengine", "transport"),
+    ("sweepengine.errors", "SweepError"),
+    ("sweepengine.activations", "ACTIVATIONS"),
+    ("sweepengine.activations", "ActivationEntry"),
+}
 ALLOWED = {"numpy", "scipy", "xarray", "dask", "rich", "altair", "vl_convert", "analysis", "sweepengine"}
 
 

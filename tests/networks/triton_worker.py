@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from sweepengine.activations import layer_activations
+from sweepengine.activations import ACTIVATIONS, layer_activations
 from sweepengine.errors import RunError
 from sweepengine.networks import (
     COSTS,
@@ -25,6 +27,7 @@ from sweepengine.networks import (
 from sweepengine.networks import Now as Begin
 from sweepengine.networks.triton_activations import BLOCK, FusedLayer, checked_layer
 from sweepengine.spec import Architecture, Method
+from tests.support import added
 
 CPU = torch.device("cpu")
 SHAPES = [(3, BLOCK + 5), (4, 5, 67), (2, 3, 1)]  # ends of blocks, runs of a group, one column
@@ -105,3 +108,14 @@ def test_a_device_on_which_it_is_wrong_is_refused(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(RunError, match=f"the fused pass of {name} is .* away from the plain one on cpu"):
             checked_layer(name, CPU)
     assert triton_activations.AGREEMENT < 1e-4
+
+
+def test_an_added_activation_is_fused_where_its_entry_names_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ACTIVATIONS, "swish", added.PLAIN)
+    with pytest.raises(RunError, match="activation 'swish' has no fused kernel; expected an entry that names one"):
+        FusedLayer("swish")
+    monkeypatch.setitem(ACTIVATIONS, "swish", added.FUSED)
+    assert isinstance(checked_layer.__wrapped__("swish", CPU), FusedLayer)
+    monkeypatch.setitem(ACTIVATIONS, "swish", replace(added.FUSED, kernel=ACTIVATIONS["gelu"].kernel))  # twin
+    with pytest.raises(RunError, match=r"the fused pass of swish is .* away from the plain one on cpu"):
+        checked_layer.__wrapped__("swish", CPU)

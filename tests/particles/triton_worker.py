@@ -15,6 +15,7 @@ from sweepengine.errors import RunError
 from sweepengine.networks import activation as phi_of
 from sweepengine.particles import _fused
 from sweepengine.particles._triton import FusedNeuron
+from tests.support import added
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,3 +177,12 @@ def test_kernels_run_on_the_device_of_their_particles(monkeypatch: pytest.Monkey
     fused.pull(INPUTS, WEIGHTS)(cloud)
     assert len(seen) == 2
     assert all(each is cloud for each in seen)
+
+
+def test_an_added_activation_is_fused_where_its_entry_names_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ACTIVATIONS, "swish", added.PLAIN)
+    with pytest.raises(pt.ParameterError, match=r"found activation 'swish'; fused are abs, .*use Neuron for others"):
+        FusedNeuron(D, "swish")
+    monkeypatch.setitem(ACTIVATIONS, "swish", added.FUSED)
+    unit = FusedNeuron(D, "swish")
+    assert _fused.checked.__wrapped__(unit, torch.device("cpu"), "none") is unit
