@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+import inspect
+from dataclasses import Field, fields
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from sweepengine import __version__
+from sweepengine.options import RunOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 app = typer.Typer(
     help="Measure how fast wide neural networks approach their infinite-width limits.",
@@ -16,28 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class ExecutorChoice(StrEnum):
-    """Where packs are advanced."""
-
-    RAY = "ray"
-    INLINE = "inline"
-
-
-class DeviceChoice(StrEnum):
-    """Where tasks compute."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
-class DurabilityChoice(StrEnum):
-    """What a commit survives."""
-
-    RENAME = "rename"
-    FSYNC = "fsync"
 
 
 SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="A sweep's YAML file, such as jobs/quickstart.yaml.")]
@@ -56,9 +39,6 @@ def _version(*, asked: bool) -> None:
         raise typer.Exit
 
 
-TakeOverOption = Annotated[
-    bool, typer.Option("--take-over", help="Take the store from a driver that still holds it; that driver stops.")
-]
 PluginOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -83,68 +63,42 @@ def _options(
     """Measure how fast wide neural networks approach their infinite-width limits."""
 
 
+def _typed(option: Field[Any], hint: Any) -> Any:
+    """An option as Typer has it."""
+    least, flag = option.metadata["least"], f"--{option.name.replace('_', '-')}"
+    names = [flag] if isinstance(option.default, bool) else []  # without a --no-…
+    shown = typer.Option(*names, help=option.metadata["help"], min=least, show_default=option.default is not None)
+    return Annotated[hint, shown]
+
+
+_HINTS = get_type_hints(RunOptions)
+
+
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The signature that the command line sees: every run option is one of its own."""
+    kinds = inspect.Parameter
+    own: dict[str, tuple[Any, Any]] = {
+        "store": (StoreOption, None),
+        **{each.name: (_typed(each, _HINTS[each.name]), each.default) for each in fields(RunOptions)},
+        "plugin": (PluginOption, None),
+        "report": (Annotated[bool, typer.Option(help="Write the report when the sweep is done.")], True),
+    }
+    parameters = [kinds("spec", kinds.POSITIONAL_OR_KEYWORD, annotation=SpecArgument)]
+    parameters += [
+        kinds(name, kinds.KEYWORD_ONLY, default=default, annotation=hint) for name, (hint, default) in own.items()
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
+
+
 @app.command()
-def run(
-    spec: SpecArgument,
-    *,
-    store: StoreOption = None,
-    executor: Annotated[
-        ExecutorChoice, typer.Option(help="ray, or inline: in this process, for debugging.")
-    ] = ExecutorChoice.RAY,
-    address: Annotated[
-        str | None,
-        typer.Option(help="A running Ray cluster; a private one is started where not given.", show_default=False),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Tasks at the same time on the private cluster; every CPU where not given.", show_default=False
-        ),
-    ] = None,
-    device: Annotated[
-        DeviceChoice, typer.Option(help="Where tasks compute; auto takes GPUs where there are some.")
-    ] = DeviceChoice.AUTO,
-    cuda_graphs: Annotated[
-        bool,
-        typer.Option(
-            "--cuda-graphs",
-            help="With --device cuda: replay steps of networks as CUDA graphs. Never run on a GPU so far.",
-        ),
-    ] = False,
-    take_over: TakeOverOption = False,
-    run_timeout: Annotated[
-        float | None,
-        typer.Option(
-            help="On Ray: seconds after which a run that has said nothing is stopped and recorded as failed.",
-            show_default=False,
-        ),
-    ] = None,
-    durability: Annotated[
-        DurabilityChoice,
-        typer.Option(help="What a commit survives: rename, any killed process; fsync, a power cut too (slower)."),
-    ] = DurabilityChoice.RENAME,
-    plugin: PluginOption = None,
-    report: Annotated[bool, typer.Option(help="Write the report when the sweep is done.")] = True,
-) -> None:
+@_with_options
+def run(spec: str, *, store: str | None, plugin: list[str] | None, report: bool, **options: Any) -> None:
     """Run a sweep, or what is missing of it: the same command again resumes."""
     from sweepengine.cli._commands import run_command
 
-    raise typer.Exit(
-        run_command(
-            spec,
-            store,
-            executor.value,
-            address,
-            workers,
-            device.value,
-            plugin or [],
-            cuda_graphs=cuda_graphs,
-            take_over=take_over,
-            run_timeout=run_timeout,
-            durability=durability.value,
-            report=report,
-        )
-    )
+    raise typer.Exit(run_command(spec, store, plugin or [], options, report=report))
 
 
 @app.command()
@@ -169,6 +123,11 @@ def verify(store: StoreArgument) -> None:
     from sweepengine.cli._commands import verify_command
 
     raise typer.Exit(verify_command(store))
+
+
+TakeOverOption = Annotated[
+    bool, typer.Option("--take-over", help="Take the store from a driver that still holds it; that driver stops.")
+]
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from sweepengine.execute import Outcome
-    from sweepengine.execute._device import DeviceName
-    from sweepengine.execute._options import Durability, ExecutorName
     from sweepengine.store import Damage, DamagedMarkError, SweepStore
 
 
@@ -24,16 +22,9 @@ _NAMED_RUNS = 3
 def run_command(
     spec: str,
     store: str | None,
-    executor: str,
-    address: str | None,
-    workers: int | None,
-    device: str,
     plugins: list[str],
+    options: dict[str, Any],
     *,
-    cuda_graphs: bool,
-    take_over: bool,
-    run_timeout: float | None,
-    durability: str,
     report: bool,
 ) -> int:
     """Run a sweep, print its summary, write its report; 1 if runs failed."""
@@ -44,16 +35,9 @@ def run_command(
     outcome = run(
         read_spec(spec),
         store,
-        executor=cast("ExecutorName", executor),
-        address=address,
-        workers=workers,
-        device=cast("DeviceName", device),
-        cuda_graphs=cuda_graphs,
-        take_over=take_over,
-        run_timeout=run_timeout,
-        durability=cast("Durability", durability),
         plugins=plugins,
         progress=progress_for(errors),
+        **options,
     )
     sweep, reduced = _print_summary(console, outcome.store)
     console.print(f"store:  {outcome.store}", markup=False, highlight=False, soft_wrap=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sweepengine.spec import kind_of, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -11,6 +13,10 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
+
+    from sweepengine.execute._shards import Shards
+    from sweepengine.spec import AnyRun
+    from sweepengine.store import BlockShape
 
 
 @dataclass(frozen=True)
@@ -76,3 +82,48 @@ class Turn(Protocol):
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything that a resume needs, as arrays: among them ``step``, ``due`` and ``diverged_step``."""
+
+
+class MakeTurn(Protocol):
+    """Makes what advances some runs of one block: what :attr:`sweepengine.spec.Kind.turn` names."""
+
+    def __call__(
+        self,
+        runs: list[Any],
+        data: Data,
+        state: Mapping[str, NDArray[np.generic]] | None,
+        shape: BlockShape,
+        shards: Shards,
+        *,
+        cuda_graphs: bool,
+    ) -> Turn:
+        """The turn of runs, all of one kind.
+
+        Parameters
+        ----------
+        runs : list of AnyRun
+            One, unless :attr:`~sweepengine.spec.AnyRun.shares_turns`.
+        data : Data
+        state : mapping of ndarray or None
+            What :meth:`Turn.state` gave; without it the runs start at t = 0.
+        shape : BlockShape
+            Of the block.
+        shards : Shards
+            This worker among those that advance the run together.
+        cuda_graphs : bool
+            Whether steps are recorded once and replayed, where they are alike.
+        """
+
+
+def make_turn(
+    runs: list[AnyRun],
+    data: Data,
+    state: Mapping[str, NDArray[np.generic]] | None,
+    shape: BlockShape,
+    shards: Shards,
+    *,
+    cuda_graphs: bool = False,
+) -> Turn:
+    """What advances some runs, as their kind has it."""
+    made: MakeTurn = resolve(kind_of(runs[0]).turn)
+    return made(runs, data, state, shape, shards, cuda_graphs=cuda_graphs)

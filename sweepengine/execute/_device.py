@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sweepengine.errors import RunError
 from sweepengine.spec import PAIRWISE
@@ -11,9 +11,8 @@ from sweepengine.spec import PAIRWISE
 if TYPE_CHECKING:
     import torch
 
+    from sweepengine.options import DeviceName
     from sweepengine.spec import ParticleRun
-
-DeviceName = Literal["auto", "cpu", "cuda"]
 
 GPU_RUNS_PER_TURN = 16
 """Runs of a turn on a GPU where nobody says: one small network at a time would leave it idle."""
@@ -43,7 +42,7 @@ def particles_at_a_time(run: ParticleRun, points: int, device: torch.device) -> 
     return max(Passes.chunk, min(_GPU_MOST, _GPU_ACTIVATIONS // max(points, 1)))
 
 
-def pick_device(name: str) -> torch.device:
+def pick_device(name: DeviceName) -> torch.device:
     """The device of a name; ``auto`` takes a GPU where there is one.
 
     Raises

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweepengine.errors import RunError, StoreError
+from sweepengine.errors import RunError, SpecError, StoreError
 from sweepengine.execute._device import pick_device
 from sweepengine.execute._executor import InlineExecutor
 from sweepengine.execute._failures import Failures
-from sweepengine.execute._options import RunOptions, refuse_unlike_steps
 from sweepengine.execute._progress import SilentProgress
 from sweepengine.execute._signals import interruptible, uninterrupted
-from sweepengine.execute._tasks import Tasks, shards_of
+from sweepengine.execute._tasks import Tasks
 from sweepengine.execute._trial import try_users_code
+from sweepengine.options import RunOptions
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.plugins import install, read_plugin
-from sweepengine.spec import ParticleSpec, SweepSpec, make_spec, read_spec
+from sweepengine.spec import make_spec, read_spec
 from sweepengine.store import Status, SweepStore, unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
     from typing import Any
 
-    from sweepengine.execute._device import DeviceName
     from sweepengine.execute._events import Event
     from sweepengine.execute._executor import Executor
-    from sweepengine.execute._options import Durability, ExecutorName
     from sweepengine.execute._progress import Progress
     from sweepengine.plan import Pack, Plan
     from sweepengine.spec import AnySpec
@@ -66,54 +65,24 @@ def run(
     spec: AnySpec | Mapping[str, Any] | str | Path,
     store: str | Path | None = None,
     *,
-    executor: ExecutorName = "ray",
-    address: str | None = None,
-    workers: int | None = None,
-    runs_per_turn: int | None = None,
-    commit_seconds: float = 10.0,
-    device: DeviceName = "auto",
-    cuda_graphs: bool = False,
-    take_over: bool = False,
-    run_timeout: float | None = None,
-    durability: Durability = "rename",
     plugins: Sequence[str | Path] = (),
     progress: Progress | None = None,
+    **options: Any,
 ) -> Outcome:
     """Run a sweep, or what is missing of it.
 
     Parameters
     ----------
-    spec : SweepSpec, ParticleSpec, mapping, or path of a YAML file
+    spec : AnySpec, mapping, or path of a YAML file
     store : str or Path, optional
         Local path or URL ending in ``.zarr``; ``results/<name>.zarr`` where not given.
-    executor : {"ray", "inline"}
-        Ray, or this process (for debugging); the numbers are the same to the bit.
-    address : str, optional
-        A running Ray cluster. Without it a private one is started and stopped.
-    workers : int, optional
-        Tasks at the same time on a private cluster; every CPU where not given.
-    runs_per_turn : int, optional
-        Runs advanced together in batched products. 1, the fastest and the default on a CPU, keeps a run's bits whatever
-        pack it is in; more gives the same numbers to rounding.
-    commit_seconds : float
-        Longest time between two commits: what a killed sweep loses at most.
-    device : {"auto", "cpu", "cuda"}
-        Where tasks compute; auto takes GPUs where there are some. Another device gives the same numbers to rounding.
-    cuda_graphs : bool
-        With device ``cuda``: record a step of networks once as a CUDA graph and replay it between records, where all steps
-        are alike (gd, momentum on all points, heun, rk4; no models of one's own). What is replayed is compared with the
-        step itself first. Never run on a GPU so far.
-    take_over : bool
-        Take the store from a driver that still holds it; that driver stops.
-    run_timeout : float, optional
-        With the executor ``ray``: seconds after which a run that has said nothing is stopped and recorded as failed.
-    durability : {"rename", "fsync"}
-        ``rename``: a commit survives any killed process. ``fsync``: it survives a power cut too, and takes longer.
     plugins : sequence of str or Path
         Files of user code, executed here and on the workers before anything else; their top level registers models and
         observables, which the spec may then name. What was registered in this process before needs no file.
     progress : Progress, optional
         Shows how it goes; nothing is shown where not given.
+    **options
+        How to run: the attributes of :class:`sweepengine.options.RunOptions` by name, such as ``executor="inline"``.
 
     Returns
     -------
@@ -128,31 +97,26 @@ def run(
     """
     for path in plugins:
         install(read_plugin(path))
-    if not isinstance(spec, SweepSpec | ParticleSpec):
-        spec = read_spec(spec) if not hasattr(spec, "keys") else make_spec(spec)  # type: ignore[arg-type]
-    options = RunOptions(
-        executor,
-        address,
-        workers,
-        runs_per_turn,
-        commit_seconds,
-        device,
-        cuda_graphs,
-        take_over,
-        run_timeout,
-        durability,
-    )
-    if cuda_graphs:
-        refuse_unlike_steps(spec)
-    sweep_store = SweepStore(store or default_store(spec), durability=durability)
-    if sweep_store.address.startswith("memory://") and executor == "ray":
+    spec = _read(spec)
+    how = RunOptions.of(options)
+    if how.cuda_graphs and (unlike := spec.unlike_steps()):
+        raise SpecError(f"cuda_graphs: found {unlike}, whose steps are not recorded; leave cuda_graphs out")
+    sweep_store = SweepStore(store or default_store(spec), durability=how.durability)
+    if sweep_store.address.startswith("memory://") and how.executor == "ray":
         raise StoreError(f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path")
     shown = progress or SilentProgress()
     try:
         with interruptible():
-            return _Driver(make_plan(spec, sweep_store), sweep_store, options, shown).run()
+            return _Driver(make_plan(spec, sweep_store), sweep_store, how, shown).run()
     finally:
         shown.stop()
+
+
+def _read(spec: AnySpec | Mapping[str, Any] | str | Path) -> AnySpec:
+    """The spec itself, of a mapping, or of a file."""
+    if isinstance(spec, str | Path):
+        return read_spec(spec)
+    return make_spec(spec) if isinstance(spec, Mapping) else spec
 
 
 class _Driver:
@@ -215,7 +179,7 @@ class _Driver:
         from sweepengine.execute._ray import RayExecutor
 
         return RayExecutor(
-            self._options.address, self._options.workers, self._options.device, shards_of(self._plan.spec)
+            self._options.address, self._options.workers, self._options.device, self._plan.spec.workers_of_a_run
         )
 
     def _work(self, executor: Executor) -> None:

@@ -12,20 +12,17 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import torch
 
-from sweepengine.execute._data import Data
+from sweepengine.execute._data import Data, make_turn
 from sweepengine.execute._device import GPU_RUNS_PER_TURN, pick_device
 from sweepengine.execute._events import Event, Failure
-from sweepengine.execute._graph import cuda_graph
+from sweepengine.execute._follower import Follower
 from sweepengine.execute._memory import PeakMemory
-from sweepengine.execute._particle_turn import ParticleTurn
-from sweepengine.execute._shards import Follower, Order, Shards
-from sweepengine.execute._turn import NetworkTurn
+from sweepengine.execute._shards import Order, Shards
 from sweepengine.networks import matmul_precision
 from sweepengine.observe import given_ids
 from sweepengine.particles import StepLimitError
-from sweepengine.spec import AnyRun, ParticleRun, Run, run_from_json
+from sweepengine.spec import run_from_json
 from sweepengine.store import (
-    BlockShape,
     ChunkPlace,
     ChunkWriter,
     Status,
@@ -45,6 +42,7 @@ if TYPE_CHECKING:
 
     from sweepengine.execute._data import Turn
     from sweepengine.execute._task import PackTask
+    from sweepengine.spec import AnyRun
 
 Item = TypeVar("Item")
 
@@ -76,17 +74,18 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
         Another of several workers has stopped.
     """
     shards = shards or Shards()
-    store, shape, runs, data = _opened(task)
+    store, data = _opened(task)
+    shape = task.shape
     for chunk in task.chunks:
         first, stop = shape.chunk_span(chunk)
         memory = PeakMemory()
         shards.order(Order.CHUNK, chunk)
         place = ChunkPlace(store, task.nodes, task.block, shape, chunk)
         writer = ChunkWriter(place, task.attempts[chunk], shards.share(shape))
-        here = {position: run for position, run in runs.items() if first <= position < stop}
-        events = _ChunkJob(writer, store, here, data, task, shape, memory, shards).events()
+        here = {position: run for position, run in task.runs.items() if first <= position < stop}
+        events = _ChunkJob(writer, store, here, data, task, memory, shards).events()
         with _released(writer, shards):
-            yield from _throttled(events, task.run_timeout)
+            yield from _throttled(events, task.options.run_timeout)
     shards.order(Order.END)
 
 
@@ -104,18 +103,16 @@ def _released(writer: ChunkWriter, shards: Shards) -> Iterator[None]:
 
 def follow(task: PackTask, shards: Shards) -> None:
     """Advance the runs of a pack as one of several workers, under the orders of the one that runs :func:`advance`."""
-    store, shape, runs, data = _opened(task)
-    with _matmul(next(iter(runs.values())), data):
-        Follower(task, store, shape, data, shards).follow()
+    store, data = _opened(task)
+    with _matmul(next(iter(task.runs.values())), data):
+        Follower(task, store, data, shards).follow()
 
 
-def _opened(task: PackTask) -> tuple[Store, BlockShape, dict[int, AnyRun], Data]:
+def _opened(task: PackTask) -> tuple[Store, Data]:
     task.code.install()
-    store = open_address(task.address, read_only=False, durability=task.durability)
-    shape = BlockShape.from_json(task.shape)
-    runs = {position: run_from_json(content) for position, content in task.runs.items()}
-    device = pick_device(task.device)
-    return store, shape, runs, _load_data(store, task, next(iter(runs.values())), device)
+    store = open_address(task.address, read_only=False, durability=task.options.durability)
+    device = pick_device(task.options.device)
+    return store, _load_data(store, task, next(iter(task.runs.values())), device)
 
 
 def _throttled(events: Iterator[Event], timeout: float | None) -> Iterator[Event]:
@@ -162,24 +159,6 @@ def _load_data(store: Store, task: PackTask, run: AnyRun, device: torch.device) 
     return Data(**{name: torch.from_numpy(values).to(device, dtype) for name, values in arrays.items()}, given=given)
 
 
-def make_turn(
-    runs: list[AnyRun],
-    data: Data,
-    state: Mapping[str, NDArray[np.generic]] | None,
-    shape: BlockShape,
-    shards: Shards,
-    *,
-    cuda_graphs: bool = False,
-) -> Turn:
-    """What advances some runs of one kind; particles go one run at a time."""
-    first = runs[0]
-    if isinstance(first, ParticleRun):
-        rows = shards.rows(first, shape)
-        return ParticleTurn(first, data, state, shards.passes(first, rows, data), rows)
-    record = cuda_graph if cuda_graphs else None
-    return NetworkTurn([run for run in runs if isinstance(run, Run)], data, state, record)
-
-
 class _ChunkJob:
     """One chunk's missing runs, in turns, with commits."""
 
@@ -190,12 +169,11 @@ class _ChunkJob:
         runs: dict[int, AnyRun],
         data: Data,
         task: PackTask,
-        shape: BlockShape,
         memory: PeakMemory,
         shards: Shards,
     ) -> None:
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
-        self._runs, self._shards, self._shape = runs, shards, shape
+        self._runs, self._shards, self._options = runs, shards, task.options
         self._tried: set[int] = set()
         self._is_bound = False
         self._last_commit = time.monotonic()
@@ -217,9 +195,9 @@ class _ChunkJob:
         waiting = [p for p in sorted(self._runs) if not (p in self._tried or self._writer.run(p).status.is_final)]
         # Users' code sees one network at a time.
         shared = not self._task.code.used
-        together = shared and all(isinstance(run, Run) and run.method.shares_steps for run in self._runs.values())
+        together = shared and all(run.shares_turns for run in self._runs.values())
         usual = 1 if self._data.x_train.device.type == "cpu" else GPU_RUNS_PER_TURN
-        size = (self._task.runs_per_turn or usual) if together and not self._task.careful else 1
+        size = (self._options.runs_per_turn or usual) if together and not self._task.careful else 1
         for start in range(0, len(waiting), size):
             yield from self._turn(tuple(waiting[start : start + size]), None)
             if self._task.careful:
@@ -273,8 +251,8 @@ class _ChunkJob:
     def _train(
         self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None
     ) -> Iterator[Event]:
-        graphs = self._task.cuda_graphs
-        turn = make_turn(runs, self._data, state, self._shape, self._shards, cuda_graphs=graphs)
+        graphs = self._options.cuda_graphs
+        turn = make_turn(runs, self._data, state, self._task.shape, self._shards, cuda_graphs=graphs)
         ids = {"runs": np.array(json.dumps([run.to_json() for run in runs]))}
         if self._task.code.used:
             ids["code"] = np.array(self._task.code.tag())
@@ -282,7 +260,7 @@ class _ChunkJob:
         steps = 0
         for record in turn.advance():
             steps += record is None
-            if self._task.run_timeout is not None:
+            if self._options.run_timeout is not None:
                 yield _ALIVE
             yield from self._tell_diverged(positions, turn, told)
             if record is not None:
@@ -292,7 +270,7 @@ class _ChunkJob:
                 for position, values in written:
                     self._writer.record(position, record.index, values)
                 yield Event(records=len(written))
-            if time.monotonic() - self._last_commit >= self._task.commit_seconds:
+            if time.monotonic() - self._last_commit >= self._options.commit_seconds:
                 state = turn.state() | ids
                 yield from self._tell_diverged(positions, turn, told)  # which a state may be the first to know
                 if len(told) == len(positions):

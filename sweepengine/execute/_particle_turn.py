@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sweepengine.execute._shards import Shards
     from sweepengine.spec import ParticleRun
+    from sweepengine.store import BlockShape
 
 
 MOST_TRIES = 1_000_000
@@ -179,3 +181,18 @@ def _stepper(
     if run.method == "adaptive":
         return _Adaptive(run, cloud, particles, passes, control)
     return _FixedSteps(run, cloud, particles, passes)
+
+
+def particle_turn(
+    runs: list[ParticleRun],
+    data: Data,
+    state: Mapping[str, NDArray[np.generic]] | None,
+    shape: BlockShape,
+    shards: Shards,
+    *,
+    cuda_graphs: bool,  # noqa: ARG001 -- refused for particles
+) -> ParticleTurn:
+    """One run of particles, of which this worker may have a part; see :class:`sweepengine.execute._data.MakeTurn`."""
+    (run,) = runs
+    rows = shards.rows(run, shape)
+    return ParticleTurn(run, data, state, shards.passes(run, rows, data), rows)

@@ -26,8 +26,8 @@ from sweepengine.store import delete_token, read_token, write_token
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sweepengine.execute._device import DeviceName
     from sweepengine.execute._task import PackTask
+    from sweepengine.options import DeviceName
     from sweepengine.store import SweepStore
 
 _OBJECT_STORE_BYTES = 100 * 2**20
@@ -106,7 +106,7 @@ def _advance_pack(task: PackTask) -> Iterator[Event | _Worker]:
     from sweepengine.execute._pack import advance
 
     with one_thread(), interruptible():
-        yield from advance(task) if task.shards == 1 else advance_sharded(ray, task)
+        yield from advance(task) if task.workers == 1 else advance_sharded(ray, task)
 
 
 def _reach(address: str) -> None:
@@ -276,9 +276,11 @@ class RayExecutor:
     def submit(self, task: PackTask) -> None:
         """Send a task to the cluster. Ray itself never retries it: the driver does, with a higher attempt number."""
         options: dict[str, Any] = {"num_cpus": 1, "num_gpus": self._gpus, "max_retries": 0, "num_returns": "streaming"}
-        if task.shards > 1 and not self._gpus:
-            task = replace(task, device="cpu")  # all of them, whatever a machine could do
-        group = reserve(self._ray, task.shards, self._gpus) if task.shards > 1 else None
+        if task.workers > 1 and not self._gpus:
+            task = replace(
+                task, options=replace(task.options, device="cpu")
+            )  # all of them, whatever a machine could do
+        group = reserve(self._ray, task.workers, self._gpus) if task.workers > 1 else None
         if group is not None:
             options["scheduling_strategy"] = placed(self._ray, group, 0)
         if task.names_runs:
@@ -318,7 +320,7 @@ class RayExecutor:
     def _end_silent(self) -> Iterator[Report]:
         """Kill the workers of tasks that have been silent for longer than they may."""
         for generator, live in tuple(self._live.items()):
-            timeout, worker = live.task.run_timeout, live.worker
+            timeout, worker = live.task.options.run_timeout, live.worker
             if timeout is None or worker is None or not live.advancing or time.monotonic() - live.heard < timeout:
                 continue
             if self._ray.wait([generator], timeout=0, fetch_local=False)[0]:

@@ -52,21 +52,21 @@ def advance_sharded(ray: Any, task: PackTask) -> Iterator[Event]:
     device = _own_device(task)
     on_gpu = int(device.type == "cuda")
     actor = ray.remote(num_cpus=1, num_gpus=on_gpu, max_restarts=0, max_task_retries=0)(_Shard)
-    others = [actor.options(scheduling_strategy=placed(ray, group, rank)).remote() for rank in range(1, task.shards)]
+    others = [actor.options(scheduling_strategy=placed(ray, group, rank)).remote() for rank in range(1, task.workers)]
     try:
         addresses = ray.get([each.address.remote(ray.util.get_node_ip_address) for each in others])
         # A socket of our own: torch would listen on every address of the machine.
         with socket.create_server((here, 0)) as server:
             port = server.getsockname()[1]
             meeting = TCPStore(
-                here, port, task.shards, is_master=True, wait_for_workers=False, master_listen_fd=server.detach()
+                here, port, task.workers, is_master=True, wait_for_workers=False, master_listen_fd=server.detach()
             )
         done = [
             each.follow.remote(task, rank, address, here, port)
             for rank, (each, address) in enumerate(zip(others, addresses, strict=True), start=1)
         ]
         try:
-            with ShardGroup(0, task.shards, meeting, device=device, address=here) as shards:
+            with ShardGroup(0, task.workers, meeting, device=device, address=here) as shards:
                 yield from advance(task, Shards(shards))
         except ShardError as error:
             raise ShardError(f"{error}; {_last_words(ray, done)}") from error
@@ -106,9 +106,9 @@ class _Shard:
         from sweepengine.execute._shards import Shards
         from sweepengine.particles import ShardGroup
 
-        meeting = TCPStore(host, port, task.shards, is_master=False, wait_for_workers=False)
+        meeting = TCPStore(host, port, task.workers, is_master=False, wait_for_workers=False)
         device = _own_device(task)
-        with one_thread(), ShardGroup(rank, task.shards, meeting, device=device, address=address) as shards:
+        with one_thread(), ShardGroup(rank, task.workers, meeting, device=device, address=address) as shards:
             follow(task, Shards(shards))
 
 
@@ -118,5 +118,5 @@ def _own_device(task: PackTask) -> torch.device:
 
     from sweepengine.execute._device import pick_device
 
-    device = pick_device(task.device)
+    device = pick_device(task.options.device)
     return torch.device("cuda", 0) if device.type == "cuda" else device

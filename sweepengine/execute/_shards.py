@@ -1,4 +1,4 @@
-"""Workers that advance one run of particles together: what they say to each other, and the program of all but the first.
+"""Workers that advance one run together: what they say to each other.
 
 Rank 0 is the lead: it is the task that the driver knows, claims chunks, chooses what is computed and writes the marks.
 The others do what its orders say, on their own particles. Orders and digests travel as the flow's own sums do, so a
@@ -7,29 +7,23 @@ worker that has stopped shows itself in the next of them, to everybody.
 
 from __future__ import annotations
 
-import json
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from sweepengine.execute._device import particles_at_a_time
-from sweepengine.execute._particle_turn import ParticleTurn
-from sweepengine.particles import Passes, StepLimitError, spans
-from sweepengine.spec import ParticleRun, run_from_json
-from sweepengine.store import ChunkPart, ChunkPlace, Share, SupersededError, read_mark, refs_by_positions
+from sweepengine.particles import Passes, spans
+from sweepengine.store import Share
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    import numpy as np
     from numpy.typing import NDArray
-    from zarr.abc.store import Store
 
     from sweepengine.execute._data import Data
-    from sweepengine.execute._task import PackTask
     from sweepengine.particles import ShardGroup
-    from sweepengine.store import BlockShape, Mark, StateRef
+    from sweepengine.spec import ParticleRun
+    from sweepengine.store import BlockShape
 
 
 class Order(IntEnum):
@@ -106,84 +100,3 @@ class Shards:
             f"{self.size} shards: {traffic.payload / steps:.0f} bytes in {traffic.calls / steps:.1f} sums a step, "
             f"{1e3 * traffic.seconds / steps:.3g} ms with waiting"
         )
-
-
-class Follower:
-    """The program of a worker that is not the lead.
-
-    Parameters
-    ----------
-    task : PackTask
-    store : Store
-    shape : BlockShape
-    data : Data
-    shards : Shards
-    """
-
-    def __init__(self, task: PackTask, store: Store, shape: BlockShape, data: Data, shards: Shards) -> None:
-        self._task, self._store, self._shape, self._data, self._shards = task, store, shape, data, shards
-        self._share = shards.share(shape)
-
-    def follow(self) -> None:
-        """Do what the lead says until it says that this is the end.
-
-        Raises
-        ------
-        ShardError
-            The lead or another worker has stopped.
-        SupersededError
-            A later attempt has taken a chunk over.
-        """
-        while (order := self._shards.next_order())[0] is not Order.END:
-            match order:
-                case Order.CHUNK, chunk:
-                    self._open(chunk)
-                case Order.STATE, position:
-                    self._state = self._part.read_state(self._refs(position))
-                case Order.RESUME, position:
-                    self._turn(position, self._state)
-                case Order.BEGIN, position:
-                    self._part.forget(position)
-                    self._turn(position, None)
-                case Order.COMMIT, _:
-                    self._part.write()
-                    self._share.wait()
-                case unknown:
-                    raise AssertionError(f"the lead says {unknown} outside of a turn")
-
-    def _open(self, chunk: int) -> None:
-        self._chunk = chunk
-        self._share.processes()  # which the lead writes into the mark that it claims
-        self._part = ChunkPart(
-            ChunkPlace(self._store, self._task.nodes, self._task.block, self._shape, chunk), self._share
-        )
-        self._share.wait()  # until the lead has claimed the mark
-        self._part.load(self._mark().runs)
-
-    def _mark(self) -> Mark:
-        mark, task = read_mark(self._store, self._task.block, self._chunk), self._task
-        if mark is None or mark.attempt != task.attempts[self._chunk]:
-            raise SupersededError(f"{task.block} chunk {self._chunk}: another attempt has taken over")
-        return mark
-
-    def _refs(self, position: int) -> list[StateRef]:
-        return next(refs for positions, refs in refs_by_positions(self._mark()).items() if position in positions)
-
-    def _turn(self, position: int, state: Mapping[str, NDArray[np.generic]] | None) -> None:
-        content = self._task.runs[position] if state is None else json.loads(str(state["runs"]))[0]
-        run = run_from_json(content)
-        if not isinstance(run, ParticleRun):
-            raise AssertionError("only particles are shared")  # noqa: TRY004 -- our own invariant
-        rows = self._shards.rows(run, self._shape)
-        turn = ParticleTurn(run, self._data, state, self._shards.passes(run, rows, self._data), rows)
-        try:
-            for record in turn.advance():
-                if record is not None and record.values[0] is not None:
-                    self._part.record(position, record.index, {}, record.values[0])
-                order, slot = self._shards.next_order()
-                if order is Order.COMMIT:
-                    self._part.write()
-                    ids = {"runs": np.array(json.dumps([content]))}
-                    self._part.write_state(self._task.attempts[self._chunk], (position,), slot, turn.state() | ids)
-        except StepLimitError:
-            return  # everywhere at the same try; the lead writes it down

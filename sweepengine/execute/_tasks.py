@@ -10,15 +10,13 @@ from sweepengine.errors import RunError, StoreError
 from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._executor import HungError
 from sweepengine.execute._task import PackTask
-from sweepengine.spec import ParticleSpec, run_from_json
-from sweepengine.store import BlockShape, HeldError, SupersededError, fail_chunk, write_failure
+from sweepengine.store import HeldError, SupersededError, fail_chunk, write_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sweepengine.execute._options import RunOptions
+    from sweepengine.options import RunOptions
     from sweepengine.plan import Pack, Plan
-    from sweepengine.spec import AnySpec
     from sweepengine.store import Nodes, SweepStore
 
 MOST_ATTEMPTS = 3
@@ -26,11 +24,6 @@ MOST_ATTEMPTS = 3
 attempt the driver knows the run that is advanced, so that this run alone is recorded as failed."""
 MOST_TRIES = 300
 """Attempts at a pack, with those after a run of it was recorded as failed."""
-
-
-def shards_of(spec: AnySpec) -> int:
-    """Workers of one run; the in-process executor is one worker, and computes the same to rounding."""
-    return spec.shards if isinstance(spec, ParticleSpec) else 1
 
 
 class Tasks:
@@ -64,19 +57,14 @@ class Tasks:
         return PackTask(
             address=self._store.address,
             block=pack.block,
-            shape=pack.shape.to_json(),
+            shape=pack.shape,
             chunks=pack.chunks,
-            runs={position: run.to_json() for position, run in pack.runs.items()},
+            runs=pack.runs,
             attempts=self._attempts(pack.block, pack.chunks),
             nodes=self._nodes(pack.block),
-            runs_per_turn=self._options.runs_per_turn,
-            commit_seconds=self._options.commit_seconds,
-            device=self._options.device,
             code=self._plan.code,
-            shards=shards_of(self._plan.spec),
-            cuda_graphs=self._options.cuda_graphs,
-            durability=self._options.durability,
-            run_timeout=self._options.run_timeout,
+            workers=self._plan.spec.workers_of_a_run,
+            options=self._options,
         )
 
     def _nodes(self, block: str) -> Nodes:
@@ -125,13 +113,13 @@ class Tasks:
     def _elsewhere(self, task: PackTask, error: HeldError) -> list[PackTask]:
         """Move the runs of a chunk that somebody may still write into, and go on with them and with the other chunks."""
         self._tell(Event(message=f"{error}; its runs go on in a new block"))
-        first, stop = BlockShape.from_json(task.shape).chunk_span(error.chunk)
+        first, stop = task.shape.chunk_span(error.chunk)
         (attempt,) = self._attempts(error.block, (error.chunk,)).values()
         place = self._store.relocate(error.block, error.chunk, attempt)
         moved = replace(
             task,
             block=place.block,
-            shape=place.shape.to_json(),
+            shape=place.shape,
             chunks=(0,),
             runs={position - first: run for position, run in task.runs.items() if first <= position < stop},
             attempts=self._attempts(place.block, (0,)),
@@ -156,7 +144,7 @@ class Tasks:
 
     def _give_up(self, task: PackTask, positions: tuple[int, ...], reason: str, error: Exception) -> list[PackTask]:
         """Record those of some runs of a pack that are unfinished as failed; give the tasks of the pack's other runs."""
-        shape, failed, left = BlockShape.from_json(task.shape), 0, list(positions)
+        shape, failed, left = task.shape, 0, list(positions)
         for chunk in task.chunks:
             first, stop = shape.chunk_span(chunk)
             here = [position for position in left if first <= position < stop]
@@ -177,9 +165,7 @@ class Tasks:
             left = [position for position in left if position not in here]
         if failed:
             one = len(positions) == 1
-            named = (
-                f"run {run_from_json(task.runs[positions[0]]).id}" if one else f"{failed} runs of block {task.block}"
-            )
+            named = f"run {task.runs[positions[0]].id}" if one else f"{failed} runs of block {task.block}"
             self._tell(Event(failures=(Failure(failed, named, reason),)))
         runs = {position: run for position, run in task.runs.items() if position not in positions}
         return [replace(task, runs=runs)] if runs else []

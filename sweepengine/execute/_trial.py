@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import SpecError
-from sweepengine.spec import Run
 
 if TYPE_CHECKING:
     from sweepengine.execute._data import Record
     from sweepengine.plan import Plan
     from sweepengine.spec import AnyRun
     from sweepengine.store import BlockShape
-
-_MOST_PARTICLES = 64
-_CHEAP = "loss_train"
 
 
 def try_users_code(plan: Plan) -> None:
@@ -36,7 +31,7 @@ def try_users_code(plan: Plan) -> None:
     run = min(missing, key=lambda each: each.width)
     used = ", ".join(f"{each.kind} {each.name}@{each.version}" for each in plan.code.used)
     try:
-        for record in _begun(_smaller(run), plan):
+        for record in _begun(run, plan):
             if record is not None:
                 _refuse_other_shapes(record, plan.shape(run))
     except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
@@ -46,28 +41,21 @@ def try_users_code(plan: Plan) -> None:
         ) from error
 
 
-def _smaller(run: AnyRun) -> AnyRun:
-    """The run without what is none of the users' and takes time."""
-    if isinstance(run, Run):
-        return replace(run, observables=(_CHEAP, *(name for name in run.observables if "@" in name)))
-    return replace(run, width=min(run.width, _MOST_PARTICLES), observables=("objective",), snapshots=())
-
-
 def _begun(run: AnyRun, plan: Plan) -> list[Record | None]:
-    """The first record and the first step of a run; neither if it diverges at once, which is no fault of the code."""
+    """The first record and the first step of less of a run; neither if it diverges at once, which is no fault of the code."""
     import torch
 
-    from sweepengine.execute._data import Data
+    from sweepengine.execute._data import Data, make_turn
     from sweepengine.execute._executor import one_thread
-    from sweepengine.execute._particle_turn import ParticleTurn
-    from sweepengine.execute._turn import NetworkTurn
+    from sweepengine.execute._shards import Shards
 
+    less = run.trial(tuple(name for name in run.observables if "@" in name))
     dtype = getattr(torch, run.precision)
     names = ("x_train", "y_train", "x_test", "y_test")
     arrays = {name: torch.from_numpy(getattr(plan.data, name)).to(dtype) for name in names}
     data = Data(**arrays, given={each.kind: each.arrays for each in plan.given})
     with one_thread():
-        turn = NetworkTurn([run], data) if isinstance(run, Run) else ParticleTurn(run, data)
+        turn = make_turn([less], data, None, plan.shape(run), Shards())
         return list(islice(turn.advance(), 2))
 
 

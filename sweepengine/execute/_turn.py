@@ -9,8 +9,8 @@ import torch
 
 from sweepengine.execute._data import Data, Record
 from sweepengine.execute._divergence import Divergence
-from sweepengine.execute._graph import recorded
-from sweepengine.execute._start import start_of
+from sweepengine.execute._graph import cuda_graph, recorded
+from sweepengine.execute._start import network_start
 from sweepengine.networks import (
     COSTS,
     Inputs,
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sweepengine.execute._graph import Recording
+    from sweepengine.execute._shards import Shards
     from sweepengine.networks import Forward
     from sweepengine.spec import Run
+    from sweepengine.store import BlockShape
 
 DIVERGED_FACTOR = 1e6
 """A run whose training loss passes this many times its start (or the loss of f = 0) has diverged."""
@@ -57,6 +59,8 @@ class NetworkTurn:
         nothing are then replayed.
     """
 
+    start_of = staticmethod(network_start)
+
     def __init__(
         self,
         runs: list[Run],
@@ -67,7 +71,7 @@ class NetworkTurn:
         first = runs[0]
         self.runs, self._first = runs, first
         architecture = first.architecture
-        initial, made = start_of(runs, data)
+        initial, made = self.start_of(runs, data)
         train, test = (Inputs.prepare(x, architecture) for x in (data.x_train, data.x_test))
         start = made(initial)
         if architecture.centred:
@@ -80,8 +84,6 @@ class NetworkTurn:
         outputs = moment.train.forward.outputs
         losses = [self._loss(each, data.y_train) for each in (outputs, torch.zeros_like(outputs))]
         self._divergence = Divergence(DIVERGED_FACTOR * torch.maximum(*losses).reshape(-1))
-        # Code that is not ours, and steps that are chosen on the host, see no numbers after a run has diverged.
-        self._patience = 1 if architecture.model or first.method.tolerance is not None else LOOKS
         self.step: float = 0
         self.due = 0
         self.diverged_step = np.full(len(runs), -1, dtype=np.int64)
@@ -94,6 +96,11 @@ class NetworkTurn:
         self._replay: Recording | None = None
         if state is not None:
             self.restore(state)
+
+    @property
+    def patience(self) -> int:
+        """Steps between two readings of what has diverged: steps that are chosen on the host see no numbers after it."""
+        return LOOKS if self._first.method.tolerance is None else 1
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything that a resume needs, as arrays."""
@@ -128,14 +135,14 @@ class NetworkTurn:
                     self._replay = recorded(self, self._record, len(self.runs))
                 self._replay()
                 self.count()
-                if self._divergence.unread >= self._patience and self._all_diverged():
+                if self._divergence.unread >= self.patience and self._all_diverged():
                     return
                 yield None
                 continue
             points = self._all_points if is_due else self._stepper.points(self.step)
             forward = self._forward(points)
             self._divergence.count(self.step)
-            if (is_due or self._divergence.unread >= self._patience) and self._all_diverged():
+            if (is_due or self._divergence.unread >= self.patience) and self._all_diverged():
                 return
             signals = None  # a step that records nothing makes its own, in less memory and with the same bits
             if is_due:
@@ -181,3 +188,16 @@ class NetworkTurn:
             {name: row[place] for name, row in rows.items()} if step < 0 else None
             for place, step in enumerate(self.diverged_step)
         ]
+
+
+def network_turn(
+    runs: list[Run],
+    data: Data,
+    state: Mapping[str, NDArray[np.generic]] | None,
+    shape: BlockShape,  # noqa: ARG001 -- of whole runs
+    shards: Shards,  # noqa: ARG001 -- networks are not divided
+    *,
+    cuda_graphs: bool,
+) -> NetworkTurn:
+    """Networks that are trained together; see :class:`sweepengine.execute._data.MakeTurn`."""
+    return NetworkTurn(runs, data, state, cuda_graph if cuda_graphs else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sweepengine.data import check_cost, load_weights
 from sweepengine.errors import DataError, SpecError
@@ -11,21 +11,22 @@ from sweepengine.observe import canonical_names
 from sweepengine.plan._blocks import network_block
 from sweepengine.plan._cost import run_memory, run_seconds
 from sweepengine.plan._limit import LIMIT_ARRAYS, limit_bytes, predict_limit
-from sweepengine.plan._modules import refuse_changing_parameters
 from sweepengine.plan._step_size import step_count
-from sweepengine.spec import architectures, expand
+from sweepengine.spec import Run, expand
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from sweepengine.data import Dataset, Given
     from sweepengine.plan._cost import MachineRate
-    from sweepengine.spec import Architecture, Run, SweepSpec
+    from sweepengine.spec import Architecture, SweepSpec
     from sweepengine.store import Block, BlockShape, StoredArray
 
 
 class NetworkWork:
     """Sweeps of networks; see :class:`sweepengine.plan._work.Work`."""
+
+    of: ClassVar[type[Run]] = Run
 
     def __init__(self, spec: SweepSpec, data: Dataset) -> None:
         check_cost(data, spec.training.loss)
@@ -43,10 +44,7 @@ class NetworkWork:
             return step_count(self._spec, architecture, self._data, self._weights)
 
         weights = "" if self._weights is None else self._weights.id
-        runs = tuple(expand(self._spec, self._data.id, steps, canonical_names(self._spec), weights))
-        if runs[0].architecture.model:
-            refuse_changing_parameters(runs, self._data.x_train.shape[1], self._data.outputs)
-        return runs
+        return tuple(expand(self._spec, self._data.id, steps, canonical_names(self._spec), weights, self.of))
 
     def layout(self, run: Run) -> Hashable:
         """What runs of one block share."""
@@ -100,7 +98,7 @@ def _given_weights(spec: SweepSpec, data: Dataset) -> Given | None:
 
     from sweepengine.networks import from_arrays
 
-    [architecture, *others] = architectures(spec)
+    [architecture, *others] = spec.architectures()
     if any(other.depth != architecture.depth for other in others):
         raise SpecError("axes.depth: the weights of a file have one depth; give it as network.depth")
     weights = load_weights(

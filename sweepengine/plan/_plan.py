@@ -14,8 +14,8 @@ from sweepengine.errors import SpecError
 from sweepengine.observe import canonical_names
 from sweepengine.plan._cost import machine_memory
 from sweepengine.plan._work import work_of
-from sweepengine.plugins import UserCode, canonical_model
-from sweepengine.spec import SweepSpec, user_parts
+from sweepengine.plugins import UserCode
+from sweepengine.spec import kind_key
 from sweepengine.store import STORE_FILES, Status
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ class Plan:
 
     Attributes
     ----------
-    spec : SweepSpec or ParticleSpec
+    spec : AnySpec
     data : Dataset
     given : tuple of Given
         What the runs need beside the data.
-    runs : tuple of Run or of ParticleRun
+    runs : tuple of AnyRun
         All runs of the sweep.
     new_blocks : tuple of Block
         Blocks that the store does not have yet.
@@ -186,10 +186,7 @@ def _refuse_too_many(spec: AnySpec) -> None:
 
 def _user_code(spec: AnySpec) -> UserCode:
     """What of users' code a spec names."""
-    if isinstance(spec, SweepSpec):
-        name = spec.network.model
-        return UserCode.of(canonical_model(name) if name else "", canonical_names(spec))
-    return UserCode.of("", canonical_names(spec), user_parts(spec))
+    return UserCode.of(canonical_names(spec), (*spec.users_parts(), *kind_key(spec)))
 
 
 def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
@@ -197,7 +194,7 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
 
     Parameters
     ----------
-    spec : SweepSpec or ParticleSpec
+    spec : AnySpec
     store : SweepStore
         Where the sweep would be written; need not exist.
 

@@ -1,12 +1,10 @@
-"""What the plan asks of a kind of sweep, and which kind answers."""
+"""What the plan asks of a kind of sweep."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sweepengine.plan._networks import NetworkWork
-from sweepengine.plan._particles import ParticleWork
-from sweepengine.spec import SweepSpec
+from sweepengine.spec import kind_of, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -52,4 +50,5 @@ class Work(Protocol):
 
 def work_of(spec: AnySpec, data: Dataset) -> Work:
     """The work of a spec. Raises :class:`SpecError` or :class:`DataError` where the two do not fit."""
-    return NetworkWork(spec, data) if isinstance(spec, SweepSpec) else ParticleWork(spec, data)
+    work: Work = resolve(kind_of(spec).work)(spec, data)
+    return work

@@ -5,9 +5,7 @@ command line (``--plugin FILE``). A spec holds names only; nothing in it is exec
 """
 
 from sweepengine.plugins._code import UserCode as UserCode
-from sweepengine.plugins._files import Plugin as Plugin
 from sweepengine.plugins._files import install as install
-from sweepengine.plugins._files import read_plugin as read_plugin
 from sweepengine.plugins._models import UserModel as UserModel
 from sweepengine.plugins._models import canonical_model as canonical_model
 from sweepengine.plugins._models import model_of as model_of
@@ -19,15 +17,17 @@ from sweepengine.plugins._particle_terms import register_kernel as register_kern
 from sweepengine.plugins._particle_terms import register_potential as register_potential
 from sweepengine.plugins._particle_terms import register_unit as register_unit
 from sweepengine.plugins._particle_terms import term_function as term_function
+from sweepengine.plugins._plugin import Plugin as Plugin
+from sweepengine.plugins._plugin import read_plugin as read_plugin
+from sweepengine.plugins._registry import CodeKind as CodeKind
 from sweepengine.plugins._registry import Entry as Entry
-from sweepengine.plugins._registry import Kind as Kind
 from sweepengine.plugins._registry import current as current
 from sweepengine.plugins._registry import find as find
 from sweepengine.plugins._registry import register as register
 
 __all__ = [
+    "CodeKind",
     "Entry",
-    "Kind",
     "Plugin",
     "TermKind",
     "UserCode",

@@ -7,11 +7,14 @@ import platform
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from sweepengine.plugins._files import Plugin, install
-from sweepengine.plugins._registry import Entry, Kind, add, find
+from sweepengine.plugins._files import install
+from sweepengine.plugins._registry import Entry, add, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from sweepengine.plugins._plugin import Plugin
+    from sweepengine.plugins._registry import CodeKind
 
 
 @dataclass(frozen=True)
@@ -65,18 +68,16 @@ class UserCode:
     used: tuple[Used, ...] = ()
 
     @classmethod
-    def of(cls, model: str, observables: Iterable[str], parts: Iterable[tuple[Kind, str]] = ()) -> UserCode:
-        """The code behind a run's model (empty: none), its other parts, and those of its observables that are ``name@version``.
+    def of(cls, observables: Iterable[str], parts: Iterable[tuple[CodeKind, str]] = ()) -> UserCode:
+        """The code behind the observables of a sweep that are ``name@version``, and behind its other parts.
 
         Raises
         ------
         SpecError
             One is not registered.
         """
-        entries = [find("observable", key) for key in observables if "@" in key]
-        if model:
-            entries.append(find("model", model))
-        entries.extend(find(kind, key) for kind, key in dict.fromkeys(parts))
+        wanted: list[tuple[CodeKind, str]] = [("observable", key) for key in observables if "@" in key]
+        entries = [find(kind, key) for kind, key in dict.fromkeys([*wanted, *parts])]
         plugins = {entry.plugin.sha256: entry.plugin for entry in entries if entry.plugin}
         return cls(
             tuple(plugins.values()),

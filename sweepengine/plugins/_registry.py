@@ -15,9 +15,9 @@ from sweepengine.plugins._fingerprint import fingerprint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sweepengine.plugins._files import Plugin
+    from sweepengine.plugins._plugin import Plugin
 
-Kind = Literal["observable", "model", "potential", "kernel", "unit"]
+CodeKind = Literal["observable", "model", "potential", "kernel", "unit", "kind"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Entry:
         The file that registered it; None for what was registered in Python.
     """
 
-    kind: Kind
+    kind: CodeKind
     name: str
     version: str
     content: Any
@@ -54,7 +54,7 @@ class _Registry:
     """Entries by kind and name; for each name its versions, the one registered last at the end."""
 
     def __init__(self) -> None:
-        self.entries: dict[tuple[Kind, str], dict[str, Entry]] = {}
+        self.entries: dict[tuple[CodeKind, str], dict[str, Entry]] = {}
         self.installed: set[str] = set()
         self.installing: list[Entry] | None = None
 
@@ -62,7 +62,7 @@ class _Registry:
 _REGISTRY = _Registry()
 
 
-def register(kind: Kind, name: str, version: str, content: object, code: Callable[..., Any]) -> None:
+def register(kind: CodeKind, name: str, version: str, content: object, code: Callable[..., Any]) -> None:
     """Register something; of several versions of a name the one registered last is the one that a spec means.
 
     Parameters
@@ -108,7 +108,7 @@ def add(entry: Entry) -> None:
     versions[entry.version] = entry
 
 
-def find(kind: Kind, key: str) -> Entry:
+def find(kind: CodeKind, key: str) -> Entry:
     """The entry of a ``name@version``.
 
     Raises
@@ -123,13 +123,13 @@ def find(kind: Kind, key: str) -> Entry:
     return entry
 
 
-def current(kind: Kind) -> dict[str, Entry]:
+def current(kind: CodeKind) -> dict[str, Entry]:
     """Name → the entry that a spec means by it."""
     named = ((name, versions) for (each, name), versions in _REGISTRY.entries.items() if each == kind)
     return {name: list(versions.values())[-1] for name, versions in named if versions}
 
 
-def meant(kind: Kind, name: str, found: str) -> Entry:
+def meant(kind: CodeKind, name: str, found: str) -> Entry:
     """The entry that a spec means by a name.
 
     Parameters

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, field_validator, model_validator
 
 from sweepengine.activations import ACTIVATIONS, layer_activations
 from sweepengine.errors import shown
+from sweepengine.spec._architecture import Architecture
 from sweepengine.spec._choice import NameOf
 from sweepengine.spec._data import DataSpec
-from sweepengine.spec._fields import Count, Depth, Positive, Section, Seed
+from sweepengine.spec._fields import Count, Depth, Positive, Section, Seed, WholeSpec
 from sweepengine.spec._method import METHODS_ALONE, GradientDescent, MethodSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
@@ -103,18 +106,6 @@ def refuse_matmul(matmul: str, precision: str) -> None:
         )
 
 
-def flat_settings(content: dict[str, Any]) -> dict[str, Any]:
-    """Sections of a spec as one mapping, ``section.field`` → plain value; what is no section keeps its key."""
-    flat: dict[str, Any] = {}
-    for section, fields in content.items():
-        flat |= (
-            {f"{section}.{key}": value for key, value in fields.items()}
-            if isinstance(fields, dict)
-            else {section: fields}
-        )
-    return flat
-
-
 class NetworkSpec(Section):
     """The architecture (theory.md §1). A field that is swept stands under ``axes`` instead."""
 
@@ -155,10 +146,6 @@ class NetworkSpec(Section):
         default="all", description="what moves: everything; hidden weights alone; the read-out with its bias alone"
     )
     centred: bool = Field(default=False, description="subtract the output at t = 0")
-
-
-_BESIDE_A_MODEL = frozenset({"model", "alpha", "centred"})
-"""Fields of a network that a model of the user's own has too."""
 
 
 class LogRecords(Section):
@@ -219,7 +206,7 @@ class AxesSpec(Section):
     alpha: Annotated[tuple[Positive, ...], _LIST, AfterValidator(_distinct)] | None = None
 
 
-class SweepSpec(Section):
+class SweepSpec(WholeSpec):
     """One sweep of networks: fixed settings × swept axes.
 
     Build it from a file with :func:`sweepengine.spec.read_spec`, or in Python with the same names; either way it is
@@ -245,26 +232,20 @@ class SweepSpec(Section):
         return self
 
     @model_validator(mode="after")
-    def _one_kind_of_network(self) -> SweepSpec:
-        if self.network.model is None:
-            if "sigma_w" not in self.network.model_fields_set:
-                raise ValueError("network.sigma_w: missing; add it")
-            return self
-        strange = sorted(self.network.model_fields_set - _BESIDE_A_MODEL)
-        swept = [f"axes.{field}" for field in ("depth", "activation") if getattr(self.axes, field) is not None]
-        for path in [*(f"network.{field}" for field in strange), *swept]:
+    def _one_kind_of_network(self) -> Self:
+        if self.network.model is not None:
             raise ValueError(
-                f"{path}: belongs to the fully connected network, and network.model names {shown(self.network.model)}; "
-                "leave one of them out"
+                "network.model: found one; the spec of a model of your own is a ModelSpec, which make_spec finds by itself"
             )
+        if "sigma_w" not in self.network.model_fields_set:
+            raise ValueError("network.sigma_w: missing; add it")
+        for field in ("depth", "activation"):
+            if getattr(self.network, field) is None and getattr(self.axes, field) is None:
+                raise ValueError(f"network.{field}: missing; give one value here, or a list under axes.{field}")
         return self
 
     @model_validator(mode="after")
     def _one_home_for_each_setting(self) -> SweepSpec:
-        for field in ("depth", "activation"):
-            fixed, swept = getattr(self.network, field), getattr(self.axes, field)
-            if fixed is None and swept is None and self.network.model is None:
-                raise ValueError(f"network.{field}: missing; give one value here, or a list under axes.{field}")
         for field in ("depth", "activation", "alpha"):
             if getattr(self.network, field) is not None and getattr(self.axes, field) is not None:
                 raise ValueError(f"network.{field} and axes.{field} are both given; remove one of them")
@@ -316,7 +297,7 @@ class SweepSpec(Section):
         """Name and parameters of the time method."""
         return self.training.method.method().label
 
-    def located(self, folder: Path) -> SweepSpec:
+    def located(self, folder: Path) -> Self:
         """The same with the files that it names looked for from a folder, as a spec in that folder means them."""
         spec = self.model_copy(update={"data": self.data.located(folder)})
         if spec.network.weights is not None:
@@ -324,14 +305,44 @@ class SweepSpec(Section):
             spec = spec.model_copy(update={"network": network})
         return spec
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values from which :func:`sweepengine.spec.make_spec` makes an equal spec."""
-        content = self.model_dump(mode="json", exclude_none=True)
-        if self.network.model is not None:
-            content["network"] = {key: value for key, value in content["network"].items() if key in _BESIDE_A_MODEL}
-        return content
+    def architectures(self, weights: str = "") -> list[Architecture]:
+        """The architectures that the sweep visits, in the order of its axes; ``weights`` is the id of given parameters."""
+        network, axes = self.network, self.axes
+        ratios = tuple(float(ratio) for ratio in network.width_ratios or ())
+        return [
+            Architecture(
+                depth=int(depth or 0),
+                activation=str(activation),
+                sigma_w=float(network.sigma_w),
+                sigma_b=float(network.sigma_b),
+                sigma_a=float(network.sigma_w if network.sigma_a is None else network.sigma_a),
+                output_bias=network.output_bias,
+                readout=network.readout,
+                trained=network.trained,
+                centred=network.centred,
+                first_layer=network.first_layer,
+                width_ratios=ratios if any(ratio != 1 for ratio in ratios) else (),
+                weights=weights,
+            )
+            for depth, activation in itertools.product(
+                axes.depth or (network.depth,), axes.activation or (network.activation,)
+            )
+        ]
 
-    def fixed_settings(self) -> dict[str, Any]:
-        """Everything but the name and the axes, flat, as plain values keyed ``section.field``."""
-        content = self.to_json()
-        return flat_settings({key: value for key, value in content.items() if key not in {"name", "axes"}})
+    def unlike_steps(self) -> str:
+        """Those of minibatches and of chosen sizes are."""
+        return "" if self.training.method.method().shares_steps else f"training.method {self.method_label}"
+
+    def agreed_settings(self, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
+        """The fixed settings, those that are swept with their axis' values, and what is not said at its default."""
+        settings = super().agreed_settings(used)
+        settings.setdefault("network.alpha", (1.0,))
+        if "network.sigma_w" in settings:
+            settings.setdefault("network.sigma_a", settings["network.sigma_w"])
+        if all(ratio == 1 for ratio in self.network.width_ratios or ()):
+            settings.pop("network.width_ratios", None)
+        for field in ("depth", "activation", "alpha"):
+            values = getattr(self.axes, field)
+            if values is not None:
+                settings[f"network.{field}"] = tuple(values)
+        return settings

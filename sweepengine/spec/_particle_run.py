@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,16 +28,18 @@ from sweepengine.spec._particles import (
     UserUnitSpec,
 )
 from sweepengine.spec._schedule import record_schedule, refuse_many_steps, snapshot_schedule, whole_steps
+from sweepengine.spec._stepped import SteppedRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sweepengine.plugins import TermKind
     from sweepengine.spec._particles import ParticleSpec
+
+_TRIAL_PARTICLES = 64
 
 
 @dataclass(frozen=True)
-class ParticleRun:
+class ParticleRun(SteppedRun):
     """One run: everything that its numbers depend on, and nothing else.
 
     Attributes
@@ -104,14 +106,14 @@ class ParticleRun:
     reference: str | None = None
 
     @property
-    def n_steps(self) -> int:
-        """Number of steps; of the adaptive method, of its grid."""
-        return self.record_steps[-1]
+    def further_columns(self) -> dict[str, Any]:
+        """τ."""
+        return {"temperature": self.temperature}
 
-    @property
-    def step_size(self) -> float:
-        """Step dt = time / steps."""
-        return self.time / self.n_steps
+    def trial(self, observables: tuple[str, ...]) -> ParticleRun:
+        """A run that costs less and calls the same code of users, which records these alone."""
+        width = min(self.width, _TRIAL_PARTICLES)
+        return replace(self, width=width, observables=("objective", *observables), snapshots=())
 
     @property
     def activation(self) -> str:
@@ -205,19 +207,6 @@ def _canonical_terms(spec: ParticleSpec) -> tuple[Term, ...]:
         else term
         for term in spec.functional.terms
     )
-
-
-def user_parts(spec: ParticleSpec) -> tuple[tuple[TermKind, str], ...]:
-    """Kind and ``name@version`` of the terms and the unit that users have registered.
-
-    Raises
-    ------
-    SpecError
-        One of them is not registered.
-    """
-    terms = ((term.term, term.name) for term in _canonical_terms(spec) if isinstance(term, (PotentialTerm, KernelTerm)))
-    unit = _canonical_unit(spec)
-    return (*terms, *((("unit", unit.name),) if isinstance(unit, UserUnitSpec) else ()))
 
 
 def _canonical_unit(spec: ParticleSpec) -> UnitSpec | UserUnitSpec | None:

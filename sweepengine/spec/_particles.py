@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from sweepengine.plugins import canonical_term, canonical_unit
 from sweepengine.spec._data import DataSpec
-from sweepengine.spec._fields import Count, Positive, Section, Seed
+from sweepengine.spec._fields import Count, Positive, Section, Seed, WholeSpec
 from sweepengine.spec._model import (
     _LIST,
     EveryRecords,
@@ -17,12 +18,14 @@ from sweepengine.spec._model import (
     Seeds,
     UnitActivationName,
     _distinct,
-    flat_settings,
     refuse_matmul,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from sweepengine.plugins import CodeKind
 
 Factor = Annotated[float, Field(ge=-1e12, le=1e12)]
 LANGEVIN_METHODS = ("euler_maruyama", "leimkuhler_matthews", "stochastic_heun")
@@ -36,6 +39,9 @@ MethodName = Literal[
     "leimkuhler_matthews",
     "stochastic_heun",
 ]
+
+_TERM_KINDS = ("potential", "kernel")
+"""Kinds of users' code that are terms of a functional."""
 
 
 class UnitSpec(Section):
@@ -249,7 +255,7 @@ class LatticeSpec(Section):
     count: Annotated[int, Field(ge=2, le=100_000)]
 
 
-class ParticleSpec(Section):
+class ParticleSpec(WholeSpec):
     """One sweep of interacting particles: fixed settings × swept axes.
 
     Build it from a file with :func:`sweepengine.spec.read_spec`, or in Python with the same names; either way it is
@@ -392,10 +398,30 @@ class ParticleSpec(Section):
             update["reference"] = str(folder / self.reference)
         return self.model_copy(update=update)
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values from which :func:`sweepengine.spec.make_spec` makes an equal spec."""
-        return self.model_dump(mode="json", exclude_none=True)
+    @property
+    def workers_of_a_run(self) -> int:
+        """Shards."""
+        return self.shards
+
+    def users_parts(self) -> tuple[tuple[CodeKind, str], ...]:
+        """The terms and the unit that users have registered."""
+        terms = (
+            (term.term, canonical_term(term.term, term.name))
+            for term in self.functional.terms
+            if isinstance(term, (PotentialTerm, KernelTerm))
+        )
+        unit = (("unit", canonical_unit(self.unit.name)),) if isinstance(self.unit, UserUnitSpec) else ()
+        return (*terms, *unit)
+
+    def unlike_steps(self) -> str:
+        """Those of particles are."""
+        return "particles"
 
     def fixed_settings(self) -> dict[str, Any]:
         """Everything but the name, the axes and what changes no number, flat, keyed ``section.field``."""
-        return flat_settings(self.model_dump(mode="json", exclude={"name", "axes", "shards"}, exclude_none=True))
+        return {key: value for key, value in super().fixed_settings().items() if key != "shards"}
+
+    def agreed_settings(self, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
+        """The fixed settings, the temperatures, and the versions of users' terms."""
+        terms = {f"{each['kind']} {each['name']}": (each["version"],) for each in used if each["kind"] in _TERM_KINDS}
+        return super().agreed_settings(used) | {"functional.temperature": self.temperatures} | terms

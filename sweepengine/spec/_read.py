@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from sweepengine.errors import SpecError, shown
+from sweepengine.errors import SpecError
 from sweepengine.files import open_plain_text
-from sweepengine.spec._kinds import SPECS
+from sweepengine.spec._kinds import spec_of
 from sweepengine.spec._messages import describe_all
 from sweepengine.spec._yaml import LONGEST_TEXT, load_yaml
 
@@ -27,14 +27,13 @@ def make_spec(content: Mapping[str, Any]) -> AnySpec:
     SpecError
         Something in it is not allowed; the message has one line for each problem.
     """
-    kind = content.get("kind", "networks")
-    model = SPECS.get(kind) if isinstance(kind, str) else None
-    if model is None:
-        raise SpecError(f"kind: found {shown(kind)}; allowed: {', '.join(map(repr, SPECS))}")
+    model = spec_of(content)
     try:
-        return model.model_validate(dict(content))
+        made: Any = model.model_validate(dict(content))
     except ValidationError as error:
         raise SpecError(describe_all(error.errors(), model)) from None
+    spec: AnySpec = made
+    return spec
 
 
 def parse_spec(text: str) -> AnySpec:

@@ -3,75 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sweepengine.plugins import canonical_model
+from sweepengine.spec._architecture import Architecture
 from sweepengine.spec._canonical import digest
 from sweepengine.spec._method import Method
 from sweepengine.spec._model import GAMMA_BY_LABEL
 from sweepengine.spec._schedule import record_schedule, whole_steps
+from sweepengine.spec._stepped import SteppedRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sweepengine.spec._model import SweepSpec, TrainingSpec
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What a network is, apart from its width, scaling and seed (theory.md §1).
-
-    Attributes
-    ----------
-    depth : int
-        Hidden layers L ≥ 1.
-    activation : str
-        Name of φ.
-    sigma_w, sigma_b, sigma_a : float
-        Standard deviations of hidden weights, biases (0: no biases) and read-out weights.
-    output_bias : bool
-        Whether the output has a bias √m σ_b b^L.
-    readout : str
-        Law of the read-out weights: ``gaussian``, ``signs`` or ``ones``.
-    trained : str
-        ``all``, ``hidden_weights`` or ``last_layer``.
-    centred : bool
-        Whether the output at t = 0 is subtracted.
-    first_layer : str
-        Law of the rows of W⁰: ``gaussian`` or ``sphere``.
-    width_ratios : tuple of float
-        Widths of the hidden layers over that of the last; empty where they are equal.
-    weights : str
-        Id of the parameters at t = 0, if they are given and not drawn; else empty.
-    model : str
-        ``name@version`` of a model of the user's own, whose other fields but ``centred`` then say nothing; empty for
-        the fully connected network.
-    """
-
-    depth: int
-    activation: str
-    sigma_w: float
-    sigma_b: float
-    sigma_a: float
-    output_bias: bool = False
-    readout: Literal["gaussian", "signs", "ones"] = "gaussian"
-    trained: str = "all"
-    centred: bool = False
-    first_layer: Literal["gaussian", "sphere"] = "gaussian"
-    width_ratios: tuple[float, ...] = ()
-    weights: str = ""
-    model: str = ""
-
-    @classmethod
-    def of_model(cls, key: str, *, centred: bool) -> Architecture:
-        """What a model of the user's own is: its ``name@version``, with no layers that are known."""
-        return cls(depth=0, activation="", sigma_w=1.0, sigma_b=0.0, sigma_a=1.0, centred=centred, model=key)
-
-    def widths(self, width: float) -> list[int]:
-        """n_1 … n_L = m of a network of a width m."""
-        return [round(ratio * width) for ratio in self.width_ratios or (1.0,) * self.depth]
 
 
 _NEUTRAL = {
@@ -88,7 +34,7 @@ _NEUTRAL = {
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(SteppedRun):
     """One run: everything that its numbers depend on, and nothing else.
 
     Attributes
@@ -131,24 +77,14 @@ class Run:
     matmul: str = "full"
 
     @property
-    def n_steps(self) -> int:
-        """Number of steps; for an adaptive method, of the grid on which its records lie."""
-        return self.record_steps[-1]
-
-    @property
-    def step_size(self) -> float:
-        """Step η = time / steps."""
-        return self.time / self.n_steps
-
-    @property
     def depth(self) -> int:
         """Hidden layers L."""
         return self.architecture.depth
 
     @property
     def activation(self) -> str:
-        """Name of φ, or ``name@version`` of a model of the user's own."""
-        return self.architecture.model or self.architecture.activation
+        """Name of φ."""
+        return self.architecture.activation
 
     @property
     def scaling(self) -> str:
@@ -162,12 +98,7 @@ class Run:
 
     @cached_property
     def limit_id(self) -> str:
-        """Id of what infinite width predicts: of all that it depends on, so not of width, seed, γ and α.
-
-        Empty for a model of the user's own, of which nothing is predicted.
-        """
-        if self.architecture.model:
-            return ""
+        """Id of what infinite width predicts: of all that it depends on, so not of width, seed, γ and α."""
         content = self._content()
         parts = {key: content[key] for key in ("architecture", "loss", "time", "record_steps", "data_id")}
         if self.method.dynamics != "descent":
@@ -189,12 +120,21 @@ class Run:
             del content["matmul"]
         return content
 
+    @property
+    def shares_turns(self) -> bool:
+        """Whether runs that differ in seed, γ and α alone can be advanced together."""
+        return self.method.shares_steps
+
+    def trial(self, observables: tuple[str, ...]) -> Run:
+        """A run that costs less and calls the same code of users, which records these alone."""
+        return replace(self, observables=("loss_train", *observables))
+
     def to_json(self) -> dict[str, Any]:
         """Plain values from which :meth:`from_json` makes an equal run."""
         return {"kind": self.kind} | asdict(self)
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Run:
+    def from_json(cls, content: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_json`."""
         return cls(
             **{key: value for key, value in content.items() if key != "kind"}
@@ -222,45 +162,13 @@ def fixed_step_count(training: TrainingSpec) -> int:
     return whole_steps(training.time, training.step_size, "training.step_size", "or auto")
 
 
-def architectures(spec: SweepSpec, weights: str = "") -> list[Architecture]:
-    """The architectures that a sweep visits, in the order of its axes; ``weights`` is the id of given parameters.
-
-    Raises
-    ------
-    SpecError
-        The spec names a model that nobody has registered.
-    """
-    network, axes = spec.network, spec.axes
-    if network.model is not None:
-        return [Architecture.of_model(canonical_model(network.model), centred=network.centred)]
-    ratios = tuple(float(ratio) for ratio in network.width_ratios or ())
-    depths = axes.depth or (network.depth,)
-    activations = axes.activation or (network.activation,)
-    return [
-        Architecture(
-            depth=int(depth or 0),
-            activation=str(activation),
-            sigma_w=float(network.sigma_w),
-            sigma_b=float(network.sigma_b),
-            sigma_a=float(network.sigma_w if network.sigma_a is None else network.sigma_a),
-            output_bias=network.output_bias,
-            readout=network.readout,
-            trained=network.trained,
-            centred=network.centred,
-            first_layer=network.first_layer,
-            width_ratios=ratios if any(ratio != 1 for ratio in ratios) else (),
-            weights=weights,
-        )
-        for depth, activation in itertools.product(depths, activations)
-    ]
-
-
 def expand(
     spec: SweepSpec,
     data_id: str,
     step_count: Callable[[Architecture], int],
     observables: tuple[str, ...] = (),
     weights: str = "",
+    of: type[Run] = Run,
 ) -> Iterator[Run]:
     """All runs of a sweep: the product of its axes.
 
@@ -275,6 +183,8 @@ def expand(
         The recorded variables in canonical order; empty for the default set.
     weights : str
         Id of given parameters; empty where they are drawn.
+    of : type
+        Of the runs.
 
     Yields
     ------
@@ -283,10 +193,10 @@ def expand(
     """
     axes, training = spec.axes, spec.training
     alphas = axes.alpha or (1.0 if spec.network.alpha is None else spec.network.alpha,)
-    for architecture in architectures(spec, weights):
+    for architecture in spec.architectures(weights):
         steps = record_schedule(training.records, step_count(architecture), "training")
         for width, seed, alpha, scaling in itertools.product(axes.width, axes.seed, alphas, axes.scaling):
-            yield Run(
+            yield of(
                 architecture=architecture,
                 width=width,
                 seed=seed,

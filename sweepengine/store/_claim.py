@@ -44,7 +44,7 @@ _TAKEN_OVER = "another driver has taken over this store; let it finish, then run
 
 
 @dataclass(frozen=True)
-class Claim:
+class DriverClaim:
     """One driver's claim to a store.
 
     Attributes
@@ -113,14 +113,14 @@ def epoch_of(attempt: int) -> int:
     return attempt // _TRIES_OF_A_DRIVER
 
 
-def read_claims(store: Store) -> list[Claim]:
+def read_claims(store: Store) -> list[DriverClaim]:
     """All claims, the newest last."""
     names = ((key, _NAME.fullmatch(key)) for key in list_objects(store, CLAIMS))
-    claims = [_read_claim(store, key, Claim(int(name[1]), name[2])) for key, name in names if name]
+    claims = [_read_claim(store, key, DriverClaim(int(name[1]), name[2])) for key, name in names if name]
     return sorted((claim for claim in claims if claim is not None), key=lambda claim: (claim.epoch, claim.owner))
 
 
-def _read_claim(store: Store, key: str, bare: Claim) -> Claim | None:
+def _read_claim(store: Store, key: str, bare: DriverClaim) -> DriverClaim | None:
     try:
         found = get_sealed(store, key)
         if found is None or found["epoch"] != bare.epoch:
@@ -145,7 +145,7 @@ def next_epoch(store: Store, at_least: int) -> int:
     return max([at_least, *(int(name[1]) for name in names if name)]) + 1
 
 
-def take_claim(store: Store, at_least: int, *, take_over: bool = False) -> Claim:
+def take_claim(store: Store, at_least: int, *, take_over: bool = False) -> DriverClaim:
     """Become the store's driver.
 
     Parameters
@@ -167,7 +167,7 @@ def take_claim(store: Store, at_least: int, *, take_over: bool = False) -> Claim
             refuse_if_held([claim for claim in others if claim.is_fresh])
             refuse_if_held(_renewed(store, others))
         now = time.time()
-        claim = Claim(next_epoch(store, at_least), secrets.token_hex(4), Process.current(), now, now)
+        claim = DriverClaim(next_epoch(store, at_least), secrets.token_hex(4), Process.current(), now, now)
         claim.put(store)
         known = {each.key for each in others}
         found = read_claims(store)
@@ -187,7 +187,7 @@ def take_claim(store: Store, at_least: int, *, take_over: bool = False) -> Claim
     raise RunError("store: several drivers want it at the same moment; run the same command again")
 
 
-def refuse_if_held(claims: list[Claim]) -> None:
+def refuse_if_held(claims: list[DriverClaim]) -> None:
     """Raise :class:`RunError` for the first of some claims."""
     for claim in claims:
         raise RunError(
@@ -196,7 +196,7 @@ def refuse_if_held(claims: list[Claim]) -> None:
         )
 
 
-def _renewed(store: Store, others: list[Claim]) -> list[Claim]:
+def _renewed(store: Store, others: list[DriverClaim]) -> list[DriverClaim]:
     """Claims of other machines that look old and are renewed: a clock may be wrong, so they are watched for a beat."""
     silent = {claim.key: claim for claim in others if claim.process is not None and not claim.process.is_here}
     if not silent:
@@ -206,7 +206,7 @@ def _renewed(store: Store, others: list[Claim]) -> list[Claim]:
     return [claim for claim in later if claim.beat != silent[claim.key].beat]
 
 
-def check_claim(store: Store, claim: Claim) -> None:
+def check_claim(store: Store, claim: DriverClaim) -> None:
     """Raise :class:`RunError` if another driver has taken over, or the claim is gone."""
     claims = read_claims(store)
     if claims and claims[-1].epoch > claim.epoch:
@@ -221,10 +221,10 @@ class Heartbeat:
     Parameters
     ----------
     store : Store
-    claim : Claim
+    claim : DriverClaim
     """
 
-    def __init__(self, store: Store, claim: Claim) -> None:
+    def __init__(self, store: Store, claim: DriverClaim) -> None:
         self._store, self._claim = store, claim
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="sweepengine-heartbeat", daemon=True)

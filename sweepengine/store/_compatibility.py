@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sweepengine.errors import DamagedError, StoreError
 from sweepengine.observe import canonical_names, user_observable
 from sweepengine.observe._variable import OUTPUT_DIMS
-from sweepengine.spec import SweepSpec, make_spec
+from sweepengine.spec import make_spec
 from sweepengine.store._objects import BrokenSealError, get_object, get_sealed, list_objects, put_sealed
 
 if TYPE_CHECKING:
@@ -23,11 +23,8 @@ if TYPE_CHECKING:
     Bound = Mapping[tuple[str, str, str], set[tuple[str, str]]]
     """Kind, name and version of users' code → its fingerprints, each with the version of Python that it holds for."""
 
-_TERM_KINDS = ("potential", "kernel")
-"""Kinds of users' code that are terms of a functional."""
 _CODE = "code/"
 """Where a store keeps which code is bound to it: one small object for each thing that users have registered."""
-_SWEEPABLE = ("depth", "activation", "alpha")
 _IN_THE_CONTENT = ("data.path", "data.targets", "network.weights", "reference")
 """Settings that say where or how to find content; the content itself is compared by :meth:`StoreView.check_contents`."""
 
@@ -37,25 +34,9 @@ def _settings(spec: AnySpec, used: Sequence[Mapping[str, str]]) -> dict[str, tup
 
     ``used`` says which versions of users' code the spec's names mean, as provenance keeps it.
     """
-    settings = {key: (value,) for key, value in spec.fixed_settings().items() if key not in _IN_THE_CONTENT}
+    settings = {key: value for key, value in spec.agreed_settings(used).items() if key not in _IN_THE_CONTENT}
     user = {each["name"]: f"{each['name']}@{each['version']}" for each in used if each["kind"] == "observable"}
-    settings["observables"] = (canonical_names(spec, user) or "the default set",)
-    if not isinstance(spec, SweepSpec):
-        terms = {f"{each['kind']} {each['name']}": (each["version"],) for each in used if each["kind"] in _TERM_KINDS}
-        return settings | {"functional.temperature": spec.temperatures} | terms
-    for each in used:
-        if each["kind"] == "model":
-            settings["network.model"] = (f"{each['name']}@{each['version']}",)
-    settings.setdefault("network.alpha", (1.0,))
-    if "network.sigma_w" in settings:
-        settings.setdefault("network.sigma_a", settings["network.sigma_w"])
-    if all(ratio == 1 for ratio in spec.network.width_ratios or ()):
-        settings.pop("network.width_ratios", None)
-    for field in _SWEEPABLE:
-        values = getattr(spec.axes, field)
-        if values is not None:
-            settings[f"network.{field}"] = tuple(values)
-    return settings
+    return settings | {"observables": (canonical_names(spec, user) or "the default set",)}
 
 
 def bind_code(store: Store, code: UserCode) -> None:

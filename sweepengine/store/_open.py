@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweepengine.errors import DamageWarning, StoreError
-from sweepengine.spec import make_spec
+from sweepengine.spec import further_columns, make_spec
 from sweepengine.store._data import data_path, given_path
 from sweepengine.store._layout import SCHEDULES, block_path, limit_path
 from sweepengine.store._lazy import CommittedValues, WholeValues
 from sweepengine.store._marks import RunMark
-from sweepengine.store._run_table import COLUMNS, COLUMNS_OF_PARTICLES
+from sweepengine.store._run_table import COLUMNS
 from sweepengine.store._status import DAMAGED, Status
 from sweepengine.store._view import StoreView, runs_of
 
@@ -106,7 +106,7 @@ def open_sweep(url: str | Path) -> xr.Dataset:
             variables[f"{kind}_points"] = ((kind, "coord"), points, attributes)
     dataset = xr.Dataset(variables, coords, _attributes(store))
     for name in table.columns:
-        dataset[name].attrs["long_name"] = (COLUMNS | COLUMNS_OF_PARTICLES)[name][2]
+        dataset[name].attrs["long_name"] = (COLUMNS | further_columns())[name].long_name
     dataset["time"].attrs |= {"long_name": "training time", "units": "1"}
     return dataset
 

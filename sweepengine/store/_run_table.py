@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweepengine.spec import ParticleRun
+from sweepengine.spec import Column, further_columns, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,35 +20,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
-    from sweepengine.spec import AnyRun
     from sweepengine.store._layout import Block
     from sweepengine.store._metadata import Metadata
     from sweepengine.store._publication import Publication
 
 _CHUNK_ROWS = 4096
-COLUMNS: dict[str, tuple[Any, Any, str]] = {
-    "id": (str, "", "run id: hash of the run's canonical content"),
-    "block": (str, "", "block that holds the run"),
-    "position": ("int64", -1, "position along the run dim of its block"),
-    "scaling": (str, "", "label of the scaling"),
-    "gamma": ("float64", np.nan, "exponent of the output scaling m^-gamma"),
-    "alpha": ("float64", np.nan, "lazy output scale"),
-    "width": ("int64", -1, "hidden width m"),
-    "depth": ("int64", -1, "hidden layers L"),
-    "activation": (str, "", "activation function, or name and version of a user's own model"),
-    "seed": ("int64", -1, "seed of all random numbers of the run"),
-    "limit": (str, "", "id of the infinite-width prediction for the run's architecture, data and schedule"),
-    "step_size": (
-        "float64",
-        np.nan,
-        "step eta in units of training time; for an adaptive method the grid of the records",
+COLUMNS: dict[str, Column] = {
+    "id": Column(str, "", "run id: hash of the run's canonical content"),
+    "block": Column(str, "", "block that holds the run"),
+    "position": Column("int64", -1, "position along the run dim of its block"),
+    "scaling": Column(str, "", "label of the scaling"),
+    "gamma": Column("float64", np.nan, "exponent of the output scaling m^-gamma"),
+    "alpha": Column("float64", np.nan, "lazy output scale"),
+    "width": Column("int64", -1, "hidden width m"),
+    "depth": Column("int64", -1, "hidden layers L"),
+    "activation": Column(str, "", "activation function, or name and version of a user's own model"),
+    "seed": Column("int64", -1, "seed of all random numbers of the run"),
+    "limit": Column(str, "", "id of the infinite-width prediction for the run's architecture, data and schedule"),
+    "step_size": Column(
+        "float64", np.nan, "step eta in units of training time; for an adaptive method the grid of the records"
     ),
 }
-"""Column → dtype, fill value, long name."""
-COLUMNS_OF_PARTICLES: dict[str, tuple[Any, Any, str]] = {
-    "temperature": ("float64", np.nan, "temperature tau of the noise"),
-}
-"""What a sweep of particles has beside them."""
+"""Columns that every kind of sweep has."""
 
 STORE_FILES = 9 + 2 * (4 + len(COLUMNS))
 """Files of a store beside its blocks: the root, its publication, the claim, and six groups; the data's four arrays and
@@ -62,7 +55,7 @@ class RunTable:
     Attributes
     ----------
     columns : dict of ndarray, shapes (runs,)
-        Keyed by :data:`COLUMNS`, and :data:`COLUMNS_OF_PARTICLES` in a sweep of particles; text columns have dtype object.
+        Keyed by :data:`COLUMNS` and the columns of the kind of sweep; text columns have dtype object.
     """
 
     columns: dict[str, NDArray[Any]]
@@ -118,14 +111,9 @@ class RunTable:
         return list(self.positions)
 
 
-def columns_of(run: AnyRun) -> dict[str, tuple[Any, Any, str]]:
-    """The columns that a run's kind of sweep has."""
-    return COLUMNS | (COLUMNS_OF_PARTICLES if isinstance(run, ParticleRun) else {})
-
-
 def rows_of(block: Block) -> dict[str, list[Any]]:
     """The table's columns for the runs of one block."""
-    rows: dict[str, list[Any]] = {name: [] for name in columns_of(block.runs[0])}
+    rows: dict[str, list[Any]] = {name: [] for name in _names(block)}
     for position, run in enumerate(block.runs):
         values = {
             "id": run.id,
@@ -140,12 +128,15 @@ def rows_of(block: Block) -> dict[str, list[Any]]:
             "seed": run.seed,
             "limit": run.limit_id,
             "step_size": run.step_size,
-        }
-        if isinstance(run, ParticleRun):
-            values["temperature"] = run.temperature
+        } | run.further_columns
         for name, value in values.items():
             rows[name].append(value)
     return rows
+
+
+def _names(block: Block) -> tuple[str, ...]:
+    """The columns of a block's kind of sweep."""
+    return (*COLUMNS, *kind_of(block.runs[0]).columns)
 
 
 def read_table(store: Store, publication: Publication) -> RunTable:
@@ -157,18 +148,18 @@ def read_table(store: Store, publication: Publication) -> RunTable:
         It is not what was written.
     """
     nodes, path = publication.nodes, publication.table
-    extra = [name for name in COLUMNS_OF_PARTICLES if f"{path}/{name}" in nodes]
+    extra = [name for name in further_columns() if f"{path}/{name}" in nodes]
     return RunTable({name: nodes.values(store, f"{path}/{name}") for name in (*COLUMNS, *extra)})
 
 
 def extended(table: RunTable | None, blocks: Sequence[Block]) -> RunTable:
     """A table with the runs of new blocks at its end."""
     columns = {} if table is None else table.columns
-    names = columns or columns_of(blocks[0].runs[0])
+    names = columns or _names(blocks[0])
     added = [rows_of(block) for block in blocks]
     found = {}
     for name in names:
-        dtype = (COLUMNS | COLUMNS_OF_PARTICLES)[name][0]
+        dtype = (COLUMNS | further_columns())[name].dtype
         values = np.array([value for rows in added for value in rows[name]], dtype=object if dtype is str else dtype)
         found[name] = np.concatenate([columns[name], values]) if columns else values
     return RunTable(found)
@@ -178,7 +169,7 @@ def write_table(metadata: Metadata, path: str, table: RunTable) -> None:
     """Write a table whole, at a path of its own: what another publication names is not touched."""
     metadata.group(path, {"title": "runs of this sweep, with the place of each run"})
     for name, values in table.columns.items():
-        dtype, fill, long_name = (COLUMNS | COLUMNS_OF_PARTICLES)[name]
+        dtype, fill, long_name = (COLUMNS | further_columns())[name]
         attributes = {"long_name": long_name}
         metadata.array(
             f"{path}/{name}",

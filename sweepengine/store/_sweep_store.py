@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from sweepengine.errors import RunError, StoreError
 from sweepengine.store._address import open_address
 from sweepengine.store._chunk import delete_states
-from sweepengine.store._claim import CLAIMS, Claim, Heartbeat, check_claim, read_claims, refuse_if_held, take_claim
+from sweepengine.store._claim import (
+    CLAIMS,
+    DriverClaim,
+    Heartbeat,
+    check_claim,
+    read_claims,
+    refuse_if_held,
+    take_claim,
+)
 from sweepengine.store._create import (
     attributes_of,
     coordinates_of,
@@ -59,7 +67,7 @@ class SweepStore(StoreView):
 
     def __init__(self, address: str | Path, durability: str = "rename") -> None:
         self._durability = durability
-        self._claim: Claim | None = None
+        self._claim: DriverClaim | None = None
         self._heartbeat: Heartbeat | None = None
         super().__init__(address)
 
@@ -153,7 +161,7 @@ class SweepStore(StoreView):
                 if key.startswith(_OF_TASKS):
                     delete_object(self.objects, key)
 
-    def _held(self) -> Claim:
+    def _held(self) -> DriverClaim:
         if self._claim is None:
             raise AssertionError("a store is changed by the driver that has claimed it")
         check_claim(self.objects, self._claim)

@@ -42,7 +42,7 @@ def test_a_gpu_that_is_not_there_is_said_before_anything_is_written(
 
 def test_devices_have_names(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="device: found 'tpu'; allowed: 'auto', 'cpu', 'cuda'"):
-        sweepengine.run(tiny(), tmp_path / "x.zarr", executor="inline", device="tpu")  # type: ignore[arg-type]
+        sweepengine.run(tiny(), tmp_path / "x.zarr", executor="inline", device="tpu")
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from sweepengine.errors import RunError, SpecError
 from sweepengine.execute._data import Data
 from sweepengine.execute._divergence import Divergence
 from sweepengine.execute._graph import WARM_UP, Kept, cuda_graph
-from sweepengine.execute._options import refuse_unlike_steps
 from sweepengine.execute._turn import NetworkTurn
 from sweepengine.networks import Stepper
 from sweepengine.spec import Architecture, Method, Run, make_spec
@@ -326,7 +325,7 @@ def test_what_cannot_be_recorded_is_said(tiny: Tiny, tmp_path: Path) -> None:
         sweepengine.run(tiny(), tmp_path / "a.zarr", executor="inline", cuda_graphs=True)
     (tmp_path / "tiny.yaml").write_text(json.dumps(tiny()))
     assert main(["run", str(tmp_path / "tiny.yaml"), "--cuda-graphs"]) == 2
-    refuse_unlike_steps(make_spec(tiny(training={"method": {"name": "momentum", "beta": 0.5}})))
+    assert not make_spec(tiny(training={"method": {"name": "momentum", "beta": 0.5}})).unlike_steps()
     for method in ("rk45", {"name": "sgd", "batch_size": 4}):
         with pytest.raises(SpecError, match=r"cuda_graphs: found training.method (rk45|sgd).*leave cuda_graphs out"):
-            refuse_unlike_steps(make_spec(tiny(training={"method": method})))
+            sweepengine.run(tiny(training={"method": method}), tmp_path / "a.zarr", device="cuda", cuda_graphs=True)

@@ -14,7 +14,7 @@ from sweepengine.data import load
 from sweepengine.errors import SpecError
 from sweepengine.networks import Law, initialise
 from sweepengine.observe import VARIABLES, parameter_count, parameter_shapes, unflatten
-from sweepengine.spec import SweepSpec, architectures
+from sweepengine.spec import SweepSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ class PlainRun:
         law = Law(self.network.first_layer, self.network.readout)
         widths = [int(self.m * ratio) for ratio in self.network.width_ratios or [1] * self.depth]
         start = initialise(
-            architectures(self.spec)[0], widths, self.x.shape[1], int(run.seed), torch.float64,
+            self.spec.architectures()[0], widths, self.x.shape[1], int(run.seed), torch.float64,
             outputs=data.outputs, law=law,
         )  # fmt: skip
         self.p = {name: tensor.clone().requires_grad_() for name, tensor in start.tensors().items()}

@@ -96,11 +96,11 @@ class ThreadExecutor(InlineExecutor):
             yield from super().wait()
             return
         task = self._waiting.popleft()
-        meeting = TCPStore(HERE, 0, task.shards, is_master=True, wait_for_workers=False)
-        with ThreadPoolExecutor(task.shards) as pool:
-            others = [pool.submit(_follow, task, rank, meeting.port) for rank in range(1, task.shards)]
+        meeting = TCPStore(HERE, 0, task.workers, is_master=True, wait_for_workers=False)
+        with ThreadPoolExecutor(task.workers) as pool:
+            others = [pool.submit(_follow, task, rank, meeting.port) for rank in range(1, task.workers)]
             try:
-                with ShardGroup(0, task.shards, meeting, timeout=60.0) as group:
+                with ShardGroup(0, task.workers, meeting, timeout=60.0) as group:
                     for event in _pack.advance(task, Shards(group)):
                         yield Report(task, event, finished=False)
                 for each in others:
@@ -112,7 +112,7 @@ class ThreadExecutor(InlineExecutor):
 
 
 def _follow(task: PackTask, rank: int, port: int) -> None:
-    with ShardGroup(rank, task.shards, f"tcp://{HERE}:{port}", timeout=60.0) as group:
+    with ShardGroup(rank, task.workers, f"tcp://{HERE}:{port}", timeout=60.0) as group:
         _pack.follow(task, Shards(group))
 
 

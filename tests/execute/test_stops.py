@@ -18,9 +18,9 @@ from sweepengine.errors import Interrupted, SpecError
 from sweepengine.execute import _pack
 from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._failures import Failures
-from sweepengine.execute._options import RunOptions
 from sweepengine.execute._progress import SilentProgress
 from sweepengine.execute._signals import deferred, interruptible
+from sweepengine.options import RunOptions
 from sweepengine.store import SweepStore, read_failures
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAYERS = ["cli", "execute", "plan", "store", "observe", "networks", "particles", "theory", "data", "spec", "plugins"]
 """From the top; a package imports from those below it. The modules of ``BASE`` lie under all of them."""
-BASE = {"activations", "errors", "files", "runge_kutta", "streams", "transport"}
+BASE = {"activations", "errors", "files", "options", "runge_kutta", "streams", "transport"}
 ALLOWED_IN_ANALYSIS = {"sweepengine"}
 TORCH_FREE = ["spec", "data", "store", "observe", "theory", "plugins"]
 
@@ -59,8 +59,8 @@ def test_imports_go_down_only(layer: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BASE))
-def test_the_base_imports_nothing_of_the_engine(name: str) -> None:
-    assert engine_imports(ROOT / "sweepengine" / f"{name}.py") == set()
+def test_the_base_imports_at_most_the_errors(name: str) -> None:
+    assert engine_imports(ROOT / "sweepengine" / f"{name}.py") <= {"errors"} - {name}
 
 
 def test_analysis_reads_through_the_public_door() -> None:

@@ -18,7 +18,7 @@ from sweepengine.execute._data import Data
 from sweepengine.execute._turn import NetworkTurn
 from sweepengine.networks import Law, initialise
 from sweepengine.plan import _step_size, make_plan
-from sweepengine.spec import AnySpec, Run, SweepSpec, architectures, make_spec
+from sweepengine.spec import AnySpec, Run, SweepSpec, make_spec
 from sweepengine.store import SweepStore, read_given
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def computed(content: dict[str, Any], **options: Any) -> xr.Dataset:
 def saved(content: dict[str, Any], path: Path, seed: int = 1) -> dict[str, Any]:
     """A spec with its own first network in a file."""
     spec = SweepSpec.model_validate(content)
-    data, [architecture] = load(spec.data), architectures(spec)
+    data, [architecture] = load(spec.data), spec.architectures()
     law = Law(architecture.first_layer, architecture.readout)
     widths, d = architecture.widths(spec.axes.width[0]), data.x_train.shape[1]
     drawn = initialise(architecture, widths, d, seed, torch.float64, outputs=data.outputs, law=law)
@@ -158,7 +158,7 @@ def test_models_that_cannot_be_are_refused(
 
 def test_equal_ratios_are_the_plain_network_and_others_are_not(tiny: Tiny) -> None:
     def architecture(**network: Any) -> Any:
-        [found] = architectures(SweepSpec.model_validate(tiny(network={"depth": 2, **network})))
+        [found] = SweepSpec.model_validate(tiny(network={"depth": 2, **network})).architectures()
         return found
 
     assert architecture(width_ratios=[1.0, 1.0]) == architecture()

@@ -18,13 +18,13 @@ import torch
 import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import SpecError, StoreError
-from sweepengine.execute._options import ExecutorName
 from sweepengine.networks import Inputs, ModuleNetwork, ModuleParameters, build_module, initialise
 from sweepengine.observe import VARIABLES, user_observable
 from sweepengine.observe._user import TAKEN
 from sweepengine.observe._user_measure import measured
+from sweepengine.options import ExecutorName
 from sweepengine.plugins import Plugin, _registry, install, model_of, read_plugin
-from sweepengine.spec import Architecture, Run, SweepSpec, architectures, read_spec
+from sweepengine.spec import Architecture, ModelRun, ModelSpec, Run, SweepSpec, read_spec, run_from_json
 from sweepengine.store import SweepStore
 from sweepengine.store._run_table import COLUMNS
 
@@ -522,11 +522,11 @@ def test_ids_without_user_code_are_those_of_before() -> None:
     architecture = Architecture(1, "relu", 2**0.5, 0.0, 2**0.5, model="")
     run = Run(architecture, 32, 0, 0.5, 1.0, "mse", 50.0, (0, 1, 154), "float32", "0123456789abcdef")
     assert run.id == "045d54727e234e26"
-    other = Run(Architecture.of_model("m@1", centred=False), 32, 0, 0.5, 1.0, "mse", 50.0, (0, 1), "float32", "0")
-    versions = [other, Run(Architecture.of_model("m@2", centred=False), *list(vars(other).values())[1:10])]
+    other = ModelRun(Architecture.of_model("m@1", centred=False), 32, 0, 0.5, 1.0, "mse", 50.0, (0, 1), "float32", "0")
+    versions = [other, ModelRun(Architecture.of_model("m@2", centred=False), *list(vars(other).values())[1:10])]
     assert len({run.id for run in versions}) == 2
     assert versions[0].limit_id == ""
-    assert Run.from_json(json.loads(json.dumps(other.to_json()))) == other
+    assert run_from_json(json.loads(json.dumps(other.to_json()))) == other
 
 
 @pytest.mark.parametrize(
@@ -597,11 +597,11 @@ def test_a_twin_of_the_engines_network_gives_its_store(
 
     def same_start(model: Any, width: int, d: int, outputs: int, seed: int, dtype: torch.dtype) -> Any:
         module, _ = build_module(model, width, d, outputs, seed, dtype)
-        start = initialise(architectures(SweepSpec(**tiny()))[0], width, d, seed, dtype, outputs=outputs)
+        start = initialise(SweepSpec(**tiny()).architectures()[0], width, d, seed, dtype, outputs=outputs)
         values = {"hidden": start.hidden[0].contiguous(), "readout": start.readout}
         return module, ModuleParameters(values, width, outputs)
 
-    monkeypatch.setattr("sweepengine.execute._start.build_module", same_start)
+    monkeypatch.setattr("sweepengine.execute._model_turn.build_module", same_start)
     theirs = loaded(MODEL | shared, tmp_path / "theirs.zarr", [plugin(tmp_path, TWIN)])
     assert list(theirs.layer.values) == ["hidden", "readout"]
     assert set(theirs.activation.values) == {"twin@1"}
@@ -667,7 +667,7 @@ def test_the_automatic_step_is_a_quarter_of_the_reference_models(tmp_path: Path)
     sweep = loaded(content, tmp_path / "a.zarr", [plugin(tmp_path, TWIN)])
     from sweepengine.data import load
 
-    x = torch.from_numpy(load(SweepSpec(**content).data).x_train)
+    x = torch.from_numpy(load(ModelSpec(**content).data).x_train)
     module, parameters = build_module(model_of("twin@1"), 256, 64, 1, 0, torch.float64)
     net = ModuleNetwork(module, parameters, 0.5, 1.0)
     largest = float(torch.linalg.eigvalsh(net.kernel(*net.passes(Inputs(x, x))))[-1])

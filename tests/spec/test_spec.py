@@ -20,7 +20,6 @@ from sweepengine.spec import (
     Architecture,
     Run,
     SweepSpec,
-    architectures,
     expand,
     fixed_step_count,
     make_spec,
@@ -129,10 +128,10 @@ def test_axes_of_architectures(tiny: Callable[..., dict[str, Any]]) -> None:
     content = tiny(axes={"depth": [1, 2], "alpha": [1.0, 4.0]})
     del content["network"]["depth"]
     spec = SweepSpec.model_validate(content)
-    assert [architecture.depth for architecture in architectures(spec)] == [1, 2]
+    assert [architecture.depth for architecture in spec.architectures()] == [1, 2]
     assert len(runs_of(spec)) == 2 * 2 * 2 * 2 * 2
     assert spec.axes.seed == (0, 1)
-    assert make_spec(tiny(axes={"seed": [3, 5]})).axes.seed == (3, 5)
+    assert make_spec(tiny(axes={"seed": [3, 5]})).axes.model_dump()["seed"] == (3, 5)
 
 
 BAD = [

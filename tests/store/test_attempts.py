@@ -288,7 +288,7 @@ def test_a_claim_of_another_machine_counts_while_it_is_renewed(
     path = tmp_path / "far.zarr"
     sweepengine.run(tiny(axes={"width": [8]}), path, executor="inline")
     objects = SweepStore(path).objects.with_read_only(read_only=False)
-    far = _claim.Claim(7, "abcd", Process("far", "another boot", 1, "1"), time.time() - 7200, time.time() - 3600)
+    far = _claim.DriverClaim(7, "abcd", Process("far", "another boot", 1, "1"), time.time() - 7200, time.time() - 3600)
     far.put(objects)
     stop = threading.Event()
 
@@ -515,8 +515,8 @@ def test_a_pack_whose_workers_die_on_other_machines_is_given_up(
     tiny: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     """Each death leaves a chunk that may be held, so its runs move: what is known of the pack moves with them."""
-    from sweepengine.execute._options import RunOptions
     from sweepengine.execute._tasks import MOST_ATTEMPTS, Tasks
+    from sweepengine.options import RunOptions
     from sweepengine.plan import MachineRate
 
     store = SweepStore(tmp_path / "dying.zarr")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -92,15 +93,15 @@ def test_a_killed_sweep_of_version_2_goes_on_from_its_state(
     """In a new block, because nothing says whether its worker still writes: which then changes nothing."""
     store, spec = folder / f"{name}.zarr", spec_of(folder / f"{name}.zarr")
     begun: list[int] = []
-    kind = "NetworkTurn" if name == "killed" else "ParticleTurn"
-    turn = getattr(__import__("sweepengine.execute._pack", fromlist=[kind]), kind)
+    kind = "_turn:NetworkTurn" if name == "killed" else "_particle_turn:ParticleTurn"
+    turn = resolve_name(f"sweepengine.execute.{kind}")
 
     def watched(*arguments: Any) -> Any:
         made = turn(*arguments)
         begun.append(int(made.step))
         return made
 
-    monkeypatch.setattr(f"sweepengine.execute._pack.{kind}", watched)
+    monkeypatch.setattr(f"sweepengine.execute.{kind.replace(':', '.')}", watched)
     outcome = sweepengine.run(spec, store, executor="inline")
     assert (outcome.skipped, outcome.done) == (1, 3)
     assert len(begun) == 2

@@ -37,7 +37,7 @@ def plugins(folder: Path, name: str) -> list[Path]:
 
 
 def run(folder: Path, name: str, store: Path, **change: Any) -> sweepengine.Outcome:
-    spec = read_spec(folder / f"{name}.yaml").model_dump(mode="json", exclude_unset=True)
+    spec = read_spec(folder / f"{name}.yaml").to_json()
     return sweepengine.run(
         spec | {key: spec[key] | value for key, value in change.items()},
         store,

@@ -1,0 +1,95 @@
+"""Sweeps of a model of the user's own: a spec of networks whose section ``network`` names it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import model_validator
+
+from sweepengine.errors import shown
+from sweepengine.plugins import canonical_model
+from sweepengine.spec._architecture import Architecture
+from sweepengine.spec._model import SweepSpec
+from sweepengine.spec._run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sweepengine.plugins import CodeKind
+
+_BESIDE_A_MODEL = frozenset({"model", "alpha", "centred"})
+"""Fields of a network that a model of the user's own has too."""
+
+
+@dataclass(frozen=True)
+class ModelRun(Run):
+    """One run of a model of the user's own, which its architecture names; nothing else of its layers is known."""
+
+    @classmethod
+    def reads(cls, content: dict[str, Any]) -> bool:
+        """Whether ``to_json`` of this class has made these plain values."""
+        return super().reads(content) and bool(content["architecture"]["model"])
+
+    @property
+    def activation(self) -> str:
+        """``name@version`` of the model."""
+        return self.architecture.model
+
+    @property
+    def limit_id(self) -> str:
+        """Empty: nothing is predicted of it."""
+        return ""
+
+    @property
+    def shares_turns(self) -> bool:
+        """Users' code sees one network at a time."""
+        return False
+
+
+class ModelSpec(SweepSpec):
+    """One sweep of a model of the user's own."""
+
+    @classmethod
+    def reads(cls, content: Mapping[str, Any]) -> bool:
+        """Whether a mapping is meant as a spec of this kind."""
+        network = content.get("network")
+        return super().reads(content) and isinstance(network, dict) and network.get("model") is not None
+
+    @property
+    def model(self) -> str:
+        """Its name, as the spec has it."""
+        return str(self.network.model)
+
+    @model_validator(mode="after")
+    def _one_kind_of_network(self) -> Self:
+        strange = sorted(self.network.model_fields_set - _BESIDE_A_MODEL)
+        swept = [f"axes.{field}" for field in ("depth", "activation") if getattr(self.axes, field) is not None]
+        for path in [*(f"network.{field}" for field in strange), *swept]:
+            raise ValueError(
+                f"{path}: belongs to the fully connected network, and network.model names {shown(self.model)}; "
+                "leave one of them out"
+            )
+        return self
+
+    def architectures(self, weights: str = "") -> list[Architecture]:  # noqa: ARG002 -- it draws its own
+        """The model itself. Raises :class:`SpecError` if nobody has registered it."""
+        return [Architecture.of_model(canonical_model(self.model), centred=self.network.centred)]
+
+    def users_parts(self) -> tuple[tuple[CodeKind, str], ...]:
+        """The model."""
+        return (("model", canonical_model(self.model)),)
+
+    def unlike_steps(self) -> str:
+        """Whatever a module does in a step is its own business."""
+        return f"network.model {self.model!r}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values from which :func:`sweepengine.spec.make_spec` makes an equal spec."""
+        content = super().to_json()
+        return content | {"network": {k: v for k, v in content["network"].items() if k in _BESIDE_A_MODEL}}
+
+    def agreed_settings(self, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
+        """As of networks, with the model's version."""
+        versions = {f"{each['name']}@{each['version']}" for each in used if each["kind"] == "model"}
+        return super().agreed_settings(used) | {"network.model": tuple(sorted(versions)) or (self.model,)}
