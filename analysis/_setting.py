@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from analysis._constants import FLOWS
 from sweepengine.activations import ACTIVATIONS, ActivationEntry
+from sweepengine.analysis._constants import FLOWS
 
 APART: Final = frozenset({"quadratic", "double_well", "potential"})
 """Terms of a functional that move each particle by itself."""
@@ -70,6 +70,10 @@ class Setting:
     def at(self, gamma: float) -> bool:
         """Whether γ has this value."""
         return abs(self.gamma - gamma) < EPS
+
+    def kernel_drifts_at(self, gamma: float) -> bool:
+        """Whether γ has this value, and the kernel moves as the claims on it have it."""
+        return self.at(gamma) and self.balanced and self.moves_kernel
 
     @property
     def balanced(self) -> bool:

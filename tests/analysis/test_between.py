@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-import analysis
 import sweepengine
+from sweepengine import analysis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

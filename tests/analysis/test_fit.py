@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import analysis
-from analysis._jackknife import jackknife_t, log_means
-from analysis._ranges import CURVATURE, P, first_straight, scan
+from sweepengine import analysis
+from sweepengine.analysis._jackknife import jackknife_t, log_means
+from sweepengine.analysis._ranges import CURVATURE, P, first_straight, scan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

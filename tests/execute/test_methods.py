@@ -11,10 +11,9 @@ import pytest
 import torch
 import xarray as xr
 
-import analysis
 import sweepengine
-from analysis._setting import Setting
-from sweepengine import theory
+from sweepengine import analysis, theory
+from sweepengine.analysis._setting import Setting
 from sweepengine.data import load
 from sweepengine.errors import SpecError
 from sweepengine.execute._data import Data

@@ -17,8 +17,8 @@ import torch
 import xarray as xr
 import yaml
 
-import analysis
 import sweepengine
+from sweepengine import analysis
 from sweepengine import particles as pt
 from sweepengine.data import fresh_points, load
 from sweepengine.errors import SpecError, StoreError

@@ -14,8 +14,8 @@ import torch
 import xarray as xr
 from scipy.optimize import linear_sum_assignment
 
-import analysis
 import sweepengine
+from sweepengine import analysis
 from sweepengine import particles as pt
 from sweepengine.data import load
 from sweepengine.errors import DataError, SpecError, StoreError
