@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from sweepengine import analysis
+from sweepengine.analysis import Setting
 from sweepengine.analysis._judgement import judge_claims
 from sweepengine.analysis._kinds import findings_of
-from sweepengine.analysis._setting import Setting
-from tests.analysis.test_fit import WIDTHS, curves, simulate
+from tests.support.curves import WIDTHS, curves, simulate
 from tests.support.synthetic import make_sweep
 
 CLAIMS = findings_of("networks").claims

@@ -118,6 +118,63 @@ def test_ray_is_imported_in_one_place() -> None:
     assert users == ["_ray.py"]
 
 
+def private_zarr(program: str) -> set[str]:
+    """Private modules and names of zarr that a program imports, and private attributes that its classes inherit."""
+    tree = ast.parse(program)
+    found, public = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if _is_private_zarr(alias.name)}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "zarr":
+            public |= {alias.name for alias in node.names}
+            found |= {name for alias in node.names if _is_private_zarr(name := f"{node.module}.{alias.name}")}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and {name.id for base in node.bases for name in _names(base)} & public:
+            attributes = [each for each in ast.walk(node) if isinstance(each, ast.Attribute)]
+            own = {each.name for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
+            own |= {each.attr for each in attributes if isinstance(each.ctx, ast.Store)}
+            found |= {
+                f"{node.name}.{each.attr}"
+                for each in attributes
+                if each.attr.startswith("_") and not each.attr.startswith("__") and each.attr not in own
+            }
+    return found
+
+
+def _is_private_zarr(name: str) -> bool:
+    first, *parts = name.split(".")
+    return first == "zarr" and any(part == "core" or part.startswith("_") for part in parts)
+
+
+def _names(tree: ast.AST) -> list[ast.Name]:
+    return [each for each in ast.walk(tree) if isinstance(each, ast.Name)]
+
+
+@pytest.mark.parametrize(
+    ("program", "seen"),
+    [
+        ("from zarr.core.sync import sync", {"zarr.core.sync.sync"}),
+        ("def late():\n    import zarr.core.buffer", {"zarr.core.buffer"}),
+        ("from zarr.storage import _local", {"zarr.storage._local"}),
+        ("from zarr import core", {"zarr.core"}),
+        (
+            "from zarr.storage import LocalStore\nclass A(LocalStore):\n    def f(self): self._check_writable()",
+            {"A._check_writable"},
+        ),
+        ("from zarr.storage import LocalStore\nclass A(LocalStore):\n    def f(self): self._own = 1", set()),
+        ("import zarr\nfrom zarr.abc.store import Store\nfrom zarr.buffer import default_buffer_prototype", set()),
+    ],
+)
+def test_what_is_private_to_zarr_is_seen(program: str, seen: set[str]) -> None:
+    assert private_zarr(program) == seen
+
+
+def test_private_parts_of_zarr_are_used_in_one_place() -> None:
+    paths = [path for folder in ("sweepengine", "analysis", "benchmarks", "tests") for path in modules(folder)]
+    used = {str(path.relative_to(ROOT)): found for path in paths if (found := private_zarr(path.read_text()))}
+    assert used == {"sweepengine/store/_zarr.py": {"zarr.core.sync.sync"}}
+
+
 def _imports_ray(path: Path) -> bool:
     text = path.read_text()
     return any(mark in text for mark in ("import ray", "from ray", 'import_module("ray")'))

@@ -13,8 +13,7 @@ from sweepengine import particles as pt
 from sweepengine.activations import ACTIVATIONS
 from sweepengine.errors import RunError
 from sweepengine.networks import activation as phi_of
-from sweepengine.particles import _fused
-from sweepengine.particles._triton import FusedNeuron
+from sweepengine.particles import FusedNeuron, _fused
 from tests.support import added
 
 if TYPE_CHECKING:
