@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from sweepengine.activations import ACTIVATIONS, ActivationEntry
-from sweepengine.analysis._constants import FLOWS
+from sweepengine.spec import TERMS
+from sweepengine.time_methods import follows_the_flow
 
-APART: Final = frozenset({"quadratic", "double_well", "potential"})
-"""Terms of a functional that move each particle by itself."""
 EPS: Final = 1e-9
 """Two γ closer than this are one."""
 
@@ -50,12 +49,13 @@ class Setting:
     @property
     def couples(self) -> bool:
         """Whether particles act on each other, so that a cloud is another one without the others."""
-        return not self.terms or not self.terms <= APART
+        apart = {name for name, term in TERMS.items() if term.coupling == "none"}
+        return not self.terms or not self.terms <= apart
 
     @property
     def follows_the_flow(self) -> bool:
         """Whether the runs were trained by gradient descent or flow, which every claim is about."""
-        return self.method.split("(", 1)[0] in FLOWS
+        return follows_the_flow(self.method)
 
     @property
     def _facts(self) -> ActivationEntry | None:
