@@ -2,6 +2,8 @@
 
 from sweepengine.spec._architecture import Architecture as Architecture
 from sweepengine.spec._canonical import digest as digest
+from sweepengine.spec._data import DATASETS as DATASETS
+from sweepengine.spec._data import DataSection as DataSection
 from sweepengine.spec._data import DataSpec as DataSpec
 from sweepengine.spec._data import DigitsData as DigitsData
 from sweepengine.spec._data import DrawnData as DrawnData
@@ -52,6 +54,7 @@ from sweepengine.spec._user_model import ModelRun as ModelRun
 from sweepengine.spec._user_model import ModelSpec as ModelSpec
 
 __all__ = [
+    "DATASETS",
     "GAMMA_BY_LABEL",
     "KINDS",
     "TERMS",
@@ -59,6 +62,7 @@ __all__ = [
     "AnySpec",
     "Architecture",
     "Column",
+    "DataSection",
     "DataSpec",
     "DigitsData",
     "DrawnData",
