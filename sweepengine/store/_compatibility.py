@@ -144,7 +144,8 @@ def _refuse_other_code(address: str, bound: Bound, code: UserCode) -> None:
         if fingerprints and used.code not in fingerprints:
             raise StoreError(
                 f"store: {address} was written with other code of {used.kind} {used.name} under version "
-                f"{used.version!r}; give the changed code another version and name another --store, or go back to the code of the store"
+                f"{used.version!r}; give the changed code another version and name another --store, or go back to the "
+                "code of the store"
             )
 
 

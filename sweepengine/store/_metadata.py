@@ -91,7 +91,7 @@ class Metadata:
             if len(shape) > 2 and "record" in dims:
                 # The record axis comes last: neighbouring records are alike, and compress 1.5 times as well (measured).
                 codecs["filters"] = [TransposeCodec(order=(0, *range(2, len(shape)), 1))]
-        # The metadata are made in memory: in the store itself zarr would at once make a root of its own above the array.
+        # The metadata are made in memory: in the store itself zarr would at once make a root of its own above them.
         template = zarr.create_array(
             MemoryStore(),
             name=path,

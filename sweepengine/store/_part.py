@@ -174,8 +174,8 @@ class ChunkPart:
             chunks, expected = self._arrays[variable.name].chunks, shape.chunk_shape(variable)
             if share.rows is not None and variable.is_snapshot and chunks[2:] != expected[2:]:
                 raise StoreError(
-                    f"block {place.block}: found chunks {chunks} of {variable.name}, expected {expected}; shards cannot "
-                    "share them: leave shards out, or use a new store"
+                    f"block {place.block}: found chunks {chunks} of {variable.name}, expected {expected}; shards "
+                    "cannot share them: leave shards out, or use a new store"
                 )
 
     def _empty(self, variable: Variable) -> NDArray[np.floating]:

@@ -78,7 +78,7 @@ class RunTable:
         }
 
     def moved(self, block: str, span: tuple[int, int], to: str) -> RunTable:
-        """The table after the runs of a span of one block have moved to another block's beginning; same order of rows."""
+        """The table after the runs of a block's span have moved to the beginning of another block; rows keep order."""
         columns = {name: column.copy() for name, column in self.columns.items()}
         position = self.columns["position"]
         rows = (self.columns["block"] == block) & (span[0] <= position) & (position < span[1])
