@@ -22,8 +22,8 @@ _FIELDS = "__pydantic_fields__"
 def fingerprint(content: object, *, with_helpers: bool = False) -> str:
     """SHA-256 of a declaration: its plain values, and the bytecode of its functions with what they close over.
 
-    Comments, layout and the place in a file do not change it. Fingerprints can be compared only if they were computed
-    by the same version of Python, because bytecode differs between versions.
+    Comments, layout and the place in a file do not change it; a function's docstring does, because it is one of the
+    constants of the bytecode. Fingerprints can be compared only if they were computed by the same version of Python.
 
     Parameters
     ----------

@@ -151,7 +151,7 @@ class ChunkWriter:
             self._forgotten.clear()
         slot = NO_STATE if state is None else self._free_slot(positions[0])
         self._share.announce(slot)
-        self._is_writing = True  # into arrays, which later attempts use too; the names of states and marks are ours
+        self._is_writing = True  # into arrays, which later attempts use too; the names of states and marks are our own
         self._part.write()
         write_run_arrays(place, self._runs)
         self._is_writing = False
