@@ -47,7 +47,7 @@ def run_command(
 
 
 def _read_spec(word: str) -> AnySpec:
-    """Read the spec of a file, or of a packaged job, and say which file that is. Plugins are executed on request only."""
+    """Read the spec of a file or of a packaged job; print the job's file, and the plugin that the user has to name."""
     from sweepengine.spec import is_job_name, job_path, job_plugin, read_spec
 
     if not is_job_name(word):
