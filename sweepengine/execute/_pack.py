@@ -284,7 +284,7 @@ class _ChunkJob:
         self._bind_code()
         for position in alive:
             self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
-        yield Event(done=len(alive), message=self._shards.said(steps))
+        yield Event(done=len(alive), message=self._shards.report(steps))
 
     def _bind_code(self) -> None:
         """Before the first run that users' code has brought to its end is committed."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def try_users_code(plan: Plan) -> None:
     """Take the first record and the first step of the smallest run that is missing, as a worker would, on the CPU.
 
-    All points are there, because users' code may know how many there are. Of what is recorded only the users' observables
-    are; of particles only some.
+    All points are there, because users' code may know how many there are. Only the users' observables are recorded; of
+    particles only some are there.
 
     Raises
     ------
@@ -29,11 +29,12 @@ def try_users_code(plan: Plan) -> None:
     if not plan.code.used or not missing:
         return
     run = min(missing, key=lambda each: each.width)
+    less = run.trial(tuple(name for name in run.observables if "@" in name))
     used = ", ".join(f"{each.kind} {each.name}@{each.version}" for each in plan.code.used)
     try:
-        for record in _begun(run, plan):
+        for record in _begun(less, plan, plan.shape(run)):
             if record is not None:
-                _refuse_other_shapes(record, plan.shape(run))
+                _refuse_other_shapes(record, plan.shape(run), less.width)
     except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
         raise SpecError(
             f"{error}\nThis was a trial of {used} at t = 0 of run {run.id} (width {run.width}, seed {run.seed}); nothing has "
@@ -41,29 +42,28 @@ def try_users_code(plan: Plan) -> None:
         ) from error
 
 
-def _begun(run: AnyRun, plan: Plan) -> list[Record | None]:
-    """The first record and the first step of less of a run; neither if it diverges at once, which is no fault of the code."""
+def _begun(run: AnyRun, plan: Plan, shape: BlockShape) -> list[Record | None]:
+    """The first record and the first step of a run; neither if it diverges at once, which is no fault of the code."""
     import torch
 
     from sweepengine.execute._data import Data, make_turn
     from sweepengine.execute._executor import one_thread
     from sweepengine.execute._shards import Shards
 
-    less = run.trial(tuple(name for name in run.observables if "@" in name))
     dtype = getattr(torch, run.precision)
     names = ("x_train", "y_train", "x_test", "y_test")
     arrays = {name: torch.from_numpy(getattr(plan.data, name)).to(dtype) for name in names}
     data = Data(**arrays, given={each.kind: each.arrays for each in plan.given})
     with one_thread():
-        turn = make_turn([less], data, None, plan.shape(run), Shards())
+        turn = make_turn([run], data, None, shape, Shards())
         return list(islice(turn.advance(), 2))
 
 
-def _refuse_other_shapes(record: Record, shape: BlockShape) -> None:
-    """Raise for an observable whose dims of the sweep have other sizes than the sweep."""
-    values = record.values[0] or {}
+def _refuse_other_shapes(record: Record, shape: BlockShape, particles: int) -> None:
+    """Raise for an observable whose dims of the sweep have other sizes than the sweep, or than there are particles."""
+    values, sizes = record.values[0] or {}, shape.sizes | {"particle": particles}
     for variable in shape.variables:
-        expected = shape.array_shape(variable)[2:]
+        expected = tuple(sizes[dim] for dim in variable.dims[2:])
         found = values[variable.name].shape if variable.name in values else expected
         if found != expected:
             wanted = ", ".join(f"{dim}: {size}" for dim, size in zip(variable.dims[2:], expected, strict=True))

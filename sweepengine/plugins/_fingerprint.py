@@ -28,7 +28,8 @@ def fingerprint(content: object, *, with_helpers: bool = False) -> str:
     Parameters
     ----------
     content : object
-        A dataclass of plain values, functions and classes.
+        A dataclass of plain values, functions and classes. If it has a method ``identity``, that returns what
+        counts: name → value.
     with_helpers : bool
         Whether the fingerprint covers the functions, classes and plain values of the same module that the functions
         name. True for a file, which is executed whole; False for a notebook, where they may be redefined at any time.
@@ -39,8 +40,9 @@ def fingerprint(content: object, *, with_helpers: bool = False) -> str:
         64 hexadecimal digits.
     """
     text = _Text(with_helpers)
-    fields = repr([(field, text.of(value)) for field, value in vars(content).items()])
-    return hashlib.sha256(fields.encode()).hexdigest()
+    parts: dict[str, object] = content.identity() if hasattr(content, "identity") else vars(content)
+    written = repr([(name, text.of(value)) for name, value in parts.items()])
+    return hashlib.sha256(written.encode()).hexdigest()
 
 
 class _Text:
