@@ -124,7 +124,7 @@ def find(kind: CodeKind, key: str) -> Entry:
 
 
 def current(kind: CodeKind) -> dict[str, Entry]:
-    """Name → the entry that a spec means by it; in a file that is being executed, what it has registered so far too."""
+    """Name → the entry that a spec means by it, with what a plugin that is being executed has registered so far."""
     named = ((name, versions) for (each, name), versions in _REGISTRY.entries.items() if each == kind)
     known = {name: list(versions.values())[-1] for name, versions in named if versions}
     return known | {each.name: each for each in _REGISTRY.installing or () if each.kind == kind}
