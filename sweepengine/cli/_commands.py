@@ -28,7 +28,7 @@ def run_command(
     *,
     report: bool,
 ) -> int:
-    """Run a sweep, print its summary, write its report; 1 if runs failed."""
+    """Run a sweep, print its summary and write its report; the exit code is 1 if runs failed or there is no report."""
     from sweepengine.execute import progress_for, run
     from sweepengine.spec import kind_of
 
@@ -51,9 +51,9 @@ def run_command(
 
 
 def _read_spec(word: str, plugins: list[str]) -> AnySpec:
-    """Read the spec of a file, or of a packaged job, and say which file that is.
+    """Read the spec of a file or of a packaged job; print the job's file, and the plugin that the user has to name.
 
-    The plugins that the user has named are executed before, because they may register the kind of the spec; no other is.
+    The plugins that the user has named are executed first, because a plugin may register the kind of the spec.
     """
     from sweepengine.plugins import install, read_plugin
     from sweepengine.spec import is_job_name, job_path, job_plugin, read_spec
@@ -91,7 +91,7 @@ def _warnings(outcome: Outcome) -> list[str]:
 
 
 def _print_summary(console: Console, store: str) -> tuple[xr.Dataset, xr.Dataset]:
-    """Print a store's summary; gives its sweep, and that reduced."""
+    """Print a store's summary; return the opened sweep, and the table of its reduced runs."""
     from sweepengine.analysis import SummaryView, reduce_runs, summarise
     from sweepengine.store import open_sweep, open_theory
 
@@ -109,7 +109,7 @@ def _write_report(console: Console, sweep: xr.Dataset, reduced: xr.Dataset, fold
 
 
 def _report_folder(store: str) -> Path:
-    """Beside a local store; in the results folder for a remote one."""
+    """Folder for a store's report: beside a local store, in the results folder for a remote one."""
     from sweepengine.store import normalise_address
 
     address = normalise_address(store)
@@ -154,7 +154,8 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
     table.add_row("disk", f"at most {_bytes(plan.disk_bytes())} (uncompressed), {plan.file_count()} files")
     table.add_row(
         "time",
-        f"about {sweep_seconds([pack.seconds for pack in packs], workers):.0f} s on {workers} CPUs of this machine (a factor of 2 either way)",
+        f"about {sweep_seconds([pack.seconds for pack in packs], workers):.0f} s on {workers} CPUs of this machine "
+        "(a factor of 2 either way)",
     )
     table.add_row(
         "hangs", "waited for for ever; `run --run-timeout SECONDS` ends runs that are silent for longer (on Ray)"
@@ -215,46 +216,46 @@ def status_command(store: str) -> None:
 
 
 def verify_command(store: str) -> int:
-    """Print what is damaged; 1 if anything is."""
+    """Print what is damaged; the exit code is 1 if anything is."""
     from sweepengine.errors import DamagedError
     from sweepengine.store import SweepStore, find_damage
 
     try:
         sweep_store = SweepStore(store)
         sweep_store.must_exist()
-        found, names = list(find_damage(sweep_store)), _names(sweep_store)
+        damages, names = list(find_damage(sweep_store)), _names(sweep_store)
     except DamagedError as error:
         print(f"damaged: {error}")
         return 1
-    _print_damage(sweep_store, names, found)
-    if any(each.is_mended for each in found):
+    _print_damage(sweep_store, names, damages)
+    if any(damage.is_mended for damage in damages):
         print("`sweepengine repair` with this store forgets these runs; running the sweep again then computes them")
-    return int(bool(found))
+    return int(bool(damages))
 
 
 def repair_command(store: str, *, take_over: bool) -> int:
-    """Forget damaged runs; 1 if something is left that computing again does not mend."""
+    """Repair a store; the exit code is 1 if damage is left that running the sweep again does not mend."""
     from sweepengine.store import SweepStore, repair
 
     sweep_store = SweepStore(store)
     sweep_store.must_exist()
     names = _names(sweep_store)  # before damaged runs are moved
-    found = repair(sweep_store, take_over=take_over)
-    _print_damage(sweep_store, names, found)
-    if any(each.chunk >= 0 for each in found):
+    damages = repair(sweep_store, take_over=take_over)
+    _print_damage(sweep_store, names, damages)
+    if any(damage.chunk >= 0 for damage in damages):
         print("forgotten; run the sweep again to compute them")
-    return int(not all(each.is_mended for each in found))
+    return int(not all(damage.is_mended for damage in damages))
 
 
 def _names(store: SweepStore) -> dict[tuple[str, int], str]:
     return {} if store.table is None else store.table.names()
 
 
-def _print_damage(store: SweepStore, names: dict[tuple[str, int], str], found: list[Damage]) -> None:
-    for each in found:
-        runs = ", ".join(names[each.block, position] for position in each.positions)
-        print(f"damaged: {f'{runs}: ' if runs else ''}{each.message}")
-    if not found:
+def _print_damage(store: SweepStore, names: dict[tuple[str, int], str], damages: list[Damage]) -> None:
+    for damage in damages:
+        runs = ", ".join(names[damage.block, position] for position in damage.positions)
+        print(f"damaged: {f'{runs}: ' if runs else ''}{damage.message}")
+    if not damages:
         print(f"{store.address}: every committed record and state is what was written")
 
 

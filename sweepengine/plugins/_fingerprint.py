@@ -1,4 +1,4 @@
-"""What tells two pieces of user code apart: a hash of what they do, not of how they are written down."""
+"""Fingerprints of users' code: a hash of what the code does, not of how it is laid out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INCIDENTAL = frozenset(
     {"__dict__", "__weakref__", "__module__", "__doc__", "__firstlineno__", "__static_attributes__", "__signature__"}
     | {"__dataclass_fields__", "__abstractmethods__", "_abc_impl"}
 )
-"""Attributes of a class that say nothing of what it does, or hold addresses beside what other attributes say."""
+"""Attributes of a class that do not change what it does, or that repeat other attributes with their addresses."""
 _FIELDS = "__pydantic_fields__"
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 """What differs between two processes of the same code."""
@@ -25,31 +25,38 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 def fingerprint(content: object, *, with_helpers: bool = False) -> str:
     """SHA-256 of a declaration: its plain values, and the bytecode of its functions with what they close over.
 
-    Comments, layout and the place in a file do not enter. Two fingerprints compare on one version of Python.
+    Comments, layout and the place in a file do not change it; a function's docstring does, because it is one of the
+    constants of the bytecode. Fingerprints can be compared only if they were computed by the same version of Python.
 
     Parameters
     ----------
     content : object
-        A dataclass of plain values, functions and classes. Where it has a method ``identity``, that gives what counts.
+        A dataclass of plain values, functions and classes. If it has a method ``identity``, that returns what
+        counts: name → value.
     with_helpers : bool
-        Whether functions, classes and plain values of the same module that the functions name are part of it: for a
-        file that is executed whole. In a notebook they may be redefined at any time, and are left out.
+        Whether the fingerprint covers the functions, classes and plain values of the same module that the functions
+        name. True for a file, which is executed whole; False for a notebook, where they may be redefined at any time.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
     """
     text = _Text(with_helpers)
     parts: dict[str, object] = content.identity() if hasattr(content, "identity") else vars(content)
-    said = repr([(field, text.of(value)) for field, value in parts.items()])
-    return hashlib.sha256(said.encode()).hexdigest()
+    written = repr([(name, text.of(value)) for name, value in parts.items()])
+    return hashlib.sha256(written.encode()).hexdigest()
 
 
 class _Text:
-    """Code as text."""
+    """Writes code as text; a function or class that comes again is written as ``again``."""
 
     def __init__(self, with_helpers: bool) -> None:
         self._with_helpers = with_helpers
         self._seen: list[object] = []
 
     def of(self, thing: Any) -> str:
-        """What a value, a function or a class is."""
+        """Text of a value, of a function or of a class."""
         if isinstance(thing, (staticmethod, classmethod)):
             return self.of(thing.__func__)
         if isinstance(thing, property):
@@ -72,7 +79,7 @@ class _Text:
         return f"{bases}{[(name, self.of(value)) for name, value in members]}"
 
     def _helpers(self, function: FunctionType) -> Iterator[tuple[str, str]]:
-        """What a function names of its own module, by name."""
+        """Name and text of every function, class and plain value of its own module that a function names."""
         for name in sorted(_names(function.__code__)):
             value = function.__globals__.get(name)
             own = getattr(value, "__module__", None) == function.__module__
