@@ -1,4 +1,4 @@
-"""What a reader of the numbers must know beside them."""
+"""Warnings that a summary shows beside its numbers."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
 def collect_warnings(
     groups: Sequence[GroupSummary], first_divergence: Mapping[str, int], kind: Findings
 ) -> tuple[str, ...]:
-    """Say what was left out and what limits the fits, one sentence each.
+    """Return one sentence for everything that was left out and everything that limits a fit.
 
     Parameters
     ----------
     groups
-        The groups' summaries.
+        Summaries of the groups.
     first_divergence
-        By label, the earliest step at which a run of that group diverged.
+        Group label → the earliest step at which a run of the group diverged.
     kind
-        Whose headlines are looked at.
+        Findings of the kind of sweep; only its headline quantities are considered.
 
     Returns
     -------
     tuple of str
-        Diverged, failed and unfinished runs by count; seeds and widths left out; what limits each headline fit.
+        Numbers of diverged, failed and unfinished runs; seeds and widths left out; the limits of each headline fit.
     """
-    found: list[str] = []
+    warnings: list[str] = []
     for group in groups:
-        found += _runs(group, first_divergence.get(group.label))
+        warnings += _runs(group, first_divergence.get(group.label))
     for group in groups:
-        found += _fits(group, kind)
-    return tuple(found)
+        warnings += _fits(group, kind)
+    return tuple(warnings)
 
 
 def _runs(group: GroupSummary, step: int | None) -> list[str]:
