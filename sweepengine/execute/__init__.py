@@ -1,4 +1,4 @@
-"""Packs on Ray or in-process: retries, progress, cancellation, resume."""
+"""Run a sweep: packs of runs on Ray or in this process, with retries, progress, cancellation and resume."""
 
 from sweepengine.execute._driver import Outcome as Outcome
 from sweepengine.execute._driver import default_store as default_store
