@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from analysis._constants import DONE
-from analysis._errors import ContractError, MemoryNeedError
 from sweepengine import transport
+from sweepengine.analysis._constants import DONE
+from sweepengine.analysis._errors import ContractError, MemoryNeedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis._constants import EXTRA_HINT
-from analysis._errors import MissingExtraError
+from sweepengine.analysis._constants import EXTRA_HINT
+from sweepengine.analysis._errors import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

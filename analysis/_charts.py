@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis._chart_parts import (
+from sweepengine.analysis._chart_parts import (
     COLOURS,
     finish,
     group_colour,
@@ -20,7 +20,7 @@ from analysis._chart_parts import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from analysis._series import Rows, ScalingRows
+    from sweepengine.analysis._series import Rows, ScalingRows
 
 HEIGHT: Final = 300
 

@@ -6,31 +6,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analysis._charts import cloud_chart
-from analysis._constants import DONE
-from analysis._figure import Figure, Panel
+from sweepengine.analysis._charts import cloud_chart
+from sweepengine.analysis._constants import DONE
+from sweepengine.analysis._figure import Figure, Panel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import xarray as xr
     from numpy.typing import NDArray
 
-    from analysis._dataset import Group
+    from sweepengine.analysis._dataset import Group
+    from sweepengine.analysis._figure import FigureSource
 
 MAX_PARTICLES: Final = 1500
 """A picture shows the first so many particles: all are alike in law."""
 
 
-def cloud_figures(ds: xr.Dataset, groups: Sequence[Group]) -> tuple[Figure, ...]:
+def cloud_figures(source: FigureSource) -> tuple[Figure, ...]:
     """Draw the first and the last snapshot of one finished run of each group, of the largest width and first seed.
 
     Parameters
     ----------
-    ds
+    source
         A sweep of particles.
-    groups
-        Its groups.
 
     Returns
     -------
@@ -39,11 +36,12 @@ def cloud_figures(ds: xr.Dataset, groups: Sequence[Group]) -> tuple[Figure, ...]
         without one, at the two directions of largest variance at the end, about the mean. Empty where the sweep keeps
         no snapshots or no run is done.
     """
+    ds = source.ds
     if "particles" not in ds.data_vars:
         return ()
     status, width = np.asarray(ds["status"].values), np.asarray(ds["width"].values)
     figures = []
-    for number, group in enumerate(groups):
+    for number, group in enumerate(source.groups):
         done = group.runs[status[group.runs] == DONE]
         if not done.size:
             continue

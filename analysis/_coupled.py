@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from analysis._constants import GROUP_AXES
+from sweepengine.analysis._constants import GROUP_AXES
 
 if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from analysis._setting import Setting
+    from sweepengine.analysis._setting import Setting
 
 COUPLED: Final = ("chaos_outputs", "chaos_particles")
 """Quantities of a run and its reference."""

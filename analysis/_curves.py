@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from analysis._constants import MIN_WIDTHS
-from analysis._errors import (
+from sweepengine.analysis._constants import MIN_WIDTHS
+from sweepengine.analysis._errors import (
     ContractError,
     DuplicateRunError,
     InvalidObservableError,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analysis._constants import GROUP_AXES, STATUSES
-from analysis._errors import ContractError
-from analysis._format import printable
-from analysis._quantities import KINDS, NETWORKS
-from analysis._setting import Setting
+from sweepengine.analysis._constants import GROUP_AXES, STATUSES
+from sweepengine.analysis._errors import ContractError
+from sweepengine.analysis._format import printable
+from sweepengine.analysis._kinds import findings_of
+from sweepengine.analysis._setting import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,18 +21,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from analysis._quantities import SweepKind
+    from sweepengine.analysis._findings import Findings
 
-VARIABLES: Final = {
-    "loss_train": ("run", "record"),
-    "loss_test": ("run", "record"),
-    "outputs_test": ("run", "record", "test"),
-    "kernel_drift": ("run", "record"),
-    "movement_relative": ("run", "record", "layer"),
-    "movement_op": ("run", "record", "layer"),
-    "movement_total": ("run", "record"),
-}
-"""Variables that the analysis reads where a sweep has recorded them, with their dims; outputs of k ≥ 2 have `output` too."""
 COORDINATES: Final = ("id", "status", "records_done", "diverged_step", "width", "seed", *GROUP_AXES)
 _SYMBOLS: Final = {
     "gamma": "γ",
@@ -85,39 +76,15 @@ class Group:
         )
 
 
-def kind_of(ds: xr.Dataset) -> SweepKind:
-    """Whether the runs are networks or particles.
+def kind_of(ds: xr.Dataset) -> Findings:
+    """What the analysis says of the kind of a sweep.
 
     Raises
     ------
     ContractError
-        The dataset says neither.
+        The dataset is of a kind that is not known.
     """
-    name = str(ds.attrs.get("kind", NETWORKS.name))
-    if name not in KINDS:
-        raise ContractError(f"Found a sweep of {name!r}; known are {', '.join(KINDS)}. Use the version that wrote it.")
-    return KINDS[name]
-
-
-def checked(ds: xr.Dataset) -> xr.Dataset:
-    """Return `ds` after :func:`check_contract`, with every variable that its sweep did not record as NaN."""
-    import xarray as xr
-
-    check_contract(ds)
-    if kind_of(ds) is not NETWORKS:
-        return ds
-    of_targets = ("output",) if "output" in ds["targets_test"].dims else ()
-    absent = {
-        name: (*dims, *of_targets) if name == "outputs_test" else dims
-        for name, dims in VARIABLES.items()
-        if name not in ds.data_vars
-    }
-    return ds.assign(
-        {
-            name: xr.DataArray(np.full([ds.sizes[dim] for dim in dims], np.nan), dims=dims)
-            for name, dims in absent.items()
-        }
-    )
+    return findings_of(str(ds.attrs.get("kind", "networks")))
 
 
 def check_contract(ds: xr.Dataset) -> None:
@@ -131,12 +98,14 @@ def check_contract(ds: xr.Dataset) -> None:
     missing = [name for name in ("targets_test",) if name not in ds.data_vars]
     missing += [f"{name} (coordinate on run)" for name in COORDINATES if name not in ds.coords]
     missing += [f"{name} (coordinate on record)" for name in ("step", "time") if name not in ds.coords]
-    missing += ["layer (labels)"] if kind_of(ds) is NETWORKS and "layer" not in ds.coords else []
+    kind = kind_of(ds)
+    missing += [f"{name} (labels)" for name in kind.coordinates if name not in ds.coords]
     if missing:
         raise ContractError(
             f"The dataset lacks {', '.join(missing)}. Open the store with `sweepengine.open_sweep(url)`."
         )
-    for name, dims in VARIABLES.items():
+    read = [q.reduction.variables.items() for q in (*kind.quantities, *kind.claimed)]
+    for name, dims in dict(chain.from_iterable(read)).items():
         if name in ds.data_vars and set(ds[name].dims) - {"output"} != set(dims):
             raise ContractError(
                 f"Variable {name!r} has dims {ds[name].dims}; expected {dims}. Rename or transpose them."

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray as xr
+
+    from sweepengine.analysis._dataset import Group
+    from sweepengine.analysis._results import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +31,13 @@ class Figure:
     title: str
     caption: str
     panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FigureSource:
+    """What figures are drawn from: the sweep, its summary, its groups, and the reduced table of each group's finished runs."""
+
+    ds: xr.Dataset
+    summary: Summary
+    groups: Sequence[Group]
+    tables: Sequence[xr.Dataset]

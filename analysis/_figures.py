@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis._charts import accuracy_chart, scaling_chart, time_chart
-from analysis._clouds import cloud_figures
-from analysis._figure import Figure, Panel
-from analysis._format import estimate_text
-from analysis._quantities import HEADLINES, PARTICLES, quantity
-from analysis._series import accuracy_rows, limit_rows, scaling_rows, time_rows
+from sweepengine.analysis._charts import scaling_chart, time_chart
+from sweepengine.analysis._figure import Figure, Panel
+from sweepengine.analysis._format import estimate_text
+from sweepengine.analysis._series import limit_rows, scaling_rows, time_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
 
-    from analysis._dataset import Group
-    from analysis._results import Summary
+    from sweepengine.analysis._figure import FigureSource
+    from sweepengine.analysis._findings import Curve
+    from sweepengine.analysis._results import Summary
 
-
-_SCALING: Final = {
-    "networks": (
-        "Kernel drift and movement against width",
-        "The largest relative change of the kernel, and of all parameters, during training.",
-    ),
-    "particles": (
-        "Propagation of chaos",
-        (
-            "Distance at the end between a cloud of m particles and the widest one of the same seed and noise, which "
-            "begins with the same m particles; divided by √(1 − m/M) because the widest is finite too."
-        ),
-    ),
-}
-"""Title and first sentence of the figure against width."""
 _SCALING_CAPTION: Final = (
     "Small marks are single "
     "runs, large ones means over seeds. The line is the fitted power law (exponent and 95 % interval in the legend), "
@@ -45,63 +30,48 @@ _STATIC_DROPS: Final = frozenset({"config", "$schema"})
 """Keys that a Vega-Lite chart may not have inside another."""
 
 
-def build_figures(
-    ds: xr.Dataset, summary: Summary, groups: Sequence[Group], tables: Sequence[xr.Dataset]
-) -> tuple[Figure, ...]:
+def build_figures(source: FigureSource) -> tuple[Figure, ...]:
     """Build every figure that the finished runs allow.
 
     Parameters
     ----------
-    ds, summary, groups
-        The sweep, its summary and its groups.
-    tables
-        The reduced table of each group's finished runs.
+    source
+        The sweep in numbers.
 
     Returns
     -------
     tuple of Figure
         Empty when no run is done; a figure without any data is left out.
     """
-    labels = [g.label for g in groups]
+    ds, summary, kind = source.ds, source.summary, source.summary.kind
     figures = []
     panels = []
-    kind = summary.kind
     for key in kind.headlines:
-        rows = scaling_rows(summary, tables, key)
+        rows = scaling_rows(summary, source.tables, key)
         if rows.seeds:
-            title = quantity(key).title
+            title = kind.quantity(key).title
             alt = f"{title} against width, log-log. " + _fitted(summary, key)
             panels.append(Panel(title, alt, scaling_chart(rows, title, alt)))
     if panels:
-        title, caption = _SCALING[kind.name]
-        figures.append(Figure("fig-width", title, f"{caption} {_SCALING_CAPTION}", tuple(panels)))
-    recorded = [curve for curve in kind.curves if curve[0] in ds.data_vars]
-    curves = time_rows(ds, groups, [key for key, _, _ in recorded])
-    for key, title, text in recorded:
-        limits = limit_rows(ds, groups, kind.limits.get(key, ""))
-        figure = _time_figure(key, title, text, curves[key], limits)
+        figures.append(Figure("fig-width", kind.width_title, f"{kind.width_text} {_SCALING_CAPTION}", tuple(panels)))
+    recorded = [curve for curve in kind.curves if curve.variable in ds.data_vars]
+    curves = time_rows(ds, source.groups, [curve.variable for curve in recorded])
+    for curve in recorded:
+        limits = limit_rows(ds, source.groups, curve.limit)
+        figure = _time_figure(curve, curves[curve.variable], limits)
         figures += [figure] if figure else []
-    if kind is PARTICLES:
-        return (*figures, *cloud_figures(ds, groups))
-    seeds, means = accuracy_rows(summary, tables)
-    if seeds:
-        alt = "Final test accuracy against width. " + _accuracies(summary)
-        caption = (
-            "Share of test points classified right at the last record. Small marks are single runs; the line joins means "
-            "over seeds, bars are one standard error."
-        )
-        chart = accuracy_chart(seeds, means, labels, alt)
-        figures.append(Figure("fig-accuracy", "Test accuracy and width", caption, (Panel("", alt, chart),)))
+    for reference in kind.further_figures:
+        figures += resolve_name(reference)(source)
     return tuple(figures)
 
 
 def main_figure(summary: Summary, tables: Sequence[xr.Dataset]) -> dict[str, Any]:
-    """Return one static Vega-Lite spec: kernel drift and relative movement against width, side by side."""
-    from analysis._chart_parts import configuration, load_altair
+    """Return one static Vega-Lite spec: the headlines against width, side by side."""
+    from sweepengine.analysis._chart_parts import configuration, load_altair
 
     charts = []
-    for key in HEADLINES:
-        title = quantity(key).title
+    for key in summary.kind.headlines:
+        title = summary.kind.quantity(key).title
         spec = scaling_chart(scaling_rows(summary, tables, key), title, title, width=380)
         charts.append({k: v for k, v in spec.items() if k not in _STATIC_DROPS})
     return {
@@ -113,8 +83,9 @@ def main_figure(summary: Summary, tables: Sequence[xr.Dataset]) -> dict[str, Any
 
 
 def _time_figure(
-    key: str, title: str, text: str, curves: dict[str, list[dict[str, Any]]], limits: dict[str, list[dict[str, Any]]]
+    curve: Curve, curves: dict[str, list[dict[str, Any]]], limits: dict[str, list[dict[str, Any]]]
 ) -> Figure | None:
+    title = curve.title
     signed = any(row["value"] < 0 for rows in curves.values() for row in rows)
 
     def shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -135,20 +106,11 @@ def _time_figure(
         panels.append(Panel(label, alt, time_chart(rows, widths, (times, values), title, alt, limit, signed=signed)))
     axes = "The time axis is" if signed else "Both axes are"
     caption = (
-        f"{text} over training time, mean over seeds at each width. {axes} logarithmic, so t = 0 is not shown."
+        f"{curve.text} over training time, mean over seeds at each width. {axes} logarithmic, so t = 0 is not shown."
     ) + (" The dashed line is what infinite width predicts." if limits else "")
-    return Figure(f"fig-{key}-time", f"{title} over time", caption, tuple(panels))
+    return Figure(f"fig-{curve.variable}-time", f"{title} over time", caption, tuple(panels))
 
 
 def _fitted(summary: Summary, key: str) -> str:
     parts = [f"{g.label}: exponent {estimate_text(g.fits[key].exponent)}" for g in summary.groups if key in g.fits]
     return "; ".join(parts) + "." if parts else "No fit."
-
-
-def _accuracies(summary: Summary) -> str:
-    from analysis._terminal import accuracy_text
-
-    parts = [
-        f"{g.label}: {accuracy_text(g)} at width {g.accuracy.width}" for g in summary.groups if g.accuracy is not None
-    ]
-    return "; ".join(parts) + "."

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis._constants import CONFIDENCE, RESOLUTION
-from analysis._jackknife import Estimate, estimate
+from sweepengine.analysis._constants import CONFIDENCE, RESOLUTION
+from sweepengine.analysis._jackknife import Estimate, estimate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis._constants import CONFIDENCE, MIN_WIDTHS
-from analysis._errors import ContractError, InvalidObservableError, TooFewSeedsError, TooFewWidthsError
-from analysis._finite_size import FiniteSize, fit_finite_size
-from analysis._jackknife import Estimate, estimate, log_means
-from analysis._ranges import CURVATURE, LOG_A, P_LIMIT, P, first_straight, scan
+from sweepengine.analysis._constants import CONFIDENCE, MIN_WIDTHS
+from sweepengine.analysis._errors import ContractError, InvalidObservableError, TooFewSeedsError, TooFewWidthsError
+from sweepengine.analysis._finite_size import FiniteSize, fit_finite_size
+from sweepengine.analysis._jackknife import Estimate, estimate, log_means
+from sweepengine.analysis._ranges import CURVATURE, LOG_A, P_LIMIT, P, first_straight, scan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from analysis._curves import Average, Curves
+    from sweepengine.analysis._curves import Average, Curves
 
     Floats = NDArray[np.float64]
 

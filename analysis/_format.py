@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analysis._jackknife import Estimate
+    from sweepengine.analysis._jackknife import Estimate
 
 MINUS = "−"
 _LARGEST_DENOMINATOR = 8

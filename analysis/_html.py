@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis._chart_parts import load_vl_convert, vega_lite_version
-from analysis._markup import asset, escape, script_digest, script_json, table_html
-from analysis._tables import (
+from sweepengine.analysis._chart_parts import load_vl_convert, vega_lite_version
+from sweepengine.analysis._markup import asset, escape, script_digest, script_json, table_html
+from sweepengine.analysis._tables import (
     claims_table,
     counts_table,
     definitions_table,
@@ -15,13 +15,13 @@ from analysis._tables import (
     provenance_table,
     rules_table,
 )
-from analysis._terminal import counts_text
+from sweepengine.analysis._terminal import counts_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analysis._figure import Figure
-    from analysis._results import Summary
+    from sweepengine.analysis._figure import Figure
+    from sweepengine.analysis._results import Summary
 
 
 def page(summary: Summary, figures: Sequence[Figure], attrs: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from analysis._constants import CONFIDENCE
+from sweepengine.analysis._constants import CONFIDENCE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

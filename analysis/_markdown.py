@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from analysis._format import printable
-from analysis._tables import (
+from sweepengine.analysis._format import printable
+from sweepengine.analysis._tables import (
     claims_table,
     counts_table,
     definitions_table,
@@ -15,13 +15,13 @@ from analysis._tables import (
     provenance_table,
     rules_table,
 )
-from analysis._terminal import counts_text
+from sweepengine.analysis._terminal import counts_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analysis._results import Summary
-    from analysis._tables import Table
+    from sweepengine.analysis._results import Summary
+    from sweepengine.analysis._tables import Table
 
 
 def markdown(summary: Summary, attrs: Mapping[str, Any]) -> str:

@@ -10,10 +10,10 @@ import re
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis._format import printable
+from sweepengine.analysis._format import printable
 
 if TYPE_CHECKING:
-    from analysis._tables import Table
+    from sweepengine.analysis._tables import Table
 
 _VERDICTS: Final = frozenset({"holds", "violated", "differs", "undecided"})
 _IN_SCRIPT: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -43,7 +43,7 @@ def script_digest(code: str) -> str:
 
 def asset(name: str) -> str:
     """Read a file of `analysis/page/`."""
-    return resources.files("analysis").joinpath("page", name).read_text(encoding="utf-8")
+    return resources.files("sweepengine.analysis").joinpath("page", name).read_text(encoding="utf-8")
 
 
 def table_html(table: Table, number: int | None = None) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis._constants import BEND_CONFIDENCE, MIN_WIDTHS_KEPT, SLOWEST_CORRECTION
-from analysis._jackknife import jackknife_t
+from sweepengine.analysis._constants import BEND_CONFIDENCE, MIN_WIDTHS_KEPT, SLOWEST_CORRECTION
+from sweepengine.analysis._jackknife import jackknife_t
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

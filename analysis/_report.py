@@ -9,20 +9,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis._constants import PROVENANCE_ATTRIBUTES, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN, REPORT_SCHEMA
-from analysis._dataset import checked, split
-from analysis._errors import FigureFormatError, ReportWriteError
-from analysis._observables import reduce_runs
-from analysis._results import strict
-from analysis._summary import rows_of, summarise_reduced
-from analysis._verdict import RULES
+from sweepengine.analysis._constants import (
+    PROVENANCE_ATTRIBUTES,
+    REPORT_HTML,
+    REPORT_JSON,
+    REPORT_MARKDOWN,
+    REPORT_SCHEMA,
+)
+from sweepengine.analysis._dataset import check_contract, split
+from sweepengine.analysis._errors import FigureFormatError, ReportWriteError
+from sweepengine.analysis._figure import FigureSource
+from sweepengine.analysis._observables import places, reduce_runs
+from sweepengine.analysis._results import strict
+from sweepengine.analysis._summary import rows_of, summarise_reduced
+from sweepengine.analysis._verdict import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
 
-    from analysis._results import Summary
+    from sweepengine.analysis._results import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ def write_report(
     *,
     group_by: Sequence[str] = (),
     table: xr.Dataset | None = None,
+    theory: xr.Dataset | None = None,
 ) -> ReportPaths:
     """Write `report.html`, `report.json` and `report.md` into a directory, which is made if it is missing.
 
@@ -52,8 +60,8 @@ def write_report(
         A sweep as `sweepengine.open_sweep` returns it, or the store's path or URL.
     directory
         Where to write.
-    group_by, table
-        As for `summarise`.
+    group_by, table, theory
+        As for `summarise`; the theory of a store that is named by its URL is opened with it.
 
     Returns
     -------
@@ -69,18 +77,18 @@ def write_report(
     ReportWriteError
         The directory or a file cannot be written.
     """
-    from analysis._chart_parts import load_altair, load_vl_convert
-    from analysis._figures import build_figures
-    from analysis._html import page
-    from analysis._markdown import markdown
+    from sweepengine.analysis._chart_parts import load_altair, load_vl_convert
+    from sweepengine.analysis._figures import build_figures
+    from sweepengine.analysis._html import page
+    from sweepengine.analysis._markdown import markdown
 
     load_altair(), load_vl_convert()  # a missing extra is said before the sweep is read
-    ds = _opened(ds_or_url)
-    table, groups = reduce_runs(ds) if table is None else table, split(ds, group_by)
+    ds, theory = _opened(ds_or_url, theory)
+    table, groups = reduce_runs(ds, theory=theory) if table is None else table, split(ds, group_by)
     summary = summarise_reduced(ds, table, groups)
     tables = [rows_of(table, ds, group) for group in groups]
     contents = {
-        REPORT_HTML: page(summary, build_figures(ds, summary, groups, tables), ds.attrs),
+        REPORT_HTML: page(summary, build_figures(FigureSource(ds, summary, groups, tables)), ds.attrs),
         REPORT_JSON: json.dumps(_document(ds, summary, table), allow_nan=False, ensure_ascii=False, indent=1) + "\n",
         REPORT_MARKDOWN: markdown(summary, ds.attrs),
     }
@@ -93,7 +101,7 @@ def write_report(
 def write_main_figure(
     ds_or_url: xr.Dataset | str | os.PathLike[str], path: str | os.PathLike[str], *, group_by: Sequence[str] = ()
 ) -> Path:
-    """Write the main figure, kernel drift and relative movement against width, as a static SVG or PNG.
+    """Write the main figure, the headlines (kernel drift and relative movement) against width, as a static SVG or PNG.
 
     Parameters
     ----------
@@ -116,14 +124,14 @@ def write_main_figure(
     MissingExtraError, ContractError, DuplicateRunError, ReportWriteError
         As for `write_report`.
     """
-    from analysis._chart_parts import load_vl_convert, vega_lite_version
-    from analysis._figures import main_figure
+    from sweepengine.analysis._chart_parts import load_vl_convert, vega_lite_version
+    from sweepengine.analysis._figures import main_figure
 
     target = Path(path)
     if target.suffix.lower() not in {".svg", ".png"}:
         raise FigureFormatError(f"Cannot write a figure named {target.name!r}; its name must end in .svg or .png.")
     convert, version = load_vl_convert(), vega_lite_version()
-    ds = _opened(ds_or_url)
+    ds, _ = _opened(ds_or_url, None)
     table, groups = reduce_runs(ds), split(ds, group_by)
     spec = main_figure(summarise_reduced(ds, table, groups), [rows_of(table, ds, group) for group in groups])
     if target.suffix.lower() == ".svg":
@@ -133,27 +141,31 @@ def write_main_figure(
     return target
 
 
-def _opened(ds_or_url: xr.Dataset | str | os.PathLike[str]) -> xr.Dataset:
+def _opened(
+    ds_or_url: xr.Dataset | str | os.PathLike[str], theory: xr.Dataset | None
+) -> tuple[xr.Dataset, xr.Dataset | None]:
+    """A sweep that keeps the contract, and its theory where that is known."""
     if isinstance(ds_or_url, str | os.PathLike):
-        from sweepengine import open_sweep
+        from sweepengine import open_sweep, open_theory
 
-        return checked(open_sweep(os.fspath(ds_or_url)))
-    return checked(ds_or_url)
+        url = os.fspath(ds_or_url)
+        ds_or_url, theory = open_sweep(url), open_theory(url) if theory is None else theory
+    check_contract(ds_or_url)
+    return ds_or_url, theory
 
 
 def _document(ds: xr.Dataset, summary: Summary, table: xr.Dataset) -> dict[str, Any]:
     """Everything of the report as one strict JSON value; `runs` holds every finished run's observables."""
-    quantities = summary.kind.quantities
+    quantities = [q for q in summary.quantities if q.name in table]
     names = [q.name for q in quantities]
-    layers = [str(layer) for layer in table["layer"].values] if "layer" in table.coords else []
     keys = [str(c) for c in table.coords if table[c].dims == ("run",)]
     columns = {name: table[name].values.tolist() for name in (*keys, *names)}
     runs = []
     for k in range(table.sizes["run"]):
         row = {name: columns[name][k] for name in (*keys, *names)}
         for q in quantities:
-            if q.by_layer:
-                row[q.name] = dict(zip(layers, row[q.name], strict=True))
+            if q.reduction.dim in table[q.name].dims:
+                row[q.name] = dict(zip(places(table, q), row[q.name], strict=True))
         runs.append(row)
     document: dict[str, Any] = strict(
         {
@@ -161,7 +173,7 @@ def _document(ds: xr.Dataset, summary: Summary, table: xr.Dataset) -> dict[str, 
             **summary.to_dict(),
             "verdict_rules": dict(RULES),
             "definitions": {
-                q.name: {"formula": q.symbol, "reduction": q.reduction, "unit": q.unit, "source": q.source}
+                q.name: {"formula": q.symbol, "reduction": q.reduction.name, "unit": q.unit, "source": q.source}
                 for q in quantities
             },
             "finished_runs": runs,

@@ -1,4 +1,4 @@
-"""What `summarise` returns: frozen values that turn into JSON, a terminal table or plain text."""
+"""What `summarise` returns: frozen values that turn into JSON; `to_text` and `SummaryView` show them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis._constants import CONFIDENCE
-from analysis._quantities import NETWORKS
+from sweepengine.analysis._constants import CONFIDENCE
+from sweepengine.analysis._quantities import split_key
 
 if TYPE_CHECKING:
-    from analysis._claims import ClaimResult
-    from analysis._fit import ScalingFit
-    from analysis._quantities import SweepKind
-    from analysis._terminal import SummaryView
+    from sweepengine.analysis._findings import Findings
+    from sweepengine.analysis._fit import ScalingFit
+    from sweepengine.analysis._judgement import ClaimResult
+    from sweepengine.analysis._quantities import Quantity
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
-    """Final test accuracy, or another quantity, at one width: mean over seeds and standard error (NaN with one seed)."""
+class Level:
+    """A quantity at one width, such as the final test accuracy: mean over seeds and standard error (NaN with one seed)."""
 
     width: int
     mean: float
@@ -46,8 +46,9 @@ class GroupSummary:
         Every width and seed of the sweep in this group, done or not.
     fits, failures
         By key (`kernel_drift`, `movement_op/W0`): the fits; for the others, why there is none.
-    accuracy
-        At the largest width with a finished run, None if no run is finished; of particles it is the test loss.
+    level_name, level
+        The kind's quantity to show beside the exponents (of networks the test accuracy, of particles the test loss), and
+        its mean at the largest width with a finished run; None if no run is finished or the quantity is unknown.
     """
 
     label: str
@@ -57,8 +58,8 @@ class GroupSummary:
     seeds: tuple[int, ...]
     fits: dict[str, ScalingFit]
     failures: dict[str, str]
-    accuracy: Accuracy | None
-    level: str = NETWORKS.level
+    level_name: str
+    level: Level | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, lists and strings."""
@@ -70,7 +71,7 @@ class GroupSummary:
             "seeds": list(self.seeds),
             "fits": {key: fit.to_dict() for key, fit in self.fits.items()},
             "without_fit": dict(self.failures),
-            self.level: self.accuracy.to_dict() if self.accuracy else None,
+            self.level_name: self.level.to_dict() if self.level else None,
         }
 
 
@@ -87,7 +88,7 @@ class Summary:
     groups, claims, warnings
         In the order of the dataset.
     kind
-        Networks or particles.
+        What the analysis says of the kind of sweep.
     """
 
     title: str
@@ -96,13 +97,19 @@ class Summary:
     groups: tuple[GroupSummary, ...]
     claims: tuple[ClaimResult, ...]
     warnings: tuple[str, ...]
+    kind: Findings
     confidence: float = CONFIDENCE
-    kind: SweepKind = NETWORKS
 
     @property
     def runs(self) -> int:
         """Number of runs of the sweep, in every status."""
         return sum(self.counts.values())
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """The kind's quantities, and those of claims that some group has measured."""
+        keys = {split_key(key)[0] for group in self.groups for key in (*group.fits, *group.failures)}
+        return (*self.kind.quantities, *(each for each in self.kind.claimed if each.name in keys))
 
     def to_dict(self) -> dict[str, Any]:
         """Return a strict-JSON-able dict, unrounded; what does not exist is None, never NaN."""
@@ -118,18 +125,6 @@ class Summary:
             }
         )
         return plain
-
-    def render(self) -> SummaryView:
-        """Return a rich renderable: a table for the terminal, good from 80 columns on and when piped."""
-        from analysis._terminal import SummaryView
-
-        return SummaryView(self)
-
-    def to_text(self, width: int = 80) -> str:
-        """Return the same table as plain text of at most `width` columns, without colours or escapes."""
-        from analysis._terminal import plain_text
-
-        return plain_text(self, width)
 
 
 def strict(value: Any) -> Any:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from analysis._constants import DONE
-from analysis._format import estimate_text
+from sweepengine.analysis._constants import DONE
+from sweepengine.analysis._format import estimate_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
 
-    from analysis._dataset import Group
-    from analysis._results import Summary
+    from sweepengine.analysis._dataset import Group
+    from sweepengine.analysis._results import Summary
 
     Rows = list[dict[str, Any]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from analysis._constants import FLOWS
+from sweepengine.analysis._constants import FLOWS
 
 SMOOTH: Final = frozenset({"tanh", "erf", "gelu", "sigmoid", "softplus", "silu", "swish", "sin", "cos", "exp"})
 """Activations for which the smooth exponents are claimed; others, unless named below, get theorems' bounds alone."""
@@ -67,6 +67,10 @@ class Setting:
     def at(self, gamma: float) -> bool:
         """Whether γ has this value."""
         return abs(self.gamma - gamma) < EPS
+
+    def kernel_drifts_at(self, gamma: float) -> bool:
+        """Whether γ has this value, and the kernel moves as the claims on it have it."""
+        return self.at(gamma) and self.balanced and self.moves_kernel
 
     @property
     def balanced(self) -> bool:

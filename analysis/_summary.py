@@ -7,26 +7,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis._claims import ClaimResult, judge_claims
-from analysis._constants import DONE
-from analysis._coupled import COUPLED, why_no_distance
-from analysis._curves import Curves
-from analysis._dataset import Group, count_statuses, kind_of, split
-from analysis._errors import InvalidObservableError, TooFewSeedsError, TooFewWidthsError
-from analysis._fit import ScalingFit, fit_scaling
-from analysis._observables import reduce_runs
-from analysis._quantities import LAYER_SEPARATOR, quantity
-from analysis._results import Accuracy, GroupSummary, Summary
-from analysis._warnings import collect_warnings
+from sweepengine.analysis._constants import DONE
+from sweepengine.analysis._curves import Curves
+from sweepengine.analysis._dataset import Group, count_statuses, kind_of, split
+from sweepengine.analysis._errors import InvalidObservableError, TooFewSeedsError, TooFewWidthsError
+from sweepengine.analysis._fit import ScalingFit, fit_scaling
+from sweepengine.analysis._judgement import ClaimResult, judge_claims
+from sweepengine.analysis._observables import places, reduce_runs
+from sweepengine.analysis._quantities import key_of
+from sweepengine.analysis._results import GroupSummary, Level, Summary
+from sweepengine.analysis._warnings import collect_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
+    from numpy.typing import NDArray
+
+    from sweepengine.analysis._quantities import Quantity
 
 
-def summarise(ds: xr.Dataset, *, group_by: Sequence[str] = (), table: xr.Dataset | None = None) -> Summary:
-    """Summarise a sweep: exponents with 95 % intervals beside theory, accuracy, counts and claims.
+def summarise(
+    ds: xr.Dataset, *, group_by: Sequence[str] = (), table: xr.Dataset | None = None, theory: xr.Dataset | None = None
+) -> Summary:
+    """Summarise a sweep: exponents with 95 % intervals beside theory, accuracy or loss, counts and claims.
 
     Parameters
     ----------
@@ -36,6 +40,8 @@ def summarise(ds: xr.Dataset, *, group_by: Sequence[str] = (), table: xr.Dataset
         Further run coordinates that are swept, beside scaling, gamma, depth, activation, alpha, step_size and method.
     table
         What `reduce_runs(ds)` gave, so that it is not computed again.
+    theory
+        What `sweepengine.open_theory` gives of the same store, for claims that compare the two; not needed beside a table.
 
     Returns
     -------
@@ -49,25 +55,26 @@ def summarise(ds: xr.Dataset, *, group_by: Sequence[str] = (), table: xr.Dataset
     DuplicateRunError
         Two runs of a group share width and seed.
     """
-    return summarise_reduced(ds, reduce_runs(ds) if table is None else table, split(ds, group_by))
+    return summarise_reduced(ds, reduce_runs(ds, theory=theory) if table is None else table, split(ds, group_by))
 
 
 def summarise_reduced(ds: xr.Dataset, table: xr.Dataset, groups: tuple[Group, ...]) -> Summary:
     """Summarise from runs already reduced by `reduce_runs` and parted by `split`."""
+    kind = kind_of(ds)
     summaries: list[GroupSummary] = []
     claims: list[ClaimResult] = []
     for group in groups:
         summary = _summarise_group(ds, rows_of(table, ds, group), group)
         summaries.append(summary)
-        claims.extend(judge_claims(group.label, group.setting, summary.fits, summary.failures))
+        claims.extend(judge_claims(kind.claims, group.label, group.setting, summary.fits, summary.failures))
     return Summary(
         title=str(ds.attrs.get("title", "")),
         store=str(ds.attrs.get("store", "")),
         counts=count_statuses(ds),
         groups=tuple(summaries),
         claims=tuple(claims),
-        warnings=collect_warnings(summaries, _first_divergence(ds, groups), kind_of(ds)),
-        kind=kind_of(ds),
+        warnings=collect_warnings(summaries, _first_divergence(ds, groups), kind),
+        kind=kind,
     )
 
 
@@ -81,34 +88,20 @@ def rows_of(table: xr.Dataset, ds: xr.Dataset, group: Group) -> xr.Dataset:
 def _summarise_group(ds: xr.Dataset, rows: xr.Dataset, group: Group) -> GroupSummary:
     fits: dict[str, ScalingFit] = {}
     failures: dict[str, str] = {}
-    width, seed = rows["width"].values, rows["seed"].values
     kind = kind_of(ds)
-    for name in kind.fitted:
-        values = rows[name]
-        columns = {name: values.values}
-        if quantity(name).by_layer:
-            layers = [str(layer) for layer in values["layer"].values]
-            # A layer that this depth does not have is NaN in every run (blocks joined by padding).
-            columns = {
-                f"{name}{LAYER_SEPARATOR}{layer}": values.values[:, k]
-                for k, layer in enumerate(layers)
-                if not (rows.sizes["run"] and np.all(np.isnan(values.values[:, k])))
-            }
-        for key, column in columns.items():
-            reason = why_no_distance(name, ds, group.setting, column) if name in COUPLED else ""
-            if reason:
+    for q in (*kind.quantities, *kind.claimed):
+        for key, column in (_columns(rows, q) if q.fitted and q.name in rows else {}).items():
+            known = not (column.size and np.all(np.isnan(column)))
+            if not known and q in kind.claimed:
+                continue
+            reason = q.why_none(ds, group.setting, column) if q.why_none else ""
+            if not (reason or known):
+                reason = f"{q.name} has no value in any finished run; was it among the sweep's observables?"
+            fit, reason = (None, reason) if reason else _fitted(rows, q, column)
+            if fit is None:
                 failures[key] = reason
-                continue
-            if column.size and np.all(np.isnan(column)):
-                failures[key] = f"{name} has no value in any finished run; was it among the sweep's observables?"
-                continue
-            # The widest cloud is the one that the others are compared with: it has no distance of its own.
-            kept = width < width.max(initial=0) if name in COUPLED else np.full(width.size, fill_value=True)
-            try:
-                fits[key] = fit_scaling(Curves.from_runs(width[kept], seed[kept], column[kept]))
-            except (TooFewWidthsError, TooFewSeedsError, InvalidObservableError) as error:
-                widest = f"The widest, {width.max()}, is what they are compared with. " if not kept.all() else ""
-                failures[key] = f"{widest}{error}"
+            else:
+                fits[key] = fit
     return GroupSummary(
         label=group.label,
         axes=group.axes,
@@ -117,12 +110,37 @@ def _summarise_group(ds: xr.Dataset, rows: xr.Dataset, group: Group) -> GroupSum
         seeds=tuple(int(s) for s in np.unique(ds["seed"].values[group.runs])),
         fits=fits,
         failures=failures,
-        accuracy=_level(rows, kind.level),
-        level=kind.level,
+        level_name=kind.level,
+        level=_level(rows, kind.level),
     )
 
 
-def _level(rows: xr.Dataset, name: str) -> Accuracy | None:
+def _columns(rows: xr.Dataset, q: Quantity) -> dict[str, NDArray[np.float64]]:
+    """The values of a quantity by key, each (run,): one column, or one for each place along its dim."""
+    values = rows[q.name]
+    dim = q.reduction.dim
+    if not dim:
+        return {q.name: values.values}
+    if dim not in values.dims:
+        return {}
+    columns = {key_of(q.name, place): values.isel({dim: k}).values for k, place in enumerate(places(rows, q))}
+    # A layer that this depth does not have is NaN in every run (blocks joined by padding).
+    return {key: column for key, column in columns.items() if not column.size or not np.all(np.isnan(column))}
+
+
+def _fitted(rows: xr.Dataset, q: Quantity, column: NDArray[np.float64]) -> tuple[ScalingFit | None, str]:
+    """The fit of a column of finished runs, or why there is none."""
+    width, seed = rows["width"].values, rows["seed"].values
+    # The widest run is the one that the others are compared with: it has no distance of its own.
+    kept = width < width.max(initial=0) if q.against_widest else np.full(width.size, fill_value=True)
+    try:
+        return fit_scaling(Curves.from_runs(width[kept], seed[kept], column[kept])), ""
+    except (TooFewWidthsError, TooFewSeedsError, InvalidObservableError) as error:
+        widest = f"The widest, {width.max()}, is what they are compared with. " if not kept.all() else ""
+        return None, f"{widest}{error}"
+
+
+def _level(rows: xr.Dataset, name: str) -> Level | None:
     if not rows.sizes["run"]:
         return None
     width = int(rows["width"].values.max())
@@ -130,7 +148,7 @@ def _level(rows: xr.Dataset, name: str) -> Accuracy | None:
     if np.all(np.isnan(values)):
         return None
     se = float(np.std(values, ddof=1) / math.sqrt(values.size)) if values.size > 1 else math.nan
-    return Accuracy(width, float(np.mean(values)), se, int(values.size))
+    return Level(width, float(np.mean(values)), se, int(values.size))
 
 
 def _first_divergence(ds: xr.Dataset, groups: tuple[Group, ...]) -> dict[str, int]:

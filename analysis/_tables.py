@@ -6,17 +6,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis._constants import PROVENANCE_ATTRIBUTES, STATUSES
-from analysis._format import estimate_text, number_text, significant_text
-from analysis._quantities import quantity, title_of
-from analysis._terminal import accuracy_text
-from analysis._verdict import RULES
+from sweepengine.analysis._constants import PROVENANCE_ATTRIBUTES, STATUSES
+from sweepengine.analysis._format import estimate_text, number_text, significant_text
+from sweepengine.analysis._terminal import level_text
+from sweepengine.analysis._verdict import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analysis._fit import ScalingFit
-    from analysis._results import GroupSummary, Summary
+    from sweepengine.analysis._fit import ScalingFit
+    from sweepengine.analysis._results import GroupSummary, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,8 @@ def glance_table(summary: Summary) -> Table:
             fit = group.fits.get(name)
             expected = [c.expected_text for c in summary.claims if c.group == group.label and c.observable == name]
             cells += [estimate_text(fit.exponent) if fit else "no fit", ", ".join(expected) or "–"]
-        at = f" at m = {group.accuracy.width}" if group.accuracy else ""
-        rows.append((*cells, accuracy_text(group) + at))
+        at = f" at m = {group.level.width}" if group.level else ""
+        rows.append((*cells, level_text(summary, group) + at))
     return Table(
         "glance",
         "At a glance",
@@ -61,8 +60,8 @@ def glance_table(summary: Summary) -> Table:
         "The last column is the mean ± standard error over seeds at the largest width.",
         (
             "runs",
-            *(text for name in summary.kind.headlines for text in (quantity(name).title, "expected")),
-            quantity(summary.kind.level).title,
+            *(text for name in summary.kind.headlines for text in (summary.kind.quantity(name).title, "expected")),
+            summary.kind.quantity(summary.kind.level).title,
         ),
         tuple(rows),
         frozenset({1, 3, 5}),
@@ -76,7 +75,7 @@ def claims_table(summary: Summary) -> Table:
             c.id,
             c.seed,
             c.group,
-            title_of(c.observable),
+            summary.kind.title_of(c.observable),
             c.expected_text + (f" ({c.note})" if c.note else ""),
             estimate_text(c.measured) if c.measured else "no fit",
             c.verdict,
@@ -98,8 +97,10 @@ def fits_table(summary: Summary) -> Table:
     """Every fit with its residual trend."""
     rows: list[tuple[str, ...]] = []
     for group in summary.groups:
-        rows += [_fit_row(group, key, fit) for key, fit in group.fits.items()]
-        rows += [(group.label, title_of(key), "no fit", *("–",) * 4, why) for key, why in group.failures.items()]
+        rows += [_fit_row(group, summary.kind.title_of(key), fit) for key, fit in group.fits.items()]
+        rows += [
+            (group.label, summary.kind.title_of(key), "no fit", *("–",) * 4, why) for key, why in group.failures.items()
+        ]
     return Table(
         "fits",
         "Fits",
@@ -137,7 +138,7 @@ def definitions_table(summary: Summary) -> Table:
         "on the train points, θ_t the trained parameters, L hidden layers, S seeds. A supremum runs over the records. Unit 1 "
         "is a pure number.",
         ("quantity", "formula", "unit", "source"),
-        tuple((q.title, q.symbol, q.unit, q.source) for q in summary.kind.quantities),
+        tuple((q.title, q.symbol, q.unit, q.source) for q in summary.quantities),
         formula=frozenset({1}),
     )
 
@@ -183,7 +184,7 @@ def _counts(counts: Mapping[str, int]) -> tuple[str, ...]:
     return (*(str(counts[s]) for s in STATUSES), str(sum(counts.values())))
 
 
-def _fit_row(group: GroupSummary, key: str, fit: ScalingFit) -> tuple[str, ...]:
+def _fit_row(group: GroupSummary, title: str, fit: ScalingFit) -> tuple[str, ...]:
     widths = f"{fit.kept[0]}–{fit.kept[-1]}"
     if fit.dropped:
         widths += f"; dropped {', '.join(map(str, fit.dropped))} (with them {estimate_text(fit.p_all.negated())})"
@@ -197,7 +198,7 @@ def _fit_row(group: GroupSummary, key: str, fit: ScalingFit) -> tuple[str, ...]:
         )
     return (
         group.label,
-        title_of(key),
+        title,
         estimate_text(fit.exponent),
         significant_text(fit.amplitude.value),
         estimate_text(fit.curvature),

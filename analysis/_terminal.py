@@ -6,9 +6,8 @@ import io
 import math
 from typing import TYPE_CHECKING, Final
 
-from analysis._constants import STATUSES
-from analysis._format import estimate_text, number_text, printable, significant_text
-from analysis._quantities import quantity
+from sweepengine.analysis._constants import STATUSES
+from sweepengine.analysis._format import estimate_text, number_text, printable, significant_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
 
-    from analysis._results import GroupSummary, Summary
+    from sweepengine.analysis._results import GroupSummary, Summary
 
 _STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim"}
 _ASCII: Final = str.maketrans({"−": "-", "–": "-", "≤": "<=", "→": "->", "±": "+/-", "·": "|", "γ": "gamma", "α": "alpha", "η": "eta"})  # fmt: skip
@@ -27,7 +26,7 @@ _NOTE: Final = (
 
 
 class SummaryView:
-    """Rich renderable of a summary: `console.print(summary.render())`.
+    """Rich renderable of a summary, a table good from 80 columns on and when piped: `console.print(SummaryView(summary))`.
 
     Writes ASCII only where the terminal's encoding has nothing more.
     """
@@ -79,8 +78,8 @@ class SummaryView:
         return table
 
 
-def plain_text(summary: Summary, width: int) -> str:
-    """Render a summary as plain text of at most `width` columns."""
+def to_text(summary: Summary, width: int = 80) -> str:
+    """Return the same table as plain text of at most `width` columns, without colours or escapes."""
     from rich.console import Console
 
     out = io.StringIO()
@@ -103,25 +102,27 @@ def _headline(summary: Summary) -> str:
 def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], str]]:
     """One row a claim; the measured cell is written once for each quantity."""
     for name in summary.kind.headlines:
+        title = summary.kind.quantity(name).title
         fit = group.fits.get(name)
         measured = estimate_text(fit.exponent) if fit else "no fit"
         claims = [c for c in summary.claims if c.group == group.label and c.observable == name]
         if not claims:
-            yield [quantity(name).title, measured, "–", "–"], "dim"
+            yield [title, measured, "–", "–"], "dim"
         for k, claim in enumerate(claims):
-            first = [quantity(name).title, measured] if k == 0 else ["", ""]
+            first = [title, measured] if k == 0 else ["", ""]
             yield [*first, claim.expected_text, claim.verdict], _STYLES[claim.verdict]
-    if group.accuracy:
-        yield [quantity(group.level).title, f"{accuracy_text(group)} at {group.accuracy.width}", "", ""], ""
+    if group.level:
+        title = summary.kind.quantity(group.level_name).title
+        yield [title, f"{level_text(summary, group)} at {group.level.width}", "", ""], ""
 
 
-def accuracy_text(group: GroupSummary) -> str:
+def level_text(summary: Summary, group: GroupSummary) -> str:
     """Return `0.953 ± 0.004`, accuracy or test loss: mean ± standard error over seeds at the largest width; no error with one seed."""
-    accuracy = group.accuracy
-    if accuracy is None:
+    level = group.level
+    if level is None:
         return "–"
     # A share has three decimals; a loss may be of any size.
-    text = number_text if group.level == "accuracy_test" else significant_text
-    if math.isnan(accuracy.se):
-        return text(accuracy.mean, 3)
-    return f"{text(accuracy.mean, 3)} ± {text(accuracy.se, 3)}"
+    text = number_text if summary.kind.quantity(group.level_name).is_share else significant_text
+    if math.isnan(level.se):
+        return text(level.mean, 3)
+    return f"{text(level.mean, 3)} ± {text(level.se, 3)}"

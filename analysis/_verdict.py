@@ -26,11 +26,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from analysis._constants import RESOLUTION
-from analysis._format import estimate_text, exponent_text
+from sweepengine.analysis._constants import RESOLUTION
+from sweepengine.analysis._format import estimate_text, exponent_text
 
 if TYPE_CHECKING:
-    from analysis._fit import ScalingFit
+    from sweepengine.analysis._fit import ScalingFit
 
 Kind = Literal["bound", "sharp", "asymptote"]
 Verdict = Literal["holds", "violated", "differs", "undecided"]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis._quantities import PARTICLES, quantity
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analysis._quantities import SweepKind
-    from analysis._results import GroupSummary
+    from sweepengine.analysis._findings import Findings
+    from sweepengine.analysis._results import GroupSummary
 
 
 def collect_warnings(
-    groups: Sequence[GroupSummary], first_divergence: Mapping[str, int], kind: SweepKind
+    groups: Sequence[GroupSummary], first_divergence: Mapping[str, int], kind: Findings
 ) -> tuple[str, ...]:
     """Say what was left out and what limits the fits, one sentence each.
 
@@ -60,23 +58,24 @@ def _runs(group: GroupSummary, step: int | None) -> list[str]:
     return found
 
 
-def _fits(group: GroupSummary, kind: SweepKind) -> list[str]:
+def _fits(group: GroupSummary, kind: Findings) -> list[str]:
     found = []
     reasons: dict[str, list[str]] = {}
     for name in kind.headlines:
         if name in group.failures:
-            reasons.setdefault(group.failures[name], []).append(quantity(name).title)
+            reasons.setdefault(group.failures[name], []).append(kind.quantity(name).title)
     found += [f"{group.label}, {' and '.join(titles)}: no fit. {reason}" for reason, titles in reasons.items()]
-    fits = {quantity(name).title: group.fits[name] for name in kind.headlines if name in group.fits}
+    fits = {kind.quantity(name).title: group.fits[name] for name in kind.headlines if name in group.fits}
     if not fits:
         return found
     any_fit = next(iter(fits.values()))  # seeds and widths are those of the finished runs, the same in every fit
+    reference = any(kind.quantity(name).against_widest for name in kind.headlines)
     if len(any_fit.seeds) < len(group.seeds):
         found.append(
             f"{group.label}: {len(any_fit.seeds)} of {len(group.seeds)} seeds are done at every fitted width; "
             "the fits use these alone."
         )
-    if len(any_fit.widths) < len(group.widths) - (kind is PARTICLES):  # the widest is the reference
+    if len(any_fit.widths) < len(group.widths) - reference:
         found.append(
             f"{group.label}: {len(any_fit.widths)} of {len(group.widths)} widths have finished runs; "
             "the fits use these alone."

@@ -10,38 +10,68 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sweepengine.errors import DamagedError as DamagedError
+    from sweepengine.errors import DamageWarning as DamageWarning
+    from sweepengine.errors import DataError as DataError
+    from sweepengine.errors import RunError as RunError
+    from sweepengine.errors import SpecError as SpecError
+    from sweepengine.errors import StoreError as StoreError
+    from sweepengine.errors import SweepError as SweepError
     from sweepengine.execute import run as run
     from sweepengine.observe import register_observable as register_observable
     from sweepengine.plugins import register_kernel as register_kernel
     from sweepengine.plugins import register_model as register_model
     from sweepengine.plugins import register_potential as register_potential
     from sweepengine.plugins import register_unit as register_unit
+    from sweepengine.spec import ParticleSpec as ParticleSpec
     from sweepengine.spec import SweepSpec as SweepSpec
+    from sweepengine.spec import make_spec as make_spec
+    from sweepengine.spec import read_spec as read_spec
     from sweepengine.store import open_sweep as open_sweep
     from sweepengine.store import open_theory as open_theory
 
 __version__ = "0.1.0"
+"""The one place where the version stands; the package's metadata read it here."""
 
-_HOMES = {
-    "SweepSpec": "sweepengine.spec",
-    "open_sweep": "sweepengine.store",
-    "open_theory": "sweepengine.store",
-    "register_kernel": "sweepengine.plugins",
-    "register_model": "sweepengine.plugins",
-    "register_observable": "sweepengine.observe",
-    "register_potential": "sweepengine.plugins",
-    "register_unit": "sweepengine.plugins",
-    "run": "sweepengine.execute",
+_NAMES = {
+    "sweepengine.errors": (
+        "DamageWarning",
+        "DamagedError",
+        "DataError",
+        "RunError",
+        "SpecError",
+        "StoreError",
+        "SweepError",
+    ),
+    "sweepengine.execute": ("run",),
+    "sweepengine.observe": ("register_observable",),
+    "sweepengine.plugins": ("register_kernel", "register_model", "register_potential", "register_unit"),
+    "sweepengine.spec": ("ParticleSpec", "SweepSpec", "make_spec", "read_spec"),
+    "sweepengine.store": ("open_sweep", "open_theory"),
 }
-_SUBPACKAGES = frozenset({"networks", "particles", "spec", "store", "theory"})
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
+_SUBPACKAGES = frozenset({"analysis", "errors", "networks", "observe", "particles", "spec", "store", "theory"})
 
 __all__ = [
+    "DamageWarning",
+    "DamagedError",
+    "DataError",
+    "ParticleSpec",
+    "RunError",
+    "SpecError",
+    "StoreError",
+    "SweepError",
     "SweepSpec",
     "__version__",
+    "analysis",
+    "errors",
+    "make_spec",
     "networks",
+    "observe",
     "open_sweep",
     "open_theory",
     "particles",
+    "read_spec",
     "register_kernel",
     "register_model",
     "register_observable",

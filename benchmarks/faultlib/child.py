@@ -36,10 +36,10 @@ POLL_SECONDS = 0.005
 _TICK = os.sysconf("SC_CLK_TCK")
 LIMIT_SECONDS = 120.0
 _PRELOADED = (
-    "analysis",
     "dask.array",
     "rich.table",
     "sklearn.datasets",
+    "sweepengine.analysis",
     "sweepengine.cli",
     "sweepengine.cli._commands",
     "sweepengine.execute",

@@ -23,7 +23,10 @@ app = typer.Typer(
 )
 
 
-SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="A sweep's YAML file, such as jobs/quickstart.yaml.")]
+SpecArgument = Annotated[
+    str,
+    typer.Argument(metavar="SPEC", help="A sweep's YAML file, or the name of a packaged job, such as quickstart."),
+]
 StoreArgument = Annotated[str, typer.Argument(metavar="STORE", help="A store: a path or URL ending in .zarr.")]
 StoreOption = Annotated[
     str | None,

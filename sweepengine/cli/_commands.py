@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from sweepengine.execute import Outcome
+    from sweepengine.spec import AnySpec
     from sweepengine.store import Damage, DamagedMarkError, SweepStore
 
 
@@ -29,11 +30,10 @@ def run_command(
 ) -> int:
     """Run a sweep, print its summary, write its report; 1 if runs failed."""
     from sweepengine.execute import progress_for, run
-    from sweepengine.spec import read_spec
 
     console, errors = Console(), Console(stderr=True)
     outcome = run(
-        read_spec(spec),
+        _read_spec(spec),
         store,
         plugins=plugins,
         progress=progress_for(errors),
@@ -44,6 +44,19 @@ def run_command(
     for line in _warnings(outcome):
         errors.print(line, markup=False, highlight=False, soft_wrap=True)
     return int(outcome.failed > 0) | (report and not _report_after_run(console, errors, outcome.store, sweep, reduced))
+
+
+def _read_spec(word: str) -> AnySpec:
+    """Read the spec of a file, or of a packaged job, and say which file that is. Plugins are executed on request only."""
+    from sweepengine.spec import is_job_name, job_path, job_plugin, read_spec
+
+    if not is_job_name(word):
+        return read_spec(word)
+    job = job_path(word)
+    plugin = job_plugin(job)
+    needs = f"; it needs --plugin {plugin}" if plugin else ""
+    Console(stderr=True).print(f"job:    {job}{needs}", markup=False, highlight=False, soft_wrap=True)
+    return read_spec(job)
 
 
 def _report_after_run(console: Console, errors: Console, store: str, sweep: xr.Dataset, reduced: xr.Dataset) -> bool:
@@ -69,17 +82,17 @@ def _warnings(outcome: Outcome) -> list[str]:
 
 def _print_summary(console: Console, store: str) -> tuple[xr.Dataset, xr.Dataset]:
     """Print a store's summary; gives its sweep, and that reduced."""
-    from analysis import reduce_runs, summarise
-    from sweepengine.store import open_sweep
+    from sweepengine.analysis import SummaryView, reduce_runs, summarise
+    from sweepengine.store import open_sweep, open_theory
 
     sweep = open_sweep(store)
-    reduced = reduce_runs(sweep)
-    console.print(summarise(sweep, table=reduced).render())
+    reduced = reduce_runs(sweep, theory=open_theory(store))
+    console.print(SummaryView(summarise(sweep, table=reduced)))
     return sweep, reduced
 
 
 def _write_report(console: Console, sweep: xr.Dataset, reduced: xr.Dataset, folder: Path) -> None:
-    from analysis import write_report
+    from sweepengine.analysis import write_report
 
     paths = write_report(sweep, folder, table=reduced)
     console.print(f"report: {paths.html}", markup=False, highlight=False, soft_wrap=True)
@@ -99,12 +112,11 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
     from sweepengine.execute import default_store, try_users_code
     from sweepengine.plan import MachineRate, available_cpus, make_plan, sweep_seconds
     from sweepengine.plugins import install, read_plugin
-    from sweepengine.spec import read_spec
     from sweepengine.store import Status, SweepStore
 
     for path in plugins:
         install(read_plugin(path))
-    spec = read_spec(spec_path)
+    spec = _read_spec(spec_path)
     sweep_store = SweepStore(store or default_store(spec))
     plan = make_plan(spec, sweep_store)
     try_users_code(plan)

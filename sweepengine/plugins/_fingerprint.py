@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 _PLAIN = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None))
 _INCIDENTAL = frozenset(
-    {"__dict__", "__weakref__", "__module__", "__doc__", "__firstlineno__", "__static_attributes__"}
+    {"__dict__", "__weakref__", "__module__", "__doc__", "__firstlineno__", "__static_attributes__", "__signature__"}
+    | {"__dataclass_fields__", "__abstractmethods__", "_abc_impl"}
 )
-"""Attributes of a class that say nothing of what it does."""
+"""Attributes of a class that say nothing of what it does, or hold addresses beside what other attributes say."""
+_FIELDS = "__pydantic_fields__"
 
 
 def fingerprint(content: object, *, with_helpers: bool = False) -> str:
@@ -57,7 +59,9 @@ class _Text:
             cells = [self.of(cell.cell_contents) for cell in thing.__closure__ or ()]
             helpers = list(self._helpers(thing)) if self._with_helpers else []
             return f"{_bytecode(thing.__code__)}{thing.__defaults__!r}{thing.__kwdefaults__!r}{cells}{helpers}"
-        members = sorted((name, value) for name, value in vars(thing).items() if name not in _INCIDENTAL)
+        every = vars(thing)
+        members = sorted((n, v) for n, v in every.items() if n not in _INCIDENTAL and not n.startswith("__pydantic"))
+        members += [(name, (field.default, field.metadata)) for name, field in every.get(_FIELDS, {}).items()]
         bases = [
             self.of(base) if base.__module__ == thing.__module__ else base.__qualname__ for base in thing.__bases__
         ]

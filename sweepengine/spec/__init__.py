@@ -7,6 +7,10 @@ from sweepengine.spec._data import DrawnData as DrawnData
 from sweepengine.spec._data import FileData as FileData
 from sweepengine.spec._data import ShellsData as ShellsData
 from sweepengine.spec._fields import WholeSpec as WholeSpec
+from sweepengine.spec._jobs import is_job_name as is_job_name
+from sweepengine.spec._jobs import job_names as job_names
+from sweepengine.spec._jobs import job_path as job_path
+from sweepengine.spec._jobs import job_plugin as job_plugin
 from sweepengine.spec._kinds import AnyRun as AnyRun
 from sweepengine.spec._kinds import AnySpec as AnySpec
 from sweepengine.spec._kinds import Column as Column
@@ -88,6 +92,10 @@ __all__ = [
     "expand_particles",
     "fixed_step_count",
     "further_columns",
+    "is_job_name",
+    "job_names",
+    "job_path",
+    "job_plugin",
     "kind_key",
     "kind_of",
     "kinds",

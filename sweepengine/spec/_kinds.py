@@ -20,7 +20,7 @@ from sweepengine.spec._run import Run
 from sweepengine.spec._user_model import ModelRun, ModelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -153,9 +153,9 @@ class Kind:
     name : str
     spec, run : type
         Of a whole sweep, and of one point of it.
-    work : str
+    work : str or callable
         Reference to what the plan asks: a :class:`sweepengine.plan.Work` of a spec and its data.
-    turn : str
+    turn : str or callable
         Reference to what advances runs: a :class:`sweepengine.execute._data.MakeTurn`.
     columns : mapping
         Columns of the table of runs beside those of every kind; :attr:`AnyRun.further_columns` has their values.
@@ -166,8 +166,8 @@ class Kind:
     name: str
     spec: type[WholeSpec]
     run: type[AnyRun]
-    work: str
-    turn: str
+    work: str | Callable[..., Any]
+    turn: str | Callable[..., Any]
     columns: Mapping[str, Column] = field(default_factory=dict)
     findings: str = ""
 
@@ -236,9 +236,9 @@ def further_columns() -> dict[str, Column]:
     return {name: column for kind in kinds() for name, column in kind.columns.items()}
 
 
-def resolve(reference: str) -> Any:
-    """What a reference of a :class:`Kind` names."""
-    return resolve_name(reference)
+def resolve(reference: str | Callable[..., Any]) -> Any:
+    """What a reference names, ``module:name``; what is there already is itself."""
+    return resolve_name(reference) if isinstance(reference, str) else reference
 
 
 def spec_of(content: Mapping[str, Any]) -> type[WholeSpec]:

@@ -20,7 +20,7 @@ from zarr.storage import LocalStore
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from zarr.core.buffer import Buffer
+    from zarr.abc.buffer import Buffer
 
 if sys.platform == "darwin":
     import fcntl
@@ -110,7 +110,7 @@ class DurableStore(LocalStore):
 
     def delete_sync(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
-        self._check_writable()
+        self._refuse_if_read_only()
         path = self.root / key
         if path.is_dir():
             self._delete_folder(path)
@@ -120,10 +120,14 @@ class DurableStore(LocalStore):
 
     async def delete_dir(self, prefix: str) -> None:
         """Remove all objects below a prefix."""
-        self._check_writable()
+        self._refuse_if_read_only()
         path = self.root / prefix
         if path.exists():
             await asyncio.to_thread(self._delete_folder, path)
+
+    def _refuse_if_read_only(self) -> None:
+        if self.read_only:
+            raise ValueError(f"{self.root} was opened read-only; open it with read_only=False to change it")
 
     def _delete_folder(self, folder: Path) -> None:
         DISK.remove_tree(folder)
@@ -131,7 +135,7 @@ class DurableStore(LocalStore):
         DISK.sync_folder(folder.parent)
 
     def _put(self, key: str, value: Buffer, *, exclusive: bool) -> None:
-        self._check_writable()
+        self._refuse_if_read_only()
         path = self.root / key
         DISK.make_folders(path.parent)
         self._settle(path.parent)

@@ -10,10 +10,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from zarr.buffer import default_buffer_prototype
-from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
 from sweepengine.store._digests import digest
+from sweepengine.store._zarr import sync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

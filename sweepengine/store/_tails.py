@@ -14,8 +14,8 @@ from zarr.storage import WrapperStore
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from zarr.abc.buffer import Buffer, BufferPrototype
     from zarr.abc.store import ByteRequest, Store
-    from zarr.core.buffer import Buffer, BufferPrototype
 
 _TAIL_BYTES = 4
 

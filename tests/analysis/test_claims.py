@@ -1,81 +1,165 @@
-"""The sweep of jobs/lazy_to_rich.yaml measures what theory.md §4 states, and its twins do not."""
+"""Every claim holds on the job that measures it, or by its computation, and its negative twin refutes it."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import yaml
 
-import analysis
 import sweepengine
+from sweepengine import analysis
+from sweepengine.analysis import claims
+from sweepengine.analysis._findings import Findings
+from sweepengine.analysis._kinds import findings_of
+from sweepengine.spec import job_names, job_path, kinds, read_spec
 
 if TYPE_CHECKING:
     import xarray as xr
 
-JOB = Path(__file__).parents[2] / "jobs" / "lazy_to_rich.yaml"
-EXPECTED = {
-    # (scaling, observable): exponent in m, from theory.md §4
-    ("ntk", "init"): -0.5,
-    ("ntk", "drift"): -1.0,
-    ("ntk", "linear_train"): -1.0,
-    ("ntk", "linear_test"): -1.0,
-    ("ntk", "preactivation"): -0.5,
-    ("gamma=0.75", "init"): -0.5,
-    ("gamma=0.75", "drift"): -0.5,
-    ("gamma=0.75", "preactivation"): -0.25,
-    ("mean_field", "init"): -0.5,
-    ("mean_field", "drift"): 0.0,
-    ("mean_field", "preactivation"): 0.0,
+BY_SWEEP = {claim.id: claim.evidence for claim in analysis.CLAIMS if isinstance(claim.evidence, analysis.BySweep)}
+BY_COMPUTATION = {
+    claim.id: claim.evidence for claim in analysis.CLAIMS if isinstance(claim.evidence, analysis.ByComputation)
 }
 
 
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], analysis.ScalingFit]:
-    store = tmp_path_factory.mktemp("claims") / "lazy_to_rich.zarr"
-    sweepengine.run(JOB, store, executor="inline")
-    sweep, limit = sweepengine.open_sweep(store), sweepengine.open_theory(store)
-    own = limit.ntk_train.sel(limit=sweep.limit)
-    observables: dict[str, xr.DataArray] = {
-        "init": np.sqrt(((sweep.kernel.isel(record=0) - own) ** 2).sum(("i", "j")) / (own**2).sum(("i", "j"))),
-        "drift": sweep.kernel_drift.max("record"),
-        "linear_train": sweep.linear_distance_train.max("record"),
-        "linear_test": sweep.linear_distance_test.max("record"),
-        "preactivation": sweep.preactivation_movement.isel(hidden=0).max("record"),
-    }
-    fits = {}
-    for name, values in observables.items():
-        for scaling in np.unique(sweep.scaling):
-            chosen = np.flatnonzero(sweep.scaling == scaling)
-            curves = analysis.Curves.from_runs(
-                sweep.width.values[chosen], sweep.seed.values[chosen], values.values[chosen]
-            )
-            fits[str(scaling), name] = analysis.fit_scaling(curves)
-    return fits
+@cache
+def swept(job: str) -> tuple[xr.Dataset, xr.Dataset]:
+    """The sweep of a job and its theory."""
+    url = f"memory://claims-{job}.zarr"
+    sweepengine.run(job_path(job), url, executor="inline")
+    return sweepengine.open_sweep(url), sweepengine.open_theory(url)
 
 
-@pytest.mark.parametrize(("key", "exponent"), EXPECTED.items(), ids=["-".join(key) for key in EXPECTED])
-def test_exponents_are_those_of_the_theory(
-    measured: dict[tuple[str, str], analysis.ScalingFit], key: tuple[str, str], exponent: float
-) -> None:
+@cache
+def judged(job: str) -> tuple[analysis.ClaimResult, ...]:
+    sweep, theory = swept(job)
+    return analysis.summarise(sweep, theory=theory).claims
+
+
+@pytest.mark.parametrize("name", BY_SWEEP)
+def test_claims_hold_on_their_job(name: str) -> None:
     """At these widths finite-size terms move an exponent by some hundredths beyond its interval over seeds."""
-    found = measured[key].exponent
-    assert found.low - 0.05 <= exponent <= found.high + 0.05
-    assert found.half_width < 0.2  # an interval that holds everything proves nothing
-    for other in (exponent - 0.5, exponent + 0.5):
-        assert not found.low - 0.05 <= other <= found.high + 0.05
+    rows = [row for row in judged(BY_SWEEP[name].job) if row.id == name]
+    assert {row.observable.split("/")[0] for row in rows} == {each.quantity.name for each in BY_SWEEP[name].exponents}
+    for row in rows:
+        assert row.verdict in {"holds", "undecided"}, row
+        assert row.measured is not None
+        assert row.measured.half_width < 0.2, row  # an interval that holds everything proves nothing
+        if row.kind == "sharp":
+            for shift, inside in ((0.0, True), (-0.5, False), (0.5, False)):
+                near = row.measured.low - 0.05 <= row.expected + shift <= row.measured.high + 0.05
+                assert near == inside, row
+    assert "holds" in {row.verdict for row in rows}
 
 
-def test_rich_networks_leave_their_linearisation(measured: dict[tuple[str, str], analysis.ScalingFit]) -> None:
-    assert abs(measured["mean_field", "linear_train"].exponent.value) < 0.15
-    assert measured["ntk", "linear_train"].exponent.high < -0.7
+@pytest.mark.parametrize("name", BY_SWEEP)
+def test_the_twins_of_claims_refute_them(name: str) -> None:
+    sweep, theory = swept(BY_SWEEP[name].job)
+    rows = analysis.summarise(BY_SWEEP[name].twin(sweep), theory=theory).claims
+    assert {"violated", "differs"} & {row.verdict for row in rows if row.id == name}
+
+
+@pytest.mark.parametrize("name", BY_COMPUTATION)
+def test_computed_claims_hold_and_their_twins_do_not(name: str) -> None:
+    evidence = BY_COMPUTATION[name]
+    assert evidence.judge(evidence.compute()) == "holds"
+    assert evidence.judge(evidence.twin()) == "differs"
+    assert evidence.judge(float("nan")) == "differs"
+
+
+def test_every_file_is_a_claim_and_names_a_job_of_its_kind() -> None:
+    assert [claim.id.replace("-", "_") for claim in analysis.CLAIMS] == [
+        each.name for each in iter_modules(claims.__path__)
+    ]
+    assert {"gamma", "lazy", "mf-limit", "mf-move", "ntk-const"} <= set(BY_SWEEP)
+    for name, evidence in BY_SWEEP.items():
+        assert evidence.job in job_names(), name
+        assert read_spec(job_path(evidence.job)).kind == evidence.of, name
+        assert all(each.source for each in evidence.exponents), name
+
+
+CLAIM = """
+from sweepengine.analysis import _claim, _quantities, _reductions
+
+ROWS = _quantities.Quantity("rows", _reductions.supremum("movement_row_max", "layer"), "movement of rows", "x", "of a test")
+CLAIM = _claim.Claim(
+    "row-max",
+    "A claim of a test.",
+    _claim.BySweep(
+        "quickstart",
+        (_claim.Exponent(ROWS, "sharp", lambda s, layer: layer == "W1", lambda s, _: 1 - s.gamma, "nowhere"),),
+        twin=lambda sweep: sweep,
+    ),
+)
+"""
+PROGRAM = """
+from sweepengine import analysis
+from tests.support.synthetic import make_sweep
+
+ds, _ = make_sweep(widths=(8, 16, 32), seeds=3)
+summary = analysis.summarise(ds)
+print(*((c.group, c.observable, c.expected_text) for c in summary.claims if c.id == "row-max"))
+paths = analysis.write_report(ds, "report")
+print("row-max" in paths.html.read_text(), "movement of rows, W1" in paths.markdown.read_text())
+print("rows" in analysis.summarise(ds.drop_vars("movement_row_max")).groups[0].failures)
+"""
+
+
+def test_a_claim_is_added_by_adding_its_file(tmp_path: Path) -> None:
+    """A file in a copy of the package: its own quantity over its own dim, in summary and report, and nowhere else."""
+    root = Path(__file__).parents[2]
+    for folder in ("sweepengine", "tests/support"):
+        shutil.copytree(root / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def printed() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", PROGRAM]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env={})
+
+    file = tmp_path / "sweepengine" / "analysis" / "claims" / "row_max.py"
+    file.write_text(CLAIM)
+    found = printed()
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.splitlines() == [
+        "('ntk', 'rows/W1', '−1/2') ('mean_field', 'rows/W1', '0')",
+        "True True",
+        "False",
+    ]
+    file.rename(file.with_name("another.py"))
+    assert "claims/another.py holds the claim 'row-max'" in printed().stderr
+    file.with_name("another.py").unlink()
+    file.write_text(CLAIM.replace('"rows"', '"kernel_drift"'))
+    assert "two quantities are called kernel_drift" in printed().stderr
+
+
+def test_what_the_analysis_says_of_kinds_resolves() -> None:
+    from pkgutil import resolve_name
+
+    assert {"networks", "particles"} <= {kind.name for kind in kinds()}
+    for kind in kinds():
+        findings = findings_of(kind.name)
+        assert isinstance(findings, Findings)
+        assert findings.claims
+        for name in (*findings.headlines, findings.level):
+            assert findings.quantity(name).name == name
+        for reference in findings.further_figures:
+            assert callable(resolve_name(reference))
+    with pytest.raises(
+        analysis.ContractError, match=r"'trees', which is not known here; kinds with findings are .*networks"
+    ):
+        findings_of("trees")
 
 
 def test_the_classes_of_cross_entropy_keep_the_exponents() -> None:
     """Rows general-cost and mf-move for ten outputs, at half the job's widths and seeds."""
-    job = yaml.safe_load((JOB.parent / "ten_digits.yaml").read_text())
+    job = yaml.safe_load(job_path("ten_digits").read_text())
     small = {"scaling": ["ntk", "mean_field"], "width": [64, 128, 256, 512], "seed": 2}
     sweepengine.run(job | {"axes": small}, "memory://claims-ten.zarr", executor="inline")
     sweep = sweepengine.open_sweep("memory://claims-ten.zarr").load()

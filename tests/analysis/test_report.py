@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import analysis
 import sweepengine
-from analysis._chart_parts import log_ticks, ramp
-from analysis._markdown import inline
-from analysis._markup import formula, script_json
+from sweepengine import analysis
+from sweepengine.analysis._chart_parts import log_ticks, ramp
+from sweepengine.analysis._markdown import inline
+from sweepengine.analysis._markup import formula, script_json
 from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:
@@ -216,6 +216,7 @@ def test_a_url_is_opened_through_the_engine(tmp_path: Path, monkeypatch: pytest.
         return ds
 
     monkeypatch.setattr(sweepengine, "open_sweep", open_sweep, raising=False)
+    monkeypatch.setattr(sweepengine, "open_theory", lambda _: None, raising=False)
     analysis.write_report("results/x.zarr", tmp_path)
     analysis.write_main_figure(Path("results/y.zarr"), tmp_path / "main.svg")
     assert asked == ["results/x.zarr", "results/y.zarr"]

@@ -13,6 +13,7 @@ import yaml
 
 from sweepengine import __version__
 from sweepengine.cli import main
+from tests.support.texts import says
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +60,7 @@ def test_run_prints_a_summary_and_writes_store_and_report(tiny: Tiny, capsys: py
     said = capsys.readouterr()
     assert "kernel drift" in said.out
     assert "results/tiny.zarr" in said.out
-    assert "packs 3/3" in said.err  # lines, because this is no terminal
+    assert says(said.err, "packs 3/3")  # lines, because this is no terminal
     report = Path("results/tiny.report/report.html")
     assert report.is_file()
     assert "results/tiny.report/report.html" in said.out
@@ -76,14 +77,14 @@ def test_plan_starts_and_writes_nothing(tiny: Tiny, capsys: pytest.CaptureFixtur
     assert main(["plan", spec]) == 0
     said = capsys.readouterr().out
     for word in ("width", "8 to do", "packs", "memory", "disk", "files", "time", "(new)"):
-        assert word in said, word
+        assert says(said, word), word
     assert [path.name for path in Path().iterdir()] == [spec]
     assert main(["run", spec, "--executor", "inline", "--no-report"]) == 0
     promised = int(said.split(" files")[0].split()[-1])
     assert sum(path.is_file() for path in Path("results/tiny.zarr").rglob("*")) == promised
     capsys.readouterr()
     assert main(["plan", spec]) == 0
-    assert "8 done, 0 diverged, 0 to do" in capsys.readouterr().out
+    assert says(capsys.readouterr().out, "8 done, 0 diverged, 0 to do")
 
 
 def test_status_counts_and_names_what_diverged(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +155,7 @@ def test_a_store_of_other_settings_is_refused(tiny: Tiny, capsys: pytest.Capture
     capsys.readouterr()
     other = write(tiny(network={"sigma_w": 2.0}), "other.yaml")
     assert main(["run", other, "--executor", "inline"]) == 2
-    assert "network.sigma_w: the store has 1.4, this spec 2.0" in capsys.readouterr().err
+    assert says(capsys.readouterr().err, "network.sigma_w: the store has 1.4, this spec 2.0")
 
 
 def test_failed_runs_give_exit_code_1(
@@ -191,7 +192,7 @@ def test_a_store_that_became_read_only_is_refused(
 
 def test_an_address_where_nobody_answers(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", write(tiny()), "--address", "127.0.0.1:1"]) == 1
-    assert "no cluster answers at 127.0.0.1:1" in capsys.readouterr().err
+    assert says(capsys.readouterr().err, "no cluster answers at 127.0.0.1:1")
     assert not Path("results").exists()
 
 

@@ -145,5 +145,5 @@ def test_gpus_are_divided_among_workers_and_shards_have_one_each() -> None:
     assert _ray._divided(16, 5.0, 2) == (2, 1.0)
     _ray._check_device("auto", 0.0, 4)
     _ray._check_device("cuda", 4.0, 4)
-    with pytest.raises(_ray.ClusterError, match="found cuda with 4 shards, one GPU for each, but the cluster has 3"):
+    with pytest.raises(_ray.ClusterError, match=r"found cuda with 4 shards, one GPU for each, but the cluster has 3\b"):
         _ray._check_device("cuda", 3.0, 4)

@@ -11,16 +11,15 @@ import pytest
 import torch
 import xarray as xr
 
-import analysis
 import sweepengine
-from analysis._setting import Setting
-from sweepengine import theory
+from sweepengine import analysis, theory
+from sweepengine.analysis import Setting
 from sweepengine.data import load
 from sweepengine.errors import SpecError
 from sweepengine.execute._data import Data
 from sweepengine.execute._turn import NetworkTurn
 from sweepengine.spec import Method, Run, SweepSpec, expand, fixed_step_count, make_spec
-from tests.store.test_store import stop_after_commits
+from tests.support.stops import stop_in_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +113,7 @@ def test_a_stopped_sweep_goes_on_with_the_same_bits(
     expected = sweepengine.open_sweep(tmp_path / "whole.zarr").load().drop_attrs().drop_vars("peak_memory")
     store = tmp_path / "stopped.zarr"
     for commits in (3, 9):
-        stop_after_commits(monkeypatch, commits)
+        stop_in_commit(monkeypatch, commits)
         with pytest.raises(KeyboardInterrupt):
             sweepengine.run(content, store, **options)
         monkeypatch.undo()

@@ -102,17 +102,22 @@ def _taken(events: Iterator[Event]) -> Iterator[Event]:
         return
 
 
-def test_runs_are_named_at_once_and_silence_is_broken_within_the_timeout() -> None:
+def test_runs_are_named_at_once_and_silence_is_broken_within_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     named = [Event(advancing=(0,)), Event(advancing=(1,))]
     assert [event.advancing for event in _pack._throttled(iter(named), None)] == [(0,), (1,), None]
 
+    now = 0.0
+
     def steps() -> Iterator[Event]:
+        nonlocal now
         for _ in range(20):
-            time.sleep(0.01)
+            now += 0.01
             yield Event()
 
-    assert len(list(_pack._throttled(steps(), 0.16))) >= 4
-    assert len(list(_pack._throttled(steps(), None))) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: now)  # a loaded machine's clock would tell of the load
+        assert len(list(_pack._throttled(steps(), 0.16))) >= 4
+        assert len(list(_pack._throttled(steps(), None))) == 1
 
 
 def test_failures_are_said_once_for_each_reason() -> None:
@@ -229,14 +234,14 @@ def test_rays_death_is_one_message(start: Callable[..., subprocess.Popen[str]], 
         time.sleep(0.05)
     others = psutil.Process(process.pid).children(recursive=True)
     killed.kill()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 1, err
     said = [line for line in err.splitlines() if not line.startswith(("to do", "runs "))]
     # Without the code where Ray's own core could not be interrupted, and a thread has said it.
     [line] = said
     kept = "what was committed is kept: run the same command again"
     assert re.fullmatch(rf"error: Ray has died \(its {name} ended( with code -9)?\); {kept}", line)
-    assert not psutil.wait_procs(others, timeout=15)[1]
+    assert not psutil.wait_procs(others, timeout=60)[1]
 
 
 @pytest.mark.timeout(240)
@@ -250,10 +255,10 @@ def test_a_signal_while_ray_starts(
     daemon(process, moment)
     others = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(sent)
-    _, err = process.communicate(timeout=90)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == code, err
     assert err == (
         "stopped; what was committed is kept. `sweepengine run slow.yaml --workers 1 --store s.zarr --no-report` goes on "
         "from there.\n"
     )
-    assert not psutil.wait_procs(others, timeout=15)[1]
+    assert not psutil.wait_procs(others, timeout=60)[1]

@@ -20,7 +20,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_readmes_python_prints_what_it_says(tmp_path: Path) -> None:
-    program, printed = blocks("python")[0], blocks("text")[-1]
+    program, printed = blocks("python")[-1], blocks("text")[-1]
     found = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path
     )
@@ -40,6 +40,30 @@ def test_the_readmes_commands_exist() -> None:
     assert named == commands
     targets = set(re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"^\$ make ([\w-]+)", README, flags=re.MULTILINE)) <= targets
+
+
+def test_the_readmes_options_are_those_of_the_command() -> None:
+    import typer
+
+    from sweepengine.cli._app import app
+
+    def shown(default: object) -> str:
+        if default is None or isinstance(default, bool):
+            return "yes" if default else ""
+        return f"{default:g}" if isinstance(default, float) else str(default)
+
+    command = typer.main.get_command(app).commands["run"]  # type: ignore[attr-defined]
+    options = [each for each in command.params if each.param_type_name == "option"]
+    rows = [
+        f"| {', '.join(f'`{name}`' for name in (*each.opts, *each.secondary_opts))} | {shown(each.default)} | {each.help} |"
+        for each in options
+    ]
+    assert len(rows) > 10
+    assert re.findall(r"^\| `--.*\|$", README, flags=re.MULTILINE) == rows
+
+
+def test_python_is_on_the_first_screen() -> None:
+    assert README[: README.index("```python")].count("\n") < 25
 
 
 def test_the_cluster_file_is_valid() -> None:

@@ -10,10 +10,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LAYERS = ["cli", "execute", "plan", "store", "observe", "networks", "particles", "theory", "data", "spec", "plugins"]
+LAYERS = [
+    "cli",
+    "analysis",
+    "execute",
+    "plan",
+    "store",
+    "observe",
+    "networks",
+    "particles",
+    "theory",
+    "data",
+    "spec",
+    "plugins",
+]
 """From the top; a package imports from those below it. The modules of ``BASE`` lie under all of them."""
 BASE = {"errors", "files", "options", "runge_kutta", "streams", "transport"}
-ALLOWED_IN_ANALYSIS = {"sweepengine"}
+SEEN_BY_ANALYSIS = {"analysis", "open_sweep", "open_theory", "spec", "errors", "transport"}
+"""It reads stores through the public door, and the facts of specs from the package that has them."""
 TORCH_FREE = ["spec", "data", "store", "observe", "theory", "plugins"]
 
 
@@ -48,6 +62,8 @@ def test_imports_go_down_only(layer: str) -> None:
         below = {"particles", "networks"} | BASE  # it stands beside networks and may use them, not the other way round
     else:
         below -= {"particles"} if layer in {"networks", "theory", "data", "spec"} else set()
+    if layer == "analysis":
+        below = SEEN_BY_ANALYSIS
     if layer == "theory":
         below = {"theory"}  # an oracle cannot share the engine's bugs
     if layer == "cli":
@@ -63,9 +79,8 @@ def test_the_base_imports_at_most_the_errors(name: str) -> None:
     assert engine_imports(ROOT / "sweepengine" / f"{name}.py") <= {"errors"} - {name}
 
 
-def test_analysis_reads_through_the_public_door() -> None:
-    for path in modules("analysis"):
-        assert engine_imports(path) <= {"open_sweep", "errors", "transport"}, path
+def test_analysis_imports_neither_torch_nor_ray() -> None:
+    for path in modules("sweepengine/analysis"):
         imported = {
             alias.name.split(".")[0]
             for node in ast.walk(ast.parse(path.read_text()))
@@ -78,6 +93,63 @@ def test_analysis_reads_through_the_public_door() -> None:
 def test_ray_is_imported_in_one_place() -> None:
     users = [path.name for path in modules("sweepengine") if "ray" in path.read_text() and _imports_ray(path)]
     assert users == ["_ray.py"]
+
+
+def private_zarr(program: str) -> set[str]:
+    """Private modules and names of zarr that a program imports, and private attributes that its classes inherit."""
+    tree = ast.parse(program)
+    found, public = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if _is_private_zarr(alias.name)}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "zarr":
+            public |= {alias.name for alias in node.names}
+            found |= {name for alias in node.names if _is_private_zarr(name := f"{node.module}.{alias.name}")}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and {name.id for base in node.bases for name in _names(base)} & public:
+            attributes = [each for each in ast.walk(node) if isinstance(each, ast.Attribute)]
+            own = {each.name for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
+            own |= {each.attr for each in attributes if isinstance(each.ctx, ast.Store)}
+            found |= {
+                f"{node.name}.{each.attr}"
+                for each in attributes
+                if each.attr.startswith("_") and not each.attr.startswith("__") and each.attr not in own
+            }
+    return found
+
+
+def _is_private_zarr(name: str) -> bool:
+    first, *parts = name.split(".")
+    return first == "zarr" and any(part == "core" or part.startswith("_") for part in parts)
+
+
+def _names(tree: ast.AST) -> list[ast.Name]:
+    return [each for each in ast.walk(tree) if isinstance(each, ast.Name)]
+
+
+@pytest.mark.parametrize(
+    ("program", "seen"),
+    [
+        ("from zarr.core.sync import sync", {"zarr.core.sync.sync"}),
+        ("def late():\n    import zarr.core.buffer", {"zarr.core.buffer"}),
+        ("from zarr.storage import _local", {"zarr.storage._local"}),
+        ("from zarr import core", {"zarr.core"}),
+        (
+            "from zarr.storage import LocalStore\nclass A(LocalStore):\n    def f(self): self._check_writable()",
+            {"A._check_writable"},
+        ),
+        ("from zarr.storage import LocalStore\nclass A(LocalStore):\n    def f(self): self._own = 1", set()),
+        ("import zarr\nfrom zarr.abc.store import Store\nfrom zarr.buffer import default_buffer_prototype", set()),
+    ],
+)
+def test_what_is_private_to_zarr_is_seen(program: str, seen: set[str]) -> None:
+    assert private_zarr(program) == seen
+
+
+def test_private_parts_of_zarr_are_used_in_one_place() -> None:
+    paths = [path for folder in ("sweepengine", "analysis", "benchmarks", "tests") for path in modules(folder)]
+    used = {str(path.relative_to(ROOT)): found for path in paths if (found := private_zarr(path.read_text()))}
+    assert used == {"sweepengine/store/_zarr.py": {"zarr.core.sync.sync"}}
 
 
 def _imports_ray(path: Path) -> bool:
@@ -93,7 +165,10 @@ def loaded_after(statement: str) -> set[str]:
 
 def test_importing_the_package_is_cheap() -> None:
     heavy = {"torch", "ray", "altair", "matplotlib", "plotly", "bokeh", "dask", "xarray", "zarr", "sklearn"}
-    assert not loaded_after("import sweepengine") & heavy
+    assert not loaded_after("import sweepengine") & {*heavy, "pydantic", "numpy"}
+    # The spec, what is observed, the analysis and the errors are for notebooks that compute nothing.
+    offered = "sweepengine.read_spec, sweepengine.ParticleSpec, sweepengine.SpecError, sweepengine.observe, sweepengine.analysis"
+    assert not loaded_after(f"import sweepengine; {offered}") & heavy
     loaded = loaded_after("import sweepengine.particles")
     assert "torch" in loaded  # the test can see what it looks for
     assert "triton" not in loaded
@@ -110,4 +185,7 @@ def test_a_driver_of_ray_needs_no_torch() -> None:
 
 
 def test_opening_a_sweep_needs_no_torch() -> None:
-    assert not loaded_after("import sweepengine; sweepengine.open_sweep; import analysis") & {"torch", "ray"}
+    assert not loaded_after("import sweepengine; sweepengine.open_sweep; import sweepengine.analysis") & {
+        "torch",
+        "ray",
+    }

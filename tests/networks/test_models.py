@@ -10,8 +10,8 @@ import pytest
 import torch
 import xarray as xr
 
-import analysis
 import sweepengine
+from sweepengine import analysis
 from sweepengine.data import load
 from sweepengine.errors import DataError, SpecError, StoreError
 from sweepengine.execute._data import Data
@@ -368,7 +368,7 @@ def test_targets_that_are_no_classes_have_no_accuracy(tiny: Tiny) -> None:
         data = {"name": "gaussian", "teacher": teacher, "outputs": outputs, **base}
         sweep = computed(tiny(axes={"width": [8], "seed": 1}, observables=OUTPUTS) | {"data": data})
         assert bool(analysis.reduce_runs(sweep).accuracy_test.notnull().all()) == known
-        assert all((group.accuracy is not None) == known for group in analysis.summarise(sweep).groups)
+        assert all((group.level is not None) == known for group in analysis.summarise(sweep).groups)
 
 
 def test_the_automatic_step_of_given_weights_is_that_of_their_own_kernel(tiny: Tiny, tmp_path: Path) -> None:

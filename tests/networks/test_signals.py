@@ -18,9 +18,10 @@ from sweepengine.networks import (
     initialise,
     learning_rates,
     network,
+    scaling_table,
 )
 from sweepengine.networks import _propagation as propagation
-from sweepengine.networks._scaling import Row, Scaling, scaling_table
+from sweepengine.networks._scaling import Row, Scaling
 from sweepengine.spec import Architecture
 from tests.support.networks_reference import PHI, D, N, Oracle, points, relative, traced
 

@@ -14,8 +14,8 @@ import torch
 import xarray as xr
 from scipy.optimize import linear_sum_assignment
 
-import analysis
 import sweepengine
+from sweepengine import analysis
 from sweepengine import particles as pt
 from sweepengine.data import load
 from sweepengine.errors import DataError, SpecError, StoreError
@@ -24,7 +24,7 @@ from sweepengine.observe.measure_particles import Moment, Problem, Recorder
 from sweepengine.plan import make_plan
 from sweepengine.spec import ParticleSpec, make_spec
 from sweepengine.store import SweepStore, find_damage
-from tests.execute.test_particle_sweeps import TEACHER, WELLS, changed, computed, stopped_and_resumed
+from tests.support.particle_sweeps import TEACHER, WELLS, changed, computed, stopped_and_resumed
 
 SNAPSHOTS_EVERYWHERE = {"records": {"spacing": "every", "k": 5}, "snapshots": 5}
 

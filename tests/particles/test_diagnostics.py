@@ -92,7 +92,7 @@ def test_the_kernel_is_the_mean_of_gradient_products(output: str, frozen: str | 
 
 def test_quadratic_memory_is_predicted() -> None:
     unit, wide = pt.Neuron(1), torch.zeros(20_000, 1)
-    with pytest.raises(pt.MemoryNeedError, match=r"9156 MiB.*fewer inputs"):
+    with pytest.raises(pt.MemoryNeedError, match=r"\b9156 MiB.*fewer inputs"):
         pt.kernel(unit, wide, torch.zeros(3, 2))
     assert pt.kernel_bytes(20_000) == 24 * 400_000_000
     with pytest.raises(pt.ShapeError, match="equally many"):

@@ -54,7 +54,7 @@ def test_a_pass_within_a_pass_ends() -> None:
 
     thread = threading.Thread(target=nested, daemon=True)
     thread.start()
-    thread.join(20)
+    thread.join(60)
     torch.testing.assert_close(found[0], outputs)
 
 
@@ -77,7 +77,7 @@ def test_threads_end_with_their_passes() -> None:
     assert own
     del passes
     for thread in own:
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -58,7 +58,7 @@ def test_nested_clouds_approach_their_limit_at_the_root_of_width(temperature: fl
 
 def test_coupling_needs_a_larger_reference() -> None:
     risk = pt.Risk(pt.Neuron(1), torch.ones(2, 1), torch.ones(2))
-    with pytest.raises(pt.ParameterError, match="from 1 to 7"):
+    with pytest.raises(pt.ParameterError, match=r"from 1 to 7\b"):
         pt.couple(risk, torch.ones(8, 2), [4, 8], step_size=0.1, steps=1)
 
 

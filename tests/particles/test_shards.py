@@ -145,7 +145,7 @@ def test_a_rank_that_leaves_by_an_exception_is_seen_at_once() -> None:
 
     def rank(number: int) -> str:
         try:
-            with pt.ShardGroup(number, 2, f"tcp://127.0.0.1:{store.port}" if number else store, timeout=20.0) as group:
+            with pt.ShardGroup(number, 2, f"tcp://127.0.0.1:{store.port}" if number else store, timeout=60.0) as group:
                 kept.append(group)
                 first = group.total(torch.ones(3))
                 first.reshape(2 + number)  # an error of rank 0's own

@@ -12,8 +12,8 @@ import torch
 from sweepengine import particles as pt
 from sweepengine.errors import RunError
 from sweepengine.networks import ACTIVATIONS
-from sweepengine.particles import _fused
-from sweepengine.particles._triton import FUSED, FusedNeuron
+from sweepengine.particles import FusedNeuron, _fused
+from sweepengine.particles._triton import FUSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

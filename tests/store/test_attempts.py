@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +12,6 @@ import pytest
 import xarray as xr
 
 import sweepengine
-from sweepengine.cli import main
 from sweepengine.errors import RunError, StoreError
 from sweepengine.plan import make_plan
 from sweepengine.spec import make_spec
@@ -34,38 +27,13 @@ from sweepengine.store import (
 )
 from sweepengine.store._marks import attempts_at, read_attempt, write_mark
 from sweepengine.store._process import Process
+from tests.support.stores import numbers_wherever as numbers
+from tests.support.stores import some_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
-
-    from sweepengine.store import BlockShape
-
-PATIENCE = 60.0
-
-
-def numbers(store: Path) -> xr.Dataset:
-    """What must be the same wherever and whenever a run was computed; a run that was moved lies elsewhere."""
-    opened = sweepengine.open_sweep(store).load().drop_attrs()
-    return opened.drop_vars(["peak_memory", "block", "position"])
-
-
-def some_values(shape: BlockShape, seed: int) -> dict[str, Any]:
-    rng = np.random.default_rng(seed)
-    return {v.name: rng.standard_normal(shape.array_shape(v)[2:]) for v in shape.variables}
-
-
-@pytest.fixture
-def created(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> Iterator[SweepStore]:
-    """A claimed store with one block of four runs, nothing computed."""
-    spec = make_spec(tiny(axes={"width": [8]}))
-    store = SweepStore(tmp_path / "chunk.zarr")
-    plan = make_plan(spec, store)
-    store.claim()
-    store.extend(spec, plan.data, plan.new_blocks, {}, plan.code)
-    yield store
-    store.release()
 
 
 def place_of(store: SweepStore) -> ChunkPlace:
@@ -145,212 +113,6 @@ def test_what_does_not_match_its_mark_is_not_moved(created: SweepStore) -> None:
     assert not moved.state_refs()
 
 
-def test_a_late_driver_publishes_where_nobody_looks(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
-    """The older of two drivers is stopped before its last look and publishes after the newer one has finished."""
-    spec, path = make_spec(tiny()), tmp_path / "late.zarr"
-    late = SweepStore(path)
-    plan = make_plan(spec, late)
-    late.claim()
-    claim = late._held()
-    sweepengine.run(tiny(), path, executor="inline", take_over=True)
-    expected = numbers(path)
-    files = {each: each.read_bytes() for each in path.rglob("*") if each.is_file() and each.parent.name != "drivers"}
-    late._held = lambda: claim  # type: ignore[method-assign]
-    with pytest.raises(RunError, match="another driver has taken over"):
-        late.extend(spec, plan.data, plan.new_blocks, {}, plan.code)
-    xr.testing.assert_identical(numbers(path), expected)
-    assert all(each.read_bytes() == content for each, content in files.items() if "data" not in each.parts)
-    assert not SweepStore(path).troubles
-    assert sweepengine.run(tiny(), path, executor="inline").skipped == 8
-
-
-def test_a_root_that_a_killed_late_driver_has_put_back_is_mended(
-    tiny: Callable[..., dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "late.zarr"
-    sweepengine.run(tiny(axes={"width": [8]}), path, executor="inline")
-    root = (path / "zarr.json").read_bytes()
-    sweepengine.run(tiny(), path, executor="inline")
-    expected = numbers(path)
-    (path / "zarr.json").write_bytes(root)
-    xr.testing.assert_identical(numbers(path), expected)
-    assert main(["verify", str(path)]) == 1
-    assert "zarr.json is older than" in capsys.readouterr().out
-    assert sweepengine.run(tiny(), path, executor="inline").skipped == 8
-    assert main(["verify", str(path)]) == 0
-    assert (path / "zarr.json").read_bytes() != root
-
-
-DRIVER = """
-import json, sys, sweepengine
-spec = json.loads(sys.argv[1])
-print("started", flush=True)
-sweepengine.run(spec, sys.argv[2], executor="inline", commit_seconds=1e-9)
-"""
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    begun: list[subprocess.Popen[str]] = []
-
-    def go(*words: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
-        begun.append(process)
-        return process
-
-    yield go
-    for process in begun:
-        process.kill()
-        process.communicate()
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def test_a_suspended_driver_is_refused_to_others_taken_over_and_harmless(
-    tiny: Callable[..., dict[str, Any]], tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
-) -> None:
-    spec, path = tiny(axes={"width": [8], "seed": 3}, training={"time": 100.0}), tmp_path / "two.zarr"
-    sweepengine.run(spec, tmp_path / "alone.zarr", executor="inline")
-    first = start("-c", DRIVER, json.dumps(spec), str(path))
-    wait_for(lambda: any(b'"running"' in mark.read_bytes() for mark in path.glob("marks/*/*/*.json")))
-    first.send_signal(signal.SIGSTOP)
-    with pytest.raises(RunError, match=rf"process {first.pid} on .* holds it since .*--take-over"):
-        sweepengine.run(spec, path, executor="inline")
-    outcome = sweepengine.run(spec, path, executor="inline", take_over=True)
-    assert outcome.done == outcome.runs
-    expected = numbers(tmp_path / "alone.zarr")
-    xr.testing.assert_identical(numbers(path), expected)
-    first.send_signal(signal.SIGCONT)
-    _, err = first.communicate(timeout=PATIENCE)
-    assert first.returncode != 0
-    assert "taken over" in err
-    xr.testing.assert_identical(numbers(path), expected)
-    assert not list(find_damage(SweepStore(path)))
-
-
-def test_a_killed_driver_is_known_to_be_dead(
-    tiny: Callable[..., dict[str, Any]], tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
-) -> None:
-    spec, path = tiny(axes={"width": [8], "seed": 3}, training={"time": 100.0}), tmp_path / "killed.zarr"
-    first = start("-c", DRIVER, json.dumps(spec), str(path))
-    wait_for(lambda: any(b'"running"' in mark.read_bytes() for mark in path.glob("marks/*/*/*.json")))
-    first.kill()
-    first.wait()
-    assert sweepengine.run(spec, path, executor="inline").done == 6
-    assert len(list((path / "blocks").glob("w*"))) == 1  # it went on in place
-    sweepengine.run(spec, tmp_path / "alone.zarr", executor="inline")
-    xr.testing.assert_identical(numbers(path), numbers(tmp_path / "alone.zarr"))
-
-
-def test_of_drivers_that_start_together_one_goes_on_and_the_others_say_so(
-    tiny: Callable[..., dict[str, Any]], tmp_path: Path
-) -> None:
-    stores = [SweepStore(tmp_path / "together.zarr") for _ in range(6)]
-    found: list[object] = []
-    gate = threading.Barrier(len(stores))
-
-    def claim(store: SweepStore) -> None:
-        gate.wait()
-        try:
-            store.claim()
-            found.append(store)
-        except RunError as error:
-            found.append(str(error))
-
-    threads = [threading.Thread(target=claim, args=(store,)) for store in stores]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    winners = [each for each in found if isinstance(each, SweepStore)]
-    assert len(winners) == 1, found
-    assert all(f"process {os.getpid()} on" in each for each in found if isinstance(each, str))
-    winners[0].release()
-    assert sweepengine.run(tiny(), tmp_path / "together.zarr", executor="inline").done == 8
-
-
-def test_a_claim_of_another_machine_counts_while_it_is_renewed(
-    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its clock is an hour behind, so only a change of its claim shows that it is at work."""
-    from dataclasses import replace
-
-    from sweepengine.store import _claim
-
-    monkeypatch.setattr(_claim, "BEAT_SECONDS", 0.1)
-    path = tmp_path / "far.zarr"
-    sweepengine.run(tiny(axes={"width": [8]}), path, executor="inline")
-    objects = SweepStore(path).objects.with_read_only(read_only=False)
-    far = _claim.DriverClaim(7, "abcd", Process("far", "another boot", 1, "1"), time.time() - 7200, time.time() - 3600)
-    far.put(objects)
-    stop = threading.Event()
-
-    def renew() -> None:
-        count = 0
-        while not stop.wait(0.05):
-            count += 1
-            replace(far, beat=far.beat + count).put(objects)
-
-    thread = threading.Thread(target=renew)
-    thread.start()
-    try:
-        with pytest.raises(RunError, match="process 1 on far holds it"):
-            sweepengine.run(tiny(), path, executor="inline")
-    finally:
-        stop.set()
-        thread.join()
-    assert sweepengine.run(tiny(), path, executor="inline").done == 8  # silent now, so taken over
-    [claim] = [each for each in _claim.read_claims(objects) if each.owner != "abcd"]
-    assert claim.epoch == 8
-
-
-@pytest.mark.parametrize("objects", range(0, 60, 3))
-def test_a_creation_that_was_stopped_anywhere_is_continued(
-    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, objects: int
-) -> None:
-    """A kill after so many objects: nothing runs after it, so neither does any clean-up."""
-    from zarr.storage import LocalStore
-
-    class KilledError(BaseException):
-        pass
-
-    count = 0
-    put = LocalStore.set
-
-    async def killed(self: LocalStore, key: str, value: Any) -> None:
-        nonlocal count
-        count += 1
-        if count > objects:
-            raise KilledError
-        await put(self, key, value)
-
-    path = tmp_path / "stopped.zarr"
-    store = SweepStore(path)
-    spec = make_spec(tiny(axes={"width": [8]}))
-    plan = make_plan(spec, store)
-    with monkeypatch.context() as patch:
-        patch.setattr(LocalStore, "set", killed)
-        try:
-            store.claim()
-            store.extend(spec, plan.data, plan.new_blocks, plan.predictions(), plan.code)
-        except KilledError:
-            pass
-        finally:
-            if store._heartbeat is not None:
-                store._heartbeat.stop()
-    # Its process is this one, which has not ended: as a driver that was killed on another machine.
-    outcome = sweepengine.run(tiny(axes={"width": [8]}), path, executor="inline", take_over=True)
-    assert (outcome.runs, outcome.done) == (4, 4)
-    assert not list(find_damage(SweepStore(path)))
-
-
 def test_a_store_that_was_removed_while_it_was_written_does_not_come_back(created: SweepStore) -> None:
     import shutil
 
@@ -364,29 +126,6 @@ def test_a_store_that_was_removed_while_it_was_written_does_not_come_back(create
         ChunkWriter(place, 1002)
     created.release()
     assert not Path(created.address).exists()
-
-
-def test_two_drivers_never_have_one_epoch(
-    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first is stopped between its look at the claims and its own claim; the second comes and goes meanwhile."""
-    from sweepengine.store import _claim
-
-    path = tmp_path / "epochs.zarr"
-    sweepengine.run(tiny(axes={"width": [8]}), path, executor="inline")
-    late, look = SweepStore(path), _claim.next_epoch
-
-    def looked(*arguments: Any) -> int:
-        epoch = look(*arguments)
-        monkeypatch.setattr(_claim, "next_epoch", look)
-        assert sweepengine.run(tiny(), path, executor="inline").done == 8
-        return epoch
-
-    monkeypatch.setattr(_claim, "next_epoch", looked)
-    late.claim()
-    [claim] = _claim.read_claims(late.objects)
-    late.release()
-    assert claim.epoch == 3
 
 
 def test_a_driver_that_wakes_in_a_move_hides_nothing(created: SweepStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -495,20 +234,6 @@ def test_a_run_that_starts_again_is_never_shown_half(created: SweepStore, monkey
     assert found.records_done.values.tolist() == [0, 0, 0, 0]
     assert found.kernel.isnull().all()
     assert not list(find_damage(SweepStore(created.address)))
-
-
-def test_a_hidden_process_is_not_taken_for_a_dead_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sweepengine.store import _process
-
-    mine = Process.current()
-    assert not mine.is_gone
-    assert Process(mine.host, mine.machine, mine.pid, "0").is_gone  # the number is another process' now
-    monkeypatch.setattr(_process, "_state_and_start", lambda _: ("", ""))
-    assert not mine.is_gone
-    child = subprocess.Popen([sys.executable, "-c", "pass"])
-    child.wait()
-    assert Process(mine.host, mine.machine, child.pid, "1").is_gone
-    assert not Process("elsewhere", "another boot", child.pid, "1").is_gone
 
 
 def test_a_pack_whose_workers_die_on_other_machines_is_given_up(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 from typing import TYPE_CHECKING
 
 import pytest
-from zarr.core.buffer import Buffer, default_buffer_prototype
-from zarr.core.sync import sync
+from zarr.buffer import default_buffer_prototype
 from zarr.storage import LocalStore
 
 from sweepengine.store import _durable, open_address
@@ -16,6 +16,8 @@ from tests.support.power import Recorder
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from zarr.abc.buffer import Buffer
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def test_a_write_syncs_the_file_then_its_name_and_once_the_folders_above(
     tmp_path: Path, recorder: Recorder, twin: bool
 ) -> None:
     store = opened(tmp_path / "s")
-    write = store.set_sync if twin else lambda key, value: sync(store.set(key, value))
+    write = store.set_sync if twin else lambda key, value: asyncio.run(store.set(key, value))
     write("a/b/x", buffer(b"1"))
     made = ["mkdir s", "mkdir s/a", "mkdir s/a/b"]
     above = ["sync_folder .", "sync_folder s", "sync_folder s/a"]
@@ -72,7 +74,7 @@ def test_folders_of_another_writer_are_synced_too(tmp_path: Path, recorder: Reco
 @pytest.mark.parametrize("twin", [False, True])
 def test_a_deletion_syncs_the_folder(tmp_path: Path, recorder: Recorder, twin: bool) -> None:
     store = opened(tmp_path / "s")
-    delete = store.delete_sync if twin else lambda key: sync(store.delete(key))
+    delete = store.delete_sync if twin else lambda key: asyncio.run(store.delete(key))
     for key in ("a/x", "a/b/y"):
         store.set_sync(key, buffer(b"1"))
     asked(recorder, tmp_path)
@@ -84,16 +86,16 @@ def test_a_deletion_syncs_the_folder(tmp_path: Path, recorder: Recorder, twin: b
     assert asked(recorder, tmp_path) == ["unlink s/a/b/y", "rmdir s/a/b", "sync_folder s/a"]
     store.set_sync("a/b/y", buffer(b"1"))
     assert asked(recorder, tmp_path)[:2] == ["mkdir s/a/b", "sync_folder s/a"]  # a new folder under the old name
-    sync(store.delete_dir("a"))
-    sync(store.delete_dir("a"))
+    asyncio.run(store.delete_dir("a"))
+    asyncio.run(store.delete_dir("a"))
     assert asked(recorder, tmp_path)[-2:] == ["rmdir s/a", "sync_folder s"]
 
 
 def test_the_first_of_two_is_kept_and_durable(tmp_path: Path, recorder: Recorder) -> None:
     store = opened(tmp_path / "s")
-    sync(store.set_if_not_exists("x", buffer(b"first")))
+    asyncio.run(store.set_if_not_exists("x", buffer(b"first")))
     assert asked(recorder, tmp_path)[2:] == ["write s/x", "sync s/x", "link s/x", "unlink s/x", "sync_folder s"]
-    sync(store.set_if_not_exists("x", buffer(b"second")))
+    asyncio.run(store.set_if_not_exists("x", buffer(b"second")))
     assert asked(recorder, tmp_path) == ["sync_folder s"]
     assert [(path.name, path.read_bytes()) for path in (tmp_path / "s").iterdir()] == [("x", b"first")]
 
@@ -127,9 +129,9 @@ def test_the_real_disk_syncs_files_and_folders(tmp_path: Path, monkeypatch: pyte
     first = len(synced)
     store.set_sync("x", buffer(b"2"))
     assert len(synced) - first == 2
-    sync(store.set_if_not_exists("y", buffer(b"3")))
+    asyncio.run(store.set_if_not_exists("y", buffer(b"3")))
     store.delete_sync("x")
-    sync(store.delete_dir(""))
+    asyncio.run(store.delete_dir(""))
     assert not (tmp_path / "s").exists()
 
 

@@ -1,0 +1,91 @@
+"""The form of what the analysis says of one kind of sweep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sweepengine.analysis._quantities import split_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sweepengine.analysis._claim import Claim
+    from sweepengine.analysis._quantities import Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A figure over time: the variable, its title, its sentence, and what infinite width predicts for it, if anything."""
+
+    variable: str
+    title: str
+    text: str
+    limit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that differs between kinds of sweeps in a summary or a report.
+
+    Attributes
+    ----------
+    name
+        What claims call it by (`BySweep.of`).
+    quantities
+        To which every run is reduced; NaN where a sweep has not recorded what they read.
+    headlines
+        Names of those that the summary shows for every group.
+    level
+        Name of the one whose mean at the largest width it shows.
+    curves
+        Figures over time, drawn where the variable was recorded.
+    width_title, width_text
+        Title and first sentence of the figure against width.
+    further_figures
+        References "module:function" to what draws further figures, each from a `FigureSource` to a tuple of `Figure`:
+        as text, because what draws lies above.
+    coordinates
+        Those that every sweep of the kind has beside the ones of all kinds.
+    axes
+        Run coordinates that part the runs into groups, beside those of every sweep.
+    claims
+        The claims about the kind.
+    claimed
+        Quantities that these declare themselves, reduced where a sweep has recorded what they read.
+    """
+
+    name: str
+    quantities: tuple[Quantity, ...]
+    headlines: tuple[str, ...]
+    level: str
+    curves: tuple[Curve, ...]
+    width_title: str
+    width_text: str
+    further_figures: tuple[str, ...]
+    coordinates: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    claimed: tuple[Quantity, ...] = ()
+    _by_name: Mapping[str, Quantity] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Look for quantities that share a name."""
+        every = (*self.quantities, *self.claimed)
+        by_name = {quantity.name: quantity for quantity in every}
+        if len(by_name) < len(every):
+            names = [quantity.name for quantity in every]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(
+                f"{self.name}: two quantities are called {', '.join(twice)}; give one of each another name"
+            )
+        object.__setattr__(self, "_by_name", by_name)
+
+    def quantity(self, key: str) -> Quantity:
+        """Return the quantity of a key such as `kernel_drift` or `movement_op/W0`."""
+        return self._by_name[split_key(key)[0]]
+
+    def title_of(self, key: str) -> str:
+        """Return the title of a key, with its place if it has one."""
+        title, place = self.quantity(key).title, split_key(key)[1]
+        return f"{title.removesuffix(' of a layer')}, {place}" if place else title

@@ -1,0 +1,80 @@
+"""What the analysis says of sweeps of networks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sweepengine.analysis._findings import Curve, Findings
+from sweepengine.analysis._quantities import Quantity
+from sweepengine.analysis._reductions import accuracy, final, supremum
+
+KERNEL_DRIFT: Final = Quantity(
+    "kernel_drift",
+    supremum("kernel_drift"),
+    "kernel drift",
+    "sup_t ‖Θ_t − Θ_0‖_F / ‖Θ_0‖_F on the train points, norm taken in each run, then averaged over seeds",
+    "theory.md §4 ntk-const: S0; S3 Thm 2; S1 eq 81",
+)
+MOVEMENT_TOTAL: Final = Quantity(
+    "movement_total",
+    supremum("movement_total"),
+    "relative movement",
+    "sup_t ‖θ_t − θ_0‖ / ‖θ_0‖ over all parameters, trained or not",
+    "theory.md §4 lazy: S2 §1.8; S1 eq 81; S3 lemma 1; S4 thm 8",
+)
+MOVEMENT_RELATIVE: Final = Quantity(
+    "movement_relative",
+    supremum("movement_relative", "layer"),
+    "relative movement of a layer",
+    "sup_t ‖W^l_t − W^l_0‖_F / ‖W^l_0‖_F; the last l is the read-out",
+    "theory.md §4 lazy",
+)
+MOVEMENT_OP: Final = Quantity(
+    "movement_op",
+    supremum("movement_op", "layer"),
+    "operator-norm movement of a layer",
+    "sup_t ‖W^l_t − W^l_0‖_op / √m",
+    "theory.md §4 lazy",
+)
+LOSS_TRAIN: Final = Quantity(
+    "loss_train",
+    final("loss_train"),
+    "final train loss",
+    "R = (1/N) Σ_i ℓ(f(x_i), y_i) at the last record, on the train points; ½ Σ_o (f_o − y_o)² for mse",
+    "theory.md §1: S0, S2, S4",
+    fitted=False,
+)
+LOSS_TEST: Final = Quantity(
+    "loss_test",
+    final("loss_test"),
+    "final test loss",
+    "the same on the test points",
+    "theory.md §1: S0, S2, S4",
+    fitted=False,
+)
+ACCURACY_TEST: Final = Quantity(
+    "accuracy_test",
+    accuracy(),
+    "test accuracy",
+    "share of test points with sign f(x) = sign y, or argmax_o f_o(x) = argmax_o y_o of several outputs, at the last "
+    "record; f(x) = 0 or a tie counts as wrong",
+    "S4 §3.2",
+    fitted=False,
+    is_share=True,
+)
+
+NETWORKS: Final = Findings(
+    name="networks",
+    quantities=(KERNEL_DRIFT, MOVEMENT_TOTAL, MOVEMENT_RELATIVE, MOVEMENT_OP, LOSS_TRAIN, LOSS_TEST, ACCURACY_TEST),
+    headlines=("kernel_drift", "movement_total"),
+    level="accuracy_test",
+    curves=(
+        Curve("loss_train", "train loss", "Train loss"),
+        Curve("loss_test", "test loss", "Test loss"),
+        Curve("kernel_drift", "kernel drift", "Relative change of the kernel since t = 0"),
+    ),
+    width_title="Kernel drift and movement against width",
+    width_text="The largest relative change of the kernel, and of all parameters, during training.",
+    further_figures=("sweepengine.analysis._accuracies:accuracy_figures",),
+    coordinates=("layer",),
+)

@@ -1,0 +1,113 @@
+"""How a run is reduced over its records to one number, or to one for each place along a dim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import xarray as xr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reduction:
+    """From finished runs, and the theory where it is needed, to one number a run.
+
+    Attributes
+    ----------
+    name
+        A word for tables: `sup`, `final`, `initial`.
+    compute
+        (finished runs, theory) to (run [, dim]), lazy where the runs are. The theory is what `sweepengine.open_theory`
+        gives, and empty for a reduction that names none of its variables.
+    variables
+        Variables of the sweep that it reads → their dims. Outputs of k ≥ 2 may have `output` beside these.
+    dim
+        The dim that is left beside `run`, such as `layer`; empty where there is one number a run.
+    theory
+        Variables of the theory that it reads.
+    """
+
+    name: str
+    compute: Callable[[xr.Dataset, xr.Dataset], xr.DataArray]
+    variables: Mapping[str, tuple[str, ...]]
+    dim: str = ""
+    theory: tuple[str, ...] = ()
+
+
+def supremum(variable: str, dim: str = "") -> Reduction:
+    """The largest value of a variable (run, record [, dim]) over the records of a run."""
+    dims = ("run", "record", dim) if dim else ("run", "record")
+    return Reduction("sup", lambda done, _: _supremum(done[variable], done), {variable: dims}, dim)
+
+
+def final(variable: str) -> Reduction:
+    """The value of a variable (run, record) at the last record of a run."""
+    return Reduction("final", lambda done, _: last(done[variable], done), {variable: ("run", "record")})
+
+
+def accuracy() -> Reduction:
+    """The share of test points that are classified right at the last record of a run."""
+    return Reduction(
+        "final",
+        lambda done, _: _accuracy(last(done["outputs_test"], done), done["targets_test"]),
+        {"outputs_test": ("run", "record", "test")},
+    )
+
+
+def of_each_run(theory: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
+    """A variable of the theory (limit, …) for each run (run, …); NaN for a run without a limit."""
+    rows = theory.reindex(limit=done["limit"].values)
+    return rows.rename(limit="run").drop_vars("run")
+
+
+def _supremum(variable: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
+    """Maximum over the records done; padding beyond them is ignored, NaN among them is not."""
+    import xarray as xr
+
+    record = xr.DataArray(np.arange(variable.sizes["record"]), dims="record")
+    valid = record < done["records_done"].variable
+    return variable.astype(np.float64).where(valid, -np.inf).max("record", skipna=False)
+
+
+def last(variable: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
+    """Select the last record done of each run: (run, record, ...) to (run, ...)."""
+    at = np.maximum(np.asarray(done["records_done"].values, dtype=np.intp) - 1, 0)
+    if np.unique(at).size < 2:  # one chunk along record is read, and no run at all is no special case
+        return variable.isel(record=int(at[0]) if at.size else 0, drop=True)
+    import xarray as xr
+
+    return variable.isel(record=xr.DataArray(at, dims="run")).drop_vars(["record", "step", "time"], errors="ignore")
+
+
+def _accuracy(outputs: xr.DataArray, targets: xr.DataArray) -> xr.DataArray:
+    """(run, test [, output]) and (test [, output]) to (run,); NaN where targets are numbers and not classes."""
+    if not _are_classes(targets):
+        return outputs.isel({dim: 0 for dim in outputs.dims if dim != "run"}, drop=True).astype(np.float64) * np.nan
+    right = _leads(outputs, targets) if "output" in outputs.dims else outputs * targets > 0
+    known = outputs.notnull()
+    known = known.all("output") if "output" in outputs.dims else known
+    # A NaN output is neither right nor wrong: the run's accuracy is unknown.
+    return right.astype(np.float64).where(known).mean("test", skipna=False)
+
+
+def _are_classes(targets: xr.DataArray) -> bool:
+    """Whether targets are −1 and +1, or of several outputs one value at the class and another at all others."""
+    values = np.asarray(targets.values)
+    if "output" not in targets.dims:
+        return bool(np.all(np.abs(values) == 1))
+    highest = values == values.max()
+    return np.unique(values).size == 2 and bool(np.all(highest.sum(targets.get_axis_num("output")) == 1))
+
+
+def _leads(outputs: xr.DataArray, targets: xr.DataArray) -> xr.DataArray:
+    """Whether the output of the largest target is above every other one."""
+    import xarray as xr
+
+    place = xr.DataArray(np.arange(targets.sizes["output"]), dims="output")
+    wanted = place == targets.argmax("output")
+    return outputs.where(wanted).max("output") > outputs.where(~wanted).max("output")

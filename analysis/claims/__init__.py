@@ -1,0 +1,27 @@
+"""The claims of theory.md §4, one a file, which has the claim's id as its name and the claim as its ``CLAIM``.
+
+A claim is added by adding its file. Every claim on sweeps of networks is stated for ½ ≤ γ ≤ 1: below ½ the uncentred output
+grows like m^(½−γ) and the exponents would depend on whether it is centred, which a dataset does not say. α is fixed within a
+group, so it changes no exponent of the limit; where the widths are too small to see that, no claim is contradicted
+(:meth:`sweepengine.analysis.Setting.before_its_limit`).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sweepengine.analysis._claim import Claim
+
+
+def _claim_of(module: str) -> Claim:
+    claim: Claim = import_module(f"{__name__}.{module}").CLAIM
+    if claim.id.replace("-", "_") != module:
+        raise ValueError(f"claims/{module}.py holds the claim {claim.id!r}; call the file like its claim")
+    return claim
+
+
+CLAIMS: Final = tuple(_claim_of(module.name) for module in iter_modules(__path__))
+"""Every claim, in the order of the ids."""

@@ -1,0 +1,61 @@
+"""Small movement means random features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sweepengine.analysis._claim import BySweep, Claim, Exponent, passed_off
+from sweepengine.analysis._quantities import Quantity
+from sweepengine.analysis._reductions import supremum
+
+if TYPE_CHECKING:
+    from sweepengine.analysis._setting import Setting
+
+_DISTANCES: Final = (
+    Quantity(
+        "random_feature_distance",
+        supremum("random_feature_distance"),
+        "distance from random features",
+        "sup_t max_i |f_t − f_t^RF|, f^RF = f_0 + ⟨ω, Ψ⟩ with Ψ the gradient at t = 0, after the same steps from ω = 0",
+        "theory.md §4 features (i)",
+    ),
+    Quantity(
+        "linearisation_defect",
+        supremum("linearisation_defect"),
+        "defect of the linearisation",
+        "sup_t of the root mean square over train points of f(W_t) − f(W_0) − ⟨W_t − W_0, ∇_W f_0⟩",
+        "theory.md §4 features (ii)",
+    ),
+)
+
+
+def _is_theirs(setting: Setting) -> bool:
+    """Whether only W is trained, and a = ±1, as S4 has it."""
+    first_layer = setting.depth == 1 and setting.trained == "hidden_weights"
+    return first_layer and setting.readout == "signs" and setting.at(0.5)
+
+
+def _exponents(distance: Quantity) -> tuple[Exponent, ...]:
+    return (
+        Exponent(distance, "sharp", lambda s, _: _is_theirs(s) and s.smooth, lambda *_: 1.0, "S4 §9"),
+        Exponent(
+            distance,
+            "asymptote",
+            lambda s, _: _is_theirs(s) and s.activation == "relu",
+            lambda *_: 0.75,
+            "S4 §9",
+            note="trial read −0.6 to −0.7 up to m = 1024",
+        ),
+    )
+
+
+CLAIM: Final = Claim(
+    "features",
+    "Where only W is trained and a = ±1, f_t is m^−1 from random features with the gradients of t = 0, smooth activations; "
+    "it tends to m^−3/4 for relu.",
+    BySweep(
+        "features",
+        tuple(exponent for distance in _DISTANCES for exponent in _exponents(distance)),
+        twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+    ),
+)

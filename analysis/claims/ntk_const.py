@@ -1,0 +1,38 @@
+"""The kernel hardly moves: Θ_t ≈ Θ_0."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sweepengine.analysis._claim import BySweep, Claim, Exponent, passed_off
+from sweepengine.analysis._of_networks import KERNEL_DRIFT
+
+CLAIM: Final = Claim(
+    "ntk-const",
+    "In the NTK scaling sup_t ‖Θ_t − Θ_0‖_F / ‖Θ_0‖_F is O(m^−1/2); it is m^−1 for a smooth activation, and tends to m^−3/4 "
+    "for relu in one layer.",
+    BySweep(
+        "lazy_to_rich",
+        (
+            Exponent(
+                KERNEL_DRIFT, "bound", lambda s, _: s.kernel_drifts_at(0.5), lambda *_: 0.5, "S0, S3 Thm 2, S1 eq 81"
+            ),
+            Exponent(
+                KERNEL_DRIFT,
+                "sharp",
+                lambda s, _: s.kernel_drifts_at(0.5) and s.smooth,
+                lambda *_: 1.0,
+                "theory.md §4 (S0, S3 Thm 2)",
+            ),
+            Exponent(
+                KERNEL_DRIFT,
+                "asymptote",
+                lambda s, _: s.kernel_drifts_at(0.5) and s.depth == 1 and s.activation == "relu",
+                lambda *_: 0.75,
+                "theory.md §4 (S0, S3 Thm 2)",
+                note="trial read −0.64 to −0.71",
+            ),
+        ),
+        twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+    ),
+)

@@ -1,0 +1,46 @@
+"""Pre-activations hardly move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sweepengine.analysis._claim import BySweep, Claim, Exponent, passed_off
+from sweepengine.analysis._quantities import Quantity
+from sweepengine.analysis._reductions import supremum
+from sweepengine.analysis._setting import EPS
+
+if TYPE_CHECKING:
+    from sweepengine.analysis._setting import Setting
+
+
+def _applies(setting: Setting, _: str) -> bool:
+    between = 0.5 - EPS < setting.gamma < 1 + EPS and setting.depth == 1
+    return setting.balanced and setting.moves_kernel and (between or setting.at(0.5) or setting.at(1.0))
+
+
+PREACTIVATION_MOVEMENT: Final = Quantity(
+    "preactivation_movement",
+    supremum("preactivation_movement", "hidden"),
+    "movement of the pre-activations of a layer",
+    "sup_t of the root mean square of h^l_t − h^l_0 over neurons and train points",
+    "theory.md §4 preact",
+)
+
+CLAIM: Final = Claim(
+    "preact",
+    "The root mean square of h^l_t − h^l_0 is m^−1/2 in the NTK scaling, m^0 in the mean field, m^(γ−1) between for L = 1.",
+    BySweep(
+        "lazy_to_rich",
+        (
+            Exponent(
+                PREACTIVATION_MOVEMENT,
+                "sharp",
+                _applies,
+                lambda s, _: 1 - s.gamma,
+                "S3 §5.3",
+                note="trial read −0.48 at γ = 1/2",
+            ),
+        ),
+        twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+    ),
+)

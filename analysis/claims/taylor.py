@@ -1,0 +1,63 @@
+"""The second-order term of one step is small."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sweepengine.analysis._claim import BySweep, Claim, Exponent, passed_off
+from sweepengine.analysis._quantities import Quantity
+from sweepengine.analysis._reductions import final
+
+_SOURCE: Final = "S0 §1, S3 §8"
+_STEP: Final = (
+    "root mean square over train points at the last record, δ the step of gradient descent that would be taken"
+)
+_REMAINDERS: Final = (
+    Quantity(
+        "taylor_second_order",
+        final("taylor_second_order"),
+        "Taylor remainder of a step",
+        f"f(θ + δ) − f(θ) − ⟨∇f, δ⟩, {_STEP}",
+        "theory.md §4 taylor",
+    ),
+    Quantity(
+        "taylor_quadratic",
+        final("taylor_quadratic"),
+        "quadratic term of a step",
+        f"½ δᵀ ∇²f δ, {_STEP}",
+        "theory.md §4 taylor",
+    ),
+)
+
+
+def _exponents(remainder: Quantity) -> tuple[Exponent, ...]:
+    return (
+        Exponent(remainder, "bound", lambda s, _: s.kernel_drifts_at(0.5), lambda *_: 0.5, _SOURCE),
+        Exponent(
+            remainder,
+            "sharp",
+            lambda s, _: s.kernel_drifts_at(0.5) and s.smooth,
+            lambda *_: 1.0,
+            _SOURCE,
+            note="trial read −1.05; m^−3/2 of S3 §8 assumes independence",
+        ),
+        Exponent(
+            remainder,
+            "asymptote",
+            lambda s, _: s.kernel_drifts_at(0.5) and s.depth == 1 and s.activation == "relu",
+            lambda *_: 0.75,
+            _SOURCE,
+        ),
+    )
+
+
+CLAIM: Final = Claim(
+    "taylor",
+    "In the NTK scaling f(θ+δ) − f(θ) − ⟨∇f, δ⟩ of one step is O(m^−1/2); it is m^−1 for a smooth activation, and tends to "
+    "m^−3/4 for relu.",
+    BySweep(
+        "remainders",
+        tuple(exponent for remainder in _REMAINDERS for exponent in _exponents(remainder)),
+        twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+    ),
+)
