@@ -214,7 +214,7 @@ class _ChunkJob:
         return Event(message=message if named else "")
 
     def _fits(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]]) -> bool:
-        """Return whether the task has all runs of a state that have not diverged, and these are where the state is."""
+        """Return whether a state fits: the task has its undiverged runs, each with as many committed records."""
         if "code" in state and not self._task.code.has_made(str(state["code"])):
             return False  # users' code has changed since
         alive = [p for p, step in zip(positions, state["diverged_step"], strict=True) if step < 0]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sweepengine.store import Nodes, SweepStore
 
 MOST_ATTEMPTS = 3
-"""Attempts at a pack whose worker stops and nobody knows for which run; after them all its runs are recorded as failed.
-In the last attempt the driver knows which run is advanced, so that this run alone is recorded as failed."""
+"""Attempts at a pack whose worker stops, and the driver does not know in which run; then all its runs are recorded as
+failed. In the last attempt the driver knows which run is advanced, so that this run alone is recorded as failed."""
 MOST_TRIES = 300
 """Attempts at a pack in all, with those that follow after one of its runs was recorded as failed."""
 
@@ -189,7 +189,7 @@ class _PackHistory:
     Attributes
     ----------
     stops : int
-        How often a worker of the pack stopped and nobody knows for which run.
+        How often a worker of the pack stopped without the driver knowing in which run.
     advancing : tuple of int
         Positions of the runs that are advanced at present, if the task names its runs.
     """
