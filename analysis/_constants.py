@@ -32,8 +32,3 @@ GROUP_AXES: Final = ("scaling", "gamma", "depth", "activation", "alpha", "step_s
 
 PROVENANCE_ATTRIBUTES: Final = ("provenance", "versions")
 """Attributes of a dataset that hold its provenance as JSON objects."""
-FLOWS: Final = frozenset(
-    {"gd", "heun", "rk4", "rk45"}
-    | {"euler", "dormand_prince", "adaptive", "euler_maruyama", "leimkuhler_matthews", "stochastic_heun"}
-)
-"""Time methods that the claims speak of, the last of particles; minibatches and momentum have dynamics of their own."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from sweepengine.analysis._constants import GROUP_AXES
+from sweepengine.transport import coupled_distance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,12 +46,11 @@ def coupled_distances(done: xr.Dataset, outputs: NDArray[np.float64] | None) -> 
     for reference, runs in _by_reference(done, width).items():
         widest = _particles(done, reference) if "particles" in done else None
         for run in runs:
-            finite = math.sqrt(1 - width[run] / width[reference])
+            sizes = int(width[run]), int(width[reference])
             if outputs is not None:
-                found["chaos_outputs"][run] = _root_mean_square(outputs[run] - outputs[reference]) / finite
+                found["chaos_outputs"][run] = coupled_distance(outputs[run], outputs[reference], *sizes)
             if widest is not None:
-                apart = np.linalg.norm(_particles(done, run) - widest[: width[run]], axis=-1)
-                found["chaos_particles"][run] = _root_mean_square(apart) / finite
+                found["chaos_particles"][run] = coupled_distance(_particles(done, run), widest[: sizes[0]], *sizes)
     return {name: xr.Variable(("run",), values) for name, values in found.items()}
 
 
@@ -109,7 +108,3 @@ def _particles(done: xr.Dataset, run: int) -> NDArray[np.float64]:
     """The cloud at the end of a run, shape (m, p): one at a time, as it may be large."""
     own = slice(int(done["width"].values[run]))
     return np.asarray(done["particles"].isel(run=run, snapshot=-1, particle=own).values, np.float64)
-
-
-def _root_mean_square(values: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean(values**2)))

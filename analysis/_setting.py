@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sweepengine.analysis._constants import FLOWS
+from sweepengine.spec import TERMS
+from sweepengine.time_methods import follows_the_flow
 
 SMOOTH: Final = frozenset({"tanh", "erf", "gelu", "sigmoid", "softplus", "silu", "swish", "sin", "cos", "exp"})
 """Activations for which the smooth exponents are claimed; others, unless named below, get theorems' bounds alone."""
 ODD: Final = frozenset({"tanh", "erf", "sin", "identity"})
-APART: Final = frozenset({"quadratic", "double_well", "potential"})
-"""Terms of a functional that move each particle by itself."""
 EPS: Final = 1e-9
 """Two γ closer than this are one."""
 
@@ -52,12 +51,13 @@ class Setting:
     @property
     def couples(self) -> bool:
         """Whether particles act on each other, so that a cloud is another one without the others."""
-        return not self.terms or not self.terms <= APART
+        apart = {name for name, term in TERMS.items() if term.coupling == "none"}
+        return not self.terms or not self.terms <= apart
 
     @property
     def follows_the_flow(self) -> bool:
         """Whether the runs were trained by gradient descent or flow, which every claim is about."""
-        return self.method.split("(", 1)[0] in FLOWS
+        return follows_the_flow(self.method)
 
     @property
     def smooth(self) -> bool:

@@ -73,10 +73,10 @@ def rows(name: str, cloud: torch.Tensor, repeats: int) -> None:
     rate = product_rate(repeats)
     for path, (unit, chunk) in units().items():
         functional = pt.Functional([pt.Risk(unit, inputs, inputs[:, 0].sin())])
-        passes = pt.Passes(chunk)
+        partition = pt.Partition(chunk)
 
-        def step(functional: pt.Functional = functional, passes: pt.Passes = passes) -> None:
-            pt.flow(functional, cloud, step_size=1e-4, steps=1, passes=passes, overwrite=True)
+        def step(functional: pt.Functional = functional, partition: pt.Partition = partition) -> None:
+            pt.flow(functional, cloud, step_size=1e-4, steps=1, partition=partition, overwrite=True)
 
         low, middle, high = seconds(step, repeats)
         share = 6 * len(cloud) * N * D / middle / rate
@@ -92,7 +92,7 @@ def measure_noise(count: int, repeats: int) -> None:
     cloud = torch.empty(NOISE_CHUNK, D + 1, device="cuda")
 
     def draw() -> None:
-        for chunk in pt.Passes(NOISE_CHUNK).chunks(count):
+        for chunk in pt.Partition(NOISE_CHUNK).chunks(count):
             noise.draw(step, chunk, cloud[: chunk.stop - chunk.start])
 
     low, middle, high = seconds(draw, repeats)

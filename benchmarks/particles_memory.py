@@ -18,17 +18,20 @@ import numpy as np
 import torch
 
 from sweepengine import particles as pt
+from sweepengine.time_methods import METHODS, names
 
 D, N, STEPS = 32, 256, 2
 BYTES = 4 * (D + 1)
 PAIRS_CHUNK = 32
+EQUAL = [name for name in names("particles") if not METHODS[name].adaptive]
+LANGEVIN = [name for name in EQUAL if METHODS[name].noise]
 
 
 def child(count: int, method: str) -> None:
     """Make the steps and print the peak in bytes and the seconds of a step."""
     inputs = pt.gaussian_cloud(1, N, D).float()
     risk = pt.Risk(pt.Neuron(D, "relu", input_scale=D**-0.5), inputs, inputs[:, 0].sin())
-    functional = pt.Functional([risk], temperature=1e-3 if method in pt.LANGEVIN else 0.0)
+    functional = pt.Functional([risk], temperature=1e-3 if method in LANGEVIN else 0.0)
     cloud = pt.gaussian_cloud(2, count, D + 1, inputs.dtype)
     start = time.perf_counter()
     if method == "adaptive_flow":
@@ -44,7 +47,9 @@ def pairs(count: int, points: int, coordinates: int) -> None:
     cloud, reference = (torch.randn(number, coordinates, generator=drawn) for number in (count, points))
     functional = pt.Functional([pt.Discrepancy(pt.RieszKernel(), reference)])
     start = time.perf_counter()
-    tell(pt.flow(functional, cloud, step_size=1e-3, steps=1, passes=pt.Passes(PAIRS_CHUNK), overwrite=True), start)
+    tell(
+        pt.flow(functional, cloud, step_size=1e-3, steps=1, partition=pt.Partition(PAIRS_CHUNK), overwrite=True), start
+    )
 
 
 def tell(found: pt.Flow, start: float) -> None:
@@ -87,13 +92,13 @@ def main() -> None:
 
 def curve(most: int) -> None:
     """Print the peaks against the number of particles."""
-    base, _ = measured(pt.Passes().chunk, "euler")
+    base, _ = measured(pt.Partition().chunk, "gd")
     print(f"d = {D}, N = {N}, float32, Euler in place; a process with one chunk: {base / 2**20:.0f} MiB")
     print(f"{'particles':>10}{'cloud MiB':>11}{'peak MiB':>10}{'beyond base / cloud':>21}{'s a step':>10}")
     counts = [count for count in (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000) if count <= most]
     peaks = []
     for count in counts:
-        peak, seconds = measured(count, "euler")
+        peak, seconds = measured(count, "gd")
         peaks.append(peak)
         cloud = count * BYTES
         print(
@@ -106,9 +111,9 @@ def curve(most: int) -> None:
 
 def methods(each: int) -> None:
     """Print the peaks of the methods at one number of particles."""
-    base, _ = measured(pt.Passes().chunk, "euler")
+    base, _ = measured(pt.Partition().chunk, "gd")
     print(f"methods at {each} particles, clouds beyond the particles themselves:")
-    for method in (*pt.METHODS, "adaptive_flow"):
+    for method in (*EQUAL, "adaptive_flow"):
         peak, seconds = measured(each, method)
         print(f"  {method:22}{(peak - base) / (each * BYTES) - 1:6.2f}{seconds:10.2f} s a step", flush=True)
 

@@ -39,18 +39,18 @@ def seconds_of_sums(group: pt.ShardGroup, numbers: int, count: int) -> float:
 def shard(rank: int, size: int, folder: str, options: argparse.Namespace, results: SimpleQueue[Row]) -> None:
     """Do one round on this rank; rank 0 puts its (step, summing, floor, bytes, calls), per step."""
     torch.set_num_threads(1)
-    chunk = pt.Passes().chunk
+    chunk = pt.Partition().chunk
     mine = pt.spans(options.particles, chunk, size)[rank]
     inputs = pt.gaussian_cloud(1, N, D, torch.float32)
     functional = pt.Functional([pt.Risk(pt.Neuron(D, "relu", input_scale=D**-0.5), inputs, inputs[:, 0].sin())])
     cloud = pt.gaussian_cloud(2, len(mine), D + 1, torch.float32, first=mine.start)
     with pt.ShardGroup(rank, size, f"file://{folder}/meet") as group:
-        passes = group.passes(mine, chunk=chunk)
-        pt.flow(functional, cloud, step_size=1e-3, steps=1, passes=passes, overwrite=True)
+        partition = group.partition(mine, chunk=chunk)
+        pt.flow(functional, cloud, step_size=1e-3, steps=1, partition=partition, overwrite=True)
         group.barrier()
         group.take_traffic()
         start = time.perf_counter()
-        pt.flow(functional, cloud, step_size=1e-3, steps=options.steps, passes=passes, overwrite=True)
+        pt.flow(functional, cloud, step_size=1e-3, steps=options.steps, partition=partition, overwrite=True)
         spent, traffic = (time.perf_counter() - start) / options.steps, group.take_traffic()
         floor = seconds_of_sums(group, N + 1, 200) + seconds_of_sums(group, 1, 200)
         if rank == 0:

@@ -33,11 +33,11 @@ def problem(count: int, activation: str) -> tuple[pt.Functional, torch.Tensor]:
     return pt.Functional([risk]), pt.gaussian_cloud(2, count, D + 1, torch.float32)
 
 
-def products(cloud: torch.Tensor, inputs: torch.Tensor, passes: pt.Passes) -> None:
+def products(cloud: torch.Tensor, inputs: torch.Tensor, partition: pt.Partition) -> None:
     """Do the three products of ``STEPS`` steps, nothing else."""
 
     def share(chunks: list[slice]) -> None:
-        h, g = torch.empty(passes.chunk, N), torch.empty(passes.chunk, D)
+        h, g = torch.empty(partition.chunk, N), torch.empty(partition.chunk, D)
         for chunk in chunks:
             w = cloud[chunk, :D]
             n = len(w)
@@ -45,9 +45,9 @@ def products(cloud: torch.Tensor, inputs: torch.Tensor, passes: pt.Passes) -> No
             torch.mm(w, inputs.T, out=h[:n])
             torch.mm(h[:n], inputs, out=g[:n])
 
-    chunks = passes.chunks(len(cloud))
-    size = -(-len(chunks) // passes.threads)
-    with ThreadPoolExecutor(passes.threads) as pool:
+    chunks = partition.chunks(len(cloud))
+    size = -(-len(chunks) // partition.threads)
+    with ThreadPoolExecutor(partition.threads) as pool:
         for _ in range(STEPS):
             list(pool.map(share, [chunks[low : low + size] for low in range(0, len(chunks), size)]))
 
@@ -67,24 +67,24 @@ def machine() -> str:
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, torch {torch.__version__}"
 
 
-def measure(count: int, activation: str, passes: pt.Passes, repeats: int) -> None:
+def measure(count: int, activation: str, partition: pt.Partition, repeats: int) -> None:
     """Print one row: floor, step, and their ratio."""
     functional, cloud = problem(count, activation)
     inputs = pt.gaussian_cloud(1, N, D, torch.float32)
 
     def run() -> None:
-        found = pt.flow(functional, cloud, step_size=1e-3, steps=STEPS, passes=passes, overwrite=True)
+        found = pt.flow(functional, cloud, step_size=1e-3, steps=STEPS, partition=partition, overwrite=True)
         assert found.status == "done"
 
-    products(cloud, inputs, passes)
-    pt.flow(functional, cloud, step_size=1e-3, steps=1, passes=passes, overwrite=True)
+    products(cloud, inputs, partition)
+    pt.flow(functional, cloud, step_size=1e-3, steps=1, partition=partition, overwrite=True)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    times = np.array([[elapsed(lambda: products(cloud, inputs, passes)), elapsed(run)] for _ in range(repeats)])
+    times = np.array([[elapsed(lambda: products(cloud, inputs, partition)), elapsed(run)] for _ in range(repeats)])
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     floor, spent = np.median(times, axis=0)
     low, ratio, high = np.percentile(times[:, 1] / times[:, 0], (25, 50, 75))
     print(
-        f"{activation:8}{passes.threads:8}{passes.chunk:7}{floor:11.2f}{spent:9.2f}{ratio:8.2f}"
+        f"{activation:8}{partition.threads:8}{partition.chunk:7}{floor:11.2f}{spent:9.2f}{ratio:8.2f}"
         f"{f'{low:.2f} - {high:.2f}':>14}{grown:9.1f}"
     )
 
@@ -94,7 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--particles", type=int, default=100_000)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--chunk", type=int, default=pt.Passes().chunk)
+    parser.add_argument("--chunk", type=int, default=pt.Partition().chunk)
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(f"m = {options.particles}, d = {D}, N = {N}, float32, {STEPS} steps, {options.repeats} repeats; {machine()}")
@@ -103,7 +103,7 @@ def main() -> None:
     )
     for activation in ("relu", "tanh"):
         for threads in (1, 2):
-            measure(options.particles, activation, pt.Passes(options.chunk, threads), options.repeats)
+            measure(options.particles, activation, pt.Partition(options.chunk, threads), options.repeats)
 
 
 if __name__ == "__main__":

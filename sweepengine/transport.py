@@ -39,6 +39,26 @@ def assignment(x: Floats, y: Floats) -> tuple[float, NDArray[np.intp]]:
     return math.sqrt(float(costs[rows, columns].mean())), columns
 
 
+def coupled_distance(values: Floats, reference: Floats, width: int, total: int) -> float:
+    """Distance of a cloud to the larger one that its particles are the first of, both as infinite ones (theory.md §4).
+
+    Parameters
+    ----------
+    values, reference : ndarray, shape (n,) or (n, p)
+        What is compared one to one: outputs at n points, or the n particles that both clouds have.
+    width, total : int
+        Particles m of the cloud and M of the larger one.
+
+    Returns
+    -------
+    float
+        Root mean square of the differences over √(1 − m/M): both clouds are finite, and the distance is ∝ √(1/m − 1/M).
+        Of particles, an upper bound of W₂.
+    """
+    apart = (values - reference).reshape(len(values), -1)
+    return float(np.sqrt(np.mean(np.linalg.norm(apart, axis=1) ** 2))) / math.sqrt(1 - width / total)
+
+
 def line_square(x: Floats, y: Floats) -> float:
     """W₂² on the line of two sorted clouds (n,) and (k,) of equal weights, by matching quantiles."""
     if len(x) == len(y):

@@ -2,55 +2,42 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 import torch
 
 from sweepengine.data import fresh_points
-from sweepengine.observe.measure_particles import Problem
+from sweepengine.observe.measure import CloudProblem
 from sweepengine.particles import (
-    CallableKernel,
     CallableUnit,
-    Discrepancy,
+    EqualSteps,
     Functional,
-    GaussianKernel,
-    Interaction,
     Neuron,
     Noise,
-    Passes,
-    Potential,
-    QuadraticInteraction,
-    RieszKernel,
+    Partition,
     Risk,
     Scaled,
-    double_well,
-    gaussian_cloud,
+    TermContext,
+    Tolerance,
     on_device,
-    quadratic,
     staircase,
 )
 from sweepengine.plan.initial_cloud import initial_cloud, project
 from sweepengine.plugins import term_function
-from sweepengine.spec import (
-    AttractionTerm,
-    DoubleWellTerm,
-    GaussianTerm,
-    KernelTerm,
-    PotentialTerm,
-    QuadraticTerm,
-    RieszTerm,
-    RiskTerm,
-    UnitSpec,
-    UserUnitSpec,
-)
+from sweepengine.spec import UnitSpec, UserUnitSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from sweepengine.execute._data import Data
-    from sweepengine.particles import Kernel, Unit
-    from sweepengine.particles import Term as ParticleTerm
-    from sweepengine.spec import DiscrepancyTerm, ParticleRun, Term
+    from sweepengine.particles import Steps, Term, Unit
+    from sweepengine.spec import ParticleRun, TermSpec
 
 
 class Cloud:
@@ -61,29 +48,29 @@ class Cloud:
     run : ParticleRun
     data : Data
         The stored points, in the precision of the run.
-    passes : Passes
+    partition : Partition
     rows : range
         The particles that are here.
     """
 
-    def __init__(self, run: ParticleRun, data: Data, passes: Passes, rows: range) -> None:
-        self._run, self._passes, self._rows = run, passes, rows
+    def __init__(self, run: ParticleRun, data: Data, partition: Partition, rows: range) -> None:
+        self._run, self._partition, self._rows = run, partition, rows
         self._dtype: torch.dtype = getattr(torch, run.precision)
         self._device = data.x_train.device
         self._d = data.x_train.shape[1]
         self._unit = None if run.unit is None else _unit(run.unit, self._d, self._device, self._dtype)
         self._moving = self._moving_coordinates()
         self.functional = self._functional(data.x_train, data.y_train)
-        self.problem = Problem(
+        self.problem = CloudProblem(
             functional=self.functional,
             train=self._risk(data.x_train, data.y_train),
             test=self._risk(data.x_test, data.y_test),
             step_size=run.step_size,
             start=self.start,
-            noise=Noise(run.seed, passes.first) if run.temperature else None,
+            noise=Noise(run.seed, partition.first) if run.temperature else None,
             grid=self._points(data, "grid", self._dtype),
             reference=self._points(data, "reference", torch.float64),
-            passes=passes,
+            partition=partition,
         )
 
     def start(self) -> Tensor:
@@ -100,9 +87,23 @@ class Cloud:
         )
         return self._functional(x, y)
 
-    def project(self, cloud: Tensor) -> None:
-        """Bring particles back to where the run keeps them, in place."""
-        project(self._run, cloud)
+    def steps(self, cloud: Tensor, control: NDArray[np.generic] | None) -> Steps:
+        """The run's method at work on its particles, (m, p), with the control that an interrupted adaptive one had."""
+        run, partition, tolerance = self._run, self._partition, self._run.tolerance
+        if not run.time_method.adaptive:
+            return EqualSteps(
+                self.at,
+                cloud,
+                run.method,
+                run.step_size,
+                seed=run.seed,
+                project=partial(project, run),
+                partition=partition,
+            )
+        make: Callable[..., Steps] = resolve_name(run.time_method.use("particles").steps)
+        allowed = None if tolerance is None else Tolerance(tolerance.relative, tolerance.absolute)
+        state = None if control is None else control.tolist()
+        return make(self.functional, cloud, run.step_size, tolerance=allowed, state=state, partition=partition)
 
     def _points(self, data: Data, kind: str, dtype: torch.dtype) -> Tensor | None:
         given = data.given.get(kind)
@@ -120,36 +121,15 @@ class Cloud:
         still = [(name == "a") == (unit.frozen == "output") for name in self._run.coordinates(self._d)]
         return (~torch.tensor(still)).to(self._device, self._dtype)
 
-    def _term(self, term: Term, x: Tensor, y: Tensor) -> ParticleTerm:
-        if isinstance(term, RiskTerm):
-            if self._unit is None:
-                raise AssertionError("a spec with a risk has a unit")
-            return Risk(self._unit, x, y, term.cost)
-        match term:
-            case QuadraticTerm():
-                return quadratic(centre=term.centre)
-            case DoubleWellTerm():
-                return double_well(distance=term.distance)
-            case AttractionTerm():
-                return QuadraticInteraction()
-            case GaussianTerm():
-                return Interaction(GaussianKernel(term.length))
-            case RieszTerm():
-                return Interaction(RieszKernel(term.power))
-            case PotentialTerm():
-                return Potential(term_function("potential", term.name))
-            case KernelTerm():
-                return Interaction(CallableKernel(term_function("kernel", term.name)))
-        reference = gaussian_cloud(term.seed, term.count, len(self._run.coordinates(self._d)))
-        return Discrepancy(_kernel(term), reference.mul_(term.scale).add_(term.mean).to(self._device, self._dtype))
+    def _term(self, term: TermSpec, x: Tensor, y: Tensor) -> Term:
+        coordinates = len(self._run.coordinates(self._d))
+        context = TermContext(coordinates, self._device, self._dtype, term_function, self._unit, x, y)
+        built: Term = resolve_name(term.builder)(context, **term.fields())
+        return built
 
     def _risk(self, x: Tensor, y: Tensor) -> Risk | None:
-        costs = [term.cost for term in self._run.terms if isinstance(term, RiskTerm)]
-        return Risk(self._unit, x, y, costs[0]) if self._unit is not None and costs else None
-
-
-def _kernel(term: DiscrepancyTerm) -> Kernel:
-    return GaussianKernel(term.length) if term.kernel == "gaussian" else RieszKernel(term.power)
+        built = (self._term(term, x, y) for term in self._run.terms if term.needs_data)
+        return next((term for term in built if isinstance(term, Risk)), None)
 
 
 def _unit(unit: UnitSpec | UserUnitSpec, d: int, device: torch.device, dtype: torch.dtype) -> Unit:
@@ -168,5 +148,5 @@ def _unit(unit: UnitSpec | UserUnitSpec, d: int, device: torch.device, dtype: to
     return on_device(neuron, device, dtype)
 
 
-def _scaled(term: ParticleTerm, strength: float) -> ParticleTerm:
+def _scaled(term: Term, strength: float) -> Term:
     return term if strength == 1 else Scaled(term, strength)

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import RunError
-from sweepengine.spec import PAIRWISE
 
 if TYPE_CHECKING:
     import torch
@@ -35,13 +34,13 @@ def particles_at_a_time(run: ParticleRun, points: int, device: torch.device) -> 
         Training points of the risk; 0 without a risk.
     device : torch.device
     """
-    from sweepengine.particles import Passes
+    from sweepengine.particles import Partition
 
     if device.type == "cpu":
-        return Passes.chunk
-    if any(isinstance(term, PAIRWISE) for term in run.terms):
+        return Partition.chunk
+    if run.has_pairs:
         return math.isqrt(_GPU_ACTIVATIONS)  # every particle of a chunk meets every one of another
-    return max(Passes.chunk, min(_GPU_MOST, _GPU_ACTIVATIONS // max(points, 1)))
+    return max(Partition.chunk, min(_GPU_MOST, _GPU_ACTIVATIONS // max(points, 1)))
 
 
 def pick_device(name: DeviceName) -> torch.device:

@@ -34,7 +34,7 @@ def model_start(runs: list[Run], data: Data) -> Start:
     def made(parameters: ModuleParameters) -> ModuleNetwork:
         return ModuleNetwork(module, parameters, run.gamma, run.alpha)
 
-    # It stands in for a Network in all that steps and the variables of observe.OF_MODULES ask for.
+    # It stands in for a Network in all that steps and the observables without the condition LAYERS ask for.
     return cast("Any", (initial, made))  # type: ignore[no-any-return]
 
 

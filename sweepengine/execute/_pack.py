@@ -285,7 +285,7 @@ class _ChunkJob:
         self._bind_code()
         for position in alive:
             self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
-        yield Event(done=len(alive), message=self._shards.said(steps))
+        yield Event(done=len(alive), message=self._shards.report(steps))
 
     def _bind_code(self) -> None:
         """Bind the store to users' code, once, before the first run that this code has finished is committed."""

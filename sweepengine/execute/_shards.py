@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from sweepengine.execute._device import particles_at_a_time
-from sweepengine.particles import Passes, spans
+from sweepengine.particles import Partition, spans
 from sweepengine.store import Share
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ class Shards:
         """The particles of a run that are here."""
         return spans(run.width, shape.piece, self.size)[self.rank]
 
-    def passes(self, run: ParticleRun, rows: range, data: Data) -> Passes:
+    def partition(self, run: ParticleRun, rows: range, data: Data) -> Partition:
         """How this worker goes over them."""
         chunk = particles_at_a_time(run, len(data.x_train), data.x_train.device)
-        return Passes(chunk) if self._group is None else self._group.passes(rows, chunk=chunk)
+        return Partition(chunk) if self._group is None else self._group.partition(rows, chunk=chunk)
 
     def share(self, shape: BlockShape) -> Share:
         """What this worker holds of a chunk."""
@@ -91,7 +91,7 @@ class Shards:
             raise AssertionError("a worker alone has nobody to ask")
         return self._group.total(values.to(self._group.device)).cpu()
 
-    def said(self, steps: int) -> str:
+    def report(self, steps: int) -> str:
         """What was communicated since the last call, for people."""
         if self._group is None:
             return ""

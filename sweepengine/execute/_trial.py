@@ -29,11 +29,12 @@ def try_users_code(plan: Plan) -> None:
     if not plan.code.used or not missing:
         return
     run = min(missing, key=lambda run: run.width)
+    reduced = run.trial(tuple(name for name in run.observables if "@" in name))
     used = ", ".join(f"{code.kind} {code.name}@{code.version}" for code in plan.code.used)
     try:
-        for record in _begun(run, plan):
+        for record in _begun(reduced, plan, plan.shape(run)):
             if record is not None:
-                _refuse_other_shapes(record, plan.shape(run))
+                _refuse_other_shapes(record, plan.shape(run), reduced.width)
     except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
         raise SpecError(
             f"{error}\nThis was a trial of {used} at t = 0 of run {run.id} (width {run.width}, seed {run.seed}); "
@@ -41,29 +42,28 @@ def try_users_code(plan: Plan) -> None:
         ) from error
 
 
-def _begun(run: AnyRun, plan: Plan) -> list[Record | None]:
-    """Return the first record and step of a reduced run; less if it diverges, which is no fault of the code."""
+def _begun(run: AnyRun, plan: Plan, shape: BlockShape) -> list[Record | None]:
+    """Return the first record and step of a run; less if the run diverges, which is no fault of the code."""
     import torch
 
     from sweepengine.execute._data import Data, make_turn
     from sweepengine.execute._executor import one_thread
     from sweepengine.execute._shards import Shards
 
-    reduced = run.trial(tuple(name for name in run.observables if "@" in name))
     dtype = getattr(torch, run.precision)
     names = ("x_train", "y_train", "x_test", "y_test")
     arrays = {name: torch.from_numpy(getattr(plan.data, name)).to(dtype) for name in names}
     data = Data(**arrays, given={needed.kind: needed.arrays for needed in plan.given})
     with one_thread():
-        turn = make_turn([reduced], data, None, plan.shape(run), Shards())
+        turn = make_turn([run], data, None, shape, Shards())
         return list(islice(turn.advance(), 2))
 
 
-def _refuse_other_shapes(record: Record, shape: BlockShape) -> None:
-    """Raise if the value of an observable has another shape than the block has for it."""
-    values = record.values[0] or {}
+def _refuse_other_shapes(record: Record, shape: BlockShape, particles: int) -> None:
+    """Raise if an observable has another shape than the block has for it, of so many particles."""
+    values, sizes = record.values[0] or {}, shape.sizes | {"particle": particles}
     for variable in shape.variables:
-        expected = shape.array_shape(variable)[2:]
+        expected = tuple(sizes[dim] for dim in variable.dims[2:])
         actual = values[variable.name].shape if variable.name in values else expected
         if actual != expected:
             wanted = ", ".join(f"{dim}: {size}" for dim, size in zip(variable.dims[2:], expected, strict=True))

@@ -22,7 +22,6 @@ from sweepengine.networks import (
     loss,
     stepper,
 )
-from sweepengine.observe import DEFAULT_VARIABLES
 from sweepengine.observe.measure import Moment, Problem, Recorder
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class NetworkTurn:
             train, test, data.y_train, data.y_test, COSTS[first.loss](), first.step_size, first.method
         )
         moment = Moment(start, self._problem, step=0)
-        self._recorder = Recorder(first.observables or DEFAULT_VARIABLES, moment)
+        self._recorder = Recorder(first.kind, first.observables, moment)
         outputs = moment.train.forward.outputs
         losses = [self._loss(each, data.y_train) for each in (outputs, torch.zeros_like(outputs))]
         self._divergence = Divergence(DIVERGED_FACTOR * torch.maximum(*losses).reshape(-1))

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from sweepengine.observe._moment import Moment
 
 
-def _drift(now: Moment, start: Moment) -> Tensor:
+def kernel_drift(now: Moment, start: Moment) -> Tensor:
     return frobenius(now.matrix - start.matrix) / frobenius(start.matrix)
 
 
-def _drift_op(now: Moment, start: Moment) -> Tensor:
+def kernel_drift_op(now: Moment, start: Moment) -> Tensor:
     return eigenvalues(now.matrix - start.matrix).abs().amax(-1) / start.eigenvalues.abs().amax(-1)
 
 
-def _alignment(now: Moment, _: Moment) -> Tensor:
+def kernel_alignment(now: Moment, _: Moment) -> Tensor:
     y = now.flat(now.problem.y_train)
     return (now.matrix @ y) @ y / (frobenius(now.matrix) * (y @ y))
 
@@ -32,12 +32,12 @@ def _centred(kernel: Tensor) -> Tensor:
     return rows - rows.mean(-2, keepdim=True)
 
 
-def _cka(now: Moment, start: Moment) -> Tensor:
+def kernel_cka(now: Moment, start: Moment) -> Tensor:
     a, b = _centred(now.matrix), _centred(start.matrix)
     return inner(a, b) / (inner(a, a) * inner(b, b)).sqrt()
 
 
-def _effective_rank(now: Moment, _: Moment) -> Tensor:
+def kernel_effective_rank(now: Moment, _: Moment) -> Tensor:
     """Exponential of the entropy of the eigenvalues' shares of the trace (Roy and Vetterli 2007)."""
     values = now.eigenvalues.clamp_min(0)  # Θ has no negative ones but by rounding; NaN stays
     shares = values / values.sum(-1, keepdim=True)
@@ -45,32 +45,17 @@ def _effective_rank(now: Moment, _: Moment) -> Tensor:
     return entropy.exp()
 
 
-def _residual_modes(now: Moment, start: Moment) -> Tensor:
+def residual_modes(now: Moment, start: Moment) -> Tensor:
     """v_jᵀ ∂ℓ/∂f with v_j of the run's own Θ_0, signed so that each is ≥ 0 at t = 0."""
     _, vectors = start.spectrum
     first = apply(vectors.mT, start.flat(start.residual))
     return apply(vectors.mT, now.flat(now.residual)) * torch.where(first < 0, -1.0, 1.0)
 
 
-def _feature_gram(now: Moment, _: Moment) -> Tensor:
+def feature_gram(now: Moment, _: Moment) -> Tensor:
     points, *features = now.grams.features
     return torch.stack([points.expand_as(features[0]), *features], dim=-3)
 
 
-KERNEL_MEASURES = {
-    "kernel": lambda now, _: now.kernel,
-    "kernel_full": lambda now, _: now.kernel_full,
-    "kernel_diagonal": lambda now, _: now.network.kernel_diagonal(*now.train),
-    "kernel_test_train": lambda now, _: now.kernel_test_train,
-    "kernel_drift": _drift,
-    "kernel_drift_op": _drift_op,
-    "kernel_alignment": _alignment,
-    "kernel_cka": _cka,
-    "kernel_eigenvalues": lambda now, _: now.eigenvalues,
-    "kernel_lambda_min": lambda now, _: now.eigenvalues[..., 0],
-    "kernel_lambda_max": lambda now, _: now.eigenvalues[..., -1],
-    "kernel_effective_rank": _effective_rank,
-    "residual_modes": _residual_modes,
-    "feature_gram": _feature_gram,
-    "signal_gram": lambda now, _: torch.stack(now.grams.signals, dim=-3),
-}
+def signal_gram(now: Moment, _: Moment) -> Tensor:
+    return torch.stack(now.grams.signals, dim=-3)

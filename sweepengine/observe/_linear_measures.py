@@ -8,8 +8,8 @@ import torch
 
 from sweepengine.networks import linear_factor
 from sweepengine.observe._linalg import apply, rms
-from sweepengine.observe._moment import shared
 from sweepengine.observe._movement_measures import squared_distance
+from sweepengine.observe._shared import shared
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +56,7 @@ def _distance_test(now: Moment, start: Moment) -> Tensor:
     return now.flat(now.test.outputs) - linear
 
 
-def _parameters(now: Moment, start: Moment) -> Tensor:
+def linear_params_distance(now: Moment, start: Moment) -> Tensor:
     """‖θ_t − θ_0 − ω_t‖/‖θ_t − θ_0‖; 0 where nothing is missed, as at t = 0.
 
     ω_t is one step of descent from θ_0 along the sum of the linearised model's residuals, so what is frozen stays.
@@ -75,9 +75,13 @@ def _parameters(now: Moment, start: Moment) -> Tensor:
     return torch.where(missed == 0, 0.0, (missed / moved).sqrt())
 
 
-LINEAR_MEASURES = {
-    "linear_distance_train": lambda now, start: rms(_distance_train(now, start)),
-    "linear_distance_test": lambda now, start: rms(_distance_test(now, start)),
-    "random_feature_distance": lambda now, start: _distance_train(now, start).abs().amax(-1),
-    "linear_params_distance": _parameters,
-}
+def linear_distance_train(now: Moment, start: Moment) -> Tensor:
+    return rms(_distance_train(now, start))
+
+
+def linear_distance_test(now: Moment, start: Moment) -> Tensor:
+    return rms(_distance_test(now, start))
+
+
+def random_feature_distance(now: Moment, start: Moment) -> Tensor:
+    return _distance_train(now, start).abs().amax(-1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -13,14 +13,10 @@ from sweepengine.observe._linalg import eigenvalues, finite_or_zero
 from sweepengine.spec import Method
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor
 
     from sweepengine.networks import Cost, Forward, Grams, Parameters
     from sweepengine.spec import Architecture
-
-Quantity = TypeVar("Quantity")
 
 
 @dataclass(frozen=True)
@@ -197,6 +193,10 @@ class Moment:
         network = self.network.in_float64()
         return Moment(network, self.problem.in_float64(network.architecture), self.step)
 
+    def everywhere(self, value: float) -> Tensor:
+        """One number of every network, shape ([R,])."""
+        return torch.full_like(self.network.scaling.output, value)
+
     @cached_property
     def next_step(self) -> Parameters:
         """δ, what one step of gradient descent would add to the parameters now; zero for frozen ones."""
@@ -204,16 +204,3 @@ class Moment:
         passes, step_size = self.train, self.problem.step_size
         self.network.descend(*passes, self.residual, step_size, into=added)
         return added
-
-
-def shared(quantity: Callable[[Moment, Moment], Quantity]) -> Callable[[Moment, Moment], Quantity]:
-    """Make a quantity of a moment and the one at t = 0 once, for all the variables that follow from it."""
-
-    @wraps(quantity)
-    def kept(now: Moment, start: Moment) -> Quantity:
-        if quantity not in now.shared:
-            now.shared[quantity] = quantity(now, start)
-        value: Quantity = now.shared[quantity]
-        return value
-
-    return kept

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from sweepengine.observe._linalg import operator_norm
-from sweepengine.observe._moment import shared
+from sweepengine.observe._shared import shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def _moved(now: Moment, start: Moment) -> _Moved:
     return _Moved(squares, first, largest, torch.tensor(entries, dtype=squares.dtype, device=squares.device))
 
 
-def _op(now: Moment, start: Moment) -> Tensor:
+def movement_op(now: Moment, start: Moment) -> Tensor:
     width = now.network.parameters.width
     return torch.stack([operator_norm(change) / width**0.5 for change, _ in _changes(now, start)], dim=-1)
 
@@ -62,7 +62,7 @@ def squared_distance(now: Moment, start: Moment) -> tuple[Tensor, Tensor]:
     return moved, total
 
 
-def _total(now: Moment, start: Moment) -> Tensor:
+def movement_total(now: Moment, start: Moment) -> Tensor:
     moved, total = squared_distance(now, start)
     return (moved / total).sqrt()
 
@@ -73,23 +73,27 @@ def _neuron_sizes(moment: Moment) -> Tensor:
     return rows.to(torch.float64).square().sum(-1) + readout.to(torch.float64).square().sum(-1)
 
 
-def _neuron_growth(now: Moment, start: Moment) -> Tensor:
+def neuron_growth(now: Moment, start: Moment) -> Tensor:
     return (_neuron_sizes(now) / _neuron_sizes(start)).amax(-1).sqrt()
 
 
-def _weights(now: Moment, _: Moment) -> Tensor:
+def weights(now: Moment, _: Moment) -> Tensor:
     p = now.network.parameters
     group = p.readout.shape[:1] if p.is_group else ()
     return torch.cat([tensor.reshape(*group, -1) for tensor in p.tensors().values()], dim=-1)
 
 
-MOVEMENT_MEASURES = {
-    "movement_relative": lambda now, start: (_moved(now, start).squares / _moved(now, start).first).sqrt(),
-    "movement_frobenius": lambda now, start: _moved(now, start).squares.sqrt(),
-    "movement_rms_entry": lambda now, start: (_moved(now, start).squares / _moved(now, start).entries).sqrt(),
-    "movement_row_max": lambda now, start: _moved(now, start).row_squares.sqrt(),
-    "movement_op": _op,
-    "movement_total": _total,
-    "neuron_growth": _neuron_growth,
-    "weights": _weights,
-}
+def movement_relative(now: Moment, start: Moment) -> Tensor:
+    return (_moved(now, start).squares / _moved(now, start).first).sqrt()
+
+
+def movement_frobenius(now: Moment, start: Moment) -> Tensor:
+    return _moved(now, start).squares.sqrt()
+
+
+def movement_rms_entry(now: Moment, start: Moment) -> Tensor:
+    return (_moved(now, start).squares / _moved(now, start).entries).sqrt()
+
+
+def movement_row_max(now: Moment, start: Moment) -> Tensor:
+    return _moved(now, start).row_squares.sqrt()

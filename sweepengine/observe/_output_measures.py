@@ -28,20 +28,17 @@ def _accuracy(outputs: Tensor, targets: Tensor, output_dim: bool) -> Tensor:
     return torch.where(unknown, torch.nan, right.to(torch.float64)).mean(-1)
 
 
-def _loss_train(now: Moment, _: Moment) -> Tensor:
+def loss_train(now: Moment, _: Moment) -> Tensor:
     return loss(now.problem.cost, now.train.forward.outputs, now.problem.y_train, now.has_output_dim)
 
 
-def _loss_test(now: Moment, _: Moment) -> Tensor:
+def loss_test(now: Moment, _: Moment) -> Tensor:
     return loss(now.problem.cost, now.test.outputs, now.problem.y_test, now.has_output_dim)
 
 
-OUTPUT_MEASURES = {
-    "loss_train": _loss_train,
-    "loss_test": _loss_test,
-    "outputs_train": lambda now, _: now.train.forward.outputs,
-    "outputs_test": lambda now, _: now.test.outputs,
-    "accuracy_train": lambda now, _: _accuracy(now.train.forward.outputs, now.problem.y_train, now.has_output_dim),
-    "accuracy_test": lambda now, _: _accuracy(now.test.outputs, now.problem.y_test, now.has_output_dim),
-    "residual_norm": lambda now, _: now.flat(now.residual).square().sum(-1).sqrt(),
-}
+def accuracy_train(now: Moment, _: Moment) -> Tensor:
+    return _accuracy(now.train.forward.outputs, now.problem.y_train, now.has_output_dim)
+
+
+def accuracy_test(now: Moment, _: Moment) -> Tensor:
+    return _accuracy(now.test.outputs, now.problem.y_test, now.has_output_dim)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from sweepengine.observe._linalg import rms, row_basis
-from sweepengine.observe._moment import shared
+from sweepengine.observe._shared import shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from sweepengine.observe._moment import Moment
 
 
-def _preactivation_movement(now: Moment, start: Moment) -> Tensor:
+def preactivation_movement(now: Moment, start: Moment) -> Tensor:
     pairs = zip(now.preactivations, start.preactivations, strict=True)
     return torch.stack([rms(a - b, 2) for a, b in pairs], dim=-1)
 
 
-def _flips(now: Moment, start: Moment) -> Tensor:
+def activation_flips(now: Moment, start: Moment) -> Tensor:
     pairs = zip(now.preactivations, start.preactivations, strict=True)
     return torch.stack([((a > 0) != (b > 0)).to(torch.float64).mean((-1, -2)) for a, b in pairs], dim=-1)
 
@@ -40,7 +40,7 @@ def _pair_mean(squares: Tensor) -> Tensor:
     return (squares.sum(-1).square() - squares.square().sum(-1)) / (n * (n - 1))
 
 
-def _output_variance(now: Moment, _: Moment) -> Tensor:
+def output_variance(now: Moment, _: Moment) -> Tensor:
     """V = σ_a² ‖φ^L‖²/m, and σ_b² with an output bias."""
     p, architecture = now.network.parameters, now.network.architecture
     squares = now.train.forward.features[-1].to(torch.float64).square().mean(-1)
@@ -82,13 +82,21 @@ def _split(now: Moment, _: Moment) -> _Split:
     return _Split(torch.stack(inside, dim=-1), torch.stack(outside, dim=-3))
 
 
-SIGNAL_MEASURES = {
-    "preactivation_movement": _preactivation_movement,
-    "activation_flips": _flips,
-    "preactivation_square": lambda now, _: _by_layer(now, lambda squares: squares.mean(-1)),
-    "preactivation_fourth": lambda now, _: _by_layer(now, lambda squares: squares.square().mean(-1)),
-    "preactivation_square_pair": lambda now, _: _by_layer(now, _pair_mean),
-    "output_variance": _output_variance,
-    "backward_projection": lambda now, start: _split(now, start).inside,
-    "backward_covariance": lambda now, start: _split(now, start).outside,
-}
+def preactivation_square(now: Moment, _: Moment) -> Tensor:
+    return _by_layer(now, lambda squares: squares.mean(-1))
+
+
+def preactivation_fourth(now: Moment, _: Moment) -> Tensor:
+    return _by_layer(now, lambda squares: squares.square().mean(-1))
+
+
+def preactivation_square_pair(now: Moment, _: Moment) -> Tensor:
+    return _by_layer(now, _pair_mean)
+
+
+def backward_projection(now: Moment, start: Moment) -> Tensor:
+    return _split(now, start).inside
+
+
+def backward_covariance(now: Moment, start: Moment) -> Tensor:
+    return _split(now, start).outside

@@ -11,7 +11,7 @@ import torch
 
 from sweepengine.networks import Passes, hessian_mean_squares, jacobian_mean_squares
 from sweepengine.observe._linalg import rms
-from sweepengine.observe._moment import shared
+from sweepengine.observe._shared import shared
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sweepengine.observe._moment import Moment
 
 
-def _remainder(now: Moment, start: Moment) -> Tensor:
+def taylor_second_order(now: Moment, start: Moment) -> Tensor:
     """Root mean square of f(θ + δ) − f(θ) − ⟨∇f, δ⟩, δ the step of gradient descent that would be taken now."""
     here = now.in_float64
     there = here.network.moved(here.next_step).forward(here.problem.train)
@@ -34,13 +34,13 @@ def _along_step(now: Moment, _: Moment) -> tuple[Tensor, Tensor]:
     return here.network.along(here.problem.train, here.kept, here.next_step)
 
 
-def _quadratic(now: Moment, start: Moment) -> Tensor:
+def taylor_quadratic(now: Moment, start: Moment) -> Tensor:
     """Root mean square of ½ δᵀ∇²f δ, which is (η²/2N²)(m^{2γ−1}/α²)² Σ_βγ r_β r_γ ∇f_βᵀ ∇²f ∇f_γ."""
     _first, second = _along_step(now, start)
     return 0.5 * rms(now.flat(second))
 
 
-def _linearisation_defect(now: Moment, start: Moment) -> Tensor:
+def linearisation_defect(now: Moment, start: Moment) -> Tensor:
     """Root mean square of f_t − f_0 − ⟨∇f_0, θ_t − θ_0⟩."""
     here, first = now.in_float64, start.in_float64
     moved = here.network.parameters.map(torch.sub, first.network.parameters)
@@ -53,13 +53,13 @@ def _jacobian(now: Moment, _: Moment) -> tuple[Tensor, Tensor]:
     return jacobian_mean_squares(now.network, Passes(now.problem.train, now.train.forward, now.signals))
 
 
-TAYLOR_MEASURES = {
-    "taylor_second_order": _remainder,
-    "taylor_quadratic": _quadratic,
-    "linearisation_defect": _linearisation_defect,
-    "jacobian_rms": lambda now, start: _jacobian(now, start)[0].sqrt(),
-    "jacobian_rms_bias": lambda now, start: _jacobian(now, start)[1].sqrt(),
-    "hessian_rms": lambda now, _: hessian_mean_squares(
-        now.network, Passes(now.problem.train, now.kept, now.network.signals(now.kept))
-    ).sqrt(),
-}
+def jacobian_rms(now: Moment, start: Moment) -> Tensor:
+    return _jacobian(now, start)[0].sqrt()
+
+
+def jacobian_rms_bias(now: Moment, start: Moment) -> Tensor:
+    return _jacobian(now, start)[1].sqrt()
+
+
+def hessian_rms(now: Moment, _: Moment) -> Tensor:
+    return hessian_mean_squares(now.network, Passes(now.problem.train, now.kept, now.network.signals(now.kept))).sqrt()

@@ -12,12 +12,16 @@ from sweepengine.observe._variable import OUTPUT_DIMS
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sweepengine.observe._moment import Moment
-    from sweepengine.observe._user import UserObservable
+    from sweepengine.observe._observable import Observable
 
 
-def measured(observable: UserObservable, now: Moment, start: Moment) -> Tensor:
+def measured(observable: Observable, now: Any, start: Any) -> Tensor:
     """Call a user's function.
+
+    Parameters
+    ----------
+    observable : Observable
+    now, start : Moment or CloudMoment
 
     Returns
     -------
@@ -29,8 +33,8 @@ def measured(observable: UserObservable, now: Moment, start: Moment) -> Tensor:
     RunError
         The function raised, or gave something that is no floating-point tensor of so many dims.
     """
-    name, dims = observable.variable.name, observable.variable.dims[2:]
-    if not now.has_output_dim:
+    name, dims = observable.name, observable.variable.dims[2:]
+    if {*OUTPUT_DIMS} & {*dims} and not now.has_output_dim:
         dims = tuple(dim for dim in dims if dim not in OUTPUT_DIMS)
     with users_code(f"observable {name}: it"), torch.no_grad():
         value: Any = observable.function(now, start)
@@ -40,7 +44,7 @@ def measured(observable: UserObservable, now: Moment, start: Moment) -> Tensor:
         raise RunError(
             f"observable {name}: found {value.dtype}; return floating-point numbers, such as .to(torch.float64)"
         )
-    own = dict(observable.sizes)
+    own = observable.extents
     fits = value.dim() == len(dims) and all(
         own.get(dim, size) == size for dim, size in zip(dims, value.shape, strict=True)
     )

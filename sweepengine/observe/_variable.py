@@ -1,8 +1,8 @@
-"""What a variable says of itself. Imports no torch."""
+"""What a store says of a variable. Imports no torch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 OUTPUT_DIMS = ("output", "output_other")
@@ -13,22 +13,17 @@ SNAPSHOT = "snapshot"
 
 @dataclass(frozen=True)
 class Variable:
-    """One stored observable.
+    """What is stored of an observable: an array over runs and records, and its description.
 
     Attributes
     ----------
     name : str
     dims : tuple of str
-        Always beginning with ``run, record``, or ``run, snapshot`` for what is kept at some records only; the values are floats of the run's precision. The dims
-        :data:`OUTPUT_DIMS` are there for k ≥ 2 outputs only; see :func:`variables_of`.
+        Always beginning with ``run, record``, or ``run, snapshot`` for what is kept at some records only; the values
+        are floats of the run's precision. The dims :data:`OUTPUT_DIMS` are there for k ≥ 2 outputs only; see
+        :func:`sweepengine.observe.variables_of`.
     long_name, units, source : str
         ``units`` is "1" for a number without unit; ``source`` cites the definition.
-    needs_mse : bool
-        Whether it is defined for the squared error only.
-    needs_closed_form : bool
-        Whether it compares with gradient descent or flow on a linear model, and so not for minibatches or momentum.
-    needs : tuple of str
-        What has to be computed for it, which is its cost: names of :data:`sweepengine.observe.INGREDIENTS`.
     """
 
     name: str
@@ -36,9 +31,6 @@ class Variable:
     long_name: str
     units: str
     source: str
-    needs_mse: bool = False
-    needs_closed_form: bool = False
-    needs: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def is_snapshot(self) -> bool:

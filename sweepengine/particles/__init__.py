@@ -25,9 +25,11 @@ from sweepengine.particles._errors import ShapeError as ShapeError
 from sweepengine.particles._errors import ShardError as ShardError
 from sweepengine.particles._errors import StepLimitError as StepLimitError
 from sweepengine.particles._flow import RADIUS as RADIUS
+from sweepengine.particles._flow import EqualSteps as EqualSteps
 from sweepengine.particles._flow import Flow as Flow
+from sweepengine.particles._flow import Steps as Steps
+from sweepengine.particles._flow import Trajectory as Trajectory
 from sweepengine.particles._flow import ball as ball
-from sweepengine.particles._flow import escaped as escaped
 from sweepengine.particles._flow import flow as flow
 from sweepengine.particles._flow import sphere as sphere
 from sweepengine.particles._fused import on_device as on_device
@@ -44,7 +46,7 @@ from sweepengine.particles._interaction import QuadraticInteraction as Quadratic
 from sweepengine.particles._interaction import RieszKernel as RieszKernel
 from sweepengine.particles._noise import Noise as Noise
 from sweepengine.particles._noise import gaussian_cloud as gaussian_cloud
-from sweepengine.particles._passes import Passes as Passes
+from sweepengine.particles._partition import Partition as Partition
 from sweepengine.particles._radial import RadialUnit as RadialUnit
 from sweepengine.particles._radial import radial_risk as radial_risk
 from sweepengine.particles._radial import radial_start as radial_start
@@ -60,13 +62,12 @@ from sweepengine.particles._risk import Risk as Risk
 from sweepengine.particles._shards import ShardGroup as ShardGroup
 from sweepengine.particles._shards import Traffic as Traffic
 from sweepengine.particles._shards import spans as spans
-from sweepengine.particles._steps import LANGEVIN as LANGEVIN
-from sweepengine.particles._steps import METHODS as METHODS
-from sweepengine.particles._steps import Now as Now
+from sweepengine.particles._steps import Instant as Instant
 from sweepengine.particles._terms import Functional as Functional
 from sweepengine.particles._terms import Potential as Potential
 from sweepengine.particles._terms import Scaled as Scaled
 from sweepengine.particles._terms import Term as Term
+from sweepengine.particles._terms import TermContext as TermContext
 from sweepengine.particles._terms import double_well as double_well
 from sweepengine.particles._terms import quadratic as quadratic
 from sweepengine.particles._terms import ridge as ridge
@@ -86,8 +87,6 @@ if TYPE_CHECKING:
     from sweepengine.particles._triton import FusedNeuron as FusedNeuron
 
 __all__ = [
-    "LANGEVIN",
-    "METHODS",
     "RADIUS",
     "TEST_FUNCTIONS",
     "AdaptiveSteps",
@@ -99,18 +98,19 @@ __all__ = [
     "Discrepancy",
     "Distance",
     "DivergedError",
+    "EqualSteps",
     "Flow",
     "Functional",
     "GaussianKernel",
+    "Instant",
     "Interaction",
     "Kernel",
     "MemoryNeedError",
     "Neuron",
     "Noise",
-    "Now",
     "ParameterError",
     "ParticlesError",
-    "Passes",
+    "Partition",
     "PointCost",
     "Potential",
     "QuadraticInteraction",
@@ -122,9 +122,12 @@ __all__ = [
     "ShardError",
     "ShardGroup",
     "StepLimitError",
+    "Steps",
     "Term",
+    "TermContext",
     "Tolerance",
     "Traffic",
+    "Trajectory",
     "Unit",
     "WeakForm",
     "adaptive_flow",
@@ -133,7 +136,6 @@ __all__ = [
     "dissipation",
     "double_well",
     "energy_defect",
-    "escaped",
     "exact_bytes",
     "flow",
     "from_network",

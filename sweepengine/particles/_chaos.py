@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sweepengine.particles._errors import ParameterError
 from sweepengine.particles._flow import flow
 from sweepengine.particles._terms import Functional, check_cloud
+from sweepengine.transport import coupled_distance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
-    from sweepengine.particles._passes import Passes
+    from sweepengine.particles._partition import Partition
     from sweepengine.particles._risk import Risk
     from sweepengine.particles._terms import Term
 
@@ -29,17 +31,14 @@ class Coupling:
     width : int
         m.
     distance : float
-        Root mean square over k ≤ m of |θ^m_k − θ^M_k|: the coupled distance, an upper bound of W₂ to those particles.
+        Between the particles k ≤ m of both, by :func:`sweepengine.transport.coupled_distance`.
     outputs : float
-        Root mean square over the inputs of f^m − f^M.
-    finite : float
-        √(1 − m/M): both are ∝ √(1/m − 1/M), so divide by it before fitting an exponent.
+        Between f^m and f^M on the inputs, by the same.
     """
 
     width: int
     distance: float
     outputs: float
-    finite: float
 
 
 def couple(
@@ -51,9 +50,9 @@ def couple(
     steps: int,
     others: Sequence[Term] = (),
     temperature: float = 0.0,
-    method: str = "euler",
+    method: str = "gd",
     seed: int | None = None,
-    passes: Passes | None = None,
+    partition: Partition | None = None,
 ) -> list[Coupling]:
     """Flow a cloud and its first m particles for each width, with the same noise for the same particle.
 
@@ -65,7 +64,7 @@ def couple(
         Independent draws, as of :func:`gaussian_cloud`.
     widths : sequence of int
         Each m < M.
-    step_size, steps, method, seed, passes
+    step_size, steps, method, seed, partition
         As for :func:`flow`.
     others : sequence of Term
     temperature : float
@@ -84,20 +83,24 @@ def couple(
     total = len(cloud)
     if not widths or min(widths) < 1 or max(widths) >= total:
         raise ParameterError(f"found widths {list(widths)} in a reference of {total}; each m is from 1 to {total - 1}")
-    if passes is not None and passes.reduce is not None:
+    if partition is not None and partition.reduce is not None:
         raise ParameterError("found a coupling on shards; the nested clouds begin at particle 0: use one shard")
     functional = Functional([risk, *others], temperature)
 
     def end(start: Tensor) -> Tensor:
-        found = flow(functional, start, step_size=step_size, steps=steps, method=method, seed=seed, passes=passes)
+        found = flow(functional, start, step_size=step_size, steps=steps, method=method, seed=seed, partition=partition)
         return found.final()
 
     reference = end(cloud)
-    outputs = risk.outputs(reference, passes)
+    outputs = risk.outputs(reference, partition)
     couplings = []
     for width in widths:
         small = end(cloud[:width])
-        moved = (small - reference[:width]).square().sum(1).mean().sqrt()
-        gap = (risk.outputs(small, passes) - outputs).square().mean().sqrt()
-        couplings.append(Coupling(width, float(moved), float(gap), math.sqrt(1 - width / total)))
+        pairs = (small, reference[:width]), (risk.outputs(small, partition), outputs)
+        distance, gap = (coupled_distance(_array(here), _array(there), width, total) for here, there in pairs)
+        couplings.append(Coupling(width, distance, gap))
     return couplings
+
+
+def _array(values: Tensor) -> NDArray[np.float64]:
+    return values.double().cpu().numpy()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from sweepengine.particles._errors import MemoryNeedError, ParameterError, ShapeError
-from sweepengine.particles._passes import Passes
+from sweepengine.particles._partition import Partition
 from sweepengine.particles._terms import check_cloud
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ KERNEL_BYTES = 2**29
 """What the mean-field kernel may allocate unless told otherwise."""
 
 
-def dissipation(functional: Functional, particles: Tensor, passes: Passes | None = None) -> float:
+def dissipation(functional: Functional, particles: Tensor, partition: Partition | None = None) -> float:
     """∫‖∇δF₀/δμ‖² dμ at the particles (m, p), over all shards; minus dF₀/dt at τ = 0."""
-    passes = passes or Passes()
-    field = functional.field(particles, passes)
-    return float(passes.mean(len(particles), lambda s: field.velocity(particles[s]).square().sum().reshape(1)))
+    partition = partition or Partition()
+    field = functional.field(particles, partition)
+    return float(partition.mean(len(particles), lambda s: field.velocity(particles[s]).square().sum().reshape(1)))
 
 
 def energy_defect(times: Sequence[float], values: Sequence[float], dissipations: Sequence[float]) -> list[float]:
@@ -52,21 +52,23 @@ def energy_defect(times: Sequence[float], values: Sequence[float], dissipations:
     return [(values[n + 1] - values[n]) / (times[n + 1] - times[n]) + dissipations[n] for n in range(len(times) - 1)]
 
 
-def moments(particles: Tensor, passes: Passes | None = None) -> tuple[Tensor, Tensor]:
+def moments(particles: Tensor, partition: Partition | None = None) -> tuple[Tensor, Tensor]:
     """Mean (p,) and covariance (p, p) of the measure, float64, over all shards (divided by m, not m − 1)."""
     check_cloud(particles)
-    passes = passes or Passes()
+    partition = partition or Partition()
     p = particles.shape[1]
-    mean = passes.mean(len(particles), lambda s: particles[s].sum(0, dtype=torch.float64))
+    mean = partition.mean(len(particles), lambda s: particles[s].sum(0, dtype=torch.float64))
 
     def part(chunk: slice) -> Tensor:
         centred = particles[chunk] - mean  # second pass: E xxᵀ − mean meanᵀ would cancel
         return (centred.T @ centred).reshape(-1)
 
-    return mean, passes.mean(len(particles), part).reshape(p, p)
+    return mean, partition.mean(len(particles), part).reshape(p, p)
 
 
-def stationarity_gap(functional: Functional, particles: Tensor, grid: Tensor, passes: Passes | None = None) -> float:
+def stationarity_gap(
+    functional: Functional, particles: Tensor, grid: Tensor, partition: Partition | None = None
+) -> float:
     """∫(δF₀/δμ) dμ − min over a grid and the particles of δF₀/δμ, never negative.
 
     At a minimiser of a convex F₀ the first variation is least on the support, so the gap is 0; otherwise, were the grid
@@ -78,7 +80,7 @@ def stationarity_gap(functional: Functional, particles: Tensor, grid: Tensor, pa
         At τ = 0.
     particles : Tensor, shape (m, p)
     grid : Tensor, shape (g, p)
-    passes : Passes or None
+    partition : Partition or None
 
     Returns
     -------
@@ -88,27 +90,27 @@ def stationarity_gap(functional: Functional, particles: Tensor, grid: Tensor, pa
         raise ParameterError(
             f"found temperature {functional.temperature}; the entropy's τ(log μ + 1) is not known on particles: drop it"
         )
-    passes = passes or Passes()
-    on_cloud = functional.first_variation(particles, particles, passes)
-    on_grid = functional.first_variation(grid, particles, passes)
-    mean = float(passes.mean(len(on_cloud), lambda s: on_cloud[s].sum(0, keepdim=True)))
-    return mean - min(passes.minimum(on_cloud), float(on_grid.min()))
+    partition = partition or Partition()
+    on_cloud = functional.first_variation(particles, particles, partition)
+    on_grid = functional.first_variation(grid, particles, partition)
+    mean = float(partition.mean(len(on_cloud), lambda s: on_cloud[s].sum(0, keepdim=True)))
+    return mean - min(partition.minimum(on_cloud), float(on_grid.min()))
 
 
-def shares(risk: Risk, particles: Tensor, passes: Passes | None = None) -> Tensor:
+def shares(risk: Risk, particles: Tensor, partition: Partition | None = None) -> Tensor:
     """Root mean square of ψ(θ_k; x_i) over the inputs: how much each particle adds to the outputs; shape (m,)."""
     out = particles.new_empty(len(particles))
 
     def work(chunk: slice) -> None:
         out[chunk] = risk.unit.values(particles[chunk], risk.prepared).square().mean(1).sqrt()
 
-    (passes or Passes()).each(len(particles), work)
+    (partition or Partition()).each(len(particles), work)
     return out
 
 
-def participation(shares: Tensor, passes: Passes | None = None) -> float:
+def participation(shares: Tensor, partition: Partition | None = None) -> float:
     """(Σ s)²/(m Σ s²) of non-negative shares (m,): 1 when all take part equally, 1/m when one does everything."""
-    passes = passes or Passes()
+    partition = partition or Partition()
 
     def part(chunk: slice) -> Tensor:
         s = shares[chunk].to(torch.float64)
@@ -116,7 +118,7 @@ def participation(shares: Tensor, passes: Passes | None = None) -> float:
 
     if shares.dim() != 1 or not len(shares):
         raise ParameterError(f"found shares of shape {tuple(shares.shape)}; expected (m,)")
-    mean, square, negative = passes.mean(len(shares), part).tolist()
+    mean, square, negative = partition.mean(len(shares), part).tolist()
     if negative or square == 0:
         raise ParameterError("found shares that are negative or all 0; expected none negative, not all 0")
     return float(mean * mean / square)
@@ -128,7 +130,12 @@ def kernel_bytes(inputs: int) -> int:
 
 
 def kernel(
-    unit: Neuron, inputs: Tensor, particles: Tensor, passes: Passes | None = None, *, memory_bytes: int = KERNEL_BYTES
+    unit: Neuron,
+    inputs: Tensor,
+    particles: Tensor,
+    partition: Partition | None = None,
+    *,
+    memory_bytes: int = KERNEL_BYTES,
 ) -> Tensor:
     """The mean-field kernel ∫⟨∇ψ(θ; x), ∇ψ(θ; x')⟩ dμ, over all shards.
 
@@ -137,7 +144,7 @@ def kernel(
     unit : Neuron
     inputs : Tensor, shape (N, d)
     particles : Tensor, shape (m, p)
-    passes : Passes or None
+    partition : Partition or None
     memory_bytes : int
         The most that may be allocated.
 
@@ -151,11 +158,11 @@ def kernel(
     MemoryNeedError
         Before anything is allocated.
     """
-    passes = passes or Passes()
+    partition = partition or Partition()
     need = kernel_bytes(len(inputs))
-    if need * passes.threads > memory_bytes:
+    if need * partition.threads > memory_bytes:
         raise MemoryNeedError(
-            f"the kernel at {len(inputs)} inputs needs {math.ceil(need * passes.threads / 2**20)} MiB and "
+            f"the kernel at {len(inputs)} inputs needs {math.ceil(need * partition.threads / 2**20)} MiB and "
             f"{memory_bytes // 2**20} are allowed; use fewer inputs or threads, or raise memory_bytes"
         )
     prepared = unit.prepare(inputs)
@@ -165,4 +172,4 @@ def kernel(
         signal, feature = unit.kernel_parts(particles[chunk], prepared)
         return (gram * (signal.T @ signal) + feature.T @ feature).reshape(-1)
 
-    return passes.mean(len(particles), part).reshape(len(inputs), len(inputs))
+    return partition.mean(len(particles), part).reshape(len(inputs), len(inputs))

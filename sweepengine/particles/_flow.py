@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 
 from sweepengine.particles._errors import DivergedError, ParameterError
 from sweepengine.particles._noise import Noise
-from sweepengine.particles._passes import Passes
-from sweepengine.particles._steps import LANGEVIN, METHODS, Now
+from sweepengine.particles._partition import Partition
+from sweepengine.particles._steps import Instant
 from sweepengine.particles._terms import Functional, check_cloud
+from sweepengine.time_methods import METHODS, find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
+
+    from sweepengine.particles._steps import Step
 
     Observer = Callable[[int, float, Tensor], None]
     Projection = Callable[[Tensor], None]
@@ -67,17 +71,140 @@ class Flow:
         return self.particles
 
 
+class Steps(Protocol):
+    """A time method at work on a cloud, from the step of its grid to which it has come."""
+
+    @property
+    def cloud(self) -> Tensor:
+        """The particles where they are, shape (m, p)."""
+
+    def diverged(self) -> bool:
+        """Whether the flow has left every bounded set, on any shard."""
+
+    def advance(self, step: int, target: int) -> int:
+        """One step, or one try, from ``step`` towards ``target``; how many steps of the grid it has completed."""
+
+    def state(self) -> tuple[float, ...]:
+        """What a resume needs beside the cloud and the step."""
+
+
+@dataclass
+class Trajectory:
+    """The loop of every flow: an iterator over the steps of the grid at which the cloud stands.
+
+    It yields at the start and after every step or try, and ends at the last target, or where the flow has diverged.
+
+    Attributes
+    ----------
+    steps : Steps
+    targets : sequence of int
+        Steps of the grid at which it must stand, ascending; an adaptive method makes steps of its own in between.
+    step : int
+        Where it stands.
+    diverged : bool
+    """
+
+    steps: Steps
+    targets: Sequence[int]
+    step: int = 0
+    diverged: bool = False
+
+    def __iter__(self) -> Iterator[int]:
+        while True:
+            self.diverged = self.steps.diverged()
+            if self.diverged:
+                return
+            yield self.step
+            if self.step >= self.targets[-1]:
+                return
+            target = next(each for each in self.targets if each > self.step)
+            self.step += self.steps.advance(self.step, target)
+
+
+class EqualSteps:
+    """Equal steps of a method, in place: see :class:`Steps`.
+
+    Parameters
+    ----------
+    functional, seed, project, partition, radius
+        As for :func:`flow`.
+    cloud : Tensor, shape (m, p)
+        Is moved.
+    method : str
+    step_size : float
+
+    Raises
+    ------
+    ParameterError
+        For a method that has no equal steps.
+    """
+
+    def __init__(
+        self,
+        functional: Functional | Callable[[int], Functional],
+        cloud: Tensor,
+        method: str,
+        step_size: float,
+        *,
+        seed: int | None = None,
+        project: Projection | None = None,
+        partition: Partition | None = None,
+        radius: float = RADIUS,
+    ) -> None:
+        check_cloud(cloud)
+        self.cloud = cloud
+        self._functional, self._step_size, self._seed, self._project = functional, step_size, seed, project
+        self._partition, self._radius = partition or Partition(), radius
+        try:
+            self._method = find(method, "particles")
+        except ValueError as error:
+            raise ParameterError(str(error)) from None
+        if self._method.adaptive:
+            raise ParameterError(f"found method {method!r}, whose steps are its own; use adaptive_flow()")
+        self._advance: Step = resolve_name(self._method.use("particles").steps)
+
+    def diverged(self) -> bool:
+        """See :class:`Steps`."""
+        return escaped(self.cloud, self._radius, self._partition)
+
+    def advance(self, step: int, target: int) -> int:  # noqa: ARG002
+        """See :class:`Steps`: one step."""
+        present = self._functional if isinstance(self._functional, Functional) else self._functional(step)
+        self._advance(
+            present, self.cloud, Instant(step, self._step_size, self._noise(present.temperature)), self._partition
+        )
+        if self._project is not None:
+            self._project(self.cloud)
+        return 1
+
+    def state(self) -> tuple[float, ...]:
+        """See :class:`Steps`: nothing."""
+        return ()
+
+    def _noise(self, temperature: float) -> Noise | None:
+        if temperature == 0:
+            return None
+        if not self._method.noise:
+            known = ", ".join(name for name, method in METHODS.items() if method.noise)
+            raise ParameterError(
+                f"found method {self._method.name!r} at temperature {temperature}; only {known} carry the noise"
+            )
+        if self._seed is None:
+            raise ParameterError(f"found no seed at temperature {temperature}; give one: noise has no default seed")
+        return Noise(self._seed, self._partition.first)
+
+
 def flow(
     functional: Functional | Callable[[int], Functional],
     particles: Tensor,
     *,
     step_size: float,
     steps: int,
-    method: str = "euler",
+    method: str = "gd",
     seed: int | None = None,
     project: Projection | None = None,
     observe: Observer | None = None,
-    passes: Passes | None = None,
+    partition: Partition | None = None,
     first_step: int = 0,
     overwrite: bool = False,
     radius: float = RADIUS,
@@ -94,14 +221,14 @@ def flow(
         dt; ``steps`` of them.
     steps : int
     method : str
-        A name of :data:`METHODS`. At τ > 0 one of :data:`LANGEVIN`.
+        A name of :data:`sweepengine.time_methods.METHODS` of equal steps; at τ > 0 one that carries noise.
     seed : int or None
         Of the noise; needed at τ > 0.
     project : callable or None
         Changes the particles in place after every step: :func:`sphere`, :func:`ball`.
     observe : callable or None
         Called with (step, time, particles) at the start and after every step; it must copy what it keeps.
-    passes : Passes or None
+    partition : Partition or None
     first_step : int
         Number of the first step: a resumed flow draws the noise that the uninterrupted one would have.
     overwrite : bool
@@ -119,39 +246,40 @@ def flow(
     ParameterError
         For a method, step or seed that does not fit.
     """
-    passes = passes or Passes()
-    check_cloud(particles)
-    _check(step_size, steps, method)
-    cloud = particles if overwrite else particles.clone()
-    advance = METHODS[method]
-
-    def functional_at(step: int) -> Functional:
-        return functional if isinstance(functional, Functional) else functional(step)
-
-    for done in range(steps + 1):
-        step = first_step + done
-        if escaped(cloud, radius, passes):
-            return Flow(cloud, step * step_size, "diverged", step, done)
+    if not (step_size > 0 and math.isfinite(step_size)) or steps < 0:
+        raise ParameterError(f"found step_size {step_size} and {steps} steps; dt is positive and steps at least 0")
+    equal = EqualSteps(
+        functional,
+        particles if overwrite else particles.clone(),
+        method,
+        step_size,
+        seed=seed,
+        project=project,
+        partition=partition,
+        radius=radius,
+    )
+    trajectory = Trajectory(equal, [first_step + steps], first_step)
+    for step in trajectory:
         if observe is not None:
-            observe(step, step * step_size, cloud)
-        if done == steps:
-            break
-        present = functional_at(step)
-        noise = _noise(present.temperature, method, seed, passes)
-        advance(present, cloud, Now(step, step_size, noise), passes)
-        if project is not None:
-            project(cloud)
-    return Flow(cloud, (first_step + steps) * step_size, "done", None, steps)
+            observe(step, step * step_size, equal.cloud)
+    step = trajectory.step
+    return Flow(
+        equal.cloud,
+        step * step_size,
+        "diverged" if trajectory.diverged else "done",
+        step if trajectory.diverged else None,
+        step - first_step,
+    )
 
 
-def escaped(cloud: Tensor, radius: float, passes: Passes) -> bool:
+def escaped(cloud: Tensor, radius: float, partition: Partition) -> bool:
     """Whether some coordinate is NaN, infinite or beyond the radius, on any shard."""
 
     def outside(particles: Tensor) -> bool:
         least, most = torch.aminmax(particles)  # seventeen times faster than the infinity norm
         return not bool((most <= radius) & (least >= -radius))  # also true of NaN
 
-    return passes.any(cloud, outside)
+    return partition.any(cloud, outside)
 
 
 def sphere(radius: float = 1.0) -> Projection:
@@ -171,22 +299,3 @@ def ball(radius: float = 1.0) -> Projection:
         particles.mul_((radius / norms).clamp_max(1.0))
 
     return project
-
-
-def _check(step_size: float, steps: int, method: str) -> None:
-    if method not in METHODS:
-        raise ParameterError(f"found method {method!r}; known are {', '.join(METHODS)}")
-    if not (step_size > 0 and math.isfinite(step_size)) or steps < 0:
-        raise ParameterError(f"found step_size {step_size} and {steps} steps; dt is positive and steps at least 0")
-
-
-def _noise(temperature: float, method: str, seed: int | None, passes: Passes) -> Noise | None:
-    if temperature == 0:
-        return None
-    if method not in LANGEVIN:
-        raise ParameterError(
-            f"found method {method!r} at temperature {temperature}; only {', '.join(sorted(LANGEVIN))} carry the noise"
-        )
-    if seed is None:
-        raise ParameterError(f"found no seed at temperature {temperature}; give one: noise has no default seed")
-    return Noise(seed, passes.first)

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from sweepengine.particles._errors import ParameterError, ShapeError
+from sweepengine.particles._noise import gaussian_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-    from sweepengine.particles._passes import Passes
-    from sweepengine.particles._terms import Field
+    from sweepengine.particles._partition import Partition
+    from sweepengine.particles._terms import Field, Term, TermContext
 
 
 class Kernel(Protocol):
@@ -34,25 +35,25 @@ class Kernel(Protocol):
 
 @dataclass(frozen=True)
 class GaussianKernel:
-    """W = exp(−|x − y|²/(2 width²))."""
+    """W = exp(−|x − y|²/(2 length²))."""
 
-    width: float = 1.0
+    length: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.width <= 0:
-            raise ParameterError(f"found width {self.width}; a Gaussian kernel's width is positive")
+        if self.length <= 0:
+            raise ParameterError(f"found length {self.length}; a Gaussian kernel's length is positive")
 
     def _matrix(self, points: Tensor, others: Tensor) -> Tensor:
-        return (_distances(points, others).square_().mul_(-0.5 / self.width**2)).exp_()
+        return (_distances(points, others).square_().mul_(-0.5 / self.length**2)).exp_()
 
     def totals(self, points: Tensor, others: Tensor) -> Tensor:
         """Σ_j W(x_i, y_j), shape (n,)."""
         return self._matrix(points, others).sum(1)
 
     def gradients(self, points: Tensor, others: Tensor) -> Tensor:
-        """Σ_j ∇₁W(x_i, y_j) = −Σ_j W_ij (x_i − y_j)/width², shape (n, p)."""
+        """Σ_j ∇₁W(x_i, y_j) = −Σ_j W_ij (x_i − y_j)/length², shape (n, p)."""
         matrix = self._matrix(points, others)
-        return (matrix @ others - points * matrix.sum(1, keepdim=True)) / self.width**2
+        return (matrix @ others - points * matrix.sum(1, keepdim=True)) / self.length**2
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,14 @@ class Interaction:
 
     kernel: Kernel
 
-    def value(self, particles: Tensor, passes: Passes) -> float:
+    def value(self, particles: Tensor, partition: Partition) -> float:
         """½ m⁻² Σ_{kl} W(θ_k, θ_l)."""
-        mean = self.field(particles, passes).first_variation
-        return float(passes.mean(len(particles), lambda s: mean(particles[s]).sum(0, keepdim=True))) / 2
+        mean = self.field(particles, partition).first_variation
+        return float(partition.mean(len(particles), lambda s: mean(particles[s]).sum(0, keepdim=True))) / 2
 
-    def field(self, particles: Tensor, passes: Passes) -> Field:
+    def field(self, particles: Tensor, partition: Partition) -> Field:
         """∫W(θ, ·) dμ. It keeps a copy of the particles, m·p numbers, because they move while it is used."""
-        return _Smoothed(self.kernel, passes.everyone(particles), passes.chunk)
+        return _Smoothed(self.kernel, partition.everyone(particles), partition.chunk)
 
 
 @dataclass(frozen=True)
@@ -122,15 +123,15 @@ class QuadraticInteraction:
 
     strength: float = 1.0
 
-    def value(self, particles: Tensor, passes: Passes) -> float:
+    def value(self, particles: Tensor, partition: Partition) -> float:
         """(strength/2) tr Cov μ."""
-        return self.strength / 2 * self.field(particles, passes).spread
+        return self.strength / 2 * self.field(particles, partition).spread
 
-    def field(self, particles: Tensor, passes: Passes) -> _AroundMean:
+    def field(self, particles: Tensor, partition: Partition) -> _AroundMean:
         """Strength |θ − mean|²/2 and the constant."""
         count = len(particles)
-        mean = passes.mean(count, lambda s: particles[s].sum(0, dtype=torch.float64))
-        spread = passes.mean(count, lambda s: (particles[s] - mean).square().sum().reshape(1))
+        mean = partition.mean(count, lambda s: particles[s].sum(0, dtype=torch.float64))
+        spread = partition.mean(count, lambda s: (particles[s] - mean).square().sum().reshape(1))
         return _AroundMean(self.strength, mean.to(particles.dtype), float(spread))
 
 
@@ -148,23 +149,54 @@ class Discrepancy:
     kernel: Kernel
     reference: Tensor
 
-    def value(self, particles: Tensor, passes: Passes) -> float:
+    def value(self, particles: Tensor, partition: Partition) -> float:
         """½∬W dμdμ − ∬W dμdν + ½∬W dνdν."""
-        own, there = self._towards(passes.everyone(particles), passes), self._towards(self.reference, passes)
-        cross, alone = _mean_of(there, particles, passes), replace(passes, reduce=None)
-        return _mean_of(own, particles, passes) / 2 - cross + _mean_of(there, self.reference, alone) / 2
+        own, there = self._towards(partition.everyone(particles), partition), self._towards(self.reference, partition)
+        cross, alone = _mean_of(there, particles, partition), replace(partition, reduce=None)
+        return _mean_of(own, particles, partition) / 2 - cross + _mean_of(there, self.reference, alone) / 2
 
-    def field(self, particles: Tensor, passes: Passes) -> Field:
+    def field(self, particles: Tensor, partition: Partition) -> Field:
         """∫W(θ, ·) d(μ − ν)."""
         if particles.shape[1] != self.reference.shape[1]:
             raise ShapeError(
                 f"found particles with {particles.shape[1]} coordinates and a reference with "
                 f"{self.reference.shape[1]}; both clouds live in one space"
             )
-        return _Difference(self._towards(passes.everyone(particles), passes), self._towards(self.reference, passes))
+        return _Difference(
+            self._towards(partition.everyone(particles), partition), self._towards(self.reference, partition)
+        )
 
-    def _towards(self, cloud: Tensor, passes: Passes) -> _Smoothed:
-        return _Smoothed(self.kernel, cloud, passes.chunk)
+    def _towards(self, cloud: Tensor, partition: Partition) -> _Smoothed:
+        return _Smoothed(self.kernel, cloud, partition.chunk)
+
+
+def build_attraction(_context: TermContext) -> Term:
+    """The spec's term ``attraction``."""
+    return QuadraticInteraction()
+
+
+def build_gaussian(_context: TermContext, *, length: float) -> Term:
+    """The spec's term ``gaussian``."""
+    return Interaction(GaussianKernel(length))
+
+
+def build_riesz(_context: TermContext, *, power: float) -> Term:
+    """The spec's term ``riesz``."""
+    return Interaction(RieszKernel(power))
+
+
+def build_kernel(context: TermContext, *, name: str) -> Term:
+    """The spec's term ``kernel``, of a function that users have registered."""
+    return Interaction(CallableKernel(context.users_function("kernel", name)))
+
+
+def build_discrepancy(
+    context: TermContext, *, kernel: str, power: float, length: float, count: int, mean: float, scale: float, seed: int
+) -> Term:
+    """The spec's term ``mmd``, to the first ``count`` points of an infinite Gaussian cloud."""
+    points = gaussian_cloud(seed, count, context.coordinates).mul_(scale).add_(mean)
+    chosen = GaussianKernel(length) if kernel == "gaussian" else RieszKernel(power)
+    return Discrepancy(chosen, points.to(context.device, context.dtype))
 
 
 @dataclass(frozen=True)
@@ -216,8 +248,8 @@ class _AroundMean:
         return (self.mean - points) * self.strength
 
 
-def _mean_of(field: _Smoothed, cloud: Tensor, passes: Passes) -> float:
-    return float(passes.mean(len(cloud), lambda s: field.first_variation(cloud[s]).sum(0, keepdim=True)))
+def _mean_of(field: _Smoothed, cloud: Tensor, partition: Partition) -> float:
+    return float(partition.mean(len(cloud), lambda s: field.first_variation(cloud[s]).sum(0, keepdim=True)))
 
 
 def _distances(points: Tensor, others: Tensor) -> Tensor:

@@ -9,14 +9,14 @@ import torch
 
 from sweepengine.networks import COSTS
 from sweepengine.particles._errors import ParameterError, ShapeError
-from sweepengine.particles._passes import Passes
+from sweepengine.particles._partition import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-    from sweepengine.particles._terms import Field
+    from sweepengine.particles._terms import Field, TermContext
     from sweepengine.particles._unit import Unit
 
 
@@ -97,24 +97,24 @@ class Risk:
                 raise ShapeError(f"found {name} of shape {tuple(value.shape)} for {count} inputs; expected ({count},)")
         object.__setattr__(self, "prepared", self.unit.prepare(self.inputs))
 
-    def outputs(self, particles: Tensor, passes: Passes | None = None) -> Tensor:
+    def outputs(self, particles: Tensor, partition: Partition | None = None) -> Tensor:
         """f_μ at the inputs: one pass over the particles (m, p), one product of m·N·d; float64, shape (N,)."""
-        found = (passes or Passes()).mean(
+        found = (partition or Partition()).mean(
             len(particles), lambda chunk: self.unit.total(particles[chunk], self.prepared)
         )
         return found if self.offset is None else found - self.offset
 
-    def value(self, particles: Tensor, passes: Passes) -> float:
+    def value(self, particles: Tensor, partition: Partition) -> float:
         """R(f_μ)."""
-        return self.value_of(self.outputs(particles, passes))
+        return self.value_of(self.outputs(particles, partition))
 
     def value_of(self, outputs: Tensor) -> float:
         """The risk of known outputs (N,)."""
         return float((self._cost.points(outputs, self.targets.to(outputs), False) * self._weights(outputs)).sum())
 
-    def field(self, particles: Tensor, passes: Passes) -> Field:
+    def field(self, particles: Tensor, partition: Partition) -> Field:
         """δR/δμ(θ) = Σ_i weights_i ∂ℓ(f_μ(x_i), y_i) ψ(θ; x_i), the N outputs frozen."""
-        outputs = self.outputs(particles, passes)
+        outputs = self.outputs(particles, partition)
         slopes = self._cost.gradient(outputs, self.targets.to(outputs)) * self._weights(outputs)
         slopes = slopes.to(particles.dtype)
         return _RiskField(self.unit, self.prepared, slopes, self.unit.pull(self.prepared, -slopes))
@@ -139,3 +139,10 @@ class _RiskField:
 
     def velocity(self, points: Tensor) -> Tensor:
         return self.descent(points)
+
+
+def build_risk(context: TermContext, *, cost: str) -> Risk:
+    """The spec's term ``risk``, of the context's unit and points."""
+    if context.unit is None or context.inputs is None or context.targets is None:
+        raise AssertionError("a spec with a risk has a unit and data")
+    return Risk(context.unit, context.inputs, context.targets, cost)

@@ -1,7 +1,7 @@
 """One flow over many processes: whole chunks of particles on every rank, and sums over all of them.
 
 A rank holds its particles and the N inputs; what travels at a step is a few sums of about N numbers, never anything of
-size m (except for pairwise interactions, see :meth:`Passes.everyone`). Whoever starts the processes chooses the
+size m (except for pairwise interactions, see :meth:`Partition.everyone`). Whoever starts the processes chooses the
 rendezvous; the group lives in its object and torch's default process group is left alone.
 """
 
@@ -19,7 +19,7 @@ from torch.distributed.distributed_c10d import Store
 from torch.distributed.rendezvous import rendezvous as meet
 
 from sweepengine.particles._errors import ParameterError, ShardError
-from sweepengine.particles._passes import Passes
+from sweepengine.particles._partition import Partition
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -47,7 +47,7 @@ def spans(count: int, chunk: int, shards: int) -> list[range]:
     count : int
         Particles m of the run.
     chunk : int
-        Of :class:`Passes`: only the last chunk of all may be short, so every shard cuts where the whole would.
+        Of :class:`Partition`: only the last chunk of all may be short, so every shard cuts where the whole would.
     shards : int
 
     Returns
@@ -160,9 +160,9 @@ class ShardGroup:
             self._group.shutdown()
             del self._group  # only then are the connections closed, and the others see it
 
-    def passes(self, particles: range, *, chunk: int, threads: int = 1) -> Passes:
+    def partition(self, particles: range, *, chunk: int, threads: int = 1) -> Partition:
         """How this rank goes over its ``particles``, one of :func:`spans`."""
-        return Passes(chunk, threads, self.total, particles.start, self.least)
+        return Partition(chunk, threads, self.total, particles.start, self.least)
 
     def total(self, values: Tensor) -> Tensor:
         """Sum over all ranks of a tensor on the group's device, in a new tensor; the same on every rank."""

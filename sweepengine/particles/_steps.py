@@ -1,4 +1,4 @@
-"""One step of each fixed-step method, in place.
+"""One step of each method of equal steps, in place; :data:`sweepengine.time_methods.METHODS` refers to them.
 
 Memory beyond the particles, in clouds of their size: 0 for Euler, Euler–Maruyama and Leimkuhler–Matthews, which change
 the particles chunk by chunk; 3 for Heun and stochastic Heun, 5 for RK4, 8 for Dormand–Prince, which hold every slope and
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sweepengine.particles._noise import Noise
-    from sweepengine.particles._passes import Passes
+    from sweepengine.particles._partition import Partition
     from sweepengine.particles._terms import Functional
 
 
 @dataclass(frozen=True)
-class Now:
+class Instant:
     """Where a flow stands: what a step needs beside the particles.
 
     Attributes
@@ -42,49 +42,51 @@ class Now:
     noise: Noise | None
 
 
-def euler(functional: Functional, particles: Tensor, now: Now, passes: Passes) -> None:
+def euler(functional: Functional, particles: Tensor, instant: Instant, partition: Partition) -> None:
     """θ += dt v. The field is frozen first, so a moved chunk does not change what the next one sees."""
-    field = functional.field(particles, passes)
+    field = functional.field(particles, partition)
 
     def work(chunk: slice) -> None:
         here = particles[chunk]
-        here.add_(field.velocity(here), alpha=now.size)
+        here.add_(field.velocity(here), alpha=instant.size)
 
-    passes.each(len(particles), work)
+    partition.each(len(particles), work)
 
 
-def euler_maruyama(functional: Functional, particles: Tensor, now: Now, passes: Passes) -> None:
+def euler_maruyama(functional: Functional, particles: Tensor, instant: Instant, partition: Partition) -> None:
     """θ += dt v + √(2τ dt) ξ_n: weak order 1."""
-    _with_noise(functional, particles, now, passes, lambda draw: draw(now.step))
+    _with_noise(functional, particles, instant, partition, lambda draw: draw(instant.step))
 
 
-def leimkuhler_matthews(functional: Functional, particles: Tensor, now: Now, passes: Passes) -> None:
+def leimkuhler_matthews(functional: Functional, particles: Tensor, instant: Instant, partition: Partition) -> None:
     """θ += dt v + √(2τ dt) (ξ_n + ξ_{n+1})/2: one velocity a step, weak order 2 for the stationary law.
 
     Leimkuhler & Matthews, Appl. Math. Res. Express 2013, 34; exact stationary variance for a quadratic potential. At
     finite times it is of weak order 1.
     """
-    _with_noise(functional, particles, now, passes, lambda draw: (draw(now.step) + draw(now.step + 1)) / 2)
+    _with_noise(
+        functional, particles, instant, partition, lambda draw: (draw(instant.step) + draw(instant.step + 1)) / 2
+    )
 
 
 def _with_noise(
     functional: Functional,
     particles: Tensor,
-    now: Now,
-    passes: Passes,
+    instant: Instant,
+    partition: Partition,
     mix: Callable[[Callable[[int], Tensor]], Tensor],
 ) -> None:
-    field = functional.field(particles, passes)
-    amplitude = math.sqrt(2 * functional.temperature * now.size)
+    field = functional.field(particles, partition)
+    amplitude = math.sqrt(2 * functional.temperature * instant.size)
 
     def work(chunk: slice) -> None:
         here = particles[chunk]
-        here.add_(field.velocity(here), alpha=now.size)
-        if now.noise is not None:
-            noise = now.noise
+        here.add_(field.velocity(here), alpha=instant.size)
+        if instant.noise is not None:
+            noise = instant.noise
             here.add_(_moving(functional, mix(lambda step: noise.draw(step, chunk, here))), alpha=amplitude)
 
-    passes.each(len(particles), work)
+    partition.each(len(particles), work)
 
 
 def _moving(functional: Functional, kick: Tensor) -> Tensor:
@@ -92,51 +94,41 @@ def _moving(functional: Functional, kick: Tensor) -> Tensor:
     return kick if functional.moving is None else kick * functional.moving
 
 
-def stochastic_heun(functional: Functional, particles: Tensor, now: Now, passes: Passes) -> None:
+def stochastic_heun(functional: Functional, particles: Tensor, instant: Instant, partition: Partition) -> None:
     """Heun's step with one noise in both stages: weak order 2 at all times for this additive noise, two velocities.
 
     Milstein & Tretyakov, Stochastic Numerics for Mathematical Physics, §2.2 (additive noise).
     """
-    slope = functional.velocity(particles, passes)
+    slope = functional.velocity(particles, partition)
     predicted = particles.clone()
-    amplitude = math.sqrt(2 * functional.temperature * now.size)
+    amplitude = math.sqrt(2 * functional.temperature * instant.size)
 
     def work(chunk: slice) -> None:
-        if now.noise is not None:
-            kick = _moving(functional, now.noise.draw(now.step, chunk, particles[chunk]))
+        if instant.noise is not None:
+            kick = _moving(functional, instant.noise.draw(instant.step, chunk, particles[chunk]))
             particles[chunk].add_(kick, alpha=amplitude)
             predicted[chunk].add_(kick, alpha=amplitude)
-        predicted[chunk].add_(slope[chunk], alpha=now.size)
-        particles[chunk].add_(slope[chunk], alpha=now.size / 2)
+        predicted[chunk].add_(slope[chunk], alpha=instant.size)
+        particles[chunk].add_(slope[chunk], alpha=instant.size / 2)
 
-    passes.each(len(particles), work)
-    particles.add_(functional.velocity(predicted, passes), alpha=now.size / 2)
+    partition.each(len(particles), work)
+    particles.add_(functional.velocity(predicted, partition), alpha=instant.size / 2)
 
 
 def _runge_kutta(tableau: Tableau) -> Step:
-    def step(functional: Functional, particles: Tensor, now: Now, passes: Passes) -> None:
+    def step(functional: Functional, particles: Tensor, instant: Instant, partition: Partition) -> None:
         def velocity(points: Tensor) -> Tensor:
-            return functional.velocity(points, passes)
+            return functional.velocity(points, partition)
 
-        slopes = tableau.slopes(velocity, particles, now.size, velocity(particles))
-        particles.copy_(combined(particles, now.size, tableau.weights, slopes))
+        slopes = tableau.slopes(velocity, particles, instant.size, velocity(particles))
+        particles.copy_(combined(particles, instant.size, tableau.weights, slopes))
 
     return step
 
 
 if TYPE_CHECKING:
-    Step = Callable[[Functional, Tensor, Now, Passes], None]
+    Step = Callable[[Functional, Tensor, Instant, Partition], None]
 
-METHODS: dict[str, Step] = {
-    "euler": euler,
-    "heun": _runge_kutta(HEUN),
-    "rk4": _runge_kutta(RK4),
-    "dormand_prince": _runge_kutta(DORMAND_PRINCE),
-    "euler_maruyama": euler_maruyama,
-    "leimkuhler_matthews": leimkuhler_matthews,
-    "stochastic_heun": stochastic_heun,
-}
-"""Name → one step in place."""
-
-LANGEVIN = frozenset({"euler_maruyama", "leimkuhler_matthews", "stochastic_heun"})
-"""The methods that carry the entropy's noise."""
+heun = _runge_kutta(HEUN)
+rk4 = _runge_kutta(RK4)
+dormand_prince = _runge_kutta(DORMAND_PRINCE)

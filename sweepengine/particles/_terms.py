@@ -8,17 +8,48 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 
 from sweepengine.particles._errors import ParameterError, ShapeError
-from sweepengine.particles._passes import Passes
+from sweepengine.particles._partition import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torch import Tensor
+
+    from sweepengine.particles._unit import Unit
+
+
+@dataclass(frozen=True)
+class TermContext:
+    """What a spec's term is built for; a builder takes it and the fields that the spec gives the term.
+
+    Attributes
+    ----------
+    coordinates : int
+        p, of a particle.
+    device : torch.device
+    dtype : torch.dtype
+        Of the particles.
+    users_function : callable
+        From the kind and the name of users' code to its function.
+    unit : Unit or None
+        ψ; None where no term is of data.
+    inputs : Tensor or None, shape (N, d)
+        Points of the data.
+    targets : Tensor or None, shape (N,)
+    """
+
+    coordinates: int
+    device: torch.device
+    dtype: torch.dtype
+    users_function: Callable[[Literal["potential", "kernel"], str], Callable[..., Tensor]]
+    unit: Unit | None = None
+    inputs: Tensor | None = None
+    targets: Tensor | None = None
 
 
 class Field(Protocol):
@@ -34,10 +65,10 @@ class Field(Protocol):
 class Term(Protocol):
     """One term of F."""
 
-    def value(self, particles: Tensor, passes: Passes) -> float:
+    def value(self, particles: Tensor, partition: Partition) -> float:
         """F's term at μ = (1/m) Σ δ_{θ_k}, particles (m, p)."""
 
-    def field(self, particles: Tensor, passes: Passes) -> Field:
+    def field(self, particles: Tensor, partition: Partition) -> Field:
         """Its first variation there."""
 
 
@@ -66,31 +97,31 @@ class Functional:
         if not (self.temperature >= 0 and math.isfinite(self.temperature)):
             raise ParameterError(f"found temperature {self.temperature}; τ is finite and at least 0")
 
-    def values(self, particles: Tensor, passes: Passes | None = None) -> list[float]:
+    def values(self, particles: Tensor, partition: Partition | None = None) -> list[float]:
         """The value of each term at the particles (m, p), in the order of ``terms``."""
         check_cloud(particles)
-        return [term.value(particles, passes or Passes()) for term in self.terms]
+        return [term.value(particles, partition or Partition()) for term in self.terms]
 
-    def value(self, particles: Tensor, passes: Passes | None = None) -> float:
+    def value(self, particles: Tensor, partition: Partition | None = None) -> float:
         """F₀ at the particles (m, p): the sum of the terms, without entropy."""
-        return math.fsum(self.values(particles, passes))
+        return math.fsum(self.values(particles, partition))
 
-    def field(self, particles: Tensor, passes: Passes | None = None) -> Field:
+    def field(self, particles: Tensor, partition: Partition | None = None) -> Field:
         """The first variation of F₀ at the particles (m, p)."""
         check_cloud(particles)
-        return _Sum([term.field(particles, passes or Passes()) for term in self.terms], self.moving)
+        return _Sum([term.field(particles, partition or Partition()) for term in self.terms], self.moving)
 
-    def velocity(self, particles: Tensor, passes: Passes | None = None) -> Tensor:
+    def velocity(self, particles: Tensor, partition: Partition | None = None) -> Tensor:
         """−∇δF₀/δμ[μ] at the particles themselves, shape (m, p)."""
-        passes = passes or Passes()
-        field = self.field(particles, passes)
-        return everywhere(field.velocity, particles, torch.empty_like(particles), passes)
+        partition = partition or Partition()
+        field = self.field(particles, partition)
+        return everywhere(field.velocity, particles, torch.empty_like(particles), partition)
 
-    def first_variation(self, points: Tensor, particles: Tensor, passes: Passes | None = None) -> Tensor:
+    def first_variation(self, points: Tensor, particles: Tensor, partition: Partition | None = None) -> Tensor:
         """δF₀/δμ[μ] at the points (n, p), μ the measure of the particles (m, p); shape (n,)."""
-        passes = passes or Passes()
-        field = self.field(particles, passes)
-        return everywhere(field.first_variation, points, points.new_empty(len(points)), passes)
+        partition = partition or Partition()
+        field = self.field(particles, partition)
+        return everywhere(field.first_variation, points, points.new_empty(len(points)), partition)
 
 
 @dataclass(frozen=True)
@@ -128,11 +159,11 @@ class Potential:
     potential: Callable[[Tensor], Tensor]
     gradient: Callable[[Tensor], Tensor] | None = None
 
-    def value(self, particles: Tensor, passes: Passes) -> float:
+    def value(self, particles: Tensor, partition: Partition) -> float:
         """(1/m) Σ V(θ_k)."""
-        return float(passes.mean(len(particles), lambda s: self.first_variation(particles[s]).sum(0, keepdim=True)))
+        return float(partition.mean(len(particles), lambda s: self.first_variation(particles[s]).sum(0, keepdim=True)))
 
-    def field(self, particles: Tensor, passes: Passes) -> Field:  # noqa: ARG002 - V does not depend on μ
+    def field(self, particles: Tensor, partition: Partition) -> Field:  # noqa: ARG002 - V does not depend on μ
         """V itself, whatever μ is."""
         return self
 
@@ -168,13 +199,13 @@ class Scaled:
     term: Term
     factor: float
 
-    def value(self, particles: Tensor, passes: Passes) -> float:
+    def value(self, particles: Tensor, partition: Partition) -> float:
         """The term's value times the factor."""
-        return self.factor * self.term.value(particles, passes)
+        return self.factor * self.term.value(particles, partition)
 
-    def field(self, particles: Tensor, passes: Passes) -> Field:
+    def field(self, particles: Tensor, partition: Partition) -> Field:
         """Its first variation times the factor."""
-        return _ScaledField(self.term.field(particles, passes), self.factor)
+        return _ScaledField(self.term.field(particles, partition), self.factor)
 
 
 @dataclass(frozen=True)
@@ -210,13 +241,28 @@ def double_well(strength: float = 1.0, distance: float = 1.0) -> Potential:
     )
 
 
-def everywhere(function: Callable[[Tensor], Tensor], points: Tensor, out: Tensor, passes: Passes) -> Tensor:
+def build_quadratic(_context: TermContext, *, centre: float) -> Term:
+    """The spec's term ``quadratic``."""
+    return quadratic(centre=centre)
+
+
+def build_double_well(_context: TermContext, *, distance: float) -> Term:
+    """The spec's term ``double_well``."""
+    return double_well(distance=distance)
+
+
+def build_potential(context: TermContext, *, name: str) -> Term:
+    """The spec's term ``potential``, of a function that users have registered."""
+    return Potential(context.users_function("potential", name))
+
+
+def everywhere(function: Callable[[Tensor], Tensor], points: Tensor, out: Tensor, partition: Partition) -> Tensor:
     """``out[chunk] = function(points[chunk])`` for all chunks."""
 
     def work(chunk: slice) -> None:
         out[chunk] = function(points[chunk])
 
-    passes.each(len(points), work)
+    partition.each(len(points), work)
     return out
 
 

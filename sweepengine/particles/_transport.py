@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from sweepengine.particles._passes import Passes
+    from sweepengine.particles._partition import Partition
 
     Method = Literal["auto", "exact", "sorted", "sliced"]
 
@@ -61,7 +61,7 @@ def wasserstein(
     directions: int = 200,
     seed: int = 0,
     memory_bytes: int = MEMORY_BYTES,
-    shards: tuple[Passes | None, Passes | None] = (None, None),
+    shards: tuple[Partition | None, Partition | None] = (None, None),
 ) -> Distance:
     """W₂ between two clouds of particles of equal weight.
 
@@ -77,7 +77,7 @@ def wasserstein(
         Of the directions.
     memory_bytes : int
         The most that may be allocated.
-    shards : tuple of Passes or None
+    shards : tuple of Partition or None
         Of "sliced" only: how each cloud is divided over the shards of a run, where this is one shard's part of it.
 
     Returns
@@ -96,7 +96,7 @@ def wasserstein(
     divided = [None if each is None or each.reduce is None else each for each in shards]
     if any(divided) and method != "sliced":
         raise ParameterError(f"found method {method!r} for clouds on shards; use 'sliced', or gather them first")
-    x, y = (_array(cloud, passes) for cloud, passes in zip((first, second), divided, strict=True))
+    x, y = (_array(cloud, partition) for cloud, partition in zip((first, second), divided, strict=True))
     if x.shape[1] != y.shape[1]:
         raise ShapeError(
             f"found clouds in {x.shape[1]} and {y.shape[1]} dimensions; W₂ needs one space: project them first"
@@ -186,17 +186,17 @@ def _directions(count: int, coordinates: int, seed: int) -> NDArray[np.float64]:
 
 
 def _places(
-    cloud: NDArray[np.float64], passes: Passes | None, axes: NDArray[np.float64], device: torch.device
+    cloud: NDArray[np.float64], partition: Partition | None, axes: NDArray[np.float64], device: torch.device
 ) -> Iterator[NDArray[np.float64]]:
     """Where all shards' particles lie along each axis, one axis after the other."""
-    if passes is None:
+    if partition is None:
         for axis in axes:  # one at a time: two projected clouds are all the memory
             yield cloud @ axis
         return
     for low in range(0, len(axes), _TOGETHER):
         # One product for each axis, as alone: the digits of a place do not depend on how many are told together.
         mine = np.stack([cloud @ axis for axis in axes[low : low + _TOGETHER]], axis=1)
-        yield from passes.everyone(torch.from_numpy(mine).to(device)).T.contiguous().cpu().numpy()
+        yield from partition.everyone(torch.from_numpy(mine).to(device)).T.contiguous().cpu().numpy()
 
 
 def _sliced(first: Iterator[NDArray[np.float64]], second: Iterator[NDArray[np.float64]], directions: int) -> Distance:
@@ -209,13 +209,13 @@ def _sliced(first: Iterator[NDArray[np.float64]], second: Iterator[NDArray[np.fl
     return Distance(float(value), "sliced", standard_error=float(error))
 
 
-def _array(cloud: Tensor, passes: Passes | None = None) -> NDArray[np.float64]:
+def _array(cloud: Tensor, partition: Partition | None = None) -> NDArray[np.float64]:
     if cloud.dim() != 2 or not len(cloud):
         raise ShapeError(f"found a cloud of shape {tuple(cloud.shape)}; expected (n, p) with n ≥ 1")
     array = cloud.detach().cpu().to(torch.float64).numpy()
     wrong = cloud.new_tensor([not np.isfinite(array).all()], dtype=torch.float64)
-    if passes is not None and passes.reduce is not None:
-        wrong = passes.reduce(wrong)  # all shards raise, or none
+    if partition is not None and partition.reduce is not None:
+        wrong = partition.reduce(wrong)  # all shards raise, or none
     if wrong > 0:
         raise ShapeError("found NaN or infinity in a cloud; W₂ is between finite points: look at Flow.status first")
     return array

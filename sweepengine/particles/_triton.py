@@ -161,7 +161,7 @@ def _backward(
 class FusedNeuron(Neuron):
     """:class:`Neuron` whose outputs and gradients come from the fused kernels; float32 particles on a CUDA device.
 
-    Give :class:`Passes` chunks of a million particles or so: a chunk's memory is N numbers for every tile of 128 particles
+    Give :class:`Partition` chunks of a million particles or so: a chunk's memory is N numbers for every tile of 128 particles
     (64 and 32 beyond 64 and 128 inner coordinates). Inner coordinates are filled up with zeros to a power of two: d = 64
     with a bias costs what d = 128 does. Products are made in full, or in TF32 where PyTorch is set to make its own so, as
     within :func:`sweepengine.networks.matmul_precision`: both factors are rounded to the nearest of 10 bits, sums are

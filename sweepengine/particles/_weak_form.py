@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from sweepengine.particles._errors import ParameterError
-from sweepengine.particles._passes import Passes
+from sweepengine.particles._partition import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,7 +49,9 @@ class WeakForm:
     drift: float
 
 
-def weak_form(functional: Functional, test: TestFunction, particles: Tensor, passes: Passes | None = None) -> WeakForm:
+def weak_form(
+    functional: Functional, test: TestFunction, particles: Tensor, partition: Partition | None = None
+) -> WeakForm:
     """The continuity equation in weak form at the particles (m, p) (theory.md §4, wgf-weak).
 
     Parameters
@@ -58,15 +60,15 @@ def weak_form(functional: Functional, test: TestFunction, particles: Tensor, pas
     test : callable
         χ from points (n, p) to (n,), differentiable by torch; twice at τ > 0. Not the neuron ψ.
     particles : Tensor, shape (m, p)
-    passes : Passes or None
+    partition : Partition or None
 
     Returns
     -------
     WeakForm
         The defect over an interval is (average' − average)/dt − drift.
     """
-    passes = passes or Passes()
-    field = functional.field(particles, passes)
+    partition = partition or Partition()
+    field = functional.field(particles, partition)
 
     def part(chunk: slice) -> Tensor:
         here = particles[chunk]
@@ -74,7 +76,7 @@ def weak_form(functional: Functional, test: TestFunction, particles: Tensor, pas
         drift = (gradient * field.velocity(here)).sum() + functional.temperature * laplacian
         return torch.stack([values.sum(), drift])
 
-    average, drift = passes.mean(len(particles), part).tolist()
+    average, drift = partition.mean(len(particles), part).tolist()
     return WeakForm(average, drift)
 
 
@@ -85,7 +87,7 @@ def weak_form_defects(
     step: int,
     size: float,
     noise: Noise | None = None,
-    passes: Passes | None = None,
+    partition: Partition | None = None,
 ) -> list[float]:
     """By how much one step of Euler misses the continuity equation, for each test function (theory.md §4, wgf-weak).
 
@@ -106,7 +108,7 @@ def weak_form_defects(
     noise : Noise or None
         Needed at τ > 0. The step is then that of Euler–Maruyama; the part of it that is linear in the noise, whose
         expectation is 0, is left out: what is left to chance is O(τ √(p/m)).
-    passes : Passes or None
+    partition : Partition or None
 
     Returns
     -------
@@ -118,8 +120,8 @@ def weak_form_defects(
     ParameterError
         There is a temperature and no noise.
     """
-    passes = passes or Passes()
-    field, tau, functions = functional.field(particles, passes), functional.temperature, list(tests.values())
+    partition = partition or Partition()
+    field, tau, functions = functional.field(particles, partition), functional.temperature, list(tests.values())
     if tau and noise is None:
         raise ParameterError(f"found temperature {tau} and no noise; give that of the flow, Noise(seed)")
     amplitude = math.sqrt(2 * tau * size)
@@ -138,14 +140,14 @@ def weak_form_defects(
             sums.append(change - tau * laplacian)
         return torch.stack(sums)
 
-    changes = passes.mean(len(particles), part).tolist()
+    changes = partition.mean(len(particles), part).tolist()
     return [
-        change + _along(functional, test, particles, size, passes)
+        change + _along(functional, test, particles, size, partition)
         for change, test in zip(changes, functions, strict=True)
     ]
 
 
-def _along(functional: Functional, test: TestFunction, particles: Tensor, size: float, passes: Passes) -> float:
+def _along(functional: Functional, test: TestFunction, particles: Tensor, size: float, partition: Partition) -> float:
     """∫⟨∇χ, ∇δF₀/δμ⟩ dμ over moving coordinates, as the change of F₀ along ∇χ."""
 
     def moved(by: float) -> float:
@@ -155,8 +157,8 @@ def _along(functional: Functional, test: TestFunction, particles: Tensor, size: 
             here = particles[chunk]
             there[chunk] = here + by * _moving(functional, _derivatives(functional, test, here, warm=False)[1])
 
-        passes.each(len(particles), work)
-        return functional.value(there, passes)
+        partition.each(len(particles), work)
+        return functional.value(there, partition)
 
     return (moved(size) - moved(-size)) / (2 * size)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import SpecError
-from sweepengine.observe import parameter_count, parameter_shapes, user_observable, variables_of
+from sweepengine.observe import observables_of, parameter_count, parameter_shapes, variables_of
 from sweepengine.plan._modules import outline_of
 from sweepengine.store import make_block
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sweepengine.data import Dataset
-    from sweepengine.spec import Run
+    from sweepengine.spec import AnyRun, Run
     from sweepengine.store import Block
 
 
@@ -24,10 +24,11 @@ def network_block(runs: Sequence[Run], data: Dataset) -> Block:
     layers, own = (_module_dims if first.architecture.model else _network_dims)(first, data)
     extents = {"i": n, "j": n, "test": len(data.y_test), "output": k, "output_other": k, "mode": n * k}
     extents |= {"layer": len(layers)} | own
-    variables = variables_of(first.observables, k)
+    variables = variables_of(first, k)
     used = {"layer"}.union(*(variable.dims for variable in variables))
     labels = dict.fromkeys(sorted({"layer", "layer_other"} & used), layers)
-    return make_block(runs, variables, _with_user_dims(extents, first.observables), labels)
+    added, names = own_dims(first, extents)
+    return make_block(runs, variables, extents | added, labels | names)
 
 
 def _network_dims(run: Run, data: Dataset) -> tuple[tuple[str, ...], dict[str, int]]:
@@ -54,18 +55,31 @@ def _module_dims(run: Run, data: Dataset) -> tuple[tuple[str, ...], dict[str, in
     return outline.parameters, {"parameter": outline.numbers}
 
 
-def _with_user_dims(extents: dict[str, int], observables: Sequence[str]) -> dict[str, int]:
-    """Sizes of all dims, those that users' observables bring among them."""
-    found = dict(extents)
-    for key in (name for name in observables if "@" in name):
-        observable = user_observable(key)
-        for dim, size in observable.sizes:
+def own_dims(run: AnyRun, extents: Mapping[str, int]) -> tuple[dict[str, int], dict[str, tuple[str, ...]]]:
+    """Sizes of the dims that a run's observables bring, and the names along those that have names.
+
+    Parameters
+    ----------
+    run : Run or ParticleRun
+    extents : mapping
+        Sizes of the dims of the sweep.
+
+    Raises
+    ------
+    SpecError
+        Two observables give a dim two sizes, or a dim has none.
+    """
+    found: dict[str, int] = dict(extents)
+    labels: dict[str, tuple[str, ...]] = {}
+    for key, observable in zip(run.observables, observables_of(run.kind, run.observables), strict=True):
+        for dim, size in observable.extents.items():
             if found.setdefault(dim, size) != size:
                 raise SpecError(f"observable {key}: gives dim {dim!r} size {size}; here it has {found[dim]} already")
+        labels |= {dim: names for dim, names in observable.sizes if not isinstance(names, int)}
         unknown = [dim for dim in observable.variable.dims[2:] if dim not in found]
         if unknown:
             raise SpecError(
                 f"observable {key}: its dim {unknown[0]!r} has no size; give one with sizes={{{unknown[0]!r}: …}}, or use "
                 f"dims of the sweep: {', '.join(extents)}"
             )
-    return found
+    return {dim: size for dim, size in found.items() if dim not in extents}, labels

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.observe import VARIABLES, Sizes, record_cost
-from sweepengine.plan._modules import module_memory, module_seconds
+from sweepengine.observe import Sizes, ingredients_of, record_cost
 
 if TYPE_CHECKING:
     from sweepengine.observe import RecordCost
@@ -90,7 +89,7 @@ def step_flops(run: Run, shape: BlockShape, d: int) -> float:
 
 
 def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
-    """What one record of the chosen variables costs, by their own cost models."""
+    """What one record of the run's observables costs, by their own cost models."""
     sizes = Sizes(
         n=shape.sizes["i"],
         n_test=shape.sizes["test"],
@@ -99,24 +98,19 @@ def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
         depth=run.architecture.depth,
         outputs=shape.sizes["output"],
     )
-    # By name: a block that comes from a store does not know what its variables need.
-    return record_cost((VARIABLES.get(each.name, each) for each in shape.variables), sizes)
+    return record_cost(ingredients_of(run), sizes)
 
 
 def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
     """Estimated time of one run on one thread."""
-    if run.architecture.model:
-        return module_seconds(run, shape, d, rate)
     # Elementwise passes over N × m arrays keep training at about half the rate of its products.
     steps = run.n_steps * (step_flops(run, shape, d) / (0.5 * rate.flops) + _STEP_OVERHEAD)
-    records = shape.records * (cost_of_record(run, shape, d).flops / (0.5 * rate.flops) + _RECORD_OVERHEAD)
-    return steps + records
+    cost = cost_of_record(run, shape, d)
+    return steps + shape.records * (cost.flops / (0.5 * rate.flops) + cost.seconds + _RECORD_OVERHEAD)
 
 
 def run_memory(run: Run, shape: BlockShape, d: int) -> int:
     """Bytes of a worker with one task: parameters now and at t = 0, their passes, one record's, one chunk's buffer."""
-    if run.architecture.model:
-        return WORKER_BYTES + module_memory(run, shape, d)
     first, above = _matrix_sizes(run, d)
     n, k, widths = shape.sizes["i"], shape.sizes["output"], _sizes(run, d)[1:]
     item = np.dtype(run.precision).itemsize
@@ -124,9 +118,9 @@ def run_memory(run: Run, shape: BlockShape, d: int) -> int:
     passes = (n + shape.sizes["test"]) * (3 * sum(widths) + 2 * max(widths))
     if k > 1:  # a record's signals are those of every output
         passes += n * k * sum(widths)
-    record = 8 * int(cost_of_record(run, shape, d).numbers)
+    cost = cost_of_record(run, shape, d)
     weights = parameters * (2 + run.method.copies)
-    return WORKER_BYTES + (weights + passes) * item + record + shape.run_bytes() * shape.chunk_runs
+    return WORKER_BYTES + (weights + passes) * item + int(cost.kept + cost.bytes) + shape.run_bytes() * shape.chunk_runs
 
 
 def sweep_seconds(pack_seconds: list[float], workers: int) -> float:

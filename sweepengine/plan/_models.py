@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from sweepengine.plan._modules import refuse_changing_parameters
+from sweepengine.plan._modules import module_memory, module_seconds, refuse_changing_parameters
 from sweepengine.plan._networks import NetworkWork
 from sweepengine.spec import ModelRun, Run
+
+if TYPE_CHECKING:
+    from sweepengine.plan._cost import MachineRate
+    from sweepengine.store import BlockShape
 
 
 class ModelWork(NetworkWork):
@@ -25,3 +29,11 @@ class ModelWork(NetworkWork):
         runs = super().runs()
         refuse_changing_parameters(runs, self._data.x_train.shape[1], self._data.outputs)
         return runs
+
+    def seconds(self, run: Run, shape: BlockShape, rate: MachineRate) -> float:
+        """Estimated time of one run on one thread."""
+        return module_seconds(run, shape, self._data.x_train.shape[1], rate)
+
+    def memory(self, run: Run, shape: BlockShape) -> int:
+        """Bytes of a worker with a task that advances the run."""
+        return module_memory(run, shape, self._data.x_train.shape[1])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sweepengine.errors import SpecError
+from sweepengine.plan._cost import WORKER_BYTES
 from sweepengine.plugins import model_of
 
 if TYPE_CHECKING:
@@ -109,10 +110,11 @@ def module_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> fl
 
 
 def module_memory(run: Run, shape: BlockShape, d: int) -> int:
-    """Bytes of the arrays of one task: parameters now and at t = 0, a gradient, a kernel's Jacobians, one chunk."""
+    """Bytes of a worker with one task: parameters now and at t = 0, a gradient, a kernel's Jacobians, one chunk."""
     from sweepengine.networks import JACOBIAN_BYTES
 
     outline, item = outline_of(run, d, shape.sizes["output"]), np.dtype(run.precision).itemsize
     # At least one point's Jacobian is held whole; the pass that makes it takes as much again.
     jacobians = 4 * max(JACOBIAN_BYTES, outline.numbers * shape.sizes["output"] * item)
-    return outline.numbers * ((3 + run.method.copies) * item + 3 * 8) + jacobians + shape.run_bytes() * shape.chunk_runs
+    parameters = outline.numbers * ((3 + run.method.copies) * item + 3 * 8)
+    return WORKER_BYTES + parameters + jacobians + shape.run_bytes() * shape.chunk_runs

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sweepengine.data import check_cost, load_reference
 from sweepengine.errors import SpecError
-from sweepengine.observe import TEST_FUNCTIONS, canonical_names, given_ids, particle_variables_of
+from sweepengine.observe import (
+    CloudSizes,
+    canonical_names,
+    given_ids,
+    ingredients_of,
+    observables_of,
+    record_cost,
+    variables_of,
+)
+from sweepengine.plan._blocks import own_dims
 from sweepengine.plan._cost import WORKER_BYTES
-from sweepengine.plan._particle_memory import particle_memory
+from sweepengine.plan._particle_memory import particle_memory, pass_bytes
 from sweepengine.plan._radial import predict_radial
-from sweepengine.spec import PAIRWISE, RiskTerm, expand_particles
+from sweepengine.spec import RiskTerm, expand_particles
 from sweepengine.store import make_block, piece_length
-from sweepengine.transport import EXACT_COUNT, exact_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -24,11 +34,9 @@ if TYPE_CHECKING:
 
 _STEP_OVERHEAD = 1e-4
 _RECORD_OVERHEAD = 2e-3
-_SLICED_SECONDS = 8e-6
-"""Of a particle, for a hundred sorted projections of two clouds."""
 
-_STAGES = {"heun": 2, "stochastic_heun": 2, "rk4": 4, "dormand_prince": 7, "adaptive": 14}
-"""Velocities of a step where it is more than one; the adaptive method is counted as two tries a step of its grid."""
+_ADAPTIVE_TRIES = 2
+"""Tries of an adaptive method in a step of its grid."""
 
 
 class ParticleWork:
@@ -49,7 +57,9 @@ class ParticleWork:
         first = next(self._expanded())
         if spec.reference is not None:
             self._reference = load_reference(spec.reference, len(first.coordinates(self._d)))
-            _refuse_unequal_counts(first, spec.axes.width, len(first.coordinates(self._d)), self._reference)
+        for each in observables_of(first.kind, first.observables):
+            if each.fits is not None:
+                each.fits(spec.axes.width, len(first.coordinates(self._d)), self._reference_count)
         self._grid = self._make_grid(first)
         self.given: tuple[Given, ...] = tuple(each for each in (self._reference, self._grid) if each is not None)
 
@@ -96,39 +106,25 @@ class ParticleWork:
             "i": n, "j": n, "test": len(self._data.y_test), "term": len(terms), "particle": first.width, "coord": len(names)
         }  # fmt: skip
         labels = {"term": terms, "coord": names}
-        variables = particle_variables_of(first)
-        if any("test_function" in variable.dims for variable in variables):
-            extents["test_function"], labels["test_function"] = len(TEST_FUNCTIONS), TEST_FUNCTIONS
         if self._grid is not None:
             extents["grid"] = len(self._grid.arrays["points"])
-        return make_block(runs, variables, extents, labels, first.snapshots)
+        added, named = own_dims(first, extents)
+        return make_block(runs, variables_of(first), extents | added, labels | named, first.snapshots)
 
     def seconds(self, run: ParticleRun, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated time of one run on one thread of each shard."""
         velocity = self._velocity_flops(run, shape) / (0.5 * rate.flops) / self._spec.shards
-        steps = run.n_steps * (_STAGES.get(run.method, 1) * velocity + _STEP_OVERHEAD)
-        names = {variable.name for variable in shape.variables}
-        record = 4 * velocity + _RECORD_OVERHEAD
-        if names & {"sliced_w2_start", "sliced_w2_start_error"}:
-            record += _SLICED_SECONDS * run.width
-        if names & {"sliced_w2_reference", "sliced_w2_reference_error"}:
-            record += _SLICED_SECONDS * max(run.width, self._reference_count)
-        if shape.sizes["coord"] > 1 and run.width <= EXACT_COUNT:
-            record += len(names & {"w2_start", "w2_reference"}) * exact_seconds(run.width)
-        if "weak_form_defect" in names:
-            # Beside the velocity, F₀ on both sides of every function: a third of a velocity each.
-            record += (1 + 2 / 3 * len(TEST_FUNCTIONS)) * velocity
-        record += (
-            len(names & {"first_variation", "stationarity_gap"}) * velocity * shape.sizes.get("grid", 0) / run.width
-        )
-        if names & {"kernel", "kernel_drift"}:
-            record += 4.0 * run.width * shape.sizes["i"] ** 2 / (0.5 * rate.flops) / self._spec.shards
+        method = run.time_method
+        velocities = method.velocities * (_ADAPTIVE_TRIES if method.adaptive else 1)
+        steps = run.n_steps * (velocities * velocity + _STEP_OVERHEAD)
+        cost = record_cost(ingredients_of(run), self._sizes(run, shape))
+        record = 4 * velocity + _RECORD_OVERHEAD + cost.flops / (0.5 * rate.flops) / self._spec.shards + cost.seconds
         return steps + shape.records * record
 
     def _velocity_flops(self, run: ParticleRun, shape: BlockShape) -> float:
         """Three products of m × N × p for the risk, and what every pair costs."""
         m, p = run.width, shape.sizes["coord"]
-        pairs = sum(m * m for term in run.terms if isinstance(term, PAIRWISE))
+        pairs = m * m * sum(term.coupling == "pairs" for term in run.terms)
         return 6.0 * m * p * shape.sizes["i"] + 40.0 * m * p + (6.0 * p + 40.0) * pairs
 
     def predict(self, run: ParticleRun) -> dict[str, StoredArray]:
@@ -141,26 +137,21 @@ class ParticleWork:
 
     def memory(self, run: ParticleRun, shape: BlockShape) -> int:
         """Bytes of a worker with one task, or with a shard of one."""
-        return WORKER_BYTES + particle_memory(run, shape, self._spec.shards, self._reference_count)
+        return WORKER_BYTES + particle_memory(run, shape, self._sizes(run, shape))
+
+    def _sizes(self, run: ParticleRun, shape: BlockShape) -> CloudSizes:
+        return CloudSizes(
+            width=run.width,
+            coordinates=shape.sizes["coord"],
+            n=shape.sizes["i"],
+            grid=shape.sizes.get("grid", 0),
+            reference=self._reference_count,
+            shards=self._spec.shards,
+            item=np.dtype(run.precision).itemsize,
+            velocity_flops=self._velocity_flops(run, shape),
+            pass_bytes=pass_bytes(run, shape),
+        )
 
     @property
     def _reference_count(self) -> int:
         return 0 if self._reference is None else len(self._reference.arrays["points"])
-
-
-def _refuse_unequal_counts(run: ParticleRun, widths: Sequence[int], coordinates: int, reference: Given) -> None:
-    """An assignment is one to one, and affordable up to some thousands."""
-    if "w2_reference" not in run.observables or coordinates == 1:
-        return
-    count = len(reference.arrays["points"])
-    other = [width for width in widths if width != count]
-    if other:
-        raise SpecError(
-            f"observables: w2_reference assigns particles one to one, and axes.width has {other[0]} where the reference has "
-            f"{count}; name sliced_w2_reference, which takes any, or use width {count} alone"
-        )
-    if count > EXACT_COUNT:
-        raise SpecError(
-            f"observables: w2_reference of {count} particles is not affordable, at most {EXACT_COUNT} are; name "
-            "sliced_w2_reference"
-        )

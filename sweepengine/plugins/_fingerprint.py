@@ -27,13 +27,14 @@ def fingerprint(content: object, *, with_helpers: bool = False) -> str:
     Parameters
     ----------
     content : object
-        A dataclass of plain values, functions and classes.
+        A dataclass of plain values, functions and classes. Where it has a method ``identity``, that gives what counts.
     with_helpers : bool
         Whether functions, classes and plain values of the same module that the functions name are part of it: for a
         file that is executed whole. In a notebook they may be redefined at any time, and are left out.
     """
     text = _Text(with_helpers)
-    said = repr([(field, text.of(value)) for field, value in vars(content).items()])
+    parts: dict[str, object] = content.identity() if hasattr(content, "identity") else vars(content)
+    said = repr([(field, text.of(value)) for field, value in parts.items()])
     return hashlib.sha256(said.encode()).hexdigest()
 
 

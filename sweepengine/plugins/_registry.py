@@ -124,9 +124,10 @@ def find(kind: CodeKind, key: str) -> Entry:
 
 
 def current(kind: CodeKind) -> dict[str, Entry]:
-    """Name → the entry that a spec means by it."""
+    """Name → the entry that a spec means by it; in a file that is being executed, what it has registered so far too."""
     named = ((name, versions) for (each, name), versions in _REGISTRY.entries.items() if each == kind)
-    return {name: list(versions.values())[-1] for name, versions in named if versions}
+    known = {name: list(versions.values())[-1] for name, versions in named if versions}
+    return known | {each.name: each for each in _REGISTRY.installing or () if each.kind == kind}
 
 
 def meant(kind: CodeKind, name: str, found: str) -> Entry:

@@ -17,6 +17,7 @@ from sweepengine.spec._kinds import Column as Column
 from sweepengine.spec._kinds import Kind as Kind
 from sweepengine.spec._kinds import further_columns as further_columns
 from sweepengine.spec._kinds import kind_key as kind_key
+from sweepengine.spec._kinds import kind_names as kind_names
 from sweepengine.spec._kinds import kind_of as kind_of
 from sweepengine.spec._kinds import kinds as kinds
 from sweepengine.spec._kinds import register_kind as register_kind
@@ -28,20 +29,7 @@ from sweepengine.spec._model import GAMMA_BY_LABEL as GAMMA_BY_LABEL
 from sweepengine.spec._model import SweepSpec as SweepSpec
 from sweepengine.spec._particle_run import ParticleRun as ParticleRun
 from sweepengine.spec._particle_run import expand_particles as expand_particles
-from sweepengine.spec._particles import PAIRWISE as PAIRWISE
-from sweepengine.spec._particles import AttractionTerm as AttractionTerm
-from sweepengine.spec._particles import DiscrepancyTerm as DiscrepancyTerm
-from sweepengine.spec._particles import DoubleWellTerm as DoubleWellTerm
-from sweepengine.spec._particles import GaussianTerm as GaussianTerm
-from sweepengine.spec._particles import KernelTerm as KernelTerm
 from sweepengine.spec._particles import ParticleSpec as ParticleSpec
-from sweepengine.spec._particles import PotentialTerm as PotentialTerm
-from sweepengine.spec._particles import QuadraticTerm as QuadraticTerm
-from sweepengine.spec._particles import RieszTerm as RieszTerm
-from sweepengine.spec._particles import RiskTerm as RiskTerm
-from sweepengine.spec._particles import Term as Term
-from sweepengine.spec._particles import UnitSpec as UnitSpec
-from sweepengine.spec._particles import UserUnitSpec as UserUnitSpec
 from sweepengine.spec._read import make_spec as make_spec
 from sweepengine.spec._read import parse_spec as parse_spec
 from sweepengine.spec._read import read_spec as read_spec
@@ -51,40 +39,38 @@ from sweepengine.spec._run import fixed_step_count as fixed_step_count
 from sweepengine.spec._schedule import record_schedule as record_schedule
 from sweepengine.spec._schedule import refuse_many_steps as refuse_many_steps
 from sweepengine.spec._stepped import SteppedRun as SteppedRun
+from sweepengine.spec._terms import TERMS as TERMS
+from sweepengine.spec._terms import RiskTerm as RiskTerm
+from sweepengine.spec._terms import TermSpec as TermSpec
+from sweepengine.spec._terms import register_term as register_term
+from sweepengine.spec._unit import UnitSpec as UnitSpec
+from sweepengine.spec._unit import UserUnitSpec as UserUnitSpec
 from sweepengine.spec._user_model import ModelRun as ModelRun
 from sweepengine.spec._user_model import ModelSpec as ModelSpec
 
 __all__ = [
     "GAMMA_BY_LABEL",
-    "PAIRWISE",
+    "TERMS",
     "AnyRun",
     "AnySpec",
     "Architecture",
-    "AttractionTerm",
     "Column",
     "DataSpec",
     "DigitsData",
-    "DiscrepancyTerm",
-    "DoubleWellTerm",
     "DrawnData",
     "FileData",
-    "GaussianTerm",
-    "KernelTerm",
     "Kind",
     "Method",
     "ModelRun",
     "ModelSpec",
     "ParticleRun",
     "ParticleSpec",
-    "PotentialTerm",
-    "QuadraticTerm",
-    "RieszTerm",
     "RiskTerm",
     "Run",
     "ShellsData",
     "SteppedRun",
     "SweepSpec",
-    "Term",
+    "TermSpec",
     "UnitSpec",
     "UserUnitSpec",
     "WholeSpec",
@@ -97,6 +83,7 @@ __all__ = [
     "job_path",
     "job_plugin",
     "kind_key",
+    "kind_names",
     "kind_of",
     "kinds",
     "make_spec",
@@ -105,6 +92,7 @@ __all__ = [
     "record_schedule",
     "refuse_many_steps",
     "register_kind",
+    "register_term",
     "resolve",
     "run_from_json",
     "spec_schema",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Wide enough for any experiment, narrow enough that no product of them overflows.
 Positive = Annotated[float, Field(ge=1e-12, le=1e12)]
+Factor = Annotated[float, Field(ge=-1e12, le=1e12)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 # Names, parameters and costs are listed by layer; nobody trains deeper fully connected networks without skips.
 Depth = Annotated[int, Field(ge=1, le=1000)]

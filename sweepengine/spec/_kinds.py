@@ -20,7 +20,7 @@ from sweepengine.spec._run import Run
 from sweepengine.spec._user_model import ModelRun, ModelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -113,6 +113,9 @@ class AnyRun(Protocol):
     @property
     def further_columns(self) -> dict[str, Any]:
         """Values of the kind's own columns of the table of runs."""
+
+    def given_ids(self, needed: Collection[str]) -> dict[str, str]:
+        """See :class:`SteppedRun`."""
 
     @classmethod
     def reads(cls, content: dict[str, Any]) -> bool:
@@ -220,6 +223,11 @@ def kinds() -> tuple[Kind, ...]:
     return (*KINDS, *(entry.content for entry in current("kind").values()))
 
 
+def kind_names() -> tuple[str, ...]:
+    """What a spec may say under ``kind``."""
+    return tuple(dict.fromkeys(str(kind.run.kind) for kind in kinds()))
+
+
 def kind_of(thing: AnySpec | AnyRun) -> Kind:
     """The kind of a spec or a run."""
     return next(kind for kind in kinds() if type(thing) in (kind.spec, kind.run))
@@ -246,8 +254,7 @@ def spec_of(content: Mapping[str, Any]) -> type[WholeSpec]:
     for kind in kinds():
         if kind.spec.reads(content):
             return kind.spec
-    known = dict.fromkeys(kind.run.kind for kind in kinds())
-    raise SpecError(f"kind: found {shown(content.get('kind'))}; allowed: {', '.join(map(repr, known))}")
+    raise SpecError(f"kind: found {shown(content.get('kind'))}; allowed: {', '.join(map(repr, kind_names()))}")
 
 
 def run_from_json(content: dict[str, Any]) -> AnyRun:

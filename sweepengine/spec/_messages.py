@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 
 from sweepengine.errors import shown
+from sweepengine.spec._choice import OneOf
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -35,6 +36,8 @@ _EXPECTED = {
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     """Every model class named in a type annotation."""
+    if isinstance(annotation, OneOf):
+        return annotation.models
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in _models_in(part)]
@@ -54,7 +57,10 @@ def _walk(
         if owners or isinstance(part, int):
             path.append(part)
         if owners:
-            models = [inner for owner in owners for inner in _models_in(owner.model_fields[str(part)].annotation)]
+            fields = [owner.model_fields[str(part)] for owner in owners]
+            models = [
+                inner for field in fields for said in (field.annotation, *field.metadata) for inner in _models_in(said)
+            ]
         elif isinstance(part, str):
             models = [each for each in models if each.__name__ == part or _is_branch(each, part)] or models
     return tuple(path), models

@@ -1,19 +1,23 @@
 """Time methods: how a network's parameters are taken along the gradient flow of theory.md §1.
 
-A spec names one under ``training.method``; a run holds it as a :class:`Method`.
+A spec names one under ``training.method``; a run holds it as a :class:`Method`. What is true of a method whatever its
+parameters is an entry of :mod:`sweepengine.time_methods`; here are the parameters of those that have some.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
+from sweepengine.spec._choice import OneOf
 from sweepengine.spec._fields import Count, Section
+from sweepengine.time_methods import METHODS, find, names
 
-_CLOSED_FORMS: dict[str, Literal["descent", "flow"]] = {"gd": "descent", "heun": "flow", "rk4": "flow", "rk45": "flow"}
-_VELOCITIES = {"heun": 2, "rk4": 4, "rk45": 7}
+if TYPE_CHECKING:
+    from sweepengine.time_methods import TimeMethod
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Method:
     Attributes
     ----------
     name : str
-        ``gd``, ``sgd``, ``momentum``, ``heun``, ``rk4`` or ``rk45``.
+        Of :data:`sweepengine.time_methods.METHODS`.
     batch_size : int or None
         Points of a minibatch; None for all of them.
     replacement : bool or None
@@ -41,9 +45,14 @@ class Method:
     tolerance: float | None = None
 
     @property
+    def entry(self) -> TimeMethod:
+        """What is true of it whatever its parameters."""
+        return find(self.name, "networks")
+
+    @property
     def dynamics(self) -> Literal["descent", "flow"] | None:
         """What it follows: gradient descent itself, gradient flow, or (minibatches, momentum) neither."""
-        return _CLOSED_FORMS.get(self.name)
+        return self.entry.follows
 
     @property
     def shares_steps(self) -> bool:
@@ -53,12 +62,12 @@ class Method:
     @property
     def velocities(self) -> int:
         """Velocities that one step needs; for ``rk45``, whose steps are its own, those of one try."""
-        return _VELOCITIES.get(self.name, 1)
+        return self.entry.velocities
 
     @property
     def copies(self) -> int:
         """Arrays of the parameters' size that it holds beside them: slopes with a start, a stage and an end, or v."""
-        return self.velocities + 3 if self.dynamics == "flow" else int(self.beta is not None)
+        return self.entry.use("networks").held
 
     @property
     def label(self) -> str:
@@ -71,19 +80,17 @@ class Method:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-class _MethodSpec(Section):
+class MethodSpec(Section):
+    """A method with its parameters; a class of it has a field ``name``."""
+
+    name: str
+
     def method(self) -> Method:
         """The method as runs hold it."""
         return Method(**self.model_dump())
 
 
-class GradientDescent(_MethodSpec):
-    """θ ← θ + η θ̇ with all points (theory.md §1)."""
-
-    name: Literal["gd"] = "gd"
-
-
-class StochasticDescent(_MethodSpec):
+class StochasticDescent(MethodSpec):
     """θ ← θ + η θ̇ of the mean over a minibatch; one step of η advances the time by η, whatever the batch."""
 
     name: Literal["sgd"]
@@ -94,7 +101,7 @@ class StochasticDescent(_MethodSpec):
     )
 
 
-class Momentum(_MethodSpec):
+class Momentum(MethodSpec):
     """v ← βv + (1 − β) η θ̇, θ ← θ + v (Polyak 1964, with learning rate (1 − β)η): follows the flow in t as η → 0."""
 
     name: Literal["momentum"]
@@ -113,19 +120,7 @@ class Momentum(_MethodSpec):
         return Method("momentum", self.batch_size, None if self.batch_size is None else self.replacement, self.beta)
 
 
-class Heun(_MethodSpec):
-    """Gradient flow by Heun's method of order 2 with step η."""
-
-    name: Literal["heun"]
-
-
-class RungeKutta4(_MethodSpec):
-    """Gradient flow by the classical Runge–Kutta method of order 4 with step η."""
-
-    name: Literal["rk4"]
-
-
-class Adaptive(_MethodSpec):
+class Adaptive(MethodSpec):
     """Gradient flow by Dormand and Prince's pair 5(4) with steps of its own, from record to record.
 
     η is the grid of the records, and a 32nd of it the smallest step.
@@ -138,6 +133,33 @@ class Adaptive(_MethodSpec):
     )
 
 
-MethodSpec = GradientDescent | StochasticDescent | Momentum | Heun | RungeKutta4 | Adaptive
-METHODS_ALONE = ("gd", "heun", "rk4", "rk45")
-"""The methods that a name alone gives."""
+WITH_PARAMETERS: dict[str, type[MethodSpec]] = {"sgd": StochasticDescent, "momentum": Momentum, "rk45": Adaptive}
+"""Name → class of the methods that have parameters."""
+
+
+@cache
+def _without_parameters(name: str, summary: str) -> type[MethodSpec]:
+    literal: Any = Literal[name]
+    return create_model(name, __base__=MethodSpec, __doc__=summary, name=(literal, ...))
+
+
+def method_specs() -> dict[str, type[MethodSpec]]:
+    """Name → class of every method of networks."""
+    return {
+        name: WITH_PARAMETERS.get(name) or _without_parameters(name, METHODS[name].summary)
+        for name in names("networks")
+    }
+
+
+def methods_alone() -> list[str]:
+    """The methods that a name alone gives."""
+    specs = method_specs().items()
+    return [name for name, spec in specs if sum(field.is_required() for field in spec.model_fields.values()) == 1]
+
+
+def gradient_descent() -> MethodSpec:
+    """The method of a spec that names none."""
+    return method_specs()["gd"](name="gd")
+
+
+AnyMethod = Annotated[MethodSpec, OneOf(method_specs, "name")]

@@ -12,7 +12,7 @@ from sweepengine.errors import shown
 from sweepengine.spec._architecture import Architecture
 from sweepengine.spec._data import DataSpec, FileData
 from sweepengine.spec._fields import Count, Depth, Positive, Section, Seed, WholeSpec
-from sweepengine.spec._method import METHODS_ALONE, GradientDescent, MethodSpec
+from sweepengine.spec._method import AnyMethod, gradient_descent, methods_alone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -172,13 +172,13 @@ class TrainingSpec(Section):
     )
     time: Positive = Field(description="training time")
     records: Annotated[LogRecords | EveryRecords, Discriminator("spacing")]
-    method: Annotated[MethodSpec, Discriminator("name")] = Field(
-        default_factory=GradientDescent,
+    method: AnyMethod = Field(
+        default_factory=gradient_descent,
         description="how time goes on; a name alone where the method needs nothing else",
         json_schema_extra=lambda schema: schema.update(
             {
                 "anyOf": [
-                    {"enum": list(METHODS_ALONE)},
+                    {"enum": [*methods_alone()]},
                     {key: schema.pop(key) for key in ("oneOf", "discriminator")},
                 ]
             }

@@ -10,31 +10,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, TypeAdapter
 
 from sweepengine.errors import SpecError
-from sweepengine.plugins import canonical_term, canonical_unit
-from sweepengine.spec._canonical import digest
+from sweepengine.plugins import canonical_unit
+from sweepengine.spec._canonical import digest, without_neutral
 from sweepengine.spec._data import ShellsData
-from sweepengine.spec._particles import (
-    AnyUnit,
-    Drawable,
-    InitialSpec,
-    KernelTerm,
-    LatticeSpec,
-    MethodName,
-    PotentialTerm,
-    ProjectionSpec,
-    RiskTerm,
-    Term,
-    ToleranceSpec,
-    UnitSpec,
-    UserUnitSpec,
-)
+from sweepengine.spec._dynamics import ProjectionSpec, RunMethodName, ToleranceSpec  # noqa: TC001 -- for pydantic
+from sweepengine.spec._particles import Drawable, InitialSpec, LatticeSpec
 from sweepengine.spec._schedule import record_schedule, refuse_many_steps, snapshot_schedule, whole_steps
 from sweepengine.spec._stepped import SteppedRun
+from sweepengine.spec._terms import RiskTerm, Term
+from sweepengine.spec._unit import AnyUnit, UnitSpec, UserUnitSpec
+from sweepengine.spec._unnamed import unnamed_of_particles
+from sweepengine.time_methods import find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from sweepengine.spec._particles import ParticleSpec
+    from sweepengine.time_methods import TimeMethod
 
 _TRIAL_PARTICLES = 64
 
@@ -47,12 +39,13 @@ class ParticleRun(SteppedRun):
     ----------
     unit : UnitSpec or UserUnitSpec or None
         ψ; None without a risk. A user's is named ``name@version``.
-    terms : tuple of Term
+    terms : tuple of TermSpec
         Of the functional.
     temperature : float
         τ.
     initial : InitialSpec
     method : str
+        Name of today of the time method.
     tolerance : ToleranceSpec or None
         Of the adaptive method.
     projection : ProjectionSpec or None
@@ -71,7 +64,7 @@ class ParticleRun(SteppedRun):
     data_id : str
         Hash of the data's content.
     observables : tuple of str
-        Names of the recorded variables in canonical order; empty for the default set.
+        Names of the recorded observables in canonical order, those of users as ``name@version``.
     matmul : str
         How float32 matrices are multiplied: ``full``, ``tf32`` or ``bf16``.
     grid : LatticeSpec or None
@@ -90,7 +83,7 @@ class ParticleRun(SteppedRun):
     terms: tuple[Term, ...]
     temperature: float
     initial: InitialSpec
-    method: MethodName
+    method: RunMethodName
     tolerance: ToleranceSpec | None
     projection: ProjectionSpec | None
     fresh: Drawable | None
@@ -101,7 +94,7 @@ class ParticleRun(SteppedRun):
     snapshots: tuple[int, ...]
     precision: str
     data_id: str
-    observables: tuple[str, ...] = ()
+    observables: tuple[str, ...]
     matmul: str = "full"
     grid: LatticeSpec | None = None
     reference: str | None = None
@@ -111,10 +104,15 @@ class ParticleRun(SteppedRun):
         """τ."""
         return {"temperature": self.temperature}
 
+    def given_ids(self, needed: Collection[str]) -> dict[str, str]:
+        """The cloud to which distances are measured, where there is one, and the grid, where it is needed."""
+        found = {} if self.reference is None else {"reference": self.reference}
+        return found | ({"grid": self.grid_id} if "grid" in needed else {})
+
     def trial(self, observables: tuple[str, ...]) -> ParticleRun:
         """A run that costs less and calls the same code of users, which records these alone."""
         width = min(self.width, _TRIAL_PARTICLES)
-        return replace(self, width=width, observables=("objective", *observables), snapshots=())
+        return replace(self, width=width, observables=observables, snapshots=())
 
     @property
     def activation(self) -> str:
@@ -126,7 +124,21 @@ class ParticleRun(SteppedRun):
     @property
     def has_risk(self) -> bool:
         """Whether a term is a risk, so that there are outputs."""
-        return any(isinstance(term, RiskTerm) for term in self.terms)
+        return any(term.needs_data for term in self.terms)
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether some particle must see every other."""
+        return any(term.coupling == "pairs" for term in self.terms)
+
+    @property
+    def time_method(self) -> TimeMethod:
+        """All that is known of the method."""
+        return find(self.method, "particles")
+
+    @property
+    def _hashed_method(self) -> str:
+        return self.time_method.formerly or self.method
 
     def coordinates(self, d: int) -> tuple[str, ...]:
         """Names of a particle's coordinates at input dimension d: w0 …, then b and a where there are any.
@@ -158,7 +170,7 @@ class ParticleRun(SteppedRun):
         """Id of what an infinitely large cloud does, where that is known; else empty."""
         if self.radial is None:
             return ""
-        method = {"method": self.method, "time": self.time, "record_steps": self.record_steps}
+        method = {"method": self._hashed_method, "time": self.time, "record_steps": self.record_steps}
         return digest({"kind": self.kind, "radial": self.radial} | method)
 
     @cached_property
@@ -172,9 +184,16 @@ class ParticleRun(SteppedRun):
         """Sixteen hexadecimal digits of the SHA-256 of the canonical content."""
         # Sections leave out what has its default, so that a field which the format gains later keeps earlier ids.
         content = {name: _plain(value, short=True) for name, value in self._fields().items()}
-        if self.matmul == "full":
-            del content["matmul"]
-        return digest({"kind": self.kind} | {name: value for name, value in content.items() if value not in (None, [])})
+        content["method"] = self._hashed_method
+        neutral = _PLAIN_RUN | {"observables": list(self.unnamed_observables)}
+        return digest({"kind": self.kind} | without_neutral(content, neutral))
+
+    @property
+    def unnamed_observables(self) -> tuple[str, ...]:
+        """The observables that the id does not name."""
+        return unnamed_of_particles(
+            has_risk=self.has_risk, has_snapshots=bool(self.snapshots), has_reference=self.reference is not None
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values from which :meth:`from_json` makes an equal run."""
@@ -183,13 +202,18 @@ class ParticleRun(SteppedRun):
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> ParticleRun:
         """The inverse of :meth:`to_json`."""
-        return _ADAPTER.validate_python({key: value for key, value in content.items() if key != "kind"})
+        run = _ADAPTER.validate_python({key: value for key, value in content.items() if key != "kind"})
+        return run if run.observables else replace(run, observables=run.unnamed_observables)
 
     def _fields(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 _ADAPTER = TypeAdapter(ParticleRun)
+_PLAIN_RUN = {"snapshots": [], "matmul": "full"} | dict.fromkeys(
+    ("unit", "tolerance", "projection", "fresh", "grid", "reference")
+)
+"""What an id leaves out of a run."""
 
 
 def _plain(value: Any, *, short: bool) -> Any:
@@ -201,15 +225,6 @@ def _plain(value: Any, *, short: bool) -> Any:
     return value
 
 
-def _canonical_terms(spec: ParticleSpec) -> tuple[Term, ...]:
-    return tuple(
-        term.model_copy(update={"name": canonical_term(term.term, term.name)})
-        if isinstance(term, (PotentialTerm, KernelTerm))
-        else term
-        for term in spec.functional.terms
-    )
-
-
 def _canonical_unit(spec: ParticleSpec) -> UnitSpec | UserUnitSpec | None:
     if not isinstance(spec.unit, UserUnitSpec):
         return spec.unit
@@ -217,7 +232,7 @@ def _canonical_unit(spec: ParticleSpec) -> UnitSpec | UserUnitSpec | None:
 
 
 def expand_particles(
-    spec: ParticleSpec, data_id: str, observables: tuple[str, ...] = (), reference: str | None = None
+    spec: ParticleSpec, data_id: str, observables: tuple[str, ...], reference: str | None = None
 ) -> Iterator[ParticleRun]:
     """All runs of a sweep of particles: the product of its axes.
 
@@ -250,7 +265,7 @@ def expand_particles(
             f"dynamics.snapshots: found {dynamics.snapshots}, but there are {len(records)} records; use {len(records)} or "
             "fewer, or more records"
         )
-    terms, unit = _canonical_terms(spec), _canonical_unit(spec)
+    terms, unit = tuple(term.canonical() for term in spec.functional.terms), _canonical_unit(spec)
     fresh = spec.data if isinstance(spec.data, Drawable) and dynamics.samples == "fresh" else None
     for width, temperature, seed in itertools.product(spec.axes.width, spec.temperatures, spec.axes.seed):
         yield ParticleRun(
@@ -258,7 +273,7 @@ def expand_particles(
             terms=terms,
             temperature=float(temperature),
             initial=spec.initial,
-            method=dynamics.method,
+            method=dynamics.time_method.name,
             tolerance=dynamics.tolerance,
             projection=dynamics.projection,
             fresh=fresh,

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from sweepengine.plugins import canonical_term, canonical_unit
+from sweepengine.plugins import canonical_unit
 from sweepengine.spec._data import DataSpec, DrawnData, FileData, ShellsData
-from sweepengine.spec._fields import Count, Positive, Section, Seed, WholeSpec
-from sweepengine.spec._model import (
-    _LIST,
-    ActivationName,
-    EveryRecords,
-    LogRecords,
-    Matmul,
-    Name,
-    Seeds,
-    _distinct,
-    refuse_matmul,
-)
+from sweepengine.spec._dynamics import DynamicsSpec
+from sweepengine.spec._fields import Count, Factor, Positive, Section, WholeSpec
+from sweepengine.spec._model import _LIST, Matmul, Name, Seeds, _distinct, refuse_matmul
+from sweepengine.spec._terms import TERMS, Term
+from sweepengine.spec._unit import AnyUnit, UnitSpec, UserUnitSpec
+from sweepengine.time_methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,161 +21,14 @@ if TYPE_CHECKING:
 
     from sweepengine.plugins import CodeKind
 
-Factor = Annotated[float, Field(ge=-1e12, le=1e12)]
-LANGEVIN_METHODS = ("euler_maruyama", "leimkuhler_matthews", "stochastic_heun")
-MethodName = Literal[
-    "euler",
-    "heun",
-    "rk4",
-    "dormand_prince",
-    "adaptive",
-    "euler_maruyama",
-    "leimkuhler_matthews",
-    "stochastic_heun",
-]
-
-_TERM_KINDS = ("potential", "kernel")
-"""Kinds of users' code that are terms of a functional."""
-
 Drawable = DrawnData | ShellsData
 """Data that new points can be drawn of."""
-
-
-class UnitSpec(Section):
-    """ψ(θ; x) = scale · s(a) φ(input_scale w·x + bias_scale b): what one particle does to the output."""
-
-    activation: ActivationName | Literal["staircase"] = Field(
-        description="φ; staircase is that of Mei, Montanari & Nguyen (PNAS 2018)"
-    )
-    output: Literal["free", "tanh", "none"] = Field(
-        default="free", description="s(a) = a; tanh a (bounded); or 1, with no coordinate a"
-    )
-    bias: bool = Field(default=False, description="whether a particle has a coordinate b")
-    scale: Positive = 1.0
-    input_scale: Positive = 1.0
-    bias_scale: Positive = 1.0
-    frozen: Literal["output", "input"] | None = Field(
-        default=None, description="coordinates that do not move: neither a term nor the noise changes them"
-    )
-
-
-class UserUnitSpec(Section):
-    """A registered unit (--plugin FILE): any ψ(θ; x) of a particle θ with as many coordinates as are given."""
-
-    name: str
-    coordinates: Annotated[int, Field(ge=1, le=100_000)]
-
-
-def _unit_kind(unit: object) -> str:
-    named = isinstance(unit, UserUnitSpec) or (isinstance(unit, dict) and "name" in unit)
-    return UserUnitSpec.__name__ if named else UnitSpec.__name__
-
-
-AnyUnit = Annotated[
-    Annotated[UnitSpec, Tag(UnitSpec.__name__)] | Annotated[UserUnitSpec, Tag(UserUnitSpec.__name__)],
-    Discriminator(_unit_kind),
-]
-"""A neuron, or what users call a unit."""
-
-
-class _Term(Section):
-    strength: Factor = Field(default=1.0, description="factor of the term; negative turns it around")
-
-
-class RiskTerm(_Term):
-    """R(f_μ), the mean cost over the training points of f_μ(x) = ∫ψ(θ; x) dμ."""
-
-    term: Literal["risk"]
-    cost: Literal["mse", "logistic", "huber"] = Field(description="as for networks")
-
-
-class QuadraticTerm(_Term):
-    """∫|θ − centre|²/2 dμ, the same centre in every coordinate; with centre 0 a ridge."""
-
-    term: Literal["quadratic"]
-    centre: Factor = 0.0
-
-
-class DoubleWellTerm(_Term):
-    """¼ ∫Σ_c (θ_c² − distance²)² dμ."""
-
-    term: Literal["double_well"]
-    distance: Positive = 1.0
-
-
-class AttractionTerm(_Term):
-    """½∬|θ − θ'|²/2 dμdμ: keeps the mean and shrinks the covariance."""
-
-    term: Literal["attraction"]
-
-
-class GaussianTerm(_Term):
-    """½∬exp(−|θ − θ'|²/(2 length²)) dμdμ: repels."""
-
-    term: Literal["gaussian"]
-    length: Positive = 1.0
-
-
-class RieszTerm(_Term):
-    """−½∬|θ − θ'|^power dμdμ: repels; power 1 is the energy of the energy distance."""
-
-    term: Literal["riesz"]
-    power: Annotated[float, Field(gt=0, lt=2)] = 1.0
-
-
-class DiscrepancyTerm(_Term):
-    """½ MMD² to a Gaussian cloud N(mean, scale² I) of `count` fixed points, by the kernel of `riesz` or of `gaussian`."""
-
-    term: Literal["mmd"]
-    kernel: Literal["riesz", "gaussian"] = "riesz"
-    power: Annotated[float, Field(gt=0, lt=2)] = Field(default=1.0, description="of riesz")
-    length: Positive = Field(default=1.0, description="of gaussian")
-    count: Annotated[int, Field(ge=1, le=1_000_000)] = 256
-    mean: Factor = 0.0
-    scale: Positive = 1.0
-    seed: Seed = 0
-
-    @model_validator(mode="after")
-    def _kernel_fits(self) -> DiscrepancyTerm:
-        for field, kernel in (("power", "riesz"), ("length", "gaussian")):
-            if getattr(self, field) != 1 and self.kernel != kernel:
-                raise ValueError(f"{field}: given for the kernel {self.kernel!r}; only {kernel!r} has one, remove it")
-        return self
-
-
-class PotentialTerm(_Term):
-    """∫V dμ of a registered potential (--plugin FILE)."""
-
-    term: Literal["potential"]
-    name: str
-
-
-class KernelTerm(_Term):
-    """½∬W dμdμ of a registered kernel (--plugin FILE)."""
-
-    term: Literal["kernel"]
-    name: str
-
-
-Term = (
-    RiskTerm
-    | QuadraticTerm
-    | DoubleWellTerm
-    | AttractionTerm
-    | GaussianTerm
-    | RieszTerm
-    | DiscrepancyTerm
-    | PotentialTerm
-    | KernelTerm
-)
-PAIRWISE = (GaussianTerm, RieszTerm, DiscrepancyTerm, KernelTerm)
-"""Terms whose every particle sees every other."""
 
 
 class FunctionalSpec(Section):
     """F(μ) = Σ terms + τ∫log μ dμ."""
 
-    terms: Annotated[tuple[Annotated[Term, Discriminator("term")], ...], _LIST]
+    terms: Annotated[tuple[Term, ...], _LIST]
     temperature: Annotated[float, Field(ge=0, le=1e12)] | None = Field(
         default=None, description="τ, carried by noise; 0 where not given; or swept under axes"
     )
@@ -204,42 +51,6 @@ class InitialSpec(Section):
         description="the output weight a: as the other coordinates; ±1 times output_scale, whatever the mean; or 0",
     )
     output_scale: Positive | None = Field(default=None, description="of the output weight; scale where not given")
-
-
-class ProjectionSpec(Section):
-    """Where particles are brought back to, at the start and after every step."""
-
-    to: Literal["sphere", "ball"]
-    radius: Positive = 1.0
-
-
-class ToleranceSpec(Section):
-    """What the adaptive integrator allows a step's error to be."""
-
-    relative: Positive = 1e-6
-    absolute: Positive = 1e-8
-
-
-class DynamicsSpec(Section):
-    """dθ_k = −∇(δF/δμ)(θ_k) dt + √(2τ) dB_k from 0 to time."""
-
-    method: MethodName
-    step_size: Positive = Field(
-        description="dt; of the adaptive method the grid of times on which records lie and which its steps meet"
-    )
-    time: Positive
-    tolerance: ToleranceSpec | None = Field(default=None, description="of the adaptive method only")
-    projection: ProjectionSpec | None = None
-    records: Annotated[LogRecords | EveryRecords, Discriminator("spacing")]
-    samples: Literal["fixed", "fresh"] = Field(
-        default="fixed",
-        description="fixed: the same n_train points at every step; fresh: n_train new ones at every step, drawn from the "
-        "run's seed, so that steps follow the population risk; what is recorded is measured on the stored points",
-    )
-    snapshots: Annotated[int, Field(ge=0)] = Field(
-        default=2,
-        description="records that keep all particles, evenly among the records: 2 is the start and the end; 0 keeps none",
-    )
 
 
 class ParticleAxes(Section):
@@ -305,7 +116,7 @@ class ParticleSpec(WholeSpec):
     @model_validator(mode="after")
     def _parts_fit(self) -> ParticleSpec:
         terms = self.functional.terms
-        risks = [term for term in terms if isinstance(term, RiskTerm)]
+        risks = [term for term in terms if term.needs_data]
         if len(risks) > 1:
             raise ValueError("functional.terms: found two risks; one run has one, give it a strength instead")
         for field in ("data", "unit"):
@@ -354,25 +165,26 @@ class ParticleSpec(WholeSpec):
     @model_validator(mode="after")
     def _dynamics_fit(self) -> ParticleSpec:
         dynamics, method = self.dynamics, self.dynamics.method
+        adaptive = dynamics.time_method.adaptive
         if self.axes.temperature is not None and self.functional.temperature is not None:
             raise ValueError("functional.temperature and axes.temperature are both given; remove one of them")
-        if any(self.temperatures) and method not in LANGEVIN_METHODS:
+        if any(self.temperatures) and not dynamics.time_method.noise:
             raise ValueError(
                 f"dynamics.method: found {method!r} at temperature {max(self.temperatures):g}; only "
-                f"{', '.join(LANGEVIN_METHODS)} carry the noise"
+                f"{', '.join(name for name in METHODS if METHODS[name].noise)} carry the noise"
             )
-        if dynamics.tolerance is not None and method != "adaptive":
+        if dynamics.tolerance is not None and not adaptive:
             raise ValueError(f"dynamics.tolerance: found one with method {method!r}; only adaptive steps have one")
         if dynamics.projection is not None and self.neuron is not None and self.neuron.frozen is not None:
             raise ValueError(
                 "dynamics.projection: found one with unit.frozen, whose coordinates it would move; leave one of them out"
             )
-        if method == "adaptive" and dynamics.projection is not None:
+        if adaptive and dynamics.projection is not None:
             raise ValueError("dynamics.projection: not with adaptive steps, whose error it would hide; remove it")
         if dynamics.samples == "fresh" and not isinstance(self.data, Drawable):
             found = "no data" if self.data is None else f"data {self.data.name!r}"
             raise ValueError(f"dynamics.samples: found 'fresh' with {found}; only drawn data have ever more points")
-        if dynamics.samples == "fresh" and method == "adaptive":
+        if dynamics.samples == "fresh" and adaptive:
             raise ValueError("dynamics.samples: found 'fresh' with adaptive steps, which need one velocity; use rk4")
         if self.grid is not None and not self.grid.low < self.grid.high:
             raise ValueError(f"grid: found low {self.grid.low:g} and high {self.grid.high:g}; low must be below high")
@@ -392,7 +204,7 @@ class ParticleSpec(WholeSpec):
     @property
     def method_label(self) -> str:
         """Name of the time method."""
-        return self.dynamics.method
+        return self.dynamics.time_method.name
 
     def located(self, folder: Path) -> ParticleSpec:
         """The same with the files that it names looked for from a folder, as a spec in that folder means them."""
@@ -410,13 +222,9 @@ class ParticleSpec(WholeSpec):
 
     def users_parts(self) -> tuple[tuple[CodeKind, str], ...]:
         """The terms and the unit that users have registered."""
-        terms = (
-            (term.term, canonical_term(term.term, term.name))
-            for term in self.functional.terms
-            if isinstance(term, (PotentialTerm, KernelTerm))
-        )
+        terms = (term.canonical().users_code for term in self.functional.terms)
         unit = (("unit", canonical_unit(self.unit.name)),) if isinstance(self.unit, UserUnitSpec) else ()
-        return (*terms, *unit)
+        return (*(code for code in terms if code is not None), *unit)
 
     def unlike_steps(self) -> str:
         """Those of particles are."""
@@ -424,9 +232,10 @@ class ParticleSpec(WholeSpec):
 
     def fixed_settings(self) -> dict[str, Any]:
         """Everything but the name, the axes and what changes no number, flat, keyed ``section.field``."""
-        return {key: value for key, value in super().fixed_settings().items() if key != "shards"}
+        settings = {key: value for key, value in super().fixed_settings().items() if key != "shards"}
+        return settings | {"dynamics.method": self.method_label}
 
     def agreed_settings(self, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
         """The fixed settings, the temperatures, and the versions of users' terms."""
-        terms = {f"{each['kind']} {each['name']}": (each["version"],) for each in used if each["kind"] in _TERM_KINDS}
+        terms = {f"{each['kind']} {each['name']}": (each["version"],) for each in used if each["kind"] in TERMS}
         return super().agreed_settings(used) | {"functional.temperature": self.temperatures} | terms

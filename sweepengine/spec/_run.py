@@ -8,19 +8,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sweepengine.spec._architecture import Architecture
-from sweepengine.spec._canonical import digest
+from sweepengine.spec._canonical import digest, without_neutral
 from sweepengine.spec._method import Method
 from sweepengine.spec._model import GAMMA_BY_LABEL
 from sweepengine.spec._schedule import record_schedule, whole_steps
 from sweepengine.spec._stepped import SteppedRun
+from sweepengine.spec._unnamed import UNNAMED_OF_NETWORKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from sweepengine.spec._model import SweepSpec, TrainingSpec
 
 
-_NEUTRAL = {
+_PLAIN_NETWORK = {
     "output_bias": False,
     "readout": "gaussian",
     "trained": "all",
@@ -30,7 +31,9 @@ _NEUTRAL = {
     "weights": "",
     "model": "",
 }
-"""Fields that the format gained later, at the values that leave them out of a run's id, so that earlier ids stay."""
+"""What an id leaves out of an architecture."""
+_PLAIN_RUN = {"observables": UNNAMED_OF_NETWORKS, "method": Method().content(), "matmul": "full"}
+"""What an id leaves out of a run."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Run(SteppedRun):
     data_id : str
         Hash of the data's content.
     observables : tuple of str
-        Names of the recorded variables in canonical order; empty for the default set.
+        Names of the recorded observables in canonical order, those of users as ``name@version``.
     method : Method
         How the parameters move; gradient descent where not given.
     matmul : str
@@ -72,7 +75,7 @@ class Run(SteppedRun):
     record_steps: tuple[int, ...]
     precision: str
     data_id: str
-    observables: tuple[str, ...] = ()
+    observables: tuple[str, ...] = UNNAMED_OF_NETWORKS
     method: Method = field(default_factory=Method)
     matmul: str = "full"
 
@@ -107,27 +110,21 @@ class Run(SteppedRun):
 
     def _content(self) -> dict[str, Any]:
         content = asdict(self)
-        architecture = content["architecture"]
-        content["architecture"] = {
-            key: value for key, value in architecture.items() if key not in _NEUTRAL or value != _NEUTRAL[key]
-        }
-        if not self.observables:
-            del content["observables"]
-        content["method"] = self.method.content()
-        if self.method == Method():
-            del content["method"]
-        if self.matmul == "full":
-            del content["matmul"]
-        return content
+        content["architecture"] = without_neutral(content["architecture"], _PLAIN_NETWORK)
+        return without_neutral(content | {"method": self.method.content()}, _PLAIN_RUN)
 
     @property
     def shares_turns(self) -> bool:
         """Whether runs that differ in seed, γ and α alone can be advanced together."""
         return self.method.shares_steps
 
+    def given_ids(self, needed: Collection[str]) -> dict[str, str]:  # noqa: ARG002 -- observables need nothing given
+        """The weights, where they are given."""
+        return {"weights": self.architecture.weights} if self.architecture.weights else {}
+
     def trial(self, observables: tuple[str, ...]) -> Run:
         """A run that costs less and calls the same code of users, which records these alone."""
-        return replace(self, observables=("loss_train", *observables))
+        return replace(self, observables=observables)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values from which :meth:`from_json` makes an equal run."""
@@ -143,7 +140,7 @@ class Run(SteppedRun):
                     **content["architecture"] | {"width_ratios": tuple(content["architecture"]["width_ratios"])}
                 ),
                 "record_steps": tuple(content["record_steps"]),
-                "observables": tuple(content["observables"]),
+                "observables": tuple(content["observables"]) or UNNAMED_OF_NETWORKS,
                 "method": Method(**content["method"]),
             }
         )
@@ -166,7 +163,7 @@ def expand(
     spec: SweepSpec,
     data_id: str,
     step_count: Callable[[Architecture], int],
-    observables: tuple[str, ...] = (),
+    observables: tuple[str, ...],
     weights: str = "",
     of: type[Run] = Run,
 ) -> Iterator[Run]:
@@ -180,7 +177,7 @@ def expand(
     step_count : callable
         Number of gradient steps for an architecture.
     observables : tuple of str
-        The recorded variables in canonical order; empty for the default set.
+        The recorded observables in canonical order.
     weights : str
         Id of given parameters; empty where they are drawn.
     of : type

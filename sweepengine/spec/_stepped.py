@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class SteppedRun:
@@ -45,4 +48,8 @@ class SteppedRun:
     @property
     def further_columns(self) -> dict[str, Any]:
         """Values of the columns of the table of runs that this kind has beside those of every kind."""
+        return {}
+
+    def given_ids(self, needed: Collection[str]) -> dict[str, str]:  # noqa: ARG002 -- nothing, where a kind does not say
+        """Kind → id of what a run needs beside its data; ``needed`` are the fields of specs that its observables use."""
         return {}

@@ -6,8 +6,7 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import DamagedError, StoreError
-from sweepengine.observe import canonical_names, user_observable
-from sweepengine.observe._variable import OUTPUT_DIMS
+from sweepengine.observe import OUTPUT_DIMS, canonical_names, user_observable
 from sweepengine.spec import make_spec
 from sweepengine.store._objects import BrokenSealError, get_object, get_sealed, list_objects, put_sealed
 
@@ -36,7 +35,7 @@ def _settings(spec: AnySpec, used: Sequence[Mapping[str, str]]) -> dict[str, tup
     """
     settings = {key: value for key, value in spec.agreed_settings(used).items() if key not in _IN_THE_CONTENT}
     user = {each["name"]: f"{each['name']}@{each['version']}" for each in used if each["kind"] == "observable"}
-    return settings | {"observables": (canonical_names(spec, user) or "the default set",)}
+    return settings | {"observables": (", ".join(canonical_names(spec, user)),)}
 
 
 def bind_code(store: Store, code: UserCode) -> None:
@@ -159,11 +158,11 @@ def _refuse_other_dims(store: StoreView, code: UserCode) -> None:
         for shape, variable in held:
             theirs = tuple(dim for dim in variable.dims if dim not in OUTPUT_DIMS)
             dims = tuple(dim for dim in ours.variable.dims if dim not in OUTPUT_DIMS)
-            if theirs != dims or any(shape.sizes.get(dim) != size for dim, size in ours.sizes):
+            if theirs != dims or any(shape.sizes.get(dim) != size for dim, size in ours.extents.items()):
                 raise StoreError(
                     f"store: {store.address} has the observable {each.name} with dims "
                     f"{ {dim: shape.sizes[dim] for dim in theirs[2:]} }, here it has {list(dims[2:])} with sizes "
-                    f"{dict(ours.sizes)}; name another --store, or give the observable another name"
+                    f"{ours.extents}; name another --store, or give the observable another name"
                 )
 
 

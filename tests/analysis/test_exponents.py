@@ -36,7 +36,7 @@ def measure(
     for _ in range(steps):
         forward = net.forward(inputs)
         net.descend(inputs, forward, None, forward.outputs - y, ETA)
-    return Recorder(names, start).measure(Moment(net, problem, steps))
+    return Recorder("networks", names, start).measure(Moment(net, problem, steps))
 
 
 def exponents(a: Architecture, names: tuple[str, ...], gamma: float) -> dict[str, np.ndarray]:

@@ -16,8 +16,9 @@ import sweepengine
 from sweepengine.errors import SpecError
 from sweepengine.execute import _pack, _ray
 from sweepengine.execute._device import particles_at_a_time
-from sweepengine.observe import VARIABLES
-from sweepengine.particles import Neuron, Passes, _fused, on_device
+from sweepengine.observe import canonical_names, declared
+from sweepengine.observe._conditions import LINEAR_MODEL
+from sweepengine.particles import Neuron, Partition, _fused, on_device
 from sweepengine.spec import ParticleRun, ParticleSpec, expand_particles, make_spec
 
 if TYPE_CHECKING:
@@ -70,7 +71,11 @@ def _strangers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_every_tensor_of_a_network_names_its_device(
     method: Any, turn: int, tiny: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
-    observed = [name for name, each in VARIABLES.items() if method != "momentum" and not each.needs_closed_form]
+    observed = [
+        name
+        for name, each in declared("networks").items()
+        if method != "momentum" and LINEAR_MODEL not in each.defined_for
+    ]
     content = tiny(
         network={"depth": 2, "sigma_b": 0.3, "output_bias": True, "centred": True},
         training={"method": method},
@@ -125,14 +130,14 @@ def test_chunks_of_particles_are_large_on_a_gpu() -> None:
     def run_of(spec: dict[str, Any]) -> ParticleRun:
         made = make_spec(spec)
         assert isinstance(made, ParticleSpec)
-        return next(expand_particles(made, ""))
+        return next(expand_particles(made, "", canonical_names(made)))
 
     alone, pairs = run_of(terms), run_of(terms | {"functional": {"terms": [{"term": "gaussian"}]}})
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
-    assert [particles_at_a_time(run, 1024, cpu) for run in (alone, pairs)] == [Passes.chunk] * 2
+    assert [particles_at_a_time(run, 1024, cpu) for run in (alone, pairs)] == [Partition.chunk] * 2
     assert particles_at_a_time(alone, 1024, cuda) == 2**16
     assert particles_at_a_time(alone, 0, cuda) == 2**20
-    assert particles_at_a_time(alone, 10**6, cuda) == Passes.chunk
+    assert particles_at_a_time(alone, 10**6, cuda) == Partition.chunk
     assert particles_at_a_time(pairs, 0, cuda) ** 2 <= 2**26
 
 

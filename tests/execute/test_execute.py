@@ -10,7 +10,7 @@ import pytest
 import sweepengine
 from sweepengine.errors import DataError, SpecError
 from sweepengine.networks import initialise
-from sweepengine.observe import DEFAULT_VARIABLES
+from sweepengine.observe import declared
 from sweepengine.store import SweepStore, read_failures
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def test_only_what_is_asked_for_is_recorded(tiny: Tiny, tmp_path: Path) -> None:
     assert set(few.data_vars) == {"kernel_drift", "loss_train", "targets_train", "targets_test"}
     np.testing.assert_array_equal(few.kernel_drift, whole.kernel_drift)
     assert not set(few.id.values) & set(whole.id.values)  # what is recorded is part of a run
-    everything = tiny(observables=list(DEFAULT_VARIABLES)[::-1])
+    everything = tiny(observables=[name for name, each in declared("networks").items() if each.by_default][::-1])
     assert sweepengine.run(everything, tmp_path / "all.zarr", executor="inline").done == 8
     assert sweepengine.open_sweep(tmp_path / "all.zarr").id.values.tolist() == whole.id.values.tolist()
     with pytest.raises(

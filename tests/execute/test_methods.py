@@ -18,6 +18,7 @@ from sweepengine.data import load
 from sweepengine.errors import SpecError
 from sweepengine.execute._data import Data
 from sweepengine.execute._turn import NetworkTurn
+from sweepengine.observe import canonical_names
 from sweepengine.spec import Method, Run, SweepSpec, expand, fixed_step_count, make_spec
 from tests.support.stops import stop_in_commit
 
@@ -46,7 +47,7 @@ def runs_of(content: dict[str, Any]) -> tuple[list[Run], Data]:
     data = load(spec.data)
     arrays = (data.x_train, data.y_train, data.x_test, data.y_test)
     x_train, y_train, x_test, y_test = (torch.from_numpy(each) for each in arrays)
-    runs = list(expand(spec, data.id, lambda _: fixed_step_count(spec.training)))
+    runs = list(expand(spec, data.id, lambda _: fixed_step_count(spec.training), canonical_names(spec)))
     return runs, Data(x_train, y_train, x_test, y_test)
 
 

@@ -13,7 +13,7 @@ import sweepengine
 from sweepengine.data import load
 from sweepengine.errors import SpecError
 from sweepengine.networks import Law, initialise
-from sweepengine.observe import VARIABLES, parameter_count, parameter_shapes, unflatten
+from sweepengine.observe import declared, parameter_count, parameter_shapes, unflatten
 from sweepengine.spec import SweepSpec
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any]
         "training": {"loss": "mse", "step_size": 0.125, "time": 8.0, "records": {"spacing": "log", "count": 6}},
         "axes": {"scaling": ["ntk", "mean_field"], "width": [24], "seed": 2},
         "precision": "float64",
-        "observables": list(VARIABLES),
+        "observables": list(declared("networks")),
     }
     store = tmp_path_factory.mktemp("everything") / "everything.zarr"
     sweepengine.run(content, store, executor="inline")

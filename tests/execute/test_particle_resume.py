@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from dataclasses import astuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import xarray as xr
 import yaml
 
 import sweepengine
-from sweepengine.execute import _particle_turn
+from sweepengine import particles as pt
 from sweepengine.runge_kutta import Control
 from tests.support.particle_sweeps import TEACHER, changed, computed, stopped_and_resumed
 
@@ -45,11 +46,10 @@ def test_the_comparison_sees_a_lost_part_of_the_state(tmp_path: Path, monkeypatc
     content = RESUMED["adaptive"]
     expected = computed(content, tmp_path / "whole.zarr")
 
-    def forgetful(values: Any) -> tuple[Control, float]:
-        time, size, *_ = values.tolist()
-        return Control(size / 2), time
+    def forgetful(steps: pt.AdaptiveSteps) -> tuple[float, ...]:
+        return (steps.time, *astuple(Control(steps.control.size / 2)))
 
-    monkeypatch.setattr(_particle_turn, "_control", forgetful)
+    monkeypatch.setattr(pt.AdaptiveSteps, "state", forgetful)
     found = stopped_and_resumed(content, tmp_path / "stopped.zarr", monkeypatch, 9)
     assert not found.identical(expected)
 

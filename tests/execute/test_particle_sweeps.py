@@ -12,6 +12,7 @@ import torch
 import sweepengine
 from sweepengine import particles as pt
 from sweepengine.data import fresh_points, load
+from sweepengine.observe import canonical_names
 from sweepengine.spec import ParticleSpec, expand_particles, make_spec
 from tests.support.particle_sweeps import NETWORK, TEACHER, WELLS, changed, computed
 
@@ -156,7 +157,7 @@ def test_an_output_weight_like_the_others_has_their_mean(tmp_path: Path) -> None
 def test_fresh_points_are_new_at_every_step_and_the_runs_own(tmp_path: Path) -> None:
     spec = make_spec(changed(TEACHER, dynamics={"samples": "fresh"}))
     assert isinstance(spec, ParticleSpec)
-    [run, *_] = expand_particles(spec, "0" * 16)
+    [run, *_] = expand_particles(spec, "0" * 16, canonical_names(spec))
     assert run.fresh is not None
     x = [fresh_points(run.fresh, seed, step)[0] for seed, step in ((0, 0), (0, 1), (1, 0))]
     assert all(np.intersect1d(a, b).size == 0 for a, b in ((x[0], x[1]), (x[0], x[2])))

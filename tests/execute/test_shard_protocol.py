@@ -23,8 +23,8 @@ from sweepengine.execute import _pack, _particle_turn, _ray
 from sweepengine.execute._events import Event
 from sweepengine.execute._executor import InlineExecutor, Report
 from sweepengine.execute._shards import Shards
-from sweepengine.observe.measure_particles import Moment, Recorder
-from sweepengine.particles import Passes, ShardGroup
+from sweepengine.observe.measure import CloudMoment
+from sweepengine.particles import Partition, ShardGroup
 from sweepengine.store import ChunkPart, SweepStore, _chunk, _layout, open_address, read_mark
 from sweepengine.store._digests import digest
 from sweepengine.store._marks import write_mark
@@ -147,11 +147,10 @@ def _threads_and_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Process, "is_gone", property(lambda _: True))
     monkeypatch.setattr(_layout, "PIECE_ROWS", 8)
     monkeypatch.setattr(_layout, "CHUNK_TARGET", 100)
-    for owner in (Moment, Recorder):
-        for each in vars(owner).values():
-            if isinstance(each, cached_property):
-                # Before Python 3.12 one lock for all objects: a rank that waits in a sum would keep the others out.
-                monkeypatch.setattr(each, "lock", nullcontext(), raising=False)
+    for each in vars(CloudMoment).values():
+        if isinstance(each, cached_property):
+            # Before Python 3.12 one lock for all objects: a rank that waits in a sum would keep the others out.
+            monkeypatch.setattr(each, "lock", nullcontext(), raising=False)
 
 
 def run(spec: dict[str, Any], store: Path, shards: int, commit_seconds: float = 60.0) -> list[str]:
@@ -232,7 +231,7 @@ def test_what_needs_a_file_or_the_noise_is_the_same_on_shards(tmp_path: Path) ->
 def test_shards_that_do_not_sum_are_told_apart(
     tmp_path: Path, wholes: Callable[[str], xr.Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Shards, "passes", lambda *given: Passes(first=given[2].start))
+    monkeypatch.setattr(Shards, "partition", lambda *given: Partition(first=given[2].start))
     run(LANGEVIN, tmp_path / "x.zarr", 2)
     assert not agree(tmp_path / "x.zarr", wholes("langevin"))
 
@@ -395,7 +394,7 @@ def test_a_blow_up_is_the_same_step_on_shards(tmp_path: Path) -> None:
 
 
 def test_too_many_tries_fail_the_run_alone_on_shards_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_particle_turn, "MOST_TRIES", 3)
+    monkeypatch.setattr("sweepengine.particles._adaptive.MOST_TRIES", 3)
     whole, shared = (outcomes(ADAPTIVE, tmp_path / f"{shards}.zarr", shards) for shards in (1, 3))
     assert set(whole.status.values) == {"failed"}
     assert (whole.records_done.values > 0).all()

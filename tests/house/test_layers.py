@@ -25,8 +25,8 @@ LAYERS = [
     "plugins",
 ]
 """From the top; a package imports from those below it. The modules of ``BASE`` lie under all of them."""
-BASE = {"errors", "files", "options", "runge_kutta", "streams", "transport"}
-SEEN_BY_ANALYSIS = {"analysis", "open_sweep", "open_theory", "spec", "errors", "transport"}
+BASE = {"errors", "files", "options", "runge_kutta", "streams", "time_methods", "transport"}
+SEEN_BY_ANALYSIS = {"analysis", "open_sweep", "open_theory", "spec", "errors", "time_methods", "transport"}
 """It reads stores through the public door, and the facts of specs from the package that has them."""
 TORCH_FREE = ["spec", "data", "store", "observe", "theory", "plugins"]
 

@@ -11,6 +11,7 @@ import torch
 import sweepengine
 from sweepengine.errors import RunError, SpecError
 from sweepengine.networks import MATMULS, _matmul, loss, matmul_precision
+from sweepengine.observe import canonical_names
 from sweepengine.spec import ParticleSpec, SweepSpec, expand, expand_particles, make_spec, run_from_json
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def test_rounded_products_are_another_run(tiny: Tiny) -> None:
     def ids(**changes: Any) -> set[str]:
         spec = make_spec(tiny(precision="float32", **changes))
         assert isinstance(spec, SweepSpec)
-        return {run.id for run in expand(spec, "0123456789abcdef", lambda _: 20)}
+        return {run.id for run in expand(spec, "0123456789abcdef", lambda _: 20, canonical_names(spec))}
 
     assert ids() == ids(matmul="full")
     assert len(ids() | ids(matmul="tf32") | ids(matmul="bf16")) == 3 * len(ids())
@@ -142,7 +143,8 @@ def test_rounded_products_are_another_run_of_particles() -> None:
         "dynamics": {"method": "euler", "step_size": 0.5, "time": 1.0, "records": {"spacing": "every", "k": 1}},
     }  # fmt: skip
     specs = [make_spec(content | more) for more in ({}, {"matmul": "full"}, {"matmul": "tf32"})]
-    found = [run for spec in specs if isinstance(spec, ParticleSpec) for run in expand_particles(spec, "0" * 16)]
+    particles = [spec for spec in specs if isinstance(spec, ParticleSpec)]
+    found = [run for spec in particles for run in expand_particles(spec, "0" * 16, canonical_names(spec))]
     assert found[0].id == found[1].id != found[2].id
     assert run_from_json(found[2].to_json()) == found[2]
     with pytest.raises(SpecError, match="matmul: found 'bf16' with precision 'float64'"):

@@ -13,17 +13,18 @@ import torch
 from sweepengine.networks import COSTS, Inputs, initialise, learning_rates, network, stack
 from sweepengine.networks import _hessian as hessian
 from sweepengine.observe import (
-    DEFAULT_VARIABLES,
-    INGREDIENTS,
-    VARIABLES,
+    FREE,
     Sizes,
+    declared,
+    observable,
     parameter_count,
     parameter_shapes,
     record_cost,
     unflatten,
     variables_of,
 )
-from sweepengine.observe.measure import MEASURES, Moment, Problem, Recorder
+from sweepengine.observe._conditions import SQUARED_ERROR
+from sweepengine.observe.measure import Moment, Problem, Recorder
 from sweepengine.plan import make_plan
 from sweepengine.plan._cost import cost_of_record
 from sweepengine.spec import Architecture, Run, make_spec
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 N, N_TEST, D, ETA = 4, 3, 3, 0.4
+VARIABLES = declared("networks")
 # Of the signs of numbers alone: a few percent need not change them.
 OF_SIGNS = {"accuracy_train", "accuracy_test", "activation_flips"}
 # What an adaptive method reports is no function of the network: tests/execute/test_methods.py.
@@ -98,7 +100,7 @@ class Case:
             self.plain.append(PlainMoment(a, gamma[place], alpha, rates, many, LOSSES[loss], ETA, steps, *ends))
 
     def measured(self, names: list[str]) -> list[dict[str, Tensor]]:
-        values = Recorder(names, self.start).measure(self.now)
+        values = Recorder("networks", names, self.start).measure(self.now)
         if len(self.plain) == 1:
             return [values]
         return [{name: value[place] for name, value in values.items()} for place in range(len(self.plain))]
@@ -131,15 +133,27 @@ CASES: dict[str, Callable[[], Case]] = {
 }
 
 
-def test_every_variable_has_its_measure() -> None:
-    assert set(MEASURES) == set(VARIABLES)
+@pytest.mark.parametrize("kind", ["networks", "particles"])
+def test_every_observable_has_its_function(kind: str) -> None:
+    for each in declared(kind).values():
+        assert callable(each.function)
+        assert each.function.__name__ == (each.name if isinstance(each.measure, str) else "<lambda>")
+
+
+def test_a_forgotten_cost_is_no_cost_of_nothing() -> None:
+    entry: dict[str, Any] = {"kind": "networks", "measure": lambda now, _: now.kernel}
+    with pytest.raises(TypeError, match="cost"):
+        observable("mine", (), "mine", "a test", **entry)
+    with pytest.raises(TypeError, match=r"observable mine: found the cost .*expected ingredients, or FREE"):
+        observable("mine", (), "mine", "a test", cost=["kernel"], **entry)  # type: ignore[list-item]
+    assert observable("mine", (), "mine", "a test", cost=FREE, **entry).cost == ()
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_variable_equals_automatic_differentiation(name: str) -> None:
     case = CASES[name]()
     mse = "logistic" not in name
-    names = [each for each in DERIVED if mse or not VARIABLES[each].needs_mse]
+    names = [each for each in DERIVED if mse or SQUARED_ERROR not in VARIABLES[each].defined_for]
     for found, plain in zip(case.measured(names), case.plain, strict=True):
         expected, wrong = plain.variables(), plain.wrong().variables()
         assert set(expected) == set(DERIVED)
@@ -168,7 +182,7 @@ def test_float32_remainders_are_those_of_float64() -> None:
 def test_modes_decay_with_their_sign_and_the_basis_of_the_start() -> None:
     """For a linear model each mode is its start times (1 - eta lambda / N)^n, and no mode starts below 0."""
     case = Case(Architecture(1, "tanh", 1.3, 0.3, 0.9, output_bias=True, trained="last_layer"), steps=5)
-    first = Recorder(["residual_modes", "kernel_eigenvalues"], case.start).measure(case.start)
+    first = Recorder("networks", ["residual_modes", "kernel_eigenvalues"], case.start).measure(case.start)
     assert float(first["residual_modes"].min()) > 0
     decay = (1 - ETA * first["kernel_eigenvalues"] / N) ** 5
     found = case.measured(["residual_modes"])[0]["residual_modes"]
@@ -189,7 +203,7 @@ def test_effective_rank_counts_equal_eigenvalues() -> None:
     now = case.now
     for rank in (1, 3, 4):
         now.__dict__["eigenvalues"] = torch.tensor([0.0] * (4 - rank) + [2.0] * rank, dtype=torch.float64)
-        assert float(MEASURES["kernel_effective_rank"](now, now)) == pytest.approx(rank)
+        assert float(VARIABLES["kernel_effective_rank"].function(now, now)) == pytest.approx(rank)
 
 
 def test_accuracy_of_classes_needs_one_largest_output() -> None:
@@ -199,9 +213,9 @@ def test_accuracy_of_classes_needs_one_largest_output() -> None:
     now = case.now
     now.problem = Problem(now.problem.train, now.problem.test, y, y[:3], now.problem.cost, ETA)
     now.train.forward.outputs = torch.tensor([[2.0, 1, 0], [2, 1, 0], [0, 1, 2], [0, 2, 2]], dtype=torch.float64)
-    assert float(MEASURES["accuracy_train"](now, now)) == 0.5
+    assert float(VARIABLES["accuracy_train"].function(now, now)) == 0.5
     now.train.forward.outputs[0, 2] = torch.nan
-    assert np.isnan(float(MEASURES["accuracy_train"](now, now)))
+    assert np.isnan(float(VARIABLES["accuracy_train"].function(now, now)))
 
 
 def test_projection_knows_the_rank_of_repeated_points() -> None:
@@ -215,8 +229,8 @@ def test_projection_knows_the_rank_of_repeated_points() -> None:
             y = torch.zeros(len(given), dtype=torch.float64)
             problem = Problem(Inputs.prepare(given, a), Inputs.prepare(x, a), y, y, COSTS["mse"](), ETA)
             moment = Moment(net, problem, 0)
-            shares.append(float(MEASURES["backward_projection"](moment, moment)))
-            assert bool(MEASURES["backward_covariance"](moment, moment).isnan().all()) == (width == N)
+            shares.append(float(VARIABLES["backward_projection"].function(moment, moment)))
+            assert bool(VARIABLES["backward_covariance"].function(moment, moment).isnan().all()) == (width == N)
         assert shares[1] == pytest.approx(shares[0] if copies == 2 else 1.0, rel=1e-10)
 
 
@@ -227,7 +241,7 @@ def test_one_diverged_network_leaves_its_group_alone() -> None:
     for tensor in parameters.tensors().values():
         tensor[1] = torch.nan
     net = network(case.now.network.architecture, parameters, [0.5, 0.75], [1.0, 1.0])
-    found = Recorder(DERIVED, case.start).measure(Moment(net, case.now.problem, case.now.step))
+    found = Recorder("networks", DERIVED, case.start).measure(Moment(net, case.now.problem, case.now.step))
     for name, value in found.items():
         assert distance(value[0], clean[name]) < 1e-12, name
         assert name == "activation_flips" or not torch.isfinite(value[1]).any() or name in CONSTANT, name
@@ -250,22 +264,24 @@ def test_weights_come_apart_in_their_order(outputs: int, biases: bool) -> None:
 
 def test_the_hessian_in_blocks_of_points_is_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case(Architecture(3, "tanh", 1.3, 0.3, 0.9), outputs=2, gamma=(0.5, 1.0))
-    whole = MEASURES["hessian_rms"](case.now, case.start)
+    whole = VARIABLES["hessian_rms"].function(case.now, case.start)
     for numbers in (1, 3 * 2 * 2 * 36):  # one point at a time; three, which do not divide the four
         monkeypatch.setattr(hessian, "_BLOCK_NUMBERS", numbers)
-        assert distance(MEASURES["hessian_rms"](case.now, case.start), whole) < 1e-13
+        assert distance(VARIABLES["hessian_rms"].function(case.now, case.start), whole) < 1e-13
 
 
 def test_dims_are_those_of_the_values() -> None:
+    a = Architecture(2, "tanh", 1.3, 0.3, 0.9)
     for outputs in (1, 2):
-        case = Case(Architecture(2, "tanh", 1.3, 0.3, 0.9), outputs=outputs, gamma=(0.5, 1.0))
-        values = Recorder(list(VARIABLES), case.start).measure(case.now)
+        case = Case(a, outputs=outputs, gamma=(0.5, 1.0))
+        values = Recorder("networks", list(VARIABLES), case.start).measure(case.now)
         extents = {
             "run": 2, "i": N, "j": N, "test": N_TEST, "layer": 3, "layer_other": 3, "hidden": 2, "feature_layer": 3,
             "mode": N * outputs, "output": outputs, "output_other": outputs,
             "parameter": parameter_count(parameter_shapes((D, 6, 6), outputs, biases=True)),
         }  # fmt: skip
-        for variable in variables_of(list(VARIABLES), outputs):
+        run = Run(a, 6, 0, 0.5, 1.0, "mse", 1.0, (0, 1), "float64", "", tuple(VARIABLES))
+        for variable in variables_of(run, outputs):
             shape = tuple(extents[dim] for dim in variable.dims if dim != "record")
             assert tuple(values[variable.name].shape) == shape, variable.name
 
@@ -274,18 +290,17 @@ def test_a_record_costs_what_it_needs_once() -> None:
     sizes = Sizes(n=64, n_test=32, d=20, width=256, depth=3)
 
     def flops(*names: str) -> float:
-        return record_cost([VARIABLES[name] for name in names], sizes).flops
+        return record_cost([each for name in names for each in VARIABLES[name].cost], sizes).flops
 
-    assert all(set(variable.needs) <= set(INGREDIENTS) for variable in VARIABLES.values())
     assert flops("loss_train") == 0 < flops("loss_test")
     assert flops("kernel") == flops("kernel_drift") == flops("kernel", "kernel_drift") > 0
     assert flops("kernel", "kernel_lambda_min", "kernel_lambda_max") == flops("kernel_lambda_max")
     assert flops("kernel", "movement_op") == flops("kernel") + flops("movement_op")
     assert flops("hessian_rms") > 100 * flops("kernel_full")
     several = Sizes(n=64, n_test=32, d=20, width=256, depth=3, outputs=3)
-    kernels = [VARIABLES["kernel"], VARIABLES["kernel_full"]]
+    kernels = [*VARIABLES["kernel"].cost, *VARIABLES["kernel_full"].cost]
     assert record_cost(kernels, several).flops == sum(record_cost([each], several).flops for each in kernels)
-    assert record_cost(kernels, several).numbers > 4 * record_cost(kernels, sizes).numbers
+    assert record_cost(kernels, several).bytes > 4 * record_cost(kernels, sizes).bytes
 
 
 def test_the_page_of_observables_names_each_and_only_these() -> None:
@@ -296,13 +311,13 @@ def test_the_page_of_observables_names_each_and_only_these() -> None:
     by_default = {
         name for row in rows for name in re.findall(r"`(\w+)`", row.split("(default)")[0]) if "(default)" in row
     }
-    assert by_default == set(DEFAULT_VARIABLES)
+    assert by_default == {name for name, each in VARIABLES.items() if each.by_default}
     dims = {dim for row in rows for dim in re.findall(r"\w+", row.split("|")[2])}
-    assert {dim for each in VARIABLES.values() for dim in each.dims[2:]} <= dims
+    assert {dim for each in VARIABLES.values() for dim in each.variable.dims[2:]} <= dims
 
 
 def test_the_plan_adds_up_what_is_chosen(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
-    """Also of a block that comes from a store, whose variables say nothing of what they need."""
+    """Also of a block that comes from a store, whose variables say nothing of what they cost."""
     costs = {}
     for names in (["loss_train"], ["loss_train", "kernel"], ["loss_train", "kernel", "hessian_rms"]):
         spec = make_spec(tiny(network={"depth": 2}, observables=names))
@@ -313,6 +328,6 @@ def test_the_plan_adds_up_what_is_chosen(tiny: Callable[..., dict[str, Any]], tm
         d = plan.data.x_train.shape[1]
         costs[len(names)] = cost_of_record(run, shape, d)
         assert cost_of_record(run, stored, d) == costs[len(names)]
-    assert costs[1].flops == costs[1].numbers == 0
+    assert costs[1].flops == costs[1].bytes == 0
     assert 0 < costs[2].flops < costs[3].flops
-    assert 0 < costs[2].numbers < costs[3].numbers
+    assert 0 < costs[2].bytes < costs[3].bytes

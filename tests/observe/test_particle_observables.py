@@ -19,8 +19,9 @@ from sweepengine import analysis
 from sweepengine import particles as pt
 from sweepengine.data import load
 from sweepengine.errors import DataError, SpecError, StoreError
-from sweepengine.observe import PARTICLE_VARIABLES, TEST_FUNCTIONS
-from sweepengine.observe.measure_particles import Moment, Problem, Recorder
+from sweepengine.observe import declared
+from sweepengine.observe.cloud_costs import TEST_FUNCTIONS
+from sweepengine.observe.measure import CloudMoment, CloudProblem, Recorder
 from sweepengine.plan import make_plan
 from sweepengine.spec import ParticleSpec, make_spec
 from sweepengine.store import SweepStore, find_damage
@@ -41,9 +42,9 @@ def test_the_set_of_test_functions_has_its_labels() -> None:
 def test_the_page_of_observables_names_each_and_only_these() -> None:
     page = (Path(__file__).parents[2] / "docs" / "observables.md").read_text().split("## Of particles")[1]
     rows = [row for row in page.splitlines() if row.startswith("| `")]
-    assert sorted(re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in rows))) == sorted(PARTICLE_VARIABLES)
+    assert sorted(re.findall(r"`(\w+)`", "\n".join(row.split("|")[1] for row in rows))) == sorted(declared("particles"))
     dims = {dim for row in rows for dim in re.findall(r"\w+", row.split("|")[2])}
-    assert {dim for each in PARTICLE_VARIABLES.values() for dim in each.dims[2:]} <= dims
+    assert {dim for each in declared("particles").values() for dim in each.variable.dims[2:]} <= dims
 
 
 def test_the_stored_weak_form_is_of_first_order(tmp_path: Path) -> None:
@@ -322,8 +323,10 @@ def test_a_kernel_of_zero_has_no_relative_change() -> None:
     dead[:, 2] = 0
 
     def drift(start: torch.Tensor, now: torch.Tensor) -> float:
-        problem = Problem(pt.Functional([risk]), risk, risk, 0.1, lambda: start, None, None, None, pt.Passes())
-        found = Recorder(["kernel_drift"], problem).measure(Moment(now, problem, 3), snapshot=False)
+        partition = pt.Partition()
+        problem = CloudProblem(pt.Functional([risk]), risk, risk, 0.1, lambda: start, None, None, None, partition)
+        first, then = CloudMoment(start, problem, 0), CloudMoment(now, problem, 3)
+        found = Recorder("particles", ["kernel_drift"], first).measure(then, snapshot=False)
         return float(found["kernel_drift"])
 
     assert math.isnan(drift(dead, cloud))  # and not infinite
@@ -353,11 +356,3 @@ def test_the_plan_counts_what_they_take(tmp_path: Path) -> None:
     large = saved(np.zeros((200_000, 5)), tmp_path / "large.npz")
     far = plan("l", observables=["objective", "sliced_w2_reference"], reference=large)
     assert far.memory_bytes() - base.memory_bytes() > 8 * 5 * 200_000
-
-
-def test_an_observable_of_ones_own_is_not_asked_for_again() -> None:
-    """They are of networks: a plugin would not help."""
-    content = changed(TEACHER, observables=["mine"])
-    with pytest.raises(SpecError, match=r"found 'mine'.*are of networks; of particles record `particles`") as error:
-        make_plan(make_spec(content), SweepStore("memory://none.zarr"))
-    assert "--plugin" not in str(error.value)

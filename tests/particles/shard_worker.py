@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sweepengine import particles as pt
-from sweepengine.observe.measure_particles import Moment, Problem, Recorder
+from sweepengine.observe.measure import CloudMoment, CloudProblem, Recorder
 
 COUNT, CHUNK, D = 103, 8, 3  # thirteen chunks, the last of seven
 INPUTS = pt.gaussian_cloud(1, 17, D)
@@ -39,28 +39,31 @@ def start(particles: range) -> torch.Tensor:
     return pt.gaussian_cloud(2, len(particles), D + 1, first=particles.start)
 
 
-def flowed(cloud: torch.Tensor, passes: pt.Passes) -> dict[str, torch.Tensor]:
+def flowed(cloud: torch.Tensor, partition: pt.Partition) -> dict[str, torch.Tensor]:
     """Clouds and diagnostics after four steps of each flow."""
     found = {}
     for name, (functional, method) in FLOWS.items():
-        end = pt.flow(functional, cloud, step_size=0.1, steps=4, method=method, seed=5, passes=passes).final()
+        end = pt.flow(functional, cloud, step_size=0.1, steps=4, method=method, seed=5, partition=partition).final()
         found[name] = end
         cold = replace(functional, temperature=0.0)
-        numbers = [*functional.values(end, passes), pt.dissipation(cold, end, passes)]
-        numbers.append(pt.stationarity_gap(cold, end, end.new_zeros(1, D + 1), passes))
-        numbers.append(pt.participation(pt.shares(RISK, end, passes), passes))
+        numbers = [*functional.values(end, partition), pt.dissipation(cold, end, partition)]
+        numbers.append(pt.stationarity_gap(cold, end, end.new_zeros(1, D + 1), partition))
+        numbers.append(pt.participation(pt.shares(RISK, end, partition), partition))
         found[f"{name} numbers"] = torch.tensor(numbers, dtype=torch.float64)
-        noise = pt.Noise(5, passes.first) if functional.temperature else None
-        problem = Problem(functional, RISK, RISK, 0.1, end.clone, noise, INPUTS[:3, [0, 1, 2, 0]], REFERENCE, passes)
-        measured = Recorder(OBSERVABLES, problem).measure(Moment(end, problem, 4), snapshot=False)
-        found |= {f"{name} {each}": torch.from_numpy(values.reshape(-1)) for each, values in measured.items()}
-        found[f"{name} covariance"] = pt.moments(end, passes)[1]
+        noise = pt.Noise(5, partition.first) if functional.temperature else None
+        problem = CloudProblem(
+            functional, RISK, RISK, 0.1, end.clone, noise, INPUTS[:3, [0, 1, 2, 0]], REFERENCE, partition
+        )
+        at_start = CloudMoment(problem.start, problem, 0)
+        measured = Recorder("particles", OBSERVABLES, at_start).measure(CloudMoment(end, problem, 4), snapshot=False)
+        found |= {f"{name} {each}": values.reshape(-1) for each, values in measured.items()}
+        found[f"{name} covariance"] = pt.moments(end, partition)[1]
     # Without kinks: where relu's make the control reject steps, it amplifies rounding a million times, sharded or not.
-    adaptive = pt.adaptive_flow(SMOOTH, cloud, time=0.5, passes=passes)
+    adaptive = pt.adaptive_flow(SMOOTH, cloud, time=0.5, partition=partition)
     found["adaptive"] = adaptive.final()
     to_start, to_other = (
-        pt.wasserstein(found["adaptive"], other, method="sliced", directions=20, shards=(passes, divided))
-        for other, divided in ((cloud, passes), (start(range(COUNT + 9)), None))
+        pt.wasserstein(found["adaptive"], other, method="sliced", directions=20, shards=(partition, divided))
+        for other, divided in ((cloud, partition), (start(range(COUNT + 9)), None))
     )
     numbers = [to_start.value, to_start.standard_error, to_other.value, to_other.standard_error]
     found["sliced numbers"] = torch.tensor(numbers, dtype=torch.float64)
@@ -72,18 +75,18 @@ def shard(rank: int, size: int, rendezvous: str) -> dict[str, torch.Tensor]:
     """All that one rank finds, summed over the ranks and, under "alone …", summed over nothing."""
     mine = pt.spans(COUNT, CHUNK, size)[rank]
     with pt.ShardGroup(rank, size, rendezvous, timeout=60.0) as group:
-        passes = group.passes(mine, chunk=CHUNK)
-        found = flowed(start(mine), passes)
+        partition = group.partition(mine, chunk=CHUNK)
+        found = flowed(start(mine), partition)
         group.take_traffic()
         functional, cloud = FLOWS["euler"][0], start(mine)
-        pt.flow(functional, cloud, step_size=0.1, steps=4, passes=passes)
+        pt.flow(functional, cloud, step_size=0.1, steps=4, partition=partition)
         traffic = group.take_traffic()
         found["traffic"] = torch.tensor([traffic.calls, traffic.payload])
         if rank == size - 1:
             cloud[0] = torch.nan
-        status = pt.flow(functional, cloud, step_size=0.1, steps=4, passes=passes)
+        status = pt.flow(functional, cloud, step_size=0.1, steps=4, partition=partition)
         found["diverged"] = torch.tensor(-1 if status.diverged_step is None else status.diverged_step)
-    for name, end in flowed(start(mine), pt.Passes(CHUNK, first=mine.start)).items():
+    for name, end in flowed(start(mine), pt.Partition(CHUNK, first=mine.start)).items():
         found[f"alone {name}"] = end
     return found
 

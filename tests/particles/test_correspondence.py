@@ -36,14 +36,14 @@ def flowed(net: Architecture, alpha: float, dtype: torch.dtype, speed: float) ->
     same = pt.from_network(net, initialise(net, M, D, seed=3, dtype=dtype), alpha)
     risk = pt.Risk(same.unit, X.to(dtype), Y.to(dtype))
     outputs = list[torch.Tensor]()
-    passes = pt.Passes(chunk=16)
+    partition = pt.Partition(chunk=16)
     end = pt.flow(
         pt.Functional([risk]),
         same.particles,
         step_size=ETA * speed,
         steps=STEPS,
-        passes=passes,
-        observe=lambda _step, _time, cloud: outputs.append(risk.outputs(cloud, passes)),
+        partition=partition,
+        observe=lambda _step, _time, cloud: outputs.append(risk.outputs(cloud, partition)),
     ).final()
     return torch.stack(outputs[:-1]), end
 
@@ -84,7 +84,7 @@ def test_the_mean_field_kernel_is_the_networks_kernel() -> None:
         forward = trainee.forward(inputs)
         theirs = trainee.kernel(inputs, forward, trainee.backward(forward))
         same = pt.from_network(net, parameters, alpha)
-        ours = pt.kernel(same.unit, X, same.particles, pt.Passes(chunk=7))
+        ours = pt.kernel(same.unit, X, same.particles, pt.Partition(chunk=7))
         torch.testing.assert_close(ours * same.speed, theirs, rtol=1e-12, atol=1e-13)
 
 

@@ -46,7 +46,7 @@ def test_the_energy_identity_holds_to_first_order(functional: pt.Functional) -> 
 
 
 def test_moments_are_those_of_numpy() -> None:
-    mean, covariance = pt.moments(START + 1e6, pt.Passes(chunk=7))
+    mean, covariance = pt.moments(START + 1e6, pt.Partition(chunk=7))
     np.testing.assert_allclose(mean, START.mean(0) + 1e6, rtol=1e-14)
     np.testing.assert_allclose(covariance, np.cov(START.T, bias=True), rtol=1e-7, atol=1e-9)
 
@@ -72,7 +72,7 @@ def test_participation_counts_the_particles_that_matter() -> None:
     assert pt.participation(torch.tensor([1.0, 1, 0, 0])) == pytest.approx(0.5, rel=1e-14)
     silent = START.clone()
     silent[:25, 2] = 0
-    found = pt.shares(RISK, silent, pt.Passes(chunk=4))
+    found = pt.shares(RISK, silent, pt.Partition(chunk=4))
     expected = (START[:, :2] @ INPUTS.T).tanh().square().mean(1).sqrt() * silent[:, 2].abs()
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
     with pytest.raises(pt.ParameterError, match="not all 0"):
@@ -86,7 +86,7 @@ def test_the_kernel_is_the_mean_of_gradient_products(output: str, frozen: str | 
     cloud = pt.gaussian_cloud(3, 12, unit.coordinates)
     gradients = torch.stack([unit.pull(unit.prepare(INPUTS), e)(cloud) for e in torch.eye(9, dtype=torch.float64)])
     expected = torch.einsum("ikp,jkp->ij", gradients, gradients) / 12
-    found = pt.kernel(unit, INPUTS, cloud, pt.Passes(chunk=5, threads=2))
+    found = pt.kernel(unit, INPUTS, cloud, pt.Partition(chunk=5, threads=2))
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
 
 

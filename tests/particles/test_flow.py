@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from sweepengine import particles as pt
+from sweepengine.time_methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LANGEVIN = sorted(name for name, method in METHODS.items() if method.noise)
 START = pt.gaussian_cloud(1, 30, 2) * 0.5 + 0.2
 WELL = pt.Functional([pt.double_well()])
 
@@ -82,7 +84,7 @@ def discrete_variance(method: str, steps: int, start: float) -> float:
     return variance
 
 
-@pytest.mark.parametrize("method", sorted(pt.LANGEVIN))
+@pytest.mark.parametrize("method", LANGEVIN)
 @pytest.mark.parametrize("steps", [1, 2, STEPS])
 def test_langevin_schemes_have_their_exact_discrete_variance(method: str, steps: int) -> None:
     start = pt.gaussian_cloud(4, COUNT, 1) * 0.3
@@ -114,7 +116,7 @@ def test_noise_belongs_to_the_particle_and_the_step() -> None:
     functional = pt.Functional([pt.double_well()], temperature=0.3)
     start = pt.gaussian_cloud(5, 700, 3)
 
-    def run(cloud: torch.Tensor, steps: int, passes: pt.Passes, first: int = 0) -> torch.Tensor:
+    def run(cloud: torch.Tensor, steps: int, partition: pt.Partition, first: int = 0) -> torch.Tensor:
         return pt.flow(
             functional,
             cloud,
@@ -122,28 +124,28 @@ def test_noise_belongs_to_the_particle_and_the_step() -> None:
             steps=steps,
             method="leimkuhler_matthews",
             seed=3,
-            passes=passes,
+            partition=partition,
             first_step=first,
         ).final()
 
-    whole = run(start, 6, pt.Passes(chunk=1000))
-    assert torch.equal(run(start, 6, pt.Passes(chunk=77, threads=2)), whole)
-    assert torch.equal(run(start[301:], 6, pt.Passes(chunk=50, first=301)), whole[301:])
-    assert torch.equal(run(start[:90], 6, pt.Passes()), whole[:90])
-    assert torch.equal(run(run(start, 2, pt.Passes()), 4, pt.Passes(), first=2), whole)
+    whole = run(start, 6, pt.Partition(chunk=1000))
+    assert torch.equal(run(start, 6, pt.Partition(chunk=77, threads=2)), whole)
+    assert torch.equal(run(start[301:], 6, pt.Partition(chunk=50, first=301)), whole[301:])
+    assert torch.equal(run(start[:90], 6, pt.Partition()), whole[:90])
+    assert torch.equal(run(run(start, 2, pt.Partition()), 4, pt.Partition(), first=2), whole)
     draws = pt.Noise(3).draw(0, slice(0, 700), start)
     assert not torch.equal(draws, pt.Noise(4).draw(0, slice(0, 700), start))
     correlation = np.corrcoef(draws.ravel(), pt.Noise(3).draw(1, slice(0, 700), start).ravel())[0, 1]
     assert abs(correlation) < 4 / math.sqrt(2100)
 
 
-@pytest.mark.parametrize("method", sorted(pt.LANGEVIN))
+@pytest.mark.parametrize("method", LANGEVIN)
 def test_langevin_in_float32_is_that_of_float64_rounded(method: str) -> None:
     functional = pt.Functional([pt.double_well()], temperature=0.3)
     start = pt.gaussian_cloud(5, 700, 3)
 
-    def run(cloud: torch.Tensor, seed: int, passes: pt.Passes | None = None) -> torch.Tensor:
-        return pt.flow(functional, cloud, step_size=0.1, steps=6, method=method, seed=seed, passes=passes).final()
+    def run(cloud: torch.Tensor, seed: int, partition: pt.Partition | None = None) -> torch.Tensor:
+        return pt.flow(functional, cloud, step_size=0.1, steps=6, method=method, seed=seed, partition=partition).final()
 
     found, exact = run(start.float(), 3), run(start, 3)
     assert found.dtype == torch.float32
@@ -152,7 +154,7 @@ def test_langevin_in_float32_is_that_of_float64_rounded(method: str) -> None:
     bound = 6 * 1.1**6 * 8 * 2.0**-23
     assert float((found - exact).abs().max()) < bound
     assert float((found - run(start, 4)).abs().max()) > 100 * bound  # twin: other noise is not within rounding
-    assert torch.equal(run(start.float(), 3, pt.Passes(chunk=77, threads=2)), found)
+    assert torch.equal(run(start.float(), 3, pt.Partition(chunk=77, threads=2)), found)
 
 
 def test_adaptive_steps_meet_the_tolerance_and_save_work() -> None:
@@ -248,7 +250,7 @@ def test_the_start_is_kept_unless_it_is_given_away() -> None:
 def test_bad_calls_say_the_way_out() -> None:
     hot = pt.Functional([pt.quadratic()], temperature=1.0)
     calls: list[tuple[Callable[[], object], str]] = [
-        (lambda: pt.flow(WELL, START, step_size=0.1, steps=1, method="leapfrog"), "known are euler"),
+        (lambda: pt.flow(WELL, START, step_size=0.1, steps=1, method="leapfrog"), "known are gd"),
         (lambda: pt.flow(WELL, START, step_size=0.0, steps=1), "dt is positive"),
         (lambda: pt.flow(hot, START, step_size=0.1, steps=1), "carry the noise"),
         (lambda: pt.flow(hot, START, step_size=0.1, steps=1, method="euler_maruyama"), "no default seed"),

@@ -54,7 +54,7 @@ every_term = pytest.mark.parametrize("term", TERMS.values(), ids=TERMS)
 def test_the_velocity_is_minus_m_times_the_gradient_of_the_value(term: Any) -> None:
     """On particles −∇(δF/δμ)(θ_k) = −m ∂F/∂θ_k exactly: a central difference of the value must say the same."""
     functional = pt.Functional([term])
-    velocity = functional.velocity(CLOUD, pt.Passes(chunk=7))
+    velocity = functional.velocity(CLOUD, pt.Partition(chunk=7))
     direction = pt.gaussian_cloud(9, 40, 3)
     step = 1e-6
     ahead, behind = (functional.value(CLOUD + sign * step * direction) for sign in (1, -1))
@@ -82,7 +82,7 @@ def test_the_first_variation_is_the_derivative_along_mixtures(term: Any) -> None
     copies = 500  # the mixture takes k of μ's copies away for k of ν's
 
     def at(k: int) -> float:
-        return float(term.value(torch.cat([mu.repeat(copies - k, 1), nu.repeat(k, 1)]), pt.Passes(chunk=2000)))
+        return float(term.value(torch.cat([mu.repeat(copies - k, 1), nu.repeat(k, 1)]), pt.Partition(chunk=2000)))
 
     # A one-sided difference of second order, as s < 0 is no measure; F is smooth in s.
     slope = (4 * at(1) - 3 * at(0) - at(2)) / 2 * copies
@@ -136,19 +136,21 @@ def test_closed_forms_agree_with_automatic_differentiation() -> None:
 
 def test_the_energy_distance_is_zero_only_between_equal_measures() -> None:
     term = pt.Discrepancy(pt.RieszKernel(), REFERENCE)
-    assert term.value(REFERENCE, pt.Passes()) == pytest.approx(0, abs=1e-14)
-    assert term.value(REFERENCE.repeat(2, 1), pt.Passes()) == pytest.approx(0, abs=1e-14)
-    assert term.value(REFERENCE + 0.1, pt.Passes()) > 1e-3
+    assert term.value(REFERENCE, pt.Partition()) == pytest.approx(0, abs=1e-14)
+    assert term.value(REFERENCE.repeat(2, 1), pt.Partition()) == pytest.approx(0, abs=1e-14)
+    assert term.value(REFERENCE + 0.1, pt.Partition()) > 1e-3
 
 
 @every_term
-@pytest.mark.parametrize("passes", [pt.Passes(chunk=1), pt.Passes(chunk=9, threads=2), pt.Passes(chunk=64, threads=3)])
-def test_chunks_and_threads_change_nothing_beyond_rounding(term: Any, passes: pt.Passes) -> None:
+@pytest.mark.parametrize(
+    "partition", [pt.Partition(chunk=1), pt.Partition(chunk=9, threads=2), pt.Partition(chunk=64, threads=3)]
+)
+def test_chunks_and_threads_change_nothing_beyond_rounding(term: Any, partition: pt.Partition) -> None:
     functional = pt.Functional([term, pt.ridge(0.1)])
-    base = pt.Passes(chunk=1000)
-    assert functional.value(CLOUD, passes) == pytest.approx(functional.value(CLOUD, base), rel=1e-13, abs=1e-14)
+    base = pt.Partition(chunk=1000)
+    assert functional.value(CLOUD, partition) == pytest.approx(functional.value(CLOUD, base), rel=1e-13, abs=1e-14)
     torch.testing.assert_close(
-        functional.velocity(CLOUD, passes), functional.velocity(CLOUD, base), rtol=1e-12, atol=1e-13
+        functional.velocity(CLOUD, partition), functional.velocity(CLOUD, base), rtol=1e-12, atol=1e-13
     )
 
 
@@ -183,8 +185,8 @@ def test_shards_reduce_outputs_only() -> None:
             return total
 
         part = CLOUD[:13] if rank == 0 else CLOUD[13:]
-        passes = pt.Passes(chunk=5, reduce=reduce)
-        return functional.velocity(part, passes), functional.value(part, passes)
+        partition = pt.Partition(chunk=5, reduce=reduce)
+        return functional.velocity(part, partition), functional.value(part, partition)
 
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(shard, range(2)))
@@ -220,7 +222,7 @@ def test_bad_input_is_refused_with_the_way_out() -> None:
         (lambda: pt.Functional([pt.ridge(1)], temperature=-1), "at least 0"),
         (lambda: pt.GaussianKernel(0), "positive"),
         (lambda: pt.RieszKernel(2), "0 < power < 2"),
-        (lambda: pt.Passes(chunk=0), "at least 1"),
+        (lambda: pt.Partition(chunk=0), "at least 1"),
     ):
         with pytest.raises(pt.ParticlesError, match=message):
             make()

@@ -35,8 +35,8 @@ def slopes(seeds: int, temperature: float) -> tuple[np.ndarray, np.ndarray]:
             method="euler_maruyama",
             seed=seed,
         )
-        squares[0, seed] = [(each.distance / each.finite) ** 2 for each in found]
-        squares[1, seed] = [(each.outputs / each.finite) ** 2 for each in found]
+        squares[0, seed] = [each.distance**2 for each in found]
+        squares[1, seed] = [each.outputs**2 for each in found]
     x = np.log2(WIDTHS) - np.log2(WIDTHS).mean()
 
     def slope(sample: np.ndarray) -> float:

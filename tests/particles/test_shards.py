@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_shards_are_the_whole(size: int, folder: Path) -> None:
     ranks = [dict(np.load(folder / f"{rank}of{size}.npz")) for rank in range(size)]
     count, chunk, inputs = PROBLEM["COUNT"], PROBLEM["CHUNK"], len(PROBLEM["INPUTS"])
-    whole = PROBLEM["flowed"](PROBLEM["start"](range(count)), pt.Passes(chunk))
+    whole = PROBLEM["flowed"](PROBLEM["start"](range(count)), pt.Partition(chunk))
     for name, expected in whole.items():
         split = len(expected) == count
         found = np.concatenate([rank[name] for rank in ranks]) if split else ranks[0][name]
@@ -96,18 +96,18 @@ def test_spans_are_whole_chunks(count: int, chunk: int, shards: int) -> None:
 def test_pairs_need_shards_that_follow_each_other() -> None:
     cloud = torch.ones(4, 2)
     with pytest.raises(pt.ParameterError, match=r"overlap or leave gaps.*particles 0 to 3 of 8"):
-        pt.Passes(reduce=lambda x: 2 * x).everyone(cloud)
+        pt.Partition(reduce=lambda x: 2 * x).everyone(cloud)
 
 
 def test_what_shards_cannot_do_is_said() -> None:
     cloud = PROBLEM["start"](range(4))
-    sharded = pt.Passes(reduce=lambda x: x)
+    sharded = pt.Partition(reduce=lambda x: x)
     calls: list[tuple[Callable[[], object], str]] = [
         (lambda: pt.spans(103, 8, 14), "14 shards for 103 particles in 13 chunks of 8.*at most 13 shards"),
         (lambda: pt.spans(103, 8, 0), "each is at least 1"),
         (lambda: pt.ShardGroup(2, 2, "file:///nowhere"), "found rank 2 of 2"),
         (lambda: pt.ShardGroup(0, 2, "http://nowhere"), "expected file://PATH or tcp://HOST:PORT"),
-        (lambda: pt.couple(PROBLEM["RISK"], cloud, [2], step_size=0.1, steps=1, passes=sharded), "use one shard"),
+        (lambda: pt.couple(PROBLEM["RISK"], cloud, [2], step_size=0.1, steps=1, partition=sharded), "use one shard"),
         (lambda: sharded.minimum(cloud[:, 0]), "both reduce and least"),
         (lambda: pt.wasserstein(cloud, cloud, shards=(sharded, None)), "found method 'auto' for clouds on shards"),
     ]
@@ -125,8 +125,8 @@ def test_a_sliced_distance_asks_for_places_and_not_for_clouds() -> None:
         sizes.append(len(found))
         return found
 
-    passes = pt.Passes(reduce=alone)
-    found = pt.wasserstein(first, second, method="sliced", directions=20, shards=(passes, passes))
+    partition = pt.Partition(reduce=alone)
+    found = pt.wasserstein(first, second, method="sliced", directions=20, shards=(partition, partition))
     assert found == pt.wasserstein(first, second, method="sliced", directions=20)
     assert max(sizes) == 50 * 9
     assert sum(sizes) == 2 * (50 * (20 + 3) + 3 + 1)  # and the count with each, and whether all are finite
@@ -134,7 +134,7 @@ def test_a_sliced_distance_asks_for_places_and_not_for_clouds() -> None:
 
 def test_what_one_shard_cannot_measure_none_measures() -> None:
     cloud = PROBLEM["start"](range(4))
-    other = pt.Passes(reduce=lambda found: found + 1)  # the other shard says that it has found a NaN
+    other = pt.Partition(reduce=lambda found: found + 1)  # the other shard says that it has found a NaN
     with pytest.raises(pt.ShapeError, match="found NaN or infinity"):
         pt.wasserstein(cloud, cloud, method="sliced", shards=(other, None))
 

@@ -71,7 +71,7 @@ def test_the_weak_form_has_its_laplacian() -> None:
 
 def defects(functional: pt.Functional, size: float, noise: pt.Noise | None = None, step: int = 0) -> list[float]:
     cloud = START if noise is None else pt.gaussian_cloud(1, 20_000, 3)
-    return pt.weak_form_defects(functional, pt.TEST_FUNCTIONS, cloud, step, size, noise, pt.Passes(chunk=1024))
+    return pt.weak_form_defects(functional, pt.TEST_FUNCTIONS, cloud, step, size, noise, pt.Partition(chunk=1024))
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,11 @@ class WrongVelocity:
     term: pt.Term
     factor: float
 
-    def value(self, particles: torch.Tensor, passes: pt.Passes) -> float:
-        return self.term.value(particles, passes)
+    def value(self, particles: torch.Tensor, partition: pt.Partition) -> float:
+        return self.term.value(particles, partition)
 
-    def field(self, particles: torch.Tensor, passes: pt.Passes) -> WrongVelocity._Field:
-        return self._Field(self.term.field(particles, passes), self.factor)
+    def field(self, particles: torch.Tensor, partition: pt.Partition) -> WrongVelocity._Field:
+        return self._Field(self.term.field(particles, partition), self.factor)
 
     @dataclass(frozen=True)
     class _Field:

@@ -63,7 +63,7 @@ def test_a_flow_by_the_kernels_is_that_of_the_torch_path() -> None:
     ends = []
     for kind in (pt.Neuron, pt.FusedNeuron):
         functional = pt.Functional([pt.Risk(kind(D, "relu"), INPUTS, INPUTS[:, 0].sin()), pt.ridge(0.1)])
-        ends.append(pt.flow(functional, cloud, step_size=0.1, steps=5, passes=pt.Passes(100)).final())
+        ends.append(pt.flow(functional, cloud, step_size=0.1, steps=5, partition=pt.Partition(100)).final())
     torch.testing.assert_close(ends[1], ends[0], rtol=1e-5, atol=1e-5)
 
 
@@ -158,7 +158,7 @@ def test_softplus_keeps_its_digits_far_below_zero() -> None:
 
 
 def test_kernels_run_on_the_device_of_their_particles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread of :class:`Passes` starts on the first device, wherever the particles lie."""
+    """A thread of :class:`Partition` starts on the first device, wherever the particles lie."""
     seen: list[torch.Tensor] = []
 
     def device_of(tensor: torch.Tensor) -> AbstractContextManager[None]:

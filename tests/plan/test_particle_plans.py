@@ -30,7 +30,7 @@ def test_clouds_on_shells_follow_the_radial_reduction(tmp_path: Path) -> None:
     end = pt.flow(pt.Functional([risk]), start, step_size=0.02, steps=20).final()
     limit = found.risk_limit.isel(run=0)
     # 48 radii in the store, 400 here.
-    assert float(limit[-1]) == pytest.approx(risk.value(end, pt.Passes()), rel=1e-3)
+    assert float(limit[-1]) == pytest.approx(risk.value(end, pt.Partition()), rel=1e-3)
     gap = abs(found.loss_test - found.risk_limit).max("record")
     # 4000 test points of a cost with a standard deviation near 1, and m = 400.
     assert float(gap.max()) < 4 / 4000**0.5

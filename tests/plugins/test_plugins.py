@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, get_args
@@ -17,11 +18,12 @@ import torch
 import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import SpecError, StoreError
-from sweepengine.observe import VARIABLES, user_observable
-from sweepengine.observe._user import TAKEN
+from sweepengine.observe import Ingredient, declared, user_observable
+from sweepengine.observe._user import taken
 from sweepengine.observe._user_measure import measured
 from sweepengine.options import ExecutorName
 from sweepengine.plugins import Plugin, current, install, read_plugin
+from sweepengine.plugins._fingerprint import fingerprint
 from sweepengine.spec import Architecture, ModelRun, Run, run_from_json
 from sweepengine.store._run_table import COLUMNS
 from tests.support.plugins import JOBS, MODEL, OBSERVABLES, TWIN, fresh_registry, observing, plugin
@@ -60,7 +62,7 @@ def test_the_observable_of_the_docs() -> None:
     install(Plugin("docs/plugins.md", block))
     outputs = torch.linspace(-1.9, 1.9, 12, dtype=torch.float64)
     now = SimpleNamespace(train=SimpleNamespace(forward=SimpleNamespace(outputs=outputs)), has_output_dim=False)
-    value = measured(user_observable("outputs_histogram@1"), now, now)  # type: ignore[arg-type]
+    value = measured(user_observable("outputs_histogram@1"), now, now)
     assert value.shape == (32,)
     assert float(value.sum()) == pytest.approx(1)
 
@@ -132,7 +134,7 @@ def test_a_store_keeps_to_one_version_and_its_code(tiny: Tiny, tmp_path: Path) -
     sweepengine.run(content, store, executor="inline", plugins=[plugin(tmp_path, OBSERVABLES)])
     again = sweepengine.run(content, store, executor="inline", plugins=[plugin(tmp_path, OBSERVABLES + "# remark\n")])
     assert again.skipped == again.runs
-    with pytest.raises(StoreError, match=r"(?s)observables: the store has .*'distance@1'.*this spec .*'distance@2'"):
+    with pytest.raises(StoreError, match=r"(?s)observables: the store has .*, distance@1, this spec .*, distance@2"):
         sweepengine.run(content, store, executor="inline", plugins=[plugin(tmp_path, OBSERVABLES, version="2")])
     fresh_registry()
     other = plugin(tmp_path, OBSERVABLES.replace(".abs()", ".square()"))
@@ -167,6 +169,13 @@ def test_a_plugin_that_fails_leaves_nothing_registered(tmp_path: Path) -> None:
     assert not current("observable")
     install(read_plugin(plugin(tmp_path, OBSERVABLES)))
     assert set(current("observable")) == {"outputs_histogram", "distance"}
+
+
+def test_a_file_knows_what_it_has_registered_so_far(tmp_path: Path) -> None:
+    """An observable may be of a kind of sweep that the same file registers."""
+    text = OBSERVABLES + "\nimport sweepengine.plugins\nSEEN = sorted(sweepengine.plugins.current('observable'))\n"
+    text += "assert SEEN == ['distance', 'outputs_histogram'], SEEN\n"
+    install(read_plugin(plugin(tmp_path, text)))
 
 
 @pytest.mark.parametrize(
@@ -232,8 +241,34 @@ def test_no_observable_can_take_a_name_that_a_dataset_has(tiny: Tiny, tmp_path: 
     sweepengine.run(tiny(), tmp_path / "t.zarr", executor="inline")
     sweep = sweepengine.open_sweep(tmp_path / "t.zarr")
     names = {str(name) for name in [*sweep.variables, *sweep.dims]}
-    assert names <= {*VARIABLES, *TAKEN}
-    assert set(COLUMNS) <= TAKEN
+    assert names <= {*declared("networks"), *taken("networks")}
+    assert set(COLUMNS) <= taken("networks")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What a declaration was when stores were first bound to fingerprints of it."""
+
+    name: str
+    dims: tuple[str, ...]
+    long_name: str
+    units: str
+    source: str
+    needs_mse: bool = False
+    needs_closed_form: bool = False
+    needs: tuple[str, ...] = ()
+
+
+def test_fingerprints_of_observables_are_those_of_before() -> None:
+    def own(now: Any, _: Any) -> Any:
+        return now.kernel
+
+    sweepengine.register_observable(name="o", dims=["bin"], sizes={"bin": 3}, long_name="own", cost=[Ingredient()])(own)
+    variable = Variable("o", ("run", "record", "bin"), "own", "1", "user code")
+    before = SimpleNamespace(variable=variable, sizes=(("bin", 3),), function=own)
+    assert current("observable")["o"].fingerprint == fingerprint(before)
+    before.sizes = (("bin", 4),)
+    assert current("observable")["o"].fingerprint != fingerprint(before)
 
 
 def test_ids_without_user_code_are_those_of_before() -> None:

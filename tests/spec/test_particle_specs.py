@@ -9,6 +9,7 @@ import pytest
 
 import sweepengine
 from sweepengine.errors import SpecError
+from sweepengine.observe import canonical_names
 from sweepengine.spec import AnyRun, ParticleSpec, expand_particles, make_spec, run_from_json
 from tests.support.particle_sweeps import SHELLS, TEACHER, changed, runs_of
 
@@ -40,7 +41,7 @@ def test_runs_are_values_with_pinned_ids() -> None:
 def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
     spec = make_spec(changed(TEACHER, **change))
     assert isinstance(spec, ParticleSpec)
-    found = {run.id for run in expand_particles(spec, "0123456789abcdef", spec.observables or ())}
+    found = {run.id for run in expand_particles(spec, "0123456789abcdef", canonical_names(spec))}
     assert not found & {run.id for run in runs_of(TEACHER)}
 
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweepengine.errors import SpecError
+from sweepengine.observe import canonical_names
 from sweepengine.plugins import read_plugin
 from sweepengine.spec import (
     Architecture,
@@ -43,7 +44,7 @@ def quickstart() -> SweepSpec:
 
 
 def runs_of(spec: SweepSpec, steps: int = 154) -> list[Run]:
-    return list(expand(spec, "0123456789abcdef", lambda _: steps))
+    return list(expand(spec, "0123456789abcdef", lambda _: steps, canonical_names(spec)))
 
 
 def test_quickstart_expands_to_its_runs() -> None:

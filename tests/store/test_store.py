@@ -17,7 +17,7 @@ from zarr.storage import LocalStore
 
 import sweepengine
 from sweepengine.errors import DamageWarning, StoreError
-from sweepengine.observe import variables_of
+from sweepengine.observe import declared
 from sweepengine.store import BlockShape, Status, SweepStore
 from sweepengine.store._digests import chain_digest
 from tests.support.stores import finished
@@ -186,8 +186,9 @@ def test_memory_stores_work_in_process_only(tiny: Callable[..., dict[str, Any]])
     ("n_train", "records", "runs"), [(64, 24, 16), (4, 2, 3), (1024, 200, 8), (4096, 1000, 2), (3000, 3, 5)]
 )
 def test_chunks_hold_whole_runs_within_their_limits(n_train: int, records: int, runs: int) -> None:
-    extents = {"i": n_train, "j": n_train, "test": 64, "layer": 2}
-    shape = BlockShape(runs, records, extents, "float32", variables_of(()))
+    extents = {"i": n_train, "j": n_train, "test": 64, "layer": 2, "output": 1}
+    variables = tuple(each.variable for each in declared("networks").values() if each.by_default)
+    shape = BlockShape(runs, records, extents, "float32", variables)
     spans = [shape.chunk_span(chunk) for chunk in range(shape.n_chunks)]
     assert [first for first, _ in spans[1:]] == [stop for _, stop in spans[:-1]]
     assert (spans[0][0], spans[-1][1]) == (0, runs)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import sweepengine
+from sweepengine.observe import canonical_names
 from sweepengine.spec import ParticleRun, ParticleSpec, expand_particles, make_spec
 from tests.support.stops import stop_after_commits
 
@@ -53,7 +54,7 @@ def changed(base: dict[str, Any], **changes: Any) -> dict[str, Any]:
 def runs_of(content: dict[str, Any]) -> list[ParticleRun]:
     spec = make_spec(content)
     assert isinstance(spec, ParticleSpec)
-    return list(expand_particles(spec, "0123456789abcdef"))
+    return list(expand_particles(spec, "0123456789abcdef", canonical_names(spec)))
 
 
 def computed(content: dict[str, Any], store: Path, **options: Any) -> xr.Dataset:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.observe import PARTICLE_VARIABLES, VARIABLES
+from sweepengine.observe import declared
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.spec import make_spec
 from sweepengine.store import SweepStore
@@ -86,13 +86,14 @@ def _specs_of_networks() -> Iterator[tuple[str, dict[str, Any]]]:
         first_layer="sphere", width_ratios=[2.0, 1.0],
     )  # fmt: skip
     yield "bf16", NETWORKS | {"precision": "float32", "matmul": "bf16"}
-    for name, variable in VARIABLES.items():
+    for name in declared("networks"):
         method = "rk45" if name.startswith("solver_") else "gd"
         base = _with(NETWORKS, "training", method=method)
-        yield f"observable {name}", base | {"observables": [variable.name]}
+        yield f"observable {name}", base | {"observables": [name]}
     yield (
         "all observables",
-        NETWORKS | {"observables": [name for name in reversed(VARIABLES) if not name.startswith("solver_")]},
+        NETWORKS
+        | {"observables": [name for name in reversed(list(declared("networks"))) if not name.startswith("solver_")]},
     )
 
 
@@ -116,7 +117,7 @@ def _specs_of_particles() -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"unit {activation}", _with(PARTICLES, "unit", activation=activation, bias=True)
     yield "unit", _with(PARTICLES, "unit", output="tanh", scale=2.0, input_scale=0.5, frozen="input")
     yield "signs and snapshots", _with(_with(PARTICLES, "initial", output="signs"), "dynamics", snapshots=3)
-    for name in PARTICLE_VARIABLES:
+    for name in declared("particles"):
         spec = noisy if name == "weak_form_defect" else PARTICLES
         spec = _with(spec, "dynamics", method="euler_maruyama" if spec is noisy else "euler", snapshots=2)
         if "reference" in name:

@@ -1,4 +1,4 @@
-"""Passes over the particles in chunks that stay in cache: how, never what; results agree to rounding for all settings."""
+"""Loops over the particles in chunks that stay in cache, on threads and shards: how, never what; results agree to rounding for all settings."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Threads:
 
 
 @dataclass(frozen=True)
-class Passes:
+class Partition:
     """How a loop over all particles is cut up.
 
     Attributes
@@ -148,7 +148,7 @@ class Passes:
         if self.reduce is None:
             return float(here)
         if self.least is None:
-            raise ParameterError("found shards without a minimum over them; give Passes both reduce and least")
+            raise ParameterError("found shards without a minimum over them; give Partition both reduce and least")
         return float(self.least(here))
 
     def everyone(self, cloud: Tensor) -> Tensor:

@@ -1,0 +1,121 @@
+"""The ingredients of observables of particles. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sweepengine.observe._record_cost import Ingredient
+from sweepengine.transport import EXACT_COUNT, exact_bytes, exact_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TEST_FUNCTIONS = ("sum", "last", "square", "sine", "bump")
+"""Those of ``weak_form_defect``: names of :data:`sweepengine.particles.TEST_FUNCTIONS`."""
+_SLICED_SECONDS = 8e-6
+"""Of a particle, for a hundred sorted projections of two clouds."""
+_TOLD_AT_A_TIME = 26
+"""Numbers a particle of the whole cloud while shards tell each other the places of two clouds along eight directions."""
+
+
+@dataclass(frozen=True)
+class CloudSizes:
+    """The sizes that the cost of a record of particles depends on. A worker holds one shard of them.
+
+    Attributes
+    ----------
+    width, coordinates : int
+        Particles m of all shards; coordinates p.
+    n : int
+        Training points.
+    grid, reference : int
+        Points of the first variation; particles of the cloud to which distances are measured. 0 without one.
+    shards : int
+    item : int
+        Bytes of a number in the run's precision.
+    velocity_flops : float
+        Operations of one velocity of all particles.
+    pass_bytes : int
+        Arrays of one pass over the particles.
+    """
+
+    width: int
+    coordinates: int
+    n: int
+    grid: int
+    reference: int
+    shards: int
+    item: int
+    velocity_flops: float
+    pass_bytes: int
+
+    @property
+    def numbers(self) -> int:
+        """Coordinates of a shard's particles."""
+        return -(-self.width // self.shards) * self.coordinates
+
+    @property
+    def cloud(self) -> int:
+        """Bytes of a shard's particles."""
+        return self.numbers * self.item
+
+    def doubles(self, copies: int) -> int:
+        """Bytes of copies in float64 of a shard's particles; none are made where they are in float64."""
+        return copies * 8 * self.numbers if self.item < 8 else 0
+
+    @property
+    def whole(self) -> int:
+        """Bytes of all particles in one place, in float64 on the way there; 0 where they are there already."""
+        return 4 * 8 * self.width * (self.coordinates + 1) if self.shards > 1 else 0
+
+    @property
+    def assigns(self) -> bool:
+        """Whether an exact distance is an assignment of particles, and affordable."""
+        return self.coordinates > 1 and self.width <= EXACT_COUNT
+
+    def places(self, alone: int) -> int:
+        """Bytes of places of all particles along directions: so many numbers of each where there is one shard."""
+        return (alone if self.shards == 1 else _TOLD_AT_A_TIME) * 8 * self.width
+
+
+def _assignment() -> Ingredient:
+    """One assignment; each of two distances has its own."""
+    return Ingredient(
+        seconds=lambda s: exact_seconds(s.width) if s.assigns else 0.0,
+        working=lambda s: exact_bytes(s.width) + s.doubles(2) if s.assigns else 0,
+    )
+
+
+def _at_the_grid() -> Ingredient:
+    return Ingredient(lambda s: s.velocity_flops * s.grid / s.width)
+
+
+def _kernels(count: int, flops: Callable[[CloudSizes], float] = lambda _: 0.0) -> Ingredient:
+    """So many N × N matrices of float64 at once."""
+    return Ingredient(flops, working=lambda s: count * 8 * s.n**2)
+
+
+START = Ingredient(kept=lambda s: s.cloud)
+WHOLE = Ingredient(kept=lambda s: s.whole)
+WHOLE_IF_AFFORDABLE = Ingredient(
+    kept=lambda s: s.whole if s.width <= EXACT_COUNT else 0, part_of=lambda _: WHOLE
+)  # fmt: skip
+SLICED_START = Ingredient(
+    seconds=lambda s: _SLICED_SECONDS * s.width, working=lambda s: s.places(4) + s.doubles(2)
+)  # fmt: skip
+SLICED_REFERENCE = Ingredient(seconds=lambda s: _SLICED_SECONDS * max(s.width, s.reference))
+REFERENCE_PLACES = Ingredient(working=lambda s: s.places(2) + 16 * s.reference + s.doubles(1))
+ASSIGNMENT_TO_START, ASSIGNMENT_TO_REFERENCE = _assignment(), _assignment()
+FIRST_VARIATION, LEAST_FIRST_VARIATION = _at_the_grid(), _at_the_grid()
+KERNEL = _kernels(3, lambda s: 4.0 * s.width * s.n**2)
+KERNEL_OF_START = _kernels(4)
+"""While the kernel is made, with the one at t = 0."""
+EULER_STEP = Ingredient(working=lambda s: 3 * s.cloud + s.pass_bytes)
+"""Velocity, step and the cloud after it."""
+WEAK_FORM = Ingredient(
+    # Beside the velocity, F₀ on both sides of every function: a third of a velocity each.
+    lambda s: (1 + 2 / 3 * len(TEST_FUNCTIONS)) * s.velocity_flops,
+    # The cloud that is moved along a test function's gradient; all else is done chunk by chunk.
+    working=lambda s: s.cloud + s.pass_bytes,
+)

@@ -1,0 +1,83 @@
+"""Fields whose values are the entries of a table, looked up when a spec is read, so that a new entry is known at once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Discriminator, TypeAdapter
+from pydantic_core import PydanticKnownError, core_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+
+
+class OneOf:
+    """A section of one of several classes: which one, a key of it says.
+
+    Parameters
+    ----------
+    table : callable
+        Gives the classes that there are, by the key's value.
+    key : str
+        The field that names the class.
+    """
+
+    def __init__(self, table: Callable[[], Mapping[str, type[BaseModel]]], key: str) -> None:
+        self._table, self._key = table, key
+
+    @property
+    def models(self) -> list[type[BaseModel]]:
+        """The classes, in the order of the table."""
+        return list(self._table().values())
+
+    def _adapter(self) -> TypeAdapter[Any]:
+        return _union(tuple(self.models), self._key)
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            lambda value: self._adapter().validate_python(value), core_schema.any_schema()
+        )
+
+    def __get_pydantic_json_schema__(
+        self, _schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(self._adapter().core_schema)
+
+
+@lru_cache(maxsize=16)
+def _union(models: tuple[type[BaseModel], ...], key: str) -> TypeAdapter[Any]:
+    union: Any = models[0]
+    for model in models[1:]:
+        union = union | model
+    return TypeAdapter(Annotated[union, Discriminator(key)])
+
+
+class NameOf:
+    """A text that is one of the names that a table has.
+
+    Parameters
+    ----------
+    names : callable
+        Gives them, in the order of the table.
+    """
+
+    def __init__(self, names: Callable[[], Sequence[str]]) -> None:
+        self._names = names
+
+    def _known(self, value: Any) -> Any:
+        names = self._names()
+        if value not in names:
+            raise PydanticKnownError("literal_error", {"expected": ", ".join(map(repr, names))})
+        return value
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self._known, core_schema.str_schema(strict=True))
+
+    def __get_pydantic_json_schema__(
+        self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"enum": list(self._names()), "type": "string"}
