@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sweepengine.activations import ACTIVATIONS, ActivationEntry
 from sweepengine.spec import TERMS
 from sweepengine.time_methods import follows_the_flow
 
-SMOOTH: Final = frozenset({"tanh", "erf", "gelu", "sigmoid", "softplus", "silu", "swish", "sin", "cos", "exp"})
-"""Activations for which the smooth exponents are claimed; others, unless named below, get theorems' bounds alone."""
-ODD: Final = frozenset({"tanh", "erf", "sin", "identity"})
 EPS: Final = 1e-9
 """Two γ closer than this are one."""
 
@@ -60,9 +58,14 @@ class Setting:
         return follows_the_flow(self.method)
 
     @property
+    def _facts(self) -> ActivationEntry | None:
+        """What the engine knows of the activation; None of a user's own model or unit."""
+        return ACTIVATIONS.get(self.activation)
+
+    @property
     def smooth(self) -> bool:
-        """Whether the activation is a smooth one that the claims name."""
-        return self.activation in SMOOTH
+        """Whether the smooth exponents are claimed of the activation: it is smooth, and no polynomial."""
+        return self._facts is not None and self._facts.smooth and self._facts.degree is None
 
     def at(self, gamma: float) -> bool:
         """Whether γ has this value."""
@@ -81,7 +84,7 @@ class Setting:
         """
         if self.readout != "ones":
             return True
-        return self.depth == 1 and (self.at(1.0) or (self.activation in ODD and not self.biases))
+        return self.depth == 1 and (self.at(1.0) or (self._facts is not None and self._facts.odd and not self.biases))
 
     @property
     def moves_kernel(self) -> bool:

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from sweepengine.plugins import register_model as register_model
     from sweepengine.plugins import register_potential as register_potential
     from sweepengine.plugins import register_unit as register_unit
+    from sweepengine.spec import ModelSpec as ModelSpec
     from sweepengine.spec import ParticleSpec as ParticleSpec
     from sweepengine.spec import SweepSpec as SweepSpec
     from sweepengine.spec import make_spec as make_spec
     from sweepengine.spec import read_spec as read_spec
+    from sweepengine.spec import register_kind as register_kind
     from sweepengine.store import open_sweep as open_sweep
     from sweepengine.store import open_theory as open_theory
 
@@ -46,7 +48,7 @@ _NAMES = {
     "sweepengine.execute": ("run",),
     "sweepengine.observe": ("register_observable",),
     "sweepengine.plugins": ("register_kernel", "register_model", "register_potential", "register_unit"),
-    "sweepengine.spec": ("ParticleSpec", "SweepSpec", "make_spec", "read_spec"),
+    "sweepengine.spec": ("ModelSpec", "ParticleSpec", "SweepSpec", "make_spec", "read_spec", "register_kind"),
     "sweepengine.store": ("open_sweep", "open_theory"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
@@ -56,6 +58,7 @@ __all__ = [
     "DamageWarning",
     "DamagedError",
     "DataError",
+    "ModelSpec",
     "ParticleSpec",
     "RunError",
     "SpecError",
@@ -73,6 +76,7 @@ __all__ = [
     "particles",
     "read_spec",
     "register_kernel",
+    "register_kind",
     "register_model",
     "register_observable",
     "register_potential",

@@ -1,4 +1,4 @@
-"""The errors that users meet: typed, and each message says what was found, what was expected and what to do."""
+"""The errors that users meet. Every message says what was found, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SpecError(SweepError, ValueError):
 
 
 class DataError(SweepError, ValueError):
-    """Data that a spec asks for and that cannot be had."""
+    """Data that a spec asks for and that cannot be read or made."""
 
 
 class StoreError(SweepError, OSError):
@@ -28,39 +28,42 @@ class StoreError(SweepError, OSError):
 
 
 class DamagedError(StoreError):
-    """A store that holds something else than was written there."""
+    """A store that does not hold what was written into it."""
 
 
 class RunError(SweepError, RuntimeError):
-    """A sweep that was asked for rightly and cannot go on: the cluster is gone, another driver has taken over."""
+    """A valid sweep that cannot go on: the cluster is gone, or another driver has taken over the store."""
 
 
 class DamageWarning(UserWarning):
-    """A part of a store is damaged, and was left out of what is shown."""
+    """A part of a store is damaged, and is left out of what is shown."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asks this process to stop. Handlers of this package raise it, so that no user's code is taken for a signal."""
+    """A signal asks this process to stop.
+
+    Only this package's signal handlers raise it. So a KeyboardInterrupt of users' code is not taken for a signal.
+    """
 
 
 @contextmanager
 def users_code(what: str, error: type[SweepError] = RunError) -> Iterator[None]:
-    """Give whatever a user's code raises as an error of this package.
+    """Turn whatever users' code raises into an error of this package.
 
-    ``SystemExit`` and ``KeyboardInterrupt`` are no exception: code that calls ``sys.exit()`` has failed, and must neither
+    ``SystemExit`` and ``KeyboardInterrupt`` are turned too: code that calls ``sys.exit()`` has failed. It must neither
     end the process in silence nor be taken for a person who stops the sweep.
 
     Parameters
     ----------
     what : str
-        How the message begins: what was called.
+        Beginning of the message: what was called.
     error : type of SweepError
-        What is raised.
+        Class of the error to raise.
 
     Raises
     ------
     SweepError
-        The code raised; the message has the error, file and line.
+        The users' code raised an exception; the message has the exception, file and line.
     """
     try:
         yield

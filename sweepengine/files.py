@@ -1,4 +1,4 @@
-"""Files that users name: plain ones only, opened without waiting."""
+"""Opening of files that users name: only plain files, and without waiting."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def open_plain(path: str | os.PathLike[str]) -> FileIO:
     Raises
     ------
     OSError
-        It cannot be opened, or is a folder, a pipe or a device: a read of these may block, or never end.
+        The file cannot be opened, or is a folder, a pipe or a device, whose reading may block or never end.
     """
     # A pipe that nobody writes to would block the opening itself.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
-    except ValueError as error:  # a NUL, or what the system's encoding lacks
+    except ValueError as error:  # a NUL in the path, or a character that the system's encoding lacks
         raise OSError(errno.EINVAL, f"no path of a file: {error}") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -29,5 +29,8 @@ def open_plain(path: str | os.PathLike[str]) -> FileIO:
 
 
 def open_plain_text(path: str | os.PathLike[str]) -> TextIOWrapper:
-    """The same to read its text, in UTF-8; what is no UTF-8 raises :class:`UnicodeDecodeError` when it is read."""
+    """Open a file as :func:`open_plain` does, to read text in UTF-8.
+
+    Reading raises :class:`UnicodeDecodeError` if the bytes are not UTF-8.
+    """
     return TextIOWrapper(BufferedReader(open_plain(path)), encoding="utf-8")

@@ -1,15 +1,19 @@
-"""How to run a sweep: one entry for each option, from which the command line, Python and the tasks take it.
+"""Options of a run, in one table that the command line, Python and the tasks read.
 
-Nothing of it changes a result beyond rounding. Imports nothing but the errors, so that ``--help`` is quick.
+No option changes a result beyond rounding. The module imports nothing but the errors, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args, get_type_hints
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from sweepengine.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 ExecutorName = Literal["ray", "inline"]
@@ -17,7 +21,7 @@ Durability = Literal["rename", "fsync"]
 
 
 def _said(text: str, *, least: float | None = None, above: float | None = None, ray: bool = False) -> dict[str, Any]:
-    """What ``--help`` says of an option, the range of its numbers, and whether it goes with Ray only."""
+    """Metadata of an option: text of ``--help``, its least value, a bound it must exceed, whether it needs Ray."""
     return {"help": text, "least": least, "above": above, "ray": ray}
 
 
@@ -28,22 +32,22 @@ class RunOptions:
     Attributes
     ----------
     executor : {"ray", "inline"}
-        Ray, or this process; the numbers are the same to the bit.
+        Where tasks run: on Ray, or in this process. The numbers are the same to the bit.
     address : str or None
-        A running Ray cluster; None starts a private one and stops it.
+        Address of a running Ray cluster; None starts a private cluster and stops it at the end.
     workers : int or None
-        Tasks at the same time on a private cluster; None takes every CPU.
+        Number of tasks at the same time on a private cluster; None takes every CPU.
     runs_per_turn : int or None
-        Runs advanced together in batched products. 1, the fastest and the default on a CPU, keeps a run's bits whatever
-        pack it is in; more gives the same numbers to rounding.
+        Number of runs that are advanced together in batched products; None takes 1 on a CPU and 16 on a GPU. With 1,
+        the fastest on a CPU, a run has the same bits in every pack; with more it has the same numbers to rounding.
     commit_seconds : float
-        Longest time between two commits: what a killed sweep loses at most.
+        Longest time between two commits, in seconds: what a killed sweep loses at most.
     device : {"auto", "cpu", "cuda"}
-        Where tasks compute; auto takes GPUs where there are some. Another device gives the same numbers to rounding.
+        Where tasks compute; auto takes GPUs if there are any. Another device gives the same numbers to rounding.
     cuda_graphs : bool
-        With device ``cuda``: record a step of networks once as a CUDA graph and replay it between records, where all
-        steps are alike (gd, momentum on all points, heun, rk4; no models of one's own). What is replayed is compared
-        with the step itself first. Never run on a GPU so far.
+        With device ``cuda``: record a step of networks once as a CUDA graph, and replay it between records if all steps
+        are alike (gd, momentum on all points, heun, rk4; no models of one's own). The first replay is compared with the
+        step itself. Never run on a GPU so far.
     take_over : bool
         Take the store from a driver that still holds it; that driver stops.
     run_timeout : float or None
@@ -54,7 +58,7 @@ class RunOptions:
     Raises
     ------
     SpecError
-        An option has a value that it cannot have, or two options exclude each other.
+        An option has a value that is not allowed, or two options exclude each other.
     """
 
     executor: ExecutorName = field(default="ray", metadata=_said("ray, or inline: in this process, for debugging."))
@@ -99,8 +103,8 @@ class RunOptions:
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> RunOptions:
-        """Options by name. Raises :class:`SpecError` for a name that is none."""
-        known = [each.name for each in fields(cls)]
+        """Make options from a dict of name → value. Raises :class:`SpecError` for a name that is no option."""
+        known = [option.name for option in fields(cls)]
         for name in options:
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
@@ -110,22 +114,37 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         types = get_type_hints(type(self))
-        for each in fields(self):
-            _check(each.name, getattr(self, each.name), types[each.name], each.metadata, self.executor)
+        for option in fields(self):
+            _check(option.name, getattr(self, option.name), types[option.name], option.metadata, self.executor)
         if self.cuda_graphs and self.device != "cuda":
             raise SpecError(f"cuda_graphs: found device {self.device!r}; set device 'cuda', or leave cuda_graphs out")
 
 
-def _check(name: str, found: Any, hint: Any, option: Any, executor: str) -> None:
+_TYPES: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    bool: ("true or false", lambda value: isinstance(value, bool)),
+    int: ("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    float: (
+        "a number",
+        lambda value: isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value),
+    ),
+    str: ("text", lambda value: isinstance(value, str)),
+}
+"""Type of an option → what a message says is expected, and whether a value is that."""
+
+
+def _check(name: str, value: Any, hint: Any, option: Any, executor: str) -> None:
     """Raise :class:`SpecError` for a value that an option cannot have."""
-    if found is None and type(None) in get_args(hint):
+    if value is None and type(None) in get_args(hint):
         return
-    choices = [each for each in get_args(hint) if isinstance(each, str)]
-    if choices and found not in choices:
-        raise SpecError(f"{name}: found {found!r}; allowed: {', '.join(map(repr, choices))}")
+    choices = [choice for choice in get_args(hint) if isinstance(choice, str)]
+    if choices:
+        if value not in choices:
+            raise SpecError(f"{name}: found {value!r}; allowed: {', '.join(map(repr, choices))}")
+        return
     if option["ray"] and executor != "ray":
         raise SpecError(f"{name}: goes with the executor 'ray' only; leave one of them out")
-    if option["least"] is not None and not (isinstance(found, int) and found >= option["least"]):
-        raise SpecError(f"{name}: found {found}; expected a whole number from {option['least']} on")
-    if option["above"] is not None and not found > option["above"]:
-        raise SpecError(f"{name}: found {found}; expected a number of seconds above {option['above']}")
+    expected, fits = next(_TYPES[each] for each in (get_args(hint) or (hint,)) if each in _TYPES)
+    least, above = option["least"], option["above"]
+    expected += f" from {least} on" if least is not None else f" of seconds above {above}" if above is not None else ""
+    if not fits(value) or (least is not None and value < least) or (above is not None and not value > above):
+        raise SpecError(f"{name}: found {value!r}; expected {expected}")

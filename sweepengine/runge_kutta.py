@@ -1,4 +1,4 @@
-"""Explicit Runge–Kutta methods as tables, and the control of adaptive steps: one home for networks and particles.
+"""Explicit Runge–Kutta methods as tables, and the control of adaptive steps, for networks and for particles.
 
 Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, II.1, II.4 and II.5. Imports nothing at run time.
 """
@@ -20,18 +20,18 @@ _TINY = 1e-10
 
 @dataclass(frozen=True)
 class Tableau:
-    """An autonomous explicit method.
+    """Coefficients of an explicit Runge–Kutta method for an autonomous equation ẏ = v(y).
 
     Attributes
     ----------
     stages : tuple of tuples
-        Row i: the coefficients of the earlier slopes in the point of slope i + 1.
+        Row i: coefficients of the slopes 0 … i in the point at which slope i + 1 is taken.
     weights : tuple
-        Of the slopes in the step.
+        Coefficients of the slopes in the step.
     order : int
-        Global order of the step; the embedded method has one less.
+        Global order of the step; the order of the embedded method is one less.
     error : tuple
-        Weights minus those of the embedded method; empty where there is none.
+        Weights minus the weights of the embedded method; empty if there is no embedded method.
     """
 
     stages: tuple[tuple[float, ...], ...]
@@ -40,14 +40,17 @@ class Tableau:
     error: tuple[float, ...] = ()
 
     def slopes(self, velocity: Callable[[Tensor], Tensor], start: Tensor, step: float, first: Tensor) -> list[Tensor]:
-        """All slopes of one step; ``first`` is the velocity at the start. Each has the size of the start."""
-        found = [first]
+        """All slopes of one step, of the shape of ``start``; ``first`` is the velocity at the start."""
+        slopes = [first]
         for row in self.stages:
-            found.append(velocity(combined(start, step, row, found)))
-        return found
+            slopes.append(velocity(combined(start, step, row, slopes)))
+        return slopes
 
     def stability(self, z: Tensor) -> Tensor:
-        """R(z), by which one step multiplies y for ẏ = λy, z = step λ (any shape): e^z up to the method's order."""
+        """R(z), the factor by which one step multiplies y for ẏ = λy, with z = step · λ (any shape).
+
+        R(z) equals e^z up to the method's order.
+        """
         slopes = [1 + 0 * z]
         for row in self.stages:
             slopes.append(1 + z * _weighted(row, slopes))
@@ -70,7 +73,7 @@ def combined(start: Tensor, step: float, coefficients: tuple[float, ...], slopes
 EULER = Tableau(stages=(), weights=(1.0,), order=1)
 HEUN = Tableau(stages=((1.0,),), weights=(0.5, 0.5), order=2)
 RK4 = Tableau(stages=((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), weights=(1 / 6, 1 / 3, 1 / 3, 1 / 6), order=4)
-# Dormand & Prince, J. Comput. Appl. Math. 6, 19 (1980). The last slope is the first of the next step.
+# Dormand & Prince, J. Comput. Appl. Math. 6, 19 (1980). The last slope of a step is the first slope of the next step.
 DORMAND_PRINCE = Tableau(
     stages=(
         (1 / 5,),
@@ -88,26 +91,28 @@ DORMAND_PRINCE = Tableau(
 
 @dataclass
 class Control:
-    """Sizes of the adaptive steps of :data:`DORMAND_PRINCE`, and what became of them.
+    """Control of the sizes of the adaptive steps of :data:`DORMAND_PRINCE`, with counts of their outcomes.
 
-    An accepted step is followed by a proportional–integral control (Gustafsson 1991; Hairer et al. II.4, α = 0.7/p,
-    β = 0.4/p), a rejected one by a plain cut, to a fifth at the least; right after a rejection no step grows. Where a
-    velocity jumps (relu's kinks) no order survives and the error only falls with the size itself, so that a control
-    alone may cut without end: a step of at most ``floor`` stands whatever its error, and is counted.
+    A try is a step that is accepted or rejected by its error. After an accepted try a proportional–integral control
+    sets the next size (Gustafsson 1991; Hairer et al. II.4, α = 0.7/p, β = 0.4/p). After a rejected try the size is cut
+    by its error alone, to a fifth at the least, and the next step does not grow. Where the velocity jumps (relu's
+    kinks), the method has no order and the error falls only as fast as the size, so the control might cut the size
+    without end. Therefore a try of at most the size ``floor`` is accepted whatever its error, and counted as forced.
 
     Attributes
     ----------
     size : float
-        Of the next try, unless that is cut to land somewhere.
+        Size of the next try, unless the try is cut to land on an instant.
     floor : float
-        0: no step is forced.
+        Size at and below which every try is accepted; with 0 no try is forced.
     accepted, rejected, forced : int
-        Tries that stood, that did not, and those of the first that stood because of the floor.
+        Number of accepted tries, of rejected tries, and of those accepted only because of the floor.
     smallest : float
-        Smallest step that stood; infinite before the first.
+        Smallest accepted step; infinite before the first.
     last_error : float
-        Error norm of the last step that stood, the control's memory.
+        Error norm of the last step whose error was tolerated: the memory of the control.
     just_rejected : bool
+        Whether the last try was rejected.
     """
 
     size: float
@@ -120,20 +125,24 @@ class Control:
     just_rejected: bool = False
 
     def next_size(self, remaining: float) -> float:
-        """Size of the next try on the way to an instant ``remaining`` away, without leaving a sliver before it."""
+        """Size of the next try towards an instant that is ``remaining`` away; it leaves no tiny step before it."""
         if self.size >= remaining:
             return remaining
         return min(self.size, remaining / 2)
 
     def accepts(self, norm: float, size: float) -> bool:
-        """Whether a try of this size and error norm stands; sets the size of the next.
+        """Whether a try of this size and error norm is accepted; sets the size of the next try.
 
         Parameters
         ----------
         norm : float
-            Error over what is tolerated; anything but a number ≤ 1 is too much.
+            Error of the try divided by the tolerance. It is tolerated if it is at most 1; NaN is not.
         size : float
-            As :meth:`next_size` gave it.
+            Size of the try, as :meth:`next_size` gave it.
+
+        Returns
+        -------
+        bool
         """
         within = norm <= 1
         stands = within or size <= self.floor
@@ -141,7 +150,7 @@ class Control:
             error = max(norm, _TINY)
             factor = SAFETY * error ** (-0.7 / DORMAND_PRINCE.order) * self.last_error ** (0.4 / DORMAND_PRINCE.order)
             factor = min(max(factor, LEAST), 1.0 if self.just_rejected else MOST)
-            # A step that was cut to land says nothing against a longer one.
+            # A try that was cut to land on an instant is no reason to make the next one shorter.
             self.size = max(size * factor, self.size if size < self.size else 0.0)
             self.last_error = error
         elif not stands:

@@ -24,7 +24,7 @@ _LAYER_BITS = 16
 
 
 class Role(IntEnum):
-    """What a stream is for; part of its key, so the numbers are pinned by tests."""
+    """What a stream is for. The role is part of the stream's key, so tests pin the numbers of the roles."""
 
     WEIGHT = 1
     BIAS = 2
@@ -64,7 +64,9 @@ def raw_integers(seed: int, role: Role, layer: int, tile: int, count: int) -> ND
 
 
 def stream_key(seed: int, role: Role, layer: int, tile: int) -> NDArray[np.uint64]:
-    """The key of one stream, for whoever makes its integers elsewhere: (seed, place), and place grows with the tile by 1.
+    """The Philox key of one stream: (seed, place), where place grows by 1 from tile to tile.
+
+    Code that draws the integers elsewhere, such as a kernel on a GPU, starts from it.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def stream_key(seed: int, role: Role, layer: int, tile: int) -> NDArray[np.uint6
     Raises
     ------
     ValueError
-        For a stream out of range.
+        The seed, the layer or the tile is out of its range.
     """
     if not (0 <= seed < 2**63 and 0 <= layer < 2**_LAYER_BITS and 0 <= tile < 2**_TILE_BITS):
         raise ValueError(f"no stream for seed {seed}, layer {layer}, tile {tile}: one of them is out of its range")
@@ -82,7 +84,8 @@ def stream_key(seed: int, role: Role, layer: int, tile: int) -> NDArray[np.uint6
 
 
 def _raw_columns(seed: int, role: Role, layer: int, tile: int, first: int, columns: int) -> NDArray[np.uint64]:
-    """Columns first … of one tile's stream, shape (columns, TILE_ROWS): one count of Philox4x64 makes four integers."""
+    """Some columns of one tile's stream, from column ``first`` on, shape (columns, TILE_ROWS)."""
+    # One count of Philox4x64 makes four integers.
     philox = np.random.Philox(key=stream_key(seed, role, layer, tile), counter=first * (TILE_ROWS // 4))
     return philox.random_raw(columns * TILE_ROWS).reshape(columns, TILE_ROWS)
 
@@ -136,15 +139,15 @@ def gaussian_block(
 ) -> NDArray[np.float64]:
     """Any rectangle of the infinite matrix whose corner :func:`gaussian_matrix` draws, at the cost of its own size.
 
-    Philox is a function of a counter, so a stream can be entered at any column; what a shard or a chunk draws for its
-    rows and a step (some columns) is what the whole would have drawn.
+    Philox is a function of a counter, so a stream can be entered at any column. A shard or a chunk draws for its own
+    rows, and for the columns of one step, the same numbers as the whole would.
 
     Parameters
     ----------
     seed, layer : int
     role : Role
     rows, columns : (int, int)
-        First and one past the last.
+        First index, and one past the last.
 
     Returns
     -------
@@ -165,7 +168,9 @@ def gaussian_block(
 
 
 def permutation(seed: int, role: Role, count: int, index: int = 0) -> NDArray[np.intp]:
-    """A random order of ``count`` things: the stable ranking of their integers; ``index`` numbers independent orders.
+    """A random permutation of 0 … count − 1: the order that sorts ``count`` random integers.
+
+    Every ``index`` gives another, independent permutation.
 
     Returns
     -------
@@ -175,7 +180,7 @@ def permutation(seed: int, role: Role, count: int, index: int = 0) -> NDArray[np
 
 
 def choices(seed: int, role: Role, count: int, bound: int, index: int = 0) -> NDArray[np.intp]:
-    """``count`` independent uniform numbers of 0 … bound − 1; ``index`` numbers independent draws.
+    """Draw ``count`` independent uniform integers from 0 … bound − 1; every ``index`` gives an independent draw.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""Wasserstein-2 distances between clouds of points as arrays: by assignment, by sorting, over directions (S4 §4.3).
+"""Wasserstein-2 distances W₂ between clouds of points: by assignment, by sorting, over directions (S4 §4.3).
 
-What is computed, for every user alike; which method is fit, and what it may allocate, is for them to say.
+The callers choose the method, and how much memory it may take.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 EXACT_COUNT = 4000
-"""Most points whose optimal assignment is affordable: it took 10 s between unrelated clouds of so many points in R^3."""
+"""Most points whose optimal assignment is affordable: between unrelated clouds of so many points in R³ it took 10 s."""
 
 
 def exact_bytes(count: int) -> int:
@@ -25,12 +25,23 @@ def exact_bytes(count: int) -> int:
 
 
 def exact_seconds(count: int) -> float:
-    """Estimated time of that assignment between unrelated clouds, on one thread."""
+    """Estimated seconds of the assignment between two unrelated clouds of ``count`` points, on one thread."""
     return 1.5e-10 * count**3
 
 
 def assignment(x: Floats, y: Floats) -> tuple[float, NDArray[np.intp]]:
-    """W₂ between two clouds (n, p) of equal size, and the optimal map: point k of x goes to point matching[k] of y."""
+    """W₂ between two clouds of equally many points, by the optimal assignment of points to points.
+
+    Parameters
+    ----------
+    x, y : ndarray of float64, shape (n, p)
+
+    Returns
+    -------
+    distance : float
+    matching : ndarray of intp, shape (n,)
+        Point k of x is assigned to point matching[k] of y.
+    """
     from scipy.optimize import linear_sum_assignment  # half a second, which every worker would spend
     from scipy.spatial.distance import cdist
 
@@ -60,7 +71,7 @@ def coupled_distance(values: Floats, reference: Floats, width: int, total: int) 
 
 
 def line_square(x: Floats, y: Floats) -> float:
-    """W₂² on the line of two sorted clouds (n,) and (k,) of equal weights, by matching quantiles."""
+    """W₂² between two sorted clouds on the line, (n,) and (k,), with equal weights; by matching quantiles."""
     if len(x) == len(y):
         apart = x - y
         return float(apart @ apart) / len(x)
@@ -68,7 +79,19 @@ def line_square(x: Floats, y: Floats) -> float:
 
 
 def quantile_square(x: Floats, x_levels: Floats, y: Floats, y_levels: Floats) -> float:
-    """W₂² on the line of two measures at sorted points, the masses up to each of them given as levels in (0, 1]."""
+    """W₂² between two measures on the line, by matching quantiles.
+
+    Parameters
+    ----------
+    x, y : ndarray of float64, shapes (n,) and (k,)
+        Points of the measures, ascending.
+    x_levels, y_levels : ndarray of float64, shapes (n,) and (k,)
+        Mass of a measure up to and with each of its points, in (0, 1], ascending to 1.
+
+    Returns
+    -------
+    float
+    """
     levels = np.concatenate([x_levels, y_levels])
     levels.sort()
     mass = np.diff(levels, prepend=0.0)
@@ -79,17 +102,17 @@ def quantile_square(x: Floats, x_levels: Floats, y: Floats, y_levels: Floats) ->
 
 
 def root_mean_square(squares: Floats) -> tuple[Floats, Floats]:
-    """The sliced distance and its standard error from W₂² over random unit directions, the last axis (Rabin et al. 2011).
+    """The sliced distance and its standard error, from W₂² along random unit directions (Rabin et al. 2011).
 
     Parameters
     ----------
     squares : ndarray, shape (…, directions)
-        At least two directions.
+        W₂² between the projections on each direction; at least two directions.
 
     Returns
     -------
     value, standard_error : ndarray, shape (…)
-        The root of the mean, at most W₂; the error is 0 where the value is.
+        The value is the root of the mean, and at most W₂. The error is 0 where the value is 0.
     """
     value = np.sqrt(squares.mean(axis=-1))
     spread = squares.std(axis=-1, ddof=1) / math.sqrt(squares.shape[-1])

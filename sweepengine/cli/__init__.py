@@ -1,4 +1,4 @@
-"""The command line: thin, no logic of its own; commands import what they need when they run."""
+"""The command line. It has no logic of its own, and its commands import what they need when they run."""
 
 from sweepengine.cli._main import main as main
 

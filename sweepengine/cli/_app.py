@@ -1,4 +1,4 @@
-"""The commands."""
+"""The commands and their options, as Typer reads them."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def _options(
 
 
 def _typed(option: Field[Any], hint: Any) -> Any:
-    """An option as Typer has it."""
+    """The annotation by which Typer knows an option of a run."""
     least, flag = option.metadata["least"], f"--{option.name.replace('_', '-')}"
-    names = [flag] if isinstance(option.default, bool) else []  # without a --no-…
+    names = [flag] if isinstance(option.default, bool) else []  # a flag has no --no-… form
     shown = typer.Option(*names, help=option.metadata["help"], min=least, show_default=option.default is not None)
     return Annotated[hint, shown]
 
@@ -78,7 +78,7 @@ _HINTS = get_type_hints(RunOptions)
 
 
 def _with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The signature that the command line sees: every run option is one of its own."""
+    """Give a command the signature that Typer reads, with one parameter for every option of a run."""
     kinds = inspect.Parameter
     own: dict[str, tuple[Any, Any]] = {
         "store": (StoreOption, None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,28 +29,38 @@ def run_command(
     *,
     report: bool,
 ) -> int:
-    """Run a sweep, print its summary, write its report; 1 if runs failed."""
+    """Run a sweep, print its summary and write its report; the exit code is 1 if runs failed or there is no report."""
     from sweepengine.execute import progress_for, run
+    from sweepengine.spec import kind_of
 
     console, errors = Console(), Console(stderr=True)
+    sweep_spec = _read_spec(spec, plugins)
     outcome = run(
-        _read_spec(spec),
+        sweep_spec,
         store,
         plugins=plugins,
         progress=progress_for(errors),
         **options,
     )
-    sweep, reduced = _print_summary(console, outcome.store)
+    has_findings = bool(kind_of(sweep_spec).findings)  # a kind of the user's own may have none
+    reduced = _print_summary(console, outcome.store) if has_findings else None
     console.print(f"store:  {outcome.store}", markup=False, highlight=False, soft_wrap=True)
     for line in _warnings(outcome):
         errors.print(line, markup=False, highlight=False, soft_wrap=True)
-    return int(outcome.failed > 0) | (report and not _report_after_run(console, errors, outcome.store, sweep, reduced))
+    unreported = report and reduced and not _report_after_run(console, errors, outcome.store, *reduced)
+    return int(outcome.failed > 0 or bool(unreported))
 
 
-def _read_spec(word: str) -> AnySpec:
-    """Read the spec of a file, or of a packaged job, and say which file that is. Plugins are executed on request only."""
+def _read_spec(word: str, plugins: list[str]) -> AnySpec:
+    """Read the spec of a file or of a packaged job; print the job's file, and the plugin that the user has to name.
+
+    The plugins that the user has named are executed first, because a plugin may register the kind of the spec.
+    """
+    from sweepengine.plugins import install, read_plugin
     from sweepengine.spec import is_job_name, job_path, job_plugin, read_spec
 
+    for path in plugins:
+        install(read_plugin(path))
     if not is_job_name(word):
         return read_spec(word)
     job = job_path(word)
@@ -81,7 +92,7 @@ def _warnings(outcome: Outcome) -> list[str]:
 
 
 def _print_summary(console: Console, store: str) -> tuple[xr.Dataset, xr.Dataset]:
-    """Print a store's summary; gives its sweep, and that reduced."""
+    """Print a store's summary; return the opened sweep, and the table of its reduced runs."""
     from sweepengine.analysis import SummaryView, reduce_runs, summarise
     from sweepengine.store import open_sweep, open_theory
 
@@ -99,7 +110,7 @@ def _write_report(console: Console, sweep: xr.Dataset, reduced: xr.Dataset, fold
 
 
 def _report_folder(store: str) -> Path:
-    """Beside a local store; in the results folder for a remote one."""
+    """Folder for a store's report: beside a local store, in the results folder for a remote one."""
     from sweepengine.store import normalise_address
 
     address = normalise_address(store)
@@ -111,12 +122,9 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
     """Print what a sweep would do and cost."""
     from sweepengine.execute import default_store, try_users_code
     from sweepengine.plan import MachineRate, available_cpus, make_plan, sweep_seconds
-    from sweepengine.plugins import install, read_plugin
     from sweepengine.store import Status, SweepStore
 
-    for path in plugins:
-        install(read_plugin(path))
-    spec = _read_spec(spec_path)
+    spec = _read_spec(spec_path, plugins)
     sweep_store = SweepStore(store or default_store(spec))
     plan = make_plan(spec, sweep_store)
     try_users_code(plan)
@@ -147,10 +155,12 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
     table.add_row("disk", f"at most {_bytes(plan.disk_bytes())} (uncompressed), {plan.file_count()} files")
     table.add_row(
         "time",
-        f"about {sweep_seconds([pack.seconds for pack in packs], workers):.0f} s on {workers} CPUs of this machine (a factor of 2 either way)",
+        f"about {sweep_seconds([pack.seconds for pack in packs], workers):.0f} s on {workers} CPUs of this machine "
+        "(a factor of 2 either way)",
     )
     table.add_row(
-        "hangs", "waited for for ever; `run --run-timeout SECONDS` ends runs that are silent for longer (on Ray)"
+        "hangs",
+        "a run that hangs is waited for; `run --run-timeout SECONDS` ends a run that is silent for longer (on Ray)",
     )
     table.add_row("store", sweep_store.address + ("" if sweep_store.exists else " (new)"))
     Console().print(table)
@@ -180,23 +190,24 @@ def status_command(store: str) -> None:
     names = _names(sweep_store)
     troubles: list[str] = []
     failed: dict[str, list[str]] = {}
+    positions = {} if sweep_store.table is None else sweep_store.table.positions
     for block, shape in sweep_store.block_shapes().items():
         damaged: dict[int, DamagedMarkError] = {}
-        marks = runs_of(shape, sweep_store.marks(block, shape, damaged))
+        every = runs_of(shape, sweep_store.marks(block, shape, damaged))
+        marks = {position: every[position] for position in positions[block]}  # other runs of the block have been moved
         troubles += [f"damaged: {error}" for error in damaged.values()]
-        statuses = [Status.PENDING if mark is None else mark.status for mark in marks]
-        recorded = sum(mark.records_done for mark in marks if mark is not None)
-        table.add_row(
-            block, *(str(statuses.count(each)) for each in Status), f"{recorded}/{shape.runs * shape.records}"
-        )
+        statuses = {p: Status.PENDING if mark is None else mark.status for p, mark in marks.items()}
+        counts = Counter(statuses.values())
+        recorded = sum(mark.records_done for mark in marks.values() if mark is not None)
+        table.add_row(block, *(str(counts[each]) for each in Status), f"{recorded}/{len(marks) * shape.records}")
         troubles += [
             f"diverged: {names[block, position]} at step {mark.diverged_step}"
-            for position, mark in enumerate(marks)
+            for position, mark in marks.items()
             if mark is not None and mark.status is Status.DIVERGED
         ]
-        failures = read_failures(sweep_store.objects, block) if Status.FAILED in statuses else {}
+        failures = read_failures(sweep_store.objects, block) if counts[Status.FAILED] else {}
         for position, text in failures.items():
-            if statuses[position] is Status.FAILED:
+            if statuses.get(position) is Status.FAILED:
                 reason = text.strip().splitlines()[-1].removeprefix("sweepengine.errors.")
                 failed.setdefault(reason, []).append(names[block, position])
     for reason, runs in failed.items():
@@ -208,46 +219,46 @@ def status_command(store: str) -> None:
 
 
 def verify_command(store: str) -> int:
-    """Print what is damaged; 1 if anything is."""
+    """Print what is damaged; the exit code is 1 if anything is."""
     from sweepengine.errors import DamagedError
     from sweepengine.store import SweepStore, find_damage
 
     try:
         sweep_store = SweepStore(store)
         sweep_store.must_exist()
-        found, names = list(find_damage(sweep_store)), _names(sweep_store)
+        damages, names = list(find_damage(sweep_store)), _names(sweep_store)
     except DamagedError as error:
         print(f"damaged: {error}")
         return 1
-    _print_damage(sweep_store, names, found)
-    if any(each.is_mended for each in found):
+    _print_damage(sweep_store, names, damages)
+    if any(damage.is_mended for damage in damages):
         print("`sweepengine repair` with this store forgets these runs; running the sweep again then computes them")
-    return int(bool(found))
+    return int(bool(damages))
 
 
 def repair_command(store: str, *, take_over: bool) -> int:
-    """Forget damaged runs; 1 if something is left that computing again does not mend."""
+    """Repair a store; the exit code is 1 if damage is left that running the sweep again does not mend."""
     from sweepengine.store import SweepStore, repair
 
     sweep_store = SweepStore(store)
     sweep_store.must_exist()
     names = _names(sweep_store)  # before damaged runs are moved
-    found = repair(sweep_store, take_over=take_over)
-    _print_damage(sweep_store, names, found)
-    if any(each.chunk >= 0 for each in found):
+    damages = repair(sweep_store, take_over=take_over)
+    _print_damage(sweep_store, names, damages)
+    if any(damage.chunk >= 0 for damage in damages):
         print("forgotten; run the sweep again to compute them")
-    return int(not all(each.is_mended for each in found))
+    return int(not all(damage.is_mended for damage in damages))
 
 
 def _names(store: SweepStore) -> dict[tuple[str, int], str]:
     return {} if store.table is None else store.table.names()
 
 
-def _print_damage(store: SweepStore, names: dict[tuple[str, int], str], found: list[Damage]) -> None:
-    for each in found:
-        runs = ", ".join(names[each.block, position] for position in each.positions)
-        print(f"damaged: {f'{runs}: ' if runs else ''}{each.message}")
-    if not found:
+def _print_damage(store: SweepStore, names: dict[tuple[str, int], str], damages: list[Damage]) -> None:
+    for damage in damages:
+        runs = ", ".join(names[damage.block, position] for position in damage.positions)
+        print(f"damaged: {f'{runs}: ' if runs else ''}{damage.message}")
+    if not damages:
         print(f"{store.address}: every committed record and state is what was written")
 
 

@@ -1,4 +1,4 @@
-"""Entry point: exit codes, interruptions and errors as one clear message."""
+"""Entry point of the command line: exit codes, and one clear message for an interruption or an error."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        ``sys.argv[1:]`` where not given.
+        ``sys.argv[1:]`` if not given.
 
     Returns
     -------
     int
-        0 done; 1 something is wrong (failed runs); 2 bad input; 130 or 143 interrupted.
+        0: done. 1: something is wrong, such as failed runs. 2: bad input. 130 or 143: interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     came: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
         came.append(number)
-        raise Interrupted  # a KeyboardInterrupt, as Ray's compiled code lets nothing else of a signal handler through
+        raise Interrupted  # a KeyboardInterrupt, because Ray's compiled code passes on no other exception of a handler
 
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     code = INTERRUPTED
     try:
         code = _run(words)
     except BaseException:
         if not came:
             raise
-        # Whatever comes out after a signal is its consequence: libraries turn the exception into others of their own.
+        # Any exception after a signal follows from it: libraries turn ours into exceptions of their own.
     finally:
-        # Of a process that ends, the rest is short; a signal would only add a traceback to it.
-        for each, handler in before.items():
-            signal.signal(each, signal.SIG_IGN if arguments is None else handler)
+        # A process that ends here ignores further signals: it ends soon, and they would only add a traceback.
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if arguments is None else handler)
     if code == 0 or not (came or code == INTERRUPTED):
         return code
     again = f" `{shlex.join(['sweepengine', *words])}` goes on from there." if words[:1] == ["run"] else ""
@@ -57,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    """The exit code of a command that nobody interrupts."""
-    from sweepengine.cli._app import app  # within what handles signals: imports are what a short command does
+    """Run a command; return its exit code unless a signal interrupts it."""
+    from sweepengine.cli._app import app  # here, where signals are handled: imports are most of a short command
 
     warnings.showwarning = _show_warning
     try:
@@ -82,7 +82,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Damage is for users, so it is said without the place in our code; other warnings look as Python's do."""
+    """Print a warning: of damage without a place in our code, because it is for users; others as Python does."""
     if issubclass(category, DamageWarning):
         _say(f"warning: {message}")
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweepengine.data._dataset import from_content
 from sweepengine.data._targets import random_labels, targets_of
 from sweepengine.errors import DataError
 from sweepengine.streams import Role, permutation
@@ -13,17 +14,17 @@ from sweepengine.streams import Role, permutation
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sweepengine.data._load import Points
+    from sweepengine.data._dataset import Dataset
     from sweepengine.spec import DigitsData
 
 
-def digits(spec: DigitsData) -> Points:
-    """Training and test points in the order that the spec's seed draws them: whole numbers 0 … 16, 64 a point.
+def digits(spec: DigitsData) -> Dataset:
+    """Training and test points in the order that the spec's seed draws them; raw, whole numbers 0 … 16, 64 a point.
 
     Raises
     ------
     DataError
-        The classes have fewer points than asked for.
+        The classes have fewer points than asked for, or a point cannot be preprocessed.
     """
     from sklearn.datasets import load_digits
 
@@ -39,7 +40,7 @@ def digits(spec: DigitsData) -> Points:
         )
     labels = random_labels(spec.seed, len(x), count) if spec.random_labels else _places(digit[order], spec.classes)
     y = targets_of(labels, count, spec.targets)
-    return x[:n], y[:n], x[n:asked], y[n:asked]
+    return from_content((x[:n], y[:n], x[n:asked], y[n:asked]), spec.preprocess, _description(spec))
 
 
 def _places(found: NDArray[np.integer], classes: tuple[int, ...]) -> NDArray[np.intp]:
@@ -48,7 +49,7 @@ def _places(found: NDArray[np.integer], classes: tuple[int, ...]) -> NDArray[np.
     return order[np.searchsorted(np.asarray(classes), found, sorter=order)]
 
 
-def describe_digits(spec: DigitsData) -> str:
+def _description(spec: DigitsData) -> str:
     """One line for people."""
     if len(spec.classes) == 2 and spec.targets != "one_hot":
         classes = f"{spec.classes[0]} (−1) and {spec.classes[1]} (+1)"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweepengine.data._dataset import from_recipe
 from sweepengine.data._memory import refuse_more_than_memory
 from sweepengine.spec import ShellsData
 from sweepengine.streams import TILE_ROWS, Role, gaussian_block, gaussian_matrix
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sweepengine.data._load import Points
+    from sweepengine.data._dataset import Dataset
     from sweepengine.spec import DrawnData
 
     Array = NDArray[np.float64]
@@ -32,7 +33,7 @@ TEACHERS: dict[str, Callable[[Array], Array]] = {
 """Target of h = w_o·x, elementwise."""
 
 
-def drawn(spec: DrawnData | ShellsData) -> Points:
+def drawn(spec: DrawnData | ShellsData) -> Dataset:
     """Training and test points; with the same seed more of either begin with the fewer, and so do more outputs.
 
     Raises
@@ -45,25 +46,11 @@ def drawn(spec: DrawnData | ShellsData) -> Points:
     refuse_more_than_memory("data: what is drawn", 2 * 8 * numbers, "take fewer points, or a smaller d")
     x_train, y_train = _points(spec, spec.seed, _TRAIN, (0, spec.n_train), noisy=True)
     x_test, y_test = _points(spec, spec.seed, _TEST, (0, spec.n_test), noisy=False)
-    return x_train, y_train, x_test, y_test
+    return from_recipe(spec, (x_train, y_train, x_test, y_test), _description(spec))
 
 
 def fresh_points(spec: DrawnData | ShellsData, seed: int, step: int) -> tuple[Array, Array]:
-    """As many points as ``n_train``, drawn for one step of one run and independent of all others.
-
-    Parameters
-    ----------
-    spec : DrawnData or ShellsData
-        Whose seed makes the teacher.
-    seed : int
-        Of the run: it makes the points.
-    step : int
-
-    Returns
-    -------
-    x : ndarray of float64, shape (n_train, d)
-    y : ndarray of float64, shape (n_train,) or (n_train, k)
-    """
+    """New points for one step of one run, see :func:`sweepengine.data.fresh_points`."""
     return _points(spec, seed, _FRESH, (step * spec.n_train, (step + 1) * spec.n_train), noisy=True)
 
 
@@ -90,7 +77,7 @@ def _teach(spec: DrawnData, x: Array, seed: int, part: int, rows: Rows) -> Array
     return TEACHERS[spec.teacher](x @ directions.T)
 
 
-def describe_drawn(spec: DrawnData | ShellsData) -> str:
+def _description(spec: DrawnData | ShellsData) -> str:
     """One line for people."""
     if isinstance(spec, ShellsData):
         return f"two shells of Gaussian points in d = {spec.d}, Δ = {spec.delta:g}, seed {spec.seed}"

@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sweepengine.data._arrays import open_arrays
+from sweepengine.data._dataset import from_content
 from sweepengine.data._targets import targets_of
 from sweepengine.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sweepengine.data._load import Points
+    from sweepengine.data._dataset import Dataset
     from sweepengine.spec import FileData
 
     Array = NDArray[np.float64]
 
 
-def file_points(spec: FileData) -> Points:
+def file_points(spec: FileData) -> Dataset:
     """Training and test points as the file has them, in its order.
 
     Raises
     ------
     DataError
-        The file cannot be read, lacks an array, or holds arrays that do not fit each other.
+        The file cannot be read, lacks an array, or holds arrays that do not fit each other; or a point cannot be
+        preprocessed.
     """
     with open_arrays(spec.path, "data.path") as file:
         x_train, x_test = (_inputs(file.read(name), name) for name in ("x_train", "x_test"))
@@ -40,7 +42,8 @@ def file_points(spec: FileData) -> Points:
         raise DataError(
             f"data.path: y_train has shape {y_train.shape}, y_test {y_test.shape}; give both as many targets a point"
         )
-    return x_train, y_train, x_test, y_test
+    description = f"{spec.path}, preprocess {spec.preprocess}"
+    return from_content((x_train, y_train, x_test, y_test), spec.preprocess, description)
 
 
 def _inputs(x: Array, name: str) -> Array:

@@ -12,7 +12,7 @@ from sweepengine.streams import Role, raw_integers
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sweepengine.data._load import Dataset
+    from sweepengine.data._dataset import Dataset
 
 
 def targets_of(labels: NDArray[np.integer], classes: int, kind: str | None) -> NDArray[np.float64]:

@@ -1,5 +1,7 @@
 """Run a sweep: packs of runs on Ray or in this process, with retries, progress, cancellation and resume."""
 
+from sweepengine.execute._data import Record as Record
+from sweepengine.execute._data import Turn as Turn
 from sweepengine.execute._driver import Outcome as Outcome
 from sweepengine.execute._driver import default_store as default_store
 from sweepengine.execute._driver import run as run
@@ -7,4 +9,4 @@ from sweepengine.execute._progress import Progress as Progress
 from sweepengine.execute._progress import progress_for as progress_for
 from sweepengine.execute._trial import try_users_code as try_users_code
 
-__all__ = ["Outcome", "Progress", "default_store", "progress_for", "run", "try_users_code"]
+__all__ = ["Outcome", "Progress", "Record", "Turn", "default_store", "progress_for", "run", "try_users_code"]

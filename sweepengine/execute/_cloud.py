@@ -22,7 +22,6 @@ from sweepengine.particles import (
     TermContext,
     Tolerance,
     on_device,
-    staircase,
 )
 from sweepengine.plan.initial_cloud import initial_cloud, project
 from sweepengine.plugins import term_function
@@ -137,7 +136,7 @@ def _unit(unit: UnitSpec | UserUnitSpec, d: int, device: torch.device, dtype: to
         return CallableUnit(term_function("unit", unit.name))
     neuron = Neuron(
         d,
-        staircase if unit.activation == "staircase" else unit.activation,
+        unit.activation,
         output=unit.output,
         bias=unit.bias,
         scale=unit.scale,

@@ -1,8 +1,9 @@
 """Finite networks: parameters, forward and backward signals, the tangent kernel, costs, time methods."""
 
-from sweepengine.networks._activations import ACTIVATIONS as ACTIVATIONS
 from sweepengine.networks._activations import Activation as Activation
+from sweepengine.networks._activations import activation as activation
 from sweepengine.networks._blocked import blocked_kernel as blocked_kernel
+from sweepengine.networks._build_module import build_module as build_module
 from sweepengine.networks._costs import COSTS as COSTS
 from sweepengine.networks._costs import Cost as Cost
 from sweepengine.networks._costs import Huber as Huber
@@ -20,7 +21,6 @@ from sweepengine.networks._matmul import matmul_precision as matmul_precision
 from sweepengine.networks._module import JACOBIAN_BYTES as JACOBIAN_BYTES
 from sweepengine.networks._module import ModuleNetwork as ModuleNetwork
 from sweepengine.networks._module import ModuleParameters as ModuleParameters
-from sweepengine.networks._module import build_module as build_module
 from sweepengine.networks._network import Network as Network
 from sweepengine.networks._network import network as network
 from sweepengine.networks._parameters import Parameters as Parameters
@@ -41,7 +41,6 @@ from sweepengine.networks._training import Stepper as Stepper
 from sweepengine.networks._training import Training as Training
 
 __all__ = [
-    "ACTIVATIONS",
     "COSTS",
     "JACOBIAN_BYTES",
     "MATMULS",
@@ -65,6 +64,7 @@ __all__ = [
     "Stepper",
     "Training",
     "Workspace",
+    "activation",
     "blocked_kernel",
     "build_module",
     "from_arrays",

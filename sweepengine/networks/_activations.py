@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 import torch
+
+from sweepengine.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +42,8 @@ class Activation:
         h ↦ (φ(h), saved), both of h's shape and dtype. May overwrite h.
     multiply : callable
         (signal, saved, out): writes signal ⊙ φ'(h) into ``out``; all three of one shape, ``out`` may be ``signal``.
-        At a kink φ' is 0 (relu, abs) or the lower slope (leaky_relu).
+        At a kink φ' is 0 (relu, abs) or the lower slope (leaky_relu). Where it is given, ``saved`` is the value φ(h);
+        where it is left out, ``saved`` is the slope φ'(h).
     second : callable or None
         h ↦ φ''(h) in a new tensor; None where φ' has a jump.
     """
@@ -46,6 +51,11 @@ class Activation:
     evaluate: Callable[[Tensor], tuple[Tensor, Tensor]]
     multiply: Callable[[Tensor, Tensor, Tensor], None] = _times_saved
     second: Callable[[Tensor], Tensor] | None = None
+
+    @property
+    def saves_slope(self) -> bool:
+        """Whether ``saved`` is φ'(h) itself, and not φ(h)."""
+        return self.multiply is _times_saved
 
     def __call__(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """φ(h) and φ'(h) in new tensors; ``h`` is left as it is."""
@@ -148,17 +158,27 @@ def _identity_multiply(signal: Tensor, _saved: Tensor, out: Tensor) -> None:
         out.copy_(signal)
 
 
-ACTIVATIONS: dict[str, Activation] = {
-    "relu": Activation(_relu, _relu_multiply),
-    "leaky_relu": Activation(_leaky_relu, _leaky_relu_multiply),
-    "abs": Activation(_abs),
-    "tanh": Activation(_tanh, _tanh_multiply, _tanh_second),
-    "erf": Activation(_erf, second=lambda h: -2 * h * _erf_slope(h)),
-    "gelu": Activation(_gelu, second=_gelu_second),
-    "sin": Activation(_sin, second=lambda h: -h.sin()),
-    "cos": Activation(_cos, second=lambda h: -h.cos()),
-    "softplus": Activation(_softplus, second=_softplus_second),
-    "quadratic": Activation(_quadratic, second=lambda h: torch.full_like(h, 2.0)),
-    "identity": Activation(_identity, _identity_multiply, torch.zeros_like),
-}
-"""By the name that a spec uses."""
+RELU = Activation(_relu, _relu_multiply)
+LEAKY_RELU = Activation(_leaky_relu, _leaky_relu_multiply)
+ABS = Activation(_abs)
+TANH = Activation(_tanh, _tanh_multiply, _tanh_second)
+ERF = Activation(_erf, second=lambda h: -2 * h * _erf_slope(h))
+GELU = Activation(_gelu, second=_gelu_second)
+SIN = Activation(_sin, second=lambda h: -h.sin())
+COS = Activation(_cos, second=lambda h: -h.cos())
+SOFTPLUS = Activation(_softplus, second=_softplus_second)
+QUADRATIC = Activation(_quadratic, second=lambda h: torch.full_like(h, 2.0))
+IDENTITY = Activation(_identity, _identity_multiply, torch.zeros_like)
+
+
+def activation(name: str) -> Activation:
+    """The activation that a name of :data:`sweepengine.activations.ACTIVATIONS` stands for."""
+    return _resolved(ACTIVATIONS[name].torch)
+
+
+@cache
+def _resolved(reference: str) -> Activation:
+    found = resolve_name(reference)
+    if not isinstance(found, Activation):
+        raise TypeError(f"{reference} is a {type(found).__name__}; expected an Activation: mend its entry")
+    return found

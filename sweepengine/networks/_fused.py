@@ -3,15 +3,11 @@
 On a GPU a pass over N × m numbers costs what reading and writing them costs. The forward stage of a layer makes
 
     a bias             1 pass (the product begins from rows that were written first) and one more reading by the product
-    relu, leaky_relu, tanh                                  1
-    identity                                                0
-    abs, sin, softplus, quadratic                           2
-    cos                                                     3
-    erf                                                     5
-    gelu                                                   11
+    an activation      as many as its entry in sweepengine.activations says, from none (identity) to eleven (gelu)
 
-passes, and one where it is fused: so it is where there is a bias or an activation of two or more. The backward stage, a
-signal times φ', is one pass for every activation, and so is φ times the residuals: neither is fused.
+passes, and one where it is fused: so it is where there is a bias or an activation of two passes or more, if the activation
+has a kernel. The backward stage, a signal times φ', is one pass for every activation, and so is φ times the residuals:
+neither is fused.
 """
 
 from __future__ import annotations
@@ -21,19 +17,19 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from sweepengine.activations import ACTIVATIONS
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from sweepengine.networks.triton_activations import FusedLayer
 
-ONE_PASS = frozenset({"identity", "leaky_relu", "relu", "tanh"})
-"""Activations of one pass or none."""
-
 
 def is_fused(activation: str, device: torch.device, dtype: torch.dtype, *, biased: bool) -> bool:
-    """Whether a fused pass saves something, and is there: on CUDA, in float32."""
-    on_gpu = device.type == "cuda" and dtype == torch.float32
-    return on_gpu and (biased or activation not in ONE_PASS) and find_spec("triton") is not None
+    """Whether a fused pass saves something, and is there: on CUDA, in float32, for an activation that has a kernel."""
+    entry = ACTIVATIONS[activation]
+    saves = entry.kernel is not None and (biased or entry.passes > 1)
+    return saves and device.type == "cuda" and dtype == torch.float32 and find_spec("triton") is not None
 
 
 def fused_layer(activation: str, like: Tensor, *, biased: bool) -> FusedLayer | None:

@@ -10,19 +10,15 @@ module whose output at a point depends on that point alone.
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import torch
 from torch.func import functional_call, jacrev, vmap
 
-from sweepengine.errors import SpecError, users_code
+from sweepengine.errors import users_code
 from sweepengine.networks._passes import Forward, Inputs, Passes
 from sweepengine.networks._scaling import Scaling
-from sweepengine.streams import Role, gaussian_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +28,6 @@ if TYPE_CHECKING:
 
     from sweepengine.networks._kernel import Layout
     from sweepengine.networks._passes import Workspace
-    from sweepengine.plugins import UserModel
 
 JACOBIAN_BYTES = 32 * 2**20
 """Size of the Jacobian of one block of points, of which a kernel holds two at a time."""
@@ -246,125 +241,3 @@ class ModuleNetwork:
         target = (into or self.parameters).values
         for name, change in zip(self._trained, moved, strict=True):
             target[name].add_(change)
-
-
-def build_module(
-    model: UserModel, width: int, d: int, outputs: int, seed: int, dtype: torch.dtype
-) -> tuple[nn.Module, ModuleParameters]:
-    """A user's module of one width with the parameters of one seed.
-
-    Parameter p of the module's order is drawn from stream (seed, MODULE, p) as a matrix whose rows are its first dim
-    and whose columns are the others, so it is nested in its first dim, and in its second if the rest stay as they are.
-    Whatever ``build`` itself draws from torch's generator (values of buffers) depends on the seed alone as well.
-
-    Raises
-    ------
-    SpecError
-        The user's code raised, or what it made is no module of this kind; the message says which rule it breaks.
-    """
-    where = f"model {model.name}@{model.version}, width {width}"
-    made = [_built(model, width, d, outputs, seed, dtype, where) for _ in range(2)]
-    module, again = made
-    if not _equal(dict(module.named_buffers()), dict(again.named_buffers())):
-        raise SpecError(f"{where}: two builds of one seed have different buffers; make them from torch's own generator")
-    values = {}
-    for place, (name, parameter) in enumerate(module.named_parameters()):
-        rows = parameter.shape[0] if parameter.dim() else 1
-        drawn = gaussian_matrix(seed, Role.MODULE, place, rows, parameter.numel() // max(rows, 1))
-        gaussians = torch.from_numpy(drawn).reshape(parameter.shape)
-        state = _random_state()
-        value = (
-            gaussians
-            if model.law is None
-            else _guarded(where, f"law({name!r}, …)", partial(model.law, name, gaussians))
-        )
-        if model.law is not None and _random_state() != state:
-            raise SpecError(
-                f"{where}: law({name!r}, …) draws random numbers; make its values from those that it is given"
-            )
-        if not isinstance(value, torch.Tensor) or value.shape != parameter.shape or not value.is_floating_point():
-            raise SpecError(
-                f"{where}: law({name!r}, …) gave {_shown(value)}; expected numbers of shape {tuple(parameter.shape)}"
-            )
-        values[name] = value.detach().to(dtype, copy=True).contiguous()
-    if not any(parameter.requires_grad for parameter in module.parameters()):
-        raise SpecError(f"{where}: the module has no parameter that requires a gradient; nothing can be trained")
-    parameters = ModuleParameters(values, width, outputs)
-    _check_function(module, parameters, d, outputs, dtype, where)
-    return module, parameters
-
-
-def _built(model: UserModel, width: int, d: int, outputs: int, seed: int, dtype: torch.dtype, where: str) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        call = f"build(width={width}, inputs={d}, outputs={outputs})"
-        module = _guarded(where, call, partial(model.build, width=width, inputs=d, outputs=outputs))
-    if not isinstance(module, torch.nn.Module):
-        raise SpecError(f"{where}: {call} gave {_shown(module)}; expected a torch.nn.Module")
-    return module.to(dtype)
-
-
-def _check_function(
-    module: nn.Module, parameters: ModuleParameters, d: int, outputs: int, dtype: torch.dtype, where: str
-) -> None:
-    """Refuse a module that is no function of one point: by its output on three points, twice and one alone."""
-    points = torch.linspace(-1, 1, 3 * d, dtype=dtype).reshape(3, d)
-    before = {name: each.clone() for name, each in module.named_buffers()}
-
-    def call(x: Tensor) -> Any:
-        with torch.no_grad():
-            arguments = {**parameters.values, **dict(module.named_buffers())}
-            return _guarded(
-                where,
-                f"the module on points of shape {tuple(x.shape)}",
-                partial(functional_call, module, arguments, (x,)),
-            )
-
-    state = _random_state()
-    first = call(points)
-    # Two calls may agree by chance: dropout of a few in a hundred drops nothing of three points most of the time.
-    if _random_state() != state:
-        raise SpecError(
-            f"{where}: a call of the module draws random numbers; switch dropout off (module.eval()), and draw what is "
-            "random in build"
-        )
-    shapes = [(3, outputs)] if outputs > 1 else [(3, 1), (3,)]
-    if not isinstance(first, torch.Tensor) or tuple(first.shape) not in shapes or first.dtype != dtype:
-        raise SpecError(f"{where}: the module gave {_shown(first)} for 3 points; expected {dtype} of shape {shapes[0]}")
-    if not torch.equal(first.nan_to_num(), call(points).nan_to_num()):
-        raise SpecError(
-            f"{where}: the module gives other numbers when called again; switch dropout off (module.eval())"
-        )
-    if not _equal(before, dict(module.named_buffers())):
-        raise SpecError(f"{where}: a call changes the module's buffers; use module.eval(), or no running statistics")
-    tolerance = 1e-3 if dtype == torch.float32 else 1e-9
-    alone = call(points[:1]).reshape(-1)
-    if not torch.allclose(
-        first[0].reshape(-1), alone, rtol=tolerance, atol=tolerance * float(first.abs().max()), equal_nan=True
-    ):
-        raise SpecError(
-            f"{where}: the output at a point changes with the other points of the batch; the kernel is not defined for "
-            "such a module (batch normalisation in training mode?)"
-        )
-
-
-def _random_state() -> tuple[object, ...]:
-    """State of every generator that code finds without being given one: PyTorch's, NumPy's and Python's."""
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
-    name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 -- the one that users' code may draw from
-    torches = [each.numpy().tobytes() for each in (torch.get_rng_state(), *devices)]
-    return (*torches, name, np.asarray(keys).tobytes(), *rest, random.getstate())
-
-
-def _guarded(where: str, what: str, call: Callable[[], Any]) -> Any:
-    """The result of the user's code; whatever it raises becomes a message with file and line."""
-    with users_code(f"{where}: {what}", SpecError):
-        return call()
-
-
-def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
-
-
-def _shown(value: object) -> str:
-    return f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else repr(value)[:80]

@@ -150,14 +150,14 @@ class Network(Propagation):
         elif self.trains_hidden:
             if not signals:
                 self._scale_readout()
-                top = self._plan(pull.shape[-1]).top
+                top = self._shapes_of(pull.shape[-1]).top
                 signals = self._lower(top, forward, self._signal_arrays("g", forward, workspace))
             self._move_hidden(target, inputs, forward, signals, pull, space)
         self._move_last(target, moved, pull)
 
     def _signal_arrays(self, name: str, forward: Forward, workspace: Workspace | None) -> list[Tensor]:
         """Arrays for the signals of a step; in a workspace g^L replaces what stood in for φ'(h^L), to stay in cache."""
-        shapes = self._plan(forward.saved[-1].shape[-2]).features
+        shapes = self._shapes_of(forward.saved[-1].shape[-2]).features
         if workspace is None:
             return FRESH.arrays(name, shapes, forward.outputs)
         return [*workspace.arrays(name, shapes[:-1], forward.outputs), forward.saved[-1]]
@@ -189,7 +189,7 @@ class Network(Propagation):
         space: Workspace,
     ) -> None:
         """Add the step of W^l and b^l, l < L, for one output: the residuals ride on φ^l."""
-        arrays = space.arrays("p", self._plan(inputs.scaled.shape[0]).pulled, pull)
+        arrays = space.arrays("p", self._shapes_of(inputs.scaled.shape[0]).pulled, pull)
         column = pull.unsqueeze(-1)
         for layer, (weight, bias) in enumerate(zip(self._weights, self._biases, strict=True)):
             rows = signals[layer].mT

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from sweepengine.networks._activations import ACTIVATIONS
+from sweepengine.networks._activations import activation
 from sweepengine.networks._fused import fused_layer
 from sweepengine.networks._passes import Forward, FreshMemory, Inputs, Passes, Workspace
 from sweepengine.networks._products import product
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FRESH = FreshMemory()
 
 
-class Plan(NamedTuple):
+class PassShapes(NamedTuple):
     """What is alike in every pass over N points.
 
     Attributes
@@ -63,7 +63,7 @@ class Propagation:
         self.architecture = architecture
         self.parameters = parameters
         self.scaling = scaling_table(architecture, parameters.sizes, gamma, alpha, rates)
-        self._phi = ACTIVATIONS[architecture.activation]
+        self._phi = activation(architecture.activation)
         self._fused = fused_layer(architecture.activation, parameters.readout, biased=bool(parameters.biases))
         rows, depth, dtype = self.scaling.rows, architecture.depth, parameters.readout.dtype
         self._weights = [rows[f"W{layer}"] for layer in range(depth)]
@@ -79,10 +79,10 @@ class Propagation:
         self._transposed = [weight.mT for weight in parameters.hidden]
         # σ_a W^L; with σ_a = 1 the read-out itself, which then needs no copy.
         self._top = parameters.readout if self._last.forward == 1.0 else torch.empty_like(parameters.readout)
-        self._plans: dict[int, Plan] = {}
+        self._shapes: dict[int, PassShapes] = {}
 
-    def _plan(self, n: int) -> Plan:
-        known = self._plans.get(n)
+    def _shapes_of(self, n: int) -> PassShapes:
+        known = self._shapes.get(n)
         if known is None:
             p = self.parameters
             group = (p.readout.shape[0],) if p.is_group else ()
@@ -91,7 +91,7 @@ class Propagation:
             signals = tuple((*group, n, *outputs, size) for size in p.sizes[1:])
             rows = self._top.mT if self._output_dim else self._top
             top = rows.unsqueeze(-3 if self._output_dim else -2).expand(signals[-1])
-            known = self._plans[n] = Plan(features[1:], signals, features[:-1], top)
+            known = self._shapes[n] = PassShapes(features[1:], signals, features[:-1], top)
         return known
 
     def forward(
@@ -110,7 +110,7 @@ class Propagation:
         p, space = self.parameters, workspace or FRESH
         features, saved, kept = [], [], []
         current = inputs.scaled
-        arrays = space.arrays("h", self._plan(current.shape[0]).features, current)
+        arrays = space.arrays("h", self._shapes_of(current.shape[0]).features, current)
         for layer, (h, transposed) in enumerate(zip(arrays, self._transposed, strict=True)):
             scale, shift = self._weights[layer].forward if layer else 1.0, self._biases[layer].forward
             if self._fused is None or keep_preactivations:
@@ -176,7 +176,7 @@ class Propagation:
         -------
         list of Tensor, length L, shapes ([R,] N [, k], n_l)
         """
-        plan = self._plan(forward.saved[-1].shape[-2])
+        plan = self._shapes_of(forward.saved[-1].shape[-2])
         self._scale_readout()
         arrays = (workspace or FRESH).arrays("g", plan.signals, forward.outputs)
         return self._lower(plan.top, forward, arrays)

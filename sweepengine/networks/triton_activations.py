@@ -5,6 +5,7 @@ kernels run on a CPU, slowly, in Triton's interpreter.
 """
 
 from functools import cache
+from pkgutil import resolve_name
 from typing import Any
 
 import torch
@@ -12,9 +13,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from sweepengine.activations import ACTIVATIONS
 from sweepengine.errors import RunError
-from sweepengine.networks._activations import ACTIVATIONS
-from sweepengine.networks._fused import ONE_PASS
+from sweepengine.networks._activations import activation
 
 BLOCK = 1024
 """Numbers of one program."""
@@ -23,7 +24,7 @@ AGREEMENT = 1e-5
 
 
 @triton.jit
-def activation_tanh(h):
+def tanh_value(h):
     """Tanh to a few units of the last place."""
     decay = tl.exp(-2.0 * tl.abs(h))
     far = (1.0 - decay) / (1.0 + decay)
@@ -41,35 +42,91 @@ def _log1p(x):
     return 2.0 * s * (1.0 + s2 * (1.0 / 3.0 + s2 * (1.0 / 5.0 + series)))
 
 
+# What entries of sweepengine.activations name as their kernel: h ↦ (φ(h), φ'(h)). What is not used is not computed.
+
+
 @triton.jit
-def activation_pair(h, ACTIVATION: tl.constexpr):
-    """φ(h) and φ'(h), as in sweepengine.networks.ACTIVATIONS; what is not used is not computed."""
-    if ACTIVATION == "relu":
-        return tl.where(h <= 0, 0.0, h), tl.where(h > 0, 1.0, 0.0)  # a NaN stays one
-    elif ACTIVATION == "leaky_relu":
-        slope = tl.where(h > 0, 1.0, 0.01)
-        return h * slope, slope
-    elif ACTIVATION == "abs":
-        return tl.abs(h), tl.where(h > 0, 1.0, tl.where(h < 0, -1.0, 0.0))
-    elif ACTIVATION == "tanh":
-        phi = activation_tanh(h)
-        return phi, 1.0 - phi * phi
-    elif ACTIVATION == "erf":
-        return tl.erf(h), 1.1283791670955126 * tl.exp(-h * h)
-    elif ACTIVATION == "gelu":
-        below = 0.5 + 0.5 * tl.erf(0.7071067811865476 * h)
-        return h * below, below + 0.3989422804014327 * h * tl.exp(-0.5 * h * h)
-    elif ACTIVATION == "sin":
-        return tl.sin(h), tl.cos(h)
-    elif ACTIVATION == "cos":
-        return tl.cos(h), -tl.sin(h)
-    elif ACTIVATION == "softplus":
-        decay = tl.exp(-tl.abs(h))
-        return tl.maximum(h, 0.0) + _log1p(decay), tl.where(h > 0, 1.0, decay) / (1.0 + decay)
-    elif ACTIVATION == "quadratic":
-        return h * h, 2.0 * h
-    else:
-        return h, h * 0.0 + 1.0
+def relu(h):
+    """max(h, 0), of slope 0 at 0; a NaN stays one."""
+    return tl.where(h <= 0, 0.0, h), tl.where(h > 0, 1.0, 0.0)
+
+
+@triton.jit
+def leaky_relu(h):
+    """H above 0, and 0.01 h elsewhere."""
+    slope = tl.where(h > 0, 1.0, 0.01)
+    return h * slope, slope
+
+
+@triton.jit
+def absolute(h):
+    """|h|, of slope 0 at 0."""
+    return tl.abs(h), tl.where(h > 0, 1.0, tl.where(h < 0, -1.0, 0.0))
+
+
+@triton.jit
+def tanh(h):
+    """Tanh, whose slope is a function of its value."""
+    phi = tanh_value(h)
+    return phi, 1.0 - phi * phi
+
+
+@triton.jit
+def erf(h):
+    """The error function."""
+    return tl.erf(h), 1.1283791670955126 * tl.exp(-h * h)
+
+
+@triton.jit
+def gelu(h):
+    """H times the Gaussian distribution function."""
+    below = 0.5 + 0.5 * tl.erf(0.7071067811865476 * h)
+    return h * below, below + 0.3989422804014327 * h * tl.exp(-0.5 * h * h)
+
+
+@triton.jit
+def sin(h):
+    """Sine."""
+    return tl.sin(h), tl.cos(h)
+
+
+@triton.jit
+def cos(h):
+    """Cosine."""
+    return tl.cos(h), -tl.sin(h)
+
+
+@triton.jit
+def softplus(h):
+    """log(1 + exp(h)), to the last digits on both sides of 0."""
+    decay = tl.exp(-tl.abs(h))
+    return tl.maximum(h, 0.0) + _log1p(decay), tl.where(h > 0, 1.0, decay) / (1.0 + decay)
+
+
+@triton.jit
+def quadratic(h):
+    """h²."""
+    return h * h, 2.0 * h
+
+
+@triton.jit
+def identity(h):
+    """H itself."""
+    return h, h * 0.0 + 1.0
+
+
+def kernel_of(name: str) -> Any:
+    """The Triton function h ↦ (φ(h), φ'(h)) of an activation.
+
+    Raises
+    ------
+    RunError
+        The activation's entry names none.
+    """
+    reference = ACTIVATIONS[name].kernel
+    if reference is None:
+        raise RunError(f"activation {name!r} has no fused kernel; expected an entry that names one: take plain passes")
+    return resolve_name(reference)
 
 
 @triton.jit
@@ -81,7 +138,7 @@ def _layer(
     size,
     run,
     width,
-    ACTIVATION: tl.constexpr,
+    PAIR: tl.constexpr,
     BIAS: tl.constexpr,
     SLOPE: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -91,7 +148,7 @@ def _layer(
     value = tl.load(h + places, mask=live, other=0.0)
     if BIAS:
         value += factor * tl.load(bias + places // run * width + places % width, mask=live, other=0.0)
-    phi, slope = activation_pair(value, ACTIVATION)
+    phi, slope = PAIR(value)
     tl.store(h + places, phi, mask=live)
     if SLOPE:
         tl.store(saved + places, slope, mask=live)
@@ -102,12 +159,18 @@ class FusedLayer:
 
     Parameters
     ----------
-    activation : str
+    name : str
+        Of the activation.
+
+    Raises
+    ------
+    RunError
+        It has no fused kernel.
     """
 
-    def __init__(self, activation: str) -> None:
-        self._activation = activation
-        self._saves_slope = activation not in ONE_PASS  # φ' is a function of φ there, or is not asked for
+    def __init__(self, name: str) -> None:
+        self._pair = kernel_of(name)
+        self._saves_slope = activation(name).saves_slope
 
     def __call__(self, h: Tensor, bias: Tensor | None = None, factor: float = 1.0) -> tuple[Tensor, Tensor]:
         """Overwrite h.
@@ -134,7 +197,7 @@ class FusedLayer:
     def options(self, *, biased: bool) -> dict[str, Any]:
         """What the kernel is compiled for."""
         return {
-            "ACTIVATION": self._activation,
+            "PAIR": self._pair,
             "BIAS": biased,
             "SLOPE": self._saves_slope,
             "BLOCK": BLOCK,
@@ -143,7 +206,7 @@ class FusedLayer:
 
 
 @cache
-def checked_layer(activation: str, device: torch.device) -> FusedLayer:
+def checked_layer(name: str, device: torch.device) -> FusedLayer:
     """The pass, after a look at whether it does on a device what the plain one does.
 
     Raises
@@ -151,7 +214,7 @@ def checked_layer(activation: str, device: torch.device) -> FusedLayer:
     RunError
         It does not.
     """
-    fused, plain = FusedLayer(activation), ACTIVATIONS[activation]
+    fused, plain = FusedLayer(name), activation(name)
     runs, n, width = 2, 3, 700  # an even number of points: none is at a kink
     z = torch.linspace(-6, 6, runs * n * width, dtype=torch.float64, device=device).reshape(runs, n, width)
     bias = torch.linspace(-1, 1, runs * width, dtype=torch.float64, device=device).reshape(runs, width)
@@ -164,6 +227,6 @@ def checked_layer(activation: str, device: torch.device) -> FusedLayer:
     apart = torch.stack([((a.to(torch.float64) - b).abs() / (1 + b.abs())).max() for a, b in pairs]).max().item()
     if not apart <= AGREEMENT:
         raise RunError(
-            f"the fused pass of {activation} is {apart:.2g} away from the plain one on {device.type}; please report this"
+            f"the fused pass of {name} is {apart:.2g} away from the plain one on {device.type}; please report this"
         )
     return fused

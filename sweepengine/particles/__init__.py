@@ -50,7 +50,6 @@ from sweepengine.particles._partition import Partition as Partition
 from sweepengine.particles._radial import RadialUnit as RadialUnit
 from sweepengine.particles._radial import radial_risk as radial_risk
 from sweepengine.particles._radial import radial_start as radial_start
-from sweepengine.particles._radial import staircase as staircase
 from sweepengine.particles._random_features import linear_feature_law as linear_feature_law
 from sweepengine.particles._random_features import linear_feature_risk as linear_feature_risk
 from sweepengine.particles._random_features import relu_feature_risk as relu_feature_risk
@@ -162,7 +161,6 @@ __all__ = [
     "spans",
     "speed_ratios",
     "sphere",
-    "staircase",
     "stationarity_gap",
     "wasserstein",
     "weak_form",

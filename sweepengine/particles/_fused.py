@@ -9,27 +9,26 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from sweepengine.activations import ACTIVATIONS
 from sweepengine.errors import RunError
-from sweepengine.networks import ACTIVATIONS
+from sweepengine.particles._fusible import refusal
 from sweepengine.particles._noise import gaussian_cloud
 from sweepengine.particles._unit import Neuron
 
 if TYPE_CHECKING:
     from sweepengine.particles._triton import FusedNeuron
 
-INNER_MOST = 256
-"""A particle's inner coordinates must fit the registers."""
 _AGREEMENT = {"ieee": 1e-4, "tf32": 3e-2}
 """Largest error of outputs and gradients, beside the largest of them, by what factors are rounded to."""
 _KINK = {"ieee": 1e-4, "tf32": 1e-2}
-"""Pre-activations this near to 0, their own size being 1, may be rounded to either side of a kink."""
+"""Pre-activations this near to a kink, their own size being 1, may be rounded to either side of it."""
 _POINTS, _PARTICLES = 100, 300
 
 
 def fits(neuron: Neuron, device: torch.device, dtype: torch.dtype) -> bool:
     """Whether there are fused kernels for a neuron's particles of a dtype on a device."""
-    known = neuron.activation in ACTIVATIONS and neuron.inner <= INNER_MOST
-    return device.type == "cuda" and dtype == torch.float32 and known and find_spec("triton") is not None
+    on_gpu = device.type == "cuda" and dtype == torch.float32
+    return on_gpu and refusal(neuron) is None and find_spec("triton") is not None
 
 
 def on_device(neuron: Neuron, device: torch.device, dtype: torch.dtype) -> Neuron:
@@ -79,7 +78,11 @@ def checked(fused: FusedNeuron, device: torch.device, precision: str) -> FusedNe
     exact, single = plain.prepare(inputs), fused.prepare(inputs.to(torch.float32))
     inner, rounding = cloud[:, : plain.inner], "tf32" if precision == "tf32" else "ieee"
     inner /= (inner @ exact.T).square().mean().sqrt()
-    clear = (inner @ exact.T).abs().amin(1) > _KINK[rounding]
+    h = inner @ exact.T
+    kinks = ACTIVATIONS[str(fused.activation)].kinks  # a name: no other is fused
+    clear = torch.stack(
+        [torch.ones_like(h[:, 0], dtype=torch.bool), *((h - each).abs().amin(1) > _KINK[rounding] for each in kinks)]
+    ).all(0)
     pull = fused.pull(single, weights.to(torch.float32))(cloud.to(torch.float32))
     pairs = (
         (fused.total(cloud.to(torch.float32), single), plain.total(cloud, exact)),

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from scipy import special
 
+from sweepengine.networks import Activation
 from sweepengine.particles._errors import ParameterError
 from sweepengine.particles._risk import Risk
 
@@ -36,11 +37,14 @@ NORM_NODES = 64
 """Gauss–Legendre nodes over |x| of one class: exact to rounding for this smooth law."""
 
 
-def staircase(h: Tensor) -> tuple[Tensor, Tensor]:
-    """s(h) and s'(h), an activation for ``Neuron(d, staircase, output="none")``."""
+def _staircase(h: Tensor) -> tuple[Tensor, Tensor]:
+    """s(h) and s'(h), the activation ``staircase``; that paper's unit is ``Neuron(d, "staircase", output="none")``."""
     slope = (HIGH - LOW) / (TOP - FOOT)
     value = ((h - FOOT) * slope + LOW).clamp(LOW, HIGH)
     return value, ((h > FOOT) & (h < TOP)).to(h.dtype) * slope
+
+
+STAIRCASE = Activation(_staircase)
 
 
 @dataclass(frozen=True)

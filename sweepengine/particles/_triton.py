@@ -15,15 +15,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from sweepengine.networks.triton_activations import activation_pair, activation_tanh
+from sweepengine.activations import ACTIVATIONS
+from sweepengine.networks.triton_activations import kernel_of, tanh_value
 from sweepengine.particles._errors import ParameterError, ShapeError
-from sweepengine.particles._fused import INNER_MOST
+from sweepengine.particles._fusible import refusal
 from sweepengine.particles._unit import Neuron
 
-FUSED = frozenset(
-    {"relu", "leaky_relu", "abs", "tanh", "erf", "gelu", "sin", "cos", "softplus", "quadratic", "identity"}
-)
-"""Activations that the kernels know; for others there is :class:`Neuron`."""
 WARPS = 8
 """That share one tile of particles and inputs."""
 TILES = {
@@ -43,11 +40,11 @@ def _nearest(x):
 
 
 @triton.jit
-def _signal(slope, r, ACTIVATION: tl.constexpr, PRECISION: tl.constexpr):
+def _signal(slope, r, UNIT_SLOPES: tl.constexpr, PRECISION: tl.constexpr):
     """φ'(h) times the weights of the inputs, as a factor of a product in this precision."""
     if PRECISION != "tf32":
         return slope * r
-    elif ACTIVATION == "relu" or ACTIVATION == "abs" or ACTIVATION == "identity":
+    elif UNIT_SLOPES:
         return slope * _nearest(r)  # slopes of −1, 0 and 1 keep what is rounded: nothing to do for every particle
     else:
         return _nearest(slope * r)
@@ -77,7 +74,7 @@ def _tile(
     else:
         a = tl.load(points + rows * stride + inner, mask=live, other=0.0)
         if OUTPUT == "tanh":
-            a = activation_tanh(a)
+            a = tanh_value(a)
     return rows, live, w, a
 
 
@@ -102,7 +99,7 @@ def _forward(
     WIDTH: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
-    ACTIVATION: tl.constexpr,
+    PAIR: tl.constexpr,
     OUTPUT: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
@@ -111,7 +108,7 @@ def _forward(
     for start in range(0, number, COLUMNS):
         places, x = _inputs(inputs, start, number, inner, WIDTH, COLUMNS)
         h = tl.dot(w, tl.trans(x), input_precision=PRECISION)
-        phi, _slope = activation_pair(h, ACTIVATION)
+        phi, _slope = PAIR(h)
         tl.store(out + places, tl.sum(phi * a[:, None], 0), mask=places < number)
 
 
@@ -129,7 +126,8 @@ def _backward(
     WIDTH: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
-    ACTIVATION: tl.constexpr,
+    PAIR: tl.constexpr,
+    UNIT_SLOPES: tl.constexpr,
     OUTPUT: tl.constexpr,
     FROZEN: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -140,9 +138,9 @@ def _backward(
     for start in range(0, number, COLUMNS):
         places, x = _inputs(inputs, start, number, inner, WIDTH, COLUMNS)
         r = tl.load(weights + places, mask=places < number, other=0.0)
-        phi, slope = activation_pair(tl.dot(w, tl.trans(x), input_precision=PRECISION), ACTIVATION)
+        phi, slope = PAIR(tl.dot(w, tl.trans(x), input_precision=PRECISION))
         total += tl.sum(phi * r[None, :], 1)
-        through += tl.dot(_signal(slope, r[None, :], ACTIVATION, PRECISION), x, input_precision=PRECISION)
+        through += tl.dot(_signal(slope, r[None, :], UNIT_SLOPES, PRECISION), x, input_precision=PRECISION)
     columns = tl.arange(0, WIDTH)
     out = gradient + rows * gradient_stride
     pulled = through * a[:, None]
@@ -170,20 +168,15 @@ class FusedNeuron(Neuron):
     Raises
     ------
     ParameterError
-        For an activation that is not in :data:`FUSED` or one given as a function, and for more inner coordinates than
-        registers hold: those need :class:`Neuron`.
+        For an activation that has no kernel or is given as a function, and for more inner coordinates than registers
+        hold: those need :class:`Neuron`.
     """
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.activation not in FUSED:
-            raise ParameterError(
-                f"found activation {self.activation!r}; fused are {', '.join(sorted(FUSED))}: use Neuron for others"
-            )
-        if self.inner > INNER_MOST:
-            raise ParameterError(
-                f"found {self.inner} inner coordinates; the fused kernels hold {INNER_MOST}: use Neuron for more"
-            )
+        why = refusal(self)
+        if why is not None:
+            raise ParameterError(why)
 
     @property
     def input_precision(self) -> str:
@@ -202,7 +195,7 @@ class FusedNeuron(Neuron):
     def pull(self, prepared: Tensor, weights: Tensor) -> Callable[[Tensor], Tensor]:
         """∇_θ Σ_i weights_i ψ(θ; x_i) at points (n, p), shape (n, p)."""
         scaled = (weights * self.scale).contiguous()
-        options = {**self._options(backward=True), "FROZEN": self.frozen or "nothing"}
+        options = self._options(backward=True)
 
         def gradient(points: Tensor) -> Tensor:
             found = torch.empty_like(points, memory_format=torch.contiguous_format)
@@ -227,12 +220,15 @@ class FusedNeuron(Neuron):
 
     def _options(self, *, backward: bool) -> dict[str, Any]:
         width = max(16, triton.next_power_of_2(self.inner))
+        name = str(self.activation)  # a name: no other is fused
         rows, *columns = TILES[self.input_precision][max(64, width)]
+        of_slopes = {"UNIT_SLOPES": ACTIVATIONS[name].unit_slopes, "FROZEN": self.frozen or "nothing"}
         return {
+            **(of_slopes if backward else {}),
             "WIDTH": width,
             "ROWS": rows,
             "COLUMNS": columns[backward],
-            "ACTIVATION": self.activation,
+            "PAIR": kernel_of(name),
             "OUTPUT": self.output,
             "PRECISION": self.input_precision,
             "num_warps": WARPS,

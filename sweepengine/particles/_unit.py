@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 
-from sweepengine.networks import ACTIVATIONS, Activation
+from sweepengine.activations import ACTIVATIONS
+from sweepengine.networks import Activation, activation
 from sweepengine.particles._errors import ParameterError, ShapeError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Neuron:
     d : int
         Input dimension.
     activation : str or callable
-        A name of ``sweepengine.networks.ACTIVATIONS``, or a function from h to (φ(h), φ'(h)).
+        A name of ``sweepengine.activations.ACTIVATIONS``, or a function from h to (φ(h), φ'(h)).
     output : {"free", "tanh", "none"}
         s(a) = a, s(a) = tanh a (bounded), or s = 1 with no coordinate a.
     bias : bool
@@ -196,7 +197,7 @@ class Neuron:
 
     @property
     def _function(self) -> Activation:
-        return ACTIVATIONS[self.activation] if isinstance(self.activation, str) else Activation(self.activation)
+        return activation(self.activation) if isinstance(self.activation, str) else Activation(self.activation)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """From a spec to runs, blocks and packs, with what they cost. Starts nothing. ``initial_cloud`` imports torch."""
 
+from sweepengine.plan._cost import WORKER_BYTES as WORKER_BYTES
 from sweepengine.plan._cost import MachineRate as MachineRate
 from sweepengine.plan._cost import available_cpus as available_cpus
 from sweepengine.plan._cost import sweep_seconds as sweep_seconds
@@ -7,5 +8,16 @@ from sweepengine.plan._limit import predict_limit as predict_limit
 from sweepengine.plan._plan import Pack as Pack
 from sweepengine.plan._plan import Plan as Plan
 from sweepengine.plan._plan import make_plan as make_plan
+from sweepengine.plan._work import Work as Work
 
-__all__ = ["MachineRate", "Pack", "Plan", "available_cpus", "make_plan", "predict_limit", "sweep_seconds"]
+__all__ = [
+    "WORKER_BYTES",
+    "MachineRate",
+    "Pack",
+    "Plan",
+    "Work",
+    "available_cpus",
+    "make_plan",
+    "predict_limit",
+    "sweep_seconds",
+]

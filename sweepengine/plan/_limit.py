@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sweepengine.activations import ACTIVATIONS
 from sweepengine.store import StoredArray
 
 if TYPE_CHECKING:
@@ -24,19 +25,20 @@ def limit_bytes(records: int, n_train: int, n_test: int, outputs: int) -> int:
     return 8 * (kernels + (outputs + 1) * records * (n_train + n_test))
 
 
-ODD = frozenset({"tanh", "erf", "sin", "identity"})
-
-
 def has_limit(a: Architecture) -> bool:
     """Whether :mod:`sweepengine.theory` has the limit of an architecture.
 
-    It does not for given weights, which have no law, and for rows on the sphere, which are not Gaussian at any width.
+    It does not for an activation that it does not list, for given weights, which have no law, and for rows on the sphere,
+    which are not Gaussian at any width.
     A read-out of signs has the limits of a Gaussian one. A read-out of ones has them where its mean meets nothing but
     features of mean zero: an odd φ without biases and with one hidden layer. Else f_0 grows like √m (row init-scale),
     and with more layers the signals g are not independent of the features that they meet.
     """
-    ones_cancel = a.activation in ODD and a.sigma_b == 0 and a.depth == 1
-    return not a.weights and a.first_layer == "gaussian" and (a.readout != "ones" or ones_cancel)
+    from sweepengine import theory
+
+    if a.activation not in theory.known_activations() or a.weights or a.first_layer != "gaussian":
+        return False
+    return a.readout != "ones" or (ACTIVATIONS[a.activation].odd and a.sigma_b == 0 and a.depth == 1)
 
 
 def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:

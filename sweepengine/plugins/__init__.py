@@ -1,4 +1,4 @@
-"""User code: what a sweep may name beside what this package knows. Imports no torch.
+"""Users' code that a sweep may name beside what this package has itself. Imports no torch.
 
 A user registers observables, models, and terms and units of particles in Python, or in a file that is named on the
 command line (``--plugin FILE``). A spec holds names only; nothing in it is executed.

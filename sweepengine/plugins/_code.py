@@ -1,4 +1,4 @@
-"""The user code of one sweep: what travels to the workers, and what provenance keeps of it."""
+"""The users' code of one sweep: what travels to the workers, and what provenance keeps of it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Used:
-    """One registered thing, without its code.
+    """What provenance keeps of one registered thing: its names and hashes, without its code.
 
     Attributes
     ----------
     kind, name, version : str
     file : str
-        Name of the plugin's file; empty for what was registered in Python.
+        Name of the plugin's file; empty for a thing that was registered in Python.
     sha256 : str
-        Of the file's text, or of the function's code.
+        Hash of the file's text; of a thing that was registered in Python, its fingerprint.
     code : str
         Fingerprint of the code; see :class:`Entry`.
     """
@@ -41,26 +41,26 @@ class Used:
 
     @classmethod
     def of(cls, entry: Entry) -> Used:
-        """From an entry."""
+        """Make it from an entry of the registry."""
         file, text = (entry.plugin.name, entry.plugin.sha256) if entry.plugin else ("", entry.fingerprint)
         return cls(entry.kind, entry.name, entry.version, file, text, entry.fingerprint)
 
     def provenance(self) -> dict[str, str]:
-        """As plain values."""
+        """The attributes as plain values."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class UserCode:
-    """Plugin files as text, and what was registered in Python as it is.
+    """The users' code of one sweep: plugin files as text, and things that were registered in Python as objects.
 
     Attributes
     ----------
     plugins : tuple of Plugin
     entries : tuple of Entry
-        Functions among them: Ray serialises those for its own tasks; they are never stored.
+        The things that were registered in Python. Ray serialises their functions for its tasks; they are never stored.
     used : tuple of Used
-        All that the sweep uses.
+        Every registered thing that the sweep uses.
     """
 
     plugins: tuple[Plugin, ...] = ()
@@ -69,12 +69,19 @@ class UserCode:
 
     @classmethod
     def of(cls, observables: Iterable[str], parts: Iterable[tuple[CodeKind, str]] = ()) -> UserCode:
-        """The code behind the observables of a sweep that are ``name@version``, and behind its other parts.
+        """The users' code that a sweep uses.
+
+        Parameters
+        ----------
+        observables : iterable of str
+            Names of the sweep's observables; those of the form ``name@version`` are users'.
+        parts : iterable of (kind, ``name@version``)
+            The other things of users that the sweep uses, such as models and terms.
 
         Raises
         ------
         SpecError
-            One is not registered.
+            A thing is not registered in this process.
         """
         wanted: list[tuple[CodeKind, str]] = [("observable", key) for key in observables if "@" in key]
         entries = [find(kind, key) for kind, key in dict.fromkeys([*wanted, *parts])]
@@ -86,21 +93,24 @@ class UserCode:
         )
 
     def install(self) -> None:
-        """Make this process know it; what it knows already is left alone."""
+        """Register the code in this process; plugin files that it has executed already are not executed again."""
         for plugin in self.plugins:
             install(plugin)
         for entry in self.entries:
             add(entry)
 
     def tag(self) -> str:
-        """What a state keeps of the code that made it."""
-        return json.dumps({"python": platform.python_version(), "code": sorted(each.code for each in self.used)})
+        """Text by which a state names the code that made it: the version of Python, and the fingerprints."""
+        return json.dumps({"python": platform.python_version(), "code": sorted(used.code for used in self.used)})
 
     def has_made(self, tag: str) -> bool:
-        """Whether a state of this tag comes from this code; fingerprints can be compared for one version of Python."""
+        """Whether this code has made the state that has a tag.
+
+        True also for a tag of another version of Python, because its fingerprints cannot be compared with ours.
+        """
         ours, theirs = json.loads(self.tag()), json.loads(tag)
         return bool(ours["python"] != theirs["python"] or ours["code"] == theirs["code"])
 
     def provenance(self) -> list[dict[str, str]]:
-        """Plain values: each thing that is used, where it came from, and the hash of that file or function."""
-        return [each.provenance() for each in self.used]
+        """What provenance keeps of every thing that is used, as plain values; see :class:`Used`."""
+        return [used.provenance() for used in self.used]

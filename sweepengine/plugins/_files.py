@@ -1,4 +1,4 @@
-"""Plugin files are executed once in a process; workers get the text that was read."""
+"""Execute plugin files: each once in a process, from the text that the driver has read."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def install(plugin: Plugin) -> None:
-    """Execute a plugin, unless this process has done so: its top level registers observables and models.
+    """Execute a plugin file, unless this process has done so. Its top level registers observables, models and others.
 
     Raises
     ------
     SpecError
-        It raised; the message has file, line and error. Nothing of it stays registered.
+        The plugin raised an error; the message has file, line and error. Nothing of the plugin stays registered.
     """
     with installing(plugin) as wanted:
         if wanted:
@@ -32,9 +32,9 @@ def _execute(plugin: Plugin) -> None:
     name = f"sweepengine_plugin_{plugin.sha256[:16]}"
     module = ModuleType(name)
     module.__file__ = plugin.path
-    # Tracebacks show the text that was executed, on workers too, where there is no such file.
+    # So that tracebacks show the text that was executed, on workers too, where there is no such file.
     linecache.cache[plugin.path] = (len(plugin.text), None, plugin.text.splitlines(keepends=True), plugin.path)
-    sys.modules[name] = module  # dataclasses and annotations look their module up
+    sys.modules[name] = module  # dataclasses and annotations look up their module
     try:
         exec(compile(plugin.text, plugin.path, "exec"), module.__dict__)  # noqa: S102 -- the user named the file
     except BaseException as error:
@@ -45,7 +45,7 @@ def _execute(plugin: Plugin) -> None:
 
 
 def _place(plugin: Plugin, error: BaseException) -> str:
-    """File and line of the plugin's own last frame."""
+    """File and line of the last frame that is in the plugin itself."""
     if isinstance(error, SyntaxError) and error.filename == plugin.path:
         return f"{plugin.path}, line {error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == plugin.path]

@@ -1,9 +1,10 @@
-"""What tells two pieces of user code apart: a hash of what they do, not of how they are written down."""
+"""Fingerprints of users' code: a hash of what the code does, not of how it is laid out."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,51 +16,61 @@ _INCIDENTAL = frozenset(
     {"__dict__", "__weakref__", "__module__", "__doc__", "__firstlineno__", "__static_attributes__", "__signature__"}
     | {"__dataclass_fields__", "__abstractmethods__", "_abc_impl"}
 )
-"""Attributes of a class that say nothing of what it does, or hold addresses beside what other attributes say."""
+"""Attributes of a class that do not change what it does, or that repeat other attributes with their addresses."""
 _FIELDS = "__pydantic_fields__"
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""What differs between two processes of the same code."""
 
 
 def fingerprint(content: object, *, with_helpers: bool = False) -> str:
     """SHA-256 of a declaration: its plain values, and the bytecode of its functions with what they close over.
 
-    Comments, layout and the place in a file do not enter. Two fingerprints compare on one version of Python.
+    Comments, layout and the place in a file do not change it; a function's docstring does, because it is one of the
+    constants of the bytecode. Fingerprints can be compared only if they were computed by the same version of Python.
 
     Parameters
     ----------
     content : object
-        A dataclass of plain values, functions and classes. Where it has a method ``identity``, that gives what counts.
+        A dataclass of plain values, functions and classes. If it has a method ``identity``, that returns what
+        counts: name → value.
     with_helpers : bool
-        Whether functions, classes and plain values of the same module that the functions name are part of it: for a
-        file that is executed whole. In a notebook they may be redefined at any time, and are left out.
+        Whether the fingerprint covers the functions, classes and plain values of the same module that the functions
+        name. True for a file, which is executed whole; False for a notebook, where they may be redefined at any time.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
     """
     text = _Text(with_helpers)
     parts: dict[str, object] = content.identity() if hasattr(content, "identity") else vars(content)
-    said = repr([(field, text.of(value)) for field, value in parts.items()])
-    return hashlib.sha256(said.encode()).hexdigest()
+    written = repr([(name, text.of(value)) for name, value in parts.items()])
+    return hashlib.sha256(written.encode()).hexdigest()
 
 
 class _Text:
-    """Code as text."""
+    """Writes code as text; a function or class that comes again is written as ``again``."""
 
     def __init__(self, with_helpers: bool) -> None:
         self._with_helpers = with_helpers
         self._seen: list[object] = []
 
     def of(self, thing: Any) -> str:
-        """What a value, a function or a class is."""
+        """Text of a value, of a function or of a class."""
         if isinstance(thing, (staticmethod, classmethod)):
             return self.of(thing.__func__)
         if isinstance(thing, property):
             return "".join(self.of(each) for each in (thing.fget, thing.fset) if each)
         if not (inspect.isfunction(thing) or inspect.isclass(thing)):
-            return repr(thing)
+            return _ADDRESS.sub("", repr(thing))
         if any(thing is each for each in self._seen):
             return "again"
         self._seen.append(thing)
         if inspect.isfunction(thing):
             cells = [self.of(cell.cell_contents) for cell in thing.__closure__ or ()]
             helpers = list(self._helpers(thing)) if self._with_helpers else []
-            return f"{_bytecode(thing.__code__)}{thing.__defaults__!r}{thing.__kwdefaults__!r}{cells}{helpers}"
+            defaults = _ADDRESS.sub("", f"{thing.__defaults__!r}{thing.__kwdefaults__!r}")
+            return f"{_bytecode(thing.__code__)}{defaults}{cells}{helpers}"
         every = vars(thing)
         members = sorted((n, v) for n, v in every.items() if n not in _INCIDENTAL and not n.startswith("__pydantic"))
         members += [(name, (field.default, field.metadata)) for name, field in every.get(_FIELDS, {}).items()]
@@ -69,7 +80,7 @@ class _Text:
         return f"{bases}{[(name, self.of(value)) for name, value in members]}"
 
     def _helpers(self, function: FunctionType) -> Iterator[tuple[str, str]]:
-        """What a function names of its own module, by name."""
+        """Name and text of every function, class and plain value of its own module that a function names."""
         for name in sorted(_names(function.__code__)):
             value = function.__globals__.get(name)
             own = getattr(value, "__module__", None) == function.__module__

@@ -1,4 +1,4 @@
-"""Models of users: how a module of one's own becomes something that a sweep can name (docs/plugins.md)."""
+"""Models of users: a torch module of one's own that a sweep can name (docs/plugins.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Build(Protocol):
-    """Makes a module of one width; a class whose constructor takes these serves as well."""
+    """A callable that makes a module of a width; a class whose constructor takes these arguments serves as well."""
 
     def __call__(self, width: int, inputs: int, outputs: int) -> nn.Module:
         """A module that maps points (N, inputs) to (N, outputs), or to (N,) for one output."""
@@ -37,7 +37,8 @@ class UserModel:
     build : callable
         See :class:`Build`.
     law : callable or None
-        From a parameter's name and independent N(0, 1) numbers of its shape to its initial value; None keeps the numbers.
+        Takes a parameter's name and independent N(0, 1) numbers of its shape, and returns the parameter's initial
+        value. None: the numbers are the initial value.
     """
 
     name: str
@@ -50,9 +51,9 @@ def register_model(*, name: str, version: str = "1", law: Law | None = None) -> 
     """Let specs name a model of one's own: ``network: {model: <name>}``.
 
     The network is f(x) = α m^{-γ} module(x) with m the swept width, trained by θ̇ = −(m^{2γ−1}/α²) ∇R(θ)
-    (theory.md §1), so f has the same kernel ⟨∂module, ∂module⟩/m in every scaling. What the module does with its
-    parameters is the user's business; to have an infinite-width limit at γ = 1/2 its output is a sum over m neurons
-    with parameters N(0, 1), not divided by √m.
+    (theory.md §1), so f has the same kernel ⟨∂module, ∂module⟩/m in every scaling. The module may use its parameters
+    as it likes. To have an infinite-width limit at γ = 1/2, its output must be a sum over m neurons with parameters
+    N(0, 1), not divided by √m.
 
     Parameters
     ----------
@@ -61,8 +62,9 @@ def register_model(*, name: str, version: str = "1", law: Law | None = None) -> 
     version : str
         Part of every run's id. Change it whenever the numbers change; other code under the same version is refused.
     law : callable, optional
-        ``law(parameter_name, gaussians) -> Tensor``: the initial value of a parameter from independent N(0, 1) numbers
-        of its shape, float64, which depend on the run's seed alone. Every parameter is N(0, 1) without it.
+        ``law(parameter_name, gaussians) -> Tensor`` returns the initial value of a parameter. ``gaussians`` are
+        independent N(0, 1) numbers of the parameter's shape, float64, which depend on the run's seed alone. Without a
+        law the parameters are these numbers.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def register_model(*, name: str, version: str = "1", law: Law | None = None) -> 
     Raises
     ------
     SpecError
-        The name cannot be one, or this name and version stands for other code.
+        The name or the version is not allowed, or they stand for other code already.
     """
 
     def decorate(build: _B) -> _B:
@@ -89,7 +91,7 @@ def canonical_model(name: str) -> str:
     Raises
     ------
     SpecError
-        Nobody has registered it.
+        No model of this name is registered.
     """
     return meant("model", name, f"network.model: found {shown(name)}").key
 

@@ -1,4 +1,4 @@
-"""What users make particle sweeps of: potentials, kernels and units (docs/plugins.md)."""
+"""Users' parts of particle sweeps: potentials, kernels and units (docs/plugins.md)."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def register_potential(*, name: str, version: str = "1") -> Callable[[_F], _F]:
     Returns
     -------
     decorator
-        For ``function(points) -> Tensor``: points (n, p) to V, shape (n,), each a function of its own point alone; its
-        gradient is taken by automatic differentiation.
+        For ``function(points) -> Tensor``, which maps points (n, p) to their values V, shape (n,). Each value must be a
+        function of its own point alone. The gradient is taken by automatic differentiation.
 
     Raises
     ------
     SpecError
-        The name cannot be one, or this name and version stands for other code.
+        The name or the version is not allowed, or they stand for other code already.
     """
     return _registering("potential", name, version)
 
@@ -70,8 +70,8 @@ def register_kernel(*, name: str, version: str = "1") -> Callable[[_F], _F]:
     Returns
     -------
     decorator
-        For ``function(points, others) -> Tensor``: points (n, p) and others (k, p) to W, shape (n, k), symmetric; its
-        gradient in the first argument is taken by automatic differentiation.
+        For ``function(points, others) -> Tensor``, which maps points (n, p) and others (k, p) to the matrix of W, shape
+        (n, k). W must be symmetric. Its gradient in the first argument is taken by automatic differentiation.
 
     Raises
     ------
@@ -82,7 +82,9 @@ def register_kernel(*, name: str, version: str = "1") -> Callable[[_F], _F]:
 
 
 def register_unit(*, name: str, version: str = "1") -> Callable[[_F], _F]:
-    """Let specs of particles name a unit ψ of one's own: ``unit: {name: <name>, coordinates: p}``, f_μ(x) = ∫ψ(θ; x) dμ.
+    """Let specs of particles name a unit ψ of one's own: ``unit: {name: <name>, coordinates: p}``.
+
+    The network of a measure μ is then f_μ(x) = ∫ψ(θ; x) dμ(θ).
 
     Parameters
     ----------
@@ -92,8 +94,9 @@ def register_unit(*, name: str, version: str = "1") -> Callable[[_F], _F]:
     Returns
     -------
     decorator
-        For ``function(particles, inputs) -> Tensor``: particles (n, p) and inputs (N, d) to ψ(θ_k; x_i), shape (n, N),
-        each row a function of its own particle; its gradient in θ is taken by automatic differentiation.
+        For ``function(particles, inputs) -> Tensor``, which maps particles (n, p) and inputs (N, d) to ψ(θ_k; x_i),
+        shape (n, N). Each row must be a function of its own particle alone. The gradient in θ is taken by automatic
+        differentiation.
 
     Raises
     ------
@@ -114,18 +117,18 @@ def canonical_unit(name: str) -> str:
 
 
 def term_function(kind: TermKind, key: str) -> Callable[..., Tensor]:
-    """The function of a term's or unit's ``name@version``; what it raises comes as a RunError that names it."""
+    """The function of the term or unit ``name@version``. An error that it raises becomes a RunError that names it."""
     import torch
 
     term: UserTerm = find(kind, key).content
 
     def called(*clouds: Tensor) -> Tensor:
         with users_code(f"{kind} {key}: it"):
-            found: Any = term.function(*clouds)
-        if not isinstance(found, torch.Tensor) or not found.is_floating_point():
-            what = found.dtype if isinstance(found, torch.Tensor) else type(found).__name__
+            values: Any = term.function(*clouds)
+        if not isinstance(values, torch.Tensor) or not values.is_floating_point():
+            what = values.dtype if isinstance(values, torch.Tensor) else type(values).__name__
             raise RunError(f"{kind} {key}: found {what}; return a floating-point torch.Tensor")
-        return found
+        return values
 
     return called
 

@@ -15,7 +15,7 @@ _LARGEST_FILE = 1_000_000
 
 @dataclass(frozen=True)
 class Plugin:
-    """A file of user code.
+    """A file of users' code.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Plugin:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the text; what provenance keeps."""
+        """Hash of the text, which provenance keeps."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
@@ -39,7 +39,7 @@ class Plugin:
 
 
 def read_plugin(path: str | Path) -> Plugin:
-    """Read a file of user code; nothing is executed yet.
+    """Read a file of users' code; nothing is executed yet.
 
     Raises
     ------

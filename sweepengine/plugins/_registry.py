@@ -1,4 +1,4 @@
-"""What users have registered in this process, by kind, name and version."""
+"""The registry: what users have registered in this process, by kind, name and version."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Entry:
     ----------
     kind : str
     name, version : str
-        Together they are part of the id of every run that uses it.
+        Together they are part of the id of every run that uses the thing.
     content : object
         The declaration with its function.
     fingerprint : str
         SHA-256 of the declaration and the code; see :func:`sweepengine.plugins._fingerprint.fingerprint`.
     plugin : Plugin or None
-        The file that registered it; None for what was registered in Python.
+        The file that registered the thing; None if it was registered in Python.
     """
 
     kind: CodeKind
@@ -63,7 +63,7 @@ _REGISTRY = _Registry()
 
 
 def register(kind: CodeKind, name: str, version: str, content: object, code: Callable[..., Any]) -> None:
-    """Register something; of several versions of a name the one registered last is the one that a spec means.
+    """Register a thing. If a name has several versions, a spec means the version that was registered last.
 
     Parameters
     ----------
@@ -71,13 +71,13 @@ def register(kind: CodeKind, name: str, version: str, content: object, code: Cal
     content : object
         A dataclass: the declaration with its functions.
     code : callable
-        The user's own among them.
+        The user's function or class among them.
 
     Raises
     ------
     SpecError
-        A name or version that cannot be one; something that is neither a function nor a class; or a name and version
-        that stands for other code already.
+        The name or the version is not allowed; ``code`` is neither a function nor a class; or the name and version
+        stand for other code already.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise SpecError(
@@ -91,11 +91,11 @@ def register(kind: CodeKind, name: str, version: str, content: object, code: Cal
     if _REGISTRY.installing is None:
         add(replace(entry, fingerprint=fingerprint(content)))
     else:
-        _REGISTRY.installing.append(entry)  # what else it uses may stand further down in the file
+        _REGISTRY.installing.append(entry)  # no fingerprint yet: helpers may stand further down in the file
 
 
 def add(entry: Entry) -> None:
-    """Add an entry. Raises :class:`SpecError` if its name and version stands for other code already."""
+    """Add an entry. Raises :class:`SpecError` if its name and version stand for other code already."""
     versions = _REGISTRY.entries.setdefault((entry.kind, entry.name), {})
     known = versions.get(entry.version)
     if known is not None and known.fingerprint != entry.fingerprint:
@@ -114,7 +114,7 @@ def find(kind: CodeKind, key: str) -> Entry:
     Raises
     ------
     SpecError
-        It is not registered in this process.
+        The thing is not registered in this process.
     """
     name, _, version = key.partition("@")
     entry = _REGISTRY.entries.get((kind, name), {}).get(version)
@@ -124,7 +124,7 @@ def find(kind: CodeKind, key: str) -> Entry:
 
 
 def current(kind: CodeKind) -> dict[str, Entry]:
-    """Name → the entry that a spec means by it; in a file that is being executed, what it has registered so far too."""
+    """Name → the entry that a spec means by it, with what a plugin that is being executed has registered so far."""
     named = ((name, versions) for (each, name), versions in _REGISTRY.entries.items() if each == kind)
     known = {name: list(versions.values())[-1] for name, versions in named if versions}
     return known | {each.name: each for each in _REGISTRY.installing or () if each.kind == kind}
@@ -142,7 +142,7 @@ def meant(kind: CodeKind, name: str, found: str) -> Entry:
     Raises
     ------
     SpecError
-        Nobody has registered it; the message lists what is.
+        Nothing of this name is registered; the message lists the names that are.
     """
     known = current(kind)
     if name in known:
@@ -157,16 +157,19 @@ def meant(kind: CodeKind, name: str, found: str) -> Entry:
 
 @contextmanager
 def installing(plugin: Plugin) -> Iterator[bool]:
-    """What is registered inside belongs to a plugin, all of it or nothing; gives whether it has to be executed still."""
+    """Context within which a plugin registers: all of its things are registered, or none.
+
+    Yields whether the plugin has to be executed; False if this process has executed it already.
+    """
     if plugin.sha256 in _REGISTRY.installed:
-        mine = [each for versions in _REGISTRY.entries.values() for each in versions.values() if each.plugin == plugin]
-        for entry in mine:
-            add(entry)  # named again: what a spec means now
+        mine = [each for versions in _REGISTRY.entries.values() for each in versions.values()]
+        for entry in (each for each in mine if each.plugin is not None and each.plugin.sha256 == plugin.sha256):
+            add(entry)  # so that these are the versions registered last, which a spec means
         yield False
         return
     before = {place: dict(versions) for place, versions in _REGISTRY.entries.items()}
     collected: list[Entry] = []
-    _REGISTRY.installing = collected
+    outer, _REGISTRY.installing = _REGISTRY.installing, collected  # a plugin may install another
     try:
         yield True
         for entry in collected:
@@ -177,7 +180,7 @@ def installing(plugin: Plugin) -> Iterator[bool]:
         _REGISTRY.entries = before
         raise
     finally:
-        _REGISTRY.installing = None
+        _REGISTRY.installing = outer
 
 
 def _origin(entry: Entry) -> str:

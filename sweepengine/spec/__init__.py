@@ -1,16 +1,21 @@
 """What to run: typed, validated specs; YAML in, JSON schema out. Imports no torch."""
 
 from sweepengine.spec._architecture import Architecture as Architecture
+from sweepengine.spec._canonical import digest as digest
+from sweepengine.spec._data import DATASETS as DATASETS
+from sweepengine.spec._data import DataSection as DataSection
 from sweepengine.spec._data import DataSpec as DataSpec
 from sweepengine.spec._data import DigitsData as DigitsData
 from sweepengine.spec._data import DrawnData as DrawnData
 from sweepengine.spec._data import FileData as FileData
 from sweepengine.spec._data import ShellsData as ShellsData
+from sweepengine.spec._fields import Section as Section
 from sweepengine.spec._fields import WholeSpec as WholeSpec
 from sweepengine.spec._jobs import is_job_name as is_job_name
 from sweepengine.spec._jobs import job_names as job_names
 from sweepengine.spec._jobs import job_path as job_path
 from sweepengine.spec._jobs import job_plugin as job_plugin
+from sweepengine.spec._kinds import KINDS as KINDS
 from sweepengine.spec._kinds import AnyRun as AnyRun
 from sweepengine.spec._kinds import AnySpec as AnySpec
 from sweepengine.spec._kinds import Column as Column
@@ -49,12 +54,15 @@ from sweepengine.spec._user_model import ModelRun as ModelRun
 from sweepengine.spec._user_model import ModelSpec as ModelSpec
 
 __all__ = [
+    "DATASETS",
     "GAMMA_BY_LABEL",
+    "KINDS",
     "TERMS",
     "AnyRun",
     "AnySpec",
     "Architecture",
     "Column",
+    "DataSection",
     "DataSpec",
     "DigitsData",
     "DrawnData",
@@ -67,6 +75,7 @@ __all__ = [
     "ParticleSpec",
     "RiskTerm",
     "Run",
+    "Section",
     "ShellsData",
     "SteppedRun",
     "SweepSpec",
@@ -74,6 +83,7 @@ __all__ = [
     "UnitSpec",
     "UserUnitSpec",
     "WholeSpec",
+    "digest",
     "expand",
     "expand_particles",
     "fixed_step_count",

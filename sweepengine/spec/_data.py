@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from sweepengine.errors import shown
+from sweepengine.spec._choice import OneOf
 from sweepengine.spec._fields import Count, Section, Seed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PreprocessName = Literal["center_sphere", "none"]
 MOST_NUMBERS = 1_000_000_000
@@ -18,9 +22,31 @@ _TARGETS = (
 )
 
 
-class DigitsData(Section):
+class DataSection(Section):
+    """What the section of every data set has.
+
+    Attributes
+    ----------
+    loader : str
+        Reference to what makes its points: from the section to a :class:`sweepengine.data.Dataset`.
+    fresh_points : str or None
+        Reference to what draws new points for one step of one run: (section, seed of the run, step) ↦ (x, y), ndarray of
+        float64, shapes (n_train, d) and (n_train,) or (n_train, k); None where there are no more points.
+    """
+
+    loader: ClassVar[str]
+    fresh_points: ClassVar[str | None] = None
+    name: str
+
+    def located(self, folder: Path) -> Self:  # noqa: ARG002
+        """The same with the files that it names looked for from a folder."""
+        return self
+
+
+class DigitsData(DataSection):
     """Handwritten digits (8 × 8 pixels, d = 64) that scikit-learn ships; two classes have the targets −1 and +1."""
 
+    loader = "sweepengine.data._digits:digits"
     name: Literal["digits"]
     classes: Annotated[tuple[Annotated[int, Field(ge=0, le=9)], ...], Field(strict=False)]
     n_train: Count
@@ -44,9 +70,10 @@ class DigitsData(Section):
         return value
 
 
-class FileData(Section):
+class FileData(DataSection):
     """Arrays ``x_train`` (N, d), ``y_train`` (N) or (N, k), ``x_test`` and ``y_test`` of a ``.npz`` file."""
 
+    loader = "sweepengine.data._file:file_points"
     name: Literal["file"]
     path: Annotated[str, Field(min_length=1)] = Field(
         description="of a NumPy .npz of plain arrays; relative to the folder of the spec's file"
@@ -59,6 +86,10 @@ class FileData(Section):
         default="none", description="center_sphere: minus the training mean, each row scaled to norm √d"
     )
 
+    def located(self, folder: Path) -> Self:
+        """The same with its file looked for from a folder."""
+        return self.model_copy(update={"path": str(folder / self.path)})
+
     @model_validator(mode="after")
     def _targets_of_labels(self) -> FileData:
         if self.targets is not None and self.classes is None:
@@ -68,9 +99,11 @@ class FileData(Section):
         return self
 
 
-class DrawnData(Section):
+class DrawnData(DataSection):
     """Points drawn from a law in R^d, targets from a teacher with unit directions w_o, one for each output."""
 
+    loader = "sweepengine.data._drawn:drawn"
+    fresh_points = "sweepengine.data._drawn:fresh_points"
     name: Literal["gaussian", "sphere"] = Field(
         description="x ~ N(0, I_d), or uniform on the sphere of radius √d, so that x·x/d = 1"
     )
@@ -94,12 +127,14 @@ class DrawnData(Section):
         return self
 
 
-class ShellsData(Section):
+class ShellsData(DataSection):
     """Two concentric Gaussians: y = ±1 with equal chance and x | y ~ N(0, (1 + y Δ)² I_d).
 
     Mei, Montanari & Nguyen (PNAS 2018), whose radial symmetry makes the mean-field limit one-dimensional.
     """
 
+    loader = "sweepengine.data._drawn:drawn"
+    fresh_points = "sweepengine.data._drawn:fresh_points"
     name: Literal["shells"]
     d: Annotated[int, Field(ge=1, le=10_000_000)]
     delta: Annotated[float, Field(gt=0, lt=1)] = Field(description="Δ")
@@ -121,4 +156,10 @@ def _refuse_many_numbers(numbers: int) -> None:
         )
 
 
-DataSpec = Annotated[DigitsData | FileData | DrawnData | ShellsData, Field(discriminator="name")]
+DATASETS: dict[str, type[DataSection]] = {
+    name: section
+    for section in (DigitsData, FileData, DrawnData, ShellsData)
+    for name in get_args(section.model_fields["name"].annotation)
+}
+"""By name; a data set is a section and its place here."""
+DataSpec = Annotated[DataSection, OneOf(lambda: DATASETS, "name")]

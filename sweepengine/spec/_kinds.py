@@ -254,7 +254,10 @@ def spec_of(content: Mapping[str, Any]) -> type[WholeSpec]:
     for kind in kinds():
         if kind.spec.reads(content):
             return kind.spec
-    raise SpecError(f"kind: found {shown(content.get('kind'))}; allowed: {', '.join(map(repr, kind_names()))}")
+    raise SpecError(
+        f"kind: found {shown(content.get('kind'))}; allowed: {', '.join(map(repr, kind_names()))}. If it is one of your own: "
+        "did you forget --plugin FILE, or plugins=[…] in Python?"
+    )
 
 
 def run_from_json(content: dict[str, Any]) -> AnyRun:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, field_validator, model_validator
 
+from sweepengine.activations import ACTIVATIONS, layer_activations
 from sweepengine.errors import shown
 from sweepengine.spec._architecture import Architecture
-from sweepengine.spec._data import DataSpec, FileData
+from sweepengine.spec._choice import NameOf
+from sweepengine.spec._data import DataSpec
 from sweepengine.spec._fields import Count, Depth, Positive, Section, Seed, WholeSpec
 from sweepengine.spec._method import AnyMethod, gradient_descent, methods_alone
 
@@ -23,9 +25,9 @@ GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
 
 MAX_SEEDS = 100_000
 
-ActivationName = Literal[
-    "relu", "leaky_relu", "abs", "tanh", "erf", "gelu", "sin", "cos", "softplus", "quadratic", "identity"
-]
+ActivationName = Annotated[str, NameOf(layer_activations)]
+"""Of a network; units of particles may have some more."""
+UnitActivationName = Annotated[str, NameOf(lambda: tuple(ACTIVATIONS))]
 ScalingValue = Literal["ntk", "mean_field"] | Annotated[float, Field(ge=0.5, le=1.0)]
 # A container may come as the YAML list it was written as; what it holds stays strictly typed.
 _LIST = Field(strict=False, min_length=1)
@@ -297,10 +299,7 @@ class SweepSpec(WholeSpec):
 
     def located(self, folder: Path) -> Self:
         """The same with the files that it names looked for from a folder, as a spec in that folder means them."""
-        spec = self
-        if isinstance(spec.data, FileData):
-            data = spec.data.model_copy(update={"path": str(folder / spec.data.path)})
-            spec = spec.model_copy(update={"data": data})
+        spec = self.model_copy(update={"data": self.data.located(folder)})
         if spec.network.weights is not None:
             network = spec.network.model_copy(update={"weights": str(folder / spec.network.weights)})
             spec = spec.model_copy(update={"network": network})

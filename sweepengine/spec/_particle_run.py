@@ -12,9 +12,9 @@ from pydantic import BaseModel, TypeAdapter
 from sweepengine.errors import SpecError
 from sweepengine.plugins import canonical_unit
 from sweepengine.spec._canonical import digest, without_neutral
-from sweepengine.spec._data import ShellsData
+from sweepengine.spec._data import DataSpec, ShellsData
 from sweepengine.spec._dynamics import ProjectionSpec, RunMethodName, ToleranceSpec  # noqa: TC001 -- for pydantic
-from sweepengine.spec._particles import Drawable, InitialSpec, LatticeSpec
+from sweepengine.spec._particles import InitialSpec, LatticeSpec  # noqa: TC001 -- for pydantic
 from sweepengine.spec._schedule import record_schedule, refuse_many_steps, snapshot_schedule, whole_steps
 from sweepengine.spec._stepped import SteppedRun
 from sweepengine.spec._terms import RiskTerm, Term
@@ -49,7 +49,7 @@ class ParticleRun(SteppedRun):
     tolerance : ToleranceSpec or None
         Of the adaptive method.
     projection : ProjectionSpec or None
-    fresh : DrawnData or ShellsData or None
+    fresh : DataSection or None
         What new points are drawn from at every step; None where the stored points are used.
     width, seed : int
         Particles m; the seed of the particles, the noise and the fresh points.
@@ -86,7 +86,7 @@ class ParticleRun(SteppedRun):
     method: RunMethodName
     tolerance: ToleranceSpec | None
     projection: ProjectionSpec | None
-    fresh: Drawable | None
+    fresh: DataSpec | None
     width: int
     seed: int
     time: float
@@ -266,7 +266,7 @@ def expand_particles(
             "fewer, or more records"
         )
     terms, unit = tuple(term.canonical() for term in spec.functional.terms), _canonical_unit(spec)
-    fresh = spec.data if isinstance(spec.data, Drawable) and dynamics.samples == "fresh" else None
+    fresh = spec.data if dynamics.samples == "fresh" else None
     for width, temperature, seed in itertools.product(spec.axes.width, spec.temperatures, spec.axes.seed):
         yield ParticleRun(
             unit=unit,

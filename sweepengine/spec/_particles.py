@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from sweepengine.plugins import canonical_unit
-from sweepengine.spec._data import DataSpec, DrawnData, FileData, ShellsData
+from sweepengine.spec._data import DataSpec
 from sweepengine.spec._dynamics import DynamicsSpec
 from sweepengine.spec._fields import Count, Factor, Positive, Section, WholeSpec
 from sweepengine.spec._model import _LIST, Matmul, Name, Seeds, _distinct, refuse_matmul
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sweepengine.plugins import CodeKind
-
-Drawable = DrawnData | ShellsData
-"""Data that new points can be drawn of."""
 
 
 class FunctionalSpec(Section):
@@ -181,7 +178,7 @@ class ParticleSpec(WholeSpec):
             )
         if adaptive and dynamics.projection is not None:
             raise ValueError("dynamics.projection: not with adaptive steps, whose error it would hide; remove it")
-        if dynamics.samples == "fresh" and not isinstance(self.data, Drawable):
+        if dynamics.samples == "fresh" and (self.data is None or self.data.fresh_points is None):
             found = "no data" if self.data is None else f"data {self.data.name!r}"
             raise ValueError(f"dynamics.samples: found 'fresh' with {found}; only drawn data have ever more points")
         if dynamics.samples == "fresh" and adaptive:
@@ -209,8 +206,8 @@ class ParticleSpec(WholeSpec):
     def located(self, folder: Path) -> ParticleSpec:
         """The same with the files that it names looked for from a folder, as a spec in that folder means them."""
         update: dict[str, Any] = {}
-        if isinstance(self.data, FileData):
-            update["data"] = self.data.model_copy(update={"path": str(folder / self.data.path)})
+        if self.data is not None:
+            update["data"] = self.data.located(folder)
         if self.reference is not None:
             update["reference"] = str(folder / self.reference)
         return self.model_copy(update=update)

@@ -7,15 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from sweepengine.spec._fields import Positive, Section
-from sweepengine.spec._model import ActivationName
+from sweepengine.spec._model import UnitActivationName
 
 
 class UnitSpec(Section):
     """ψ(θ; x) = scale · s(a) φ(input_scale w·x + bias_scale b): what one particle does to the output."""
 
-    activation: ActivationName | Literal["staircase"] = Field(
-        description="φ; staircase is that of Mei, Montanari & Nguyen (PNAS 2018)"
-    )
+    activation: UnitActivationName = Field(description="φ; staircase is that of Mei, Montanari & Nguyen (PNAS 2018)")
     output: Literal["free", "tanh", "none"] = Field(
         default="free", description="s(a) = a; tanh a (bounded); or 1, with no coordinate a"
     )

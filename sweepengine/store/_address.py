@@ -17,7 +17,7 @@ def normalise_address(address: str | Path) -> str:
     Raises
     ------
     StoreError
-        It does not end in ``.zarr``.
+        The address does not end in ``.zarr``.
     """
     text = str(address).rstrip("/")
     if not text.endswith(".zarr"):
@@ -36,13 +36,13 @@ def open_address(address: str, *, read_only: bool, durability: str = "rename") -
     address : str
     read_only : bool
     durability : {"rename", "fsync"}
-        Whether writes to a local store survive a killed process, or a power cut too. What an object store has taken is
-        durable by itself, and memory never is: neither changes with this.
+        What a write to a local store survives: a killed process, or a power cut too. Object stores are always durable
+        and stores in memory never are, so it changes nothing for them.
 
     Raises
     ------
     StoreError
-        No such protocol, or its file system package is not installed.
+        The URL's protocol is unknown, or the package for its file system is not installed.
     """
     from zarr.storage import FsspecStore, LocalStore
 

@@ -1,9 +1,11 @@
 """Attempts at a chunk: who may write there.
 
-Marks carry the number of their attempt, so a worker that was suspended before it wrote its mark, and wakes after a later
-attempt has taken over, writes an object that nobody reads. Arrays have no such names, because every reader of zarr must
-find them: an attempt goes on in the chunk of an earlier one only where that one is known to write no more. Elsewhere the
-driver moves the chunk's runs to a new block (:mod:`sweepengine.store._relocate`).
+An attempt is one try of one task to advance a chunk of runs. Attempts have numbers, which only grow.
+
+The name of a mark carries the number of its attempt. So a worker that was suspended before it wrote its mark, and wakes
+after a later attempt has taken over, writes an object that nobody reads. The names of arrays cannot carry the number,
+because every reader of zarr must find them. So an attempt writes into a chunk only if every earlier attempt is known to
+write no more. Otherwise the driver moves the chunk's runs to a new block (:mod:`sweepengine.store._relocate`).
 """
 
 from __future__ import annotations
@@ -21,12 +23,12 @@ if TYPE_CHECKING:
     from sweepengine.store._process import Process
 
 HELD_SECONDS = 5.0
-"""How long an attempt waits for the end of an earlier one whose processes run on this machine."""
+"""How long an attempt waits for an earlier attempt to end whose processes run on this machine."""
 _POLL_SECONDS = 0.1
 
 
 class SupersededError(Exception):
-    """A later attempt has taken this chunk over; this one must stop without writing."""
+    """A later attempt has taken this chunk over; this attempt must stop without writing."""
 
 
 class HeldError(Exception):
@@ -47,25 +49,25 @@ class HeldError(Exception):
 
 
 def claim_chunk(store: Store, block: str, chunk: int, size: int, attempt: int, processes: tuple[Process, ...]) -> Mark:
-    """Take a chunk over from those that write no more.
+    """Take a chunk of runs over from earlier attempts, once they write no more.
 
-    Whoever wants a chunk puts its mark there first and looks for the marks of others then, so of two attempts at least
-    one sees the other: the earlier one stops, and the later one stays out of a chunk whose holder may still write.
+    An attempt first writes its own mark and then looks for the marks of other attempts. So of two attempts at least one
+    sees the other: the earlier one stops, and the later one stays out while the earlier one may still write.
 
     Parameters
     ----------
     store, block, chunk
     size : int
-        Runs of the chunk.
+        Number of runs in the chunk.
     attempt : int
-        Higher than that of any attempt before.
+        Number of this attempt, higher than that of any attempt before.
     processes : tuple of Process
-        Those that will write.
+        The processes that will write.
 
     Returns
     -------
     Mark
-        What is committed, under the new attempt; it is in the store.
+        The new attempt's mark, which repeats what earlier attempts have committed. It is in the store already.
 
     Raises
     ------
@@ -74,39 +76,40 @@ def claim_chunk(store: Store, block: str, chunk: int, size: int, attempt: int, p
     HeldError
         An earlier attempt may still write there.
     DamagedMarkError
+        The mark of an earlier attempt is damaged.
     """
     write_mark(store, block, chunk, Mark(attempt, processes))
     try:
         check_attempt(store, block, chunk, attempt)
         earlier = [each for each in attempts_at(store, block, chunk) if each < attempt]
-        found = _of_ended_attempts(store, block, chunk, earlier) or Mark(0, runs=(RunMark(),) * size)
+        committed = _of_ended_attempts(store, block, chunk, earlier) or Mark(0, runs=(RunMark(),) * size)
     except BaseException:
         delete_object(store, mark_key(block, chunk, attempt))
         raise
-    mark = Mark(attempt, processes, runs=found.runs, states=found.states, tails=found.tails)
+    mark = Mark(attempt, processes, runs=committed.runs, states=committed.states, tails=committed.tails)
     write_mark(store, block, chunk, mark)
-    for each in earlier:
-        delete_object(store, mark_key(block, chunk, each))
+    for number in earlier:
+        delete_object(store, mark_key(block, chunk, number))
     return mark
 
 
 def _of_ended_attempts(store: Store, block: str, chunk: int, attempts: list[int]) -> Mark | None:
-    """What some earlier attempts have committed, once none of them writes any more."""
-    for each in attempts:
-        _wait_for_its_end(store, block, chunk, each)
-    found = read_mark(store, block, chunk)
-    if found is not None and found.is_legacy and not all(run.status.is_final for run in found.runs):
+    """The mark of what earlier attempts have committed; it is read once none of them writes any more."""
+    for attempt in attempts:
+        _wait_for_its_end(store, block, chunk, attempt)
+    mark = read_mark(store, block, chunk)
+    if mark is not None and mark.is_legacy and not all(run.status.is_final for run in mark.runs):
         raise HeldError(block, chunk)
-    return found
+    return mark
 
 
 def check_attempt(store: Store, block: str, chunk: int, attempt: int) -> None:
-    """Raise unless an attempt is the last one that has a mark of a chunk.
+    """Raise unless an attempt still holds a chunk: its mark is there, and no later attempt has put one.
 
     Raises
     ------
     SupersededError
-        A later attempt has one.
+        A later attempt has a mark of the chunk.
     StoreError
         The attempt's own mark is gone.
     """
@@ -121,7 +124,10 @@ def check_attempt(store: Store, block: str, chunk: int, attempt: int) -> None:
 
 
 def _wait_for_its_end(store: Store, block: str, chunk: int, attempt: int) -> None:
-    """Return when an earlier attempt writes no more: Ray's workers outlive a killed driver by seconds."""
+    """Return when an earlier attempt writes no more; raise :class:`HeldError` if it may still write after a while.
+
+    The wait is worth while because Ray's workers outlive a killed driver by seconds.
+    """
     deadline = time.monotonic() + HELD_SECONDS
     while (mark := read_attempt(store, block, chunk, attempt)) is not None and mark.is_held:
         ends_soon = all(process.is_gone or process.may_end_soon for process in mark.processes)

@@ -1,9 +1,10 @@
 """A worker's hold on one chunk of runs: claim, load, record, commit.
 
-A commit writes the arrays, then the state into the slot that the present mark does not name, then the mark. So a kill
-at any moment leaves a mark whose records and state are whole, and a resume continues from exactly there. Nobody else
-writes into the chunk meanwhile, however long this worker is suspended: see :mod:`sweepengine.store._attempts`. Where several
-workers share a run, one of them has this hold and the others a :class:`ChunkPart` each.
+A commit writes the arrays, then the training state, then the mark. There are two slots for the state, and the commit
+uses the one that the present mark does not name. So a kill at any moment leaves a mark whose records and state are
+whole, and a resume continues from exactly there. Nobody else writes into the chunk meanwhile, however long this worker
+is suspended: see :mod:`sweepengine.store._attempts`. Where several workers share a run, one of them has this hold and
+each of the others has a :class:`ChunkPart`.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ class ChunkWriter:
     ----------
     place : ChunkPlace
     attempt : int
-        Higher than that of any attempt before.
+        Number of this attempt, higher than that of any attempt before.
     share : Share
-        With others, their lead.
+        This worker's place among the workers of a run; it leads them.
 
     Attributes
     ----------
     damaged : dict
-        Position of a run → its variables that did not match the mark: it starts again.
+        Position of a run → names of its variables that did not match the mark. Such a run starts again.
 
     Raises
     ------
@@ -53,7 +54,7 @@ class ChunkWriter:
     HeldError
         An earlier attempt may still write there.
     StoreError
-        The store was removed, or its mark is damaged.
+        The store was removed, or the chunk's mark is damaged.
     """
 
     def __init__(self, place: ChunkPlace, attempt: int, share: Share = ALONE) -> None:
@@ -70,24 +71,24 @@ class ChunkWriter:
         try:
             self._load()
         except BaseException:
-            with suppress(OSError):  # the error that is raised already comes first
+            with suppress(OSError):  # the error that is being raised matters more
                 self.release(others_too=False)
             raise
 
     def _load(self) -> None:
-        """Hold what is committed, and forget what is not as the mark says."""
+        """Read the committed records, and restart the runs whose records do not match the mark."""
         place, share = self._place, self._share
         self._part = ChunkPart(place, share)
-        share.wait()  # the others read the mark now
-        for index, found in enumerate(self._part.load(self._runs)):
+        share.wait()  # the other workers read the mark now
+        for index, digests in enumerate(self._part.load(self._runs)):
             marked = self._runs[index].digests
-            wrong = [name for name, value in found.items() if value != marked.get(name, "")]
+            wrong = [name for name, value in digests.items() if value != marked.get(name, "")]
             if wrong:
                 self.damaged[self._first + index] = wrong
                 self.restart(self._first + index)
 
     def run(self, position: int) -> RunMark:
-        """What is known of the run at a position of the block."""
+        """Status, number of records and digests so far of the run at a position of the block."""
         return self._runs[position - self._first]
 
     def restart(self, position: int) -> None:
@@ -99,15 +100,15 @@ class ChunkWriter:
         self._part.forget(position)
 
     def state_refs(self) -> dict[tuple[int, ...], list[StateRef]]:
-        """The states that the mark names: positions of the runs → the parts."""
+        """The states that the mark names: positions of the runs that a state continues → its parts."""
         return refs_by_positions(self._mark)
 
     def read_state(self, refs: list[StateRef]) -> dict[str, NDArray[np.generic]] | None:
-        """A state, or this worker's part of it; None unless all of it is whole."""
+        """Read a state, or this worker's rows of it; None if any part is lost or damaged."""
         return self._part.read_state(refs)
 
     def record(self, position: int, record: int, values: Mapping[str, NDArray[np.floating]]) -> None:
-        """Take the values of every variable of one run at its next record, those of snapshots where it is one."""
+        """Take a run's next record: the values of all variables, of those of snapshots if the record is one."""
         run = self.run(position)
         if record != run.records_done:
             raise AssertionError(f"record {record} of run {position} comes after {run.records_done} records")
@@ -129,31 +130,32 @@ class ChunkWriter:
         Parameters
         ----------
         positions : tuple of int
-            The runs in training; none when all are at rest.
+            Positions of the runs that are in training; empty if none is.
         state : mapping of arrays, optional
-            What a resume needs to continue them.
+            Arrays from which a resume continues those runs.
 
         Raises
         ------
         SupersededError
-            A later attempt wants the chunk, so this one stops; nothing more is written.
+            A later attempt wants the chunk; this attempt must stop, and has written nothing more.
         StoreError
             The store was removed.
         """
         place = self._place
         check_attempt(place.store, place.block, place.chunk, self._mark.attempt)
-        if self._forgotten:  # before their records are written over: no reader is shown the new ones as the old
+        if self._forgotten:
+            # The mark drops these runs before their records are overwritten: no reader takes the new for the old.
             runs = (RunMark() if k in self._forgotten else run for k, run in enumerate(self._mark.runs))
             self._mark = replace(self._mark, runs=tuple(runs))
             write_mark(place.store, place.block, place.chunk, self._mark)
             self._forgotten.clear()
         slot = NO_STATE if state is None else self._free_slot(positions[0])
         self._share.announce(slot)
-        self._is_writing = True  # into arrays; states and marks have names that no later attempt uses
+        self._is_writing = True  # into arrays, which later attempts use too; the names of states and marks are our own
         self._part.write()
         write_run_arrays(place, self._runs)
         self._is_writing = False
-        # A state of other runs stays: a sweep that wants fewer runs takes nothing from those that it leaves alone.
+        # States of other runs stay: a sweep of fewer runs must not lose the states of the runs that it leaves alone.
         kept = [ref for ref in self._mark.states if not set(ref.positions) & set(positions) and self._is_needed(ref)]
         if state is None:
             self._share.wait()
@@ -174,12 +176,12 @@ class ChunkWriter:
         Parameters
         ----------
         others_too : bool
-            Whether the other workers of a shared run write no more either. Otherwise the end of their processes says so.
+            Whether the other workers of a shared run write no more either. If not, the end of their processes says so.
         """
         if self._is_writing:
-            return  # the write that was interrupted may be on its way yet: only the end of this process ends it
-        others = () if others_too else tuple(p for p in self._mark.processes if p != Process.current())
-        self._mark = replace(self._mark, processes=others, released=not others)
+            return  # zarr's thread may still carry out the interrupted write: only the end of this process ends it
+        remaining = () if others_too else tuple(p for p in self._mark.processes if p != Process.current())
+        self._mark = replace(self._mark, processes=remaining, released=not remaining)
         write_mark(self._place.store, self._place.block, self._place.chunk, self._mark)
 
     def _free_slot(self, position: int) -> int:
@@ -188,12 +190,12 @@ class ChunkWriter:
         return int(any(ref.key.startswith(stem) for ref in self._mark.states))
 
     def _is_needed(self, ref: StateRef) -> bool:
-        """Whether a state continues some run from where the mark says that it is."""
+        """Whether a state still continues some run: one that has records and is not finished."""
         return any(self.run(p).records_done and not self.run(p).status.is_final for p in ref.positions)
 
 
 def delete_states(place: ChunkPlace, named: Collection[str] = ()) -> None:
-    """Delete the states of a chunk but some, and nothing that is not called as states are."""
+    """Delete the states of a chunk except those in ``named``; objects whose names are not those of states stay."""
     prefix = state_prefix(place.block, place.chunk)
     for key in list_objects(place.store, prefix):
         if key not in named and is_state(key.removeprefix(prefix)):
@@ -201,7 +203,7 @@ def delete_states(place: ChunkPlace, named: Collection[str] = ()) -> None:
 
 
 def write_run_arrays(place: ChunkPlace, runs: Sequence[RunMark]) -> None:
-    """Write what plain readers see of the runs of a chunk beside their variables."""
+    """Write the :data:`RUN_ARRAYS` of a chunk's runs (status and others), which readers of plain zarr see."""
     first, stop = place.span
     for name in RUN_ARRAYS:
         array = place.array(name)
@@ -209,15 +211,15 @@ def write_run_arrays(place: ChunkPlace, runs: Sequence[RunMark]) -> None:
 
 
 def refs_by_positions(mark: Mark) -> dict[tuple[int, ...], list[StateRef]]:
-    """The states that a mark names: positions of the runs → the parts, in the order of their rows."""
+    """The states that a mark names: positions of the runs that a state continues → its parts, in the order of rows."""
     grouped = itertools.groupby(mark.states, key=lambda ref: ref.positions)
     return {positions: list(refs) for positions, refs in grouped}
 
 
 def fail_chunk(place: ChunkPlace, attempt: int, positions: Collection[int]) -> list[int]:
-    """Record the unfinished ones of some runs as failed, in the mark alone: for chunks that cannot be advanced.
+    """Record the unfinished runs of a chunk that cannot be advanced as failed.
 
-    Arrays and states stay as they are, so a later try goes on from them.
+    Only the mark changes. Arrays and states stay as they are, so a later try goes on from them.
 
     Parameters
     ----------
@@ -225,12 +227,12 @@ def fail_chunk(place: ChunkPlace, attempt: int, positions: Collection[int]) -> l
     attempt : int
         As for :class:`ChunkWriter`.
     positions : collection of int
-        Positions in the block; those outside the chunk are passed over.
+        Positions of the runs in the block; positions outside the chunk are passed over.
 
     Returns
     -------
     list of int
-        The positions of those that were recorded as failed.
+        Positions of the runs that were recorded as failed.
 
     Raises
     ------

@@ -1,9 +1,9 @@
 """Claims of drivers: one driver holds a store, and says so by a heartbeat.
 
-A claim is an object of its own. Whoever wants the store puts its claim there and then looks for the claims of others, so
-of two that come at the same moment at least one sees the other. Epochs of claims only grow; they are the high part of
-every attempt number and of every generation, which is what keeps numbers right even where two drivers are at work. The
-heartbeat is there so that a second driver is not started by mistake.
+A claim is an object of its own. A driver that wants the store first writes its claim and then looks for the claims of
+others. So of two drivers that come at the same moment at least one sees the other. Epochs of claims only grow. They are
+the high part of every attempt number and of every generation, which keeps the numbers right even where two drivers are
+at work. The heartbeat is there so that a second driver is not started by mistake.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class DriverClaim:
     Attributes
     ----------
     epoch : int
-        Higher than that of any driver before.
+        Higher than that of any driver before it.
     owner : str
-        Random; tells two claims apart that were made at the same instant.
+        Random text, which tells apart two claims that were made at the same instant.
     process : Process or None
         The driver; None where the claim is damaged.
     since, beat : float
-        When it was made and last renewed, seconds since 1970.
+        When the claim was made and when it was last renewed, in seconds since 1970.
     ended : bool
         Whether the driver has said that it will write no more.
     """
@@ -70,7 +70,7 @@ class DriverClaim:
 
     @property
     def key(self) -> str:
-        """Where the claim lies."""
+        """Key of the claim in the store."""
         return f"{CLAIMS}{self.epoch:06d}-{self.owner}.json"
 
     @property
@@ -80,7 +80,10 @@ class DriverClaim:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether its driver, on this machine, was at work a moment ago; clocks of other machines are not believed."""
+        """Whether its driver is of this machine and was at work a moment ago.
+
+        A claim of another machine is never fresh, because that machine's clock may be wrong.
+        """
         is_here = self.process is not None and self.process.is_here
         return is_here and not self.is_over and abs(time.time() - self.beat) < FRESH_SECONDS
 
@@ -92,11 +95,11 @@ class DriverClaim:
 
     @property
     def copying(self) -> int:
-        """Attempt number of what this driver copies, below those of its tries."""
+        """Number of the attempt under which this driver copies chunks, below the numbers of its tries."""
         return self.epoch * _TRIES_OF_A_DRIVER
 
     def put(self, store: Store) -> None:
-        """Write it."""
+        """Write the claim."""
         content: dict[str, Any] = {"since": self.since, "beat": self.beat, "ended": self.ended, "epoch": self.epoch}
         content["process"] = None if self.process is None else self.process.to_json()
         put_sealed(store, self.key, content)
@@ -122,25 +125,25 @@ def read_claims(store: Store) -> list[DriverClaim]:
 
 def _read_claim(store: Store, key: str, bare: DriverClaim) -> DriverClaim | None:
     try:
-        found = get_sealed(store, key)
-        if found is None or found["epoch"] != bare.epoch:
-            return None if found is None else bare
-        known = {"since": found["since"], "beat": found["beat"], "ended": found["ended"]}
+        content = get_sealed(store, key)
+        if content is None or content["epoch"] != bare.epoch:
+            return None if content is None else bare
+        known = {"since": content["since"], "beat": content["beat"], "ended": content["ended"]}
     except (BrokenSealError, TypeError, KeyError):
-        return bare  # nobody can tell who holds it: its driver is never at work, and its epoch counts
+        return bare  # damaged: it names no driver that could be at work, and only its epoch counts
     try:
-        return replace(bare, process=Process(**found["process"]), **known)
-    except TypeError:  # as a later version of this package may write it: watched like one of another machine
+        return replace(bare, process=Process(**content["process"]), **known)
+    except TypeError:  # a later version of this package wrote it: it is watched like a claim of another machine
         return replace(bare, process=Process("another machine", "", 0, ""), **known)
 
 
 def damaged_claims(store: Store) -> list[str]:
-    """Keys of the claims that are not what was written."""
+    """Keys of the claims whose content is not what was written."""
     return [claim.key for claim in read_claims(store) if claim.process is None]
 
 
 def next_epoch(store: Store, at_least: int) -> int:
-    """The epoch that a driver would have that claimed the store now."""
+    """The epoch of a driver that would claim the store now: higher than ``at_least`` and than that of every claim."""
     names = (_NAME.fullmatch(key) for key in list_objects(store, CLAIMS))
     return max([at_least, *(int(name[1]) for name in names if name)]) + 1
 
@@ -152,9 +155,14 @@ def take_claim(store: Store, at_least: int, *, take_over: bool = False) -> Drive
     ----------
     store : Store
     at_least : int
-        The epoch will be higher than this.
+        The new epoch will be higher than this.
     take_over : bool
         Whether to go on although another driver holds the store.
+
+    Returns
+    -------
+    DriverClaim
+        The claim, which is in the store already.
 
     Raises
     ------
@@ -162,27 +170,26 @@ def take_claim(store: Store, at_least: int, *, take_over: bool = False) -> Drive
         Another driver holds the store, or several drivers want it at the same moment.
     """
     for _ in range(_TRIES_TO_CLAIM):
-        others = [claim for claim in read_claims(store) if not claim.is_over]
+        rivals = [claim for claim in read_claims(store) if not claim.is_over]
         if not take_over:
-            refuse_if_held([claim for claim in others if claim.is_fresh])
-            refuse_if_held(_renewed(store, others))
+            refuse_if_held([claim for claim in rivals if claim.is_fresh])
+            refuse_if_held(_renewed(store, rivals))
         now = time.time()
         claim = DriverClaim(next_epoch(store, at_least), secrets.token_hex(4), Process.current(), now, now)
         claim.put(store)
-        known = {each.key for each in others}
-        found = read_claims(store)
-        others = [each for each in found if each.key != claim.key]
-        # Not only of those at work: a driver that had this epoch and is gone has left marks with its numbers.
-        is_taken = any(each.epoch >= claim.epoch for each in others)
-        if is_taken or any(each.key not in known and not each.is_over for each in others if not take_over):
+        known = {rival.key for rival in rivals}
+        rivals = [rival for rival in read_claims(store) if rival.key != claim.key]
+        # Claims of ended drivers count too: a driver that had this epoch has left marks with its numbers.
+        is_taken = any(rival.epoch >= claim.epoch for rival in rivals)
+        if is_taken or any(rival.key not in known and not rival.is_over for rival in rivals if not take_over):
             delete_object(store, claim.key)
             time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 -- no result depends on it
             continue
-        for older in others:
+        for older in rivals:
             delete_object(store, older.key)
         if get_object(store, LEGACY_CLAIM_KEY) is not None:
             fence = {"epoch": _FENCE_OF_OLD_VERSIONS, "owner": claim.owner, "ended": True}
-            put_json(store, LEGACY_CLAIM_KEY, fence)  # which stops a driver of an older version of this package
+            put_json(store, LEGACY_CLAIM_KEY, fence)  # it stops a driver of an older version of this package
         return claim
     raise RunError("store: several drivers want it at the same moment; run the same command again")
 
@@ -196,9 +203,9 @@ def refuse_if_held(claims: list[DriverClaim]) -> None:
         )
 
 
-def _renewed(store: Store, others: list[DriverClaim]) -> list[DriverClaim]:
-    """Claims of other machines that look old and are renewed: a clock may be wrong, so they are watched for a beat."""
-    silent = {claim.key: claim for claim in others if claim.process is not None and not claim.process.is_here}
+def _renewed(store: Store, claims: list[DriverClaim]) -> list[DriverClaim]:
+    """Those claims of other machines that are renewed while we watch for a beat; their clocks are not believed."""
+    silent = {claim.key: claim for claim in claims if claim.process is not None and not claim.process.is_here}
     if not silent:
         return []
     time.sleep(BEAT_SECONDS + 1)
@@ -240,7 +247,7 @@ class Heartbeat:
                 continue
 
     def stop(self) -> None:
-        """Renew it no more."""
+        """Stop renewing the claim."""
         self._stop.set()
         self._thread.join()
 

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 _CODE = "code/"
 """Where a store keeps which code is bound to it: one small object for each thing that users have registered."""
 _IN_THE_CONTENT = ("data.path", "data.targets", "network.weights", "reference")
-"""Settings that say where or how to find content; the content itself is compared by :meth:`StoreView.check_contents`."""
+"""Settings that say where to find content; :meth:`StoreView.check_contents` compares the content itself."""
 
 
 def _settings(spec: AnySpec, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
-    """Fixed settings, each with the values that it may have; a swept one has its axis' values.
+    """Every fixed setting of a spec → the values that it may have: one, or those of an axis if the spec sweeps it.
 
-    ``used`` says which versions of users' code the spec's names mean, as provenance keeps it.
+    ``used`` says which versions of users' code the spec's names mean, in the form in which provenance keeps it.
     """
     settings = {key: value for key, value in spec.agreed_settings(used).items() if key not in _IN_THE_CONTENT}
     user = {each["name"]: f"{each['name']}@{each['version']}" for each in used if each["kind"] == "observable"}
@@ -39,28 +39,28 @@ def _settings(spec: AnySpec, used: Sequence[Mapping[str, str]]) -> dict[str, tup
 
 
 def bind_code(store: Store, code: UserCode) -> None:
-    """Bind users' code to a store: from now on its version means this code, and no run is of another version.
+    """Bind users' code to a store: from now on the store takes runs of this version only, with this code only.
 
-    To be called before the first run that the code has brought to its end is committed. Until then the code may be
-    mended, under the same version or another.
+    To be called before the store commits the first run that the code has finished. Until then the code may be mended,
+    under the same version or another.
 
     Parameters
     ----------
     store : Store
     code : UserCode
     """
-    for each in code.used:
+    for used in code.used:
         # The fingerprint is in the name, so that a late worker cannot replace what another has bound.
-        key = f"{_CODE}{each.kind}/{each.name}@{each.version}/{each.code}.json"
+        key = f"{_CODE}{used.kind}/{used.name}@{used.version}/{used.code}.json"
         if get_object(store, key) is None:
-            put_sealed(store, key, each.provenance() | {"python": platform.python_version()})
+            put_sealed(store, key, used.provenance() | {"python": platform.python_version()})
 
 
 def _bound(store: StoreView) -> Bound:
-    """The users' code that finished runs of a store come from.
+    """The users' code from which the finished runs of a store come.
 
-    A store that was written before code was bound has no word of it; then all code in its provenance is bound by a run
-    that is done.
+    A store that was written before code was bound names none. There, all code in the provenance counts as bound as soon
+    as any run is finished.
     """
     keys = list_objects(store.objects, _CODE)
     used = [each for key in keys if (each := _read_bound(store, key)) is not None]
@@ -68,8 +68,8 @@ def _bound(store: StoreView) -> Bound:
         entries = [entry["provenance"] for entry in store.attributes["specs"]]
         used = [each | {"python": entry["python"]} for entry in entries for each in entry.get("user_code", [])]
     bound: dict[tuple[str, str, str], set[tuple[str, str]]] = {}
-    for each in used:
-        bound.setdefault((each["kind"], each["name"], each["version"]), set()).add((each["code"], each["python"]))
+    for code in used:
+        bound.setdefault((code["kind"], code["name"], code["version"]), set()).add((code["code"], code["python"]))
     return bound
 
 
@@ -89,15 +89,15 @@ def _has_finished_runs(store: StoreView) -> bool:
 def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> None:
     """Raise unless a spec's fixed settings agree with those of the specs that wrote a store.
 
-    A setting that one of two specs sweeps agrees with the other's value if that is on the axis. Users' code agrees if
-    its version does; the same version of other code is refused. Code that no finished run comes from may be any.
+    If one spec sweeps a setting, the other spec's value must be on that axis. Users' code must have the version that
+    the store has, and other code under that version is refused. Code from which no finished run comes may change.
 
     Parameters
     ----------
     store : StoreView
-    spec : SweepSpec
+    spec : AnySpec
     code : UserCode
-        What the spec uses.
+        The users' code that the spec uses.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> No
     address, mine = store.address, code.provenance()
     ours = _settings(spec, mine)
     written = store.attributes["specs"]
-    # Without users' code on either side there is nothing that could be bound, and no need to look.
+    # A store whose specs use no users' code has none bound, so there is no need to look.
     bound = _bound(store) if any(entry["provenance"].get("user_code") for entry in written) else {}
     _refuse_other_code(address, bound, code)
     _refuse_other_dims(store, code)
@@ -128,7 +128,7 @@ def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> No
 
 
 def _unless_bound(used: Mapping[str, str], bound: Bound, mine: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
-    """A piece of code that a spec has used, in our version of it if no finished run comes from it."""
+    """Users' code of an earlier spec, in the new spec's version if no finished run comes from the earlier one."""
     if (used["kind"], used["name"], used["version"]) in bound:
         return used
     same = (each for each in mine if (each["kind"], each["name"]) == (used["kind"], used["name"]))
@@ -136,31 +136,35 @@ def _unless_bound(used: Mapping[str, str], bound: Bound, mine: Sequence[Mapping[
 
 
 def _refuse_other_code(address: str, bound: Bound, code: UserCode) -> None:
-    """Raise if a version that is bound stands for other code now; fingerprints hold for one version of Python."""
-    for each in code.used:
-        known = bound.get((each.kind, each.name, each.version), set())
-        fingerprints = {code for code, python in known if python == platform.python_version()}
-        if fingerprints and each.code not in fingerprints:
+    """Raise if a bound version stands for other code now; only fingerprints of our version of Python are compared."""
+    for used in code.used:
+        known = bound.get((used.kind, used.name, used.version), set())
+        fingerprints = {fingerprint for fingerprint, python in known if python == platform.python_version()}
+        if fingerprints and used.code not in fingerprints:
             raise StoreError(
-                f"store: {address} was written with other code of {each.kind} {each.name} under version {each.version!r}; "
-                "give the changed code another version and name another --store, or go back to the code of the store"
+                f"store: {address} was written with other code of {used.kind} {used.name} under version "
+                f"{used.version!r}; give the changed code another version and name another --store, or go back to the "
+                "code of the store"
             )
 
 
 def _refuse_other_dims(store: StoreView, code: UserCode) -> None:
-    """Raise if an observable has other dims than in the store: failed runs of a version that was given up have them still."""
+    """Raise if an observable has other dims than in the store.
+
+    Failed runs bind no code, so a version with other dims may have been given up; its blocks still have those dims.
+    """
     shapes = store.block_shapes().values() if code.used else ()
-    for each in code.used:
-        if each.kind != "observable":
+    for used in code.used:
+        if used.kind != "observable":
             continue
-        ours = user_observable(f"{each.name}@{each.version}")
-        held = [(shape, variable) for shape in shapes for variable in shape.variables if variable.name == each.name]
+        ours = user_observable(f"{used.name}@{used.version}")
+        held = [(shape, variable) for shape in shapes for variable in shape.variables if variable.name == used.name]
         for shape, variable in held:
             theirs = tuple(dim for dim in variable.dims if dim not in OUTPUT_DIMS)
             dims = tuple(dim for dim in ours.variable.dims if dim not in OUTPUT_DIMS)
             if theirs != dims or any(shape.sizes.get(dim) != size for dim, size in ours.extents.items()):
                 raise StoreError(
-                    f"store: {store.address} has the observable {each.name} with dims "
+                    f"store: {store.address} has the observable {used.name} with dims "
                     f"{ {dim: shape.sizes[dim] for dim in theirs[2:]} }, here it has {list(dims[2:])} with sizes "
                     f"{ours.extents}; name another --store, or give the observable another name"
                 )

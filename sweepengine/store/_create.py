@@ -24,7 +24,7 @@ _CONVENTIONS = "CF-1.11 ACDD-1.3"
 
 
 def spec_entry(spec: AnySpec, code: UserCode) -> dict[str, Any]:
-    """What the root says of a spec that writes: the spec, and where its numbers come from."""
+    """The root's entry for a spec that writes to the store: the spec, and the provenance of its numbers."""
     used = {"user_code": code.provenance()} if code.used else {}
     return {"spec": spec.to_json(), "provenance": provenance() | used}
 
@@ -37,15 +37,17 @@ def same_but_for_the_date(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def describe(metadata: Metadata, specs: list[dict[str, Any]], summary: str, data_id: str) -> None:
-    """Give the root its attributes.
+    """Set the attributes of the root.
 
     Parameters
     ----------
     metadata : Metadata
     specs : list of dict
-        Entries of all specs, the newest last.
+        Entries of all specs (:func:`spec_entry`), the newest last.
     summary : str
+        One sentence for readers.
     data_id : str
+        Id of the dataset.
     """
     newest = specs[-1]["provenance"]
     metadata.attributes |= {
@@ -55,7 +57,7 @@ def describe(metadata: Metadata, specs: list[dict[str, Any]], summary: str, data
         "source": f"sweepengine {newest['versions']['sweepengine']}",
         "date_created": metadata.attributes.get("date_created", newest["date"]),
         "history": "\n".join(
-            f"{each['provenance']['date']} sweepengine run ({each['spec']['name']})" for each in specs
+            f"{entry['provenance']['date']} sweepengine run ({entry['spec']['name']})" for entry in specs
         ),
         "license": "not stated",
         "data": data_id,
@@ -64,7 +66,7 @@ def describe(metadata: Metadata, specs: list[dict[str, Any]], summary: str, data
 
 
 def write_limit(metadata: Metadata, limit: str, arrays: Mapping[str, StoredArray]) -> None:
-    """Write what infinite width predicts."""
+    """Write what infinite width predicts for one architecture, dataset and schedule; ``limit`` is its id."""
     metadata.group(
         limit_path(limit), {"title": "infinite width, for the blocks whose attribute limit names this group"}
     )
@@ -77,7 +79,7 @@ def write_limit(metadata: Metadata, limit: str, arrays: Mapping[str, StoredArray
 
 
 def attributes_of(block: Block) -> dict[str, Any]:
-    """What a block's group says beside its shape."""
+    """Attributes of a block's group beside its shape: what all its runs share."""
     first = block.runs[0]
     return {
         "width": first.width,
@@ -89,16 +91,16 @@ def attributes_of(block: Block) -> dict[str, Any]:
 
 
 def coordinates_of(block: Block) -> dict[str, NDArray[Any]]:
-    """Steps and times of a block's records and snapshots, and the names of places along its dims."""
+    """Coordinates of a block: steps and times of its records and snapshots, and the labels along its other dims."""
     shape, first = block.shape, block.runs[0]
     schedules = {"record": np.array(first.record_steps, dtype=np.int64)}
     if shape.snapshots:
         schedules[SNAPSHOT] = schedules["record"][list(shape.snapshots)]
-    found: dict[str, NDArray[Any]] = {}
+    coordinates: dict[str, NDArray[Any]] = {}
     for dim, steps in schedules.items():
         step, time = SCHEDULES[dim]
-        found |= {step: steps, time: steps * first.step_size}
-    return found | {dim: np.array(names, dtype=object) for dim, names in shape.labels.items()}
+        coordinates |= {step: steps, time: steps * first.step_size}
+    return coordinates | {dim: np.array(names, dtype=object) for dim, names in shape.labels.items()}
 
 
 def _coordinate(name: str) -> tuple[str, Any, Any, dict[str, str]]:
@@ -118,13 +120,13 @@ def create_block(
     attributes: Mapping[str, Any],
     coordinates: Mapping[str, NDArray[Any]],
 ) -> None:
-    """Create the arrays of a block whole.
+    """Create the group and the arrays of a block, at their full size.
 
     Parameters
     ----------
     metadata : Metadata
     block : str
-        Id.
+        Id of the block.
     shape : BlockShape
     attributes : mapping
         As :func:`attributes_of` gives them.
@@ -144,11 +146,11 @@ def create_block(
                 "long_name": variable.long_name,
                 "units": variable.units,
                 "source": variable.source,
-                # Read by plain xarray, which then shows these beside every value.
+                # Plain xarray reads this, and then shows these coordinates beside every value.
                 "coordinates": f"{' '.join(SCHEDULES[variable.dims[1]])} status records_done",
             },
         )
-    flags = {"flag_values": [int(each) for each in Status], "flag_meanings": " ".join(each.label for each in Status)}
+    flags = {"flag_values": [int(status) for status in Status], "flag_meanings": " ".join(s.label for s in Status)}
     for name, dtype, fill, attributes in (
         ("status", "int8", int(Status.PENDING), {"long_name": "status of the run", **flags}),
         ("records_done", "int32", 0, {"long_name": "number of valid records; what lies beyond is not"}),

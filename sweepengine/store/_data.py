@@ -1,4 +1,7 @@
-"""Data and what is given beside them in a store: written once, read by every worker, checked against a digest."""
+"""Data in a store, and what a sweep is given beside them: given weights, a reference cloud, a grid of points.
+
+The driver writes each of them once; every worker reads them, and compares them with their digests.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _ARRAYS = {
     "x_test": (("test", "feature"), "inputs of the test points"),
     "y_test": (("test", "output"), "targets of the test points"),
 }
-"""Array → dims and long name; targets have the dim over outputs for k ≥ 2 only."""
+"""Array → dims and long name. Targets have the dim ``output`` only for k ≥ 2 outputs."""
 _TITLES = {
     "weights": "parameters at t = 0, given and not drawn",
     "reference": "particles of the cloud to which distances are measured",
@@ -38,12 +41,12 @@ def data_path(data_id: str, name: str = "") -> str:
 
 
 def given_path(kind: str, given_id: str, name: str = "") -> str:
-    """Path of the group of what is given beside the data or of one of its arrays."""
+    """Path of the group of one of the :data:`GIVEN_KINDS`, or of one of its arrays."""
     return f"{kind}/{given_id}/{name}".rstrip("/")
 
 
 def write_data(metadata: Metadata, data: Dataset) -> None:
-    """Create a dataset's group."""
+    """Write a dataset into a group of its own."""
     metadata.group(data_path(data.id), {"title": data.description})
     for name, (dims, long_name) in _ARRAYS.items():
         values = getattr(data, name)
@@ -51,7 +54,7 @@ def write_data(metadata: Metadata, data: Dataset) -> None:
 
 
 def write_given(metadata: Metadata, given: Given) -> None:
-    """Create the group of what is given beside the data."""
+    """Write given weights, a reference cloud or a grid into a group of its own."""
     metadata.group(given_path(given.kind, given.id), {"title": _TITLES[given.kind]})
     for name, values in given.arrays.items():
         if given.kind == "weights":
@@ -63,23 +66,50 @@ def write_given(metadata: Metadata, given: Given) -> None:
 
 def _write(metadata: Metadata, path: str, values: NDArray[np.float64], dims: tuple[str, ...], long_name: str) -> None:
     attributes = {"long_name": long_name, "units": "1"}
-    chunks = tuple(max(1, size) for size in values.shape)  # a sweep without a risk has no points
+    chunks = tuple(max(1, size) for size in values.shape)  # a sweep without a risk has data of no points
     metadata.array(path, values.shape, chunks, "float64", np.nan, dims=dims, attributes=attributes, data=values)
 
 
 def read_data(store: Store, nodes: Nodes, data_id: str) -> dict[str, NDArray[np.float64]]:
-    """Read x_train, y_train, x_test and y_test as they were written.
+    """Read a dataset, and compare it with its digests.
+
+    Parameters
+    ----------
+    store : Store
+    nodes : Nodes
+        The published nodes, those of the dataset at least.
+    data_id : str
+
+    Returns
+    -------
+    dict of ndarray of float64
+        Inputs ``x_train``, ``x_test`` (points, d) and targets ``y_train``, ``y_test`` (points,), or (points, k) for
+        k ≥ 2 outputs.
 
     Raises
     ------
     StoreError
-        One of them is lost or is not what was written: training on it would give numbers of nothing.
+        An array is lost or is not what was written: numbers trained on it would mean nothing.
     """
     return {name: nodes.values(store, data_path(data_id, name)) for name in _ARRAYS}
 
 
 def read_given(store: Store, nodes: Nodes, kind: str, given_id: str) -> dict[str, NDArray[np.float64]]:
-    """Read what is given beside the data, by name, as it was written.
+    """Read given weights, a reference cloud or a grid, and compare the arrays with their digests.
+
+    Parameters
+    ----------
+    store : Store
+    nodes : Nodes
+        The published nodes, those of the group at least.
+    kind : str
+        One of :data:`GIVEN_KINDS`.
+    given_id : str
+
+    Returns
+    -------
+    dict of ndarray of float64
+        Name → array, as :class:`sweepengine.data.Given` has them.
 
     Raises
     ------

@@ -19,22 +19,26 @@ def digest(content: bytes) -> str:
 
 
 def chain_digest(previous: str, record: NDArray[np.generic]) -> str:
-    """Digest of a series of records, given that of all but the last."""
-    found = hashlib.blake2b(previous.encode(), digest_size=DIGEST_BYTES)
-    found.update(np.ascontiguousarray(record).tobytes())
-    return found.hexdigest()
+    """Digest of a series of records, from the digest of all records but the last and the last record."""
+    chained = hashlib.blake2b(previous.encode(), digest_size=DIGEST_BYTES)
+    chained.update(np.ascontiguousarray(record).tobytes())
+    return chained.hexdigest()
 
 
 def piece_digests(values: NDArray[np.floating], length: int) -> NDArray[np.uint8]:
-    """Digests of pieces of some rows, shape (pieces, 16): what shards can tell each other of a snapshot.
+    """Digests of the pieces of some rows. Shards exchange these instead of the rows of a snapshot.
 
     Parameters
     ----------
     values : ndarray, shape (rows, …)
     length : int
-        Rows of a piece; the last may be short.
+        Rows of a piece; the last piece may be shorter.
+
+    Returns
+    -------
+    ndarray of uint8, shape (pieces, 16)
     """
-    found = [
+    digests = [
         digest(np.ascontiguousarray(values[low : low + length]).tobytes()) for low in range(0, len(values), length)
     ]
-    return np.frombuffer(bytes.fromhex("".join(found)), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
+    return np.frombuffer(bytes.fromhex("".join(digests)), dtype=np.uint8).reshape(-1, DIGEST_BYTES)

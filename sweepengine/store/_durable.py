@@ -1,6 +1,6 @@
-"""A local store whose writes survive a power cut: what has returned is on the disk, names included.
+"""A local store whose writes survive a power cut: a write returns when its content and its name are on the disk.
 
-Renaming alone protects from a killed process, because what the system holds in memory is still written later. After a
+Renaming alone protects from a killed process, because the system still writes later what it holds in memory. After a
 power cut a renamed file may be empty, or have its old name, unless its content was synced before the rename and its
 folder after it. Since every write is durable before it returns, writes are durable in the order in which they are made.
 """
@@ -79,7 +79,7 @@ DISK = Disk()
 class DurableStore(LocalStore):
     """zarr's local store, with every change on the disk before the call returns. POSIX only.
 
-    Deletions are synced too: what is published after one must not meet what it had removed.
+    Deletions are synced too: after a power cut no deleted object may be back beside what was written later.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class DurableStore(LocalStore):
         await asyncio.to_thread(self.set_sync, key, value)
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
-        """Write an object unless there is one; that one is durable then."""
+        """Write an object unless it exists; an object that exists is made durable."""
         await asyncio.to_thread(self._put, key, value, exclusive=True)
 
     def set_sync(self, key: str, value: Buffer) -> None:
@@ -105,11 +105,11 @@ class DurableStore(LocalStore):
         self._put(key, value, exclusive=False)
 
     async def delete(self, key: str) -> None:
-        """Remove an object; one that is not there is no error."""
+        """Remove an object if it is there."""
         await asyncio.to_thread(self.delete_sync, key)
 
     def delete_sync(self, key: str) -> None:
-        """Remove an object; one that is not there is no error."""
+        """Remove an object if it is there."""
         self._refuse_if_read_only()
         path = self.root / key
         if path.is_dir():
@@ -144,10 +144,10 @@ class DurableStore(LocalStore):
         DISK.sync_folder(path.parent)
 
     def _settle(self, folder: Path) -> None:
-        """Make the entries durable that lead to a folder, from above down and once each.
+        """Sync the folders above a folder, from the top down and each only once, so that its path is durable.
 
-        Those of folders that were there before are synced too: whoever made them may have been killed before, or be
-        another worker that has not come to it yet. Above a folder that this user cannot write into, nothing is new.
+        Folders that were there before are synced too: the process that made them may have been killed before it synced
+        them, or may not have done so yet. Above a folder that this user cannot write into, nothing is new.
         """
         above = folder.parent
         if folder in self._settled or above == folder or not os.access(above, os.W_OK):
@@ -158,7 +158,7 @@ class DurableStore(LocalStore):
 
 
 def _write(path: Path, content: bytes | bytearray | memoryview, *, exclusive: bool) -> None:
-    """Write a file under another name, sync it, and give it its own."""
+    """Write a file under a temporary name, sync it, and give it its own name."""
     partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
     try:
         with partial.open("xb") as file:

@@ -43,38 +43,40 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 3
 LEGACY_VERSION = 2
-"""The layout version before, which is read, and carried over by the first driver that writes."""
+"""The previous layout version. It can be read, and the first driver that writes carries the store over."""
 CHUNK_TARGET = 1_000_000
+"""Bytes that a chunk should have, about."""
 CHUNK_LIMIT = 32_000_000
+"""Bytes that a chunk may have at most."""
 CHUNK_RUNS_LIMIT = 16
 PIECE_ROWS = 2048
-"""Particles that are advanced at a time: pieces are whole ones where they can be."""
+"""Particles that are advanced at a time. A piece of a snapshot is a multiple of it, unless that is above the limit."""
 MOST_PIECES = 1024
-"""Of a snapshot, where their size allows it."""
+"""Pieces that a snapshot has at most, unless they would be above the limit."""
 SCHEDULES = {"record": ("step", "time"), SNAPSHOT: ("snapshot_step", "snapshot_time")}
-"""Dim of instants → its coordinates: steps and training times."""
+"""Dim over instants → names of its coordinates: steps and training times."""
 RUN_ARRAYS = ("status", "records_done", "diverged_step", "peak_memory")
-"""What a block says of each run beside its variables; in the mark under the same names."""
+"""Arrays of a block with one number for each run. A mark has the same numbers under the same names."""
 _SCHEDULE_ARRAYS = 2  # step, time; as many again where there are snapshots
 
 
 @dataclass(frozen=True)
 class BlockShape:
-    """All that the shapes of a block's arrays depend on: a store says it of each block, in its own words.
+    """All that the shapes of a block's arrays depend on. It is stored with each block.
 
     Attributes
     ----------
     runs, records : int
     extents : mapping
-        Dim → size, of every dim that the variables have beside run and record.
+        Dim → size, of every dim of the variables beside run, record and snapshot.
     precision : str
         dtype of the variables.
     variables : tuple of Variable
         What is recorded.
     labels : mapping
-        Dim → the name of each of its places, for the dims that have names.
+        Dim → the labels along it, for the dims that have labels.
     snapshots : tuple of int
-        Indices of the records that are snapshots too: variables over ``snapshot`` have values at these alone.
+        Indices of the records that are snapshots too. Variables over ``snapshot`` have values at these records only.
     """
 
     runs: int
@@ -104,17 +106,17 @@ class BlockShape:
 
     @property
     def piece(self) -> int:
-        """Particles of one chunk of a snapshot; what shards divide between them are whole pieces."""
+        """Particles in one chunk of a snapshot; every shard holds whole pieces."""
         return piece_length(self.sizes["particle"], self.sizes["coord"], self.precision)
 
     @property
     def pieces(self) -> int:
-        """Pieces of a snapshot."""
+        """Number of pieces of a snapshot."""
         return -(-self.sizes["particle"] // self.piece)
 
     @property
     def chunk_runs(self) -> int:
-        """Runs of one chunk: the same for all variables, so that one task owns whole chunks of each."""
+        """Runs in one chunk: the same number for all variables, so that one task owns whole chunks of every array."""
         heaviest = max(self._run_bytes(variable) for variable in self.variables)
         runs = 1
         while runs < CHUNK_RUNS_LIMIT and runs * heaviest < CHUNK_TARGET:
@@ -123,30 +125,30 @@ class BlockShape:
 
     @property
     def n_chunks(self) -> int:
-        """Chunks along ``run``."""
+        """Number of chunks along ``run``."""
         return -(-self.runs // self.chunk_runs)
 
     def chunk_shape(self, variable: Variable) -> tuple[int, ...]:
-        """Shape of a variable's chunks: all records in one, or one, or part of one; at most :data:`CHUNK_LIMIT`."""
+        """Shape of a variable's chunks: as many records as :data:`CHUNK_LIMIT` holds, or a part of one record."""
         _, instants, *own = self.array_shape(variable)
-        one = max(1, self._record_bytes(variable) * self.chunk_runs)
+        record_bytes = max(1, self._record_bytes(variable) * self.chunk_runs)
         if variable.is_snapshot:
             own[0] = min(own[0], self.piece)
-        elif one > CHUNK_LIMIT and own:
-            own[0] = max(1, own[0] * CHUNK_LIMIT // one)
-        return (self.chunk_runs, max(1, min(instants, CHUNK_LIMIT // one)), *own)
+        elif record_bytes > CHUNK_LIMIT and own:
+            own[0] = max(1, own[0] * CHUNK_LIMIT // record_bytes)
+        return (self.chunk_runs, max(1, min(instants, CHUNK_LIMIT // record_bytes)), *own)
 
     def _files(self, variable: Variable) -> int:
-        """Chunks of a variable for one chunk of runs."""
+        """Number of stored chunks that a variable has for one chunk of runs."""
         lengths = zip(self.array_shape(variable)[1:], self.chunk_shape(variable)[1:], strict=True)
         return math.prod(-(-length // chunk) for length, chunk in lengths)
 
     def chunk_span(self, chunk: int) -> tuple[int, int]:
-        """First run of a chunk and the first after it."""
+        """Position of a chunk's first run, and the first position after the chunk."""
         return chunk * self.chunk_runs, min((chunk + 1) * self.chunk_runs, self.runs)
 
     def file_count(self) -> int:
-        """Files of a finished block: a metadata file for each array and group, the chunks, the marks."""
+        """Number of files of a finished block: metadata of each array and of the group, chunks and marks."""
         chunks = sum(self._files(variable) for variable in self.variables)
         coordinates = _SCHEDULE_ARRAYS * (2 if self.snapshots else 1) + len(self.labels)
         arrays = len(self.variables) + len(RUN_ARRAYS) + coordinates
@@ -181,17 +183,21 @@ class BlockShape:
 
 
 def piece_length(particles: int, coordinates: int, precision: str) -> int:
-    """Particles of one chunk of a snapshot, from the shape alone so that the layout does not know of shards.
+    """Particles in one chunk of a snapshot. The number depends on the shape alone, so the layout knows no shards.
 
-    About :data:`CHUNK_TARGET` bytes, more where there would be more than :data:`MOST_PIECES`, at most
-    :data:`CHUNK_LIMIT`.
+    A piece has about :data:`CHUNK_TARGET` bytes, more if there would be more than :data:`MOST_PIECES` pieces, and at
+    most :data:`CHUNK_LIMIT`.
 
     Parameters
     ----------
     particles, coordinates : int
-        m and p.
+        Number m of particles and number p of coordinates of each.
     precision : str
-        dtype.
+        dtype of the coordinates.
+
+    Returns
+    -------
+    int
     """
     row = coordinates * np.dtype(precision).itemsize
     wanted = max(CHUNK_TARGET / row, particles / MOST_PIECES)
@@ -200,12 +206,12 @@ def piece_length(particles: int, coordinates: int, precision: str) -> int:
 
 @dataclass(frozen=True)
 class Block:
-    """Runs that are alike in all that their shapes depend on, laid out together.
+    """Runs whose records have equal shapes, laid out together.
 
     Attributes
     ----------
     id : str
-        Readable shape, then a hash of the ids of its runs.
+        Width and depth in readable form, then a hash of the ids of the runs.
     shape : BlockShape
     runs : tuple of AnyRun
         In the order of the ``run`` dim.
@@ -233,7 +239,7 @@ class StoredArray:
     source: str
 
     def chunks(self) -> tuple[int, ...]:
-        """Whole rows, as many as :data:`CHUNK_LIMIT` holds."""
+        """Shape of the chunks: whole rows, as many as :data:`CHUNK_LIMIT` holds."""
         rows = max(1, CHUNK_LIMIT // max(1, self.values[:1].nbytes))
         return (min(rows, self.values.shape[0]), *self.values.shape[1:])
 
@@ -249,10 +255,14 @@ def make_block(
 
     Parameters
     ----------
-    runs : sequence of Run or of ParticleRun
-        Alike in all but seed, γ, α and temperature.
+    runs : sequence of AnyRun
+        Runs that are alike in all but seed, γ, α and temperature.
     variables, extents, labels, snapshots
         As for :class:`BlockShape`.
+
+    Returns
+    -------
+    Block
     """
     first = runs[0]
     digest = hashlib.sha256("".join(run.id for run in runs).encode()).hexdigest()[:10]

@@ -1,4 +1,4 @@
-"""Variables of blocks as lazy arrays that show what marks vouch for, and say where it is lost or damaged."""
+"""Lazy arrays of a store: they show the records that marks vouch for, and raise where these are lost or damaged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class CommittedValues:
-    """A variable of a block, NaN beyond the first values of each run that its mark vouches for.
+    """A variable of a block: for each run the values that its mark vouches for, and NaN beyond them.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ class CommittedValues:
     shape : BlockShape
     variable : Variable
     runs : sequence of RunMark or None
-        What is committed of each run of the block.
+        The mark of each run of the block; None before the first attempt.
     tails : mapping
-        Of the block's stored chunks, as marks have them.
+        Checksums at the ends of the block's stored chunks, as :class:`Mark` has them.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class CommittedValues:
         self._path, name = block_path(block, variable.name), variable.name
         nodes = nodes.below([block_path(block)])
         self._block, self._name = ChunkPlace(store, nodes, block, shape, 0), name
-        # No more than a reading needs, because it travels with the dask graph, and there may be many runs.
+        # The object keeps only what reading needs: it travels with the dask graph, and there may be many runs.
         self._records_done = [run.records_done if run else 0 for run in runs]
         self._digests = [run.digests.get(name, "") if run else "" for run in runs]
         self._valid = np.array([shape.held(variable, records) for records in self._records_done], dtype=np.int64)
@@ -66,7 +66,7 @@ class CommittedValues:
         self.chunks = array.chunks
 
     def __getitem__(self, index: tuple[slice | int, ...]) -> NDArray[Any]:
-        """Some values; dask asks by slices, and by integers where it has joined two selections into one."""
+        """Values at an index of slices, or of integers where dask has joined two selections into one."""
         slices = tuple(each if isinstance(each, slice) else slice(each, each + 1) for each in index)
         picked = tuple(slice(None) if isinstance(each, slice) else 0 for each in index)
         return self._committed(slices)[picked]
@@ -91,11 +91,11 @@ class CommittedValues:
         try:
             return np.asarray(self._array[index])
         except UnconfirmedError:
-            # As after a commit that came later than the look at its mark, or that was cut off before its mark.
+            # The chunk may be newer than the mark: a commit came after we read the mark, or was cut off before its own.
             return self._confirmed(index[0])[(slice(None), *index[1:])]
 
     def _confirmed(self, wanted: slice) -> NDArray[Any]:
-        """The variable of some runs, compared with the digests of their marks."""
+        """All values of some runs, compared with the digests in their marks."""
         shape, parts = self._block.shape, []
         begin, end, step = wanted.indices(self.shape[0])
         length = shape.chunk_runs
@@ -108,37 +108,41 @@ class CommittedValues:
                     raise self._damage(f"position {position} of its runs is not what was written")
             low = max(begin, first)
             parts.append(part.values(self._name)[low - first : end - first])
-        found: NDArray[Any] = np.concatenate(parts)[::step]
-        return found
+        values: NDArray[Any] = np.concatenate(parts)[::step]
+        return values
 
     def _damage(self, what: str) -> DamagedError:
         return DamagedError(
-            f"store: {self._path} is damaged: {what}; `sweepengine verify` names the runs, and `sweepengine repair` has "
-            "them computed again"
+            f"store: {self._path} is damaged: {what}; `sweepengine verify` names the runs, and `sweepengine repair` "
+            "has them computed again"
         )
 
     def lazy(self, address: str) -> da.Array:
-        """As a dask array, of the chunks that are stored.
+        """The variable as a dask array, with the chunks of the store.
 
         Parameters
         ----------
         address : str
-            Of the store.
+            Address of the store.
+
+        Returns
+        -------
+        dask.array.Array
         """
         import dask.array as da
 
-        # A name that changes with what is committed, so that a dask cluster never answers from an older reading.
+        # The name changes with what is committed, so that a dask cluster never answers from an older reading.
         token = hashlib.blake2b(
             f"{address}/{self._path}{self._valid.tolist()}{self._digests}".encode(), digest_size=16
         ).hexdigest()
         name = f"{self._path.rpartition('/')[2]}-{token}"
         meta = np.empty((0,) * self.ndim, dtype=self.dtype)
-        found: da.Array = da.from_array(self, chunks=self.chunks, name=name, meta=meta, fancy=False)
-        return found
+        array: da.Array = da.from_array(self, chunks=self.chunks, name=name, meta=meta, fancy=False)
+        return array
 
 
 class WholeValues:
-    """An array that was written whole, read at once and against its digest.
+    """An array that was written whole. It is read whole, and compared with its digest.
 
     Parameters
     ----------
@@ -153,21 +157,25 @@ class WholeValues:
         self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
-        found: NDArray[Any] = self._nodes.values(self._store, self._path)[index]
-        return found
+        values: NDArray[Any] = self._nodes.values(self._store, self._path)[index]
+        return values
 
     def lazy(self, address: str) -> da.Array:
-        """As a dask array of one chunk.
+        """The array as a dask array of one chunk.
 
         Parameters
         ----------
         address : str
-            Of the store.
+            Address of the store.
+
+        Returns
+        -------
+        dask.array.Array
         """
         import dask.array as da
 
         said = self._nodes.attributes(self._path).get("digest", "")
         token = hashlib.blake2b(f"{address}/{self._path}{said}".encode(), digest_size=16).hexdigest()
         name = f"{self._path.rpartition('/')[2]}-{token}"
-        found: da.Array = da.from_array(self, chunks=self.shape, name=name, meta=np.empty((0,) * self.ndim, self.dtype))
-        return found
+        array: da.Array = da.from_array(self, chunks=self.shape, name=name, meta=np.empty((0,) * self.ndim, self.dtype))
+        return array

@@ -32,7 +32,7 @@ _FAILURE = re.compile(r"(\d+)\.json")
 
 
 class DamagedMarkError(DamagedError):
-    """A mark is there, and it is not what was written."""
+    """A mark is there, but it is not what was written."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class RunMark:
     ----------
     status : Status
     records_done : int
-        Records that are valid; what lies beyond in the arrays is not.
+        Number of valid records. What the arrays hold beyond them is not valid.
     diverged_step : int
-        The step at which it diverged, or −1.
+        The step at which the run diverged, or −1.
     peak_memory : int
-        The most bytes of resident memory that the worker which finished it held meanwhile; −1 if unknown.
+        Largest resident memory of the worker while it finished the run, in bytes; −1 if unknown.
     digests : dict of str
         Variable → chained digest of its valid records.
     """
@@ -66,11 +66,12 @@ class StateRef:
     Attributes
     ----------
     positions : tuple of int
-        The runs that it continues, by their positions in the block.
+        Positions in the block of the runs that the state continues.
     key, digest : str
-        Where it lies, and the digest of its bytes.
+        Key of the object that holds the state, and digest of its bytes.
     rows : tuple of int or None
-        First particle and the first after it, where each shard of a run has written its own part; None: the whole.
+        If each shard of a run has written its own part: first particle of this part and the first after it. None for a
+        whole state.
     """
 
     positions: tuple[int, ...]
@@ -86,21 +87,21 @@ class Mark:
     Attributes
     ----------
     attempt : int
-        Number of the attempt that wrote it; a later attempt has a higher one.
+        Number of the attempt that wrote the mark; a later attempt has a higher one.
     processes : tuple of Process
-        Those that may write under this attempt.
+        The processes that may write under this attempt.
     released : bool
         Whether the attempt has said that it will write no more.
     runs : tuple of RunMark
-        In the order of the chunk; empty where the attempt has claimed the chunk and not yet looked at what is there.
+        In the order of the chunk; empty if the attempt has claimed the chunk and not yet looked at what is there.
     states : tuple of StateRef
-        The states to resume from, of different runs or of parts of one; mostly one or none.
+        The states to resume from, of different runs or of parts of one run; mostly one or none.
     tails : dict of str
-        Stored chunk of an array, by its path in the block → the checksum that it ends with, in hexadecimal digits: whether
-        it is the chunk that the mark speaks of can be seen without computing a digest. Pieces that other shards have
-        written are not among them.
+        Path of a stored chunk in the block → the checksum with which the chunk ends, in hexadecimal digits. So readers
+        see without computing a digest whether a chunk is the one that the mark speaks of. Pieces that other shards have
+        written are left out.
     is_legacy : bool
-        Whether it is of layout version 2, which did not say who writes.
+        Whether the mark is of layout version 2, which did not say who writes.
     """
 
     attempt: int
@@ -113,19 +114,19 @@ class Mark:
 
     @property
     def is_held(self) -> bool:
-        """Whether the attempt may still write, as far as anybody here can know."""
+        """Whether the attempt may still write, as far as this machine can know."""
         if self.released:
             return False
         return self.is_legacy or not all(process.is_gone for process in self.processes)
 
 
 def mark_key(block: str, chunk: int, attempt: int) -> str:
-    """Where an attempt's mark of a chunk lies."""
+    """Key of an attempt's mark of a chunk."""
     return f"{mark_prefix(block, chunk)}{attempt:09d}.json"
 
 
 def mark_prefix(block: str, chunk: int) -> str:
-    """Where a chunk's marks lie."""
+    """Beginning of the keys of a chunk's marks."""
     return f"marks/{block}/{chunk}/"
 
 
@@ -134,17 +135,17 @@ def _legacy_key(block: str, chunk: int) -> str:
 
 
 def state_prefix(block: str, chunk: int) -> str:
-    """Where a chunk's states lie."""
+    """Beginning of the keys of a chunk's states."""
     return f"state/{block}/{chunk}/"
 
 
 def is_mark(key: str) -> bool:
-    """Whether a key below ``marks/`` is that of an attempt's mark."""
+    """Whether a key below ``marks/`` is the key of an attempt's mark."""
     return _MARK.fullmatch(key.rsplit("/", 1)[-1]) is not None
 
 
 def is_state(name: str) -> bool:
-    """Whether an object right below :func:`state_prefix` is called as states are."""
+    """Whether a name right below :func:`state_prefix` is the name of a state."""
     return _STATE.fullmatch(name) is not None
 
 
@@ -160,17 +161,17 @@ def _state_from_json(content: dict[str, Any]) -> StateRef:
 def attempts_at(store: Store, block: str, chunk: int) -> list[int]:
     """Numbers of the attempts that have a mark of a chunk, ascending."""
     prefix = mark_prefix(block, chunk)
-    found = (_MARK.fullmatch(key.removeprefix(prefix)) for key in list_objects(store, prefix))
-    return sorted(int(name[1]) for name in found if name)
+    names = (_MARK.fullmatch(key.removeprefix(prefix)) for key in list_objects(store, prefix))
+    return sorted(int(name[1]) for name in names if name)
 
 
 def read_attempt(store: Store, block: str, chunk: int, attempt: int) -> Mark | None:
-    """The mark of one attempt, or None where it has none.
+    """The mark of one attempt, or None if it has none.
 
     Raises
     ------
     DamagedMarkError
-        It is not what was written.
+        The mark is not what was written.
     """
     key = mark_key(block, chunk, attempt)
     try:
@@ -192,25 +193,29 @@ def read_attempt(store: Store, block: str, chunk: int, attempt: int) -> Mark | N
 
 
 def read_mark(store: Store, block: str, chunk: int, attempts: Iterable[int] | None = None) -> Mark | None:
-    """What a chunk has committed: the newest mark that says so. None before the first.
+    """The newest mark that says what a chunk has committed, or None before the first attempt.
 
     Parameters
     ----------
     store, block, chunk
     attempts : iterable of int, optional
-        Attempts that had a mark of it a moment ago, ascending; looked up where not given.
+        Numbers of the attempts that had a mark of the chunk a moment ago, ascending; looked up if not given.
+
+    Returns
+    -------
+    Mark or None
 
     Raises
     ------
     DamagedMarkError
-        There is one and it is not what was written.
+        The mark is there, but it is not what was written.
     """
     known = None if attempts is None else list(attempts)
     for _ in range(LOOKS):
         for attempt in reversed(attempts_at(store, block, chunk) if known is None else known):
             mark = read_attempt(store, block, chunk, attempt)
             if mark is None:
-                break  # a later attempt has just taken it away
+                break  # a later attempt has just deleted it
             if mark.runs:
                 return mark
         else:
@@ -220,24 +225,24 @@ def read_mark(store: Store, block: str, chunk: int, attempts: Iterable[int] | No
 
 
 def read_marks(store: Store, block: str, chunks: int) -> list[Mark | DamagedMarkError | None]:
-    """:func:`read_mark` of all chunks of a block, looked up at once; an error in place of a damaged one."""
+    """:func:`read_mark` of all chunks of a block, from one listing; in place of a damaged mark, the error."""
     attempts: dict[int, list[int]] = {}
     prefix = f"marks/{block}/"
     for key in list_objects(store, prefix):
         number, _, name = key.removeprefix(prefix).partition("/")
         if number.isdigit() and (attempt := _MARK.fullmatch(name)):
             attempts.setdefault(int(number), []).append(int(attempt[1]))
-    found: list[Mark | DamagedMarkError | None] = []
+    marks: list[Mark | DamagedMarkError | None] = []
     for chunk in range(chunks):
         try:
-            found.append(read_mark(store, block, chunk, sorted(attempts.get(chunk, ()))))
+            marks.append(read_mark(store, block, chunk, sorted(attempts.get(chunk, ()))))
         except DamagedMarkError as error:
-            found.append(error)
-    return found
+            marks.append(error)
+    return marks
 
 
 def _read_legacy(store: Store, block: str, chunk: int) -> Mark | None:
-    """The mark that layout version 2 has written."""
+    """A chunk's mark in layout version 2, which has one mark for all attempts."""
     key = _legacy_key(block, chunk)
     try:
         content = get_json(store, key)
@@ -279,8 +284,8 @@ def write_mark(store: Store, block: str, chunk: int, mark: Mark) -> None:
 
 
 def read_failures(store: Store, block: str) -> dict[int, str]:
-    """Tracebacks of a block's failed runs, by position; in place of one that is damaged, that it is."""
-    found = {}
+    """Tracebacks of a block's failed runs, by position; in place of a damaged traceback, a text that says so."""
+    tracebacks = {}
     for key in list_objects(store, f"failures/{block}/"):
         name = _FAILURE.fullmatch(key.removeprefix(f"failures/{block}/"))
         if name is None:
@@ -288,10 +293,10 @@ def read_failures(store: Store, block: str) -> dict[int, str]:
         try:
             content = get_sealed(store, key, or_unsealed=True)
             if content is not None:
-                found[int(content["position"])] = str(content["traceback"])
+                tracebacks[int(content["position"])] = str(content["traceback"])
         except (BrokenSealError, TypeError, KeyError):
-            found[int(name[1])] = f"{key}: what it says of the failure is damaged"
-    return found
+            tracebacks[int(name[1])] = f"{key}: what it says of the failure is damaged"
+    return tracebacks
 
 
 def write_failure(store: Store, block: str, position: int, traceback: str) -> None:

@@ -34,14 +34,14 @@ class Metadata:
     ----------
     store : Store
     last : Publication or None
-        What the store shows now.
+        The newest publication; None for a new store.
     generation : Generation
-        Of what will be published.
+        Number of the publication that is being made.
 
     Attributes
     ----------
     attributes : dict
-        Of the root.
+        Attributes of the root.
     generation : Generation
     """
 
@@ -84,15 +84,15 @@ class Metadata:
         attributes: Mapping[str, Any],
         data: NDArray[np.generic] | None = None,
     ) -> None:
-        """Create an array whole, checksummed; with its values, their digest is among its attributes."""
+        """Create an array at its full size, with checksums; with ``data``, write them and their digest too."""
         codecs: dict[str, Any] = {}
         if dtype is not str:
             codecs["compressors"] = [BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle"), Crc32cCodec()]
             if len(shape) > 2 and "record" in dims:
-                # The record axis last: neighbouring records are alike, and compress half again as well (measured).
+                # The record axis comes last: neighbouring records are alike, and compress 1.5 times as well (measured).
                 codecs["filters"] = [TransposeCodec(order=(0, *range(2, len(shape)), 1))]
-        # Made elsewhere and copied: in the store itself zarr would make a root of its own above it at once.
-        made = zarr.create_array(
+        # The metadata are made in memory: in the store itself zarr would at once make a root of its own above them.
+        template = zarr.create_array(
             MemoryStore(),
             name=path,
             shape=tuple(shape),
@@ -102,9 +102,9 @@ class Metadata:
             dimension_names=list(dims),
             **codecs,
         )
-        node = made.metadata.to_dict() | {"attributes": dict(attributes)}
+        node = template.metadata.to_dict() | {"attributes": dict(attributes)}
         if data is not None:
-            values = data.astype(made.dtype)
+            values = data.astype(template.dtype)
             node["attributes"]["digest"] = values_digest(values)
             array_of(self._store, path, node)[...] = values
         self._put(path, node)
@@ -120,7 +120,7 @@ class Metadata:
         }
 
     def _seal_values(self) -> None:
-        """Give the arrays of a store of layout version 2 that are written whole the digests that it has not."""
+        """Add the digests that layout version 2 does not have to the arrays that were written whole."""
         nodes = self.nodes
         for path in nodes.arrays():
             attributes = nodes.attributes(path)
@@ -129,13 +129,13 @@ class Metadata:
                 self._put(path, {**nodes.content[path], "attributes": attributes})
 
     def publish(self) -> Publication:
-        """Show readers what was made, as the last step of every change.
+        """Publish the nodes: the last step of every change, after which readers see it.
 
         Raises
         ------
         RunError
             A later driver has published meanwhile.
         """
-        made = make_publication(self.generation, self.attributes, dict(sorted(self._nodes.items())))
-        write_publication(self._store, made)
-        return made
+        publication = make_publication(self.generation, self.attributes, dict(sorted(self._nodes.items())))
+        write_publication(self._store, publication)
+        return publication

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, FileNotFoundError)
-"""What zarr and its codecs raise where bytes or metadata are not what they were."""
+"""Exceptions that zarr and its codecs raise where stored bytes or metadata are damaged."""
 
 
 def array_of(store: Store, path: str, node: Mapping[str, Any]) -> zarr.Array[Any]:
-    """An array opened from metadata at hand instead of those that lie beside its chunks."""
+    """Open an array from published metadata instead of those that lie beside its chunks."""
     metadata: Any = dict(node)
     array: zarr.Array[Any] = zarr.Array(zarr.AsyncArray(metadata, StorePath(store, path)))
     # Chunks of fill values are written too, so that a missing file always means a lost one.
@@ -33,12 +33,12 @@ def array_of(store: Store, path: str, node: Mapping[str, Any]) -> zarr.Array[Any
 
 
 def is_of_runs(path: str, node: Mapping[str, Any]) -> bool:
-    """Whether an array is one that workers write: of a block, over runs."""
+    """Whether workers write the array: it belongs to a block and has the dim ``run``."""
     return path.startswith("blocks/") and "run" in (node.get("dimension_names") or ())
 
 
 def values_digest(values: NDArray[Any]) -> str:
-    """Digest of an array's values; texts count as their JSON."""
+    """Digest of an array's values; of texts, the digest of their JSON."""
     if values.dtype.kind in "OTU":
         return digest(json.dumps(values.tolist(), ensure_ascii=False).encode())
     return digest(np.ascontiguousarray(values).tobytes())
@@ -77,7 +77,7 @@ class Nodes:
         return node
 
     def array(self, store: Store, path: str) -> zarr.Array[Any]:
-        """One array, lazily.
+        """Open one array; no values are read yet.
 
         Raises
         ------
@@ -91,12 +91,12 @@ class Nodes:
             raise DamagedError(f"store: {path} has metadata that cannot be understood: {error}") from error
 
     def values(self, store: Store, path: str) -> NDArray[Any]:
-        """All values of an array that was written whole, as they were written.
+        """Read an array that was written whole, and compare it with its digest.
 
         Raises
         ------
         DamagedError
-            They cannot be read, or are not what was written.
+            The values cannot be read, or are not what was written.
         """
         attributes = self._node(path)["attributes"]
         try:
@@ -109,7 +109,7 @@ class Nodes:
             content = np.ascontiguousarray(values, dtype="<f8").tobytes()
             intact = hashlib.sha256(content).hexdigest() == attributes["sha256"]
         else:
-            intact = True  # layout version 2 says nothing of it
+            intact = True  # layout version 2 kept no digest of this array
         if not intact:
             raise DamagedError(f"store: {path} is not what was written; restore it, or begin a new store")
         return values
@@ -125,6 +125,6 @@ class Nodes:
         return [path for path, node in self.content.items() if node["node_type"] == "array"]
 
     def below(self, groups: Iterable[str]) -> Nodes:
-        """The nodes of some groups alone: what a task needs."""
+        """The nodes below some groups only, such as those that a task needs."""
         starts = tuple(f"{group}/" for group in groups)
         return Nodes({path: node for path, node in self.content.items() if path.startswith(starts)})

@@ -24,22 +24,22 @@ SEAL = "seal"
 
 
 class BrokenSealError(ValueError):
-    """An object is there, and it is not what was written."""
+    """An object is there, but it is not what was written."""
 
 
 def get_object(store: Store, key: str) -> bytes | None:
-    """The object's bytes, or None where there is none."""
+    """The bytes of an object, or None if there is no such object."""
     buffer = sync(store.get(key, default_buffer_prototype()))
     return None if buffer is None else buffer.to_bytes()
 
 
 def put_object(store: Store, key: str, content: bytes) -> None:
-    """Write an object whole; readers see the old one or the new one, never a part."""
+    """Write an object whole; readers see the old object or the new one, never a part."""
     sync(store.set(key, default_buffer_prototype().buffer.from_bytes(content)))
 
 
 def delete_object(store: Store, key: str) -> None:
-    """Remove an object; one that is not there is no error, and one behind a symbolic link is left alone."""
+    """Remove an object if it is there; an object behind a symbolic link is left alone."""
     if not _is_behind_link(store, key):
         sync(store.delete(key))
 
@@ -62,12 +62,12 @@ def list_objects(store: Store, prefix: str) -> list[str]:
 
 
 def to_json(content: Mapping[str, Any]) -> bytes:
-    """JSON as it is stored; the same content gives the same bytes."""
+    """JSON in the form in which it is stored; the same content gives the same bytes."""
     return json.dumps(content, allow_nan=False, sort_keys=True).encode()
 
 
 def get_json(store: Store, key: str) -> dict[str, Any] | None:
-    """A JSON object, or None where there is none."""
+    """A JSON object, or None if there is no such object."""
     content = get_object(store, key)
     return None if content is None else json.loads(content)
 
@@ -83,7 +83,7 @@ def put_sealed(store: Store, key: str, content: Mapping[str, Any]) -> None:
 
 
 def get_sealed(store: Store, key: str, *, or_unsealed: bool = False) -> dict[str, Any] | None:
-    """A sealed JSON object without its seal, or None where there is none.
+    """A sealed JSON object without its seal, or None if there is no such object.
 
     Parameters
     ----------
@@ -94,13 +94,13 @@ def get_sealed(store: Store, key: str, *, or_unsealed: bool = False) -> dict[str
     Raises
     ------
     BrokenSealError
-        It is not what was written.
+        The object is not what was written.
     """
-    found = get_object(store, key)
-    if found is None:
+    stored = get_object(store, key)
+    if stored is None:
         return None
     try:
-        content = json.loads(found)
+        content = json.loads(stored)
         if or_unsealed and SEAL not in content:
             return dict(content)
         seal = content.pop(SEAL)

@@ -40,23 +40,24 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Lazy (dask) variables over ``run``, ``record`` and their own dims; every axis, the status and the number of
-        valid records as eager coordinates of ``run``. ``step`` and ``time`` are coordinates of ``record`` where all
-        runs share them, else of (``run``, ``record``). Of particles ``grid_points`` (``grid``, ``coord``) and
-        ``reference_points`` (``reference``, ``coord``) are there where something was measured on them. Blocks of fewer records or layers are padded with NaN
-        (steps with −1) and ``records_done`` counts what is there. Records that are not committed are NaN.
+        Lazy (dask) variables over ``run``, ``record`` and their own dims. Every axis, the status and the number of
+        valid records are eager coordinates of ``run``. ``step`` and ``time`` are coordinates of ``record`` if all runs
+        share them, else of (``run``, ``record``). Stores of particles have ``grid_points`` (``grid``, ``coord``) and
+        ``reference_points`` (``reference``, ``coord``) if the sweep has a grid or a reference cloud. Runs of fewer
+        records or layers than others are padded with NaN (steps with −1), and records that are not committed are NaN;
+        ``records_done`` counts the valid records.
 
     Warns
     -----
     DamageWarning
-        A mark, a schedule, targets or predictions are damaged: the runs of a damaged mark have the status ``damaged``,
-        and what is damaged is NaN.
+        A mark, a schedule, targets or predictions are damaged. Damaged values are NaN, and the runs of a damaged mark
+        have the status ``damaged``.
 
     Raises
     ------
     StoreError
-        There is no store of this project at ``url``, or its table of runs is damaged. Computing a variable raises it too
-        where one of its chunks is lost or damaged.
+        There is no store of this project at ``url``, or its table of runs is damaged. Computing a variable raises
+        :class:`sweepengine.errors.DamagedError`, which is a StoreError, if one of its chunks is lost or damaged.
     """
     import xarray as xr
 
@@ -72,16 +73,16 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     sizes = {dim: max(each[dim] for each in every) for dim in every[0] if dim != "run"}
     coords: dict[str, Any] = {name: ("run", _plain(column)) for name, column in table.columns.items()}
     coords |= marks.coords(segments)
-    # One of a store's fixed settings.
+    # The method is a fixed setting of a store, so every run has that of the newest spec.
     label = make_spec(store.attributes["specs"][-1]["spec"]).method_label
     coords["method"] = ("run", np.full(len(table), label), {"long_name": "time method"})
     for dim in (dim for dim in SCHEDULES if dim in sizes):
         coords |= _schedule_coords(store, shapes, segments, dim, sizes[dim])
     for dim in dict.fromkeys(dim for shape in shapes.values() for dim in shape.labels):
-        # Shorter lists of names begin as the longest does.
+        # Every block's labels are the first of the longest list.
         coords[dim] = (dim, np.array(max((shape.labels.get(dim, ()) for shape in shapes.values()), key=len)))
     variables: dict[str, Any] = {}
-    # A spec of other observables is refused, so every block has these.
+    # A store refuses specs of other observables, so every block has these variables.
     for variable in next(iter(shapes.values())).variables:
         blocks = {
             block: CommittedValues(
@@ -121,7 +122,7 @@ def _warn(store: StoreView, trouble: StoreError) -> None:
 
 
 def _values(store: StoreView, path: str) -> NDArray[Any]:
-    """An array that was written whole; where it is damaged say so, and show NaN (-1, of whole numbers) in its place."""
+    """Read an array that was written whole. If it is damaged, warn, and return NaN (-1 for integers) in its place."""
     try:
         return store.nodes.values(store.objects, path)
     except StoreError as error:
@@ -131,7 +132,7 @@ def _values(store: StoreView, path: str) -> NDArray[Any]:
 
 
 class _Marks:
-    """What is committed of every block's runs; where a mark is damaged nothing is, and that is said."""
+    """Marks of the runs of every block. A damaged mark gives a warning, and its runs count as not committed."""
 
     def __init__(self, store: StoreView, shapes: dict[str, BlockShape]) -> None:
         self.runs: dict[str, list[RunMark | None]] = {}
@@ -173,7 +174,7 @@ class _Marks:
 
 
 def _predicted_curves(store: StoreView, limits: NDArray[Any], records: int) -> dict[str, Any]:
-    """Predictions of one number a record, beside the runs that they are for: ``NAME_limit`` over (run, record)."""
+    """Predictions with one number for each record, repeated for every run: ``NAME_limit`` over (run, record)."""
     curves: dict[str, dict[str, NDArray[np.float64]]] = {}
     for limit in sorted({str(each) for each in limits} & store.limits()):
         for name in store.nodes.names(limit_path(limit)):
@@ -185,10 +186,10 @@ def _predicted_curves(store: StoreView, limits: NDArray[Any], records: int) -> d
     return {
         f"{name}_limit": (
             ("run", "record"),
-            np.stack([found.get(str(limit), unknown) for limit in limits]),
+            np.stack([by_limit.get(str(limit), unknown) for limit in limits]),
             {"long_name": f"prediction of infinite width: {name}", "units": "1"},
         )
-        for name, found in curves.items()
+        for name, by_limit in curves.items()
     }
 
 
@@ -197,7 +198,7 @@ def _dims(store: StoreView, path: str) -> tuple[str, ...]:
 
 
 def open_theory(url: str | Path) -> xr.Dataset:
-    """What infinite width predicts for the runs of a store.
+    """Open the predictions of infinite width for the runs of a store.
 
     Parameters
     ----------
@@ -207,13 +208,14 @@ def open_theory(url: str | Path) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Lazy float64 variables over ``limit``, whose labels are the values of the coordinate ``limit`` of
-        :func:`open_sweep`, and their own dims: ``nngp_train``, ``ntk_train`` (i, j), ``nngp_test_train``,
-        ``ntk_test_train`` (test, i), ``nngp_test`` (test, test_other), ``eigenvalues`` (mode), and for the ensemble of
-        networks at γ = 1/2, α = 1 under the runs' own descent or flow ``outputs_mean_train``,
-        ``outputs_std_train`` (record, i), ``outputs_mean_test``, ``outputs_std_test`` (record, test); of k ≥ 2 outputs
-        the means have the dim ``output`` too, all else is the same for each. NaN is what the theory does not have. So
-        ``sweep.kernel.isel(record=0) - theory.ntk_train.sel(limit=sweep.limit)`` is every run's own difference.
+        Lazy float64 variables over ``limit`` and their own dims. The labels of ``limit`` are the values of the
+        coordinate ``limit`` of :func:`open_sweep`. Kernels: ``nngp_train``, ``ntk_train`` (i, j), ``nngp_test_train``,
+        ``ntk_test_train`` (test, i), ``nngp_test`` (test, test_other), ``eigenvalues`` (mode). The ensemble of networks
+        at γ = 1/2, α = 1 under the runs' own descent or flow: ``outputs_mean_train``, ``outputs_std_train``
+        (record, i), ``outputs_mean_test``, ``outputs_std_test`` (record, test). With k ≥ 2 outputs the means also have
+        the dim ``output``; the rest is the same for every output. What the theory cannot predict is NaN.
+        For example, ``sweep.kernel.isel(record=0) - theory.ntk_train.sel(limit=sweep.limit)`` is the difference between
+        each run's kernel and its own limit.
 
     Raises
     ------
@@ -250,7 +252,7 @@ def _attributes(store: StoreView) -> dict[str, Any]:
             [entry["spec"] for entry in specs], sort_keys=False, default_flow_style=None, allow_unicode=True
         ),
         "provenance": json.dumps(specs[-1]["provenance"]),
-        # Alike in every spec of a store, but for what stands under axes.
+        # All specs of a store agree in these, except for settings that are swept.
         "kind": specs[-1]["spec"].get("kind", "networks"),
         "network": json.dumps(specs[-1]["spec"].get("network", {})),
     }
@@ -268,7 +270,7 @@ def _schedule_coords(
     dim: str,
     longest: int,
 ) -> dict[str, Any]:
-    """Steps and times along a dim of instants, over ``run`` too where blocks differ."""
+    """Steps and times along ``record`` or ``snapshot``; they have the dim ``run`` too if blocks differ."""
     names, schedules = SCHEDULES[dim], {}
     for block in shapes:
         step, time = (_values(store, block_path(block, name)) for name in names)
@@ -279,9 +281,9 @@ def _schedule_coords(
         )
     first = next(iter(schedules.values()))
     if all(
-        np.array_equal(each, ours, equal_nan=True)
+        np.array_equal(values, expected, equal_nan=True)
         for pair in schedules.values()
-        for each, ours in zip(pair, first, strict=True)
+        for values, expected in zip(pair, first, strict=True)
     ):
         return {name: (dim, first[k]) for k, name in enumerate(names)}
     columns = [
@@ -292,7 +294,7 @@ def _schedule_coords(
 
 
 def _concatenate(parts: list[da.Array], shape: tuple[int, ...]) -> da.Array:
-    """Blocks along ``run``, padded with NaN to the largest extent of the other dims."""
+    """Join blocks along ``run``, padded with NaN to the largest extents of the other dims."""
     import dask.array as da
 
     padded = [

@@ -1,7 +1,7 @@
-"""What one worker holds of a chunk of runs: all of it, or, beside the others of a sharded run, some rows of each snapshot.
+"""One worker's part of a chunk of runs: all of it, or, if several workers share a run, some rows of each snapshot.
 
-Shards write whole pieces of snapshots and a part of the state each, and tell each other the digests; only the first one
-holds the other variables and writes marks.
+The workers of a shared run are its shards. Each shard writes whole pieces of the snapshots and a part of the state, and
+tells the others the digests. Only the first shard holds the other variables and writes marks.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from sweepengine.observe import Variable
 
 ROWS_OF_STATE = "particles"
-"""The array of a state of which each shard has its own rows."""
+"""Name of the one array of a state that is divided: each shard has its own rows of it."""
 NO_STATE = -1
+"""Stands for a slot in a commit that writes no state."""
 _SLOTS = "ab"
 _LONGEST_PROCESS = 1024
 
@@ -43,23 +44,24 @@ def _unchanged(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _nobody(slot: int) -> None:
-    """Nobody else is to be told."""
+    """There is no other worker to tell."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """One worker's place among those that advance a run together; by default there is no other.
+    """One worker's place among the workers that advance a run together; by default it is the only one.
 
     Attributes
     ----------
     rank, size : int
-        Rank 0 leads: it holds what is not divided.
+        This worker's rank and the number of workers. Rank 0 leads: it holds what is not divided.
     rows : range or None
-        This worker's particles, whole pieces of the block's shape; None: all.
+        This worker's particles, whole pieces of the block's shape; None for all particles.
     gather : callable
-        Sums bytes over all workers, who must all ask for it in the same order; each entry is nonzero on one at most.
+        Sums an array of bytes over all workers; in each entry at most one worker has a nonzero byte. All workers must
+        call it in the same order.
     announce : callable
-        Called by the lead with the slot of the state, or :data:`NO_STATE`, when the others must commit with it.
+        Tells the other workers to commit too. The lead calls it with the slot of the state, or :data:`NO_STATE`.
     """
 
     rank: int = 0
@@ -79,11 +81,11 @@ class Share:
         return self.rank == 0
 
     def wait(self) -> None:
-        """Return when every worker is here."""
+        """Return when every worker has called this."""
         self.gather(np.zeros(1, dtype=np.uint8))
 
     def processes(self) -> tuple[Process, ...]:
-        """All workers, as processes."""
+        """The processes of all workers, by rank."""
         mine = json.dumps(Process.current().to_json()).encode()
         if len(mine) > _LONGEST_PROCESS:
             raise AssertionError(f"a process that takes {len(mine)} bytes to name")
@@ -91,14 +93,14 @@ class Share:
         return tuple(Process(**json.loads(each)) for each in every)
 
     def gather_one(self, mine: bytes) -> list[bytes]:
-        """Equally many bytes of each worker."""
+        """The bytes ``mine`` of every worker, by rank; all workers must have equally many."""
         every = np.zeros((self.size, len(mine)), dtype=np.uint8)
         every[self.rank] = np.frombuffer(mine, dtype=np.uint8)
         return [each.tobytes() for each in self.gather(every)]
 
 
 ALONE = Share()
-"""A worker that holds everything."""
+"""The share of a worker that holds everything."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,11 @@ class ChunkPlace:
     nodes : Nodes
         The published nodes, those of the block at least.
     block : str
+        Id of the block.
     shape : BlockShape
-        Of the block.
+        Shape of the block.
     chunk : int
+        Index of the chunk along ``run``.
     """
 
     store: Store
@@ -133,19 +137,19 @@ class ChunkPlace:
 
 
 class ChunkPart:
-    """One worker's arrays of a chunk, and their way to and from the store.
+    """One worker's buffers of a chunk of runs: read from the store, extended by records, written back.
 
     Parameters
     ----------
     place : ChunkPlace
     share : Share
     only : collection of str, optional
-        Names of the variables; every one that this worker holds where not given.
+        Names of the variables to hold; all variables of this worker's share if not given.
 
     Attributes
     ----------
     tails : dict of str
-        Of the stored chunks that were written here, as a mark has them.
+        Checksums at the ends of the stored chunks that this object has written, as :class:`Mark` has them.
 
     Raises
     ------
@@ -160,18 +164,18 @@ class ChunkPart:
         place = replace(place, store=recorder)
         self._place, self._shape, self._share = place, shape, share
         self._first, self._stop = place.span
-        held = [each for each in shape.variables if share.leads or each.is_snapshot]
-        self._variables = [each for each in held if only is None or each.name in only]
-        self._arrays = {each.name: place.array(each.name) for each in self._variables}
-        self._buffers = {each.name: self._empty(each) for each in self._variables}
+        held = [variable for variable in shape.variables if share.leads or variable.is_snapshot]
+        self._variables = [variable for variable in held if only is None or variable.name in only]
+        self._arrays = {variable.name: place.array(variable.name) for variable in self._variables}
+        self._buffers = {variable.name: self._empty(variable) for variable in self._variables}
         self._records_done = [0] * (self._stop - self._first)
         self._changed_from = shape.records
-        for each in self._variables:
-            found, expected = self._arrays[each.name].chunks, shape.chunk_shape(each)
-            if share.rows is not None and each.is_snapshot and found[2:] != expected[2:]:
+        for variable in self._variables:
+            chunks, expected = self._arrays[variable.name].chunks, shape.chunk_shape(variable)
+            if share.rows is not None and variable.is_snapshot and chunks[2:] != expected[2:]:
                 raise StoreError(
-                    f"block {place.block}: found chunks {found} of {each.name}, expected {expected}; shards cannot share them: "
-                    "leave shards out, or use a new store"
+                    f"block {place.block}: found chunks {chunks} of {variable.name}, expected {expected}; shards "
+                    "cannot share them: leave shards out, or use a new store"
                 )
 
     def _empty(self, variable: Variable) -> NDArray[np.floating]:
@@ -181,21 +185,26 @@ class ChunkPart:
         return np.full((self._stop - self._first, *own), np.nan, dtype=self._shape.precision)
 
     def _rows(self, variable: Variable) -> tuple[slice, ...]:
-        """Selects this worker's rows, behind run and instant."""
+        """Index of this worker's rows, for the dim after run and instant; empty if the worker has all rows."""
         rows = self._share.rows
         return (slice(rows.start, rows.stop),) if variable.is_snapshot and rows is not None else ()
 
     def load(self, runs: Sequence[RunMark]) -> list[dict[str, str]]:
-        """Fill the buffers with what is committed of some runs.
+        """Fill the buffers with the committed records of the chunk's runs.
+
+        Parameters
+        ----------
+        runs : sequence of RunMark
+            Marks of the runs, in the order of the chunk.
 
         Returns
         -------
         list of dict
-            For each run the digests of what was found, to be compared with the mark's.
+            For each run: variable → digest of the records that were read, to be compared with the mark's.
         """
-        found: list[dict[str, str]] = [{} for _ in runs]
+        loaded: list[dict[str, str]] = [{} for _ in runs]
         if not any(run.records_done for run in runs):
-            return found
+            return loaded
         for variable in self._variables:
             stored = self._stored(variable)
             for place, run in enumerate(runs):
@@ -204,9 +213,9 @@ class ChunkPart:
                 chained = ""
                 for value in stored[place, :done]:
                     chained = self._chained(variable, chained, value)
-                found[place][variable.name] = chained
+                loaded[place][variable.name] = chained
         self._records_done = [run.records_done for run in runs]
-        return found
+        return loaded
 
     def _stored(self, variable: Variable) -> NDArray[np.floating]:
         try:
@@ -217,7 +226,7 @@ class ChunkPart:
             return np.full_like(self._buffers[variable.name], np.nan)
 
     def _chained(self, variable: Variable, previous: str, value: NDArray[np.floating]) -> str:
-        """Digest of a variable's records up to this value; of a snapshot the same whoever holds its pieces."""
+        """Digest of a variable's records up to this value; it does not depend on who holds a snapshot's pieces."""
         if not variable.is_snapshot:
             return chain_digest(previous, value)
         length = self._shape.piece
@@ -228,7 +237,7 @@ class ChunkPart:
         return chain_digest(previous, self._share.gather(every))
 
     def values(self, name: str) -> NDArray[np.floating]:
-        """What is held of a variable, over (run, record or snapshot, …)."""
+        """The buffer of a variable, over (run, record or snapshot, …)."""
         return self._buffers[name]
 
     def forget(self, position: int) -> None:
@@ -242,29 +251,29 @@ class ChunkPart:
     def record(
         self, position: int, record: int, digests: Mapping[str, str], values: Mapping[str, NDArray[np.floating]]
     ) -> dict[str, str]:
-        """Take the values of a run at its next record, and give the digests, which continue those that are given."""
-        place, found = position - self._first, dict(digests)
+        """Take a run's next record; return the digests of its variables, which continue ``digests``."""
+        place, extended = position - self._first, dict(digests)
         for variable in self._variables:
             index = self._shape.held(variable, record)
             if self._shape.held(variable, record + 1) == index:
-                continue  # of snapshots, and this record is none
+                continue  # a variable of snapshots, and this record is no snapshot
             buffer = self._buffers[variable.name]
             if values[variable.name].shape != buffer.shape[2:]:
                 raise ValueError(
                     f"{variable.name}: found shape {values[variable.name].shape}; a record holds {buffer.shape[2:]}"
                 )
             buffer[place, index] = values[variable.name]
-            found[variable.name] = self._chained(variable, digests.get(variable.name, ""), buffer[place, index])
+            extended[variable.name] = self._chained(variable, digests.get(variable.name, ""), buffer[place, index])
         self._records_done[place] = record + 1
         self._changed_from = min(self._changed_from, record)
-        return found
+        return extended
 
     def take(self, other: ChunkPart, records_done: Sequence[int]) -> None:
-        """Hold what another part of the same shape holds, of each run so many records."""
+        """Take over the buffers of another part of the same shape; each run has ``records_done`` valid records."""
         self._buffers, self._records_done, self._changed_from = other._buffers, list(records_done), 0
 
     def write(self) -> None:
-        """Write what has changed since the last time."""
+        """Write the records that have changed since the last write."""
         furthest = max(self._records_done)
         for variable in self._variables:
             array, buffer = self._arrays[variable.name], self._buffers[variable.name]
@@ -277,7 +286,7 @@ class ChunkPart:
         self._changed_from = self._shape.records
 
     def state_stem(self, attempt: int, position: int, slot: int) -> str:
-        """What the keys of a run's state begin with: two slots of each attempt."""
+        """Beginning of the keys of a run's state; every attempt has two slots for it."""
         return f"{state_prefix(self._place.block, self._place.chunk)}{attempt:06d}-{position}-{_SLOTS[slot]}"
 
     def write_state(
@@ -288,7 +297,7 @@ class ChunkPart:
         Returns
         -------
         list of StateRef
-            Those of all workers, once all have written.
+            References to the parts of all workers, once all have written.
         """
         stream = io.BytesIO()
         np.savez(stream, allow_pickle=False, **{name: np.asarray(value) for name, value in state.items()})
@@ -304,17 +313,20 @@ class ChunkPart:
         return [StateRef(positions, *each) for each in zip(keys, digests, rows, strict=True)]
 
     def read_state(self, refs: Sequence[StateRef]) -> dict[str, NDArray[np.generic]] | None:
-        """Read this worker's part of a state that any number of workers have written; None unless all parts are whole."""
+        """Read this worker's rows of a state that any number of workers have written.
+
+        None if a part that any worker of this run needs is lost or damaged.
+        """
         mine = self._share.rows
         near = [ref for ref in refs if mine is None or ref.rows is None or _overlap(ref.rows, mine)]
         parts = [self._read(ref) for ref in near]
         whole = all(part is not None for part in parts)
         if not all(each == b"\1" for each in self._share.gather_one(b"\1" if whole else b"\0")):
             return None
-        found = [part for part in parts if part is not None]
-        if len(found) == 1:
-            return found[0]
-        return found[0] | {ROWS_OF_STATE: np.concatenate([part[ROWS_OF_STATE] for part in found])}
+        intact = [part for part in parts if part is not None]
+        if len(intact) == 1:
+            return intact[0]
+        return intact[0] | {ROWS_OF_STATE: np.concatenate([part[ROWS_OF_STATE] for part in intact])}
 
     def _read(self, ref: StateRef) -> dict[str, NDArray[np.generic]] | None:
         """A part of a state, cut to this worker's rows."""
@@ -322,12 +334,12 @@ class ChunkPart:
         if content is None or digest(content) != ref.digest:
             return None
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            found = dict(arrays)
+            part = dict(arrays)
         mine = self._share.rows
         if mine is not None:
             first = 0 if ref.rows is None else ref.rows[0]
-            found[ROWS_OF_STATE] = found[ROWS_OF_STATE][max(0, mine.start - first) : mine.stop - first]
-        return found
+            part[ROWS_OF_STATE] = part[ROWS_OF_STATE][max(0, mine.start - first) : mine.stop - first]
+        return part
 
 
 def _overlap(rows: tuple[int, int], mine: range) -> bool:

@@ -23,10 +23,11 @@ class Process:
     host : str
         Name of the machine, for people.
     machine : str
-        Which boot of which machine, and which of its process namespaces; a process id means nothing elsewhere.
+        Names the boot of the machine and the process namespace; a process id means nothing elsewhere.
     pid : int
+        Process id.
     started : str
-        When it started, in the machine's own units, because ids of processes are used again; empty if unknown.
+        When the process started, in the machine's own units, because process ids are used again; empty if unknown.
     """
 
     host: str
@@ -36,13 +37,13 @@ class Process:
 
     @classmethod
     def current(cls) -> Process:
-        """The process that asks."""
+        """The process that calls this."""
         pid = os.getpid()
         return cls(platform.node(), _machine(), pid, _state_and_start(pid)[1])
 
     @property
     def is_here(self) -> bool:
-        """Whether it is, or was, a process of this machine."""
+        """Whether the process is, or was, one of this machine."""
         return self.machine == _machine()
 
     @property
@@ -52,7 +53,7 @@ class Process:
 
     @property
     def may_end_soon(self) -> bool:
-        """Whether it is worth while to wait for its end: a process of this machine that runs, and is not this one."""
+        """Whether it is worth while to wait for the process: it runs on this machine, and is not this process."""
         if not self.is_here or self.pid == os.getpid():
             return False
         return self._is_running() and _state_and_start(self.pid)[0] not in _STOPPED_STATES
@@ -61,7 +62,7 @@ class Process:
         if not _has_proc():
             return _answers(self.pid)
         state, started = _state_and_start(self.pid)
-        if not state:  # there is none, or it is another user's and hidden
+        if not state:  # there is no such process, or another user's, which is hidden
             return _answers(self.pid)
         return state not in _GONE_STATES and started == self.started
 
@@ -71,7 +72,7 @@ class Process:
 
 
 def _has_proc() -> bool:
-    """Whether Linux' table of processes is there, and is that of our own process namespace."""
+    """Whether Linux' table of processes is there, and belongs to our own process namespace."""
     try:
         return os.readlink("/proc/self") == str(os.getpid())
     except OSError:
@@ -86,7 +87,7 @@ def _machine() -> str:
 
 
 def _state_and_start(pid: int) -> tuple[str, str]:
-    """State letter and start time of a process, from Linux' own table; empty where there is none."""
+    """State letter and start time of a process, from Linux' own table; empty if there is no such process."""
     try:
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,7 +1,7 @@
-"""What drivers have published: the one truth of what a store holds.
+"""Publications of drivers: the newest one says what a store holds.
 
 A publication is an object of its own, named by its generation, and the newest generation counts. So a driver that was
-suspended before it published, and wakes after a newer driver has, writes an object that nobody looks at.
+suspended before it published, and wakes after a newer driver has published, writes an object that nobody looks at.
 ``zarr.json`` at the root is a copy of the newest publication, for readers of zarr; where a late driver has put an older
 one there, the next driver puts the newest back.
 """
@@ -39,9 +39,9 @@ class Generation:
     Attributes
     ----------
     epoch : int
-        Of the driver; 0: written by layout version 2, which had no generations.
+        Epoch of the driver; 0 for a store of layout version 2, which had no generations.
     number : int
-        Counts the driver's publications.
+        Counts the driver's publications, from 1 on.
     """
 
     epoch: int
@@ -52,7 +52,7 @@ class Generation:
 
     @property
     def key(self) -> str:
-        """Where the publication lies."""
+        """Key of the publication in the store."""
         return f"{PUBLICATIONS}{self}.json"
 
 
@@ -67,13 +67,13 @@ class Publication:
     ----------
     generation : Generation
     attributes : dict
-        Of the root: specs, provenance, ids of what is given.
+        Attributes of the root: specs, provenance, ids of data and of what is given beside them.
     nodes : Nodes
         Every group and array of the store.
     content : bytes
         The root's ``zarr.json``.
     troubles : tuple of str
-        What is wrong with the copies of it; putting them back mends it.
+        What is wrong with the stored copies of the publication; writing them again mends it.
     """
 
     generation: Generation
@@ -89,13 +89,13 @@ class Publication:
 
 
 def make_publication(generation: Generation, attributes: Mapping[str, Any], nodes: Mapping[str, Any]) -> Publication:
-    """A publication, sealed.
+    """Make a publication, and seal it with its digest.
 
     Parameters
     ----------
     generation : Generation
     attributes, nodes : mapping
-        Of the root, and path → metadata of every node.
+        Attributes of the root, and path → metadata of every node.
     """
     attributes = {**attributes, "sweepengine_schema": SCHEMA_VERSION, "generation": str(generation)}
     attributes.pop(_SEAL, None)
@@ -110,7 +110,7 @@ def make_publication(generation: Generation, attributes: Mapping[str, Any], node
 
 
 def write_publication(store: Store, publication: Publication) -> None:
-    """Make a publication the store's newest, then its root for readers of zarr.
+    """Write a publication as the store's newest, and a copy as its root, for readers of zarr.
 
     Raises
     ------
@@ -136,14 +136,14 @@ def must_be_published(store: Store) -> None:
     Raises
     ------
     StoreError
-        Nothing has: the store was removed while somebody was at work in it.
+        Nothing has been published: the store was removed while somebody was at work in it.
     """
     if not _generations(store):
         raise StoreError("the store was removed while it was written; run the same command again")
 
 
 def read_publication(store: Store) -> Publication | None:
-    """The newest publication, or None where there is neither a publication nor a root.
+    """Read the newest publication; None if there is neither a publication nor a root.
 
     Raises
     ------
@@ -156,14 +156,14 @@ def read_publication(store: Store) -> Publication | None:
         newest = max(_generations(store), default=None)
         published = None if newest is None else get_object(store, newest.key)
         if newest is None or published is not None:
-            break  # else a driver has just replaced it
+            break  # else a driver has just replaced the publication: look again
     root = get_object(store, ROOT_KEY)
     if newest is None:
         if root is None:
             return None
-        found = _parsed(root)
-        is_lost = found.generation != LEGACY
-        return replace(found, troubles=(f"{found.generation.key} is lost",)) if is_lost else found
+        copy = _parsed(root)
+        is_lost = copy.generation != LEGACY
+        return replace(copy, troubles=(f"{copy.generation.key} is lost",)) if is_lost else copy
     copies, troubles = [], []
     for key, content in ((newest.key, published), (ROOT_KEY, root)):
         if content is None:
@@ -184,19 +184,19 @@ def read_publication(store: Store) -> Publication | None:
 
 
 def _generations(store: Store) -> list[Generation]:
-    found = (_NAME.fullmatch(key) for key in list_objects(store, PUBLICATIONS))
-    return [Generation(int(name[1]), int(name[2])) for name in found if name]
+    names = (_NAME.fullmatch(key) for key in list_objects(store, PUBLICATIONS))
+    return [Generation(int(name[1]), int(name[2])) for name in names if name]
 
 
 def _parsed(content: bytes) -> Publication:
-    """The publication of a root's bytes.
+    """Parse the bytes of a publication, or of its copy at the root.
 
     Raises
     ------
     StoreError
         The root is not one of this project, or is of another version of its layout.
     BrokenSealError
-        It is not what was written.
+        The publication is not what was written.
     """
     try:
         root = json.loads(content)

@@ -1,7 +1,7 @@
 """Moving the runs of a chunk to a new block, away from an attempt that may still write where they were.
 
-The new block holds the runs of the chunk in their order, and of each run what the mark's digests confirm. It has a name
-that nobody else knows, and the runs are there once the driver has published its table.
+The new block holds the runs of the chunk in their order, with the records that the mark's digests confirm. It has a
+name that nobody else knows, and readers find the runs there once the driver has published its table.
 """
 
 from __future__ import annotations
@@ -37,38 +37,40 @@ _STEM = re.compile(r"w\d+-d\d+-[0-9a-f]+")
 
 
 def stem_of(block: str) -> str:
-    """What a block's id says of its runs, without who has made it."""
-    found = _STEM.match(block)
-    if found is None:
+    """The part of a block's id that describes its runs, without the part that names the driver."""
+    stem = _STEM.match(block)
+    if stem is None:
         raise StoreError(f"store: found the block {block!r}, which is no name of a block")
-    return found[0]
+    return stem[0]
 
 
 def move_chunk(metadata: Metadata, old: ChunkPlace, block: str, attempt: int, copying: int) -> ChunkPlace:
-    """Copy a chunk to a new block of its own; nothing shows it before ``metadata`` is published.
+    """Copy a chunk to a new block of its own; no reader sees the block before ``metadata`` is published.
 
     Parameters
     ----------
     metadata : Metadata
+        The next publication, which receives the new block.
     old : ChunkPlace
+        The chunk.
     block : str
         Id of the new block.
     attempt : int
-        Number of an attempt of the driver's own at the old place, which no worker has.
+        Number of an attempt at the old place that is the driver's own: no worker has it.
     copying : int
-        Number of the attempt that the copy counts as.
-
-    Raises
-    ------
-    SupersededError
-        A later driver's attempt has the chunk.
+        Number of the attempt under which the copy is committed.
 
     Returns
     -------
     ChunkPlace
         The only chunk of the new block.
+
+    Raises
+    ------
+    SupersededError
+        A later driver's attempt has the chunk.
     """
-    # So that the attempt that holds it stops at its next commit instead of computing for nobody.
+    # This mark stops the attempt that holds the chunk at its next commit; otherwise it would compute for nobody.
     write_mark(old.store, old.block, old.chunk, Mark(attempt, released=True))
     check_attempt(old.store, old.block, old.chunk, attempt)
     first, stop = old.span
@@ -83,23 +85,23 @@ def move_chunk(metadata: Metadata, old: ChunkPlace, block: str, attempt: int, co
     return new
 
 
-def _copied(old: ChunkPlace, new: ChunkPlace, made: Mark) -> Mark:
-    """Copy records and states, and say so in a mark; what is not as the old mark says is left out."""
+def _copied(old: ChunkPlace, new: ChunkPlace, blank: Mark) -> Mark:
+    """Copy the records and states that match the old mark; return ``blank`` with what was copied."""
     try:
         mark = read_mark(old.store, old.block, old.chunk)
     except DamagedMarkError:
         mark = None
     first, stop = old.span
     if mark is None:
-        return replace(made, runs=(RunMark(),) * (stop - first))
+        return replace(blank, runs=(RunMark(),) * (stop - first))
     runs = mark.runs
     tails: dict[str, str] = {}
     names = [variable.name for variable in old.shape.variables]
     for name in names:  # one at a time: a chunk may hold much
-        found = ChunkPart(old, ALONE, only=(name,)).load(runs)
+        loaded = ChunkPart(old, ALONE, only=(name,)).load(runs)
         runs = tuple(
-            run if all(run.digests.get(each) == value for each, value in digests.items()) else RunMark()
-            for run, digests in zip(runs, found, strict=True)
+            run if all(run.digests.get(key) == value for key, value in digests.items()) else RunMark()
+            for run, digests in zip(runs, loaded, strict=True)
         )
     for name in names:
         source, target = (ChunkPart(place, ALONE, only=(name,)) for place in (old, new))
@@ -109,7 +111,7 @@ def _copied(old: ChunkPlace, new: ChunkPlace, made: Mark) -> Mark:
         tails |= target.tails
     write_run_arrays(new, runs)
     states = tuple(moved for ref in mark.states if (moved := _moved_state(old, new, ref)) is not None)
-    return replace(made, runs=runs, states=states, tails=tails)
+    return replace(blank, runs=runs, states=states, tails=tails)
 
 
 def _moved_state(old: ChunkPlace, new: ChunkPlace, ref: StateRef) -> StateRef | None:

@@ -41,16 +41,16 @@ COLUMNS: dict[str, Column] = {
         "float64", np.nan, "step eta in units of training time; for an adaptive method the grid of the records"
     ),
 }
-"""Columns that every kind of sweep has."""
+"""Columns that the tables of all kinds of sweeps have."""
 
 STORE_FILES = 9 + 2 * (4 + len(COLUMNS))
-"""Files of a store beside its blocks: the root, its publication, the claim, and six groups; the data's four arrays and
-the table's columns."""
+"""Number of files of a store beside its blocks: the root, its publication, the claim and six groups; two for each of
+the data's four arrays and of the table's columns."""
 
 
 @dataclass(frozen=True)
 class RunTable:
-    """The table as eager columns.
+    """The table of runs, in memory.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class RunTable:
         }
 
     def moved(self, block: str, span: tuple[int, int], to: str) -> RunTable:
-        """The same table with some positions of a block as the first positions of another; rows keep their order."""
+        """The table after the runs of a block's span have moved to the beginning of another block; rows keep order."""
         columns = {name: column.copy() for name, column in self.columns.items()}
         position = self.columns["position"]
         rows = (self.columns["block"] == block) & (span[0] <= position) & (position < span[1])
@@ -89,22 +89,22 @@ class RunTable:
         return RunTable(columns)
 
     def segments(self) -> list[tuple[str, int, int]]:
-        """Block, first position and the first after it of rows that lie together, in the order of the table."""
-        found: list[tuple[str, int, int]] = []
+        """Stretches of rows that lie together in a block: block, first position, first position after the stretch."""
+        segments: list[tuple[str, int, int]] = []
         for block, position in zip(self.columns["block"].tolist(), self.columns["position"].tolist(), strict=True):
-            if found and found[-1][0] == block and found[-1][2] == position:
-                found[-1] = (block, found[-1][1], position + 1)
+            if segments and segments[-1][0] == block and segments[-1][2] == position:
+                segments[-1] = (block, segments[-1][1], position + 1)
             else:
-                found.append((block, position, position + 1))
-        return found
+                segments.append((block, position, position + 1))
+        return segments
 
     @cached_property
     def positions(self) -> dict[str, list[int]]:
         """Block → positions of the runs that lie in it."""
-        found: dict[str, list[int]] = {}
+        positions: dict[str, list[int]] = {}
         for block, position in zip(self.columns["block"].tolist(), self.columns["position"].tolist(), strict=True):
-            found.setdefault(block, []).append(position)
-        return found
+            positions.setdefault(block, []).append(position)
+        return positions
 
     def blocks(self) -> list[str]:
         """Blocks in the order of the table."""
@@ -135,7 +135,7 @@ def rows_of(block: Block) -> dict[str, list[Any]]:
 
 
 def _names(block: Block) -> tuple[str, ...]:
-    """The columns of a block's kind of sweep."""
+    """Names of the table's columns for a block's kind of sweep."""
     return (*COLUMNS, *kind_of(block.runs[0]).columns)
 
 
@@ -145,7 +145,7 @@ def read_table(store: Store, publication: Publication) -> RunTable:
     Raises
     ------
     StoreError
-        It is not what was written.
+        The table is not what was written.
     """
     nodes, path = publication.nodes, publication.table
     extra = [name for name in further_columns() if f"{path}/{name}" in nodes]
@@ -157,16 +157,16 @@ def extended(table: RunTable | None, blocks: Sequence[Block]) -> RunTable:
     columns = {} if table is None else table.columns
     names = columns or _names(blocks[0])
     added = [rows_of(block) for block in blocks]
-    found = {}
+    joined = {}
     for name in names:
         dtype = (COLUMNS | further_columns())[name].dtype
         values = np.array([value for rows in added for value in rows[name]], dtype=object if dtype is str else dtype)
-        found[name] = np.concatenate([columns[name], values]) if columns else values
-    return RunTable(found)
+        joined[name] = np.concatenate([columns[name], values]) if columns else values
+    return RunTable(joined)
 
 
 def write_table(metadata: Metadata, path: str, table: RunTable) -> None:
-    """Write a table whole, at a path of its own: what another publication names is not touched."""
+    """Write a whole table at a path of its own; the tables of other publications are not touched."""
     metadata.group(path, {"title": "runs of this sweep, with the place of each run"})
     for name, values in table.columns.items():
         dtype, fill, long_name = (COLUMNS | further_columns())[name]

@@ -1,4 +1,4 @@
-"""What can be said of a run."""
+"""Statuses of runs."""
 
 from __future__ import annotations
 

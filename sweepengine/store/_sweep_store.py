@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 _OF_TASKS = ("blocks/", "code/", "failures/", "marks/", "state/")
-"""Where tasks write."""
+"""Beginnings of the keys that tasks write."""
 
 
 class SweepStore(StoreView):
@@ -72,7 +72,7 @@ class SweepStore(StoreView):
         super().__init__(address)
 
     def new_block(self, stem: str) -> str:
-        """Id of a block of the driver that claims the store next, or has claimed it: no other driver has its name."""
+        """Id of a new block: its stem and the driver's epoch, so that no other driver makes a block of this name."""
         return f"{stem}-{self._epoch}"
 
     @property
@@ -90,7 +90,7 @@ class SweepStore(StoreView):
         Returns
         -------
         bool
-            Whether what this store has said may have changed, so that a plan made with it has to be made again.
+            Whether the store may have changed since it was read, so that a plan made from it must be made again.
 
         Raises
         ------
@@ -116,12 +116,17 @@ class SweepStore(StoreView):
             refuse_if_held([claim for claim in read_claims(self.objects) if claim.is_fresh])
 
     def attempts(self, numbers: Mapping[int, int]) -> dict[int, int]:
-        """Attempt numbers of the claiming driver.
+        """Attempt numbers of this driver's next tries of some chunks.
 
         Parameters
         ----------
         numbers : mapping
             Chunk → how often the driver has tried it, this time included.
+
+        Returns
+        -------
+        dict
+            Chunk → attempt number.
 
         Raises
         ------
@@ -136,7 +141,7 @@ class SweepStore(StoreView):
         return self.attempts({0: number})[0]
 
     def release(self) -> None:
-        """Say that the claiming driver has ended; where that cannot be written, its silence says so."""
+        """Say that this driver has ended; if that cannot be written, the end of its heartbeat says so."""
         if self._heartbeat is not None:
             with suppress(OSError):
                 self._heartbeat.end()
@@ -147,9 +152,9 @@ class SweepStore(StoreView):
         self._held()
 
     def clear_removed(self) -> None:
-        """Delete what tasks have written into a store that was removed under them, so that it can be made again.
+        """Delete what tasks have written after their store was removed, so that the store can be made again.
 
-        Nothing is deleted where there is still a publication, a root or a claim.
+        Nothing is deleted if there is still a publication, a root or a claim.
         """
         if self._claim is None:
             return
@@ -168,7 +173,7 @@ class SweepStore(StoreView):
         return self._claim
 
     def _next(self) -> Metadata:
-        """The next publication, as yet equal to the last."""
+        """The next publication, which is as yet equal to the last."""
         claim, last = self._held(), self._publication
         number = 1
         if last is not None and last.generation.epoch == claim.epoch:
@@ -176,10 +181,10 @@ class SweepStore(StoreView):
         return Metadata(self.objects, last, Generation(claim.epoch, number))
 
     def mend(self) -> None:
-        """Publish what is there, before anything is changed: mends copies that are lost, damaged or older.
+        """Publish again what the store holds. This replaces copies that are lost, damaged or older.
 
-        An earlier driver that wakes cannot hide with its own publication what this driver commits, and a store of layout
-        version 2 is carried over.
+        To be called before anything is changed: an earlier driver that wakes later cannot then hide this driver's
+        commits with its own publication. A store of layout version 2 is carried over.
         """
         if self._publication is not None:
             self._publish(self._next(), self.table if self.is_legacy else None)
@@ -191,7 +196,7 @@ class SweepStore(StoreView):
         ----------
         block, chunk
         attempt : int
-            The driver's next attempt at the chunk, as :meth:`attempts` gives it.
+            Number of the driver's next attempt at the chunk, as :meth:`attempts` gives it.
 
         Returns
         -------
@@ -218,7 +223,7 @@ class SweepStore(StoreView):
         return self.place(name, self.block_shapes()[name], 0)
 
     def _publish(self, metadata: Metadata, table: RunTable | None) -> None:
-        """Publish, with a table of its own where the table has changed."""
+        """Publish; if the table of runs has changed, write ``table`` first. None leaves the table as it is."""
         if table is not None:
             if self._publication is not None:
                 metadata.drop(self._publication.table)
@@ -248,9 +253,9 @@ class SweepStore(StoreView):
         limits : mapping
             Limit id → name → array: what infinite width predicts for the runs of the new blocks.
         code : UserCode
-            What the spec uses; its versions and hashes go into the provenance.
+            The users' code that the spec uses; its versions and hashes go into the provenance.
         given : sequence of Given
-            What the runs need beside the data.
+            Given weights, reference cloud or grid that the runs need beside the data.
 
         Raises
         ------
@@ -266,8 +271,8 @@ class SweepStore(StoreView):
         except OSError as error:
             raise unwritable(self.address, error) from error
         read_data(self.objects, self.nodes, data.id)
-        for each in given:
-            read_given(self.objects, self.nodes, each.kind, each.id)
+        for item in given:
+            read_given(self.objects, self.nodes, item.kind, item.id)
 
     def _extend(
         self,
@@ -280,16 +285,16 @@ class SweepStore(StoreView):
     ) -> None:
         metadata = self._next()
         entry, specs = spec_entry(spec, code), list(metadata.attributes.get("specs", []))
-        if not blocks and any(same_but_for_the_date(entry, each) for each in specs):
+        if not blocks and any(same_but_for_the_date(entry, older) for older in specs):
             return
         summary = f"Runs of {spec.kind} on {data.description}, written by sweepengine."
         describe(metadata, [*specs, entry], summary, data.id)
         if data_path(data.id) not in metadata:
             write_data(metadata, data)
-        for each in given:
-            metadata.attributes[each.kind] = each.id
-            if given_path(each.kind, each.id) not in metadata:
-                write_given(metadata, each)
+        for item in given:
+            metadata.attributes[item.kind] = item.id
+            if given_path(item.kind, item.id) not in metadata:
+                write_given(metadata, item)
         for limit, arrays in limits.items():
             write_limit(metadata, limit, arrays)
         for block in blocks:
@@ -298,8 +303,8 @@ class SweepStore(StoreView):
 
 
 def unwritable(address: str, error: OSError) -> RunError:
-    """What to say of a store that could be written a moment ago."""
+    """The error for a store that could be written a moment ago, and cannot now."""
     return RunError(
-        f"store: {address} cannot be written any more: {error}; make room or mend the disk, then run the same command again: "
-        "what was committed is kept"
+        f"store: {address} cannot be written any more: {error}; make room or mend the disk, then run the same command "
+        "again: what was committed is kept"
     )

@@ -1,8 +1,7 @@
-"""Checksums that stored chunks end with: noted where they are written, compared where they are read.
+"""Tails: the checksums with which stored chunks end. Writers note them in the mark, and readers compare them with it.
 
-Every chunk of numbers ends with the CRC32C of what stands before it, and zarr raises where the two do not fit. So a chunk
-with the tail that its mark names is the chunk that the mark speaks of: not an older one, and not another chunk that
-stands in its place.
+Every chunk of numbers ends with the CRC32C of the bytes before it, and zarr raises if the two do not agree. So a chunk
+with the tail that the mark names is the chunk that the mark speaks of, and no older chunk or other chunk in its place.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _TAIL_BYTES = 4
 
 
 class UnconfirmedError(Exception):
-    """A stored chunk is not the one that a mark names; what it holds may still be what the mark vouches for."""
+    """A stored chunk does not have the tail that the mark names; its records may still be what the mark vouches for."""
 
 
 def _tail(value: Buffer) -> str:
@@ -35,7 +34,12 @@ class TailRecorder(WrapperStore["Store"]):
     ----------
     store : Store
     prefix : str
-        What the keys of a block begin with.
+        Beginning of the keys of the block whose chunks are noted.
+
+    Attributes
+    ----------
+    tails : dict of str
+        Key without the prefix → tail, in hexadecimal digits.
     """
 
     def __init__(self, store: Store, prefix: str) -> None:
@@ -45,20 +49,20 @@ class TailRecorder(WrapperStore["Store"]):
 
     async def set(self, key: str, value: Buffer) -> None:
         await super().set(key, value)
-        if key.startswith(self._prefix):  # states go the same way
+        if key.startswith(self._prefix):  # states are written through this store too
             self.tails[key.removeprefix(self._prefix)] = _tail(value)
 
 
 class ConfirmingStore(WrapperStore["Store"]):
-    """A store in which a lost object, or one with another tail than is named, is an error.
+    """A store that raises for an object that is lost, or has another tail than expected.
 
     Parameters
     ----------
     store : Store
     prefix : str
-        What the keys of a block begin with.
+        Beginning of the keys of a block.
     tails : mapping
-        Key without the prefix → tail; objects that are not named are only looked for.
+        Key without the prefix → expected tail. Objects that are not named here must only be there.
     """
 
     def __init__(self, store: Store, prefix: str = "", tails: Mapping[str, str] | None = None) -> None:
@@ -66,10 +70,10 @@ class ConfirmingStore(WrapperStore["Store"]):
         self._prefix, self._tails = prefix, dict(tails or {})
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
-        found = await super().get(key, prototype, byte_range)
-        if found is None:  # which zarr would take for a chunk of fill values
+        buffer = await super().get(key, prototype, byte_range)
+        if buffer is None:  # zarr would take it for a chunk of fill values
             raise FileNotFoundError(f"{key} is lost")
         expected = self._tails.get(key.removeprefix(self._prefix))
-        if expected is not None and _tail(found) != expected:
+        if expected is not None and _tail(buffer) != expected:
             raise UnconfirmedError(key)
-        return found
+        return buffer

@@ -1,4 +1,4 @@
-"""A token in a store: whoever reads it sees the same store as the one who wrote it."""
+"""Tokens in a store: a process that can read a token sees the same store as the process that wrote it."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ def read_token(address: str, token: str) -> bool:
 
 
 def delete_token(store: Store, token: str) -> None:
-    """Take a token out again."""
+    """Remove a token from a store."""
     delete_object(store, _key(token))

@@ -1,4 +1,4 @@
-"""Reading everything that a store has committed: what is damaged, and how it is computed again."""
+"""Read everything that a store has committed, say what is damaged, and repair it."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ if TYPE_CHECKING:
 
 _SETTLE_SECONDS = 0.5
 _SEALED = ("code/", "failures/")
-"""Small objects that are neither marks nor claims."""
+"""Beginnings of the keys of sealed objects that are neither marks nor claims nor publications."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """Something that is not what was written.
+    """One thing in a store that is not what was written.
 
     Attributes
     ----------
     message : str
     block : str
-        Empty where it is no block's.
+        Id of the block that is damaged; empty if the damage is outside the blocks.
     chunk : int
-        Of the block; −1 where there is none, or where it cannot be repaired.
+        Index of the damaged chunk of runs in the block; −1 if there is none, or if it cannot be repaired.
     positions : tuple of int
-        Runs of the block that have to be computed again.
+        Positions in the block of the runs that have to be computed again.
     mends : bool
-        Whether the store has what is damaged a second time, so that :func:`repair` puts it back.
+        Whether the store holds a second copy of what is damaged, so that :func:`repair` puts it back.
     """
 
     message: str
@@ -61,20 +61,20 @@ class Damage:
 
     @property
     def is_mended(self) -> bool:
-        """Whether :func:`repair` mends it, or running the sweep again after :func:`repair`."""
+        """Whether :func:`repair`, with a run of the sweep after it, mends the damage."""
         return self.mends or self.chunk >= 0
 
 
 def find_damage(store: SweepStore) -> Iterator[Damage]:
     """Read all that a store has published and committed, and compare it with its digests.
 
-    One chunk of runs is held at a time. Nothing is changed, and a sweep may be at work: what is committed meanwhile is read
-    again.
+    One chunk of runs is in memory at a time. Nothing is changed. A sweep may be at work: a chunk that it commits
+    meanwhile is read again.
 
     Parameters
     ----------
     store : SweepStore
-        One that exists.
+        A store that exists.
 
     Yields
     ------
@@ -98,15 +98,15 @@ def find_damage(store: SweepStore) -> Iterator[Damage]:
 
 
 def _of_nodes(store: SweepStore) -> Iterator[Damage]:
-    """Metadata beside the arrays that are not as published, and arrays that were written whole."""
+    """Damage of the metadata beside the arrays, and of the arrays that were written whole."""
     for path, node in store.nodes.content.items():
         key = f"{path}/{ROOT_KEY}"
         try:
-            found = get_json(store.objects, key)
+            stored = get_json(store.objects, key)
         except (ValueError, RecursionError, OSError):
-            found = {}
-        if found != node:
-            yield Damage(f"{key} is {'lost' if found is None else 'not what was written'}", mends=True)
+            stored = {}
+        if stored != node:
+            yield Damage(f"{key} is {'lost' if stored is None else 'not what was written'}", mends=True)
         if node["node_type"] == "array" and not is_of_runs(path, node):
             try:
                 store.nodes.values(store.objects, path)
@@ -116,21 +116,21 @@ def _of_nodes(store: SweepStore) -> Iterator[Damage]:
 
 def _of_chunk(place: ChunkPlace) -> list[Damage]:
     for _ in range(LOOKS):
-        found, mark, seen = _seen(place)
-        if not found or mark == seen:
-            break  # else a commit has come between the mark and what it named
-    return found
+        damages, before, after = _seen(place)
+        if not damages or before == after:
+            break  # else a commit came after the mark was read: read the chunk again
+    return damages
 
 
 def _seen(place: ChunkPlace) -> tuple[list[Damage], Mark | None, Mark | None]:
-    """The damage of a chunk, with its mark as it was before and after the look."""
+    """The damage of a chunk, and its mark before and after the chunk was read."""
     first, stop = place.span
     try:
         mark = read_mark(place.store, place.block, place.chunk)
         runs = tuple(RunMark() for _ in range(stop - first)) if mark is None else mark.runs
-        found = [] if mark is None else [*_of_states(place, mark), *_of_records(place, mark)]
-        found += [] if found else _of_run_arrays(place, runs, is_still=mark is None or mark.released)
-        return found, mark, read_mark(place.store, place.block, place.chunk) if found else mark
+        damages = [] if mark is None else [*_of_states(place, mark), *_of_records(place, mark)]
+        damages += [] if damages else _of_run_arrays(place, runs, is_still=mark is None or mark.released)
+        return damages, mark, read_mark(place.store, place.block, place.chunk) if damages else mark
     except DamagedMarkError as error:
         return [Damage(str(error), place.block, place.chunk, tuple(range(first, stop)))], None, None
     except OSError as error:  # a StoreError, or what the disk says
@@ -142,15 +142,15 @@ def _of_states(place: ChunkPlace, mark: Mark) -> Iterator[Damage]:
     for ref in mark.states:
         content = get_object(place.store, ref.key)
         if content is None or digest(content) != ref.digest:
-            found = "is lost" if content is None else "is not what was written"
+            what = "is lost" if content is None else "is not what was written"
             positions = tuple(p for p in ref.positions if not mark.runs[p - first].status.is_final)
-            yield Damage(f"{ref.key} {found}: its runs start again", place.block, place.chunk, positions)
+            yield Damage(f"{ref.key} {what}: its runs start again", place.block, place.chunk, positions)
 
 
 def _of_records(place: ChunkPlace, mark: Mark) -> Iterator[Damage]:
     first, _ = place.span
-    found = ChunkPart(place, ALONE).load(mark.runs)
-    for index, (run, digests) in enumerate(zip(mark.runs, found, strict=True)):
+    loaded = ChunkPart(place, ALONE).load(mark.runs)
+    for index, (run, digests) in enumerate(zip(mark.runs, loaded, strict=True)):
         wrong = [name for name, value in digests.items() if value != run.digests.get(name, "")]
         if wrong:
             message = f"{', '.join(wrong)}: not what was written in {run.records_done} records"
@@ -158,9 +158,10 @@ def _of_records(place: ChunkPlace, mark: Mark) -> Iterator[Damage]:
 
 
 def _of_run_arrays(place: ChunkPlace, runs: Sequence[RunMark], *, is_still: bool) -> Iterator[Damage]:
-    """What plain readers see of the runs, and is not as the mark says.
+    """Damage of the :data:`RUN_ARRAYS`, which readers of plain zarr see.
 
-    It may be ahead of the mark where a commit is under way or was cut off (not ``is_still``), and must be there all the same.
+    They must agree with the mark if the chunk ``is_still``. If a commit may be under way, or was cut off, they may be
+    ahead of the mark, but must be there.
     """
     first, stop = place.span
     written = any(run.status is not Status.PENDING for run in runs)
@@ -177,48 +178,47 @@ def _of_run_arrays(place: ChunkPlace, runs: Sequence[RunMark], *, is_still: bool
 
 
 def repair(store: SweepStore, *, take_over: bool = False) -> list[Damage]:
-    """Put back what the store has twice, and forget runs whose records are damaged, so that running computes them again.
+    """Put back what the store holds twice, and forget the damaged runs, so that the next run computes them again.
 
     Parameters
     ----------
     store : SweepStore
-        One that exists; it is claimed if there is something to mend.
+        A store that exists; it is claimed if there is something to mend.
     take_over : bool
         Whether to take the store from a driver that still holds it.
 
     Returns
     -------
     list of Damage
-        What was found.
+        All damage that was found, before the repair.
 
     Raises
     ------
     StoreError, RunError
         The store cannot be written, or another driver holds it.
     """
-    found = list(find_damage(store))
-    if not any(each.is_mended for each in found):
-        return found
+    damages = list(find_damage(store))
+    if not any(damage.is_mended for damage in damages):
+        return damages
     try:
         store.claim(take_over=take_over)
         store.mend()
         for path, node in store.nodes.content.items():
             _put_back(store.objects, f"{path}/{ROOT_KEY}", node)
         shapes = store.block_shapes()
-        for block, chunk in dict.fromkeys((each.block, each.chunk) for each in found if each.chunk >= 0):
-            if block in shapes and chunk in store.used_chunks(
-                block, shapes[block]
-            ):  # else another driver has moved its runs since
+        for block, chunk in dict.fromkeys((damage.block, damage.chunk) for damage in damages if damage.chunk >= 0):
+            # Another driver may have moved the chunk's runs since they were read.
+            if block in shapes and chunk in store.used_chunks(block, shapes[block]):
                 _forget(store, store.place(block, shapes[block], chunk))
     except SupersededError as error:
         raise RunError(f"store: {error}; let the other driver finish, then run this again") from error
     finally:
         store.release()
-    return found
+    return damages
 
 
 def _put_back(store: Store, key: str, node: Mapping[str, Any]) -> None:
-    """Write the metadata of a node as they were published, where they are not so."""
+    """Write the published metadata of a node, unless the stored ones are the same."""
     with suppress(ValueError, RecursionError):
         if get_json(store, key) == node:
             return
@@ -226,9 +226,12 @@ def _put_back(store: Store, key: str, node: Mapping[str, Any]) -> None:
 
 
 def _forget(store: SweepStore, place: ChunkPlace) -> None:
-    """Drop what does not match the mark; where the chunk is held or its mark is damaged, at a new place."""
+    """Forget the runs of a chunk that do not match its mark, or whose state is lost.
+
+    If the chunk is held by an attempt that may still write, or its mark is damaged, the runs are moved to a new place.
+    """
     try:
-        writer = ChunkWriter(place, store.attempt(1))  # which drops what does not match the mark
+        writer = ChunkWriter(place, store.attempt(1))  # it restarts the runs that do not match the mark
     except (HeldError, DamagedMarkError):
         place = store.relocate(place.block, place.chunk, store.attempt(1))
         writer = ChunkWriter(place, store.attempt(1))

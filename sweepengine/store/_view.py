@@ -61,6 +61,7 @@ class StoreView:
     objects : Store
         All objects, read-only.
     table : RunTable or None
+        The table of runs; None if nothing has been published.
 
     Raises
     ------
@@ -77,7 +78,7 @@ class StoreView:
         self.reload()
 
     def reload(self) -> bool:
-        """Look again; whether anything had been published since the last look."""
+        """Read the newest publication and its table. Returns whether it is another one than was read before."""
         seen = self._publication
         try:
             self._publication = read_publication(self.objects)
@@ -102,7 +103,10 @@ class StoreView:
         )
 
     def _refuse_strangers(self) -> None:
-        """A folder that is not ours is not written into; what an interrupted creation of ours has left may stay."""
+        """Raise if a folder without a publication holds others' files or committed records.
+
+        Files that an interrupted creation of a store has left are no reason to raise.
+        """
         keys = list_objects(self.objects, "")
         strange = [key for key in keys if key.split("/")[0] not in _OURS and not key.endswith(".partial")]
         if strange or any(self._has_commits(key) for key in keys if key.startswith("marks/")):
@@ -118,12 +122,12 @@ class StoreView:
         return b'"digests": {"' in content
 
     def _last_epoch(self) -> int:
-        """The highest epoch that the store speaks of, beside the claims of drivers."""
+        """The highest epoch that the store names outside the claims of drivers."""
         if self._publication is None:
             return 0
         epochs = [self._publication.generation.epoch]
         if not read_claims(self.objects):
-            # The claims are lost, and marks of later epochs may be there.
+            # The claims are lost, but there may be marks of later epochs.
             epochs += [
                 epoch_of(int(key.rsplit("/", 1)[-1].removesuffix(".json")))
                 for key in list_objects(self.objects, "marks/")
@@ -148,7 +152,7 @@ class StoreView:
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """What is wrong with the copies of the newest publication; :meth:`mend` puts them back."""
+        """What is wrong with the copies of the newest publication; :meth:`SweepStore.mend` puts them back."""
         return () if self._publication is None else self._publication.troubles
 
     @property
@@ -173,12 +177,14 @@ class StoreView:
             refuse_other_settings(self, spec, code)
 
     def check_contents(self, data_id: str, given: Sequence[Given]) -> None:
-        """Refuse data, or what is given beside them, other than those of the store, wherever their files lie.
+        """Refuse data, given weights, a reference cloud or a grid with another content than those of the store.
+
+        Only the content counts, not where the files lie.
 
         Raises
         ------
         StoreError
-            Their content is not what the store has.
+            A content is not what the store has.
         """
         contents = {"data": data_id} | dict.fromkeys(GIVEN_KINDS, "") | {each.kind: each.id for each in given}
         for name, ours in contents.items() if self.exists else ():
@@ -210,8 +216,8 @@ class StoreView:
             }
         except (ValueError, TypeError, KeyError) as error:
             raise DamagedError(
-                f"store: {self.address} has a table of runs that does not fit its blocks ({type(error).__name__}: {error}); "
-                "restore it, or name another --store"
+                f"store: {self.address} has a table of runs that does not fit its blocks ({type(error).__name__}: "
+                f"{error}); restore it, or name another --store"
             ) from error
 
     def place(self, block: str, shape: BlockShape, chunk: int) -> ChunkPlace:
@@ -219,7 +225,7 @@ class StoreView:
         return ChunkPlace(self.objects, self.nodes, block, shape, chunk)
 
     def nodes_of(self, block: str, data_id: str, given: Sequence[Given]) -> Nodes:
-        """The nodes of a block, and of the data and what is given beside them: what a task reads and writes."""
+        """The nodes that a task reads and writes: of a block, of the data and of what is given beside them."""
         groups = [block_path(block), data_path(data_id), *(given_path(each.kind, each.id) for each in given)]
         return self.nodes.below(groups)
 
@@ -228,65 +234,69 @@ class StoreView:
         return set(self.nodes.names("theory"))
 
     def used_chunks(self, block: str, shape: BlockShape) -> set[int]:
-        """The chunks of a block that the table of runs names; the runs of others have been moved."""
+        """The chunks of a block that hold runs by the table of runs; the runs of other chunks have been moved."""
         positions = [] if self.table is None else self.table.positions.get(block, [])
         return {position // shape.chunk_runs for position in positions}
 
     def _written_chunks(self, block: str) -> set[int]:
-        """The chunks of a block that somebody has committed something of."""
+        """The chunks of a block whose status has been written, so that they must have a mark."""
         prefix = f"{block_path(block, 'status')}/c/"
         names = (key.removeprefix(prefix) for key in list_objects(self.objects, prefix))
         return {int(name) for name in names if name.isdigit()}
 
     def mark(self, block: str, chunk: int) -> Mark | None:
-        """What a chunk has committed."""
+        """The mark of what a chunk has committed; None before the first attempt."""
         return read_mark(self.objects, block, chunk)
 
     def marks(
         self, block: str, shape: BlockShape, damaged: dict[int, DamagedMarkError] | None = None
     ) -> list[Mark | None]:
-        """What every chunk of a block has committed; None before the first attempt.
+        """The mark of every chunk of a block; None before the first attempt, and if the runs have been moved.
 
         Parameters
         ----------
         block, shape
         damaged : dict, optional
-            Takes the damaged marks, by chunk, which are None then.
+            Receives chunk → error for every damaged mark, which is None in the list then.
+
+        Returns
+        -------
+        list of Mark or None
 
         Raises
         ------
         DamagedMarkError
             A mark is damaged, and ``damaged`` is not given.
         """
-        found: list[Mark | None] = []
+        intact: list[Mark | None] = []
         used = self.used_chunks(block, shape)
-        every = read_marks(self.objects, block, shape.n_chunks)
-        if any(every[chunk] is None for chunk in used):
-            for chunk in (chunk for chunk in self._written_chunks(block) & used if every[chunk] is None):
-                # A worker may have come since the look; it has a mark before it writes anything.
-                every[chunk] = read_mark(self.objects, block, chunk) or DamagedMarkError(
+        marks = read_marks(self.objects, block, shape.n_chunks)
+        if any(marks[chunk] is None for chunk in used):
+            for chunk in (chunk for chunk in self._written_chunks(block) & used if marks[chunk] is None):
+                # A worker may have begun since the marks were read; it writes its mark before anything else.
+                marks[chunk] = read_mark(self.objects, block, chunk) or DamagedMarkError(
                     f"the mark of {block} chunk {chunk} is lost; `sweepengine repair` has its runs computed again"
                 )
-        for chunk, mark in enumerate(every):
+        for chunk, mark in enumerate(marks):
             first, stop = shape.chunk_span(chunk)
-            if chunk not in used:  # its runs were moved, and whoever writes there yet is nobody's
-                found.append(None)
+            if chunk not in used:  # its runs were moved: whatever is still written there does not count
+                intact.append(None)
                 continue
             if isinstance(mark, Mark) and len(mark.runs) != stop - first:  # layout version 2 did not seal its marks
                 error = DamagedMarkError(f"the mark of {block} chunk {chunk} speaks of {len(mark.runs)} runs")
             elif isinstance(mark, DamagedMarkError):
                 error = mark
             else:
-                found.append(mark)
+                intact.append(mark)
                 continue
             if damaged is None:
                 raise error
             damaged[chunk] = error
-            found.append(None)
-        return found
+            intact.append(None)
+        return intact
 
     def run_marks(self, block: str, shape: BlockShape) -> list[RunMark | None]:
-        """What is committed of each run of a block, by position; None before the first attempt.
+        """The mark of each run of a block, by position; None before the first attempt.
 
         Raises
         ------
@@ -297,9 +307,9 @@ class StoreView:
 
 
 def runs_of(shape: BlockShape, marks: Sequence[Mark | None]) -> list[RunMark | None]:
-    """What marks of all chunks of a block say of its runs."""
-    found: list[RunMark | None] = []
+    """The mark of each run of a block, by position, from the marks of all its chunks."""
+    runs: list[RunMark | None] = []
     for chunk, mark in enumerate(marks):
         first, stop = shape.chunk_span(chunk)
-        found += [None] * (stop - first) if mark is None else mark.runs
-    return found
+        runs += [None] * (stop - first) if mark is None else mark.runs
+    return runs

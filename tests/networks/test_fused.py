@@ -15,15 +15,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from sweepengine.networks import ACTIVATIONS, _fused
+from sweepengine.activations import ACTIVATIONS, layer_activations
+from sweepengine.networks import _fused, activation
 from tests.support.texts import says
 
 needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="triton is not installed here")
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-PASSES = {
-    "abs": 2, "cos": 3, "erf": 5, "gelu": 11, "identity": 0, "leaky_relu": 1, "quadratic": 2, "relu": 1, "sin": 2,
-    "softplus": 2, "tanh": 1,
-}  # fmt: skip
 
 
 class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -40,23 +37,28 @@ class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def test_the_passes_are_those_that_are_stated() -> None:
-    for name, phi in ACTIVATIONS.items():
+    for name, entry in ACTIVATIONS.items():
+        phi = activation(name)
         h = torch.linspace(-2, 2, 21).reshape(3, 7)
         with Counted(h.numel()) as forward:
             _, saved = phi.evaluate(h)
         signal = torch.ones(3, 7)
         with Counted(h.numel()) as backward:
             phi.multiply(signal, saved, signal)
-        assert forward.passes == PASSES[name], name
+        assert forward.passes == entry.passes, name
         assert backward.passes == (name != "identity"), name
-    assert {name for name, passes in PASSES.items() if passes < 2} == _fused.ONE_PASS
+        value, slope = phi(torch.linspace(-2, 2, 21).reshape(3, 7))
+        assert torch.equal(saved, slope if phi.saves_slope else value), name
 
 
 def test_it_is_taken_where_it_saves_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_fused, "find_spec", lambda _: object())
-    for name, passes in PASSES.items():
+    assert {name for name in layer_activations() if not _fused.is_fused(name, CUDA, torch.float32, biased=False)} == {
+        "identity", "leaky_relu", "relu", "tanh"
+    }  # fmt: skip
+    for name in layer_activations():
+        assert _fused.is_fused(name, CUDA, torch.float32, biased=True)
         for biased in (False, True):
-            assert _fused.is_fused(name, CUDA, torch.float32, biased=biased) == (biased or passes > 1)
             assert not _fused.is_fused(name, CUDA, torch.float64, biased=biased)
             assert not _fused.is_fused(name, CPU, torch.float32, biased=biased)
     assert _fused.fused_layer("gelu", torch.ones(2), biased=True) is None
@@ -90,19 +92,19 @@ def test_the_kernel_in_the_interpreter() -> None:
     worker = Path(__file__).with_name("triton_worker.py")
     found = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", str(worker)], TRITON_INTERPRET="1")
     assert found.returncode == 0, found.stdout + found.stderr
-    assert says(found.stdout, "4 passed in")
+    assert says(found.stdout, "5 passed in")
 
 
 COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from sweepengine.networks import ACTIVATIONS
+from sweepengine.activations import layer_activations
 from sweepengine.networks.triton_activations import FusedLayer, _layer
 
 names = [each.name for each in _layer.params]
 pointers = {"h", "saved", "bias"}
-for activation in sorted(ACTIVATIONS):
+for activation in layer_activations():
     options = FusedLayer(activation).options(biased=True)
     fusion = {"enable_fp_fusion": options.pop("enable_fp_fusion")}
     types = {n: "constexpr" if n in options else "*fp32" if n in pointers else "fp32" if n == "factor" else "i32" for n in names}
@@ -114,4 +116,4 @@ for activation in sorted(ACTIVATIONS):
 @needs_triton
 def test_the_kernel_compiles_for_a_device_that_is_not_here(tmp_path: Path) -> None:
     found = run(["-W", "error", "-c", COMPILE], TRITON_INTERPRET="0", TRITON_CACHE_DIR=str(tmp_path))
-    assert found.stdout.split() == ["True"] * len(ACTIVATIONS), found.stderr
+    assert found.stdout.split() == ["True"] * len(layer_activations()), found.stderr

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from sweepengine.activations import layer_activations
 from sweepengine.networks import (
-    ACTIVATIONS,
     TRAINED,
     Inputs,
     Law,
@@ -128,7 +128,7 @@ def test_unknown_rates_are_refused() -> None:
 
 @pytest.mark.parametrize("outputs", [1, 3])
 @pytest.mark.parametrize("group", [False, True])
-@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("activation", sorted(layer_activations()))
 def test_everything_stays_on_its_device(activation: str, group: bool, outputs: int) -> None:
     """On torch's device without numbers any tensor made elsewhere by mistake raises, and shapes are checked."""
     a = Architecture(2, activation, 1.2, 0.3, 0.9, output_bias=True)

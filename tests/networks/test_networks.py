@@ -12,7 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweepengine.networks import ACTIVATIONS, Inputs, Network, Parameters, initialise, network, stack
+from sweepengine.activations import layer_activations
+from sweepengine.networks import Inputs, Network, Parameters, initialise, network, stack
 from sweepengine.spec import Architecture
 from tests.support.networks_reference import D, N, plain_output, points, relative
 
@@ -66,7 +67,7 @@ def test_outputs_kernel_and_step_equal_autograd(depth: int, sigma_b: float, outp
     assert relative(wrong.forward(inputs).outputs, outputs) > 0.1
 
 
-@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("activation", sorted(layer_activations()))
 def test_every_activation_equals_autograd(activation: str) -> None:
     a = Architecture(2, activation, 1.1, 0.3, 0.8)
     x, y = points(), points(1, N, 1)[0]

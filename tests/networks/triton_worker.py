@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from sweepengine.activations import ACTIVATIONS, layer_activations
 from sweepengine.errors import RunError
 from sweepengine.networks import (
-    ACTIVATIONS,
     COSTS,
     Activation,
     Inputs,
@@ -15,6 +17,7 @@ from sweepengine.networks import (
     Points,
     Training,
     Workspace,
+    activation,
     initialise,
     network,
     stack,
@@ -24,6 +27,7 @@ from sweepengine.networks import (
 from sweepengine.networks import Now as Begin
 from sweepengine.networks.triton_activations import BLOCK, FusedLayer, checked_layer
 from sweepengine.spec import Architecture, Method
+from tests.support import added
 
 CPU = torch.device("cpu")
 SHAPES = [(3, BLOCK + 5), (4, 5, 67), (2, 3, 1)]  # ends of blocks, runs of a group, one column
@@ -45,7 +49,8 @@ def error(found: torch.Tensor, exact: torch.Tensor) -> float:
 
 
 def test_every_activation_with_and_without_bias() -> None:
-    for name, phi in ACTIVATIONS.items():
+    for name in layer_activations():
+        phi = activation(name)
         for shape in SHAPES:
             h, signal = numbers(*shape, seed=1) + 0.01, numbers(*shape, seed=2)
             bias = numbers(*shape[:-2], shape[-1], seed=3)
@@ -64,7 +69,7 @@ def test_every_activation_with_and_without_bias() -> None:
 
 
 def test_nan_stays_nan() -> None:
-    for name in ACTIVATIONS:
+    for name in layer_activations():
         h = numbers(2, 9, seed=1)
         h[1, 3] = torch.nan
         assert FusedLayer(name)(h, numbers(9, seed=2))[0].isnan().nonzero().tolist() == [[1, 3]], name
@@ -94,12 +99,23 @@ def test_networks_train_as_by_the_plain_passes(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_device_on_which_it_is_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ACTIVATIONS:
+    for name in layer_activations():
         assert isinstance(checked_layer(name, CPU), FusedLayer)
     checked_layer.cache_clear()
     call = FusedLayer.__call__
     monkeypatch.setattr(FusedLayer, "__call__", lambda self, h, bias, factor: call(self, h, bias, factor * 1.001))
-    for name in ACTIVATIONS:
+    for name in layer_activations():
         with pytest.raises(RunError, match=f"the fused pass of {name} is .* away from the plain one on cpu"):
             checked_layer(name, CPU)
     assert triton_activations.AGREEMENT < 1e-4
+
+
+def test_an_added_activation_is_fused_where_its_entry_names_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ACTIVATIONS, "swish", added.PLAIN)
+    with pytest.raises(RunError, match="activation 'swish' has no fused kernel; expected an entry that names one"):
+        FusedLayer("swish")
+    monkeypatch.setitem(ACTIVATIONS, "swish", added.FUSED)
+    assert isinstance(checked_layer.__wrapped__("swish", CPU), FusedLayer)
+    monkeypatch.setitem(ACTIVATIONS, "swish", replace(added.FUSED, kernel=ACTIVATIONS["gelu"].kernel))  # twin
+    with pytest.raises(RunError, match=r"the fused pass of swish is .* away from the plain one on cpu"):
+        checked_layer.__wrapped__("swish", CPU)

@@ -12,6 +12,7 @@ import torch
 from scipy import integrate, stats
 
 from sweepengine import particles as pt
+from sweepengine.networks import activation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,7 @@ def test_the_radial_unit_is_the_average_over_directions(d: int | None) -> None:
         return constant * math.pow(1 - u * u, (d - 3) / 2)
 
     def s(t: float) -> float:
-        return float(pt.staircase(torch.tensor(t, dtype=torch.float64))[0])
+        return float(activation("staircase")(torch.tensor(t, dtype=torch.float64))[0])
 
     unit, z = pt.RadialUnit(d), torch.tensor([[0.9], [2.3]], dtype=torch.float64)
     radii = torch.tensor([[0.1], [0.8], [1.9]], dtype=torch.float64)
@@ -95,7 +96,7 @@ D, DELTA, KAPPA, COUNT, STEP, STEPS = 10, 0.8, 0.8, 600, 0.02, 12
 
 def particle_radius(seed: int, delta: float) -> float:
     """Mean |w| after fresh-sample steps of the full system in d dimensions."""
-    unit = pt.Neuron(D, pt.staircase, output="none")
+    unit = pt.Neuron(D, "staircase", output="none")
 
     def functional(step: int) -> pt.Functional:
         y = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(300)

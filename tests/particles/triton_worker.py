@@ -10,14 +10,16 @@ import pytest
 import torch
 
 from sweepengine import particles as pt
+from sweepengine.activations import ACTIVATIONS
 from sweepengine.errors import RunError
-from sweepengine.networks import ACTIVATIONS
+from sweepengine.networks import activation as phi_of
 from sweepengine.particles import FusedNeuron, _fused
-from sweepengine.particles._triton import FUSED
+from tests.support import added
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+FUSED = [name for name, entry in ACTIVATIONS.items() if entry.kernel is not None]
 COUNT, N, D = 2 * 128 + 7, 71, 5  # ends of blocks and of tiles in both directions
 INPUTS = pt.gaussian_cloud(1, N, D, torch.float32)
 WEIGHTS = pt.gaussian_cloud(3, N, 1, torch.float32)[:, 0] / N
@@ -35,7 +37,6 @@ def error(found: torch.Tensor, exact: torch.Tensor) -> float:
 
 
 def test_every_activation_is_that_of_the_torch_path() -> None:
-    assert set(ACTIVATIONS) == FUSED
     for place, activation in enumerate(sorted(FUSED)):
         for variant in VARIANTS if activation in {"relu", "tanh"} else [VARIANTS[place % len(VARIANTS)]]:
             unit = pt.Neuron(D, activation, **variant)  # type: ignore[arg-type]
@@ -102,6 +103,10 @@ def test_nan_stays_nan() -> None:
 def test_what_the_kernels_cannot_do_is_said() -> None:
     with pytest.raises(pt.ParameterError, match=r"found activation .*use Neuron for others"):
         FusedNeuron(D, lambda h: (h, torch.ones_like(h)))
+    with pytest.raises(
+        pt.ParameterError, match=r"found activation 'staircase'; fused are abs, cos, .*use Neuron for others"
+    ):
+        FusedNeuron(D, "staircase")
     with pytest.raises(pt.ParameterError, match="use Neuron for more"):
         FusedNeuron(257)
     fused = FusedNeuron(D)
@@ -139,7 +144,7 @@ def test_tf32_rounds_every_factor_to_the_nearest(activation: str) -> None:
     found, pull = fused.total(cloud, INPUTS), fused.pull(INPUTS, WEIGHTS)(cloud)
     for factor in (nearest, cut):  # twin: factors that are cut, as tensor cores do by themselves
         w, x, a = factor(cloud[:, :D]), factor(INPUTS), cloud[:, D:].double()
-        phi, slope = ACTIVATIONS[activation](w @ x.T)
+        phi, slope = phi_of(activation)(w @ x.T)
         signal = factor((slope * WEIGHTS.double()).float())
         exact = (a * phi).sum(0), a * (signal @ x), phi @ WEIGHTS.double()
         fits = [error(*pair) for pair in zip((found, pull[:, :D], pull[:, D]), exact, strict=True)]
@@ -171,3 +176,12 @@ def test_kernels_run_on_the_device_of_their_particles(monkeypatch: pytest.Monkey
     fused.pull(INPUTS, WEIGHTS)(cloud)
     assert len(seen) == 2
     assert all(each is cloud for each in seen)
+
+
+def test_an_added_activation_is_fused_where_its_entry_names_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ACTIVATIONS, "swish", added.PLAIN)
+    with pytest.raises(pt.ParameterError, match=r"found activation 'swish'; fused are abs, .*use Neuron for others"):
+        FusedNeuron(D, "swish")
+    monkeypatch.setitem(ACTIVATIONS, "swish", added.FUSED)
+    unit = FusedNeuron(D, "swish")
+    assert _fused.checked.__wrapped__(unit, torch.device("cpu"), "none") is unit

@@ -1,0 +1,131 @@
+"""Activations φ: one entry each, read by a spec's choices, networks, particles, fused kernels, plans and claims.
+
+Imports no torch: what computes an activation is named by reference, "package.module:name". :mod:`sweepengine.theory` has a
+list of its own, because an oracle shares nothing with the engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+_TORCH = "sweepengine.networks._activations"
+_KERNELS = "sweepengine.networks.triton_activations"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivationEntry:
+    """What the engine knows of one activation.
+
+    Attributes
+    ----------
+    torch : str
+        Reference to its :class:`sweepengine.networks.Activation`: φ, φ' and, for a smooth φ, φ''.
+    passes : int
+        Passes over an N × m array that φ and what stands in for φ' take there; with 1 or 0 a fused pass saves nothing.
+    kernel : str or None
+        Reference to a Triton function h ↦ (φ(h), φ'(h)); None where there is none, and plain passes are taken.
+    parity : {"odd", "even", "none"}
+    kinks : tuple of float
+        Where φ' jumps; φ is smooth everywhere else.
+    degree : int or None
+        Of a polynomial φ; None for any other.
+    unit_slopes : bool
+        Whether φ' takes the values −1, 0 and 1 alone, by which a product rounds nothing.
+    in_layers : bool
+        Whether layers of networks may have it; units of particles may have every activation.
+    """
+
+    torch: str
+    passes: int
+    kernel: str | None
+    parity: Literal["odd", "even", "none"]
+    kinks: tuple[float, ...]
+    degree: int | None
+    unit_slopes: bool = False
+    in_layers: bool = True
+
+    @property
+    def odd(self) -> bool:
+        """Whether φ(−h) = −φ(h)."""
+        return self.parity == "odd"
+
+    @property
+    def smooth(self) -> bool:
+        """Whether φ' has no jump."""
+        return not self.kinks
+
+
+ACTIVATIONS: dict[str, ActivationEntry] = {
+    "relu": ActivationEntry(
+        torch=f"{_TORCH}:RELU",
+        passes=1,
+        kernel=f"{_KERNELS}:relu",
+        parity="none",
+        kinks=(0.0,),
+        degree=None,
+        unit_slopes=True,
+    ),
+    "leaky_relu": ActivationEntry(
+        torch=f"{_TORCH}:LEAKY_RELU",
+        passes=1,
+        kernel=f"{_KERNELS}:leaky_relu",
+        parity="none",
+        kinks=(0.0,),
+        degree=None,
+    ),
+    "abs": ActivationEntry(
+        torch=f"{_TORCH}:ABS",
+        passes=2,
+        kernel=f"{_KERNELS}:absolute",
+        parity="even",
+        kinks=(0.0,),
+        degree=None,
+        unit_slopes=True,
+    ),
+    "tanh": ActivationEntry(
+        torch=f"{_TORCH}:TANH", passes=1, kernel=f"{_KERNELS}:tanh", parity="odd", kinks=(), degree=None
+    ),
+    "erf": ActivationEntry(
+        torch=f"{_TORCH}:ERF", passes=5, kernel=f"{_KERNELS}:erf", parity="odd", kinks=(), degree=None
+    ),
+    "gelu": ActivationEntry(
+        torch=f"{_TORCH}:GELU", passes=11, kernel=f"{_KERNELS}:gelu", parity="none", kinks=(), degree=None
+    ),
+    "sin": ActivationEntry(
+        torch=f"{_TORCH}:SIN", passes=2, kernel=f"{_KERNELS}:sin", parity="odd", kinks=(), degree=None
+    ),
+    "cos": ActivationEntry(
+        torch=f"{_TORCH}:COS", passes=3, kernel=f"{_KERNELS}:cos", parity="even", kinks=(), degree=None
+    ),
+    "softplus": ActivationEntry(
+        torch=f"{_TORCH}:SOFTPLUS", passes=2, kernel=f"{_KERNELS}:softplus", parity="none", kinks=(), degree=None
+    ),
+    "quadratic": ActivationEntry(
+        torch=f"{_TORCH}:QUADRATIC", passes=2, kernel=f"{_KERNELS}:quadratic", parity="even", kinks=(), degree=2
+    ),
+    "identity": ActivationEntry(
+        torch=f"{_TORCH}:IDENTITY",
+        passes=0,
+        kernel=f"{_KERNELS}:identity",
+        parity="odd",
+        kinks=(),
+        degree=1,
+        unit_slopes=True,
+    ),
+    "staircase": ActivationEntry(
+        torch="sweepengine.particles._radial:STAIRCASE",
+        passes=9,
+        kernel=None,
+        parity="none",
+        kinks=(0.5, 1.5),
+        degree=None,
+        in_layers=False,
+    ),
+}
+"""By the name that a spec uses, in the order in which messages list them."""
+
+
+def layer_activations() -> tuple[str, ...]:
+    """Names of the activations that layers of networks may have."""
+    return tuple(name for name, entry in ACTIVATIONS.items() if entry.in_layers)
