@@ -36,7 +36,7 @@ class RunOptions:
     address : str or None
         Address of a running Ray cluster; None starts a private cluster and stops it at the end.
     workers : int or None
-        Number of tasks at the same time on a private cluster; None takes every CPU.
+        CPUs of a private cluster, one for each task at work or for each shard of one; None takes every CPU.
     runs_per_turn : int or None
         Number of runs that are advanced together in batched products; None takes 1 on a CPU and 16 on a GPU. With 1,
         the fastest on a CPU, a run has the same bits in every pack; with more it has the same numbers to rounding.
@@ -67,7 +67,11 @@ class RunOptions:
     )
     workers: int | None = field(
         default=None,
-        metadata=_said("Tasks at the same time on the private cluster; every CPU where not given.", least=1, ray=True),
+        metadata=_said(
+            "CPUs of the private cluster, one for each task (or shard of one); every CPU where not given.",
+            least=1,
+            ray=True,
+        ),
     )
     runs_per_turn: int | None = field(
         default=None,

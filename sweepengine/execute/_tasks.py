@@ -163,6 +163,7 @@ class Tasks:
                 (attempt,) = self._attempts(task.block, (chunk,)).values()
                 unfinished = fail_chunk(self._store.place(task.block, shape, chunk), attempt, here)
             except HeldError as held:
+                self._tell_failed(task, positions, failed, reason)
                 moved, *rest = self._elsewhere(task, held)
                 elsewhere = tuple(position for position in left if position not in here)
                 tasks = self._give_up(moved, tuple(position - first for position in here), reason, error)
@@ -174,12 +175,16 @@ class Tasks:
                 text = "".join(traceback.format_exception(error)) + reason
                 write_failure(self._store.objects, task.block, position, text)
             left = [position for position in left if position not in here]
+        self._tell_failed(task, positions, failed, reason)
+        runs = {position: run for position, run in task.runs.items() if position not in positions}
+        return [replace(task, runs=runs)] if runs else []
+
+    def _tell_failed(self, task: PackTask, positions: tuple[int, ...], failed: int, reason: str) -> None:
+        """Say how many of some runs were recorded as failed."""
         if failed:
             single = len(positions) == 1
             named = f"run {task.runs[positions[0]].id}" if single else f"{failed} runs of block {task.block}"
             self._tell(Event(failures=(Failure(failed, named, reason),)))
-        runs = {position: run for position, run in task.runs.items() if position not in positions}
-        return [replace(task, runs=runs)] if runs else []
 
 
 @dataclass

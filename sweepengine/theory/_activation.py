@@ -54,6 +54,8 @@ class Activation:
         Symmetry of φ.
     degree : int, optional
         Degree of a polynomial φ; None for any other φ.
+    monomial : bool
+        Whether φ(u) is a multiple of u^degree.
     error : callable
         Maps an array of variances to the estimated absolute error of the dual, a float; 0 for a closed form.
     """
@@ -65,6 +67,7 @@ class Activation:
     slopes: tuple[float, float] | None = None
     parity: Parity = "none"
     degree: int | None = None
+    monomial: bool = False
     error: Callable[[Array], float] = field(default=_exact)
 
     @property
@@ -75,7 +78,7 @@ class Activation:
     @property
     def homogeneous(self) -> bool:
         """Whether φ(cu) = c^p φ(u) for c > 0. Without biases, parallel inputs then make the kernel singular."""
-        return self.slopes is not None or self.name in {"identity", "quadratic"}
+        return self.slopes is not None or self.monomial
 
 
 ActivationSpec = str | tuple[str, float] | Activation
@@ -119,6 +122,7 @@ def hermite(degree: int) -> Activation:
         hermite_dual(degree),
         parity="even" if degree % 2 == 0 else "odd",
         degree=degree,
+        monomial=degree == 1,
     )
 
 
@@ -168,9 +172,11 @@ _FIXED: Mapping[str, Callable[[], Activation]] = MappingProxyType(
         "cos": lambda: Activation("cos", np.cos, lambda u: -np.sin(u), cos_dual, parity="even"),
         "gelu": lambda: Activation("gelu", lambda u: u * ndtr(u), _gelu_derivative, gelu_dual),
         "exp": lambda: Activation("exp", np.exp, np.exp, exp_dual),
-        "identity": lambda: Activation("identity", np.copy, np.ones_like, identity_dual, parity="odd", degree=1),
+        "identity": lambda: Activation(
+            "identity", np.copy, np.ones_like, identity_dual, parity="odd", degree=1, monomial=True
+        ),
         "quadratic": lambda: Activation(
-            "quadratic", np.square, lambda u: 2 * u, quadratic_dual, parity="even", degree=2
+            "quadratic", np.square, lambda u: 2 * u, quadratic_dual, parity="even", degree=2, monomial=True
         ),
         "tanh": lambda: from_callable(np.tanh, lambda u: 1 - np.tanh(u) ** 2, name="tanh", parity="odd"),
         "softplus": lambda: from_callable(lambda u: np.logaddexp(0, u), expit, name="softplus"),

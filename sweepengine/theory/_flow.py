@@ -120,8 +120,8 @@ def kernel_gradient_flow(
         If the solver stops before the last time.
     """
     at = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    if at.ndim != 1 or not np.isfinite(at).all() or (at < 0).any() or (np.diff(at) <= 0).any():
-        raise ParameterError(f"times = {at}; expected finite, increasing numbers >= 0")
+    if at.ndim != 1 or not at.size or not np.isfinite(at).all() or (at < 0).any() or (np.diff(at) <= 0).any():
+        raise ParameterError(f"times = {at}; expected at least one, finite and increasing numbers >= 0")
     shape = np.shape(problem.f0)
     start = np.zeros(int(np.prod(shape)))
     if at[-1] == 0:
@@ -161,8 +161,8 @@ def kernel_gradient_descent(problem: CostProblem, steps: npt.ArrayLike, step: fl
         If `steps` are not increasing integers ≥ 0, or the step is not positive.
     """
     at = np.atleast_1d(np.asarray(steps))
-    if at.ndim != 1 or at.dtype.kind not in "iu" or at[0] < 0 or (np.diff(at) <= 0).any():
-        raise ParameterError(f"steps = {at}; expected increasing integers >= 0")
+    if at.ndim != 1 or not at.size or at.dtype.kind not in "iu" or at[0] < 0 or (np.diff(at) <= 0).any():
+        raise ParameterError(f"steps = {at}; expected at least one, increasing integers >= 0")
     eta = require_positive(step, "step")
     weights = np.zeros(np.shape(problem.f0))
     recorded = []

@@ -66,7 +66,9 @@ def posterior(
     cross = as_float_array(k_cross, "k_cross")
     prior = as_kernel(k_query, "k_query")
     y = as_float_array(targets, "targets")
-    factor = positive_cholesky(k_train, noise + require_nonnegative(jitter, "jitter"), name="k_train")
+    factor = positive_cholesky(
+        k_train, require_nonnegative(noise, "noise") + require_nonnegative(jitter, "jitter"), name="k_train"
+    )
     require_rows(y, factor.shape[0], "targets", "row of k_train")
     if cross.shape != (prior.shape[0], factor.shape[0]):
         raise ShapeError(
@@ -112,7 +114,9 @@ def log_marginal_likelihood(
         As in `posterior`.
     """
     y = as_float_array(targets, "targets")
-    factor = positive_cholesky(k_train, noise + require_nonnegative(jitter, "jitter"), name="k_train")
+    factor = positive_cholesky(
+        k_train, require_nonnegative(noise, "noise") + require_nonnegative(jitter, "jitter"), name="k_train"
+    )
     require_rows(y, factor.shape[0], "targets", "row of k_train")
     columns = y.reshape(y.shape[0], -1)
     whitened = solve_triangular(factor, columns, lower=True, check_finite=False)
