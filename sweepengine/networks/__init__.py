@@ -2,6 +2,8 @@
 
 from sweepengine.networks._activations import Activation as Activation
 from sweepengine.networks._activations import activation as activation
+from sweepengine.networks._any import AnyNetwork as AnyNetwork
+from sweepengine.networks._any import AnyParameters as AnyParameters
 from sweepengine.networks._blocked import blocked_kernel as blocked_kernel
 from sweepengine.networks._build_module import build_module as build_module
 from sweepengine.networks._costs import COSTS as COSTS
@@ -39,45 +41,3 @@ from sweepengine.networks._training import Points as Points
 from sweepengine.networks._training import SolverReport as SolverReport
 from sweepengine.networks._training import Stepper as Stepper
 from sweepengine.networks._training import Training as Training
-
-__all__ = [
-    "COSTS",
-    "JACOBIAN_BYTES",
-    "MATMULS",
-    "TRAINED",
-    "Activation",
-    "Cost",
-    "Forward",
-    "Grams",
-    "Huber",
-    "Inputs",
-    "Law",
-    "Layout",
-    "ModuleNetwork",
-    "ModuleParameters",
-    "Network",
-    "Now",
-    "Parameters",
-    "Passes",
-    "Points",
-    "SolverReport",
-    "Stepper",
-    "Training",
-    "Workspace",
-    "activation",
-    "blocked_kernel",
-    "build_module",
-    "from_arrays",
-    "hessian_mean_squares",
-    "initialise",
-    "jacobian_mean_squares",
-    "learning_rates",
-    "linear_factor",
-    "load_parameters",
-    "loss",
-    "matmul_precision",
-    "network",
-    "scaling_table",
-    "stack",
-    "stepper",
-]
