@@ -100,9 +100,7 @@ class ParticleSpec(WholeSpec):
         description="path of a .npz whose array `points`, of shape (particles, coordinates), is the cloud to which "
         "w2_reference and sliced_w2_reference measure distances; relative to the folder of the spec's file",
     )
-    shards: Count = Field(
-        default=1, description="workers that share the particles of one run; no result depends on it"
-    )
+    shards: Count = Field(default=1, description="workers that share the particles of one run; no result depends on it")
 
     @property
     def temperatures(self) -> tuple[float, ...]:
