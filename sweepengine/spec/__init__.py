@@ -9,6 +9,7 @@ from sweepengine.spec._data import DigitsData as DigitsData
 from sweepengine.spec._data import DrawnData as DrawnData
 from sweepengine.spec._data import FileData as FileData
 from sweepengine.spec._data import ShellsData as ShellsData
+from sweepengine.spec._data import register_data as register_data
 from sweepengine.spec._fields import Section as Section
 from sweepengine.spec._fields import WholeSpec as WholeSpec
 from sweepengine.spec._jobs import is_job_name as is_job_name
@@ -101,6 +102,7 @@ __all__ = [
     "read_spec",
     "record_schedule",
     "refuse_many_steps",
+    "register_data",
     "register_kind",
     "register_term",
     "resolve",
