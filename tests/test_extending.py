@@ -313,6 +313,7 @@ REFUSED: dict[str, tuple[str, str, str, type[Exception]]] = {
     "term without a builder": ("at the end of sweepengine/spec/_terms.py", ":build_quartic", "", ValueError),
     "data without a loader": ("at the end of sweepengine/spec/_data.py", "loader =", "reader: ClassVar[str] =", ValueError),
     "data of a taken name": ("at the end of sweepengine/spec/_data.py", '"wave"', '"digits"', ValueError),
+    "data without a name": ("at the end of sweepengine/spec/_data.py", 'Literal["wave"]', "str", ValueError),
     "method without its velocities": ("at the end of sweepengine/time_methods.py", " velocities=2,", "", TypeError),
     "method of a former name": ("at the end of sweepengine/time_methods.py", '"ralston"', '"euler"', ValueError),
 }  # fmt: skip
