@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sweepengine.networks import Inputs, Network, Passes, SolverReport
+from sweepengine.networks import AnyNetwork, Inputs, Network, Passes, SolverReport
 from sweepengine.observe._linalg import eigenvalues, finite_or_zero
 from sweepengine.spec import Method
 
@@ -65,7 +65,7 @@ class Moment:
 
     Parameters
     ----------
-    network : Network
+    network : AnyNetwork
     problem : Problem
     step : int
     train : Passes, optional
@@ -76,7 +76,7 @@ class Moment:
 
     def __init__(
         self,
-        network: Network,
+        network: AnyNetwork,
         problem: Problem,
         step: int,
         train: Passes | None = None,
@@ -86,6 +86,13 @@ class Moment:
         self.solver = solver or SolverReport()
         self.train = network.passes(problem.train) if train is None else train
         self.shared: dict[object, Any] = {}
+
+    @property
+    def layers(self) -> Network:
+        """The fully connected network; observables with the condition LAYERS ask for it."""
+        if not isinstance(self.network, Network):
+            raise TypeError(f"found a {type(self.network).__name__}, which has no layers")
+        return self.network
 
     @property
     def has_output_dim(self) -> bool:
@@ -166,7 +173,7 @@ class Moment:
     @cached_property
     def kept(self) -> Forward:
         """A forward pass on the training points with its pre-activations."""
-        return self.network.forward(self.problem.train, keep_preactivations=True)
+        return self.layers.forward(self.problem.train, keep_preactivations=True)
 
     @cached_property
     def preactivations(self) -> list[Tensor]:
@@ -176,21 +183,21 @@ class Moment:
     @cached_property
     def signals(self) -> list[Tensor]:
         """g^l on the training points, l = 1 … L, whatever is trained; shapes ([R,] N [, k], n_l)."""
-        return self.train.signals or self.network.signals(self.train.forward)
+        return self.train.signals or self.layers.signals(self.train.forward)
 
     @cached_property
     def grams(self) -> Grams:
         """Φ_l and G_l on the training points, those of signals as means over equal outputs."""
-        return self.network.grams(Passes(self.problem.train, self.train.forward, self.signals), layout="traced")
+        return self.layers.grams(Passes(self.problem.train, self.train.forward, self.signals), layout="traced")
 
     @property
     def in_float64(self) -> Moment:
         """The same instant computed in float64, for differences that cancel; itself where it is in float64."""
-        return self if self.network.parameters.readout.dtype == torch.float64 else self._wider
+        return self if self.layers.parameters.readout.dtype == torch.float64 else self._wider
 
     @cached_property
     def _wider(self) -> Moment:
-        network = self.network.in_float64()
+        network = self.layers.in_float64()
         return Moment(network, self.problem.in_float64(network.architecture), self.step)
 
     def everywhere(self, value: float) -> Tensor:
@@ -200,7 +207,7 @@ class Moment:
     @cached_property
     def next_step(self) -> Parameters:
         """δ, what one step of gradient descent would add to the parameters now; zero for frozen ones."""
-        added = self.network.parameters.map(torch.zeros_like)
+        added = self.layers.parameters.map(torch.zeros_like)
         passes, step_size = self.train, self.problem.step_size
         self.network.descend(*passes, self.residual, step_size, into=added)
         return added
