@@ -298,6 +298,22 @@ def test_a_kind_of_sweep_goes_the_whole_way(found: dict[str, Found]) -> None:
     assert f"| {level:.2f} ± " in walk.report
 
 
+@pytest.mark.usefixtures("found")
+@pytest.mark.parametrize("plugin", [["--plugin", "walk.py"], []], ids=["with its file", "without"])
+def test_the_report_of_a_kind_can_be_written_again_with_its_file(copy: Path, plugin: list[str]) -> None:
+    (copy / "again").mkdir(exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "sweepengine", "report", "walk.ray.zarr", "--output", "again", *plugin],
+        cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == (0 if plugin else 2), done.stderr
+    if plugin:
+        assert (copy / "again" / "report.md").read_text() == (copy / "walk.ray.report" / "report.md").read_text()
+    else:
+        assert "kind: found 'walk'" in done.stderr
+        assert "did you forget --plugin FILE" in done.stderr
+
+
 def block(start: str) -> tuple[str, str]:
     return next((where, text) for where, text in BLOCKS if where.startswith(start))
 
