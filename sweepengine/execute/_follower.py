@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.execute._data import make_turn
+from sweepengine.execute._make_turn import make_turn
 from sweepengine.execute._shards import Order
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import run_from_json

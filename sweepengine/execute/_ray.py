@@ -5,18 +5,23 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import secrets
-import socket
 import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.errors import RunError
 from sweepengine.execute._events import Event
 from sweepengine.execute._executor import HungError, Report, one_thread
+from sweepengine.execute._ray_cluster import (
+    ClusterError,
+    check_device,
+    check_shards,
+    divided,
+    local_environment,
+    reach,
+    token,
+)
 from sweepengine.execute._ray_health import Health, end_leftovers, kill, silence, watched
 from sweepengine.execute._ray_shards import advance_sharded, placed, reserve
 from sweepengine.execute._signals import deferred, interruptible, uninterrupted
@@ -32,13 +37,8 @@ if TYPE_CHECKING:
 
 _OBJECT_STORE_BYTES = 100 * 2**20
 _POLL_SECONDS = 1.0
-_REACH_SECONDS = 5.0
 _END_SECONDS = 10.0
 _COUNT_SECONDS = 10.0
-
-
-class ClusterError(RunError):
-    """A cluster that cannot be started, joined or used."""
 
 
 @dataclass
@@ -65,25 +65,6 @@ class _Live:
     advancing: bool = False
 
 
-@cache
-def _token() -> str:
-    """Return the token of all private clusters of this process: Ray's core reads it once and keeps it."""
-    return secrets.token_hex(32)
-
-
-def _local_environment() -> dict[str, str]:
-    """Return Ray's settings for a private cluster: no statistics sent, loopback only, a token that only we know."""
-    return {
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": _token(),
-        # Makes Ray take 127.0.0.1 as this node's address and listen there only, on Linux too.
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        # The future default, which Ray otherwise announces with a warning in every worker.
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    }
-
-
 @dataclass(frozen=True)
 class _Worker:
     """The process that advances a task; the first item that a task yields.
@@ -107,46 +88,6 @@ def _advance_pack(task: PackTask) -> Iterator[Event | _Worker]:
 
     with one_thread(), interruptible():
         yield from advance(task) if task.workers == 1 else advance_sharded(ray, task)
-
-
-def _reach(address: str) -> None:
-    """Raise unless a cluster listens at host:port; Ray itself would try for minutes."""
-    place = address.rsplit("://", 1)[-1]
-    host, _, port = place.rpartition(":")
-    if not host or not port.isdigit():
-        return  # "auto" and the like name no place
-    try:
-        socket.create_connection((host, int(port)), timeout=_REACH_SECONDS).close()
-    except OSError as error:
-        raise ClusterError(
-            f"address: no cluster answers at {address} ({error}); start one, or leave --address out"
-        ) from error
-
-
-def _check_shards(shards: int, cpus: int) -> None:
-    """Raise unless all workers of one run can work at the same time; Ray itself would wait for ever."""
-    if shards > cpus:
-        raise ClusterError(
-            f"shards: found {shards}, and the cluster has {cpus} CPUs, one for each; "
-            f"use at most {cpus}, or more workers"
-        )
-
-
-def _check_device(device: DeviceName, gpus: float, shards: int) -> None:
-    if device == "cuda" and not gpus:
-        raise ClusterError("device: found cuda, but the cluster has no GPU; use cpu or auto")
-    if device == "cuda" and 1 < shards > gpus:
-        raise ClusterError(
-            f"device: found cuda with {shards} shards, one GPU for each, but the cluster has {gpus:g}; "
-            "use cpu, auto, or fewer shards"
-        )
-
-
-def _divided(cpus: int, gpus: float, shards: int) -> tuple[int, float]:
-    """Return the number of tasks at the same time, and the GPUs of each worker of a task."""
-    if shards == 1:
-        return cpus, min(1.0, int(1e4 * gpus / cpus) / 1e4)  # Ray counts resources in ten-thousandths
-    return (min(cpus, int(gpus)) // shards, 1.0) if gpus >= shards else (cpus // shards, 0.0)
 
 
 class RayExecutor:
@@ -176,9 +117,9 @@ class RayExecutor:
         self, address: str | None, workers: int | None = None, device: DeviceName = "auto", shards: int = 1
     ) -> None:
         if address is not None:
-            _reach(address)
+            reach(address)
         else:
-            _check_shards(shards, workers or available_cpus())
+            check_shards(shards, workers or available_cpus())
         self._is_private = address is None
         self._live: dict[Any, _Live] = {}
         self._shards, self._starved, self._counted = shards, False, time.monotonic()
@@ -196,19 +137,19 @@ class RayExecutor:
             self._remote = self._ray.remote(_advance_pack)
             resources = self._ray.cluster_resources()
             cpus, gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0.0)
-            _check_shards(shards, cpus)
-            _check_device(device, gpus, shards)
+            check_shards(shards, cpus)
+            check_device(device, gpus, shards)
         except BaseException:
             with uninterrupted():
                 self.close()
             raise
-        self.workers, self._gpus = _divided(cpus, 0.0 if device == "cpu" else gpus, shards)
+        self.workers, self._gpus = divided(cpus, 0.0 if device == "cpu" else gpus, shards)
 
     def _load(self) -> Any:
         """Import Ray's module, with the settings that a private cluster needs, and return it."""
         loaded = "ray" in sys.modules
         if self._is_private:
-            os.environ.update(_local_environment())
+            os.environ.update(local_environment())
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the errors of workers that this driver kills
         ray: Any = importlib.import_module("ray")
@@ -229,7 +170,7 @@ class RayExecutor:
         try:
             if address is None:
                 cpus = workers or available_cpus()
-                self._watch.enter_context(watched(_token()))
+                self._watch.enter_context(watched(token()))
                 self._ray.init(
                     address="local",
                     num_cpus=cpus,
@@ -378,7 +319,7 @@ class RayExecutor:
                 self._forget(generator)
         self._ray.shutdown()
         if self._is_private and not self._is_whole:
-            end_leftovers(_token())
+            end_leftovers(token())
             if self._health is not None:
                 self._health.end_family()
 

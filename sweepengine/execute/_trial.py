@@ -46,8 +46,9 @@ def _begun(run: AnyRun, plan: Plan, shape: BlockShape) -> list[Record | None]:
     """Return the first record and step of a run; less if the run diverges, which is no fault of the code."""
     import torch
 
-    from sweepengine.execute._data import Data, make_turn
+    from sweepengine.execute._data import Data
     from sweepengine.execute._executor import one_thread
+    from sweepengine.execute._make_turn import make_turn
     from sweepengine.execute._shards import Shards
 
     dtype = getattr(torch, run.precision)
