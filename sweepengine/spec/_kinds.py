@@ -163,9 +163,9 @@ class Kind:
         Reference to the :class:`sweepengine.execute._make_turn.MakeTurn` that advances runs.
     columns : mapping
         Columns of the table of runs that other kinds lack; :attr:`AnyRun.further_columns` holds their values.
-    findings : str
-        Reference to the :class:`sweepengine.analysis._findings.Findings` of the kind; where it is empty, summaries and
-        reports refuse sweeps of this kind.
+    findings : str or Findings
+        The :class:`sweepengine.analysis.Findings` of the kind, or a reference to them; where this is empty, summaries
+        and reports refuse sweeps of this kind.
     """
 
     name: str
@@ -174,7 +174,11 @@ class Kind:
     work: str | Callable[..., Any]
     turn: str | Callable[..., Any]
     columns: Mapping[str, Column] = field(default_factory=dict)
-    findings: str = ""
+    findings: object = ""
+
+    def identity(self) -> dict[str, object]:
+        """The fields that a fingerprint covers: all but the findings, which change no stored number."""
+        return {name: value for name, value in vars(self).items() if name != "findings"}
 
 
 _OF_NETWORKS = "sweepengine.analysis._of_networks:NETWORKS"
@@ -246,8 +250,8 @@ def further_columns() -> dict[str, Column]:
     return {name: column for kind in kinds() for name, column in kind.columns.items()}
 
 
-def resolve(reference: str | Callable[..., Any]) -> Any:
-    """The object that a reference ``module:name`` names; a callable is returned as it is."""
+def resolve(reference: object) -> Any:
+    """The object that a reference ``module:name`` names; an object that is no text is returned as it is."""
     return resolve_name(reference) if isinstance(reference, str) else reference
 
 
