@@ -1,7 +1,7 @@
-"""Measured scaling laws: exponents with intervals, verdicts on the claims, and a report.
+"""Analysis of a sweep: scaling exponents with intervals, verdicts on the claims of theory.md §4, and a report.
 
-Reads a sweep through :func:`sweepengine.open_sweep`; never imports torch or ray. The plotting libraries are optional and
-loaded by the report alone.
+The analysis reads a sweep through :func:`sweepengine.open_sweep` and never imports torch or ray. The plotting libraries
+are optional; only the report loads them.
 
 >>> import sweepengine
 >>> from sweepengine import analysis
@@ -54,5 +54,5 @@ from sweepengine.analysis._verdict import Verdict as Verdict
 from sweepengine.analysis._verdict import judge as judge
 from sweepengine.analysis.claims import CLAIMS as CLAIMS
 
-if __name__ != "sweepengine.analysis":  # the folder's other name, from the repository's root: two copies of every class
+if __name__ != "sweepengine.analysis":  # imported as `analysis` from the repository's root: classes would exist twice
     raise ImportError("this package is called sweepengine.analysis: `from sweepengine import analysis`")

@@ -1,4 +1,4 @@
-"""Wasserstein-2 distances between the clouds of different runs, from stored snapshots (theory.md §4, mf-w2; S4 §4.3)."""
+"""Wasserstein-2 distances between the clouds of different runs, from snapshots (theory.md §4, mf-w2; S4 §4.3)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 METHODS: Final = ("auto", "assignment", "sorting", "sliced")
 _AUTO_SECONDS: Final = 60.0
-"""Longer assignments are made when asked for only."""
+"""Largest estimated time of assignments for which ``auto`` chooses them; longer ones must be asked for."""
 _SHOWN: Final = ("id", "width", "seed", "temperature")
-"""Coordinates of a run that its column has too, as ``NAME_other``."""
+"""Coordinates of ``run`` that the result repeats along ``run_other``, as ``NAME_other``."""
 
 
 def run_distances(
@@ -34,38 +34,39 @@ def run_distances(
 ) -> xr.Dataset:
     """W₂ between the clouds of every two finished runs, at each snapshot.
 
-    Particles are taken as points without numbers; the distance of equal numbers under one noise is what
-    :func:`reduce_runs` calls ``chaos_particles``.
+    W₂ does not depend on the numbers of the particles. The distance between particles of the same number under the same
+    noise is ``chaos_particles`` of :func:`reduce_runs`.
 
     Parameters
     ----------
     ds
-        A sweep of particles as `sweepengine.open_sweep` returns it. Pick runs and snapshots with ``isel`` first: the work
-        grows as the square of the number of runs.
+        A sweep of particles as `sweepengine.open_sweep` returns it. Pick runs and snapshots with ``isel`` first: the
+        work grows as the square of the number of runs.
     method
         ``assignment``: exact, between runs of one width; ``sorting``: exact, for particles with one coordinate;
-        ``sliced``: the root mean square over random directions of W₂ between the projections, at most W₂ (Rabin et al.
-        2011). ``auto`` is one of them for all pairs: sorting for one coordinate; assignment for one width of up to
-        4000 particles, if it is estimated to take at most a minute in all and fits the memory; else sliced.
+        ``sliced``: the root mean square over random directions of W₂ between the projections, which is at most W₂
+        (Rabin et al. 2011). ``auto`` chooses one method for all pairs: sorting for one coordinate; assignment for one
+        width of up to 4000 particles, if it is estimated to take at most a minute in all and fits the memory; else
+        sliced.
     directions, seed
-        Random directions of ``sliced``, the same for all pairs, and their seed.
+        Number of random directions of ``sliced``, which all pairs share, and their seed.
     memory_bytes
-        The most that may be allocated; predicted before anything is read.
+        Bytes that may be allocated; the need is predicted before anything is read.
 
     Returns
     -------
     xarray.Dataset
-        In memory, float64, dims (run, run_other, snapshot), symmetric: ``w2``, or ``sliced_w2`` and its standard error
-        over the directions ``sliced_w2_error``. Attributes say the ``method`` that was used, and ``directions`` and
-        ``seed`` where there are any.
+        In memory, float64, dims (run, run_other, snapshot), symmetric: ``w2``; or ``sliced_w2`` and its standard error
+        over the directions, ``sliced_w2_error``. The attributes hold the ``method`` that was used, and for ``sliced``
+        also ``directions`` and ``seed``.
 
     Raises
     ------
     ContractError
-        The sweep has no snapshots, or of different times; a dim is lost; or the method does not fit the runs, or the
-        directions or the seed no method.
+        The sweep has no snapshots, or its runs have snapshots at different times; a dim is lost; the method is unknown
+        or does not fit the runs; there are fewer than 2 directions; or the seed is negative.
     MemoryNeedError
-        It would allocate more than ``memory_bytes``.
+        The distances need more than ``memory_bytes``.
     """
     import xarray as xr
 
@@ -92,37 +93,38 @@ def run_distances(
     if need > memory_bytes:
         less = "" if used == "sliced" else "use method='sliced', "
         raise MemoryNeedError(
-            f"Distances between {len(counts)} runs of up to {max(counts)} particles by {used} need {need / 2**20:.0f} MiB, "
-            f"{memory_bytes / 2**20:.0f} are allowed. Select fewer runs, {less}or raise memory_bytes."
+            f"Distances between {len(counts)} runs of up to {max(counts)} particles by {used} need "
+            f"{need / 2**20:.0f} MiB, {memory_bytes / 2**20:.0f} are allowed. Select fewer runs, {less}or raise "
+            "memory_bytes."
         )
     axes = np.random.Generator(np.random.Philox(key=seed)).standard_normal((directions, size.coordinates))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-    found = np.zeros((2, len(counts), len(counts), ds.sizes["snapshot"]))
+    distances = np.zeros((2, len(counts), len(counts), ds.sizes["snapshot"]))
     for snapshot in range(ds.sizes["snapshot"]):
-        # Of a wide sweep's narrow runs no more than they have.
+        # No finished run has more particles; the rest of the array is padding.
         own = slice(max(counts, default=0))
         at = np.asarray(done["particles"].isel(snapshot=snapshot, particle=own).values)
         clouds = [at[run, :m].astype(np.float64) for run, m in enumerate(counts)]
-        found[..., snapshot] = _sliced(clouds, axes) if used == "sliced" else _exact(clouds, used)
+        distances[..., snapshot] = _sliced(clouds, axes) if used == "sliced" else _exact(clouds, used)
     name = "sliced_w2" if used == "sliced" else "w2"
     attributes: dict[str, Any] = {"units": "1", "source": "S4 §4.3", "method": used}
     if used == "sliced":
         attributes |= {"directions": directions, "seed": seed}
     dims = ("run", "run_other", "snapshot")
-    variables = {name: (dims, found[0], {"long_name": "W2 between clouds"} | attributes)}
+    variables = {name: (dims, distances[0], {"long_name": "W2 between clouds"} | attributes)}
     if used == "sliced":
         error = "standard error over the directions"
-        variables[f"{name}_error"] = (dims, found[1], {"long_name": error} | attributes)
-    coords: dict[Any, Any] = {each: done[each] for each in done.coords if set(done[each].dims) <= {"run"}}
-    coords |= {f"{each}_other": ("run_other", done[each].values) for each in _SHOWN if each in done.coords}
-    for each in ("snapshot_step", "snapshot_time"):
-        coords[each] = done[each].isel(run=0) if "run" in done[each].dims else done[each]
+        variables[f"{name}_error"] = (dims, distances[1], {"long_name": error} | attributes)
+    coords: dict[Any, Any] = {key: done[key] for key in done.coords if set(done[key].dims) <= {"run"}}
+    coords |= {f"{key}_other": ("run_other", done[key].values) for key in _SHOWN if key in done.coords}
+    for key in ("snapshot_step", "snapshot_time"):
+        coords[key] = done[key].isel(run=0) if "run" in done[key].dims else done[key]
     return xr.Dataset(variables, coords, {"method": used})
 
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """How large the work is."""
+    """The sizes that determine the work and the memory of all distances."""
 
     counts: list[int]
     coordinates: int
@@ -134,7 +136,7 @@ class _Size:
         return len(set(self.counts)) <= 1
 
     def bytes(self, method: str) -> int:
-        """The clouds of one snapshot as they are read and in float64, and what the method adds."""
+        """Bytes of the clouds of one snapshot, as they are read and in float64, and of the arrays of the method."""
         most, runs = max(self.counts, default=0), len(self.counts)
         clouds = 2 * 8 * runs * most * self.coordinates
         if method == "assignment":
@@ -144,7 +146,7 @@ class _Size:
         return clouds
 
     def assignment_seconds(self) -> float:
-        """Of all pairs at all snapshots."""
+        """Estimated seconds for the assignments of all pairs at all snapshots."""
         pairs = len(self.counts) * (len(self.counts) - 1) / 2
         return pairs * self.snapshots * transport.exact_seconds(max(self.counts, default=0))
 
@@ -160,19 +162,20 @@ def _chosen(method: str, size: _Size, memory_bytes: int) -> str:
         return "assignment" if size.one_width and affordable and quick else "sliced"
     if method == "sorting" and size.coordinates != 1:
         raise ContractError(
-            f"Sorting is optimal for one coordinate, these particles have {size.coordinates}. Use 'assignment' or 'sliced'."
+            f"Sorting is optimal for one coordinate, these particles have {size.coordinates}. Use 'assignment' or "
+            "'sliced'."
         )
     if method == "assignment" and not size.one_width:
         raise ContractError(
-            f"An assignment is one to one, and the widths are {sorted(set(size.counts))}. Select runs of one width, or use "
-            "'sliced'."
+            f"An assignment is one to one, and the widths are {sorted(set(size.counts))}. Select runs of one width, or "
+            "use 'sliced'."
         )
     return method
 
 
 def _exact(clouds: Sequence[Floats], method: str) -> Floats:
-    """W₂ of all pairs and no error, (2, R, R)."""
-    found = np.zeros((2, len(clouds), len(clouds)))
+    """W₂ of all pairs and a standard error of 0, (2, R, R)."""
+    distances = np.zeros((2, len(clouds), len(clouds)))
     if method == "sorting":
         lines = [np.sort(cloud[:, 0]) for cloud in clouds]
     for i, j in itertools.combinations(range(len(clouds)), 2):
@@ -180,12 +183,12 @@ def _exact(clouds: Sequence[Floats], method: str) -> Floats:
             value = np.sqrt(transport.line_square(lines[i], lines[j]))
         else:
             value, _ = transport.assignment(clouds[i], clouds[j])
-        found[0, i, j] = found[0, j, i] = value
-    return found
+        distances[0, i, j] = distances[0, j, i] = value
+    return distances
 
 
 def _sliced(clouds: Sequence[Floats], axes: Floats) -> Floats:
-    """Sliced W₂ of all pairs and its standard error, (2, R, R); every cloud is projected and sorted once a direction."""
+    """Sliced W₂ of all pairs and its standard error, (2, R, R); each direction projects and sorts every cloud once."""
     squares = np.zeros((len(clouds), len(clouds), len(axes)))
     for k, axis in enumerate(axes):
         lines = [np.sort(cloud @ axis) for cloud in clouds]

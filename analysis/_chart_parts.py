@@ -1,4 +1,4 @@
-"""What every chart shares: the plotting libraries, loaded late, and colours, axes, legends and typography."""
+"""Parts that all charts share: the plotting libraries, loaded on demand, and colours, axes, legends and typography."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def load_vl_convert() -> ModuleType:
 
 
 def vega_lite_version() -> str:
-    """Version of Vega-Lite that Altair writes, as vl-convert names it: `6.4`."""
+    """Version of Vega-Lite that Altair writes, in the form that vl-convert takes: `6.4`."""
     return ".".join(load_altair().SCHEMA_VERSION.lstrip("v").split(".")[:2])
 
 
 def _missing(name: str, error: ImportError) -> MissingExtraError:
     return MissingExtraError(
-        f"The report needs {name}, which cannot be imported ({error}). Install the optional libraries with {EXTRA_HINT}; "
-        "the terminal summary works without them."
+        f"The report needs {name}, which cannot be imported ({error}). Install the optional libraries with "
+        f"{EXTRA_HINT}; the terminal summary works without them."
     )
 
 
@@ -75,7 +75,7 @@ def ramp(count: int) -> list[str]:
 
 
 def log_x(alt: ModuleType, ticks: list[int], title: str, values: Sequence[float]) -> Any:
-    """Log axis of widths, ticked at the widths themselves."""
+    """Logarithmic axis of widths, with ticks at the widths."""
     return alt.X(
         "width:Q",
         title=title,
@@ -85,7 +85,7 @@ def log_x(alt: ModuleType, ticks: list[int], title: str, values: Sequence[float]
 
 
 def log_domain(values: Sequence[float], pad: float) -> list[float]:
-    """Ends of a log axis a factor `pad` beyond the values; a decade around 1 where there are none."""
+    """Ends of a log axis, a factor `pad` beyond the values; 0.1 and 1 where there are no values."""
     if not values:
         return [0.1, 1.0]
     low, high = min(values) / pad, max(values) * pad
@@ -93,7 +93,7 @@ def log_domain(values: Sequence[float], pad: float) -> list[float]:
 
 
 def log_ticks(domain: Sequence[float]) -> list[float]:
-    """Return few round numbers on a log axis: 1, 2, 5 below two decades, 1, 3 below three, else decades."""
+    """Return round ticks of a log axis: 1, 2, 5 times powers of ten below two decades; 1, 3 below three; else 1."""
     low, high = domain
     decades = math.log10(high / low)
     steps = (1, 2, 5) if decades < 2 else (1, 3) if decades < 3 else (1,)
@@ -102,7 +102,7 @@ def log_ticks(domain: Sequence[float]) -> list[float]:
 
 
 def log_axis(alt: ModuleType, field: str, values: Sequence[float], *, pad: float, title: str, grid: bool = True) -> Any:
-    """Build the parts of a log axis with round ticks: keyword arguments of a channel."""
+    """Return the keyword arguments of a channel with a log axis and round ticks."""
     domain = log_domain(values, pad)
     return {
         "shorthand": field,
@@ -113,7 +113,7 @@ def log_axis(alt: ModuleType, field: str, values: Sequence[float], *, pad: float
 
 
 def linear_axis(alt: ModuleType, field: str, values: Sequence[float], *, pad: float, title: str) -> Any:
-    """Build the parts of a linear axis that is ``pad`` times as long as the values reach: keyword arguments of a channel."""
+    """Return the keyword arguments of a channel with a linear axis ``pad`` times as long as the range of the values."""
     low, high = min(values), max(values)
     beyond = (pad - 1) / 2 * (high - low) or abs(high) or 1.0
     return {
@@ -129,14 +129,14 @@ def _cycle(items: Sequence[str], count: int) -> list[str]:
 
 
 def group_colour(alt: ModuleType, groups: Sequence[str]) -> Any:
-    """Colour by group, with the legend that picks groups."""
+    """Colour by group, with a legend in which a click picks a group."""
     return alt.Color(
         "group:N", scale=alt.Scale(domain=list(groups), range=_cycle(COLOURS, len(groups))), legend=_legend(alt)
     )
 
 
 def group_shape(alt: ModuleType, groups: Sequence[str]) -> Any:
-    """Shape by group, in the same legend: colour is never the only sign."""
+    """Shape by group, in the same legend, so that colour is never the only difference."""
     return alt.Shape(
         "group:N", scale=alt.Scale(domain=list(groups), range=_cycle(SHAPES, len(groups))), legend=_legend(alt)
     )
@@ -147,13 +147,13 @@ def _legend(alt: ModuleType) -> Any:
 
 
 def tips(alt: ModuleType, names: dict[str, str], numbers: dict[str, str]) -> list[Any]:
-    """Tooltip fields: names as they are, numbers with four digits."""
+    """Tooltip fields: names unchanged, numbers with four significant digits."""
     plain = [alt.Tooltip(f"{field}:N", title=title) for field, title in names.items()]
     return plain + [alt.Tooltip(f"{field}:Q", title=title, format=".4g") for field, title in numbers.items()]
 
 
 def configuration() -> dict[str, Any]:
-    """Return the Vega-Lite config of every figure: quiet axes, no frame, transparent (the page paints behind it)."""
+    """Return the Vega-Lite config of every figure: quiet axes, no frame, and the page's background showing through."""
     font = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
     return {
         "background": "transparent",

@@ -33,14 +33,14 @@ def scaling_chart(rows: ScalingRows, title: str, description: str, *, width: int
     rows
         From `scaling_rows`.
     title, description
-        Axis title, and the alternative text.
+        Title of the value axis, and the alternative text.
     width
-        Pixels, or `container` for a responsive page.
+        Pixels, or `container` for a chart as wide as its place in the page.
 
     Returns
     -------
     dict
-        A Vega-Lite specification, its data inside.
+        A Vega-Lite specification that contains its data.
     """
     alt = load_altair()
     shown = [*rows.seeds, *rows.means]
@@ -72,6 +72,7 @@ def scaling_chart(rows: ScalingRows, title: str, description: str, *, width: int
             tooltip=tips(alt, {"group": "runs", "width": "width", "seed": "seed"}, {"value": title}),
         )
     )
+    dashes = alt.Scale(domain=["kept", "dropped"], range=[[1, 0], [6, 4]])
     line = (
         layer(rows.lines)
         .mark_line(strokeWidth=1.8)
@@ -79,11 +80,11 @@ def scaling_chart(rows: ScalingRows, title: str, description: str, *, width: int
             x=x,
             y=y,
             color=colour,
-            strokeDash=alt.StrokeDash("part:N", scale=alt.Scale(domain=["kept", "dropped"], range=[[1, 0], [6, 4]]), legend=None),
+            strokeDash=alt.StrokeDash("part:N", scale=dashes, legend=None),
             detail="part:N",
             opacity=faded(0.9),
         )
-    )  # fmt: skip
+    )
     means = (
         layer(rows.means)
         .mark_point(filled=True, size=70)
@@ -102,7 +103,7 @@ def scaling_chart(rows: ScalingRows, title: str, description: str, *, width: int
 
 
 def accuracy_chart(seeds: Rows, means: Rows, groups: Sequence[str], description: str) -> dict[str, Any]:
-    """Chart of final test accuracy against width: seeds, mean and one standard error; a Vega-Lite specification."""
+    """Vega-Lite chart of final test accuracy against width: seeds, means and one standard error."""
     alt = load_altair()
     pick = alt.selection_point(name="pick", fields=["group"], bind="legend")
     x = log_x(alt, sorted({r["width"] for r in seeds}), "width m", [r["width"] for r in seeds])
@@ -153,12 +154,27 @@ def time_chart(
     *,
     signed: bool = False,
 ) -> dict[str, Any]:
-    """Chart of a mean curve over training time, one line a width; a Vega-Lite specification.
+    """Vega-Lite chart of a mean curve over training time, one line for each width.
 
-    Both axes are logarithmic, that of the values linear where they are `signed`.
+    Parameters
+    ----------
+    rows
+        Points (width, time, value), from `time_rows`.
+    widths
+        Widths in the order of the legend.
+    domain
+        Times and values over all panels of the figure, which therefore share their axes.
+    title, description
+        Title of the value axis, and the alternative text.
+    limit
+        Points (time, value) that infinite width predicts, drawn dashed.
+    signed
+        Whether the value axis is linear, for values of both signs; otherwise both axes are logarithmic.
 
-    `domain` holds the values of time and of the quantity over all panels of the figure, so that they share axes;
-    `limit` what infinite width predicts, drawn dashed.
+    Returns
+    -------
+    dict
+        A Vega-Lite specification that contains its data.
     """
     alt = load_altair()
     times, values = domain
@@ -193,7 +209,7 @@ def time_chart(
 def cloud_chart(
     rows: Rows, names: tuple[str, str], domain: Sequence[Sequence[float]], description: str
 ) -> dict[str, Any]:
-    """Scatter of particles in a plane; ``domain`` holds both axes' ends, shared by the panels of a figure."""
+    """Vega-Lite scatter of particles in a plane; ``domain`` holds the ends of both axes, which the panels share."""
     alt = load_altair()
 
     def axis(channel: Any, field: str, name: str, ends: Sequence[float]) -> Any:

@@ -1,4 +1,4 @@
-"""The form of a claim: what the notes say and where, what measures it, what it expects, and what must refute it."""
+"""The form of a claim: what the notes state and where, what measures it, the expected number, and a negative twin."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Exponent:
-    """The power of the width that one quantity is expected to have, Q ~ m^−p.
+    """The power of the width with which a quantity is expected to fall, Q ~ m^−p.
 
     Attributes
     ----------
     quantity
-        What is measured: one of the tables of a kind of sweep, or one that the claim declares itself. The latter is
-        reduced where a sweep has recorded what it reads.
+        The measured quantity: one of the findings of a kind of sweep, or one that the claim itself declares. The latter
+        is reduced where a sweep has recorded the variables that it reads.
     kind
         A theorem's `bound`, a `sharp` exponent, or an `asymptote`.
     applies
-        Whether the claim speaks of a group of runs, and of the quantity at a place along its dim (empty without a dim).
+        From the setting of a group of runs and a place along the quantity's dim (empty without a dim): whether the
+        claim speaks of them.
     p
-        The exponent there.
+        From the same arguments: the exponent.
     source
         Seed and equation, or the section of theory.md.
     note
-        Shown beside the expectation (a trial's reading).
+        Text beside the expectation, such as the exponent that a trial read.
     """
 
     quantity: Quantity
@@ -46,18 +47,18 @@ class Exponent:
 
 @dataclass(frozen=True, slots=True)
 class BySweep:
-    """Evidence of a sweep: every sweep of the kind is judged; a job of the package measures the claim.
+    """Evidence from a sweep: the claim is judged on every sweep of its kind, and a packaged job measures it.
 
     Attributes
     ----------
     job
         Name of the packaged job.
     exponents
-        What is expected, in the order of the tables.
+        Expected exponents, in the order of the tables.
     twin
-        Makes of that job's sweep one for which at least one of the exponents must come out refuted.
+        Turns the sweep of the job into one that must refute at least one of the exponents.
     of
-        Name of the findings that the claim belongs to: what it measures is a quantity of theirs.
+        Name of the findings to which the claim belongs.
     """
 
     job: str
@@ -68,16 +69,16 @@ class BySweep:
 
 @dataclass(frozen=True, slots=True)
 class ByComputation:
-    """Evidence of a computation of its own: one number, which must lie in an interval, and a twin that must not.
+    """Evidence from a computation: its number must lie in an interval, and the number of its twin must lie outside.
 
     Attributes
     ----------
     symbol
-        The number's formula.
+        Formula of the number.
     low, high
-        The ends of the interval.
+        Ends of the interval.
     compute, twin
-        Give the number, the second where the claim is false.
+        Return the number: `compute` where the claim is true, `twin` where it is false.
     """
 
     symbol: str
@@ -87,22 +88,22 @@ class ByComputation:
     twin: Callable[[], float]
 
     def judge(self, value: float) -> Verdict:
-        """Say whether a number is the claimed one; NaN is not."""
+        """`holds` for a number in the interval, else `differs`; NaN differs."""
         return "holds" if self.low <= value <= self.high else "differs"
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One row of theory.md §4, in a file of its own that is called like its id.
+    """One row of theory.md §4; the file of the claim has its id as name.
 
     Attributes
     ----------
     id
-        The row's id.
+        Id of the row.
     says
-        What the notes state, in a sentence.
+        The statement of the notes, in a sentence.
     evidence
-        What measures it, with its expectation and its negative twin.
+        The sweep or computation that measures the claim, with its expectation and its negative twin.
     """
 
     id: str
@@ -111,7 +112,7 @@ class Claim:
 
 
 def passed_off(sweep: xr.Dataset, measured: float, claimed: float) -> xr.Dataset:
-    """Return a sweep's runs at one γ under the name of another γ: a twin for claims that tell the scalings apart."""
+    """Return a sweep's runs at γ = ``measured``, labelled as γ = ``claimed``: a twin for claims about a scaling."""
     import numpy as np
 
     runs = sweep.isel(run=np.flatnonzero(np.isclose(sweep["gamma"].values, measured)))

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from sweepengine.analysis._figure import FigureSource
 
 MAX_PARTICLES: Final = 1500
-"""A picture shows the first so many particles: all are alike in law."""
+"""Largest number of particles in a picture. The first ones are shown, since all particles have the same law."""
 
 
 def cloud_figures(source: FigureSource) -> tuple[Figure, ...]:
-    """Draw the first and the last snapshot of one finished run of each group, of the largest width and first seed.
+    """Draw the first and the last snapshot of one finished run of each group: the first run of the largest width.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ def cloud_figures(source: FigureSource) -> tuple[Figure, ...]:
     Returns
     -------
     tuple of Figure
-        Two panels a group, start and end on the same axes. A particle with an output weight a is drawn at (|w|, a);
-        without one, at the two directions of largest variance at the end, about the mean. Empty where the sweep keeps
-        no snapshots or no run is done.
+        One figure for each group, with start and end as two panels on the same axes. A particle with an output weight a
+        is drawn at (|w|, a). A particle without one is projected on the two directions in which the end cloud varies
+        most, about the mean of that cloud. Empty where the sweep keeps no snapshots or no run is done.
     """
     ds = source.ds
     if "particles" not in ds.data_vars:
@@ -67,8 +67,8 @@ def _figure(ds: xr.Dataset, group: Group, run: int, key: str) -> Figure:
         panels.append(Panel(f"{place}, t = {time:g}", alt, cloud_chart(_rows(cloud), names, domain, alt)))
     of = "all" if shown == m else f"the first {shown} of"
     caption = (
-        f"One run, {group.label}, seed {int(ds['seed'].values[run])}: {of} {m} particles at the first and the last snapshot, "
-        f"on the same axes. {_MEANING[names]}"
+        f"One run, {group.label}, seed {int(ds['seed'].values[run])}: {of} {m} particles at the first and the last "
+        f"snapshot, on the same axes. {_MEANING[names]}"
     )
     title = "The cloud at the start and the end" + (f": {group.label}" if "-" in key.removeprefix("fig-") else "")
     return Figure(key, title, caption, tuple(panels))
@@ -85,7 +85,7 @@ _MEANING: Final = {
 def _plane(
     coordinates: list[str], start: NDArray[np.float64], end: NDArray[np.float64]
 ) -> tuple[tuple[str, str], list[NDArray[np.float64]]]:
-    """Names of two numbers, and both clouds (n, 2) in them."""
+    """Names of the two axes of the picture, and the positions (n, 2) of both clouds on them."""
     if coordinates[-1] == "a":
         inner = [k for k, name in enumerate(coordinates) if name.startswith("w")]
         return _WEIGHTS, [

@@ -13,22 +13,23 @@ CONFIDENCE: Final = 0.95
 MIN_WIDTHS: Final = 3
 """Fewest widths of a power-law fit: two parameters and one residual."""
 MIN_WIDTHS_KEPT: Final = 4
-"""Dropping small widths never leaves fewer than these: below, a straight line cannot be told from a bent one."""
+"""Fewest widths that remain when small ones are dropped: with fewer, a bend cannot be told from a straight line."""
 RESOLUTION: Final = 0.25
-"""Half-width of an interval from which it no longer decides: the exponents of theory.md §4 lie a quarter apart."""
+"""Half-width from which an interval decides no verdict, because the exponents of theory.md §4 lie a quarter apart."""
 
 BEND_CONFIDENCE: Final = 0.99
 """Confidence at which a residual trend is called a bend. Small widths are dropped at this level and not at 95 %, since
-every needless drop costs the exponent's interval some of its coverage (tested)."""
+every needless drop costs the exponent's interval some coverage (tested)."""
 SLOWEST_CORRECTION: Final = 0.25
-"""q of the slowest finite-size term m^-q that a verdict allows for: at gamma = 3/4 the drift is c1 m^-3/4 + c2 m^-1/2."""
+"""Exponent q of the slowest finite-size term m^−q that a verdict allows for. At γ = 3/4 the drift is
+c₁ m^−3/4 + c₂ m^−1/2, so the first term dies out as m^−1/4 relative to the second."""
 
 DONE: Final = "done"
 STATUSES: Final = ("done", "diverged", "failed", "running", "pending")
 """Every status of a run, in the order of the tables."""
 
 GROUP_AXES: Final = ("scaling", "gamma", "depth", "activation", "alpha", "step_size", "method")
-"""Run coordinates that part the runs into groups; width is fitted over and seed is the replicate."""
+"""Run coordinates that divide the runs into groups. Within a group a fit runs over widths, and seeds are replicates."""
 
 PROVENANCE_ATTRIBUTES: Final = ("provenance", "versions")
 """Attributes of a dataset that hold its provenance as JSON objects."""

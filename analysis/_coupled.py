@@ -1,4 +1,4 @@
-"""Clouds against the widest one of the same seed, whose first particles are theirs (theory.md §4, mf-limit)."""
+"""Distances of clouds to the widest of the same seed, which begins with their particles (theory.md §4, mf-limit)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from sweepengine.analysis._setting import Setting
 
 COUPLED: Final = ("chaos_outputs", "chaos_particles")
-"""Quantities of a run and its reference."""
+"""Names of the distances between a run and its reference, the widest run."""
 _APART: Final = (
-    "No particle acts on another: a cloud is exactly a part of the widest one, at distance 0 and without an exponent. A "
-    "risk or an interaction among functional.terms would couple them."
+    "No particle acts on another: a cloud is exactly a part of the widest one, at distance 0 and without an exponent. "
+    "A risk or an interaction among functional.terms would couple them."
 )
 
 
@@ -31,31 +31,32 @@ def coupled_distances(done: xr.Dataset, outputs: NDArray[np.float64] | None) -> 
     done
         Finished runs of a sweep of particles, lazy or in memory.
     outputs
-        On the test points at the end of each of these runs, shape (run, test); None where the sweep has none.
+        Outputs on the test points at the end of each of these runs, shape (run, test); None: ``chaos_outputs`` is NaN.
 
     Returns
     -------
     dict
-        Name in ``COUPLED`` → float64 (run,), divided by √(1 − m/M) because both are finite (theory.md §4); NaN for the
-        widest itself, and where the sweep has recorded neither outputs nor particles.
+        Name in ``COUPLED`` → distances, float64 (run,), divided by √(1 − m/M) because both clouds are finite
+        (theory.md §4). NaN for the widest run itself, for a run without a reference, and where a sweep has not recorded
+        what the distance needs.
     """
     import xarray as xr
 
     width = np.asarray(done["width"].values)
-    found = {name: np.full(width.size, np.nan) for name in COUPLED}
+    distances = {name: np.full(width.size, np.nan) for name in COUPLED}
     for reference, runs in _by_reference(done, width).items():
         widest = _particles(done, reference) if "particles" in done else None
         for run in runs:
             sizes = int(width[run]), int(width[reference])
             if outputs is not None:
-                found["chaos_outputs"][run] = coupled_distance(outputs[run], outputs[reference], *sizes)
+                distances["chaos_outputs"][run] = coupled_distance(outputs[run], outputs[reference], *sizes)
             if widest is not None:
-                found["chaos_particles"][run] = coupled_distance(_particles(done, run), widest[: sizes[0]], *sizes)
-    return {name: xr.Variable(("run",), values) for name, values in found.items()}
+                distances["chaos_particles"][run] = coupled_distance(_particles(done, run), widest[: sizes[0]], *sizes)
+    return {name: xr.Variable(("run",), values) for name, values in distances.items()}
 
 
 def why_no_distance(name: str, ds: xr.Dataset, setting: Setting, values: NDArray[np.float64]) -> str:
-    """Why a distance to the widest has no exponent, and what to do; empty where a fit may be tried.
+    """Why a distance to the widest run has no exponent, and what to do; empty where a fit may be tried.
 
     Parameters
     ----------
@@ -64,12 +65,15 @@ def why_no_distance(name: str, ds: xr.Dataset, setting: Setting, values: NDArray
     ds
         The sweep.
     setting
-        Of a group of its runs.
+        Setting of a group of its runs.
     values
-        The distances of the finished ones.
+        Distances of the finished runs of the group, float64 (run,).
     """
     if name == "chaos_outputs" and not setting.has_outputs:
-        return "No term of the functional is a risk, so there are no outputs to compare; look at the distance of particles."
+        return (
+            "No term of the functional is a risk, so there are no outputs to compare; look at the distance of "
+            "particles."
+        )
     if not setting.couples:
         return _APART
     recorded = "outputs_test" if name == "chaos_outputs" else "particles"
@@ -85,7 +89,11 @@ def why_no_distance(name: str, ds: xr.Dataset, setting: Setting, values: NDArray
 
 
 def _by_reference(done: xr.Dataset, width: NDArray[np.int64]) -> dict[int, list[int]]:
-    """The widest run of each seed, where that is the widest of all its settings, and the others of the seed."""
+    """Reference run → the other runs of its seed and settings.
+
+    The reference is the widest run of the seed. A seed whose widest run is narrower than the widest of the same
+    settings has no reference.
+    """
     axes = [name for name in (*GROUP_AXES, "temperature") if name in done.coords]
     columns = [np.asarray(done[name].values).tolist() for name in axes]
     settings = list(zip(*columns, strict=True))
@@ -96,15 +104,15 @@ def _by_reference(done: xr.Dataset, width: NDArray[np.int64]) -> dict[int, list[
         for run, (key, seed) in enumerate(zip(settings, seeds, strict=True))
         if width[run] == widest[key]
     }
-    found: dict[int, list[int]] = {}
+    compared: dict[int, list[int]] = {}
     for run, pair in enumerate(zip(settings, seeds, strict=True)):
         reference = references.get(pair)
         if reference is not None and reference != run:
-            found.setdefault(reference, []).append(run)
-    return found
+            compared.setdefault(reference, []).append(run)
+    return compared
 
 
 def _particles(done: xr.Dataset, run: int) -> NDArray[np.float64]:
-    """The cloud at the end of a run, shape (m, p): one at a time, as it may be large."""
+    """The cloud at the end of one run, shape (m, p). Clouds may be large, so they are read one at a time."""
     own = slice(int(done["width"].values[run]))
     return np.asarray(done["particles"].isel(run=run, snapshot=-1, particle=own).values, np.float64)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 Average = Literal["mean_of_norms", "norm_of_means"]
-"""What is averaged over seeds: the norms (scale like the fluctuation) or the vectors (scale like the bias)."""
+"""What is averaged over seeds: norms, which scale like the fluctuation, or vectors, whose mean scales like the bias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Curves:
     widths
         int64 (M,), increasing.
     seeds
-        int64 (S,), increasing: the seeds present at EVERY width; each one's curve is one replicate.
+        int64 (S,), increasing: the seeds that are present at EVERY width. The curve of one seed is one replicate.
     values
         float64 (S, M) norms, or (S, M, K) vectors.
     left_out
-        Seeds that were present at some widths only, increasing.
+        Seeds that are present at some widths only, increasing.
     """
 
     widths: NDArray[np.int64]
@@ -51,21 +51,23 @@ class Curves:
         Parameters
         ----------
         width, seed
-            integers (R,), one pair a run.
+            Integers (R,), one pair for each run.
         value
-            float (R,) the observable's norm in each run, or (R, K) its vector.
+            Floats (R,), the norm of the observable in each run, or (R, K), its vector.
 
         Returns
         -------
         Curves
-            The balanced table; widths that no run has do not appear.
+            The balanced table.
 
         Raises
         ------
+        ContractError
+            The arrays do not fit each other, or a width is below 1.
         DuplicateRunError
             Two runs share width and seed.
         TooFewWidthsError
-            Fewer than three widths.
+            There are fewer than three widths.
         TooFewSeedsError
             No seed is present at every width.
         InvalidObservableError
@@ -121,9 +123,9 @@ def _refuse_invalid(width: NDArray[np.int64], seed: NDArray[np.int64], value: ND
     bad = ~finite if value.ndim > 1 else ~finite | ~(value > 0)
     if np.any(bad):
         first = int(np.flatnonzero(bad)[0])
-        found = "a vector with NaN or infinity" if value.ndim > 1 else repr(float(value[first]))
+        wrong = "a vector with NaN or infinity" if value.ndim > 1 else repr(float(value[first]))
         need = "finite" if value.ndim > 1 else "finite and positive"
         raise InvalidObservableError(
-            f"Found {found} at width {width[first]}, seed {seed[first]} ({int(bad.sum())} of {bad.size} runs); the "
+            f"Found {wrong} at width {width[first]}, seed {seed[first]} ({int(bad.sum())} of {bad.size} runs); the "
             f"observable must be {need} for a log-log fit. Leave those runs out, or choose an observable that is not 0."
         )

@@ -1,4 +1,4 @@
-"""The dataset's contract, checked before anything is computed, and the runs parted into groups."""
+"""The contract of a sweep's dataset, checked before anything is computed, and the division of its runs into groups."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Group:
     Attributes
     ----------
     label
-        Short and unique in the sweep: the scaling, and what else differs between groups.
+        Short name, unique in the sweep: the scaling, and the other axes that tell the groups apart.
     axes
         Value of every grouping coordinate.
     runs
-        int (R,) positions along the dataset's `run`.
+        int (R,), positions along the dataset's `run`.
     network
-        The sweep's fixed settings of the network, as its spec has them.
+        Fixed settings of the network, as in the spec of the sweep.
     terms
         Names of the terms of the functional of particles; empty for networks.
     """
@@ -62,7 +62,7 @@ class Group:
 
     @property
     def setting(self) -> Setting:
-        """What the claims need to know of the group."""
+        """The setting of the group, which decides what claims apply to it."""
         return Setting(
             gamma=float(self.axes["gamma"]),
             depth=int(self.axes["depth"]),
@@ -77,12 +77,12 @@ class Group:
 
 
 def kind_of(ds: xr.Dataset) -> Findings:
-    """What the analysis says of the kind of a sweep.
+    """The findings for the kind of a sweep.
 
     Raises
     ------
     ContractError
-        The dataset is of a kind that is not known.
+        The kind of the dataset is not known.
     """
     return findings_of(str(ds.attrs.get("kind", "networks")))
 
@@ -93,7 +93,7 @@ def check_contract(ds: xr.Dataset) -> None:
     Raises
     ------
     ContractError
-        Names every coordinate and dimension that is missing, every variable of other dims, every unknown status.
+        A variable or coordinate is missing or has other dims, or a run has an unknown status; the message names them.
     """
     missing = [name for name in ("targets_test",) if name not in ds.data_vars]
     missing += [f"{name} (coordinate on run)" for name in COORDINATES if name not in ds.coords]
@@ -119,20 +119,20 @@ def check_contract(ds: xr.Dataset) -> None:
 
 
 def count_statuses(ds: xr.Dataset, runs: NDArray[np.intp] | None = None) -> dict[str, int]:
-    """Count runs by status, every status present, over all runs or the given positions."""
-    found = _strings(ds, "status") if runs is None else [_strings(ds, "status")[i] for i in runs]
-    return {status: found.count(status) for status in STATUSES}
+    """Count all runs, or those at the given positions, by status; the counts include statuses that no run has."""
+    statuses = _strings(ds, "status") if runs is None else [_strings(ds, "status")[i] for i in runs]
+    return {status: statuses.count(status) for status in STATUSES}
 
 
 def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
-    """Part the runs into groups that differ in width and seed alone.
+    """Divide the runs into groups within which only width and seed differ.
 
     Parameters
     ----------
     ds
         The sweep.
     group_by
-        Further run coordinates to part by, beside scaling, gamma, depth, activation, alpha, step_size and method.
+        Further run coordinates to divide by, beside scaling, gamma, depth, activation, alpha, step_size and method.
 
     Returns
     -------
@@ -166,7 +166,7 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
 
 
 def _labels(axes: list[dict[str, Any]]) -> list[str]:
-    """Name each group by its scaling and by those further axes that are needed to tell the groups apart."""
+    """Name every group by its scaling, and by as many further axes as are needed to tell the groups apart."""
     labels = [printable(str(a["scaling"])) for a in axes]
     for name in axes[0] if axes else ():
         if len(set(labels)) == len(labels):

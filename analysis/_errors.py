@@ -1,4 +1,4 @@
-"""Errors of the analysis: each says what was found, what was expected and what to do."""
+"""Errors of the analysis; a message says what was found, what was expected and what to do."""
 
 from sweepengine.errors import SweepError
 

@@ -1,4 +1,4 @@
-"""What a figure of the report is."""
+"""The form of a figure of the report, and the data from which figures are drawn."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class FigureSource:
-    """What figures are drawn from: the sweep, its summary, its groups, and the reduced table of each group's finished runs."""
+    """The data of figures: a sweep, its summary, its groups, and a reduced table of each group's finished runs."""
 
     ds: xr.Dataset
     summary: Summary

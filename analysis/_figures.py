@@ -1,4 +1,4 @@
-"""The report's figures: which chart shows what, with caption and alternative text."""
+"""The figures of the report: the quantities that each chart shows, its caption and its alternative text."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _SCALING_CAPTION: Final = (
     "Small marks are single "
     "runs, large ones means over seeds. The line is the fitted power law (exponent and 95 % interval in the legend), "
-    "dashed over widths that the fit leaves out; the dotted line has the expected exponent. Click a name in the legend to "
-    "single it out."
+    "dashed over widths that the fit leaves out; the dotted line has the expected exponent. Click a name in the legend "
+    "to single it out."
 )
 
 _STATIC_DROPS: Final = frozenset({"config", "$schema"})
-"""Keys that a Vega-Lite chart may not have inside another."""
+"""Keys that a Vega-Lite chart inside another chart may not have."""
 
 
 def build_figures(source: FigureSource) -> tuple[Figure, ...]:
@@ -36,12 +36,12 @@ def build_figures(source: FigureSource) -> tuple[Figure, ...]:
     Parameters
     ----------
     source
-        The sweep in numbers.
+        The sweep, its summary and its reduced tables.
 
     Returns
     -------
     tuple of Figure
-        Empty when no run is done; a figure without any data is left out.
+        Figures without any data are left out, so the tuple is empty when no run is done.
     """
     ds, summary, kind = source.ds, source.summary, source.summary.kind
     figures = []
@@ -66,7 +66,7 @@ def build_figures(source: FigureSource) -> tuple[Figure, ...]:
 
 
 def main_figure(summary: Summary, tables: Sequence[xr.Dataset]) -> dict[str, Any]:
-    """Return one static Vega-Lite spec: the headlines against width, side by side."""
+    """Return one static Vega-Lite spec with the headline quantities against width, side by side."""
     from sweepengine.analysis._chart_parts import configuration, load_altair
 
     charts = []

@@ -1,4 +1,4 @@
-"""The form of what the analysis says of one kind of sweep."""
+"""The form of the findings: what the analysis measures, shows and claims for one kind of sweep."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A figure over time: the variable, its title, its sentence, and what infinite width predicts for it, if anything."""
+    """A figure over time: the variable, its title, the start of the caption, and the variable of its limit if any."""
 
     variable: str
     title: str
@@ -31,28 +31,33 @@ class Findings:
     Attributes
     ----------
     name
-        What claims call it by (`BySweep.of`).
+        Name by which claims refer to the findings (`BySweep.of`).
     quantities
-        To which every run is reduced; NaN where a sweep has not recorded what they read.
+        Quantities to which every run is reduced; NaN where a sweep has not recorded the variables that they read.
     headlines
-        Names of those that the summary shows for every group.
+        Names of the quantities whose exponents the summary shows for every group.
     level
-        Name of the one whose mean at the largest width it shows.
+        Name of the quantity whose mean at the largest width the summary shows.
     curves
         Figures over time, drawn where the variable was recorded.
     width_title, width_text
         Title and first sentence of the figure against width.
     further_figures
-        References "module:function" to what draws further figures, each from a `FigureSource` to a tuple of `Figure`:
-        as text, because what draws lies above.
+        References "module:function" to functions that draw further figures, each from a `FigureSource` to a tuple of
+        `Figure`. They are texts because the functions lie in modules that import this one.
     coordinates
-        Those that every sweep of the kind has beside the ones of all kinds.
+        Coordinates that every sweep of the kind has, beside those of all kinds.
     axes
-        Run coordinates that part the runs into groups, beside those of every sweep.
+        Run coordinates that divide the runs into groups, beside those of all kinds.
     claims
         The claims about the kind.
     claimed
-        Quantities that these declare themselves, reduced where a sweep has recorded what they read.
+        Quantities that the claims declare, reduced where a sweep has recorded the variables that they read.
+
+    Raises
+    ------
+    ValueError
+        Two quantities have the same name.
     """
 
     name: str
@@ -70,7 +75,7 @@ class Findings:
     _by_name: Mapping[str, Quantity] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Look for quantities that share a name."""
+        """Index the quantities by name, and refuse two of the same name."""
         every = (*self.quantities, *self.claimed)
         by_name = {quantity.name: quantity for quantity in every}
         if len(by_name) < len(every):
@@ -86,6 +91,6 @@ class Findings:
         return self._by_name[split_key(key)[0]]
 
     def title_of(self, key: str) -> str:
-        """Return the title of a key, with its place if it has one."""
+        """Return the title of a key, with the place along the quantity's dim if the key has one."""
         title, place = self.quantity(key).title, split_key(key)[1]
         return f"{title.removesuffix(' of a layer')}, {place}" if place else title

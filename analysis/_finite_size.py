@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MIN_WIDTHS_FINITE_SIZE = 6
 """Four parameters and at least two residuals."""
 Q_RANGE = (0.1, 3.0)
-"""Below, m^−q is a change of A over any real range of widths; above, it touches the smallest width alone."""
+"""Range of q. Below it, m^−q changes little but A over any real range of widths; above it, only the smallest width."""
 Q_RESOLUTION = 0.5
 _START_Q = (0.5, 1.0, 2.0)
 _START_B = (0.3, -0.3)
@@ -28,17 +28,17 @@ _EDGE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class FiniteSize:
-    """Result of the finite-size fit.
+    """Result of fitting A m^−p (1 + b (m/m_min)^−q).
 
     Attributes
     ----------
     identified
-        Whether the three numbers mean anything; otherwise `why` says why not and they are None.
+        Whether the data determine the three numbers. If not, `why` gives the reason and p, b and q are None.
     p
         Exponent at infinite width.
     b, q
-        Relative size of the correction at the smallest width, and the exponent with which it dies out. In
-        A m^−p (1 + B m^−q), B = b m_min^q.
+        Relative size of the correction at the smallest width, and the exponent with which it dies out. In the form
+        A m^−p (1 + B m^−q) of theory.md §6, B = b m_min^q.
     """
 
     identified: bool
@@ -58,15 +58,16 @@ def fit_finite_size(
 ) -> FiniteSize:
     """Fit the finite-size term through all widths, and say whether it is identified.
 
-    Identified means: at least six widths and three seeds; the curve bends (the curvature's 99 % interval leaves out 0);
-    the fit and every fit without one seed end inside ``Q_RANGE``; the interval of b leaves out 0; p is known to better
-    than a quarter and q to better than a half. Since only lucky data pass just barely, the 95 % interval of p was seen
-    to cover 77 % there, 94 % where the seeds are precise: it is a description, and decides no verdict.
+    The term is identified if there are at least six widths and three seeds; the curve bends (the 99 % interval of the
+    curvature excludes 0); the fit and every fit without one seed end inside ``Q_RANGE``; the interval of b excludes 0;
+    and the half-widths of the intervals are below 1/4 for p and below 1/2 for q. Data that pass these tests narrowly
+    are a selection: there the 95 % interval of p was seen to cover 77 %, and 94 % where the seeds are precise. The fit
+    is therefore a description and decides no verdict.
 
     Parameters
     ----------
     full, left_out, log_m
-        (M,) log means, (S, M) without one seed, (M,) log widths.
+        Log means (M,), log means without one seed (S, M), and log widths (M,).
     bends
         Whether the curve through all widths bends.
     confidence
@@ -75,7 +76,7 @@ def fit_finite_size(
     Returns
     -------
     FiniteSize
-        Never raises: what is not identified says why.
+        A term that is not identified is no error: `why` gives the reason.
     """
     if log_m.size < MIN_WIDTHS_FINITE_SIZE or left_out.shape[0] < 3:
         return FiniteSize(False, f"needs at least {MIN_WIDTHS_FINITE_SIZE} widths and 3 seeds")
@@ -86,10 +87,10 @@ def fit_finite_size(
     if not _inside(best):
         return FiniteSize(False, f"q ends at the edge of [{Q_RANGE[0]:g}, {Q_RANGE[1]:g}]")
     start = [(float(best[0]), float(best[1]), float(best[2]))]
-    others = np.array([_solve(row, log_m, start) for row in left_out])
-    if not all(_inside(row) for row in others):
+    without_one = np.array([_solve(row, log_m, start) for row in left_out])
+    if not all(_inside(row) for row in without_one):
         return FiniteSize(False, "q ends at the edge of its range when one seed is left out")
-    p, b, q = (estimate(float(best[k]), others[:, k], confidence) for k in range(3))
+    p, b, q = (estimate(float(best[k]), without_one[:, k], confidence) for k in range(3))
     if b.contains(0.0):
         return FiniteSize(False, "the interval of b contains 0")
     if not p.half_width < RESOLUTION:
@@ -104,7 +105,7 @@ def _inside(parameters: Floats) -> bool:
 
 
 def _solve(log_q: Floats, log_m: Floats, starts: list[tuple[float, float, float]]) -> Floats:
-    """Least squares over (p, b, q) from each start, the best; log A is eliminated, being the mean residual."""
+    """The best least-squares fit of (p, b, q) over all starts; log A is eliminated, because it is the mean residual."""
     from scipy import optimize
 
     z = log_m - log_m[0]

@@ -28,28 +28,29 @@ class ScalingFit:
     Attributes
     ----------
     average
-        `mean_of_norms` or `norm_of_means`: what was averaged over seeds; they scale differently.
+        What was averaged over seeds, `mean_of_norms` or `norm_of_means`; the two scale differently.
     widths, means
-        (M,) every width and the average over seeds there (the observable's unit).
+        All widths (M,), and the averages over seeds at these widths (M,), in the observable's unit.
     dropped
-        The smallest widths that the fit leaves out, by the rule of :func:`fit_scaling`.
+        The smallest widths, which the fit leaves out by the rule of :func:`fit_scaling`.
     seeds, seeds_left_out
-        Seeds used (present at every width), and those present at some widths only.
+        Seeds that the fit uses, which are present at every width; and seeds that are present at some widths only.
     p, amplitude
         Exponent and prefactor with intervals, from the widths kept.
     curvature
         Residual trend: the coefficient of (log m)² in a parabola through the widths kept; 0 for a pure power law.
     bends
-        Whether that trend is more than noise: the curvature's 99 % interval leaves out 0.
+        Whether the trend is more than noise: the 99 % interval of the curvature excludes 0.
     p_limit
-        Exponent extrapolated to infinite width if what is left of a finite-size term dies out as slowly as m^−1/4:
-        the farthest that an unseen bend could take p. Much wider than `p`; verdicts against a claim need both.
+        Exponent extrapolated to infinite width as if the rest of a finite-size term died out as slowly as m^−1/4: the
+        farthest that an unseen bend could take p. Its interval is much wider than that of `p`; a verdict against a
+        claim needs both intervals.
     p_all, curvature_all
-        The same as `p` and `curvature` with no width dropped.
+        `p` and `curvature` of a fit through all widths.
     finite_size
-        The fit A m^−p (1 + b (m/m_min)^−q) through all widths, or why it cannot be identified.
+        The fit A m^−p (1 + b (m/m_min)^−q) through all widths, or the reason why it is not identified.
     why_no_interval
-        Empty, or the reason why the intervals are NaN.
+        The reason why the intervals are NaN; empty where they are not.
     """
 
     average: Average
@@ -70,12 +71,12 @@ class ScalingFit:
 
     @property
     def exponent(self) -> Estimate:
-        """Exponent of m, −p: the number that theory.md §4 states."""
+        """The exponent −p of m, which is the number that theory.md §4 states."""
         return self.p.negated()
 
     @property
     def kept(self) -> tuple[int, ...]:
-        """The widths that the exponent comes from."""
+        """The widths from which the exponent is fitted."""
         return self.widths[len(self.dropped) :]
 
     def predict(self, width: Floats) -> Floats:
@@ -110,41 +111,42 @@ def fit_scaling(
 ) -> ScalingFit:
     """Fit log E_seed Q = log A − p log m by least squares over widths, with jackknife-t intervals over seeds.
 
-    A replicate is one seed's whole curve, so correlation between widths (nested initialisations) is respected. The
-    rule for small widths: while the 99 % interval of the curvature leaves out 0 and more than four widths remain, drop
-    the smallest. What is left is the first straight range, or the widest four, which then still `bends`.
+    A replicate is the whole curve of one seed, so the intervals respect the correlation between widths that nested
+    initialisations cause. The rule for small widths: while the 99 % interval of the curvature excludes 0 and more than
+    four widths remain, the smallest width is dropped. The widths kept are the first straight range; or they are the
+    four largest widths, and then the fit may still `bends`.
 
     Parameters
     ----------
     curves
         The balanced observable: (S, M) norms, or (S, M, K) vectors for `norm_of_means`.
     average
-        `mean_of_norms`: E_s Q. `norm_of_means`: ‖E_s v‖ as the root of the unbiased estimate
-        (‖Σ v‖² − Σ ‖v‖²)/(S(S−1)), that is with variance/S subtracted: the plain norm has the floor m^{−1/2}S^{−1/2}.
+        `mean_of_norms`: E_s Q. `norm_of_means`: ‖E_s v‖, the root of the unbiased estimate
+        (‖Σ v‖² − Σ ‖v‖²)/(S(S−1)), which subtracts variance/S; without this the norm has the floor m^{−1/2}S^{−1/2}.
     drop
         Whether the smallest widths may be dropped.
     confidence
-        Coverage of every interval, 0.95 unless told.
+        Coverage of every interval.
 
     Returns
     -------
     ScalingFit
-        With NaN intervals and `why_no_interval` when there are too few seeds to have one.
+        Where there are too few seeds for intervals, they are NaN and `why_no_interval` gives the reason.
 
     Raises
     ------
     TooFewWidthsError
-        Fewer than three widths.
+        There are fewer than three widths.
     TooFewSeedsError
-        No seed, or fewer than two for `norm_of_means`.
+        There is no seed, or fewer than two for `norm_of_means`.
     InvalidObservableError
-        A norm that is not positive and finite, or a mean that the seeds cannot tell from 0.
+        A norm is not positive and finite, `mean_of_norms` got vectors, or the seeds cannot tell a mean from 0.
     ContractError
-        Norms given for `norm_of_means`, or vectors for `mean_of_norms`.
+        `norm_of_means` got norms in place of vectors.
 
     Notes
     -----
-    theory.md §6. Coverage of the 95 % intervals at 8 seeds and 7 widths is tested to lie at 94–96 %.
+    theory.md §6. With 8 seeds and 7 widths the 95 % intervals are tested to cover 94–96 %.
     """
     if curves.widths.size < MIN_WIDTHS:
         raise TooFewWidthsError(
@@ -214,5 +216,5 @@ def _log_norm_of_mean(vectors: Floats) -> Floats:
 
 def _why_no_interval(curves: Curves, average: Average) -> str:
     need = 2 if average == "mean_of_norms" else 3
-    found = f"{curves.seeds.size} seed{'s' if curves.seeds.size != 1 else ''}"
-    return f"no interval: {found} at every width, an interval over seeds needs at least {need}"
+    seeds = f"{curves.seeds.size} seed{'s' if curves.seeds.size != 1 else ''}"
+    return f"no interval: {seeds} at every width, an interval over seeds needs at least {need}"

@@ -1,4 +1,4 @@
-"""Numbers as people read them; machine-readable output never goes through here."""
+"""Numbers as text for people; machine-readable output does not use this module."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def number_text(value: float, digits: int = 2) -> str:
 
 
 def significant_text(value: float, digits: int = 3) -> str:
-    """Return `value` with so many significant digits, 1.2e−05 where that is shorter."""
+    """Return `value` with `digits` significant digits, in exponent form (1.2e−05) where that is shorter."""
     return "–" if math.isnan(value) else f"{value:.{digits}g}".replace("-", MINUS)
 
 
 def exponent_text(value: float) -> str:
-    """Return an exponent as a small fraction where it is one, else with two decimals: −1/2, 0, −0.30."""
+    """Return an exponent as a fraction of small denominator where it is one, else with two decimals: −1/2, 0, −0.30."""
     fraction = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
     if abs(float(fraction) - value) < 1e-9:
         return str(fraction).replace("-", MINUS)
@@ -37,7 +37,7 @@ def exponent_text(value: float) -> str:
 
 
 def estimate_text(estimate: Estimate) -> str:
-    """Return `−0.98 [−1.01, −0.95]`, with as many decimals as the interval earns; no interval is said."""
+    """Return `−0.98 [−1.01, −0.95]`, with more decimals for a short interval; `−0.98 [no interval]` without one."""
     digits = 2
     if estimate.has_interval and 0 < estimate.half_width < 0.02:
         digits = min(4, -math.floor(math.log10(estimate.half_width / 2)))

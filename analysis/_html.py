@@ -1,4 +1,4 @@
-"""The self-contained page: no network, no outside fonts, and a policy under which only our own scripts run."""
+"""The report as one self-contained page: no network, no outside fonts, and a policy that lets only our scripts run."""
 
 from __future__ import annotations
 
@@ -30,17 +30,18 @@ def page(summary: Summary, figures: Sequence[Figure], attrs: Mapping[str, Any]) 
     Parameters
     ----------
     summary
-        The sweep in numbers.
+        Summary of the sweep.
     figures
-        From `build_figures`.
+        Figures, from `build_figures`.
     attrs
-        The dataset's attributes: title, spec, history, provenance, store.
+        Attributes of the dataset: title, spec, history, provenance, store.
 
     Returns
     -------
     str
-        A complete document. Its Content-Security-Policy forbids every connection, and every script but the two inline
-        ones by their digests, so that even a mistake in escaping could not run code from a name or a spec.
+        A complete document. Its Content-Security-Policy forbids every connection, and allows only the two inline
+        scripts with the digests that it lists, so that even a mistake in escaping could not run code from a name or a
+        spec.
 
     Raises
     ------
@@ -54,6 +55,7 @@ def page(summary: Summary, figures: Sequence[Figure], attrs: Mapping[str, Any]) 
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     title = escape(summary.title or "sweep")
+    claims = table_html(claims_table(summary), 1) + _details("How a verdict is reached", table_html(rules_table()))
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -72,7 +74,7 @@ def page(summary: Summary, figures: Sequence[Figure], attrs: Mapping[str, Any]) 
 {_warnings(summary)}
 {_section("glance", "At a glance", table_html(glance_table(summary)))}
 {_section("figures", "Figures", _figures(figures))}
-{_section("claims", "Claims", table_html(claims_table(summary), 1) + _details("How a verdict is reached", table_html(rules_table())))}
+{_section("claims", "Claims", claims)}
 {_section("fits", "Fits", table_html(fits_table(summary), 2))}
 {_section("runs", "Runs", table_html(counts_table(summary), 3))}
 {_section("definitions", "Definitions", table_html(definitions_table(summary), 4))}

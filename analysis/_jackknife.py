@@ -1,6 +1,6 @@
 """Studentised (jackknife-t) intervals over seeds, vectorised over any leading axes.
 
-Legend of dims: S seeds, M widths, "..." any batch (a simulation's trials).
+In shapes, S is the number of seeds, M that of widths, and "..." any batch, such as the trials of a simulation.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Estimate:
     Attributes
     ----------
     value, low, high
-        The estimate and the ends of its interval; both ends are NaN where no interval exists (one seed).
+        The estimate and the ends of its interval; the ends are NaN where there is no interval, as with one seed.
     se
-        Jackknife standard error, NaN where no interval exists.
+        Jackknife standard error; NaN where there is no interval.
     """
 
     value: float
@@ -44,7 +44,7 @@ class Estimate:
 
     @property
     def half_width(self) -> float:
-        """Half the length of the interval, NaN where none exists."""
+        """Half the length of the interval; NaN where there is no interval."""
         return (self.high - self.low) / 2
 
     def contains(self, value: float) -> bool:
@@ -52,11 +52,11 @@ class Estimate:
         return self.low <= value <= self.high
 
     def negated(self) -> Estimate:
-        """Return the estimate of minus the quantity: p of m^-p becomes the exponent of m."""
+        """Return the estimate of minus the quantity, such as of the exponent of m from p of m^−p."""
         return Estimate(-self.value, -self.high, -self.low, self.se)
 
     def exponential(self) -> Estimate:
-        """Return the estimate of e to the quantity, the interval mapped end by end; `se` by the delta method."""
+        """Return the estimate of e to the quantity: both ends of the interval are mapped, `se` by the delta method."""
         value = math.exp(self.value)
         return Estimate(value, math.exp(self.low), math.exp(self.high), value * self.se)
 
@@ -71,28 +71,28 @@ def t_quantile(dof: int, confidence: float = CONFIDENCE) -> float:
 
 
 def log_means(curves: Floats) -> tuple[Floats, Floats]:
-    """Log of the mean over seeds, and of the means that leave out one seed's whole curve.
+    """Log of the mean over all seeds, and log of the means over all seeds but one.
 
     Parameters
     ----------
     curves
-        float64 (..., S, M), positive: one row a seed.
+        float64 (..., S, M), positive: one row for each seed.
 
     Returns
     -------
     full
         (..., M), log E_seed Q.
     left_out
-        (..., S, M), the same without seed s; (..., 0, M) when there is only one seed.
+        (..., S, M), the same without seed s; (..., 0, M) where there is only one seed.
     """
     seeds = curves.shape[-2]
     total = curves.sum(axis=-2)
     full = np.log(total / seeds)
     if seeds < 2:
         return full, np.empty((*curves.shape[:-2], 0, curves.shape[-1]))
-    # The mean of the others is summed anew: total − own would cancel when one seed dominates.
-    others = np.stack([np.delete(curves, s, axis=-2).mean(axis=-2) for s in range(seeds)], axis=-2)
-    return full, np.log(others)
+    # Every mean is summed anew: the total minus one seed would cancel where this seed dominates.
+    means_left_out = np.stack([np.delete(curves, s, axis=-2).mean(axis=-2) for s in range(seeds)], axis=-2)
+    return full, np.log(means_left_out)
 
 
 def jackknife_t(left_out: Floats, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
@@ -103,12 +103,12 @@ def jackknife_t(left_out: Floats, confidence: float = CONFIDENCE) -> tuple[Float
     left_out
         float64 (..., S), the statistic without seed s.
     confidence
-        Coverage aimed at.
+        Nominal coverage.
 
     Returns
     -------
     se, half_width
-        (...,) sqrt((S−1)/S Σ_s (left_out_s − mean)²) and t_{S−1} times it; NaN when S < 2.
+        (...,): se = sqrt((S−1)/S Σ_s (left_out_s − mean)²) and half_width = t_{S−1} se; NaN where S < 2.
 
     Notes
     -----

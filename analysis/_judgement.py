@@ -1,4 +1,4 @@
-"""The table of claims: what a group of runs says about each claim that applies to it."""
+"""The table of claims: the verdict of a group of runs on each claim that applies to it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class ClaimResult:
     Attributes
     ----------
     id, seed
-        The claim's row in theory.md §4 and the seed (S0 … S4) or section that it comes from.
+        Id of the claim in theory.md §4, and the seed (S0 … S4) or section that states it.
     group, observable, kind
-        The runs it was measured on, the quantity's key, and what sort of claim it is.
+        Label of the group of runs, key of the quantity, and sort of the claim.
     expected
         Claimed exponent of m.
     expected_text
-        The same as text: `≤ −1/2` a bound, `−1` sharp, `→ −3/4` an asymptote.
+        The claimed exponent as text: `≤ −1/2` for a bound, `−1` for a sharp claim, `→ −3/4` for an asymptote.
     note
-        What else the reader should know about the expectation.
+        A remark on the expectation.
     measured
         Measured exponent of m with its 95 % interval; None if there is no fit.
     verdict, why
@@ -98,21 +98,24 @@ def judge_claims(
     Parameters
     ----------
     claims
-        Those about the kind of sweep; a claim by a computation of its own says nothing of runs.
+        Claims about the kind of sweep. Claims that a computation measures are skipped, since they say nothing of runs.
     group, setting
-        The group's label, and what the claims need to know of it.
+        Label and setting of the group.
     fits, failures
-        By key (`movement_op/W0`): the fits, and for the others why there is none.
+        Key (`movement_op/W0`) → fit; key → the reason why there is no fit.
 
     Returns
     -------
     tuple of ClaimResult
         In the order of the claims; an expectation on a quantity with a dim gives one row for each place along it.
     """
-    if setting.depth < 1:  # a model of the user's own, of which nothing is claimed
+    if setting.depth < 1:  # a model of the user's own, about which there are no claims
         return ()
     expected = [
-        (claim.id, each) for claim in claims if isinstance(claim.evidence, BySweep) for each in claim.evidence.exponents
+        (claim.id, exponent)
+        for claim in claims
+        if isinstance(claim.evidence, BySweep)
+        for exponent in claim.evidence.exponents
     ]
     rows = []
     for name, exponent in expected:

@@ -1,4 +1,4 @@
-"""What the analysis says of each kind of sweep, with the claims about it."""
+"""The findings for each kind of sweep, with the claims about the kind."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 
 def findings_of(kind: str) -> Findings:
-    """Return what the analysis says of a kind of sweep, with the claims about it.
+    """Return the findings for a kind of sweep, with the claims about the kind.
 
     Parameters
     ----------
     kind
-        The kind's name: a store's attribute ``kind``.
+        Name of the kind: the attribute ``kind`` of a store.
 
     Raises
     ------
     ContractError
-        No such kind is known, or its record names no findings.
+        The kind is not known, or its record names no findings.
     """
-    known = {each.name: each.findings for each in kinds()}
+    known = {record.name: record.findings for record in kinds()}
     if not known.get(kind):
-        found = "whose record names no findings" if kind in known else "which is not known here"
+        reason = "whose record names no findings" if kind in known else "which is not known here"
         readable = ", ".join(name for name, findings in known.items() if findings)
         raise ContractError(
-            f"Found a sweep of kind {kind!r}, {found}; kinds with findings are {readable}. Use the version that wrote it, or "
-            "register its kind."
+            f"Found a sweep of kind {kind!r}, {reason}; kinds with findings are {readable}. Use the version that wrote "
+            "it, or register its kind."
         )
     return _with_claims(known[kind])
 
@@ -43,8 +43,12 @@ def findings_of(kind: str) -> Findings:
 def _with_claims(reference: object) -> Findings:
     base: Findings = resolve(reference)
     claims = tuple(claim for claim in CLAIMS if isinstance(claim.evidence, BySweep) and claim.evidence.of == base.name)
-    # A quantity that several claims share is one object; two that share a name alone are refused.
-    named = dict.fromkeys(
-        each.quantity for claim in claims if isinstance(claim.evidence, BySweep) for each in claim.evidence.exponents
+    # Claims that share a quantity share one object; Findings refuses two quantities of the same name.
+    quantities = dict.fromkeys(
+        exponent.quantity
+        for claim in claims
+        if isinstance(claim.evidence, BySweep)
+        for exponent in claim.evidence.exponents
     )
-    return replace(base, claims=claims, claimed=tuple(each for each in named if each not in base.quantities))
+    claimed = tuple(quantity for quantity in quantities if quantity not in base.quantities)
+    return replace(base, claims=claims, claimed=claimed)

@@ -53,7 +53,7 @@ def markdown(summary: Summary, attrs: Mapping[str, Any]) -> str:
 
 
 def inline(text: str) -> str:
-    """Escape text for one Markdown line: neither HTML nor Markdown from a name takes effect."""
+    """Escape text for one line of Markdown, so that neither HTML nor Markdown in a name takes effect."""
     flat = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|~#!])", r"\\\1", flat)
 

@@ -1,4 +1,4 @@
-"""Safe pieces of HTML: everything that comes from data goes through here."""
+"""Safe pieces of HTML; every text that comes from data is escaped here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def escape(text: str) -> str:
 
 
 def formula(text: str) -> str:
-    """Escape our own text and set x_t and m^−1/2 as sub- and superscripts; not for text from data."""
+    """Escape a text of our own and set x_t and m^−1/2 as sub- and superscripts. Do not use it for text from data."""
     raised = re.sub(r"\^(−?\w+?(?:/\w+)?)(?=_|\W|$)", r"<sup>\1</sup>", escape(text))
     return re.sub(r"_([^\W_]+)", r"<sub>\1</sub>", raised)
 
@@ -37,7 +37,7 @@ def script_json(value: Any) -> str:
 
 
 def script_digest(code: str) -> str:
-    """Return the Content-Security-Policy source of one inline script: only scripts listed so may run."""
+    """Return the Content-Security-Policy source that allows one inline script."""
     return "'sha256-" + base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() + "'"
 
 
@@ -52,14 +52,14 @@ def table_html(table: Table, number: int | None = None) -> str:
     Parameters
     ----------
     table
-        Plain text cells.
+        A table of plain text cells.
     number
-        Its number in the report, None for a table without one.
+        Number of the table in the report; None for a table without a number.
 
     Returns
     -------
     str
-        HTML; cells that are a verdict get a class of that name beside the word.
+        HTML. A cell that holds a verdict also has a CSS class of that name.
     """
     prefix = f"<b>Table {number}.</b> " if number else ""
     caption = f"<figcaption>{prefix}{formula(table.caption)}</figcaption>" if table.caption else ""

@@ -1,4 +1,4 @@
-"""Runs reduced over their records to one number each, by Dask, in bounded memory."""
+"""The reduction of every run over its records to one number for each quantity, by Dask, in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,28 +16,33 @@ if TYPE_CHECKING:
 
 
 def reduce_runs(ds: xr.Dataset, *, theory: xr.Dataset | None = None) -> xr.Dataset:
-    """Reduce every finished run to its observables, in one Dask computation.
+    """Reduce every finished run to the quantities of its kind, in one Dask computation.
 
-    Nothing larger than one chunk a worker is held. The kernel's drift is recorded as a number; kernels themselves are read at
-    their first record only, and only beside a theory.
+    A worker holds no more than one chunk of the store. Kernels are read only at their first record, and only if a
+    theory is given; the drift of the kernel is recorded as a number.
 
     Parameters
     ----------
     ds
         A sweep as `sweepengine.open_sweep` returns it: lazy or in memory, dims (run, record, ...).
     theory
-        What `sweepengine.open_theory` gives of the same store, for claims that compare the two.
+        The dataset that `sweepengine.open_theory` returns for the same store, for claims that compare with a limit.
 
     Returns
     -------
     xarray.Dataset
-        In memory, dims (run,) and (run, layer) over the runs with status `done` alone, with their coordinates; float64. Of
-        networks `kernel_drift`, `movement_total`, `movement_relative`, `movement_op` (supremum over the records done),
-        `loss_train`, `loss_test` (last record) and `accuracy_test` (share of test points whose output has the target's
-        sign, or for k ≥ 2 outputs of those whose largest output is that of the largest target; an output of 0, or a tie,
-        counts as wrong; NaN where the targets are no classes). A run with NaN among its records done keeps the NaN. Of
-        particles the quantities at the last record, and the distances to the widest cloud of the same seed. What a sweep
-        has not recorded is NaN. Quantities that a claim declares itself are there if the sweep has recorded what they read.
+        Float64, in memory, dims (run,) and (run, layer), over the runs with status `done`, with their coordinates.
+
+        For networks: `kernel_drift`, `movement_total`, `movement_relative` and `movement_op` (supremum over the records
+        done), `loss_train` and `loss_test` (last record), and `accuracy_test` (last record): the share of test points
+        whose output has the sign of the target, or, for k ≥ 2 outputs, whose largest output is that of the largest
+        target. An output of 0, or a tie, counts as wrong; the accuracy is NaN where the targets are no classes. A run
+        with NaN among its records done keeps the NaN.
+
+        For particles: the quantities at the last record, and the distances to the widest cloud of the same seed.
+
+        Quantities that read variables which the sweep has not recorded are NaN. Quantities that a claim declares are
+        present only if the sweep has recorded the variables that they read.
 
     Raises
     ------
@@ -50,7 +55,7 @@ def reduce_runs(ds: xr.Dataset, *, theory: xr.Dataset | None = None) -> xr.Datas
     kind = kind_of(ds)
     done = ds.isel(run=np.flatnonzero(np.asarray(ds["status"].values) == DONE))
     if not done.sizes["run"]:
-        done = done.compute()  # nothing to read, and Dask refuses to reduce no rows
+        done = done.compute()  # there is nothing to read, and Dask cannot reduce an array without rows
     theory = xr.Dataset() if theory is None else theory
     reduced: dict[str, xr.Variable] = {}
     for q in kind.quantities:
@@ -66,7 +71,7 @@ def reduce_runs(ds: xr.Dataset, *, theory: xr.Dataset | None = None) -> xr.Datas
 
 
 def _has(q: Quantity, done: xr.Dataset, theory: xr.Dataset) -> bool:
-    """Whether a sweep and its theory have what a quantity reads."""
+    """Whether a sweep and its theory have the variables that a quantity reads."""
     predicted = set(q.reduction.theory)
     return set(q.reduction.variables) <= set(done.data_vars) and (
         not predicted or ("limit" in done.coords and predicted <= set(theory.data_vars))
@@ -81,6 +86,6 @@ def _nothing(q: Quantity, done: xr.Dataset) -> xr.Variable:
 
 
 def places(table: xr.Dataset, q: Quantity) -> list[str]:
-    """Labels of the places along a quantity's dim in a reduced table; their numbers where the dim has no labels."""
+    """Labels along a quantity's dim in a reduced table; the positions where the dim has no labels."""
     dim = q.reduction.dim
     return [str(place) for place in (table[dim].values if dim in table.coords else range(table.sizes[dim]))]

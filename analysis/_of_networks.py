@@ -1,4 +1,4 @@
-"""What the analysis says of sweeps of networks."""
+"""The findings for sweeps of networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the analysis says of sweeps of interacting particles."""
+"""The findings for sweeps of interacting particles."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ CHAOS_PARTICLES: Final = Quantity(
     "chaos_particles",
     Reduction("final", _particles_apart, {"particles": ("run", "snapshot", "particle", "coord")}),
     "distance of particles to the widest",
-    "(1/m Σ_k |θ^m_k − θ^M_k|²)^1/2 / √(1 − m/M) at the last snapshot: the same particle with and without the others",
+    "(1/m Σ_k |θ^m_k − θ^M_k|²)^1/2 / √(1 − m/M) at the last snapshot, against the widest run M of the same seed, "
+    "whose particles begin with those of m",
     "theory.md §4 mf-limit: S4 §4",
     against_widest=True,
     why_none=partial(why_no_distance, "chaos_particles"),

@@ -1,4 +1,4 @@
-"""What is said of a quantity wherever it is shown: its formula, unit and source, stated once."""
+"""Quantities: the number that is measured in a run, with the formula, unit and source that are shown beside it."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ if TYPE_CHECKING:
     from sweepengine.analysis._setting import Setting
 
 SEPARATOR: Final = "/"
-"""Between the name of a quantity and the place along its dim in a key: `movement_op/W0`."""
+"""Separates, in a key, the name of a quantity from the place along its dim: `movement_op/W0`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantity:
-    """An observable of a run, reduced over its records to one number, or to one for each place along a dim.
+    """An observable of a run, reduced over its records to one number, or to one number for each place along a dim.
 
     Attributes
     ----------
     name
-        Key in tables, fits and files.
+        Name in tables, fits and files.
     reduction
-        How it follows from what a sweep has recorded.
+        How the quantity follows from recorded variables.
     title
         A few words for tables and axes.
     symbol
-        The formula as plain text; m width, t training time, N points, L hidden layers.
+        Formula as plain text; m is the width, t training time, N the number of points, L that of hidden layers.
     source
         Seed and equation, or the section of theory.md.
     unit
         "1" where the quantity is a ratio or a number.
     fitted
-        Whether its power of the width is fitted; then it is an average over seeds of norms taken in each run.
+        Whether a power of the width is fitted; the fit is to the mean over seeds of the norms taken in each run.
     is_share
-        Whether it lies between 0 and 1, and is shown with fixed decimals.
+        Whether the quantity lies between 0 and 1, and is shown with fixed decimals.
     against_widest
-        Whether it compares a run with the widest one of its seed, which then has no value of its own.
+        Whether the quantity compares a run with the widest run of its seed, which then has no value itself.
     why_none
-        Says of a quantity without an exponent why that is and what to do, from the sweep, the group's setting and the
-        values of its finished runs; empty where a fit may be tried.
+        From the sweep, the setting of a group and the values of its finished runs to the reason why the quantity has no
+        exponent, and what to do; the text is empty where a fit may be tried. None: a fit may always be tried.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Quantity:
 
 
 def key_of(name: str, place: str) -> str:
-    """Return the key of a quantity at a place along its dim: `movement_op/W0`; the name alone where there is no dim."""
+    """Return the key of a quantity at a place along its dim, `movement_op/W0`; the name alone where there is no dim."""
     return f"{name}{SEPARATOR}{place}" if place else name
 
 

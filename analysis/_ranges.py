@@ -1,6 +1,7 @@
-"""Power laws through every range of widths from the k-th to the last, and the first range that is straight.
+"""Power laws through every range of widths from the k-th to the last, and the first of these ranges that is straight.
 
-Legend of dims: S seeds, M widths, K ranges, "..." any batch (a simulation's trials).
+In shapes, S is the number of seeds, M that of widths, K that of ranges, and "..." any batch, such as the trials of a
+simulation.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
 P, LOG_A, CURVATURE, P_LIMIT = range(4)
 """Rows of :func:`contrasts`."""
 _ROUNDING = 1e-9
-"""A curvature below this is rounding, however small its interval (seeds that agree exactly have one of length 0)."""
+"""Largest curvature that counts as rounding, however short its interval: that of seeds that agree has length 0."""
 
 
 def contrasts(log_m: Floats) -> Floats:
-    """Rows (4, M) that turn log means into p, log A, the curvature and the extrapolated exponent.
+    """Rows (4, M) whose products with the log means are p, log A, the curvature and the extrapolated exponent.
 
-    A line's slope is the local exponent at the mean of log m, a parabola's at the largest width. If the difference to
-    the limit dies out as m^−q, the two give the limit (Richardson): (p_last − r p_mean)/(1 − r), r = (m_last/m_mean)^−q.
+    The slope of a line is the local exponent at the mean of log m; the slope of a parabola at the largest width is the
+    local exponent there. If the difference from the limit dies out as m^−q, the two exponents give the limit
+    (Richardson): (p_last − r p_mean)/(1 − r) with r = (m_last/m_mean)^−q.
     """
     line = np.linalg.pinv(np.stack([np.ones_like(log_m), log_m], axis=1))
     z = log_m - log_m[-1]
@@ -38,18 +40,19 @@ def contrasts(log_m: Floats) -> Floats:
 
 
 def scan(full: Floats, left_out: Floats, log_m: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Fit every range of widths from the k-th to the last, as long as it keeps enough of them.
+    """Fit every range of widths from the k-th to the last that keeps enough widths.
 
     Parameters
     ----------
     full, left_out, log_m
-        (..., M) log means, (..., S, M) without one seed, (M,) log widths.
+        Log means (..., M), log means without one seed (..., S, M), log widths (M,).
 
     Returns
     -------
-    stats, left_stats, straight
-        (..., K, 4), (..., S, K, 4) in the order of :func:`contrasts`, and (..., K) whether the curvature of the range
-        from width k on is within its 99 % interval of 0.
+    stats, left_stats
+        The statistics of :func:`contrasts` for every range, (..., K, 4), and without one seed, (..., S, K, 4).
+    straight
+        (..., K), whether the 99 % interval of the curvature of the range from width k on contains 0.
     """
     m = log_m.size
     rows = np.zeros((max(1, m - MIN_WIDTHS_KEPT + 1), 4, m))
@@ -63,6 +66,6 @@ def scan(full: Floats, left_out: Floats, log_m: Floats) -> tuple[Floats, Floats,
 
 
 def first_straight(straight: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Index (...) of the first straight range of (..., K), the last range where none is."""
+    """Index (...) of the first straight range of (..., K); the last index where no range is straight."""
     first = np.where(straight.any(axis=-1), np.argmax(straight, axis=-1), straight.shape[-1] - 1)
     return np.asarray(first, dtype=np.intp)

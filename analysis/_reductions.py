@@ -1,4 +1,4 @@
-"""How a run is reduced over its records to one number, or to one for each place along a dim."""
+"""Reductions of a run over its records to one number, or to one number for each place along a dim."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reduction:
-    """From finished runs, and the theory where it is needed, to one number a run.
+    """A function from finished runs, and from the theory where it is needed, to one number for each run.
 
     Attributes
     ----------
     name
         A word for tables: `sup`, `final`, `initial`.
     compute
-        (finished runs, theory) to (run [, dim]), lazy where the runs are. The theory is what `sweepengine.open_theory`
-        gives, and empty for a reduction that names none of its variables.
+        (finished runs, theory) ↦ array (run [, dim]), lazy where the runs are. The theory is the dataset that
+        `sweepengine.open_theory` returns; it may be empty for a reduction that reads none of its variables.
     variables
-        Variables of the sweep that it reads → their dims. Outputs of k ≥ 2 may have `output` beside these.
+        Variables of the sweep that the reduction reads → their dims. Outputs of k ≥ 2 may have `output` beside these.
     dim
-        The dim that is left beside `run`, such as `layer`; empty where there is one number a run.
+        The dim that remains beside `run`, such as `layer`; empty where there is one number for each run.
     theory
-        Variables of the theory that it reads.
+        Variables of the theory that the reduction reads.
     """
 
     name: str
@@ -60,13 +60,13 @@ def accuracy() -> Reduction:
 
 
 def of_each_run(theory: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
-    """A variable of the theory (limit, …) for each run (run, …); NaN for a run without a limit."""
+    """A variable of the theory, (limit, …), taken at the limit of each run, (run, …); NaN for a run without a limit."""
     rows = theory.reindex(limit=done["limit"].values)
     return rows.rename(limit="run").drop_vars("run")
 
 
 def _supremum(variable: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
-    """Maximum over the records done; padding beyond them is ignored, NaN among them is not."""
+    """Maximum over the records done. Padding after these records is ignored; a NaN among them makes the maximum NaN."""
     import xarray as xr
 
     record = xr.DataArray(np.arange(variable.sizes["record"]), dims="record")
@@ -77,7 +77,7 @@ def _supremum(variable: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
 def last(variable: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
     """Select the last record done of each run: (run, record, ...) to (run, ...)."""
     at = np.maximum(np.asarray(done["records_done"].values, dtype=np.intp) - 1, 0)
-    if np.unique(at).size < 2:  # one chunk along record is read, and no run at all is no special case
+    if np.unique(at).size < 2:  # this reads one chunk along record, and also works without runs
         return variable.isel(record=int(at[0]) if at.size else 0, drop=True)
     import xarray as xr
 
@@ -85,7 +85,7 @@ def last(variable: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
 
 
 def _accuracy(outputs: xr.DataArray, targets: xr.DataArray) -> xr.DataArray:
-    """(run, test [, output]) and (test [, output]) to (run,); NaN where targets are numbers and not classes."""
+    """Accuracy (run,) of outputs (run, test [, output]); NaN if the targets (test [, output]) are no classes."""
     if not _are_classes(targets):
         return outputs.isel({dim: 0 for dim in outputs.dims if dim != "run"}, drop=True).astype(np.float64) * np.nan
     right = _leads(outputs, targets) if "output" in outputs.dims else outputs * targets > 0
@@ -96,7 +96,7 @@ def _accuracy(outputs: xr.DataArray, targets: xr.DataArray) -> xr.DataArray:
 
 
 def _are_classes(targets: xr.DataArray) -> bool:
-    """Whether targets are −1 and +1, or of several outputs one value at the class and another at all others."""
+    """Whether targets are −1 and +1; or, for several outputs, one value at the class and a smaller one elsewhere."""
     values = np.asarray(targets.values)
     if "output" not in targets.dims:
         return bool(np.all(np.abs(values) == 1))
@@ -105,7 +105,7 @@ def _are_classes(targets: xr.DataArray) -> bool:
 
 
 def _leads(outputs: xr.DataArray, targets: xr.DataArray) -> xr.DataArray:
-    """Whether the output of the largest target is above every other one."""
+    """Whether the output that has the largest target exceeds all other outputs of the point."""
     import xarray as xr
 
     place = xr.DataArray(np.arange(targets.sizes["output"]), dims="output")

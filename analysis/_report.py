@@ -61,7 +61,7 @@ def write_report(
     directory
         Where to write.
     group_by, table, theory
-        As for `summarise`; the theory of a store that is named by its URL is opened with it.
+        As for `summarise`. If the store is named by its URL, its theory is opened with it.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def write_report(
     from sweepengine.analysis._html import page
     from sweepengine.analysis._markdown import markdown
 
-    load_altair(), load_vl_convert()  # a missing extra is said before the sweep is read
+    load_altair(), load_vl_convert()  # so that a missing extra is reported before the sweep is read
     ds, theory = _opened(ds_or_url, theory)
     table, groups = reduce_runs(ds, theory=theory) if table is None else table, split(ds, group_by)
     summary = summarise_reduced(ds, table, groups)
@@ -101,14 +101,16 @@ def write_report(
 def write_main_figure(
     ds_or_url: xr.Dataset | str | os.PathLike[str], path: str | os.PathLike[str], *, group_by: Sequence[str] = ()
 ) -> Path:
-    """Write the main figure, the headlines (kernel drift and relative movement) against width, as a static SVG or PNG.
+    """Write the main figure, the headline quantities against width, as a static SVG or PNG.
+
+    The headline quantities of networks are kernel drift and relative movement.
 
     Parameters
     ----------
     ds_or_url
         A sweep as `sweepengine.open_sweep` returns it, or the store's path or URL.
     path
-        Ends in `.svg` or `.png` (twice the nominal resolution).
+        File to write, which ends in `.svg` or `.png`; a PNG has twice the nominal resolution.
     group_by
         Further run coordinates that are swept; see `summarise`.
 
@@ -120,7 +122,7 @@ def write_main_figure(
     Raises
     ------
     FigureFormatError
-        The name ends in neither.
+        The name of the file ends in neither.
     MissingExtraError, ContractError, DuplicateRunError, ReportWriteError
         As for `write_report`.
     """
@@ -144,7 +146,7 @@ def write_main_figure(
 def _opened(
     ds_or_url: xr.Dataset | str | os.PathLike[str], theory: xr.Dataset | None
 ) -> tuple[xr.Dataset, xr.Dataset | None]:
-    """A sweep that keeps the contract, and its theory where that is known."""
+    """The sweep, checked against the contract, and its theory where there is one."""
     if isinstance(ds_or_url, str | os.PathLike):
         from sweepengine import open_sweep, open_theory
 
@@ -155,7 +157,7 @@ def _opened(
 
 
 def _document(ds: xr.Dataset, summary: Summary, table: xr.Dataset) -> dict[str, Any]:
-    """Everything of the report as one strict JSON value; `runs` holds every finished run's observables."""
+    """The whole report as one strict JSON value; `finished_runs` holds the quantities of every finished run."""
     quantities = [q for q in summary.quantities if q.name in table]
     names = [q.name for q in quantities]
     keys = [str(c) for c in table.coords if table[c].dims == ("run",)]
@@ -193,6 +195,6 @@ def _write(path: Path, content: bytes) -> None:
         Path(part.name).replace(path)
     except OSError as error:
         raise ReportWriteError(
-            f"Cannot write {path}: {error.strerror or error}. Choose a directory that exists or can be made, and that you "
-            "may write to."
+            f"Cannot write {path}: {error.strerror or error}. Choose a directory that exists or can be made, and that "
+            "you may write to."
         ) from error

@@ -1,4 +1,4 @@
-"""What `summarise` returns: frozen values that turn into JSON; `to_text` and `SummaryView` show them."""
+"""The summary that `summarise` returns: frozen values, which can be written as JSON or shown as text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A quantity at one width, such as the final test accuracy: mean over seeds and standard error (NaN with one seed)."""
+    """The mean over seeds of a quantity at one width, such as the test accuracy, and its standard error.
+
+    The standard error is NaN where there is one seed.
+    """
 
     width: int
     mean: float
@@ -34,21 +37,21 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class GroupSummary:
-    """What was measured on the runs that differ in width and seed alone.
+    """Measurements on one group of runs, which differ in width and seed alone.
 
     Attributes
     ----------
     label, axes
-        Name, and the value of every coordinate that all its runs share.
+        Name of the group, and the values of the grouping coordinates, which all its runs share.
     counts
-        Runs by status.
+        Number of runs by status.
     widths, seeds
-        Every width and seed of the sweep in this group, done or not.
+        All widths and seeds of the group's runs, done or not.
     fits, failures
-        By key (`kernel_drift`, `movement_op/W0`): the fits; for the others, why there is none.
+        Key (`kernel_drift`, `movement_op/W0`) → fit; key → the reason why there is no fit.
     level_name, level
-        The kind's quantity to show beside the exponents (of networks the test accuracy, of particles the test loss), and
-        its mean at the largest width with a finished run; None if no run is finished or the quantity is unknown.
+        Name of the quantity that is shown beside the exponents (for networks the test accuracy, for particles the test
+        loss), and its mean at the largest width with a finished run; None if no run is finished or all values are NaN.
     """
 
     label: str
@@ -77,18 +80,20 @@ class GroupSummary:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The whole sweep in numbers; see :func:`summarise`.
+    """Summary of a whole sweep; see :func:`summarise`.
 
     Attributes
     ----------
     title, store
-        As the dataset states them, empty if it does not.
+        Attributes of the dataset; empty where it lacks them.
     counts
-        Runs by status, over the sweep.
+        Number of runs of the sweep by status.
     groups, claims, warnings
-        In the order of the dataset.
+        Group summaries, judged claims and warnings, in the order in which the groups appear in the dataset.
     kind
-        What the analysis says of the kind of sweep.
+        Findings for the kind of sweep.
+    confidence
+        Coverage of the intervals.
     """
 
     title: str
@@ -107,12 +112,12 @@ class Summary:
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
-        """The kind's quantities, and those of claims that some group has measured."""
-        keys = {split_key(key)[0] for group in self.groups for key in (*group.fits, *group.failures)}
-        return (*self.kind.quantities, *(each for each in self.kind.claimed if each.name in keys))
+        """The quantities of the kind, and those quantities of claims that some group has measured."""
+        names = {split_key(key)[0] for group in self.groups for key in (*group.fits, *group.failures)}
+        return (*self.kind.quantities, *(quantity for quantity in self.kind.claimed if quantity.name in names))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a strict-JSON-able dict, unrounded; what does not exist is None, never NaN."""
+        """Return unrounded values that strict JSON can hold; numbers that do not exist are None, never NaN."""
         plain: dict[str, Any] = strict(
             {
                 "title": self.title,
@@ -128,7 +133,7 @@ class Summary:
 
 
 def strict(value: Any) -> Any:
-    """Return `value` with plain Python types, and None for every number that is not finite."""
+    """Return `value` with plain Python types and with None in place of every number that is not finite."""
     if isinstance(value, dict):
         return {str(k): strict(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

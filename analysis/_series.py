@@ -1,4 +1,4 @@
-"""The rows behind the figures: plain dicts with fixed keys, so that a label from the data is never code."""
+"""The rows of data behind the figures: plain dicts with fixed keys, so that no label from the data becomes code."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     Rows = list[dict[str, Any]]
 
 MAX_RECORDS: Final = 200
-"""A curve over time shows at most so many records, evenly chosen: a page stays a few megabytes."""
+"""Largest number of records in a curve over time. They are chosen evenly, so that a page stays a few megabytes."""
 MAX_SEED_POINTS: Final = 4000
-"""More seeds' points than this are thinned; means and fits always use all of them."""
+"""Largest number of single runs that a chart shows; more are thinned. Means and fits always use all runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScalingRows:
-    """One quantity against width: group names with their exponents, seeds' points, means, fitted and expected lines."""
+    """One quantity against width: group names with exponents, points of seeds, means, fitted lines, expected lines."""
 
     names: list[str]
     seeds: Rows
@@ -39,21 +39,21 @@ class ScalingRows:
 
 
 def scaling_rows(summary: Summary, tables: Sequence[xr.Dataset], key: str) -> ScalingRows:
-    """Collect a fitted quantity against width, in all groups.
+    """Collect the rows of a fitted quantity against width, for all groups.
 
     Parameters
     ----------
     summary
-        The sweep's summary.
+        Summary of the sweep.
     tables
-        One reduced table of finished runs a group, in the order of ``summary.groups``.
+        A reduced table of finished runs for each group, in the order of ``summary.groups``.
     key
-        A key of the fits without layer, such as `kernel_drift`.
+        Key of a quantity without a dim, such as `kernel_drift`.
 
     Returns
     -------
     ScalingRows
-        Groups without a fit show their seeds alone.
+        Groups without a fit have points of seeds only.
     """
     rows = ScalingRows([], [], [], [], [])
     for group, table in zip(summary.groups, tables, strict=True):
@@ -96,7 +96,7 @@ def scaling_rows(summary: Summary, tables: Sequence[xr.Dataset], key: str) -> Sc
 
 
 def accuracy_rows(summary: Summary, tables: Sequence[xr.Dataset]) -> tuple[Rows, Rows]:
-    """Collect final test accuracy against width: one row a run, and mean ± standard error a width."""
+    """Collect final test accuracy against width: a row for each run, and mean ± standard error for each width."""
     seeds: Rows = []
     means: Rows = []
     for group, table in zip(summary.groups, tables, strict=True):
@@ -124,15 +124,15 @@ def time_rows(ds: xr.Dataset, groups: Sequence[Group], names: Sequence[str]) -> 
     ds
         The sweep; only finished runs are read, and at most ``MAX_RECORDS`` of their records.
     groups
-        Its groups.
+        Groups of the sweep.
     names
-        Variables with dims (run, record).
+        Names of variables with dims (run, record).
 
     Returns
     -------
     dict
-        name → group label → rows (width, time, value), the mean over seeds at t > 0; a log axis has no t = 0, and a
-        width whose runs were recorded at different times is left out.
+        Name → group label → rows (width, time, value) with the mean over seeds at t > 0, because a log axis has no
+        t = 0. Widths whose runs were recorded at different times are left out.
     """
     import xarray as xr
 
@@ -165,7 +165,7 @@ def time_rows(ds: xr.Dataset, groups: Sequence[Group], names: Sequence[str]) -> 
 
 
 def limit_rows(ds: xr.Dataset, groups: Sequence[Group], name: str) -> dict[str, Rows]:
-    """Collect a curve over time that infinite width predicts, by group label; nothing where the sweep has none."""
+    """Group label → curve over time that infinite width predicts; empty where the sweep has no such variable."""
     if name not in ds.data_vars:
         return {}
     values, time = np.asarray(ds[name].values), np.asarray(ds["time"].values)
@@ -174,4 +174,4 @@ def limit_rows(ds: xr.Dataset, groups: Sequence[Group], name: str) -> dict[str, 
         run = int(group.runs[0])
         pairs = zip(time[run] if time.ndim == 2 else time, values[run], strict=True)
         rows[group.label] = [{"time": float(t), "value": float(v)} for t, v in pairs if t > 0 and math.isfinite(v)]
-    return {label: found for label, found in rows.items() if found}
+    return {label: curve for label, curve in rows.items() if curve}

@@ -1,4 +1,4 @@
-"""What a claim needs to know of a group of runs."""
+"""The setting of a group of runs, from which claims decide whether they apply."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from sweepengine.spec import TERMS
 from sweepengine.time_methods import follows_the_flow
 
 EPS: Final = 1e-9
-"""Two γ closer than this are one."""
+"""Two values of γ that are closer than this count as equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a claim needs to know of a group of runs, as a spec has it.
+    """The settings of a group of runs on which exponents depend; the fields are those of a spec.
 
-    The law of the first layer's rows, the ratios of the widths, the number of outputs and the cost change no exponent.
+    The law of the rows of the first layer, the ratios of the widths, the number of outputs and the cost change no
+    exponent.
     """
 
     gamma: float
@@ -31,11 +32,12 @@ class Setting:
     terms: frozenset[str] = frozenset()
 
     def before_its_limit(self, width: int) -> bool:
-        """Whether α hides at this width what γ says of the limit; never at α = 1.
+        """Whether at this width α still hides the exponents of the limit that γ determines; never at α = 1.
 
-        Features move by about 1/(α m^(1−γ)), which tends to 0 for γ < 1 but is not small yet where that is above 1. The
-        uncentred output starts at about α m^(1/2−γ), which tends to 0 for γ > 1/2, and where that is above 1 it, or of a
-        centred network the term of the drift that is linear in 1/α (theory.md §4 alpha), still has another exponent.
+        Features move by about 1/(α m^(1−γ)). For γ < 1 this tends to 0, but while it is above 1 the movement is not yet
+        small. The uncentred output starts at about α m^(1/2−γ). For γ > 1/2 this tends to 0, but while it is above 1
+        the output still has another exponent; in a centred network the drift has one too, because its term linear in
+        1/α dominates (theory.md §4 alpha).
         """
         rich = self.gamma < 1 - EPS and self.alpha * width ** (1 - self.gamma) < 1
         lazy = self.gamma > 0.5 + EPS and self.alpha * width ** (0.5 - self.gamma) > 1
@@ -43,28 +45,28 @@ class Setting:
 
     @property
     def has_outputs(self) -> bool:
-        """Whether there are outputs: of particles where a term of their functional is a risk; networks have no terms."""
+        """Whether the runs have outputs: networks always, particles if a term of their functional is a risk."""
         return not self.terms or "risk" in self.terms
 
     @property
     def couples(self) -> bool:
-        """Whether particles act on each other, so that a cloud is another one without the others."""
+        """Whether particles act on each other, so that a particle moves differently in a larger cloud."""
         apart = {name for name, term in TERMS.items() if term.coupling == "none"}
         return not self.terms or not self.terms <= apart
 
     @property
     def follows_the_flow(self) -> bool:
-        """Whether the runs were trained by gradient descent or flow, which every claim is about."""
+        """Whether the runs were trained by gradient descent or flow, about which all claims speak."""
         return follows_the_flow(self.method)
 
     @property
     def _facts(self) -> ActivationEntry | None:
-        """What the engine knows of the activation; None of a user's own model or unit."""
+        """The entry of the activation in the table; None for a model or unit of the user's own."""
         return ACTIVATIONS.get(self.activation)
 
     @property
     def smooth(self) -> bool:
-        """Whether the smooth exponents are claimed of the activation: it is smooth, and no polynomial."""
+        """Whether the exponents for smooth activations are claimed: φ is smooth and no polynomial."""
         return self._facts is not None and self._facts.smooth and self._facts.degree is None
 
     def at(self, gamma: float) -> bool:
@@ -72,15 +74,16 @@ class Setting:
         return abs(self.gamma - gamma) < EPS
 
     def kernel_drifts_at(self, gamma: float) -> bool:
-        """Whether γ has this value, and the kernel moves as the claims on it have it."""
+        """Whether γ has this value, the kernel can move, and the read-out does not change its exponent."""
         return self.at(gamma) and self.balanced and self.moves_kernel
 
     @property
     def balanced(self) -> bool:
-        """Whether the read-out has mean zero, or its mean meets nothing that would change an exponent.
+        """Whether the read-out has mean zero, or a mean that changes no exponent.
 
         With a = 1 and E φ(h) ≠ 0 the output at t = 0 grows like m^(1−γ), and so do the residuals that move the network
-        (theory.md §4 init-scale). At γ = 1 it is O(1) as the limit has it; an odd φ without biases has mean zero.
+        (theory.md §4 init-scale). With one hidden layer the mean of a changes no exponent at γ = 1, where the output is
+        O(1) as in the limit, nor for an odd φ without biases, where E φ(h) = 0.
         """
         if self.readout != "ones":
             return True
@@ -88,10 +91,10 @@ class Setting:
 
     @property
     def moves_kernel(self) -> bool:
-        """Whether the kernel can move at all: that of the last layer alone is one of frozen features."""
+        """Whether the kernel can move: if only the last layer is trained, the features and so the kernel are frozen."""
         return self.trained != "last_layer"
 
     def moves(self, layer: str) -> bool:
-        """Whether a layer, such as W0, is trained; the empty name is all of them together."""
+        """Whether a layer, such as W0, is trained; True for the empty name, which means all layers together."""
         is_last = layer == f"W{self.depth}"
         return self.trained == "all" or not layer or is_last == (self.trained == "last_layer")

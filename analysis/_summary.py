@@ -1,4 +1,4 @@
-"""The sweep in numbers: counts, exponents, claims, accuracy, warnings."""
+"""The summary of a sweep: counts of runs, exponents, claims, accuracy or loss, warnings."""
 
 from __future__ import annotations
 
@@ -35,18 +35,20 @@ def summarise(
     Parameters
     ----------
     ds
-        As `sweepengine.open_sweep` returns it. Runs that are not `done` enter no fit; they are counted.
+        A sweep as `sweepengine.open_sweep` returns it. Runs that are not `done` are counted, but enter no fit.
     group_by
         Further run coordinates that are swept, beside scaling, gamma, depth, activation, alpha, step_size and method.
     table
-        What `reduce_runs(ds)` gave, so that it is not computed again.
+        Result of `reduce_runs(ds)`, if it is at hand, so that it is not computed again.
     theory
-        What `sweepengine.open_theory` gives of the same store, for claims that compare the two; not needed beside a table.
+        The dataset that `sweepengine.open_theory` returns for the same store, for claims that compare with a limit; not
+        needed if a table is given.
 
     Returns
     -------
     Summary
-        A fit that cannot be made (too few widths or seeds yet, a zero or NaN) is a reason in its group, not an error.
+        Where a fit is impossible (too few widths or seeds yet, a zero or NaN), the group holds the reason; this is no
+        error.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def summarise(
 
 
 def summarise_reduced(ds: xr.Dataset, table: xr.Dataset, groups: tuple[Group, ...]) -> Summary:
-    """Summarise from runs already reduced by `reduce_runs` and parted by `split`."""
+    """Summarise a sweep whose runs `reduce_runs` has reduced and `split` has divided into groups."""
     kind = kind_of(ds)
     summaries: list[GroupSummary] = []
     claims: list[ClaimResult] = []
@@ -116,7 +118,7 @@ def _summarise_group(ds: xr.Dataset, rows: xr.Dataset, group: Group) -> GroupSum
 
 
 def _columns(rows: xr.Dataset, q: Quantity) -> dict[str, NDArray[np.float64]]:
-    """The values of a quantity by key, each (run,): one column, or one for each place along its dim."""
+    """Key → values (run,) of a quantity: one column, or one column for each place along the quantity's dim."""
     values = rows[q.name]
     dim = q.reduction.dim
     if not dim:
@@ -124,14 +126,14 @@ def _columns(rows: xr.Dataset, q: Quantity) -> dict[str, NDArray[np.float64]]:
     if dim not in values.dims:
         return {}
     columns = {key_of(q.name, place): values.isel({dim: k}).values for k, place in enumerate(places(rows, q))}
-    # A layer that this depth does not have is NaN in every run (blocks joined by padding).
+    # A layer that networks of this depth lack is NaN in every run, because blocks of different depths are padded.
     return {key: column for key, column in columns.items() if not column.size or not np.all(np.isnan(column))}
 
 
 def _fitted(rows: xr.Dataset, q: Quantity, column: NDArray[np.float64]) -> tuple[ScalingFit | None, str]:
-    """The fit of a column of finished runs, or why there is none."""
+    """The fit of a column of finished runs, or the reason why there is none."""
     width, seed = rows["width"].values, rows["seed"].values
-    # The widest run is the one that the others are compared with: it has no distance of its own.
+    # A quantity that compares runs with the widest one has no value for the widest one itself.
     kept = width < width.max(initial=0) if q.against_widest else np.full(width.size, fill_value=True)
     try:
         return fit_scaling(Curves.from_runs(width[kept], seed[kept], column[kept])), ""
@@ -152,7 +154,7 @@ def _level(rows: xr.Dataset, name: str) -> Level | None:
 
 
 def _first_divergence(ds: xr.Dataset, groups: tuple[Group, ...]) -> dict[str, int]:
-    """Earliest step at which a run of each group diverged; groups without one, or without a step, are absent."""
+    """Group label → earliest step at which a run of the group diverged; groups without a known step are absent."""
     steps = np.asarray(ds["diverged_step"].values)
     diverged = (np.asarray(ds["status"].values) == "diverged") & (steps >= 0)
     return {g.label: int(steps[g.runs][diverged[g.runs]].min()) for g in groups if diverged[g.runs].any()}

@@ -20,10 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: `key` names it for links, `numeric` columns are set flush right.
+    """A table of plain text.
 
-    `formula` columns and the caption are our own words, in which x_t and m^p are set as sub- and superscripts; no text
-    from data is.
+    Attributes
+    ----------
+    key
+        Name of the table in links.
+    title, caption, headers, rows
+        Texts of the table; `rows` holds the cells row by row.
+    numeric
+        Columns that are set flush right.
+    formula
+        Columns in which x_t and m^p are set as sub- and superscripts, as in the caption. Such columns hold our own
+        words, never text from data.
     """
 
     key: str
@@ -36,14 +45,14 @@ class Table:
 
 
 INTERVALS: Final = (
-    "Exponents are of the width m: Q ∝ m^exponent. Brackets hold 95 % intervals by the studentised jackknife over seeds "
-    "(Student's t with S − 1 degrees of freedom); a replicate is one seed's whole curve. Each interval is one at 95 % by "
-    "itself: no correction is made for reading several."
+    "Exponents are of the width m: Q ∝ m^exponent. Brackets hold 95 % intervals by the studentised jackknife over "
+    "seeds (Student's t with S − 1 degrees of freedom); a replicate is one seed's whole curve. Each interval has 95 % "
+    "coverage by itself: there is no correction for reading several intervals."
 )
 
 
 def glance_table(summary: Summary) -> Table:
-    """One row a group: headline exponents beside their expectation, and accuracy or loss."""
+    """One row for each group: headline exponents beside their expectations, and accuracy or loss."""
     rows = []
     for group in summary.groups:
         cells = [group.label]
@@ -69,7 +78,7 @@ def glance_table(summary: Summary) -> Table:
 
 
 def claims_table(summary: Summary) -> Table:
-    """The claims, judged."""
+    """The claims with their verdicts."""
     rows = tuple(
         (
             c.id,
@@ -94,7 +103,7 @@ def claims_table(summary: Summary) -> Table:
 
 
 def fits_table(summary: Summary) -> Table:
-    """Every fit with its residual trend."""
+    """All fits with their residual trends, and the reasons for missing fits."""
     rows: list[tuple[str, ...]] = []
     for group in summary.groups:
         rows += [_fit_row(group, summary.kind.title_of(key), fit) for key, fit in group.fits.items()]
@@ -104,10 +113,11 @@ def fits_table(summary: Summary) -> Table:
     return Table(
         "fits",
         "Fits",
-        "log E Q = log A − p log m by least squares, E the mean over seeds of norms taken in each run. The residual trend "
-        "is the coefficient of (log m)² in a parabola through the widths used; the smallest width is dropped while the "
-        "trend's 99 % interval leaves out 0 and more than four widths remain. The limit is the exponent extrapolated to "
-        "infinite width as if a finite-size term m^−1/4 were left: the most that an unseen bend could change.",
+        "log E Q = log A − p log m by least squares, E the mean over seeds of norms taken in each run. The residual "
+        "trend is the coefficient of (log m)² in a parabola through the widths used; the smallest width is dropped "
+        "while the trend's 99 % interval excludes 0 and more than four widths remain. The limit is the exponent "
+        "extrapolated to infinite width as if a finite-size term m^−1/4 were left: the most that an unseen bend could "
+        "change.",
         ("runs", "quantity", "exponent [95 %]", "A", "residual trend [95 %]", "limit [95 %]", "seeds", "widths"),
         tuple(rows),
         frozenset({2, 3, 4, 5, 6}),
@@ -115,7 +125,7 @@ def fits_table(summary: Summary) -> Table:
 
 
 def counts_table(summary: Summary) -> Table:
-    """Runs by status, each group and in total."""
+    """Numbers of runs by status, for each group and in total."""
     rows = [(g.label, *_counts(g.counts)) for g in summary.groups]
     if len(rows) != 1:
         rows.append(("all", *_counts(summary.counts)))
@@ -130,13 +140,13 @@ def counts_table(summary: Summary) -> Table:
 
 
 def definitions_table(summary: Summary) -> Table:
-    """Every quantity: formula, unit, source."""
+    """Formula, unit and source of every quantity."""
     return Table(
         "definitions",
         "Definitions",
-        "m width, t training time (gradient-flow time: a step of size η advances it by η), N train points, Θ_t the kernel "
-        "on the train points, θ_t the trained parameters, L hidden layers, S seeds. A supremum runs over the records. Unit 1 "
-        "is a pure number.",
+        "m width, t training time (gradient-flow time: a step of size η advances it by η), N train points, Θ_t the "
+        "kernel on the train points, θ_t the parameters, L hidden layers, S seeds. A supremum runs over the records. "
+        "Unit 1 is a pure number.",
         ("quantity", "formula", "unit", "source"),
         tuple((q.title, q.symbol, q.unit, q.source) for q in summary.quantities),
         formula=frozenset({1}),
@@ -144,12 +154,12 @@ def definitions_table(summary: Summary) -> Table:
 
 
 def rules_table() -> Table:
-    """What a verdict means."""
+    """The rules by which verdicts are reached."""
     return Table(
         "verdicts",
         "How a verdict is reached",
-        "A wrong verdict is worse than an open one. Without an interval (fewer than two seeds, or no fit) every verdict is "
-        "undecided.",
+        "A wrong verdict is worse than an open one. Without an interval (fewer than two seeds, or no fit) every "
+        "verdict is undecided.",
         ("kind of claim", "rule, with e the claimed exponent of m"),
         RULES,
         formula=frozenset({1}),
@@ -157,7 +167,7 @@ def rules_table() -> Table:
 
 
 def provenance_table(attrs: Mapping[str, Any]) -> Table:
-    """Where the numbers come from: store, machine, versions, history, as the dataset's attributes state them."""
+    """Store, machine, versions and history of the numbers, from the attributes of the dataset."""
     rows = [("store", str(attrs.get("store", "")) or "not recorded")]
     for name in PROVENANCE_ATTRIBUTES:
         if attrs.get(name):
@@ -167,7 +177,7 @@ def provenance_table(attrs: Mapping[str, Any]) -> Table:
 
 
 def _record(name: str, text: str) -> list[tuple[str, str]]:
-    """One row a key of a JSON object, a level of nesting unfolded; other text is shown as it is, being a record too."""
+    """One row for each key of a JSON object, with one level of nesting unfolded; any other text is one row."""
     try:
         parsed = json.loads(text)
     except json.JSONDecodeError:

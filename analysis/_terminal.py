@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from sweepengine.analysis._results import GroupSummary, Summary
 
 _STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim"}
-_ASCII: Final = str.maketrans({"−": "-", "–": "-", "≤": "<=", "→": "->", "±": "+/-", "·": "|", "γ": "gamma", "α": "alpha", "η": "eta"})  # fmt: skip
+_ASCII: Final = str.maketrans(
+    {"−": "-", "–": "-", "≤": "<=", "→": "->", "±": "+/-", "·": "|", "γ": "gamma", "α": "alpha", "η": "eta"}
+)
 _NOTE: Final = (
     "Measured: exponent of the width m with its 95 % interval over seeds (jackknife-t). Expected: ≤ a theorem's bound, "
     "→ an asymptote. Accuracy and loss: mean ± standard error over seeds at the largest width."
@@ -26,16 +28,16 @@ _NOTE: Final = (
 
 
 class SummaryView:
-    """Rich renderable of a summary, a table good from 80 columns on and when piped: `console.print(SummaryView(summary))`.
+    """Rich renderable of a summary, for terminals of 80 columns or more and for pipes.
 
-    Writes ASCII only where the terminal's encoding has nothing more.
+    Use it as `console.print(SummaryView(summary))`. It writes ASCII where the encoding of the terminal is no Unicode.
     """
 
     def __init__(self, summary: Summary) -> None:
         self.summary = summary
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        """Yield the counts, the table, the notes below it and the warnings."""
+        """Yield the counts, the table, the note below the table and the warnings."""
         from rich.text import Text
 
         ascii_only = options.ascii_only
@@ -79,7 +81,7 @@ class SummaryView:
 
 
 def to_text(summary: Summary, width: int = 80) -> str:
-    """Return the same table as plain text of at most `width` columns, without colours or escapes."""
+    """Return the summary as plain text of at most `width` columns, without colours or escapes."""
     from rich.console import Console
 
     out = io.StringIO()
@@ -89,7 +91,7 @@ def to_text(summary: Summary, width: int = 80) -> str:
 
 
 def counts_text(counts: dict[str, int]) -> str:
-    """Return `110 done · 2 diverged · 0 failed · 0 pending`: every status, `running` only where there are some."""
+    """Return `110 done · 2 diverged · 0 failed · 0 pending`; `running` is left out where it is 0."""
     order = [s for s in STATUSES if s != "running" or counts[s]]
     return " · ".join(f"{counts[s]} {s}" for s in order)
 
@@ -100,7 +102,7 @@ def _headline(summary: Summary) -> str:
 
 
 def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], str]]:
-    """One row a claim; the measured cell is written once for each quantity."""
+    """Yield one row for each claim; only the first row of a quantity has its title and its measured exponent."""
     for name in summary.kind.headlines:
         title = summary.kind.quantity(name).title
         fit = group.fits.get(name)
@@ -117,7 +119,10 @@ def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], st
 
 
 def level_text(summary: Summary, group: GroupSummary) -> str:
-    """Return `0.953 ± 0.004`, accuracy or test loss: mean ± standard error over seeds at the largest width; no error with one seed."""
+    """Return `0.953 ± 0.004`: the mean ± standard error of the accuracy or loss over seeds at the largest width.
+
+    With one seed there is no standard error, and the mean stands alone.
+    """
     level = group.level
     if level is None:
         return "–"

@@ -1,7 +1,8 @@
-"""What a measured exponent says about a claim. A wrong verdict is worse than an open one.
+"""The rules by which a measured exponent decides a claim. A wrong verdict is worse than an open one.
 
-All in terms of p, Q ~ m^−p, its 95 % interval [low, high], and `p_limit`, the exponent extrapolated to infinite width as if
-a finite-size term m^−1/4 were left (its interval is several times wider; see :mod:`analysis._fit`).
+The rules are about p of Q ~ m^−p, its 95 % interval [low, high], and `p_limit`, the exponent extrapolated to infinite
+width as if a finite-size term m^−1/4 were left. The interval of p_limit is several times wider than that of p; see
+:mod:`sweepengine.analysis._fit`.
 
 ===========  ===================================================================================================
 kind         verdict
@@ -17,9 +18,10 @@ asymptote    Q approaches m^−e, known to be slow. **holds** as for sharp, othe
 
 Without an interval (fewer than two seeds, or no fit) every verdict is **undecided**.
 
-A finite range of widths can always hide a finite-size term that is larger than the leading one, or slower than m^−1/4;
-against such a term no rule protects. Each interval is a 95 % one by itself: among twenty true sharp claims one may lie
-just outside (p_limit makes such a claim undecided much more often than differing).
+A finite range of widths can always hide a finite-size term that is larger than the leading one, or that dies out more
+slowly than m^−1/4; no rule protects against such a term. Each single interval has 95 % coverage: of twenty true sharp
+claims, one may lie just outside its interval. Because of p_limit such a claim is undecided much more often than
+differing.
 """
 
 from __future__ import annotations
@@ -39,17 +41,17 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
     (
         "bound",
         (
-            "A theorem's upper bound on the rate, O(m^e). It holds if the whole 95 % interval of the measured exponent lies at "
-            "or below e; it is violated only if the whole interval lies above e, the interval of the exponent extrapolated "
-            "to infinite width does too, and the curve does not bend. Otherwise it is undecided."
+            "A theorem's upper bound on the rate, O(m^e). It holds if the whole 95 % interval of the measured exponent "
+            "lies at or below e; it is violated only if the whole interval lies above e, the interval of the exponent "
+            "extrapolated to infinite width does too, and the curve does not bend. Otherwise it is undecided."
         ),
     ),
     (
         "sharp",
         (
-            "The exponent e expected for generic data. It holds if the 95 % interval contains e, is shorter than ± 1/4 and the "
-            "curve does not bend; it differs only if the interval and that of the extrapolated exponent both lie on the same "
-            "side of e and the curve does not bend. Otherwise it is undecided."
+            "The exponent e expected for generic data. It holds if the 95 % interval contains e, is shorter than ± 1/4 "
+            "and the curve does not bend; it differs only if the interval and that of the extrapolated exponent both "
+            "lie on the same side of e and the curve does not bend. Otherwise it is undecided."
         ),
     ),
     (
@@ -60,7 +62,7 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
         ),
     ),
 )
-"""The semantics of the verdicts in words, in terms of the exponent of m; printed in every report."""
+"""The rules in words, in terms of the exponent of m; they are printed in every report."""
 
 
 def judge(fit: ScalingFit, kind: Kind, p: float) -> tuple[Verdict, str]:
@@ -86,8 +88,8 @@ def judge(fit: ScalingFit, kind: Kind, p: float) -> tuple[Verdict, str]:
         return _judge_bound(fit, p)
     if kind == "asymptote" and not fit.bends and not fit.p.contains(p):
         return "undecided", (
-            f"pre-asymptotic: the claim is about a limit that is approached slowly, and a reading at widths {fit.kept[0]} "
-            f"to {fit.kept[-1]} is no evidence against it ({_limit(fit)})"
+            f"pre-asymptotic: the claim is about a limit that is approached slowly, and a reading at widths "
+            f"{fit.kept[0]} to {fit.kept[-1]} is no evidence against it ({_limit(fit)})"
         )
     return _judge_sharp(fit, p)
 

@@ -1,4 +1,4 @@
-"""What a reader of the numbers must know beside them."""
+"""Warnings that a summary shows beside its numbers."""
 
 from __future__ import annotations
 
@@ -14,83 +14,83 @@ if TYPE_CHECKING:
 def collect_warnings(
     groups: Sequence[GroupSummary], first_divergence: Mapping[str, int], kind: Findings
 ) -> tuple[str, ...]:
-    """Say what was left out and what limits the fits, one sentence each.
+    """Return one sentence for everything that was left out and everything that limits a fit.
 
     Parameters
     ----------
     groups
-        The groups' summaries.
+        Summaries of the groups.
     first_divergence
-        By label, the earliest step at which a run of that group diverged.
+        Group label → the earliest step at which a run of the group diverged.
     kind
-        Whose headlines are looked at.
+        Findings of the kind of sweep; only its headline quantities are considered.
 
     Returns
     -------
     tuple of str
-        Diverged, failed and unfinished runs by count; seeds and widths left out; what limits each headline fit.
+        Numbers of diverged, failed and unfinished runs; seeds and widths left out; the limits of each headline fit.
     """
-    found: list[str] = []
+    warnings: list[str] = []
     for group in groups:
-        found += _runs(group, first_divergence.get(group.label))
+        warnings += _runs(group, first_divergence.get(group.label))
     for group in groups:
-        found += _fits(group, kind)
-    return tuple(found)
+        warnings += _fits(group, kind)
+    return tuple(warnings)
 
 
 def _runs(group: GroupSummary, step: int | None) -> list[str]:
     counts, total = group.counts, sum(group.counts.values())
-    found = []
+    sentences = []
     if counts["diverged"]:
         first = f" (the first at step {step})" if step is not None else ""
-        found.append(
+        sentences.append(
             f"{group.label}: diverged, {counts['diverged']} of {total} runs{first}. Excluded, and their seeds from the "
             "fits; the exponents are those of the seeds that stayed. A smaller step_size may help."
         )
     if counts["failed"]:
-        found.append(
+        sentences.append(
             f"{group.label}: failed, {counts['failed']} of {total} runs. Excluded, and their seeds from the fits; "
             "the same `run` command again retries them."
         )
     open_runs = counts["pending"] + counts["running"]
     if open_runs:
-        found.append(f"{group.label}: not finished, {open_runs} of {total} runs; the numbers will change.")
-    return found
+        sentences.append(f"{group.label}: not finished, {open_runs} of {total} runs; the numbers will change.")
+    return sentences
 
 
 def _fits(group: GroupSummary, kind: Findings) -> list[str]:
-    found = []
+    sentences = []
     reasons: dict[str, list[str]] = {}
     for name in kind.headlines:
         if name in group.failures:
             reasons.setdefault(group.failures[name], []).append(kind.quantity(name).title)
-    found += [f"{group.label}, {' and '.join(titles)}: no fit. {reason}" for reason, titles in reasons.items()]
+    sentences += [f"{group.label}, {' and '.join(titles)}: no fit. {reason}" for reason, titles in reasons.items()]
     fits = {kind.quantity(name).title: group.fits[name] for name in kind.headlines if name in group.fits}
     if not fits:
-        return found
+        return sentences
     any_fit = next(iter(fits.values()))  # seeds and widths are those of the finished runs, the same in every fit
     reference = any(kind.quantity(name).against_widest for name in kind.headlines)
     if len(any_fit.seeds) < len(group.seeds):
-        found.append(
+        sentences.append(
             f"{group.label}: {len(any_fit.seeds)} of {len(group.seeds)} seeds are done at every fitted width; "
             "the fits use these alone."
         )
     if len(any_fit.widths) < len(group.widths) - reference:
-        found.append(
+        sentences.append(
             f"{group.label}: {len(any_fit.widths)} of {len(group.widths)} widths have finished runs; "
             "the fits use these alone."
         )
     for reason in dict.fromkeys(fit.why_no_interval for fit in fits.values() if fit.why_no_interval):
-        found.append(f"{group.label}: {reason}.")
+        sentences.append(f"{group.label}: {reason}.")
     for title, fit in fits.items():
         if fit.dropped:
-            found.append(
+            sentences.append(
                 f"{group.label}, {title}: the curve bends at small widths; the fit leaves out m = "
                 f"{', '.join(map(str, fit.dropped))}."
             )
         if fit.bends:
-            found.append(
+            sentences.append(
                 f"{group.label}, {title}: the curve still bends at m = {fit.kept[0]} to {fit.kept[-1]}; "
                 "its exponent is no limit."
             )
-    return found
+    return sentences

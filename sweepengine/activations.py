@@ -1,7 +1,7 @@
-"""Activations φ: one entry each, read by a spec's choices, networks, particles, fused kernels, plans and claims.
+"""The table of activations φ, which specs, networks, particles, fused kernels, plans and claims all read.
 
-Imports no torch: what computes an activation is named by reference, "package.module:name". :mod:`sweepengine.theory` has a
-list of its own, because an oracle shares nothing with the engine.
+This module imports no torch: an entry refers to the code of its activation by "package.module:name".
+:mod:`sweepengine.theory` has a list of its own, because an oracle shares nothing with the engine.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ class ActivationEntry:
     Attributes
     ----------
     torch : str
-        Reference to its :class:`sweepengine.networks.Activation`: φ, φ' and, for a smooth φ, φ''.
+        Reference to the :class:`sweepengine.networks.Activation`: φ, φ' and, for a smooth φ, φ''.
     passes : int
-        Passes over an N × m array that φ and what stands in for φ' take there; with 1 or 0 a fused pass saves nothing.
+        Number of passes over an N × m array in which torch computes φ and the array from which φ' follows. With 1 or 0
+        passes a fused kernel saves nothing.
     kernel : str or None
-        Reference to a Triton function h ↦ (φ(h), φ'(h)); None where there is none, and plain passes are taken.
+        Reference to a Triton function h ↦ (φ(h), φ'(h)); None where plain passes must be taken.
     parity : {"odd", "even", "none"}
     kinks : tuple of float
-        Where φ' jumps; φ is smooth everywhere else.
+        Points at which φ' jumps; φ is smooth everywhere else.
     degree : int or None
-        Of a polynomial φ; None for any other.
+        Degree of a polynomial φ; None for any other φ.
     unit_slopes : bool
-        Whether φ' takes the values −1, 0 and 1 alone, by which a product rounds nothing.
+        Whether φ' only takes the values −1, 0 and 1, so that a product with φ' rounds nothing.
     in_layers : bool
-        Whether layers of networks may have it; units of particles may have every activation.
+        Whether layers of networks may have the activation; units of particles may have every activation.
     """
 
     torch: str
@@ -52,7 +53,7 @@ class ActivationEntry:
 
     @property
     def smooth(self) -> bool:
-        """Whether φ' has no jump."""
+        """Whether φ' jumps nowhere."""
         return not self.kinks
 
 
@@ -123,7 +124,7 @@ ACTIVATIONS: dict[str, ActivationEntry] = {
         in_layers=False,
     ),
 }
-"""By the name that a spec uses, in the order in which messages list them."""
+"""Name in a spec → entry, in the order in which messages list the activations."""
 
 
 def layer_activations() -> tuple[str, ...]:

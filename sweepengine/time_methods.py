@@ -1,6 +1,6 @@
-"""Time methods of networks and of particles, by name: what is true of each, and where its steps are made.
+"""The table of time methods of networks and particles: the properties of every method, and a reference to its steps.
 
-One table for both kinds, so that one method has one name. Imports nothing: what makes the steps is a reference.
+Networks and particles share one table, so that a method has one name. This module imports nothing of the package.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ Kind = Literal["networks", "particles"]
 
 @dataclass(frozen=True)
 class Use:
-    """How one kind uses a method.
+    """How networks or particles use a method.
 
     Attributes
     ----------
     steps : str
-        ``module:name`` of what makes the steps. Of networks ``(method, training, seed) -> Stepper``; of particles
-        ``(functional, particles, instant, partition) -> None``, one step in place, or of an adaptive method the class of its
-        steps, such as :class:`sweepengine.particles.AdaptiveSteps`.
+        ``module:name`` of the code that makes the steps. For networks it is a function
+        ``(method, training, seed) -> Stepper``. For particles it is a function
+        ``(functional, particles, instant, partition) -> None`` that makes one step in place; for an adaptive method it
+        is the class of its steps, such as :class:`sweepengine.particles.AdaptiveSteps`.
     held : int
-        Arrays of the size of the parameters, or of the particles, that a step holds beside them (docs/scaling.md).
+        Number of arrays of the size of the parameters, or of the particles, that a step holds beside them
+        (docs/scaling.md).
     """
 
     steps: str
@@ -39,26 +41,26 @@ class TimeMethod:
     summary : str
         One sentence, for people.
     order : int
-        Global order in the step; of a method with noise the weak order at finite times.
+        Global order in the step size; for a method with noise, the weak order at finite times.
     velocities : int
-        Velocities of one step, or of one try where the method is adaptive.
+        Number of velocities that one step computes, or one try of an adaptive method.
     follows : {"descent", "flow"} or None
-        Gradient descent itself, the gradient flow (with noise, the Langevin flow), or neither.
+        What the method follows: gradient descent itself, the gradient flow (with noise, the Langevin flow), or neither.
     networks, particles : Use or None
-        None: not for this kind.
+        How networks and particles use the method; None where they cannot.
     tableau : str or None
-        ``module:name`` of the Runge–Kutta method, where a step is one of it with all points.
+        ``module:name`` of the Runge–Kutta tableau, where a step is a Runge–Kutta step with all points.
     noise : bool
-        Whether it carries the noise of a temperature.
+        Whether the method carries the noise of a temperature.
     adaptive : bool
-        Whether its steps are its own.
+        Whether the method chooses its own step sizes.
     formerly : str or None
-        What specs of particles have called it. The name is still read, and it is what enters the ids of their runs.
+        Former name of the method in specs of particles. The name can still be read, and it enters the ids of runs.
 
     Raises
     ------
     ValueError
-        An entry that says less than a plan needs.
+        Neither networks nor particles use the method, or one of its numbers is too small.
     """
 
     name: str
@@ -84,20 +86,20 @@ class TimeMethod:
             )
 
     def use(self, kind: Kind) -> Use:
-        """How a kind uses it. Raises ValueError where it does not."""
-        found = self.networks if kind == "networks" else self.particles
-        if found is None:
+        """How networks or particles use the method. Raises ValueError where they cannot."""
+        use = self.networks if kind == "networks" else self.particles
+        if use is None:
             raise ValueError(f"found method {self.name!r}; known are {', '.join(names(kind))}")
-        return found
+        return use
 
 
 METHODS: dict[str, TimeMethod] = {}
-"""Name → method; :func:`register` adds to it."""
+"""Name → method; :func:`register` adds entries."""
 
 
 def register(method: TimeMethod) -> TimeMethod:
-    """Add a method to the table. Raises ValueError where one of its names is taken."""
-    taken = {*METHODS, *(each.formerly for each in METHODS.values())}
+    """Add a method to the table. Raises ValueError where its name or its former name is taken."""
+    taken = {*METHODS, *(known.formerly for known in METHODS.values())}
     for name in {method.name, method.formerly} - {None}:
         if name in taken:
             raise ValueError(f"time method {name!r}: found a second one of this name; choose another")
@@ -106,12 +108,12 @@ def register(method: TimeMethod) -> TimeMethod:
 
 
 def names(kind: Kind) -> tuple[str, ...]:
-    """Methods of a kind, in the order of the table."""
+    """Names of the methods that networks or particles can use, in the order of the table."""
     return tuple(name for name, method in METHODS.items() if getattr(method, kind) is not None)
 
 
 def find(name: str, kind: Kind) -> TimeMethod:
-    """The method that a kind calls by a name, of today or a former one.
+    """The method of networks or particles with this present or former name.
 
     Raises
     ------
@@ -126,7 +128,7 @@ def find(name: str, kind: Kind) -> TimeMethod:
 
 
 def follows_the_flow(label: str) -> bool:
-    """Whether runs of a method's label, such as ``momentum(beta=0.7)``, follow gradient descent or the gradient flow."""
+    """Whether runs whose method has this label, such as ``momentum(beta=0.7)``, follow gradient descent or flow."""
     name = label.split("(", 1)[0]
     return any(method.follows is not None and name in (method.name, method.formerly) for method in METHODS.values())
 
@@ -151,7 +153,8 @@ for _method in (
         networks=Use(f"{_STEPPERS}:momentum", held=1),
     ),
     TimeMethod(
-        name="heun", summary="Gradient flow by Heun's method of order 2 with step η.", order=2, velocities=2, follows="flow",
+        name="heun", summary="Gradient flow by Heun's method of order 2 with step η.",
+        order=2, velocities=2, follows="flow",
         networks=Use(f"{_STEPPERS}:fixed_flow", held=5), particles=Use(f"{_STEPS}:heun", held=3),
         tableau=f"{_TABLEAUS}:HEUN",
     ),
@@ -167,7 +170,8 @@ for _method in (
         tableau=f"{_TABLEAUS}:DORMAND_PRINCE",
     ),
     TimeMethod(
-        name="rk45", summary="Gradient flow by Dormand and Prince's pair 5(4) with steps of its own, from record to record.",
+        name="rk45",
+        summary="Gradient flow by Dormand and Prince's pair 5(4), which chooses its steps between records.",
         order=5, velocities=7, follows="flow", adaptive=True,
         networks=Use(f"{_STEPPERS}:adaptive_flow", held=10),
         particles=Use("sweepengine.particles._adaptive:AdaptiveSteps", held=10),
@@ -178,7 +182,8 @@ for _method in (
         order=1, velocities=1, follows="flow", noise=True, particles=Use(f"{_STEPS}:euler_maruyama", held=0),
     ),
     TimeMethod(
-        name="leimkuhler_matthews", summary="θ ← θ + dt v + √(2τ dt) (ξ_n + ξ_{n+1})/2: weak order 2 for the stationary law.",
+        name="leimkuhler_matthews",
+        summary="θ ← θ + dt v + √(2τ dt) (ξ_n + ξ_{n+1})/2: weak order 2 for the stationary law.",
         order=1, velocities=1, follows="flow", noise=True, particles=Use(f"{_STEPS}:leimkuhler_matthews", held=0),
     ),
     TimeMethod(

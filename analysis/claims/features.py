@@ -1,4 +1,4 @@
-"""Small movement means random features."""
+"""If the weights hardly move, the network equals random features."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DISTANCES: Final = (
 
 
 def _is_theirs(setting: Setting) -> bool:
-    """Whether only W is trained, and a = ±1, as S4 has it."""
+    """Whether one hidden layer W is trained with fixed a = ±1 in the NTK scaling, as in S4."""
     first_layer = setting.depth == 1 and setting.trained == "hidden_weights"
     return first_layer and setting.readout == "signs" and setting.at(0.5)
 
@@ -51,8 +51,8 @@ def _exponents(distance: Quantity) -> tuple[Exponent, ...]:
 
 CLAIM: Final = Claim(
     "features",
-    "Where only W is trained and a = ±1, f_t is m^−1 from random features with the gradients of t = 0, smooth activations; "
-    "it tends to m^−3/4 for relu.",
+    "Where only W is trained and a = ±1, the distance of f_t from random features made of the gradients at t = 0 is "
+    "m^−1 for a smooth activation, and tends to m^−3/4 for relu.",
     BySweep(
         "features",
         tuple(exponent for distance in _DISTANCES for exponent in _exponents(distance)),

@@ -38,7 +38,8 @@ def _exponents(distance: Quantity) -> tuple[Exponent, ...]:
 
 CLAIM: Final = Claim(
     "linear",
-    "In the NTK scaling sup_t ‖f_t − f_t^lin‖ is O(m^−1/2); it is m^−1 for a smooth activation, and tends to m^−3/4 for relu.",
+    "In the NTK scaling sup_t ‖f_t − f_t^lin‖ is O(m^−1/2); it is m^−1 for a smooth activation, and tends to m^−3/4 "
+    "for relu.",
     BySweep(
         "lazy_to_rich",
         tuple(exponent for distance in _DISTANCES for exponent in _exponents(distance)),

@@ -1,4 +1,4 @@
-"""Parameters move as those of the linearised model: θ_t − θ_0 ≈ ω_t."""
+"""Parameters move like those of the linearised model: θ_t − θ_0 ≈ ω_t."""
 
 from __future__ import annotations
 

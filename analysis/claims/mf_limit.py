@@ -1,4 +1,4 @@
-"""Propagation of chaos: in the mean field a cloud of m particles tends to the one of infinitely many."""
+"""Propagation of chaos: in the mean-field scaling a cloud of m particles tends to an infinite cloud."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _of_another_seed(sweep: xr.Dataset) -> xr.Dataset:
-    """The widest clouds under other seeds: particles that share neither start nor noise do not come together."""
+    """Give the widest clouds other seeds: particles that share neither start nor noise do not come together."""
     width, seed = sweep["width"].values, sweep["seed"].values
     seeds = np.unique(seed)
     following = seeds[(np.searchsorted(seeds, seed) + 1) % seeds.size]
@@ -23,7 +23,8 @@ def _of_another_seed(sweep: xr.Dataset) -> xr.Dataset:
 
 CLAIM: Final = Claim(
     "mf-limit",
-    "Outputs and particles of clouds that begin alike are m^−1/2 from those of the widest, divided by √(1 − m/M).",
+    "The distance of the outputs and particles of a cloud of m from those of the widest cloud M, which begins with the "
+    "same particles, divided by √(1 − m/M), is m^−1/2.",
     BySweep(
         "particles",
         (

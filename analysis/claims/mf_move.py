@@ -1,4 +1,4 @@
-"""In the mean field features move at every width."""
+"""In the mean-field scaling features move at every width."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _SHARES: Final = np.array([4, 8, 16, 32, 64]) / _POINTS
 
 
 def _slope(path: Callable[[Floats, Floats, float], Floats]) -> float:
-    """Power of t with which the exact W₂ between μ and a path from μ to ν grows."""
+    """Power of t with which the exact W₂ between μ and the measure at t on a path from μ to ν grows."""
     generator = np.random.Generator(np.random.Philox(key=0))
     start = generator.standard_normal((_POINTS, 2))
     end = np.array([20.0, 0.0]) + generator.standard_normal((_POINTS, 2))

@@ -9,8 +9,8 @@ from sweepengine.analysis._of_networks import KERNEL_DRIFT
 
 CLAIM: Final = Claim(
     "ntk-const",
-    "In the NTK scaling sup_t ‖Θ_t − Θ_0‖_F / ‖Θ_0‖_F is O(m^−1/2); it is m^−1 for a smooth activation, and tends to m^−3/4 "
-    "for relu in one layer.",
+    "In the NTK scaling sup_t ‖Θ_t − Θ_0‖_F / ‖Θ_0‖_F is O(m^−1/2); it is m^−1 for a smooth activation, and tends to "
+    "m^−3/4 for relu in one layer.",
     BySweep(
         "lazy_to_rich",
         (

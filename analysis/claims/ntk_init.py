@@ -22,7 +22,7 @@ def _distance(done: xr.Dataset, theory: xr.Dataset) -> xr.DataArray:
 
 
 def _after_training(sweep: xr.Dataset) -> xr.Dataset:
-    """Mean-field runs as if they began where they end: a kernel that has learned is not the limit's."""
+    """Take the last record of mean-field runs as their first: a kernel that has learned is not the limit at t = 0."""
     runs = np.flatnonzero(np.isclose(sweep["gamma"].values, 1.0))
     return sweep.isel(run=runs, record=[-1]).assign_coords(records_done=("run", np.ones(runs.size, dtype=int)))
 

@@ -28,7 +28,8 @@ PREACTIVATION_MOVEMENT: Final = Quantity(
 
 CLAIM: Final = Claim(
     "preact",
-    "The root mean square of h^l_t − h^l_0 is m^−1/2 in the NTK scaling, m^0 in the mean field, m^(γ−1) between for L = 1.",
+    "The root mean square of h^l_t − h^l_0 is m^−1/2 in the NTK scaling and m^0 in the mean-field scaling; for L = 1 "
+    "it is m^(γ−1) between the two.",
     BySweep(
         "lazy_to_rich",
         (

@@ -53,8 +53,8 @@ def _exponents(remainder: Quantity) -> tuple[Exponent, ...]:
 
 CLAIM: Final = Claim(
     "taylor",
-    "In the NTK scaling f(θ+δ) − f(θ) − ⟨∇f, δ⟩ of one step is O(m^−1/2); it is m^−1 for a smooth activation, and tends to "
-    "m^−3/4 for relu.",
+    "In the NTK scaling f(θ+δ) − f(θ) − ⟨∇f, δ⟩ of one step is O(m^−1/2); it is m^−1 for a smooth activation, and "
+    "tends to m^−3/4 for relu.",
     BySweep(
         "remainders",
         tuple(exponent for remainder in _REMAINDERS for exponent in _exponents(remainder)),

@@ -1,4 +1,4 @@
-"""Datasets: the inputs and targets that a sweep trains on, and weights of files. Imports no torch."""
+"""Data sets: the inputs and targets that a sweep trains on, and further arrays from files. Imports no torch."""
 
 from sweepengine.data._arrays import open_arrays as open_arrays
 from sweepengine.data._dataset import Dataset as Dataset

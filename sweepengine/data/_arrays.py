@@ -1,4 +1,4 @@
-"""Arrays of files that other programs wrote: plain numbers only, nothing in them is executed, nothing else is unpacked."""
+"""Reading ``.npz`` files of other programs: only arrays of plain numbers are unpacked, and nothing is executed."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 _ENCRYPTED = 0x1
 _LONGEST_HEADER = 4096
 _PIECE = 2**20
-"""Bytes that are read at once. So the list of a file's arrays may have 60 thousand names, and no more."""
+"""Bytes that are read at once. This limits the list of a file's arrays to about 60 thousand names."""
 _REAL = re.compile(r"[<>=|]?[?biuf]\d*")
 _WORDS = {"O": "Python objects", "U": "text", "S": "text", "c": "complex numbers"}
 _SHOWN_NAMES = 20
 
 
 class _Pieces(BufferedReader):
-    """A file that hands out small pieces only: :class:`zipfile.ZipFile` would take a directory of any length."""
+    """A file that refuses to be read in large pieces: :class:`zipfile.ZipFile` would read a directory of any length."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         most = 2 * _PIECE
@@ -47,7 +47,7 @@ class _Pieces(BufferedReader):
 
 @dataclass(frozen=True)
 class _Header:
-    """What the first bytes of a ``.npy`` say of the others."""
+    """The header of a ``.npy``: it describes the numbers that follow."""
 
     dtype: np.dtype[np.generic]
     shape: tuple[int, ...]
@@ -70,11 +70,12 @@ class ArrayFile:
 
     def __init__(self, archive: ZipFile, where: str) -> None:
         self._archive, self._where = archive, where
-        members = [(each.filename.removesuffix(".npy"), each) for each in archive.infolist()]
+        members = [(member.filename.removesuffix(".npy"), member) for member in archive.infolist()]
         self._members = dict(members)
         self.names = tuple(self._members)
         if len(self._members) < len(members):
-            twice = next(name for name in self.names if [each for each, _ in members].count(name) > 1)
+            listed_names = [name for name, _ in members]
+            twice = next(name for name in self.names if listed_names.count(name) > 1)
             raise DataError(f"{where} holds {shown(twice)} twice; keep one of the two")
 
     def read(self, name: str) -> NDArray[np.float64]:
@@ -83,8 +84,8 @@ class ArrayFile:
         Raises
         ------
         DataError
-            It is missing, cannot be read, does not fit into memory, holds something else than real numbers, or one that is
-            not finite in float64.
+            The array is missing, cannot be read, does not fit into memory, or holds anything but real numbers that are
+            finite in float64.
         """
         if name not in self._members:
             raise DataError(f"{self._where}: no array {name!r}; found {listed(self.names)}; add it to the file")
@@ -101,14 +102,14 @@ class ArrayFile:
             )
         with self._archive.open(member) as stream:
             header = _header(stream, where)
-            promised, there = header.count * header.dtype.itemsize, member.file_size - header.length
-            if promised != there:
+            promised, present = header.count * header.dtype.itemsize, member.file_size - header.length
+            if promised != present:
                 raise DataError(
-                    f"{where} has shape {header.shape} of {header.dtype}, which is {promised} bytes, and holds {there}; "
-                    "write it again"
+                    f"{where} has shape {header.shape} of {header.dtype}, which is {promised} bytes, and holds "
+                    f"{present}; write it again"
                 )
             refuse_more_than_memory(
-                f"{where} has shape {header.shape}, which in float64 and with one copy",  # whoever takes it makes one
+                f"{where} has shape {header.shape}, which in float64 and with one copy",  # the caller makes a copy
                 2 * 8 * header.count,
                 "take fewer points, or a larger machine",
             )
@@ -116,7 +117,7 @@ class ArrayFile:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names of arrays as messages show them, which hostile files have many of."""
+    """Names of arrays as messages show them: the first twenty, because a hostile file may have many."""
     first = [shown(name).strip("'") for name in sorted(names)]
     more = len(first) - _SHOWN_NAMES
     return ", ".join([*first[:_SHOWN_NAMES], *([f"and {more} more"] if more > 0 else [])]) or "none"
@@ -124,13 +125,17 @@ def listed(names: Iterable[str]) -> str:
 
 @contextmanager
 def open_arrays(path: str | os.PathLike[str], what: str) -> Iterator[ArrayFile]:
-    """Open a ``.npz`` file: its arrays are listed, and none is read.
+    """Open a ``.npz`` file and list its arrays, without reading any of them.
 
     Parameters
     ----------
     path : path
     what : str
-        What the arrays are, for messages: the field of a spec that names the file.
+        The field of a spec that names the file, for messages.
+
+    Yields
+    ------
+    ArrayFile
 
     Raises
     ------
@@ -148,7 +153,7 @@ def open_arrays(path: str | os.PathLike[str], what: str) -> Iterator[ArrayFile]:
 
 @contextmanager
 def _readable(where: str) -> Iterator[None]:
-    """Whatever a damaged or hostile archive makes its readers raise becomes one message."""
+    """Turn every error that a damaged or hostile archive makes its readers raise into a :class:`DataError`."""
     try:
         yield
     except DataError:
@@ -162,15 +167,14 @@ def _readable(where: str) -> Iterator[None]:
     except (
         BadZipFile, EOFError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error
     ) as error:  # fmt: skip
-        said = " ".join(str(error).split())
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
-            f"{where} is no .npz of plain arrays of numbers, or is damaged ({said or type(error).__name__}); "
-            "write it with numpy.savez"
+            f"{where} is no .npz of plain arrays of numbers, or is damaged ({reason}); write it with numpy.savez"
         ) from error
 
 
 def _header(stream: IO[bytes], where: str) -> _Header:
-    """Read a header as NumPy's format has it (numpy.lib.format), of an array of real numbers."""
+    """Read the header of an array of real numbers in NumPy's format (numpy.lib.format)."""
     begin = stream.read(8)
     if begin[:6] != b"\x93NUMPY" or begin[6] not in (1, 2, 3):
         raise ValueError("no array's first bytes")
@@ -191,13 +195,13 @@ def _header(stream: IO[bytes], where: str) -> _Header:
 
 
 def _numbers(stream: IO[bytes], header: _Header, where: str) -> NDArray[np.float64]:
-    """All numbers that follow the header, in their order in the file, made float64 piece by piece."""
+    """All numbers that follow the header, in the order of the file, converted to float64 piece by piece."""
     values = np.empty(header.count)
     step = _PIECE // header.dtype.itemsize
     for start in range(0, header.count, step):
         part = values[start : start + step]
         content = stream.read(len(part) * header.dtype.itemsize)
-        with np.errstate(over="ignore", invalid="ignore"):  # it is looked at next
+        with np.errstate(over="ignore", invalid="ignore"):  # the next lines look for infinity
             part[:] = np.frombuffer(content, header.dtype, len(part))
         if not np.isfinite(part).all():
             raise DataError(f"{where} holds numbers that are not finite; mend or remove them")

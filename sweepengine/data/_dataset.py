@@ -1,4 +1,4 @@
-"""Inputs and targets with an id, which is that of their content or of their recipe."""
+"""Inputs and targets of a sweep, with an id that hashes either their content or their recipe."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Dataset:
     Attributes
     ----------
     id : str
-        Sixteen hexadecimal digits. Of real data and files they hash the raw content and the preprocessing; raw,
-        because the same numbers after preprocessing may differ in the last bit between machines. Drawn points are
-        made by logarithms and products, which may differ so too: theirs hash what the points are a function of.
+        Sixteen hexadecimal digits. The id of real data and files hashes the raw content and the name of the
+        preprocessing, because preprocessed numbers may differ in the last bit between machines. Drawn points are made
+        by logarithms and products, which may differ likewise, so their id hashes the section that determines them.
     x_train, x_test : ndarray of float64, shapes (N, d) and (N_test, d)
     y_train, y_test : ndarray of float64, shapes (N,) and (N_test,), or (N, k) and (N_test, k) for k ≥ 2 outputs
     description : str
@@ -45,12 +45,21 @@ class Dataset:
 
     @property
     def outputs(self) -> int:
-        """Number of targets k of each point."""
+        """Number k of targets of each point."""
         return self.y_train.shape[1] if self.y_train.ndim == 2 else 1
 
 
 def from_content(points: Points, preprocess: str, description: str) -> Dataset:
-    """Points that exist, preprocessed; their id is a hash of the raw content and of the name of the preprocessing.
+    """A data set of given points, preprocessed; its id hashes the raw points and the name of the preprocessing.
+
+    Parameters
+    ----------
+    points : tuple of ndarray of float64
+        Raw x_train, y_train, x_test and y_test.
+    preprocess : str
+        A name of :data:`sweepengine.data._preprocess.PREPROCESSING`.
+    description : str
+        One line for people.
 
     Raises
     ------
@@ -67,7 +76,7 @@ def from_content(points: Points, preprocess: str, description: str) -> Dataset:
 
 
 def from_recipe(spec: DataSection, points: Points, description: str) -> Dataset:
-    """Points that are drawn; their id is a hash of the section that they are a function of."""
+    """A data set of drawn points; its id hashes the section of the spec that determines the points."""
     recipe = {
         name: value.hex() if isinstance(value, float) else value for name, value in spec.model_dump(mode="json").items()
     }
@@ -75,6 +84,6 @@ def from_recipe(spec: DataSection, points: Points, description: str) -> Dataset:
 
 
 def no_data() -> Dataset:
-    """What a sweep without a risk runs on: no points at all."""
+    """The empty data set, on which a sweep without a risk runs."""
     x, y = np.empty((0, 0)), np.empty(0)
     return from_content((x, y, x, y), "none", "no data")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def digits(spec: DigitsData) -> Dataset:
-    """Training and test points in the order that the spec's seed draws them; raw, whole numbers 0 … 16, 64 a point.
+    """Training and test points in the order that the spec's seed draws; a raw point is 64 whole numbers 0 … 16.
 
     Raises
     ------
@@ -43,10 +43,10 @@ def digits(spec: DigitsData) -> Dataset:
     return from_content((x[:n], y[:n], x[n:asked], y[n:asked]), spec.preprocess, _description(spec))
 
 
-def _places(found: NDArray[np.integer], classes: tuple[int, ...]) -> NDArray[np.intp]:
-    """The place of each digit in the spec's list."""
+def _places(digit: NDArray[np.integer], classes: tuple[int, ...]) -> NDArray[np.intp]:
+    """The place of each point's digit in the spec's list of classes."""
     order = np.argsort(classes)
-    return order[np.searchsorted(np.asarray(classes), found, sorter=order)]
+    return order[np.searchsorted(np.asarray(classes), digit, sorter=order)]
 
 
 def _description(spec: DigitsData) -> str:

@@ -1,4 +1,4 @@
-"""Points drawn from a law, with the targets of a teacher (S4 §3.2, §10) or of the shell that they lie in."""
+"""Points drawn from a law; a teacher (S4 §3.2, §10) or the shell in which a point lies gives its target."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ TEACHERS: dict[str, Callable[[Array], Array]] = {
     "quadratic": lambda h: h**2 - 1,
     "sign": lambda h: np.copysign(1.0, h),
 }
-"""Target of h = w_o·x, elementwise."""
+"""Teacher → its target as a function of h = w_o·x, elementwise."""
 
 
 def drawn(spec: DrawnData | ShellsData) -> Dataset:
-    """Training and test points; with the same seed more of either begin with the fewer, and so do more outputs.
+    """Training and test points. With the same seed, a larger data set begins with the points and outputs of a smaller.
 
     Raises
     ------
     DataError
-        They do not fit into memory.
+        The points do not fit into memory.
     """
-    tiles = sum(-(-points // TILE_ROWS) for points in (spec.n_train, spec.n_test))  # drawn whole, as integers first
+    tiles = sum(-(-points // TILE_ROWS) for points in (spec.n_train, spec.n_test))  # tiles are drawn whole
     numbers = tiles * TILE_ROWS * (spec.d + (1 if isinstance(spec, ShellsData) else spec.outputs))
     refuse_more_than_memory("data: what is drawn", 2 * 8 * numbers, "take fewer points, or a smaller d")
     x_train, y_train = _points(spec, spec.seed, _TRAIN, (0, spec.n_train), noisy=True)
@@ -50,12 +50,12 @@ def drawn(spec: DrawnData | ShellsData) -> Dataset:
 
 
 def fresh_points(spec: DrawnData | ShellsData, seed: int, step: int) -> tuple[Array, Array]:
-    """New points for one step of one run, see :func:`sweepengine.data.fresh_points`."""
+    """New points for one step of one run; see :func:`sweepengine.data.fresh_points`."""
     return _points(spec, seed, _FRESH, (step * spec.n_train, (step + 1) * spec.n_train), noisy=True)
 
 
 def _points(spec: DrawnData | ShellsData, seed: int, part: int, rows: Rows, *, noisy: bool) -> tuple[Array, Array]:
-    """Inputs (count, d) and targets (count,) or (count, k)."""
+    """Inputs (count, d) and targets (count,) or (count, k) of the given rows of an infinite sample."""
     x = gaussian_block(seed, Role.DATA_POINT, part, rows, (0, spec.d))
     if isinstance(spec, ShellsData):
         y = np.copysign(1.0, gaussian_block(seed, Role.DATA_LABEL, part, rows, (0, 1)))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def file_points(spec: FileData) -> Dataset:
-    """Training and test points as the file has them, in its order.
+    """Training and test points in the order of the file.
 
     Raises
     ------
@@ -36,7 +36,8 @@ def file_points(spec: FileData) -> Dataset:
         )
     if x_train.shape[1] != x_test.shape[1]:
         raise DataError(
-            f"data.path: x_train has points of d = {x_train.shape[1]}, x_test of d = {x_test.shape[1]}; give both the same"
+            f"data.path: x_train has points of d = {x_train.shape[1]}, x_test of d = {x_test.shape[1]}; "
+            "give both the same d"
         )
     if y_train.shape[1:] != y_test.shape[1:]:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Arrays that a sweep needs beside its data, the same for all its runs: given weights, a reference cloud, a grid."""
+"""Arrays that all runs of a sweep share beside the data: weights from a file, a reference cloud, a grid of points."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ GivenKind = Literal["weights", "reference", "grid"]
 
 @dataclass(frozen=True)
 class Given:
-    """Some arrays and what they are for.
+    """Named arrays with an id and a purpose.
 
     Attributes
     ----------
     kind : {"weights", "reference", "grid"}
-        A network's parameters at t = 0; the cloud to which distances are measured; points of a first variation.
+        Purpose: a network's parameters at t = 0; the cloud to which distances are measured; the points at which the
+        first variation is recorded.
     id : str
-        Sixteen hexadecimal digits; of arrays of a file they hash names, shapes and numbers.
+        Sixteen hexadecimal digits; the id of arrays from a file hashes their names, shapes and numbers.
     arrays : mapping of ndarray of float64
-        By name: W0, b0, …, W<L>, b<L> of weights, ``points`` (n, p) of the others.
+        Arrays by name: W0, b0, …, W<L>, b<L> for weights, ``points`` (n, p) for the other kinds.
     """
 
     kind: GivenKind
@@ -44,7 +45,7 @@ class Given:
 
 
 def known_by_content(kind: GivenKind, arrays: Mapping[str, NDArray[np.float64]]) -> Given:
-    """Arrays whose id is a hash of their content."""
+    """The arrays with an id that hashes their names, shapes and numbers."""
     digest = hashlib.sha256()
     for name, values in arrays.items():
         digest.update(f"{name}{values.shape}".encode())
@@ -59,7 +60,7 @@ def load_reference(path: str, coordinates: int) -> Given:
     ----------
     path : str
     coordinates : int
-        p of the sweep's particles.
+        Number p of coordinates of the sweep's particles.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From a spec's data section to arrays, by the functions that the section names."""
+"""Loading the points of a spec's data section, by the functions to which the section refers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def load(spec: DataSection) -> Dataset:
-    """Draw or read, split and preprocess the points that a spec asks for.
+    """Draw or read the points that a spec asks for, split them into training and test points and preprocess them.
 
     Parameters
     ----------
     spec : DataSection
-        Of :data:`sweepengine.spec.DATASETS`.
+        A section of one of the classes in :data:`sweepengine.spec.DATASETS`.
 
     Returns
     -------
@@ -28,22 +28,24 @@ def load(spec: DataSection) -> Dataset:
     Raises
     ------
     DataError
-        There are fewer points than asked for, a file is not what it should be, or a point cannot be preprocessed.
+        There are fewer points than asked for, a file cannot be read or does not fit the section, or a point cannot be
+        preprocessed.
     """
     dataset: Dataset = resolve_name(spec.loader)(spec)
     return dataset
 
 
 def fresh_points(spec: DataSection, seed: int, step: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """As many points as ``n_train``, drawn for one step of one run and independent of all others.
+    """``n_train`` new points for one step of one run, independent of the points of all other steps.
 
     Parameters
     ----------
     spec : DataSection
-        Whose ``fresh_points`` is not None; its seed makes the teacher.
+        A section whose ``fresh_points`` is not None; its seed determines the teacher.
     seed : int
-        Of the run: it makes the points.
+        Seed of the run, which determines the points.
     step : int
+        Number of the step, from 0.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How much memory there is for arrays that a spec or a file claims to have."""
+"""Refusing arrays that do not fit into memory, before any memory is taken."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CONTAINER = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/mem
 
 
 def available_memory() -> float:
-    """Bytes that this process could still take, as far as the system tells; infinite where it does not."""
+    """Bytes of memory that this process could still take; infinite where the system does not say."""
     limits = [math.inf]
     if _SYSTEM.exists():
         fields = dict(line.split(":", 1) for line in _SYSTEM.read_text().splitlines())
@@ -25,7 +25,7 @@ def available_memory() -> float:
 
 
 def refuse_more_than_memory(what: str, need: int, remedy: str) -> None:
-    """Raise :class:`DataError` for arrays of ``need`` bytes where there is less memory, before any is taken."""
+    """Raise :class:`DataError` where arrays of ``need`` bytes would not fit into memory; none is taken before."""
     free = available_memory()
     if need > free:
         raise DataError(f"{what} takes {need / 1e9:.3g} GB, and {free / 1e9:.3g} GB of memory are free; {remedy}")

@@ -1,4 +1,4 @@
-"""What is done to inputs before a network sees them; nothing here looks at the test points' statistics."""
+"""Preprocessing of inputs. No preprocessing uses statistics of the test points."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ def center_sphere(x_train: Array, x_test: Array) -> tuple[Array, Array]:
 
     Parameters
     ----------
-    x_train, x_test : ndarray, shapes (N, d) and (N_test, d)
+    x_train, x_test : ndarray of float64, shapes (N, d) and (N_test, d)
+
+    Returns
+    -------
+    x_train, x_test : ndarray of float64, of the same shapes
 
     Raises
     ------
@@ -44,7 +48,7 @@ def _on_sphere(x: Array, what: str) -> Array:
 
 
 def none(x_train: Array, x_test: Array) -> tuple[Array, Array]:
-    """The inputs as they are."""
+    """The inputs unchanged."""
     return x_train, x_test
 
 

@@ -1,4 +1,4 @@
-"""Targets: from labels to numbers, and which costs they suit."""
+"""Targets: how labels become numbers, and which targets a cost can take."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ if TYPE_CHECKING:
 
 
 def targets_of(labels: NDArray[np.integer], classes: int, kind: str | None) -> NDArray[np.float64]:
-    """Targets of labels 0 … classes − 1.
+    """Targets of the labels 0 … classes − 1.
 
     Parameters
     ----------
     labels : ndarray of int, shape (N,)
     classes : int
+        Number of classes.
     kind : str or None
-        ``signs``, ``one_hot``, or None: signs for two classes and one_hot for more. One-hot columns are 0 and 1, and
-        not centred: for the squared error a constant in every column would be part of what is learned.
+        ``signs``, ``one_hot``, or None: signs for two classes and one_hot for more. One-hot columns hold 0 and 1 and
+        are not centred: under the squared error a constant added to every column would be part of what is learned.
 
     Returns
     -------
     ndarray of float64
-        signs: (N,) for two classes, −1 for the first; (N, classes) of ±1 for more. one_hot: (N, classes).
+        For signs and two classes shape (N,), −1 for the first class and +1 for the second; for signs and more classes
+        shape (N, classes) of ±1; for one_hot shape (N, classes) of 0 and 1.
     """
     one_hot: NDArray[np.float64] = np.eye(classes)[labels]
     if (kind or ("signs" if classes == 2 else "one_hot")) == "one_hot":
@@ -39,17 +41,25 @@ def targets_of(labels: NDArray[np.integer], classes: int, kind: str | None) -> N
 
 
 def random_labels(seed: int, count: int, classes: int) -> NDArray[np.intp]:
-    """Labels drawn evenly; more of them begin with the fewer."""
+    """``count`` labels drawn uniformly, shape (count,); with the same seed, more labels begin with the fewer."""
     return (raw_integers(seed, Role.DATA_LABEL, 0, 0, count) % np.uint64(classes)).astype(np.intp)
 
 
 def check_cost(data: Dataset, loss: str, field: str = "training.loss") -> None:
-    """Refuse targets for which a cost is not the one that its name says; ``field`` names the cost's place in the spec.
+    """Refuse targets that a cost is not defined for.
+
+    Parameters
+    ----------
+    data : Dataset
+    loss : str
+        Name of the cost. ``logistic`` needs targets ±1; ``cross_entropy`` needs two or more columns of probabilities.
+    field : str
+        Path of the cost in the spec, for the message.
 
     Raises
     ------
     SpecError
-        logistic without targets ±1; cross_entropy without two columns or more of probabilities.
+        A target is not one that the cost needs.
     """
     both = np.concatenate([data.y_train, data.y_test])
     if loss == "logistic" and not np.all(np.abs(both) == 1):

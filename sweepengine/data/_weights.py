@@ -1,4 +1,4 @@
-"""Parameters at t = 0 that are given and not drawn."""
+"""A network's parameters at t = 0 from a file, where they are not drawn."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from sweepengine.errors import DataError
 
 
 def load_weights(path: str, depth: int, *, biases: bool, output_bias: bool) -> Given:
-    """The arrays of a ``.npz`` file that are the parameters of a network; those of other names are left out.
+    """The parameters of a network from a ``.npz`` file; arrays of other names in the file are ignored.
 
     Parameters
     ----------
     path : str
     depth : int
-        L.
+        Number of hidden layers L.
     biases, output_bias : bool
-        Whether the network has hidden biases (σ_b > 0), and one of the output.
+        Whether the network has hidden biases (σ_b > 0), and whether it has an output bias.
 
     Raises
     ------
     DataError
-        The file cannot be read as plain arrays of finite numbers, lacks a parameter, or has one that the network lacks.
+        The file cannot be read as plain arrays of finite numbers, lacks a parameter of the network, or holds a W or b
+        that the network lacks.
     """
     names = parameter_names(depth, biases=biases, output_bias=output_bias)
     with open_arrays(path, "network.weights") as file:
@@ -38,6 +39,6 @@ def load_weights(path: str, depth: int, *, biases: bool, output_bias: bool) -> G
 
 
 def parameter_names(depth: int, *, biases: bool, output_bias: bool) -> list[str]:
-    """Names that the parameters of a network have in a file: W0, b0, …, W<L>, b<L>."""
+    """Names of the parameters of a network in a file: W0, b0, …, W<L>, b<L>, without the biases that it lacks."""
     has_bias = [biases] * depth + [output_bias]
     return [name for layer in range(depth + 1) for name in [f"W{layer}"] + [f"b{layer}"] * has_bias[layer]]

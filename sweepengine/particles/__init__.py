@@ -1,4 +1,4 @@
-"""Wasserstein gradient flow of interacting particles: functionals, integrators, transport, diagnostics (theory.md §5)."""
+"""Wasserstein gradient flow of interacting particles (theory.md §5): functionals, steps, distances, diagnostics."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "FusedNeuron":  # needs Triton, which is no requirement; so it is not in __all__ either
+    if name == "FusedNeuron":  # needs Triton, which is no requirement
         from sweepengine.particles._triton import FusedNeuron
 
         return FusedNeuron

@@ -1,4 +1,4 @@
-"""Adaptive steps by Dormand and Prince's pair 5(4), with a control that gets past kinks."""
+"""Adaptive steps by Dormand and Prince's pair 5(4), with a step-size control that gets past kinks."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from sweepengine.particles._terms import Functional
 
 MOST_TRIES = 1_000_000
-"""An adaptive flow that needs more has failed, where nobody says another number."""
+"""Default for the largest number of tries; an adaptive flow that needs more has failed."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What the error estimate of one step may be: root mean square over coordinates of error/(absolute + relative |θ|).
+    """Error allowed in one step: the root mean square of error/(absolute + relative |θ|) may be at most 1.
+
+    The mean is over all coordinates of all particles.
 
     Attributes
     ----------
@@ -39,7 +41,7 @@ class Tolerance:
     absolute: float = 1e-8
 
     def norm(self, error: Tensor, before: Tensor, after: Tensor, partition: Partition) -> float:
-        """At most 1 for a step to accept; NaN counts as infinite. Over all shards."""
+        """Norm of a step's error (m, p) over all shards; at most 1 for a step to accept, infinite where it is NaN."""
 
         def part(chunk: slice) -> Tensor:
             scale = torch.maximum(before[chunk].abs(), after[chunk].abs()).mul_(self.relative).add_(self.absolute)
@@ -61,12 +63,12 @@ def adaptive_flow(
     max_steps: int = 100_000,
     radius: float = RADIUS,
 ) -> Flow:
-    """Follow θ̇ = −∇δF/δμ to a time, choosing the steps.
+    """Follow θ̇ = −∇δF/δμ up to a time, by steps of adaptive size.
 
-    The velocity of a relu cloud jumps whenever a particle crosses a kink, and no order survives there: the local error
-    is then of the order of the jump times dt times the share of the particles that cross. The control never cuts a
-    step to less than a fifth, and never lets it grow right after a rejection, so that a kink costs a few rejected tries
-    and not a stall. Memory beyond the cloud: ten clouds.
+    The velocity of a relu cloud jumps whenever a particle crosses a kink, and there the method loses its order: the
+    local error is of the order of the jump times dt times the share of the particles that cross. The control never cuts
+    a step to less than a fifth, and never lets a step grow right after a rejection, so that a kink costs a few rejected
+    tries and not a stall. The memory beyond the cloud is ten clouds.
 
     Parameters
     ----------
@@ -74,28 +76,30 @@ def adaptive_flow(
         At temperature 0.
     particles : Tensor, shape (m, p)
     time : float
-        End; the start is 0.
+        Time at the end; the start is at 0.
     tolerance : Tolerance or None
+        None: the defaults of :class:`Tolerance`.
     first_step_size : float or None
-        None: a hundredth of the time.
+        Size of the first try; None: a hundredth of the time.
     observe : callable or None
         Called with (step, time, particles) at the start and after each accepted step.
     partition : Partition or None
     max_steps : int
-        Most tries, accepted and rejected.
+        Largest number of tries, accepted and rejected.
     radius : float
         As for :func:`flow`.
 
     Returns
     -------
     Flow
-        With the numbers of accepted and rejected steps. A flow that blows up in finite time has diverged.
+        The flow with its numbers of accepted and rejected steps. A flow that blows up in finite time has diverged.
 
     Raises
     ------
     ParameterError
+        The time is not positive and finite, or the functional has a temperature.
     StepLimitError
-        After ``max_steps`` tries.
+        ``max_steps`` tries did not reach the end.
     """
     if not (time > 0 and math.isfinite(time)):
         raise ParameterError(f"found time {time}; expected a positive finite end")
@@ -126,29 +130,31 @@ def adaptive_flow(
 
 
 class AdaptiveSteps:
-    """Steps of a chosen error that meet the targets of a grid: see :class:`sweepengine.particles.Steps`.
+    """Steps of adaptive size that land on the targets of a grid: see :class:`sweepengine.particles.Steps`.
 
     Parameters
     ----------
     functional : Functional
         At temperature 0.
     cloud : Tensor, shape (m, p)
-        Where it stands.
+        The particles at the start, or where an interrupted flow stood.
     step_size : float
-        Of the grid.
+        Spacing of the grid.
     first_step_size : float or None
-        Of the first try; None: that of the grid.
+        Size of the first try; None: the spacing of the grid.
     tolerance : Tolerance or None
+        None: the defaults of :class:`Tolerance`.
     state : sequence of float or None
-        What an interrupted one had.
+        What :meth:`state` of an interrupted flow returned; None at the start.
     partition, radius
         As for :func:`adaptive_flow`.
     most_tries : int or None
-        Accepted and rejected, since t = 0; None: :data:`MOST_TRIES`.
+        Largest number of tries, accepted and rejected, since t = 0; None: :data:`MOST_TRIES`.
 
     Raises
     ------
     ParameterError
+        The functional has a temperature.
     """
 
     def __init__(
@@ -173,22 +179,22 @@ class AdaptiveSteps:
         self.control = Control(step_size if first_step_size is None else first_step_size)
         if state is not None:
             self.time, *values = state
-            kinds = [type(value) for value in astuple(self.control)]  # a state has floats alone
+            kinds = [type(value) for value in astuple(self.control)]  # a state holds floats only
             self.control = Control(*(kind(value) for kind, value in zip(kinds, values, strict=True)))
         self._functional, self._partition, self._radius = functional, partition or Partition(), radius
         self._step_size, self._most_tries = step_size, MOST_TRIES if most_tries is None else most_tries
-        # Of an interrupted flow this is the last slope of the step before, to the bit: it was taken at the same points.
+        # On resuming, this equals the last slope of the step before to the bit, because its points are the same.
         self._slope = self._velocity(cloud)
 
     def state(self) -> tuple[float, ...]:
-        """See :class:`sweepengine.particles.Steps`: the time, and the control of the steps."""
+        """See :class:`sweepengine.particles.Steps`: the time, and the fields of the step-size control."""
         return (self.time, *astuple(self.control))
 
     def _velocity(self, points: Tensor) -> Tensor:
         return self._functional.velocity(points, self._partition)
 
     def diverged(self) -> bool:
-        """Whether the flow has left every bounded set, or no step resolves what comes next: it ends in finite time."""
+        """Whether the flow has left every bounded set, or blows up: its steps have become too small to advance time."""
         lost = self.time + self.control.size == self.time
         largest = torch.finfo(self._slope.dtype).max
         return (
@@ -196,19 +202,19 @@ class AdaptiveSteps:
         )
 
     def advance(self, step: int, target: int) -> int:
-        """One try, accepted or not; the number of the grid's steps that it completes: all those up to the target, or none.
+        """Make one try, and return how many steps of the grid it completes: all those up to the target, or none.
 
         Raises
         ------
         StepLimitError
-            After the most tries.
+            The largest number of tries has been made.
         """
         control, end = self.control, target * self._step_size
         if control.accepted + control.rejected >= self._most_tries:
             raise StepLimitError(
-                f"found {control.accepted} accepted and {control.rejected} rejected steps at time {self.time:.6g} on the way "
-                f"to {end:.6g}, the next {control.size:.3g}; loosen the tolerance {self.tolerance}, take equal steps, or allow "
-                "more tries (max_steps of adaptive_flow)"
+                f"found {control.accepted} accepted and {control.rejected} rejected steps at time {self.time:.6g} on "
+                f"the way to {end:.6g}, the next {control.size:.3g}; loosen the tolerance {self.tolerance}, take equal "
+                "steps, or allow more tries (max_steps of adaptive_flow)"
             )
         size = control.next_size(end - self.time)
         slopes = DORMAND_PRINCE.slopes(self._velocity, self.cloud, size, self._slope)

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Coupling:
-    """A cloud of m particles against the reference of M that holds it, at the end of the same time.
+    """Distances at the end between a cloud of m particles and the reference of M that begins with the same m.
 
     Attributes
     ----------
     width : int
-        m.
+        Number m of particles.
     distance : float
-        Between the particles k ≤ m of both, by :func:`sweepengine.transport.coupled_distance`.
+        Distance between the particles k ≤ m of both clouds, by :func:`sweepengine.transport.coupled_distance`.
     outputs : float
-        Between f^m and f^M on the inputs, by the same.
+        Distance between f^m and f^M on the inputs, by the same function.
     """
 
     width: int
@@ -54,30 +54,34 @@ def couple(
     seed: int | None = None,
     partition: Partition | None = None,
 ) -> list[Coupling]:
-    """Flow a cloud and its first m particles for each width, with the same noise for the same particle.
+    """Let a cloud flow, and its first m particles alone for each width m, with the same noise for the same particle.
 
     Parameters
     ----------
     risk : Risk
-        Whose outputs are compared; the functional is it and ``others``.
+        Risk whose outputs are compared; the functional is the sum of the risk and ``others``.
     cloud : Tensor, shape (M, p)
-        Independent draws, as of :func:`gaussian_cloud`.
+        Independent draws at the start, as of :func:`gaussian_cloud`.
     widths : sequence of int
-        Each m < M.
+        Widths m, each from 1 to M − 1.
     step_size, steps, method, seed, partition
         As for :func:`flow`.
     others : sequence of Term
+        Further terms of the functional.
     temperature : float
         τ.
 
     Returns
     -------
-    list of Coupling, one for each width
+    list of Coupling
+        One for each width.
 
     Raises
     ------
+    ParameterError
+        A width is out of range, or the partition is a shard.
     DivergedError
-        If one of the flows has no end.
+        A flow diverged.
     """
     check_cloud(cloud)
     total = len(cloud)
@@ -88,8 +92,8 @@ def couple(
     functional = Functional([risk, *others], temperature)
 
     def end(start: Tensor) -> Tensor:
-        found = flow(functional, start, step_size=step_size, steps=steps, method=method, seed=seed, partition=partition)
-        return found.final()
+        run = flow(functional, start, step_size=step_size, steps=steps, method=method, seed=seed, partition=partition)
+        return run.final()
 
     reference = end(cloud)
     outputs = risk.outputs(reference, partition)
@@ -97,7 +101,7 @@ def couple(
     for width in widths:
         small = end(cloud[:width])
         pairs = (small, reference[:width]), (risk.outputs(small, partition), outputs)
-        distance, gap = (coupled_distance(_array(here), _array(there), width, total) for here, there in pairs)
+        distance, gap = (coupled_distance(_array(own), _array(whole), width, total) for own, whole in pairs)
         couplings.append(Coupling(width, distance, gap))
     return couplings
 

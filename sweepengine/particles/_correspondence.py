@@ -1,4 +1,4 @@
-"""A two-layer network at γ = 1 is a cloud of particles (theory.md §5); here is which."""
+"""The cloud of particles that a two-layer network at γ = 1 is (theory.md §5)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Scales(Protocol):
-    """What is read of an architecture of ``sweepengine.networks``."""
+    """The fields of an architecture that determine its particles."""
 
     @property
     def depth(self) -> int: ...
@@ -43,9 +43,9 @@ class Correspondence:
     unit : Neuron
         ψ = α σ_a a φ((σ_w/√d) w·x + σ_b b).
     particles : Tensor, shape (m, d + 1) or (m, d + 2)
-        Rows (w, b, a), b where there are biases.
+        Rows (w, a), or (w, b, a) where the network has biases.
     speed : float
-        1/α²: a network's step of size η is a particle step of size η · speed.
+        1/α²: a step of size η of the network is a step of size η · speed of the particles.
     """
 
     unit: Neuron
@@ -59,9 +59,9 @@ def from_network(architecture: Scales, parameters: Parameters, alpha: float = 1.
     Parameters
     ----------
     architecture : Architecture
-        As for ``sweepengine.networks``; depth 1, no output bias.
+        Architecture of depth 1 without output bias.
     parameters : Parameters
-        Of one network, without the leading dimension R.
+        Parameters of one network, without the leading dimension R.
     alpha : float
         The output scale α.
 
@@ -72,7 +72,7 @@ def from_network(architecture: Scales, parameters: Parameters, alpha: float = 1.
     Raises
     ------
     ParameterError
-        For a network that is no cloud of particles.
+        The network is no cloud of particles.
     """
     if architecture.depth != 1 or architecture.output_bias or parameters.readout.dim() != 1:
         raise ParameterError(

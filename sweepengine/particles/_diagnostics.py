@@ -1,4 +1,4 @@
-"""What is measured along a flow: energy, stationarity, participation, the kernel (S4 §4.4)."""
+"""Measurements along a flow: dissipation, energy defect, stationarity gap, participation, kernel (S4 §4.4)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from sweepengine.particles._unit import Neuron
 
 KERNEL_BYTES = 2**29
-"""What the mean-field kernel may allocate unless told otherwise."""
+"""Bytes that the mean-field kernel may allocate by default."""
 
 
 def dissipation(functional: Functional, particles: Tensor, partition: Partition | None = None) -> float:
-    """∫‖∇δF₀/δμ‖² dμ at the particles (m, p), over all shards; minus dF₀/dt at τ = 0."""
+    """∫‖∇δF₀/δμ‖² dμ at the particles (m, p) of all shards; at τ = 0 it equals −dF₀/dt."""
     partition = partition or Partition()
     field = functional.field(particles, partition)
     return float(partition.mean(len(particles), lambda s: field.velocity(particles[s]).square().sum().reshape(1)))
@@ -37,12 +37,18 @@ def energy_defect(times: Sequence[float], values: Sequence[float], dissipations:
     Parameters
     ----------
     times, values, dissipations : sequences of one length
-        Values of F₀ and of :func:`dissipation` at the times.
+        Times, and the values of F₀ and of :func:`dissipation` at these times.
 
     Returns
     -------
-    list of float, one less
-        0 for the flow itself as the records get dense; O(dt) for Euler's steps (theory.md §4, wgf-energy).
+    list of float
+        One number for each interval. It tends to 0 for the exact flow as the records get dense, and is O(dt) for
+        Euler's steps (theory.md §4, wgf-energy).
+
+    Raises
+    ------
+    ShapeError
+        The sequences have different lengths, or fewer than 2 entries.
     """
     if not len(times) == len(values) == len(dissipations) >= 2:
         raise ShapeError(
@@ -53,14 +59,14 @@ def energy_defect(times: Sequence[float], values: Sequence[float], dissipations:
 
 
 def moments(particles: Tensor, partition: Partition | None = None) -> tuple[Tensor, Tensor]:
-    """Mean (p,) and covariance (p, p) of the measure, float64, over all shards (divided by m, not m − 1)."""
+    """Mean (p,) and covariance (p, p), float64, of the measure of all shards' particles: divided by m, not by m − 1."""
     check_cloud(particles)
     partition = partition or Partition()
     p = particles.shape[1]
     mean = partition.mean(len(particles), lambda s: particles[s].sum(0, dtype=torch.float64))
 
     def part(chunk: slice) -> Tensor:
-        centred = particles[chunk] - mean  # second pass: E xxᵀ − mean meanᵀ would cancel
+        centred = particles[chunk] - mean  # a second pass, because E xxᵀ − mean meanᵀ would cancel
         return (centred.T @ centred).reshape(-1)
 
     return mean, partition.mean(len(particles), part).reshape(p, p)
@@ -69,10 +75,10 @@ def moments(particles: Tensor, partition: Partition | None = None) -> tuple[Tens
 def stationarity_gap(
     functional: Functional, particles: Tensor, grid: Tensor, partition: Partition | None = None
 ) -> float:
-    """∫(δF₀/δμ) dμ − min over a grid and the particles of δF₀/δμ, never negative.
+    """∫(δF₀/δμ) dμ minus the smallest δF₀/δμ on a grid and on the particles; never negative.
 
-    At a minimiser of a convex F₀ the first variation is least on the support, so the gap is 0; otherwise, were the grid
-    all of space, F₀(μ) − min F₀ is at most the gap (Frank–Wolfe).
+    At a minimiser of a convex F₀ the first variation takes its minimum on the support, so the gap is 0. For any μ and a
+    convex F₀, F₀(μ) − min F₀ would be at most the gap if the grid were all of space (Frank–Wolfe).
 
     Parameters
     ----------
@@ -85,6 +91,11 @@ def stationarity_gap(
     Returns
     -------
     float
+
+    Raises
+    ------
+    ParameterError
+        The functional has a temperature.
     """
     if functional.temperature:
         raise ParameterError(
@@ -98,7 +109,7 @@ def stationarity_gap(
 
 
 def shares(risk: Risk, particles: Tensor, partition: Partition | None = None) -> Tensor:
-    """Root mean square of ψ(θ_k; x_i) over the inputs: how much each particle adds to the outputs; shape (m,)."""
+    """Root mean square of ψ(θ_k; x_i) over the inputs, shape (m,): how much each particle adds to the outputs."""
     out = particles.new_empty(len(particles))
 
     def work(chunk: slice) -> None:
@@ -109,7 +120,7 @@ def shares(risk: Risk, particles: Tensor, partition: Partition | None = None) ->
 
 
 def participation(shares: Tensor, partition: Partition | None = None) -> float:
-    """(Σ s)²/(m Σ s²) of non-negative shares (m,): 1 when all take part equally, 1/m when one does everything."""
+    """(Σ s)²/(m Σ s²) of non-negative shares s (m,): 1 where all particles share equally, 1/m where one has all."""
     partition = partition or Partition()
 
     def part(chunk: slice) -> Tensor:
@@ -146,17 +157,17 @@ def kernel(
     particles : Tensor, shape (m, p)
     partition : Partition or None
     memory_bytes : int
-        The most that may be allocated.
+        Bytes that may be allocated.
 
     Returns
     -------
     Tensor of float64, shape (N, N)
-        Of a network at γ = 1 it is α² Θ (theory.md §1).
+        For the particles of a network at γ = 1 it is α² Θ (theory.md §1).
 
     Raises
     ------
     MemoryNeedError
-        Before anything is allocated.
+        The kernel needs more than ``memory_bytes``; nothing has been allocated.
     """
     partition = partition or Partition()
     need = kernel_bytes(len(inputs))

@@ -1,4 +1,4 @@
-"""What goes wrong with particles, each with the way out in its message."""
+"""Errors of the particle library; every message says how to avoid the error."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class ParameterError(ParticlesError, ValueError):
 
 
 class MemoryNeedError(ParticlesError, MemoryError):
-    """Something of quadratic size that does not fit the memory allowed for it."""
+    """An array of quadratic size would not fit the memory that is allowed for it."""
 
 
 class StepLimitError(ParticlesError, RuntimeError):
-    """The adaptive integrator needs more steps than it was allowed."""
+    """The adaptive integrator needs more steps than it is allowed."""
 
 
 class ShardError(ParticlesError, RuntimeError):
-    """Shards that do not meet, or of which one has stopped."""
+    """The shards of a run did not find each other, or one of them has stopped."""
 
 
 class DivergedError(ParticlesError, ArithmeticError):
@@ -35,7 +35,7 @@ class DivergedError(ParticlesError, ArithmeticError):
     Attributes
     ----------
     step : int
-        The step after which it was seen; 0 is the start.
+        The step after which the divergence was seen; 0 is the start.
     """
 
     def __init__(self, message: str, *, step: int) -> None:

@@ -1,4 +1,4 @@
-"""Wasserstein gradient flow of a cloud of particles: the loop over steps, and what ends it."""
+"""Wasserstein gradient flow of a cloud of particles: the loop over steps, which ends at a target or at divergence."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     Projection = Callable[[Tensor], None]
 
 RADIUS = 1e8
-"""A coordinate beyond this has left every set that a sensible unit lives on: the flow has diverged."""
+"""Default radius: a flow with a larger coordinate has diverged, since no sensible unit has such coordinates."""
 
 
 @dataclass(frozen=True)
 class Flow:
-    """What a flow leaves.
+    """Result of a flow.
 
     Attributes
     ----------
     particles : Tensor, shape (m, p)
-        At the end, or where it diverged.
+        The particles at the end, or when the flow diverged.
     time : float
         Training time reached.
     status : {"done", "diverged"}
     diverged_step : int or None
-        The step after which a coordinate was NaN, infinite or beyond the radius.
+        The step after which a coordinate was NaN, infinite or beyond the radius; None where the flow is done.
     accepted, rejected : int
-        Steps made, and tries that the adaptive integrator threw away.
+        Number of steps made, and of tries that the adaptive integrator rejected.
     """
 
     particles: Tensor
@@ -60,7 +60,7 @@ class Flow:
         Raises
         ------
         DivergedError
-            If there is no end.
+            The flow diverged, so there is no end.
         """
         if self.diverged_step is not None:
             raise DivergedError(
@@ -72,36 +72,38 @@ class Flow:
 
 
 class Steps(Protocol):
-    """A time method at work on a cloud, from the step of its grid to which it has come."""
+    """A time method at work on a cloud; a :class:`Trajectory` drives it from step to step of a grid of times."""
 
     @property
     def cloud(self) -> Tensor:
-        """The particles where they are, shape (m, p)."""
+        """The particles at the present step, shape (m, p)."""
 
     def diverged(self) -> bool:
         """Whether the flow has left every bounded set, on any shard."""
 
     def advance(self, step: int, target: int) -> int:
-        """One step, or one try, from ``step`` towards ``target``; how many steps of the grid it has completed."""
+        """Make one step, or one try, from ``step`` towards ``target``; return how many grid steps it completed."""
 
     def state(self) -> tuple[float, ...]:
-        """What a resume needs beside the cloud and the step."""
+        """The numbers that resuming needs beside the cloud and the step."""
 
 
 @dataclass
 class Trajectory:
-    """The loop of every flow: an iterator over the steps of the grid at which the cloud stands.
+    """The loop of every flow: an iterator that advances a cloud and yields the step of the grid that it has reached.
 
     It yields at the start and after every step or try, and ends at the last target, or where the flow has diverged.
 
     Attributes
     ----------
     steps : Steps
+        The time method at work.
     targets : sequence of int
-        Steps of the grid at which it must stand, ascending; an adaptive method makes steps of its own in between.
+        Steps of the grid on which the cloud must land, ascending; an adaptive method makes steps of its own in between.
     step : int
-        Where it stands.
+        Step of the grid that the cloud has reached.
     diverged : bool
+        Whether the flow has diverged.
     """
 
     steps: Steps
@@ -117,7 +119,7 @@ class Trajectory:
             yield self.step
             if self.step >= self.targets[-1]:
                 return
-            target = next(each for each in self.targets if each > self.step)
+            target = next(target for target in self.targets if target > self.step)
             self.step += self.steps.advance(self.step, target)
 
 
@@ -129,14 +131,16 @@ class EqualSteps:
     functional, seed, project, partition, radius
         As for :func:`flow`.
     cloud : Tensor, shape (m, p)
-        Is moved.
+        The particles, which are moved in place.
     method : str
+        As for :func:`flow`.
     step_size : float
+        dt.
 
     Raises
     ------
     ParameterError
-        For a method that has no equal steps.
+        The method is unknown, or its steps are adaptive.
     """
 
     def __init__(
@@ -168,7 +172,7 @@ class EqualSteps:
         return escaped(self.cloud, self._radius, self._partition)
 
     def advance(self, step: int, target: int) -> int:  # noqa: ARG002
-        """See :class:`Steps`: one step."""
+        """See :class:`Steps`: make one step and return 1."""
         present = self._functional if isinstance(self._functional, Functional) else self._functional(step)
         self._advance(
             present, self.cloud, Instant(step, self._step_size, self._noise(present.temperature)), self._partition
@@ -178,7 +182,7 @@ class EqualSteps:
         return 1
 
     def state(self) -> tuple[float, ...]:
-        """See :class:`Steps`: nothing."""
+        """See :class:`Steps`: empty, since equal steps have no memory."""
         return ()
 
     def _noise(self, temperature: float) -> Noise | None:
@@ -209,32 +213,34 @@ def flow(
     overwrite: bool = False,
     radius: float = RADIUS,
 ) -> Flow:
-    """Follow dθ_k = −∇(δF/δμ)(θ_k) dt + √(2τ) dB_k by fixed steps (theory.md §5).
+    """Follow dθ_k = −∇(δF/δμ)(θ_k) dt + √(2τ) dB_k by equal steps (theory.md §5).
 
     Parameters
     ----------
     functional : Functional or callable
-        Or a function of the step's number, from 0: fresh samples at every step make it descend the population risk.
+        F, or a function from the number of a step, from 0, to the F of that step: with fresh samples at every step the
+        flow descends the population risk.
     particles : Tensor, shape (m, p)
-        The start.
+        The particles at the start.
     step_size : float
-        dt; ``steps`` of them.
+        dt.
     steps : int
+        Number of steps.
     method : str
-        A name of :data:`sweepengine.time_methods.METHODS` of equal steps; at τ > 0 one that carries noise.
+        Name of a method of equal steps in :data:`sweepengine.time_methods.METHODS`; at τ > 0 one that carries noise.
     seed : int or None
-        Of the noise; needed at τ > 0.
+        Seed of the noise; needed at τ > 0.
     project : callable or None
-        Changes the particles in place after every step: :func:`sphere`, :func:`ball`.
+        Changes the particles in place after every step, such as :func:`sphere` or :func:`ball`.
     observe : callable or None
-        Called with (step, time, particles) at the start and after every step; it must copy what it keeps.
+        Called with (step, time, particles) at the start and after every step; it must copy the particles that it keeps.
     partition : Partition or None
     first_step : int
-        Number of the first step: a resumed flow draws the noise that the uninterrupted one would have.
+        Number of the first step: a resumed flow draws the same noise as the uninterrupted one.
     overwrite : bool
-        Move ``particles`` themselves; otherwise a copy.
+        Whether ``particles`` themselves are moved, and not a copy.
     radius : float
-        Largest coordinate of a flow that has not diverged.
+        A flow has diverged when the absolute value of a coordinate exceeds this.
 
     Returns
     -------
@@ -244,7 +250,7 @@ def flow(
     Raises
     ------
     ParameterError
-        For a method, step or seed that does not fit.
+        The method is unknown or adaptive, a step size or number is out of range, or noise lacks a method or a seed.
     """
     if not (step_size > 0 and math.isfinite(step_size)) or steps < 0:
         raise ParameterError(f"found step_size {step_size} and {steps} steps; dt is positive and steps at least 0")
@@ -276,14 +282,14 @@ def escaped(cloud: Tensor, radius: float, partition: Partition) -> bool:
     """Whether some coordinate is NaN, infinite or beyond the radius, on any shard."""
 
     def outside(particles: Tensor) -> bool:
-        least, most = torch.aminmax(particles)  # seventeen times faster than the infinity norm
+        least, most = torch.aminmax(particles)  # seventeen times as fast as the infinity norm
         return not bool((most <= radius) & (least >= -radius))  # also true of NaN
 
     return partition.any(cloud, outside)
 
 
 def sphere(radius: float = 1.0) -> Projection:
-    """Every particle back to |θ| = radius; one at the origin becomes NaN, hence diverged."""
+    """A projection that scales every particle to |θ| = radius; a particle at 0 becomes NaN, and the flow diverges."""
 
     def project(particles: Tensor) -> None:
         particles.mul_(radius / torch.linalg.vector_norm(particles, dim=1, keepdim=True))
@@ -292,7 +298,7 @@ def sphere(radius: float = 1.0) -> Projection:
 
 
 def ball(radius: float = 1.0) -> Projection:
-    """Particles beyond |θ| = radius back to it."""
+    """A projection that scales the particles beyond |θ| = radius back to it."""
 
     def project(particles: Tensor) -> None:
         norms = torch.linalg.vector_norm(particles, dim=1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Which neurons the fused kernels can compute. Imports no Triton, so that the choice and the kernels ask the same rule."""
+"""The rule for which neurons fused kernels exist. It imports no Triton, so that the choice and the kernels share it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from sweepengine.particles._unit import Neuron
 
 INNER_MOST = 256
-"""A particle's inner coordinates must fit the registers."""
+"""Largest number of inner coordinates of a particle: they must fit the registers."""
 
 
 def refusal(neuron: Neuron) -> str | None:
     """Why the fused kernels cannot compute a neuron; None where they can."""
     name = neuron.activation
     if not isinstance(name, str) or ACTIVATIONS[name].kernel is None:
-        fused = ", ".join(sorted(each for each, entry in ACTIVATIONS.items() if entry.kernel is not None))
+        fused = ", ".join(sorted(known for known, entry in ACTIVATIONS.items() if entry.kernel is not None))
         return f"found activation {name!r}; fused are {fused}: use Neuron for others"
     if neuron.inner > INNER_MOST:
         return f"found {neuron.inner} inner coordinates; the fused kernels hold {INNER_MOST}: use Neuron for more"

@@ -26,13 +26,20 @@ def interpolate(start: Tensor, end: Tensor, share: float) -> Tensor:
     Parameters
     ----------
     start, end : Tensor, shape (n, p)
-        With ``end = second[distance.matching]`` the map is optimal and the path is the geodesic.
+        With ``end = second[distance.matching]`` of :func:`wasserstein` the map is optimal and the path is the geodesic.
     share : float
         s in [0, 1].
 
     Returns
     -------
     Tensor, shape (n, p)
+
+    Raises
+    ------
+    ShapeError
+        The clouds have different shapes.
+    ParameterError
+        The share lies outside [0, 1].
     """
     if start.shape != end.shape:
         raise ShapeError(
@@ -46,21 +53,26 @@ def interpolate(start: Tensor, end: Tensor, share: float) -> Tensor:
 def speed_ratios(
     start: Tensor, end: Tensor, shares: Sequence[float], *, memory_bytes: int = MEMORY_BYTES
 ) -> list[float]:
-    """W₂(μ_s, μ_t)/((t − s) W₂(μ_0, μ_1)) for neighbouring shares: all 1 on a geodesic, by exact distances.
+    """W₂(μ_s, μ_t)/((t − s) W₂(μ_0, μ_1)) for neighbouring shares s < t, by exact distances: all are 1 on a geodesic.
 
     Parameters
     ----------
     start, end : Tensor, shape (n, p)
-        Paired row by row.
+        The two clouds; the map sends row k of ``start`` to row k of ``end``.
     shares : sequence of float
-        Increasing, in [0, 1].
+        Increasing numbers in [0, 1].
     memory_bytes : int
         As for :func:`wasserstein`.
 
     Returns
     -------
     list of float, one less than ``shares``
-        For a map that is not optimal some are above 1: the path is longer than the distance.
+        For a map that is not optimal some ratios exceed 1, because the path is longer than the distance.
+
+    Raises
+    ------
+    ParameterError
+        The clouds are equal, or the shares are fewer than two or not increasing.
     """
 
     def distance(a: Tensor, b: Tensor) -> float:
@@ -77,34 +89,34 @@ def speed_ratios(
 
 
 def gaussian_distance(first: tuple[Array, Array], second: tuple[Array, Array]) -> float:
-    """W₂ between Gaussians: |Δmean|² + tr(A + B − 2 (A^{1/2} B A^{1/2})^{1/2}), the Bures metric.
+    """W₂ between Gaussians: W₂² = |Δmean|² + tr(A + B − 2 (A^{1/2} B A^{1/2})^{1/2}), the Bures metric.
 
     Parameters
     ----------
     first, second : (mean, covariance), shapes (p,) and (p, p)
-        Covariances symmetric, positive semidefinite.
+        The covariances A and B are symmetric and positive semidefinite.
 
     Returns
     -------
     float
         From Dowson & Landau, J. Multivar. Anal. 12, 450 (1982).
     """
-    (mean, a), (other, b) = _gaussian(first), _gaussian(second)
-    if mean.shape != other.shape:
-        raise ShapeError(f"found Gaussians in {mean.size} and {other.size} dimensions; W₂ needs one space")
+    (first_mean, a), (second_mean, b) = _gaussian(first), _gaussian(second)
+    if first_mean.shape != second_mean.shape:
+        raise ShapeError(f"found Gaussians in {first_mean.size} and {second_mean.size} dimensions; W₂ needs one space")
     root = _power(a, 0.5)
     cross = np.sqrt(np.clip(np.linalg.eigvalsh(root @ b @ root), 0, None)).sum()
-    squared = float(np.square(mean - other).sum() + np.trace(a) + np.trace(b) - 2 * cross)
+    squared = float(np.square(first_mean - second_mean).sum() + np.trace(a) + np.trace(b) - 2 * cross)
     return math.sqrt(max(squared, 0.0))
 
 
 def gaussian_map(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
-    """The optimal map x ↦ mean + A (x − mean of the first) between Gaussians.
+    """The optimal map x ↦ second mean + A (x − first mean) between Gaussians.
 
     Parameters
     ----------
-    first, second : (mean, covariance)
-        The first covariance positive definite.
+    first, second : (mean, covariance), shapes (p,) and (p, p)
+        The first covariance S is positive definite, the second, T, positive semidefinite.
 
     Returns
     -------
@@ -113,12 +125,12 @@ def gaussian_map(first: tuple[Array, Array], second: tuple[Array, Array]) -> tup
     shift : ndarray, shape (p,)
         The map is x ↦ A x + shift.
     """
-    (mean, a), (other, b) = _gaussian(first), _gaussian(second)
+    (first_mean, a), (second_mean, b) = _gaussian(first), _gaussian(second)
     if np.linalg.eigvalsh(a)[0] <= 0:
         raise ParameterError("found a singular first covariance; a map from a degenerate Gaussian need not exist")
     root, inverse = _power(a, 0.5), _power(a, -0.5)
     matrix = inverse @ _power(root @ b @ root, 0.5) @ inverse
-    return matrix, other - matrix @ mean
+    return matrix, second_mean - matrix @ first_mean
 
 
 def _power(matrix: Array, exponent: float) -> Array:

@@ -1,7 +1,7 @@
 """Interaction energies ½∬W dμdμ and the discrepancy to a reference cloud (theory.md §5, S4 §4.4 example 2).
 
-With the ½ the first variation is ∫W(θ, ·) dμ. Pairs are visited chunk by chunk: m² work, never m² memory. On shards the
-work is divided and every shard holds a copy of the whole cloud while a field is in use.
+With the ½ the first variation is ∫W(θ, ·) dμ. Pairs are visited chunk by chunk, which takes m² work but never m²
+memory. Shards divide the work, and every shard holds a copy of the whole cloud while a field is in use.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Kernel(Protocol):
-    """A symmetric W(x, y)."""
+    """A symmetric kernel W(x, y)."""
 
     def totals(self, points: Tensor, others: Tensor) -> Tensor:
-        """Σ_j W(x_i, y_j), points (n, p), others (k, p); shape (n,)."""
+        """Σ_j W(x_i, y_j), shape (n,), for the points x (n, p) and the others y (k, p)."""
 
     def gradients(self, points: Tensor, others: Tensor) -> Tensor:
         """Σ_j ∇₁W(x_i, y_j), shape (n, p)."""
@@ -58,7 +58,7 @@ class GaussianKernel:
 
 @dataclass(frozen=True)
 class RieszKernel:
-    """W = −|x − y|^power, 0 < power < 2; power 1 is that of the energy distance. Its gradient at x = y is set to 0."""
+    """W = −|x − y|^power, 0 < power < 2; power 1 gives the energy distance. The gradient at x = y is set to 0."""
 
     power: float = 1.0
 
@@ -81,17 +81,23 @@ class RieszKernel:
 
 @dataclass(frozen=True)
 class CallableKernel:
-    """Any symmetric W, by automatic differentiation; ``function`` maps points (n, p), others (k, p) to (n, k)."""
+    """Any symmetric W, differentiated automatically.
+
+    Attributes
+    ----------
+    function : callable
+        From points (n, p) and others (k, p) to W(x_i, y_j), shape (n, k).
+    """
 
     function: Callable[[Tensor, Tensor], Tensor]
 
     def totals(self, points: Tensor, others: Tensor) -> Tensor:
         """Σ_j W(x_i, y_j), shape (n,)."""
-        found = self.function(points, others)
+        values = self.function(points, others)
         expected = (len(points), len(others))
-        if tuple(found.shape) != expected:
-            raise ShapeError(f"the kernel gave shape {tuple(found.shape)}; expected (points, others) = {expected}")
-        return found.sum(1)
+        if tuple(values.shape) != expected:
+            raise ShapeError(f"the kernel gave shape {tuple(values.shape)}; expected (points, others) = {expected}")
+        return values.sum(1)
 
     def gradients(self, points: Tensor, others: Tensor) -> Tensor:
         """Σ_j ∇₁W(x_i, y_j), shape (n, p)."""
@@ -103,7 +109,7 @@ class CallableKernel:
 
 @dataclass(frozen=True)
 class Interaction:
-    """½∬W dμdμ for any kernel, the diagonal included; m² kernel evaluations a pass."""
+    """½∬W dμdμ for any kernel, the diagonal included; one pass evaluates the kernel m² times."""
 
     kernel: Kernel
 
@@ -113,13 +119,16 @@ class Interaction:
         return float(partition.mean(len(particles), lambda s: mean(particles[s]).sum(0, keepdim=True))) / 2
 
     def field(self, particles: Tensor, partition: Partition) -> Field:
-        """∫W(θ, ·) dμ. It keeps a copy of the particles, m·p numbers, because they move while it is used."""
+        """∫W(θ, ·) dμ. The field keeps a copy of the particles, m·p numbers, because they move while it is in use."""
         return _Smoothed(self.kernel, partition.everyone(particles), partition.chunk)
 
 
 @dataclass(frozen=True)
 class QuadraticInteraction:
-    """½∬W dμdμ, W = strength |x − y|²/2, by moments: m·p work. It keeps the mean and shrinks the covariance e^{−2t}."""
+    """½∬W dμdμ with W = strength |x − y|²/2, computed from moments in m·p work.
+
+    Its flow keeps the mean and multiplies the covariance by e^{−2 strength t}.
+    """
 
     strength: float = 1.0
 
@@ -128,7 +137,7 @@ class QuadraticInteraction:
         return self.strength / 2 * self.field(particles, partition).spread
 
     def field(self, particles: Tensor, partition: Partition) -> _AroundMean:
-        """Strength |θ − mean|²/2 and the constant."""
+        """The first variation (strength/2) (|θ − mean|² + tr Cov μ)."""
         count = len(particles)
         mean = partition.mean(count, lambda s: particles[s].sum(0, dtype=torch.float64))
         spread = partition.mean(count, lambda s: (particles[s] - mean).square().sum().reshape(1))
@@ -142,8 +151,10 @@ class Discrepancy:
     Attributes
     ----------
     kernel : Kernel
-        Positive definite, or conditionally so: ``RieszKernel(1)`` makes this half the energy distance.
+        A kernel W that is positive definite, or conditionally so; with ``RieszKernel(1)`` the term is half the energy
+        distance.
     reference : Tensor, shape (n, p)
+        The points of ν.
     """
 
     kernel: Kernel
@@ -151,9 +162,9 @@ class Discrepancy:
 
     def value(self, particles: Tensor, partition: Partition) -> float:
         """½∬W dμdμ − ∬W dμdν + ½∬W dνdν."""
-        own, there = self._towards(partition.everyone(particles), partition), self._towards(self.reference, partition)
-        cross, alone = _mean_of(there, particles, partition), replace(partition, reduce=None)
-        return _mean_of(own, particles, partition) / 2 - cross + _mean_of(there, self.reference, alone) / 2
+        own, fixed = self._towards(partition.everyone(particles), partition), self._towards(self.reference, partition)
+        cross, alone = _mean_of(fixed, particles, partition), replace(partition, reduce=None)
+        return _mean_of(own, particles, partition) / 2 - cross + _mean_of(fixed, self.reference, alone) / 2
 
     def field(self, particles: Tensor, partition: Partition) -> Field:
         """∫W(θ, ·) d(μ − ν)."""
@@ -253,5 +264,5 @@ def _mean_of(field: _Smoothed, cloud: Tensor, partition: Partition) -> float:
 
 
 def _distances(points: Tensor, others: Tensor) -> Tensor:
-    # Not through |x|² + |y|² − 2x·y, which loses all digits of the near pairs that matter most.
+    # Not through |x|² + |y|² − 2x·y, which would lose all digits for near pairs, and those matter most.
     return torch.cdist(points, others, compute_mode="donot_use_mm_for_euclid_dist")

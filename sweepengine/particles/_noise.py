@@ -1,4 +1,4 @@
-"""Random clouds and noise that belong to a particle's number and a step, so chunks and shards draw the same numbers."""
+"""Random clouds and noise, determined by the numbers of particle and step, so that all chunks and shards agree."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def gaussian_cloud(
     ----------
     seed, count, coordinates : int
     dtype : torch.dtype
-        Drawn in float64, then rounded.
+        Dtype of the result; the numbers are drawn in float64 and then rounded.
     first : int
-        A smaller cloud from 0 is nested in every larger one; a shard starts elsewhere.
+        Number of the first particle. A cloud from 0 is nested in every larger one; a shard begins at a later particle.
 
     Returns
     -------
     Tensor, shape (count, coordinates)
     """
     cloud = torch.empty((count, coordinates), dtype=dtype)
-    for low in range(0, count, _ROWS):  # piece by piece: the float64 of a large cloud would need thrice its memory
+    for low in range(0, count, _ROWS):  # in pieces: float64 copies of a large cloud need thrice its memory
         rows = (first + low, first + min(low + _ROWS, count))
         block = gaussian_block(seed, Role.PARTICLE, 0, rows, (0, coordinates))
         cloud[low : low + _ROWS] = torch.from_numpy(block)
@@ -51,21 +51,21 @@ class Noise:
     ----------
     seed : int
     first : int
-        Global number of the first particle here.
+        Global number of the first particle on this shard.
     """
 
     seed: int
     first: int = 0
 
     def draw(self, step: int, chunk: slice, like: Tensor) -> Tensor:
-        """ξ_step of a chunk; ``like`` (n, p) gives coordinates, dtype and device; shape (n, p).
+        """ξ_step for a chunk of particles, with the shape (n, p), dtype and device of ``like``.
 
-        Drawn where the chunk lies: by NumPy on a CPU, by a Triton kernel of the same integers on a CUDA device.
+        NumPy draws the noise on a CPU; a Triton kernel draws it from the same integers on a CUDA device.
 
         Raises
         ------
         ParameterError
-            If the chunk is on a CUDA device and there is no Triton.
+            The chunk is on a CUDA device and Triton is missing.
         """
         p = like.shape[1]
         rows = (self.first + chunk.start, self.first + chunk.stop)

@@ -1,4 +1,7 @@
-"""Loops over the particles in chunks that stay in cache, on threads and shards: how, never what; results agree to rounding for all settings."""
+"""Loops over all particles, in chunks that stay in cache, on threads and shards.
+
+A partition says how a loop is cut up, never what it computes: for all partitions the results agree up to rounding.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,9 @@ T = TypeVar("T")
 
 
 class _Threads:
-    """The same threads for every pass: new ones would take new memory, and time that is felt at every step.
+    """A pool of threads that all passes share, because starting new threads would take memory and time at every step.
 
-    They belong to a process: one that was forked off begins its own, and so does a copy.
+    The threads belong to one process: a forked process starts threads of its own, and so does a copy of this object.
     """
 
     def __init__(self, count: int) -> None:
@@ -37,20 +40,20 @@ class _Threads:
 
     def _begin(self) -> None:
         self._process, self._here = os.getpid(), threading.local()
-        # Nothing that the threads hold may lead to the pool: they end when nobody has it any more.
+        # The threads must hold no reference to the pool: they end when nobody refers to it any more.
         self._pool = ThreadPoolExecutor(self._count, initializer=setattr, initargs=(self._here, "is_ours", True))
 
     def map(self, run: Callable[[list[slice]], T], shares: list[list[slice]]) -> list[T]:
-        """What ``run`` makes of each share; an error leaves when all of them have ended."""
-        if getattr(self._here, "is_ours", False):  # within a pass: the others may be waiting, as this one would
+        """Results of ``run`` for all shares; an error is raised after all shares have ended."""
+        if getattr(self._here, "is_ours", False):  # called within a pass: waiting for the pool could block it for ever
             return [run(share) for share in shares]
         if self._process != os.getpid():
             self._begin()
-        begun = [self._pool.submit(run, share) for share in shares]
+        futures = [self._pool.submit(run, share) for share in shares]
         try:
-            return [each.result() for each in begun]
+            return [future.result() for future in futures]
         finally:
-            wait(begun)
+            wait(futures)
 
 
 @dataclass(frozen=True)
@@ -60,19 +63,19 @@ class Partition:
     Attributes
     ----------
     chunk : int
-        Particles in one chunk. A chunk's activations are chunk × N numbers: they should stay in a core's share of the
-        caches, and be many enough to hide the calls.
+        Number of particles in one chunk. The activations of a chunk are chunk × N numbers: few enough to stay in a
+        core's share of the caches, and enough to hide the cost of the calls.
     threads : int
-        Python threads that share the chunks; torch releases the interpreter's lock in its kernels. Start the process
-        with OMP_NUM_THREADS=1, or the two kinds of threads fight for the cores: ``torch.set_num_threads(1)`` does not
-        reach the products of other Python threads.
+        Number of Python threads that share the chunks; torch releases the interpreter's lock in its kernels. Start the
+        process with OMP_NUM_THREADS=1, or OpenMP's threads compete with these for the cores:
+        ``torch.set_num_threads(1)`` does not reach the products of other Python threads.
     reduce : callable or None
-        Sums a 1-D float64 tensor over all shards of one run (an all-reduce); None when this is the only one. It sees
-        the N outputs and the count of particles, or a term's moments: nothing of size m.
+        Sums a 1-D float64 tensor over all shards of one run (an all-reduce); None where there is one shard. Its tensors
+        are the N outputs and the count of particles, or the moments of a term, but never anything of size m.
     first : int
-        Global number of this shard's first particle: the noise of a particle belongs to its number.
+        Global number of this shard's first particle, on which the noise of the particles depends.
     least : callable or None
-        As ``reduce``, the minimum in place of the sum.
+        Like ``reduce``, with the minimum in place of the sum.
     """
 
     chunk: int = 2048
@@ -96,8 +99,8 @@ class Partition:
         """Call ``work`` once for every chunk."""
 
         def run(share: list[slice]) -> None:
-            for each in share:
-                work(each)
+            for chunk in share:
+                work(chunk)
 
         self._spread(count, run)
 
@@ -107,20 +110,20 @@ class Partition:
         Parameters
         ----------
         count : int
-            Particles of this shard.
+            Number of particles on this shard.
         part : callable
-            From a chunk to the sum of a quantity over it, shape (n,).
+            From a chunk to the sum of a quantity over its particles, shape (n,).
 
         Returns
         -------
         Tensor of float64, shape (n,)
-            Chunks are added in float64, so that the sum over many chunks costs float32 runs no digits.
+            Chunks are added in float64, so that float32 runs lose no digits in a sum over many chunks.
         """
 
         def run(share: list[slice]) -> Tensor:
             total = part(share[0]).to(torch.float64)
-            for each in share[1:]:
-                total += part(each)
+            for chunk in share[1:]:
+                total += part(chunk)
             return total
 
         totals = self._spread(count, run)
@@ -131,19 +134,19 @@ class Partition:
         return summed[:-1] / summed[-1]
 
     def any(self, particles: Tensor, is_so: Callable[[Tensor], bool]) -> bool:
-        """Whether something holds of some particles (m, p), of any shard; each thread's are looked at in one piece."""
-        found = any(self._spread(len(particles), lambda share: is_so(particles[share[0].start : share[-1].stop])))
+        """Whether ``is_so`` holds for some of the particles (m, p) of any shard; each thread passes all of its own."""
+        holds = any(self._spread(len(particles), lambda share: is_so(particles[share[0].start : share[-1].stop])))
         if self.reduce is None:
-            return found
-        return bool(self.reduce(particles.new_tensor([float(found)], dtype=torch.float64)) > 0)
+            return holds
+        return bool(self.reduce(particles.new_tensor([float(holds)], dtype=torch.float64)) > 0)
 
     def count(self, particles: Tensor) -> int:
-        """All shards' particles, counted; those here are ``particles`` (m, p)."""
+        """Number of particles on all shards; ``particles`` (m, p) are those of this shard."""
         here = len(particles)
         return here if self.reduce is None else int(self.reduce(particles.new_tensor([here], dtype=torch.float64)))
 
     def minimum(self, values: Tensor) -> float:
-        """Least of the values (n,) of all shards' particles."""
+        """The smallest of the values (n,) of the particles of all shards."""
         here = values.min().to(torch.float64).reshape(1)
         if self.reduce is None:
             return float(here)
@@ -152,30 +155,31 @@ class Partition:
         return float(self.least(here))
 
     def everyone(self, cloud: Tensor) -> Tensor:
-        """All shards' particles (m, p) in the order of their numbers, as a copy that does not move with them.
+        """A copy of the particles (m, p) of all shards, in the order of their numbers.
 
-        m·p numbers on every shard, and through ``reduce`` as many: for pairwise terms, whose work is m² in any case.
+        Every shard holds m·p numbers and sends as many through ``reduce``. Only pairwise terms need this, and their
+        work is m² in any case.
 
         Raises
         ------
         ParameterError
-            If the shards' numbers do not follow each other.
+            The shards overlap or leave gaps.
         """
         if self.reduce is None:
             return cloud.clone()
         count, p = cloud.shape
         total = self.count(cloud)
-        # Zeros of the others leave every digit of a particle; the last column counts who thinks that it is theirs.
+        # The other shards add zeros, which keep every digit; the last column counts the shards that claim a particle.
         rows = cloud.new_zeros((max(total, self.first + count), p + 1), dtype=torch.float64)
         rows[self.first : self.first + count, :p] = cloud
         rows[self.first : self.first + count, p] = 1
-        found = self.reduce(rows[:total].reshape(-1)).reshape(total, p + 1)
-        if self.first + count > total or bool((found[:, p] != 1).any()):
+        gathered = self.reduce(rows[:total].reshape(-1)).reshape(total, p + 1)
+        if self.first + count > total or bool((gathered[:, p] != 1).any()):
             raise ParameterError(
                 f"found shards that overlap or leave gaps, this one with particles {self.first} to "
                 f"{self.first + count - 1} of {total}; give every shard its own `first`"
             )
-        return found[:, :p].to(cloud.dtype)
+        return gathered[:, :p].to(cloud.dtype)
 
     def _spread(self, count: int, run: Callable[[list[slice]], T]) -> list[T]:
         chunks = self.chunks(count)

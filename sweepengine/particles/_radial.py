@@ -1,11 +1,12 @@
-"""Reduced dynamics of radially symmetric data: the flow of |w| alone (Mei, Montanari & Nguyen, PNAS 2018).
+"""Reduced dynamics for radially symmetric data: the flow of the radii |w| (Mei, Montanari & Nguyen, PNAS 2018).
 
-y = ±1 with equal chance, x | y ~ N(0, (1 ± Δ)² I_d), f = ∫s(w·x) dμ with no output weight. The law of w stays
-rotationally symmetric, so that f depends on |x| alone and w moves along itself: the radii r = |w| are particles on the
-half-line, with the unit ψ(r; z) = E s(r z u), z = |x| and u a coordinate of a uniform point of the unit sphere. As
-d → ∞ with |w| of order 1, z u becomes (1 ± Δ) times a standard Gaussian and two inputs are left.
+The data are y = ±1 with equal chance and x | y ~ N(0, (1 + y Δ)² I_d); the model is f = ∫s(w·x) dμ without output
+weights. The law of w stays rotationally symmetric, so f depends on |x| alone and w moves along its own direction. So
+the radii r = |w| are particles on the half-line with the unit ψ(r; z) = E s(r z u), where z = |x| and u is a coordinate
+of a uniform point on the unit sphere. As d → ∞ with |w| of order 1, z u becomes (1 ± Δ) times a standard Gaussian, and
+z takes two values.
 
-The risk is ½E(y − f)² here; the paper's is twice that, and its time runs with its own step-size function.
+The risk here is ½E(y − f)². The risk of the paper is twice this, and its time depends on a step-size function.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ LOW, HIGH, FOOT, TOP = -2.5, 7.5, 0.5, 1.5
 """s is LOW below FOOT, HIGH above TOP, and linear between."""
 
 NORM_NODES = 64
-"""Gauss–Legendre nodes over |x| of one class: exact to rounding for this smooth law."""
+"""Number of Gauss–Legendre nodes over |x| of one class: the quadrature of this smooth law is exact up to rounding."""
 
 
 def _staircase(h: Tensor) -> tuple[Tensor, Tensor]:
-    """s(h) and s'(h), the activation ``staircase``; that paper's unit is ``Neuron(d, "staircase", output="none")``."""
+    """s(h) and s'(h) of the activation ``staircase``; the paper's unit is ``Neuron(d, "staircase", output="none")``."""
     slope = (HIGH - LOW) / (TOP - FOOT)
     value = ((h - FOOT) * slope + LOW).clamp(LOW, HIGH)
     return value, ((h > FOOT) & (h < TOP)).to(h.dtype) * slope
@@ -54,13 +55,13 @@ class RadialUnit:
     Attributes
     ----------
     d : int or None
-        Dimension of x; None: infinite, z then multiplies a standard Gaussian.
+        Dimension of x; None: infinite, where u is a standard Gaussian.
     """
 
     d: int | None
 
     def prepare(self, inputs: Tensor) -> Tensor:
-        """The values of z, shape (N, 1) → (N,)."""
+        """The inputs z (N, 1) as shape (N,)."""
         return inputs[:, 0]
 
     def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
@@ -106,14 +107,19 @@ def radial_risk(d: int | None, delta: float) -> Risk:
     Parameters
     ----------
     d : int or None
-        At least 2; None: the limit d → ∞.
+        Dimension of x, at least 2; None: the limit d → ∞.
     delta : float
         Δ in (0, 1).
 
     Returns
     -------
     Risk
-        Its flow is the reduced dynamics; any integrator of :func:`flow` solves it.
+        The flow of this risk is the reduced dynamics; any method of :func:`flow` integrates it.
+
+    Raises
+    ------
+    ParameterError
+        d or Δ is out of range.
     """
     if (d is not None and d < 2) or not 0 < delta < 1:
         raise ParameterError(f"found d = {d}, Δ = {delta}; d is at least 2 (or None for infinite) and 0 < Δ < 1")
@@ -129,14 +135,20 @@ def radial_risk(d: int | None, delta: float) -> Risk:
 
 
 def radial_start(count: int, d: int | None, kappa: float) -> Tensor:
-    """Radii of w ~ N(0, κ² I_d/d) at mid-quantiles, shape (count, 1); all κ where d is None.
+    """Radii |w| of w ~ N(0, κ² I_d/d) at mid-quantiles; all are κ where d is None.
 
     Parameters
     ----------
     count : int
+        Number of radii.
     d : int or None
+        Dimension of w; None: infinite.
     kappa : float
         κ > 0.
+
+    Returns
+    -------
+    Tensor of float64, shape (count, 1)
     """
     if d is None:
         return torch.full((count, 1), kappa, dtype=torch.float64)
@@ -149,6 +161,6 @@ def _chi_nodes(d: int) -> tuple[Array, Array]:
     nodes, weights = np.polynomial.legendre.leggauss(NORM_NODES)
     low, high = max(0.0, math.sqrt(d) - 7), math.sqrt(d) + 7  # |x| has standard deviation below 1
     norms = (low + high) / 2 + nodes * (high - low) / 2
-    logarithm = special.xlogy(d - 1, norms) - norms**2 / 2  # of the chi law's density, up to a constant
+    logarithm = special.xlogy(d - 1, norms) - norms**2 / 2  # of the density of the chi law, up to a constant
     chances = weights * np.exp(logarithm - logarithm.max())
     return norms, chances / chances.sum()

@@ -1,6 +1,6 @@
-"""What random features can and cannot do, by exact population risks (S4 §10; theory.md §4, rf-linear and rf-relu).
+"""Exact population risks of random features and of mean-field networks (S4 §10; theory.md §4, rf-linear and rf-relu).
 
-Inputs x ~ N(0, I_d) throughout; nothing is sampled.
+The inputs are x ~ N(0, I_d) throughout, and no input is sampled.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 
 def linear_feature_risk(weights: Array, target: Array) -> float:
-    """min_u E(Σ_k u_k ⟨w_k, x⟩ − ⟨w*, x⟩)²: the squared distance of w* to the span of the features.
+    """min_u E(Σ_k u_k ⟨w_k, x⟩ − ⟨w*, x⟩)²: the squared distance of w* from the span of the w_k.
 
     Parameters
     ----------
     weights : ndarray, shape (m, d)
+        The rows w_k.
     target : ndarray, shape (d,)
+        w*.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def linear_feature_risk(weights: Array, target: Array) -> float:
 
 
 def linear_feature_law(m: int, d: int) -> stats.distributions.rv_frozen:
-    """Law of :func:`linear_feature_risk`/|w*|² over Gaussian features: Beta((d − m)/2, m/2), mean 1 − m/d.
+    """Law of :func:`linear_feature_risk`/|w*|² for Gaussian w_k: Beta((d − m)/2, m/2), of mean 1 − m/d.
 
     Parameters
     ----------
@@ -50,7 +52,7 @@ def linear_feature_law(m: int, d: int) -> stats.distributions.rv_frozen:
     """
     if not 0 < m < d:
         raise ParameterError(f"found m = {m}, d = {d}; the law has a density for 0 < m < d, and the risk is 0 beyond")
-    from scipy import stats  # half a second, which every worker would spend
+    from scipy import stats  # the import takes half a second, which every worker would spend
 
     return stats.beta((d - m) / 2, m / 2)
 
@@ -73,17 +75,19 @@ def relu_products(first: Array, second: Array) -> Array:
 
 
 def relu_feature_risk(weights: Array, target: Array) -> tuple[float, Array]:
-    """Least E(Σ_k u_k relu(w_k·x) − relu(w*·x))² and the u that has it.
+    """The minimum over u of E(Σ_k u_k relu(w_k·x) − relu(w*·x))², and a u that attains it.
 
     Parameters
     ----------
     weights : ndarray, shape (m, d)
+        The rows w_k.
     target : ndarray, shape (d,)
+        w*.
 
     Returns
     -------
     risk : float
-        Divide by |w*|²/2 = E f*² for the share that is missed.
+        Divided by E f*² = |w*|²/2 it is the share of the target that the features miss.
     u : ndarray, shape (m,)
     """
     _check(weights, target)
@@ -93,13 +97,14 @@ def relu_feature_risk(weights: Array, target: Array) -> tuple[float, Array]:
 
 
 def relu_network_risk(particles: Array, target: Array) -> float:
-    """E(∫a relu(w·x) dμ − relu(w*·x))² of a cloud.
+    """E(∫a relu(w·x) dμ − relu(w*·x))² for the measure μ of a cloud.
 
     Parameters
     ----------
     particles : ndarray, shape (m, d + 1)
-        Rows (w, a) of ``Neuron(d, "relu")``.
+        Rows (w, a), as of ``Neuron(d, "relu")``.
     target : ndarray, shape (d,)
+        w*.
 
     Returns
     -------

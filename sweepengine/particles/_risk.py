@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from sweepengine.particles._unit import Unit
 
 
-_NAMED = tuple(name for name in COSTS if name != "cross_entropy")  # which needs two outputs
+_NAMED = tuple(name for name in COSTS if name != "cross_entropy")  # cross_entropy needs two outputs, a unit has one
 
 
 class PointCost(Protocol):
-    """What a risk needs of a cost; those of :data:`sweepengine.networks.COSTS` have it."""
+    """A cost of single points, such as those of :data:`sweepengine.networks.COSTS`."""
 
     def points(self, outputs: Tensor, targets: Tensor, output_dim: bool) -> Tensor:
         """ℓ(f, y) of every point, shape (N,)."""
@@ -37,12 +37,12 @@ class PointCost(Protocol):
 
 @dataclass(frozen=True)
 class CallableCost:
-    """A cost of one's own, differentiated automatically.
+    """A cost of the user's own, differentiated automatically.
 
     Attributes
     ----------
     value : callable
-        (f, y), each (N,) → ℓ (N,).
+        From outputs f (N,) and targets y (N,) to the costs ℓ (N,).
     """
 
     value: Callable[[Tensor, Tensor], Tensor]
@@ -68,16 +68,24 @@ class Risk:
     unit : Unit
         ψ.
     inputs : Tensor, shape (N, d)
-        In the dtype of the particles.
+        Inputs x_i, in the dtype of the particles.
     targets : Tensor, shape (N,)
+        Targets y_i.
     cost : PointCost or str
-        Or a name of :data:`sweepengine.networks.COSTS` that takes one output.
+        The cost ℓ, or the name of a cost of :data:`sweepengine.networks.COSTS` for one output.
     weights : Tensor or None, shape (N,)
-        None: 1/N each. A quadrature's weights make this a population risk.
+        Weights of the points; None: 1/N each. With the weights of a quadrature this is a population risk.
     offset : Tensor or None, shape (N,)
-        Subtracted from the outputs: f at the start makes a centred network.
+        Subtracted from the outputs; the outputs at the start make a centred network.
     prepared : Tensor
-        The inputs as the unit takes them; made from the others.
+        The inputs in the form that the unit takes, computed from ``inputs``.
+
+    Raises
+    ------
+    ParameterError
+        The name of the cost is unknown.
+    ShapeError
+        Targets, weights or offset do not have shape (N,).
     """
 
     unit: Unit
@@ -98,22 +106,22 @@ class Risk:
         object.__setattr__(self, "prepared", self.unit.prepare(self.inputs))
 
     def outputs(self, particles: Tensor, partition: Partition | None = None) -> Tensor:
-        """f_μ at the inputs: one pass over the particles (m, p), one product of m·N·d; float64, shape (N,)."""
-        found = (partition or Partition()).mean(
+        """f_μ at the inputs, float64 (N,), by one pass over the particles (m, p): a product of m·N·d operations."""
+        outputs = (partition or Partition()).mean(
             len(particles), lambda chunk: self.unit.total(particles[chunk], self.prepared)
         )
-        return found if self.offset is None else found - self.offset
+        return outputs if self.offset is None else outputs - self.offset
 
     def value(self, particles: Tensor, partition: Partition) -> float:
         """R(f_μ)."""
         return self.value_of(self.outputs(particles, partition))
 
     def value_of(self, outputs: Tensor) -> float:
-        """The risk of known outputs (N,)."""
+        """The risk for outputs (N,) that are known already."""
         return float((self._cost.points(outputs, self.targets.to(outputs), False) * self._weights(outputs)).sum())
 
     def field(self, particles: Tensor, partition: Partition) -> Field:
-        """δR/δμ(θ) = Σ_i weights_i ∂ℓ(f_μ(x_i), y_i) ψ(θ; x_i), the N outputs frozen."""
+        """δR/δμ(θ) = Σ_i weights_i ∂ℓ(f_μ(x_i), y_i) ψ(θ; x_i), with the N outputs f_μ(x_i) frozen."""
         outputs = self.outputs(particles, partition)
         slopes = self._cost.gradient(outputs, self.targets.to(outputs)) * self._weights(outputs)
         slopes = slopes.to(particles.dtype)
@@ -142,7 +150,7 @@ class _RiskField:
 
 
 def build_risk(context: TermContext, *, cost: str) -> Risk:
-    """The spec's term ``risk``, of the context's unit and points."""
+    """The spec's term ``risk``, with the unit and the points of the context."""
     if context.unit is None or context.inputs is None or context.targets is None:
         raise AssertionError("a spec with a risk has a unit and data")
     return Risk(context.unit, context.inputs, context.targets, cost)

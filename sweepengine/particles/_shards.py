@@ -1,8 +1,8 @@
-"""One flow over many processes: whole chunks of particles on every rank, and sums over all of them.
+"""One flow over many processes: every rank holds whole chunks of particles, and the ranks sum over all of them.
 
-A rank holds its particles and the N inputs; what travels at a step is a few sums of about N numbers, never anything of
-size m (except for pairwise interactions, see :meth:`Partition.everyone`). Whoever starts the processes chooses the
-rendezvous; the group lives in its object and torch's default process group is left alone.
+A rank holds its particles and the N inputs. In a step the ranks exchange a few sums of about N numbers, never anything
+of size m, except for pairwise interactions (see :meth:`Partition.everyone`). The code that starts the processes chooses
+the rendezvous; the group belongs to its object, and torch's default process group is not used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class _Backend(Protocol):
-    """What is used of torch's process groups, whose stubs do not say it."""
+    """The methods of torch's process groups that this module calls; torch's stubs lack them."""
 
     def allreduce(self, tensors: list[Tensor], opts: dist.AllreduceOptions) -> dist.Work: ...
 
@@ -40,25 +40,27 @@ LOOPBACK = "127.0.0.1"
 
 
 def spans(count: int, chunk: int, shards: int) -> list[range]:
-    """The particles of each shard: whole chunks, in order, their numbers as equal as they can be.
+    """The particles of each shard: whole chunks in order, with numbers of chunks as equal as possible.
 
     Parameters
     ----------
     count : int
-        Particles m of the run.
+        Number m of particles of the run.
     chunk : int
-        Of :class:`Partition`: only the last chunk of all may be short, so every shard cuts where the whole would.
+        Number of particles in a chunk, as for :class:`Partition`. Only the last chunk of the last shard may be shorter,
+        so that shards cut the particles where one process would.
     shards : int
+        Number of shards.
 
     Returns
     -------
     list of range
-        Global numbers of the particles.
+        Global numbers of the particles of each shard.
 
     Raises
     ------
     ParameterError
-        If there are more shards than chunks.
+        A number is below 1, or there are more shards than chunks.
     """
     if count < 1 or chunk < 1 or shards < 1:
         raise ParameterError(f"found {count} particles, chunk {chunk}, {shards} shards; each is at least 1")
@@ -74,16 +76,16 @@ def spans(count: int, chunk: int, shards: int) -> list[range]:
 
 @dataclass
 class Traffic:
-    """What one rank has communicated.
+    """Communication of one rank.
 
     Attributes
     ----------
     calls : int
-        All-reduces.
+        Number of all-reduces.
     payload : int
-        Their bytes, each tensor counted once; a ring sends 2(n − 1)/n times as much.
+        Bytes of the reduced tensors, each tensor counted once; a ring of n ranks sends 2(n − 1)/n times as much.
     seconds : float
-        Spent in them, waiting for slower ranks included.
+        Time spent in all-reduces, including waiting for slower ranks.
     """
 
     calls: int = 0
@@ -92,36 +94,37 @@ class Traffic:
 
 
 class ShardGroup:
-    """One rank's place among the shards of a run; a context manager.
+    """One rank's membership in the shards of a run; a context manager.
 
-    Every rank must ask for the same sums in the same order, as :func:`flow` does by itself. Leaving the context waits
-    for all ranks, unless by an exception, which lets the others fail at their next sum.
+    Every rank must ask for the same sums in the same order, as :func:`flow` does. Leaving the context waits for all
+    ranks. Leaving it by an exception does not wait, and the other ranks fail at their next sum.
 
     Parameters
     ----------
     rank, size : int
-        0 ≤ rank < size.
+        Number of this rank and number of ranks, 0 ≤ rank < size.
     rendezvous : torch.distributed.Store or str
-        Where the ranks find each other: ``file://PATH``, a path that no group has used before, or ``tcp://HOST:PORT``,
-        where rank 0 listens. Or a store: rank 0 may open a ``TCPStore`` at port 0 and tell its ``port``.
+        Place where the ranks find each other: ``file://PATH`` with a path that no group has used before,
+        ``tcp://HOST:PORT`` where rank 0 listens, or a store. Rank 0 may open a ``TCPStore`` at port 0 and tell the
+        other ranks its ``port``.
     device : torch.device or str
-        Of the particles: gloo joins CPUs, NCCL joins CUDA devices.
+        Device of the particles: gloo joins CPUs, NCCL joins CUDA devices.
     address : str
-        This machine's address, for gloo to listen at. The default keeps all traffic on one machine.
+        Address of this machine at which gloo listens. The default keeps all traffic on one machine.
     timeout : float
         Seconds after which a rank that waits for others gives up.
 
     Attributes
     ----------
     traffic : Traffic
-        Since the start, or since :meth:`take_traffic`.
+        Communication since the start, or since the last :meth:`take_traffic`.
 
     Raises
     ------
     ParameterError
-        For a rank, rendezvous or device that does not fit.
+        The rank, rendezvous or device is not allowed.
     ShardError
-        If the ranks do not find each other in time.
+        The ranks did not find each other in time.
     """
 
     def __init__(
@@ -155,40 +158,40 @@ class ShardGroup:
     ) -> None:
         try:
             if kind is None:
-                self.barrier()  # rank 0's store must outlive the others' last look at it
+                self.barrier()  # rank 0's store must live until the other ranks have read it for the last time
         finally:
             self._group.shutdown()
-            del self._group  # only then are the connections closed, and the others see it
+            del self._group  # this closes the connections, which the other ranks notice
 
     def partition(self, particles: range, *, chunk: int, threads: int = 1) -> Partition:
-        """How this rank goes over its ``particles``, one of :func:`spans`."""
+        """The partition with which this rank loops over its ``particles``, one of :func:`spans`."""
         return Partition(chunk, threads, self.total, particles.start, self.least)
 
     def total(self, values: Tensor) -> Tensor:
-        """Sum over all ranks of a tensor on the group's device, in a new tensor; the same on every rank."""
+        """A new tensor with the sum over all ranks of a tensor on the group's device, the same on every rank."""
         return self._reduced(values, dist.ReduceOp.SUM)
 
     def least(self, values: Tensor) -> Tensor:
-        """Minimum over all ranks, entry by entry."""
+        """A new tensor with the minimum over all ranks, entry by entry."""
         return self._reduced(values, dist.ReduceOp.MIN)
 
     def barrier(self) -> None:
-        """Wait until every rank is here."""
+        """Wait until every rank has called this."""
         self._all_reduce(torch.zeros(1, device=self.device), dist.ReduceOp.SUM)
 
     def take_traffic(self) -> Traffic:
-        """What was communicated since the last call; the counters start again at 0."""
+        """Communication since the last call; the counters start again at 0."""
         taken, self.traffic = self.traffic, Traffic()
         return taken
 
     def _reduced(self, values: Tensor, operation: dist.ReduceOp.RedOpType) -> Tensor:
-        found = values.clone()
+        reduced = values.clone()
         start = time.perf_counter()
-        self._all_reduce(found, operation)
+        self._all_reduce(reduced, operation)
         self.traffic.seconds += time.perf_counter() - start
         self.traffic.calls += 1
-        self.traffic.payload += found.numel() * found.element_size()
-        return found
+        self.traffic.payload += reduced.numel() * reduced.element_size()
+        return reduced
 
     def _all_reduce(self, values: Tensor, operation: dist.ReduceOp.RedOpType) -> None:
         options = dist.AllreduceOptions()
@@ -196,7 +199,7 @@ class ShardGroup:
         try:
             self._group.allreduce([values], options).wait()
             if self.device.type == "cuda":
-                torch.cuda.synchronize(self.device)  # NCCL only queues: without this a dead rank shows much later
+                torch.cuda.synchronize(self.device)  # NCCL only queues: otherwise a dead rank shows much later
         except RuntimeError as error:
             raise ShardError(
                 f"rank {self.rank} of {self.size} lost the others in a sum of {values.numel()} numbers: {error}; "
@@ -217,7 +220,7 @@ def _joined(store: Store, rank: int, size: int, device: torch.device, address: s
     options: Any
     if device.type == "cpu":
         options = dist.ProcessGroupGloo._Options()  # type: ignore[attr-defined]  # noqa: SLF001
-        # Public ways to say where to listen are environment variables only.
+        # The only public way to choose the address is an environment variable.
         options._devices = [dist.ProcessGroupGloo.create_device(hostname=address)]  # noqa: SLF001
         options._timeout = limit  # noqa: SLF001
         return cast("_Backend", dist.ProcessGroupGloo(store, rank, size, options))

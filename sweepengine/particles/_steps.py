@@ -1,8 +1,8 @@
-"""One step of each method of equal steps, in place; :data:`sweepengine.time_methods.METHODS` refers to them.
+"""The methods of equal steps; each function makes one step in place.
 
-Memory beyond the particles, in clouds of their size: 0 for Euler, Euler–Maruyama and Leimkuhler–Matthews, which change
-the particles chunk by chunk; 3 for Heun and stochastic Heun, 5 for RK4, 8 for Dormand–Prince, which hold every slope and
-one point.
+:data:`sweepengine.time_methods.METHODS` refers to these functions. Memory beyond the particles, in clouds of the same
+size: 0 for Euler, Euler–Maruyama and Leimkuhler–Matthews, which change the particles chunk by chunk; 3 for Heun and
+stochastic Heun, 5 for RK4 and 8 for Dormand–Prince, which hold every slope and one point.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Instant:
-    """Where a flow stands: what a step needs beside the particles.
+    """What a step needs beside the particles: its number, its size and the noise.
 
     Attributes
     ----------
     step : int
         Number of the step to make, from 0.
     size : float
-        Its size dt.
+        Size dt of the step.
     noise : Noise or None
         None at temperature 0.
     """
@@ -43,7 +43,7 @@ class Instant:
 
 
 def euler(functional: Functional, particles: Tensor, instant: Instant, partition: Partition) -> None:
-    """θ += dt v. The field is frozen first, so a moved chunk does not change what the next one sees."""
+    """θ += dt v. The field is frozen first, so that a chunk that has moved does not change the velocity of the next."""
     field = functional.field(particles, partition)
 
     def work(chunk: slice) -> None:
@@ -61,8 +61,8 @@ def euler_maruyama(functional: Functional, particles: Tensor, instant: Instant, 
 def leimkuhler_matthews(functional: Functional, particles: Tensor, instant: Instant, partition: Partition) -> None:
     """θ += dt v + √(2τ dt) (ξ_n + ξ_{n+1})/2: one velocity a step, weak order 2 for the stationary law.
 
-    Leimkuhler & Matthews, Appl. Math. Res. Express 2013, 34; exact stationary variance for a quadratic potential. At
-    finite times it is of weak order 1.
+    Leimkuhler & Matthews, Appl. Math. Res. Express 2013, 34. The stationary variance is exact for a quadratic
+    potential; at finite times the weak order is 1.
     """
     _with_noise(
         functional, particles, instant, partition, lambda draw: (draw(instant.step) + draw(instant.step + 1)) / 2
@@ -90,7 +90,7 @@ def _with_noise(
 
 
 def _moving(functional: Functional, kick: Tensor) -> Tensor:
-    """The noise of the coordinates that move."""
+    """The noise with 0 in the coordinates that do not move."""
     return kick if functional.moving is None else kick * functional.moving
 
 

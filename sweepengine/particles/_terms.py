@@ -1,7 +1,7 @@
 """Functionals F(μ) of a cloud of particles as sums of terms (theory.md §5, S4 §4.4).
 
-A term gives its value at a measure and a *field*: its first variation δF/δμ[μ], frozen at that μ, which can be asked
-for its values and its descent −∇δF/δμ at any points. First variations are meant up to a constant.
+A term returns its value at a measure μ, and a *field*: its first variation δF/δμ[μ] frozen at this μ. A field has
+values and a velocity −∇δF/δμ at any points. First variations are defined up to a constant.
 """
 
 from __future__ import annotations
@@ -25,22 +25,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TermContext:
-    """What a spec's term is built for; a builder takes it and the fields that the spec gives the term.
+    """The run for which a spec's term is built; a builder takes the context and the fields of the term in the spec.
 
     Attributes
     ----------
     coordinates : int
-        p, of a particle.
+        Number p of coordinates of a particle.
     device : torch.device
+        Device of the particles.
     dtype : torch.dtype
-        Of the particles.
+        Dtype of the particles.
     users_function : callable
         From the kind and the name of users' code to its function.
     unit : Unit or None
-        ψ; None where no term is of data.
+        ψ; None where no term is a risk.
     inputs : Tensor or None, shape (N, d)
-        Points of the data.
+        Training inputs; None where no term is a risk.
     targets : Tensor or None, shape (N,)
+        Training targets; None where no term is a risk.
     """
 
     coordinates: int
@@ -53,7 +55,7 @@ class TermContext:
 
 
 class Field(Protocol):
-    """The first variation δF/δμ[μ] of one term at one μ. It keeps no reference to particles that may move later."""
+    """The first variation δF/δμ[μ] of a term at one μ. A field keeps no reference to particles that may move later."""
 
     def first_variation(self, points: Tensor) -> Tensor:
         """δF/δμ at a chunk of points (n, p); shape (n,)."""
@@ -66,10 +68,10 @@ class Term(Protocol):
     """One term of F."""
 
     def value(self, particles: Tensor, partition: Partition) -> float:
-        """F's term at μ = (1/m) Σ δ_{θ_k}, particles (m, p)."""
+        """Value of the term at μ = (1/m) Σ δ_{θ_k}, for particles θ (m, p)."""
 
     def field(self, particles: Tensor, partition: Partition) -> Field:
-        """Its first variation there."""
+        """First variation of the term at the same μ."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,16 @@ class Functional:
     ----------
     terms : sequence of Term
     temperature : float
-        τ ≥ 0. The entropy is infinite on particles: its first variation τ(log μ + 1) is carried by the noise
-        √(2τ) dB of a Langevin method, and every value here is of F₀, the terms without it.
+        τ ≥ 0. The entropy is infinite on particles, so the noise √(2τ) dB of a Langevin method takes the place of its
+        first variation τ(log μ + 1), and all values here are those of F₀, the sum of the terms without entropy.
     moving : Tensor or None, shape (p,)
-        1 for the coordinates that move and 0 for those that neither a term nor the noise changes; None: all move.
-        Velocities, and with them the dissipation, are those of the moving coordinates.
+        1 for the coordinates that move and 0 for the frozen ones, which neither a term nor the noise changes; None: all
+        move. Velocities are 0 in frozen coordinates, so the dissipation is that of the moving ones.
+
+    Raises
+    ------
+    ParameterError
+        There is neither a term nor a temperature, or the temperature is not finite and at least 0.
     """
 
     terms: Sequence[Term]
@@ -118,7 +125,7 @@ class Functional:
         return everywhere(field.velocity, particles, torch.empty_like(particles), partition)
 
     def first_variation(self, points: Tensor, particles: Tensor, partition: Partition | None = None) -> Tensor:
-        """δF₀/δμ[μ] at the points (n, p), μ the measure of the particles (m, p); shape (n,)."""
+        """δF₀/δμ[μ] at the points (n, p), shape (n,), for the measure μ of the particles (m, p)."""
         partition = partition or Partition()
         field = self.field(particles, partition)
         return everywhere(field.first_variation, points, points.new_empty(len(points)), partition)
@@ -153,7 +160,7 @@ class Potential:
     potential : callable
         V from points (n, p) to (n,).
     gradient : callable or None
-        ∇V from points (n, p) to (n, p); None: by automatic differentiation.
+        ∇V from points (n, p) to (n, p); None: V is differentiated automatically.
     """
 
     potential: Callable[[Tensor], Tensor]
@@ -169,12 +176,12 @@ class Potential:
 
     def first_variation(self, points: Tensor) -> Tensor:
         """V at the points, shape (n,)."""
-        found = self.potential(points)
-        if found.shape != points.shape[:1]:
+        values = self.potential(points)
+        if values.shape != points.shape[:1]:
             raise ShapeError(
-                f"the potential gave shape {tuple(found.shape)}; expected one number a point, ({len(points)},)"
+                f"the potential gave shape {tuple(values.shape)}; expected one number a point, ({len(points)},)"
             )
-        return found
+        return values
 
     def velocity(self, points: Tensor) -> Tensor:
         """−∇V at the points, shape (n, p)."""
@@ -188,7 +195,7 @@ class Potential:
 
 @dataclass(frozen=True)
 class Scaled:
-    """A multiple of a term; a negative factor turns it around.
+    """A multiple of a term; a negative factor reverses its force.
 
     Attributes
     ----------
@@ -200,11 +207,11 @@ class Scaled:
     factor: float
 
     def value(self, particles: Tensor, partition: Partition) -> float:
-        """The term's value times the factor."""
+        """The value of the term times the factor."""
         return self.factor * self.term.value(particles, partition)
 
     def field(self, particles: Tensor, partition: Partition) -> Field:
-        """Its first variation times the factor."""
+        """The first variation of the term times the factor."""
         return _ScaledField(self.term.field(particles, partition), self.factor)
 
 
@@ -221,7 +228,7 @@ class _ScaledField:
 
 
 def quadratic(strength: float = 1.0, centre: Tensor | float = 0.0) -> Potential:
-    """V(θ) = strength |θ − centre|²/2; centre a number or shape (p,)."""
+    """V(θ) = strength |θ − centre|²/2; the centre is a number or has shape (p,)."""
     return Potential(
         lambda x: (x - centre).square().sum(1) * (strength / 2),
         lambda x: (x - centre) * strength,
@@ -257,7 +264,7 @@ def build_potential(context: TermContext, *, name: str) -> Term:
 
 
 def everywhere(function: Callable[[Tensor], Tensor], points: Tensor, out: Tensor, partition: Partition) -> Tensor:
-    """``out[chunk] = function(points[chunk])`` for all chunks."""
+    """Set ``out[chunk] = function(points[chunk])`` for all chunks, and return ``out``."""
 
     def work(chunk: slice) -> None:
         out[chunk] = function(points[chunk])
@@ -267,7 +274,7 @@ def everywhere(function: Callable[[Tensor], Tensor], points: Tensor, out: Tensor
 
 
 def check_cloud(particles: Tensor) -> None:
-    """Refuse what is no cloud of m ≥ 1 particles."""
+    """Raise ShapeError for a tensor that is no cloud (m, p) of m ≥ 1 particles with a floating-point dtype."""
     if particles.dim() != 2 or not len(particles) or not particles.is_floating_point():
         raise ShapeError(
             f"found particles of shape {tuple(particles.shape)} and {particles.dtype}; expected (m, p), m ≥ 1, of a "

@@ -1,4 +1,4 @@
-"""Wasserstein-2 distances between clouds: exact, by sorting, or sliced; which one it was is returned (S4 §4.3)."""
+"""Wasserstein-2 distances between clouds (S4 §4.3): exact, by sorting, or sliced; the result names the method."""
 
 from __future__ import annotations
 
@@ -24,27 +24,28 @@ if TYPE_CHECKING:
     Method = Literal["auto", "exact", "sorted", "sliced"]
 
 MEMORY_BYTES = 2**29
-"""What a distance may allocate unless told otherwise."""
+"""Bytes that a distance may allocate by default."""
 
 _TOGETHER = 8
-"""Directions along which shards tell each other their particles' places at a time: m numbers each, against m·p of the clouds."""
+"""Number of directions for which shards exchange projections at once: m numbers a direction, while a cloud has m·p."""
 
 
 @dataclass(frozen=True)
 class Distance:
-    """A Wasserstein-2 distance and where it comes from.
+    """A Wasserstein-2 distance and the method that gave it.
 
     Attributes
     ----------
     value : float
-        W₂; for "sliced" the root mean square over unit directions of W₂ between the projections (Rabin et al. 2011), at
-        most W₂: |v|/√p for a translation by v.
+        W₂; for "sliced" the root mean square over unit directions of W₂ between the projections (Rabin et al. 2011),
+        which is at most W₂: for a translation by v it is |v|/√p.
     method : {"exact", "sorted", "sliced"}
         Assignment, sorting on the line, or random directions.
     standard_error : float
-        Of ``value`` over the random directions; 0 for the other methods.
+        Standard error of ``value`` over the random directions; 0 for the other methods.
     matching : ndarray of intp, shape (n,), or None
-        The optimal map sends particle k of the first cloud to particle matching[k] of the second.
+        The optimal map sends particle k of the first cloud to particle matching[k] of the second. None where the method
+        finds no map: "sliced", or "sorted" with clouds of different sizes.
     """
 
     value: float
@@ -63,22 +64,23 @@ def wasserstein(
     memory_bytes: int = MEMORY_BYTES,
     shards: tuple[Partition | None, Partition | None] = (None, None),
 ) -> Distance:
-    """W₂ between two clouds of particles of equal weight.
+    """W₂ between two clouds, in each of which all particles have the same weight.
 
     Parameters
     ----------
     first, second : Tensor, shapes (n, p) and (k, p)
-        "exact" takes n = k only.
+        The clouds; "exact" needs n = k.
     method : {"auto", "exact", "sorted", "sliced"}
-        "auto" is "sorted" for p = 1, "exact" for n = k up to :data:`sweepengine.transport.EXACT_COUNT` that fits the memory, else "sliced".
+        "auto" is "sorted" for p = 1; "exact" for n = k up to :data:`sweepengine.transport.EXACT_COUNT` if the costs fit
+        the memory; else "sliced".
     directions : int
-        Random directions of "sliced".
+        Number of random directions of "sliced".
     seed : int
-        Of the directions.
+        Seed of the directions.
     memory_bytes : int
-        The most that may be allocated.
+        Bytes that may be allocated.
     shards : tuple of Partition or None
-        Of "sliced" only: how each cloud is divided over the shards of a run, where this is one shard's part of it.
+        For "sliced" only: the partition of each cloud of which this process holds one shard; None for a whole cloud.
 
     Returns
     -------
@@ -87,13 +89,13 @@ def wasserstein(
     Raises
     ------
     ParameterError
-        For a method that does not go with what is given.
+        The method is unknown, cannot be used on shards, or has too few directions.
     ShapeError
-        For clouds in different spaces, or of different size where one-to-one maps are asked for.
+        The clouds lie in different spaces, contain NaN or infinity, or differ in size for "exact".
     MemoryNeedError
-        Before anything is allocated.
+        "exact" needs more than ``memory_bytes``; nothing has been allocated.
     """
-    divided = [None if each is None or each.reduce is None else each for each in shards]
+    divided = [None if shard is None or shard.reduce is None else shard for shard in shards]
     if any(divided) and method != "sliced":
         raise ParameterError(f"found method {method!r} for clouds on shards; use 'sliced', or gather them first")
     x, y = (_array(cloud, partition) for cloud, partition in zip((first, second), divided, strict=True))
@@ -111,8 +113,9 @@ def wasserstein(
         return _exact(x, y, memory_bytes)
     if method == "sliced":
         axes = _directions(directions, x.shape[1], seed)
-        here, there = (_places(*each, axes, first.device) for each in ((x, divided[0]), (y, divided[1])))
-        return _sliced(here, there, directions)
+        pairs = zip((x, y), divided, strict=True)
+        places, other_places = (_places(cloud, shard, axes, first.device) for cloud, shard in pairs)
+        return _sliced(places, other_places, directions)
     raise ParameterError(f"found method {method!r}; known are auto, exact, sorted, sliced")
 
 
@@ -122,17 +125,23 @@ def line_distance(
     x_weights: NDArray[np.float64] | None = None,
     y_weights: NDArray[np.float64] | None = None,
 ) -> float:
-    """W₂ on the line of measures of any size and weights, by matching quantiles.
+    """W₂ between measures on the line, of any numbers of points and any weights, by matching quantiles.
 
     Parameters
     ----------
     x, y : ndarray, shapes (n,) and (k,)
-    x_weights, y_weights : ndarray or None
-        Non-negative; scaled to sum 1; None: equal.
+        Points.
+    x_weights, y_weights : ndarray or None, shapes (n,) and (k,)
+        Non-negative weights, which are scaled to sum 1; None: equal weights.
 
     Returns
     -------
     float
+
+    Raises
+    ------
+    ShapeError
+        The weights do not fit the points, one is negative, or all are 0.
     """
     (x, x_levels), (y, y_levels) = _quantiles(x, x_weights), _quantiles(y, y_weights)
     return math.sqrt(quantile_square(x, x_levels, y, y_levels))
@@ -169,8 +178,8 @@ def _exact(x: NDArray[np.float64], y: NDArray[np.float64], memory_bytes: int) ->
     need = exact_bytes(len(x))
     if need > memory_bytes:
         raise MemoryNeedError(
-            f"exact W₂ of {len(x)} particles needs {need / 2**20:.0f} MiB for its costs and {memory_bytes / 2**20:.0f} are "
-            "allowed; use method='sliced', subsample, or raise memory_bytes"
+            f"exact W₂ of {len(x)} particles needs {need / 2**20:.0f} MiB for its costs and {memory_bytes / 2**20:.0f} "
+            "are allowed; use method='sliced', subsample, or raise memory_bytes"
         )
     value, matching = assignment(x, y)
     return Distance(value, "exact", matching=matching)
@@ -188,13 +197,13 @@ def _directions(count: int, coordinates: int, seed: int) -> NDArray[np.float64]:
 def _places(
     cloud: NDArray[np.float64], partition: Partition | None, axes: NDArray[np.float64], device: torch.device
 ) -> Iterator[NDArray[np.float64]]:
-    """Where all shards' particles lie along each axis, one axis after the other."""
+    """Projections of the particles of all shards on each axis, one axis after the other."""
     if partition is None:
-        for axis in axes:  # one at a time: two projected clouds are all the memory
+        for axis in axes:  # one at a time, so that only two projected clouds are in memory
             yield cloud @ axis
         return
     for low in range(0, len(axes), _TOGETHER):
-        # One product for each axis, as alone: the digits of a place do not depend on how many are told together.
+        # One product for each axis: the digits of a projection do not depend on how many are exchanged at once.
         mine = np.stack([cloud @ axis for axis in axes[low : low + _TOGETHER]], axis=1)
         yield from partition.everyone(torch.from_numpy(mine).to(device)).T.contiguous().cpu().numpy()
 

@@ -1,9 +1,9 @@
 """The neuron by two fused Triton kernels: particles stay in registers, activations never reach the device's memory.
 
-Imported only when asked for, as Triton is no requirement. Each program takes a block of particles through all inputs: the
-forward kernel leaves the sums of its block over the particles, N numbers, and torch adds the blocks in float64, in order,
-so that the bits do not depend on the schedule; the backward kernel leaves the gradients. With TRITON_INTERPRET=1 in the
-environment before this import the kernels run on a CPU, slowly, in Triton's interpreter.
+This module is imported only on demand, because Triton is no requirement. Each program takes a block of particles
+through all inputs. The forward kernel stores N sums over the particles of a block, and torch adds the blocks in float64
+and in order, so that the bits do not depend on the schedule. The backward kernel stores the gradients. With
+TRITON_INTERPRET=1 in the environment before this import, the kernels run slowly on a CPU, in Triton's interpreter.
 """
 
 from collections.abc import Callable
@@ -22,19 +22,21 @@ from sweepengine.particles._fusible import refusal
 from sweepengine.particles._unit import Neuron
 
 WARPS = 8
-"""That share one tile of particles and inputs."""
+"""Warps that share one tile of particles and inputs."""
 TILES = {
     "ieee": {64: (128, 32, 16), 128: (64, 32, 32), 256: (32, 32, 16)},
     "tf32": {64: (128, 64, 64), 128: (128, 32, 32), 256: (64, 32, 32)},
 }
-"""For at most so many inner coordinates, the particles of one tile and its inputs forward and backward: as many as ptxas
-places without spilling registers for compute capability 9.0; backward in TF32 some words are spilled beyond 64. They are
-fixed and not tuned where they run, because the bits of a sum depend on its tile."""
+"""Precision → largest number of inner coordinates → (particles of a tile, inputs of a forward and a backward tile).
+
+The tiles are the largest that ptxas places without spilling registers for compute capability 9.0, except that backward
+in TF32 some words are spilled beyond 64 coordinates. They are fixed and not tuned on the device that runs them, because
+the bits of a sum depend on its tile."""
 
 
 @triton.jit
 def _nearest(x):
-    """Round to TF32's 10 bits, ties away from zero. Tensor cores cut the other bits off, and would pull every factor to 0."""
+    """Round to TF32's 10 bits, ties away from zero; tensor cores cut the other bits off, which biases factors to 0."""
     bits = (x.to(tl.int32, bitcast=True) + 0x1000) & -0x2000
     return tl.where(x == x, bits.to(tl.float32, bitcast=True), x)  # a NaN's bits may overflow to a zero's
 
@@ -45,7 +47,7 @@ def _signal(slope, r, UNIT_SLOPES: tl.constexpr, PRECISION: tl.constexpr):
     if PRECISION != "tf32":
         return slope * r
     elif UNIT_SLOPES:
-        return slope * _nearest(r)  # slopes of −1, 0 and 1 keep what is rounded: nothing to do for every particle
+        return slope * _nearest(r)  # slopes of −1, 0 and 1 keep r rounded: no rounding for every particle
     else:
         return _nearest(slope * r)
 
@@ -61,7 +63,7 @@ def _tile(
     OUTPUT: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """Rows of this program, which of them are there, and their (w, b) as a factor and s(a); all 0 where none is."""
+    """Row numbers of this program, whether the rows exist, their (w, b) as a factor, and s(a); 0 in missing rows."""
     rows = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     live = rows < count
     columns = tl.arange(0, WIDTH)
@@ -157,19 +159,19 @@ def _backward(
 
 @dataclass(frozen=True)
 class FusedNeuron(Neuron):
-    """:class:`Neuron` whose outputs and gradients come from the fused kernels; float32 particles on a CUDA device.
+    """A :class:`Neuron` whose outputs and gradients come from the fused kernels: float32 particles on a CUDA device.
 
-    Give :class:`Partition` chunks of a million particles or so: a chunk's memory is N numbers for every tile of 128 particles
-    (64 and 32 beyond 64 and 128 inner coordinates). Inner coordinates are filled up with zeros to a power of two: d = 64
-    with a bias costs what d = 128 does. Products are made in full, or in TF32 where PyTorch is set to make its own so, as
-    within :func:`sweepengine.networks.matmul_precision`: both factors are rounded to the nearest of 10 bits, sums are
+    Give :class:`Partition` chunks of about a million particles: the memory of a chunk is N numbers for every tile of
+    particles, whose size :data:`TILES` lists. Inner coordinates are padded with zeros to a power of two, so that d = 64
+    with a bias costs as much as d = 128. Products are computed in full float32, or in TF32 where PyTorch is set to
+    TF32, as within :func:`sweepengine.networks.matmul_precision`: both factors are rounded to 10 bits, and sums are
     float32.
 
     Raises
     ------
     ParameterError
-        For an activation that has no kernel or is given as a function, and for more inner coordinates than registers
-        hold: those need :class:`Neuron`.
+        The activation has no kernel or is a function, or the inner coordinates do not fit the registers; such neurons
+        need :class:`Neuron`.
     """
 
     def __post_init__(self) -> None:
@@ -180,7 +182,7 @@ class FusedNeuron(Neuron):
 
     @property
     def input_precision(self) -> str:
-        """Triton's name of how products are set."""
+        """Triton's name of the precision to which PyTorch's products are set."""
         return "tf32" if torch.backends.cuda.matmul.fp32_precision == "tf32" else "ieee"
 
     def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
@@ -188,7 +190,7 @@ class FusedNeuron(Neuron):
         options = self._options(backward=False)
         blocks = triton.cdiv(len(chunk), options["ROWS"])
         sums = chunk.new_empty((blocks, len(prepared)))
-        with torch.cuda.device_of(chunk):  # Triton launches on the thread's current device, wherever the pointers lead
+        with torch.cuda.device_of(chunk):  # Triton launches on the thread's current device
             _forward[(blocks,)](*self._arguments(chunk, prepared), sums, **options)
         return sums.sum(0, dtype=torch.float64) * self.scale
 
@@ -198,12 +200,12 @@ class FusedNeuron(Neuron):
         options = self._options(backward=True)
 
         def gradient(points: Tensor) -> Tensor:
-            found = torch.empty_like(points, memory_format=torch.contiguous_format)
+            out = torch.empty_like(points, memory_format=torch.contiguous_format)
             arguments = self._arguments(points, prepared)
             blocks = triton.cdiv(len(points), options["ROWS"])
             with torch.cuda.device_of(points):
-                _backward[(blocks,)](*arguments, scaled, found, found.stride(0), **options)
-            return found
+                _backward[(blocks,)](*arguments, scaled, out, out.stride(0), **options)
+            return out
 
         return gradient
 
@@ -220,7 +222,7 @@ class FusedNeuron(Neuron):
 
     def _options(self, *, backward: bool) -> dict[str, Any]:
         width = max(16, triton.next_power_of_2(self.inner))
-        name = str(self.activation)  # a name: no other is fused
+        name = str(self.activation)  # always a name: activations given as functions are not fused
         rows, *columns = TILES[self.input_precision][max(64, width)]
         of_slopes = {"UNIT_SLOPES": ACTIVATIONS[name].unit_slopes, "FROZEN": self.frozen or "nothing"}
         return {
@@ -237,6 +239,6 @@ class FusedNeuron(Neuron):
 
 
 def _rounded(inputs: Tensor) -> Tensor:
-    """The inputs as TF32 factors, as in :func:`_nearest`: here once, and not by every program."""
+    """The inputs rounded as by :func:`_nearest`, once and not by every program."""
     bits = (inputs.contiguous().view(torch.int32) + 0x1000) & -0x2000
     return torch.where(inputs.isnan(), inputs, bits.view(torch.float32))

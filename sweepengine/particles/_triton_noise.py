@@ -1,9 +1,10 @@
-"""Gaussians drawn where the particles are: the numbers of sweepengine.streams by a Triton kernel.
+"""Gaussians of :mod:`sweepengine.streams`, drawn on the device of the particles by a Triton kernel.
 
-The integers are those of NumPy's Philox4x64-10, bit for bit (Salmon, Moraes, Dror & Shaw, SC 2011). Box and Muller's
-transform of them is in float64 on every device, also where float64 is slow, so that a particle's noise does not depend on
-where it lies but for the last digits of the device's log, cos and sin. Imported only when particles lie on a CUDA device,
-as Triton is no requirement. With TRITON_INTERPRET=1 in the environment before this import the kernel runs on a CPU.
+The integers are those of NumPy's Philox4x64-10, bit for bit (Salmon, Moraes, Dror & Shaw, SC 2011). Their Box–Muller
+transform is computed in float64 on every device, even where float64 is slow, so that the noise of a particle depends on
+the device only in the last digits of log, cos and sin. This module is imported only when particles lie on a CUDA
+device, because Triton is no requirement. With TRITON_INTERPRET=1 in the environment before this import the kernel runs
+on a CPU.
 """
 
 import math
@@ -23,9 +24,9 @@ _WEYL_1 = tl.constexpr(0xBB67AE8584CAA73B)
 _TWO_PI = tl.constexpr(2.0 * math.pi)
 _SPACING = tl.constexpr(2.0**-53)
 _BLOCK = 256
-"""Counts of one program; each makes four numbers."""
+"""Counters of one program; each counter gives four numbers."""
 _MOST_COLUMNS = 2**56
-"""Beyond them a count has no 64 bits; a step of a billion coordinates could be drawn 7·10⁷ times before."""
+"""Largest number of columns for which a counter fits 64 bits: enough for 7·10⁷ steps of a billion coordinates."""
 
 
 @triton.jit
@@ -43,7 +44,7 @@ def _philox(c0, k0, k1):
 
 @triton.jit
 def _integers(quad, column, seed, place, COUNTS: tl.constexpr):
-    """Those of four neighbouring rows from 4 quad on, in one column; NumPy adds 1 to its counter before it is used."""
+    """Integers of the four rows from 4 quad on, in one column; 1 is added because NumPy counts before it draws."""
     c0 = (column * COUNTS + quad % COUNTS + 1).to(tl.uint64)
     k1 = (place + quad // COUNTS).to(tl.uint64)
     return _philox(c0, (quad * 0 + seed).to(tl.uint64), k1)
@@ -74,7 +75,9 @@ def _gaussians(
     BLOCK: tl.constexpr,
 ):
     start = tl.program_id(0).to(tl.int64) * BLOCK
-    item = (start % width).to(tl.int32) + tl.arange(0, BLOCK)  # divided in 32 bits: 64 would take longer than a round
+    item = (start % width).to(tl.int32) + tl.arange(
+        0, BLOCK
+    )  # a 32-bit division: a 64-bit one takes longer than a round
     quad = row // 4 + start // width + item // width
     column = item % width
     a, b, c, d = _integers(quad, left.to(tl.int64) + column, seed, place, COUNTS)
@@ -100,34 +103,34 @@ def gaussian_block_like(
     Parameters
     ----------
     like : Tensor
-        Of float64 or float32, on a CUDA device.
+        A float64 or float32 tensor on a CUDA device.
     seed, layer : int
     role : Role
     rows, columns : (int, int)
-        First and one past the last.
+        The first, and one past the last.
 
     Returns
     -------
     Tensor, shape (rows[1] − rows[0], columns[1] − columns[0])
-        The host's Gaussians to 10⁻¹⁵ relative before the rounding: CUDA's log is exact to 1 unit in the last place, its cos
-        and sin to 2 (CUDA C++ Programming Guide, mathematical functions), its root is rounded correctly.
+        The Gaussians of the host, to a relative 10⁻¹⁵ before the rounding: CUDA's log is exact to 1 unit in the last
+        place, its cos and sin to 2 (CUDA C++ Programming Guide, mathematical functions), its root is rounded correctly.
 
     Raises
     ------
     ValueError
-        For a rectangle or a key out of range.
+        The rows, the columns or the key are out of range.
     """
     (row, end), (left, right) = rows, columns
     if not (0 <= row <= end and 0 <= left <= right <= _MOST_COLUMNS):
         raise ValueError(f"found rows {rows} and columns {columns}; each is (first, one past the last), from 0 on")
-    stream_key(seed, role, layer, end // TILE_ROWS)  # refuses what is out of range
-    key = [int(each) for each in stream_key(seed, role, layer, 0)]
+    stream_key(seed, role, layer, end // TILE_ROWS)  # raises for numbers out of range
+    key = [int(word) for word in stream_key(seed, role, layer, 0)]
     width = right - left
-    found = torch.empty((end - row, width), dtype=like.dtype, device=like.device)
+    block = torch.empty((end - row, width), dtype=like.dtype, device=like.device)
     counts = (-(-end // 4) - row // 4) * width
-    with torch.cuda.device_of(found):  # Triton launches on the current device of the thread, whatever the pointers say
-        _gaussians[(triton.cdiv(counts, _BLOCK),)](found, row, end, left, width, *key, **OPTIONS)
-    return found
+    with torch.cuda.device_of(block):  # Triton launches on the thread's current device
+        _gaussians[(triton.cdiv(counts, _BLOCK),)](block, row, end, left, width, *key, **OPTIONS)
+    return block
 
 
 OPTIONS: dict[str, Any] = {"COUNTS": TILE_ROWS // 4, "BLOCK": _BLOCK, "num_warps": 4, "enable_fp_fusion": False}

@@ -1,6 +1,7 @@
-"""Units ψ(θ; x): what one particle does to the outputs (theory.md §5).
+"""Units ψ(θ; x), the contribution of one particle to the outputs (theory.md §5).
 
-Shapes: n particles of a chunk, p coordinates of a particle, N points, d input dimension.
+In shapes, n is the number of particles of a chunk, p that of coordinates of a particle, N that of inputs, d their
+dimension.
 """
 
 from __future__ import annotations
@@ -25,45 +26,46 @@ if TYPE_CHECKING:
 
 
 class Unit(Protocol):
-    """What the risk needs of ψ; every method works on one chunk and makes arrays of at most n × N numbers."""
+    """A function ψ as the risk needs it; its methods work on one chunk and allocate arrays of at most n × N numbers."""
 
     def prepare(self, inputs: Tensor) -> Tensor:
-        """The inputs (N, d) in the form that the other methods take, made once."""
+        """The inputs (N, d) in the form that the other methods take; the risk computes it once."""
 
     def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
-        """Σ_k ψ(θ_k; x_i) over the chunk (n, p); shape (N,)."""
+        """Σ_k ψ(θ_k; x_i) over the particles of the chunk (n, p); shape (N,)."""
 
     def values(self, points: Tensor, prepared: Tensor) -> Tensor:
         """ψ(θ_k; x_i), shape (n, N)."""
 
     def pull(self, prepared: Tensor, weights: Tensor) -> Callable[[Tensor], Tensor]:
-        """From points (n, p) to ∇_θ Σ_i weights_i ψ(θ; x_i), shape (n, p); weights (N,).
+        """A function from points (n, p) to ∇_θ Σ_i weights_i ψ(θ; x_i), shape (n, p), for weights (N,).
 
-        What does not depend on the points is made once, for all chunks of a pass.
+        What does not depend on the points is computed here, once for all chunks of a pass.
         """
 
 
 class _Scratch(threading.local):
-    """An array of each thread for the pre-activations of one chunk, made once: fresh memory costs a third of a step."""
+    """One array per thread for the pre-activations of a chunk, kept because fresh memory costs a third of a step."""
 
     def __init__(self) -> None:
         self._held: Tensor | None = None
 
     def __reduce__(self) -> tuple[type[_Scratch], tuple[()]]:
-        return _Scratch, ()  # a copy makes its own
+        return _Scratch, ()  # a copy allocates its own array
 
     def rows(self, count: int, like: Tensor) -> Tensor:
-        """``count`` rows as long as ``like`` (N, …) has, uninitialised; valid until the thread asks again."""
+        """An uninitialised array (count, N) for ``like`` of N rows; it is valid until the thread asks again."""
         held = self._held
-        if held is None or len(held) < count or held.shape[1] != len(like) or held.dtype != like.dtype or held.device != like.device:  # fmt: skip
-            with torch.inference_mode(mode=False):  # else no later pass outside of that mode could write it
+        fits = held is not None and len(held) >= count and held.shape[1] == len(like)
+        if held is None or not fits or held.dtype != like.dtype or held.device != like.device:
+            with torch.inference_mode(mode=False):  # else passes outside of inference mode could not write to it
                 held = self._held = like.new_empty((count, len(like)))
         return held if len(held) == count else held[:count]
 
 
 @dataclass(frozen=True)
 class Neuron:
-    """ψ(θ; x) = scale · s(a) φ(input_scale w·x + bias_scale b); a particle is θ = (w, b, a), b and a where present.
+    """ψ(θ; x) = scale · s(a) φ(input_scale w·x + bias_scale b); a particle is θ = (w, b, a), b and a are optional.
 
     Attributes
     ----------
@@ -76,9 +78,14 @@ class Neuron:
     bias : bool
         Whether there is a coordinate b.
     scale, input_scale, bias_scale : float
-        A network of theory.md §1 at γ = 1 has α σ_a, σ_w/√d and σ_b here.
+        For a network of theory.md §1 at γ = 1 they are α σ_a, σ_w/√d and σ_b.
     frozen : {None, "output", "input"}
-        Coordinates that do not move: "output" is S4's "train only W".
+        Coordinates that do not move: a, or w and b. "output" is S4's "train only W".
+
+    Raises
+    ------
+    ParameterError
+        The activation or the output is unknown, or a missing output weight is frozen.
     """
 
     d: int
@@ -100,12 +107,12 @@ class Neuron:
 
     @property
     def inner(self) -> int:
-        """Coordinates that act inside φ: d, and one for the bias."""
+        """Number of coordinates inside φ: d, and one for the bias."""
         return self.d + self.bias
 
     @property
     def coordinates(self) -> int:
-        """Coordinates p of a particle."""
+        """Number p of coordinates of a particle."""
         return self.inner + (self.output != "none")
 
     def prepare(self, inputs: Tensor) -> Tensor:
@@ -120,7 +127,9 @@ class Neuron:
     def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
         """Σ_k ψ(θ_k; x_i); shape (N,)."""
         differentiated = torch.is_grad_enabled() and (chunk.requires_grad or prepared.requires_grad)
-        held = None if differentiated else self._scratch.rows(len(chunk), prepared)  # autograd keeps what it needs
+        held = (
+            None if differentiated else self._scratch.rows(len(chunk), prepared)
+        )  # autograd must keep the pre-activations
         phi, _ = self._function.evaluate(self._preactivation(chunk, prepared, held))
         summed = phi.sum(0) if self.output == "none" else self._outer(chunk) @ phi
         return summed * self.scale
@@ -132,17 +141,17 @@ class Neuron:
         return phi if self.output == "none" else phi * self._outer(points).unsqueeze(1)
 
     def pull(self, prepared: Tensor, weights: Tensor) -> Callable[[Tensor], Tensor]:
-        """∇_θ Σ_i weights_i ψ(θ; x_i) at points (n, p), shape (n, p); closed form, two products of n·N·inner."""
+        """∇_θ Σ_i weights_i ψ(θ; x_i) at points (n, p), shape (n, p), in closed form by two products of n·N·inner."""
         weights = weights * self.scale
         weighted = prepared * weights.unsqueeze(1) if self.activation == "relu" else None
 
         def gradient(points: Tensor) -> Tensor:
-            found = torch.empty_like(points)
-            w, inner = points[:, : self.inner], found[:, : self.inner]
+            out = torch.empty_like(points)
+            w, inner = points[:, : self.inner], out[:, : self.inner]
             h = self._preactivation(points, prepared, self._scratch.rows(len(points), prepared))
             if weighted is not None:
-                # The sign is all that the way back needs: one pass over h, into h. And relu(h) = h relu'(h), so
-                # Σ_i weights_i φ(h_i) = w · Σ_i weights_i φ'(h_i) x_i, without a pass.
+                # The gradient of relu needs only the sign of h: one pass over h, in place. And relu(h) = h relu'(h), so
+                # Σ_i weights_i φ(h_i) = w · Σ_i weights_i φ'(h_i) x_i needs no pass of its own.
                 torch.mm(torch.gt(h, 0, out=h), weighted, out=inner)
                 total = (inner * w).sum(1)
             else:
@@ -150,12 +159,12 @@ class Neuron:
                 total = phi @ weights
                 self._function.multiply(weights.expand_as(h), saved, h)
                 torch.mm(h, prepared, out=inner)
-            return found if self.output == "none" else self._with_output(points, found, inner, total)
+            return out if self.output == "none" else self._with_output(points, out, inner, total)
 
         return gradient
 
     def _with_output(self, points: Tensor, gradient: Tensor, inner: Tensor, total: Tensor) -> Tensor:
-        """Complete Σ_i weights_i φ(h_i) and its gradient in (w, b) by what the output weight is to them."""
+        """Apply the output weight to the gradient in (w, b), and set the gradient in a from Σ_i weights_i φ(h_i)."""
         q, a = self.inner, self._outer(points)
         gradient[:, q] = total * (1 - a * a) if self.output == "tanh" else total
         if self.frozen == "output":
@@ -167,7 +176,7 @@ class Neuron:
         return gradient
 
     def kernel_parts(self, chunk: Tensor, prepared: Tensor) -> tuple[Tensor, Tensor]:
-        """Signals whose Gram matrices make the mean-field kernel: ∂ψ/∂h and ∂ψ/∂a, each (n, N)."""
+        """∂ψ/∂h and ∂ψ/∂a, each (n, N): the mean-field kernel is a sum of products of their Gram matrices."""
         phi, slope = self._function(self._preactivation(chunk, prepared))
         if self.output == "none":
             return slope * self.scale, torch.zeros_like(phi)
@@ -188,7 +197,7 @@ class Neuron:
 
     def _outer(self, points: Tensor) -> Tensor:
         a = points[:, self.inner]
-        # In one piece: a product with a column of stride p takes twice the time.
+        # Contiguous, because a product with a column of stride p takes twice the time.
         return a.tanh() if self.output == "tanh" else a.contiguous()
 
     @cached_property
@@ -202,18 +211,18 @@ class Neuron:
 
 @dataclass(frozen=True)
 class CallableUnit:
-    """Any ψ, by automatic differentiation.
+    """Any ψ, differentiated automatically.
 
     Attributes
     ----------
     psi : callable
-        From particles (n, p) and inputs (N, d) to ψ(θ_k; x_i), shape (n, N), each row a function of its own particle.
+        From particles (n, p) and inputs (N, d) to ψ(θ_k; x_i), shape (n, N); row k must depend on particle k alone.
     """
 
     psi: Callable[[Tensor, Tensor], Tensor]
 
     def prepare(self, inputs: Tensor) -> Tensor:
-        """The inputs as they are."""
+        """The inputs unchanged."""
         return inputs
 
     def total(self, chunk: Tensor, prepared: Tensor) -> Tensor:
@@ -222,11 +231,11 @@ class CallableUnit:
 
     def values(self, points: Tensor, prepared: Tensor) -> Tensor:
         """ψ(θ_k; x_i), shape (n, N)."""
-        found = self.psi(points, prepared)
+        values = self.psi(points, prepared)
         expected = (len(points), len(prepared))
-        if tuple(found.shape) != expected:
-            raise ShapeError(f"psi gave shape {tuple(found.shape)}; expected (particles, inputs) = {expected}")
-        return found
+        if tuple(values.shape) != expected:
+            raise ShapeError(f"psi gave shape {tuple(values.shape)}; expected (particles, inputs) = {expected}")
+        return values
 
     def pull(self, prepared: Tensor, weights: Tensor) -> Callable[[Tensor], Tensor]:
         """∇_θ Σ_i weights_i ψ(θ; x_i) at points (n, p), shape (n, p)."""

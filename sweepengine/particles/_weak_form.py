@@ -1,4 +1,4 @@
-"""The continuity equation in weak form: against test functions, at one time or over one step (S4 §4.4)."""
+"""The continuity equation in weak form, tested by functions χ at one time or over one step (S4 §4.4)."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ TEST_FUNCTIONS: dict[str, TestFunction] = {
     "sine": lambda x: (x.sum(1) / math.sqrt(x.shape[1])).sin(),
     "bump": lambda x: (x.square().sum(1) / (-2 * x.shape[1])).exp(),
 }
-"""Σ_c θ_c/√p; the last coordinate, which is the output weight where there is one; |θ|²/2; the sine of the first; and
-exp(−|θ|²/(2p)): growing and bounded, even and odd, of one coordinate and of all."""
+"""Test functions χ by name: Σ_c θ_c/√p; the last coordinate, which is the output weight where there is one; |θ|²/2;
+sin(Σ_c θ_c/√p); exp(−|θ|²/(2p)). Some grow and some are bounded, some are even and some odd."""
 
 
 @dataclass(frozen=True)
 class WeakForm:
-    """Both sides of the continuity equation against one test function χ, at one time.
+    """The two numbers that the continuity equation relates, for one test function χ at one time.
 
     Attributes
     ----------
     average : float
         ∫χ dμ.
     drift : float
-        −∫⟨∇χ, ∇δF₀/δμ⟩ dμ + τ∫Δχ dμ over moving coordinates: what d/dt of the average must be, in expectation at τ > 0.
+        −∫⟨∇χ, ∇δF₀/δμ⟩ dμ + τ∫Δχ dμ over moving coordinates. By the continuity equation this is d/dt ∫χ dμ; at τ > 0 in
+        expectation.
     """
 
     average: float
@@ -58,7 +59,7 @@ def weak_form(
     ----------
     functional : Functional
     test : callable
-        χ from points (n, p) to (n,), differentiable by torch; twice at τ > 0. Not the neuron ψ.
+        χ from points (n, p) to (n,), which torch must be able to differentiate, at τ > 0 twice. χ is not the neuron ψ.
     particles : Tensor, shape (m, p)
     partition : Partition or None
 
@@ -89,11 +90,11 @@ def weak_form_defects(
     noise: Noise | None = None,
     partition: Partition | None = None,
 ) -> list[float]:
-    """By how much one step of Euler misses the continuity equation, for each test function (theory.md §4, wgf-weak).
+    """The defect of the continuity equation in one step of Euler, for each test function (theory.md §4, wgf-weak).
 
-    (∫χ dμ' − ∫χ dμ)/dt + ∫⟨∇χ, ∇δF₀/δμ⟩ dμ − τ∫Δχ dμ, μ' after one step from the particles, without projection. The
-    middle term is the change of F₀ when the particles move along ±∇χ, by a central difference of step dt: it comes
-    from F₀ alone, so a velocity that is not −∇δF₀/δμ leaves a defect that no step removes.
+    The defect is (∫χ dμ' − ∫χ dμ)/dt + ∫⟨∇χ, ∇δF₀/δμ⟩ dμ − τ∫Δχ dμ, with μ' the measure after one step from the
+    particles, without projection. The middle term is a central difference of step dt: the change of F₀ when the
+    particles move along ±∇χ. It comes from F₀ alone, so a wrong velocity leaves a defect that no small step removes.
 
     Parameters
     ----------
@@ -102,18 +103,18 @@ def weak_form_defects(
         Name → χ as for :func:`weak_form`.
     particles : Tensor, shape (m, p)
     step : int
-        Number of the step, whose noise is drawn.
+        Number of the step, which selects the noise.
     size : float
         dt.
     noise : Noise or None
-        Needed at τ > 0. The step is then that of Euler–Maruyama; the part of it that is linear in the noise, whose
-        expectation is 0, is left out: what is left to chance is O(τ √(p/m)).
+        Needed at τ > 0, where the step is that of Euler–Maruyama. The part of the change that is linear in the noise
+        has expectation 0 and is left out, so that the defect fluctuates by O(τ √(p/m)).
     partition : Partition or None
 
     Returns
     -------
     list of float
-        One a test function; O(dt), at τ > 0 in expectation.
+        The defect of each test function. It is O(dt); at τ > 0 in expectation.
 
     Raises
     ------
@@ -135,7 +136,7 @@ def weak_form_defects(
         sums = []
         for test in functions:
             values, gradient, laplacian = _derivatives(functional, test, here, warm=tau > 0)
-            # Differences of each particle first: those of the sums would lose the digits that two clouds share.
+            # The difference is taken particle by particle: a difference of sums would lose the digits they share.
             change = ((test(after) - values).double() - (gradient * kick).sum(1)).sum() / size
             sums.append(change - tau * laplacian)
         return torch.stack(sums)
@@ -148,7 +149,7 @@ def weak_form_defects(
 
 
 def _along(functional: Functional, test: TestFunction, particles: Tensor, size: float, partition: Partition) -> float:
-    """∫⟨∇χ, ∇δF₀/δμ⟩ dμ over moving coordinates, as the change of F₀ along ∇χ."""
+    """∫⟨∇χ, ∇δF₀/δμ⟩ dμ over moving coordinates, by a central difference of F₀ along ∇χ."""
 
     def moved(by: float) -> float:
         there = torch.empty_like(particles)
@@ -166,7 +167,7 @@ def _along(functional: Functional, test: TestFunction, particles: Tensor, size: 
 def _derivatives(
     functional: Functional, test: TestFunction, here: Tensor, *, warm: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """χ (n,), ∇χ (n, p), and if warm the sum over the points of Δχ over moving coordinates, else 0."""
+    """χ (n,), ∇χ (n, p), and Δχ over moving coordinates, summed over the points; 0 in its place unless warm."""
     with torch.enable_grad():
         at = here.detach().requires_grad_()
         values = test(at)
@@ -179,7 +180,7 @@ def _divergence(gradient: Tensor, at: Tensor) -> Tensor:
     total = gradient.new_zeros(())
     for coordinate in range(at.shape[1]):
         column = gradient[:, coordinate].sum()
-        if column.requires_grad:  # a coordinate in which χ is linear has no second derivative to ask for
+        if column.requires_grad:  # where χ is linear in a coordinate, autograd has no graph
             (second,) = torch.autograd.grad(column, at, retain_graph=True)
             total = total + second[:, coordinate].sum()
     return total.detach()

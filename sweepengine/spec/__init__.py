@@ -1,4 +1,4 @@
-"""What to run: typed, validated specs; YAML in, JSON schema out. Imports no torch."""
+"""Specs say what to run: typed and validated, read from YAML, with a JSON schema. This package imports no torch."""
 
 from sweepengine.spec._architecture import Architecture as Architecture
 from sweepengine.spec._canonical import digest as digest

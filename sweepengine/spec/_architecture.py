@@ -29,12 +29,12 @@ class Architecture:
     first_layer : str
         Law of the rows of W⁰: ``gaussian`` or ``sphere``.
     width_ratios : tuple of float
-        Widths of the hidden layers over that of the last; empty where they are equal.
+        Width of each hidden layer divided by the width of the last one; empty where all are equal.
     weights : str
-        Id of the parameters at t = 0, if they are given and not drawn; else empty.
+        Id of the parameters at t = 0 where a file gives them; empty where they are drawn.
     model : str
-        ``name@version`` of a model of the user's own, whose other fields but ``centred`` then say nothing; empty for
-        the fully connected network.
+        ``name@version`` of a model of the user's own; empty for the fully connected network. Of a model only
+        ``centred`` means anything beside this field.
     """
 
     depth: int
@@ -53,9 +53,9 @@ class Architecture:
 
     @classmethod
     def of_model(cls, key: str, *, centred: bool) -> Architecture:
-        """What a model of the user's own is: its ``name@version``, with no layers that are known."""
+        """The architecture of a model of the user's own: its ``name@version``; nothing is known of its layers."""
         return cls(depth=0, activation="", sigma_w=1.0, sigma_b=0.0, sigma_a=1.0, centred=centred, model=key)
 
     def widths(self, width: float) -> list[int]:
-        """n_1 … n_L = m of a network of a width m."""
+        """Widths n_1 … n_L of the hidden layers of a network of width m; n_L = m."""
         return [round(ratio * width) for ratio in self.width_ratios or (1.0,) * self.depth]

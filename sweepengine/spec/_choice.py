@@ -1,4 +1,7 @@
-"""Fields whose values are the entries of a table, looked up when a spec is read, so that a new entry is known at once."""
+"""Fields whose allowed values are the entries of a table.
+
+The table is looked up whenever a spec is read, so that an entry that was registered later is allowed at once.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class OneOf:
-    """A section of one of several classes: which one, a key of it says.
+    """Annotation of a section that is one of several classes; one of its fields names the class.
 
     Parameters
     ----------
     table : callable
-        Gives the classes that there are, by the key's value.
+        Returns the classes by name.
     key : str
-        The field that names the class.
+        The field of the section that holds the class's name.
     """
 
     def __init__(self, table: Callable[[], Mapping[str, type[BaseModel]]], key: str) -> None:
@@ -57,12 +60,12 @@ def _union(models: tuple[type[BaseModel], ...], key: str) -> TypeAdapter[Any]:
 
 
 class NameOf:
-    """A text that is one of the names that a table has.
+    """Annotation of a text that must be one of the names in a table.
 
     Parameters
     ----------
     names : callable
-        Gives them, in the order of the table.
+        Returns the names, in the order of the table.
     """
 
     def __init__(self, names: Callable[[], Sequence[str]]) -> None:

@@ -1,4 +1,4 @@
-"""What a sweep trains on: real data, arrays of a file, or points drawn from a law with a teacher's targets."""
+"""Sections that say what a sweep trains on: real data, arrays of a file, or points drawn from a law with a teacher."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ PreprocessName = Literal["center_sphere", "none"]
 MOST_NUMBERS = 1_000_000_000
 TargetsName = Literal["signs", "one_hot"]
 _TARGETS = (
-    "targets of labels; signs: one column of −1 and +1 for two classes, a column of ±1 for each of more; "
-    "one_hot: a column of 0 and 1 for each. signs for two classes and one_hot for more where not given"
+    "how labels become targets; signs: one column of −1 and +1 for two classes, one column of ±1 for each of three or "
+    "more; one_hot: one column of 0 and 1 for each class. Default: signs for two classes, one_hot for more"
 )
 
 
 class DataSection(Section):
-    """What the section of every data set has.
+    """The section ``data`` of a spec: the base of the section of every data set.
 
     Attributes
     ----------
     loader : str
-        Reference to what makes its points: from the section to a :class:`sweepengine.data.Dataset`.
+        Reference to a function from the section to a :class:`sweepengine.data.Dataset`.
     fresh_points : str or None
-        Reference to what draws new points for one step of one run: (section, seed of the run, step) ↦ (x, y), ndarray of
-        float64, shapes (n_train, d) and (n_train,) or (n_train, k); None where there are no more points.
+        Reference to a function that draws new points for one step of one run: (section, seed of the run, step) ↦
+        (x, y), ndarrays of float64 with shapes (n_train, d) and (n_train,) or (n_train, k). None where the data set has
+        a fixed number of points.
     """
 
     loader: ClassVar[str]
@@ -39,22 +40,22 @@ class DataSection(Section):
     name: str
 
     def located(self, folder: Path) -> Self:  # noqa: ARG002
-        """The same with the files that it names looked for from a folder."""
+        """A copy whose file paths begin with a folder; the section itself where it names no file."""
         return self
 
 
 DATASETS: dict[str, type[DataSection]] = {}
-"""Name → section; :func:`register_data` adds to it."""
+"""Name → section class; :func:`register_data` adds entries."""
 _Data = TypeVar("_Data", bound=DataSection)
 
 
 def register_data(section: type[_Data]) -> type[_Data]:
-    """Add a section to the table, by each name that its field ``name`` may have.
+    """Decorate a section class to enter it in :data:`DATASETS`, under every name that its field ``name`` allows.
 
     Raises
     ------
     ValueError
-        The field allows no name, or one that is taken, or the loader is no ``module:name``.
+        The field allows no name, or a name that is taken, or the loader is no ``module:name``.
     """
     names = get_args(section.model_fields["name"].annotation)
     if not names or not DATASETS.keys().isdisjoint(names):
@@ -77,10 +78,10 @@ class DigitsData(DataSection):
     preprocess: PreprocessName = Field(
         default="center_sphere", description="center_sphere: minus the training mean, each row scaled to norm √d"
     )
-    seed: Seed = Field(default=0, description="which points are drawn, and their random labels")
+    seed: Seed = Field(default=0, description="decides which points are drawn, in which order, and their random labels")
     targets: TargetsName | None = Field(default=None, description=_TARGETS)
     random_labels: bool = Field(
-        default=False, description="classes drawn at random, whatever the image shows (S4 §3.2)"
+        default=False, description="whether classes are drawn at random, whatever the image shows (S4 §3.2)"
     )
 
     @field_validator("classes")
@@ -100,10 +101,11 @@ class FileData(DataSection):
     loader = "sweepengine.data._file:file_points"
     name: Literal["file"]
     path: Annotated[str, Field(min_length=1)] = Field(
-        description="of a NumPy .npz of plain arrays; relative to the folder of the spec's file"
+        description="path of a NumPy .npz of plain arrays, relative to the folder of the spec's file"
     )
     classes: Annotated[int, Field(ge=2, le=100_000)] | None = Field(
-        default=None, description="the y are labels 0 … classes − 1; where not given they are the targets themselves"
+        default=None,
+        description="number of classes: the arrays y then hold labels 0 … classes − 1; without it y holds the targets",
     )
     targets: TargetsName | None = Field(default=None, description=_TARGETS)
     preprocess: PreprocessName = Field(
@@ -111,40 +113,44 @@ class FileData(DataSection):
     )
 
     def located(self, folder: Path) -> Self:
-        """The same with its file looked for from a folder."""
+        """A copy whose path, which was relative to ``folder``, begins with it."""
         return self.model_copy(update={"path": str(folder / self.path)})
 
     @model_validator(mode="after")
     def _targets_of_labels(self) -> FileData:
         if self.targets is not None and self.classes is None:
             raise ValueError(
-                f"targets: found {self.targets!r} without classes; say how many classes the labels have, or leave it out"
+                f"targets: found {self.targets!r} without classes; say how many classes the labels have, "
+                "or leave targets out"
             )
         return self
 
 
 @register_data
 class DrawnData(DataSection):
-    """Points drawn from a law in R^d, targets from a teacher with unit directions w_o, one for each output."""
+    """Points drawn from a law in R^d; a teacher with one unit direction w_o for each output o gives their targets."""
 
     loader = "sweepengine.data._drawn:drawn"
     fresh_points = "sweepengine.data._drawn:fresh_points"
     name: Literal["gaussian", "sphere"] = Field(
-        description="x ~ N(0, I_d), or uniform on the sphere of radius √d, so that x·x/d = 1"
+        description="law of x: gaussian is N(0, I_d); sphere is uniform on the sphere of radius √d, so that x·x/d = 1"
     )
     d: Annotated[int, Field(ge=1, le=10_000_000)]
     n_train: Count
     n_test: Count
     teacher: Literal["linear", "neuron", "quadratic", "sign", "random_signs"] = Field(
-        description="y_o = w_o·x; one relu neuron max(w_o·x, 0) (S4 §10); (w_o·x)² − 1; the sign of w_o·x; "
-        "±1 at random, whatever x is (S4 §3.2)"
+        description="target y_o; linear: w_o·x; neuron: max(w_o·x, 0), one relu neuron (S4 §10); quadratic: "
+        "(w_o·x)² − 1; sign: the sign of w_o·x; random_signs: ±1 at random, whatever x is (S4 §3.2)"
     )
-    outputs: Annotated[int, Field(ge=1, le=100_000)] = Field(default=1, description="targets k of each point")
+    outputs: Annotated[int, Field(ge=1, le=100_000)] = Field(default=1, description="number k of targets of each point")
     noise: Annotated[float, Field(ge=0, le=1e12)] = Field(
         default=0.0,
         description="standard deviation of Gaussian noise on training targets; test targets are the teacher's own",
     )
-    seed: Seed = Field(default=0, description="of points, teacher and noise; more points begin with the fewer")
+    seed: Seed = Field(
+        default=0,
+        description="seed of points, teacher and noise; a larger data set of the same seed begins with the smaller one",
+    )
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> DrawnData:
@@ -156,7 +162,7 @@ class DrawnData(DataSection):
 class ShellsData(DataSection):
     """Two concentric Gaussians: y = ±1 with equal chance and x | y ~ N(0, (1 + y Δ)² I_d).
 
-    Mei, Montanari & Nguyen (PNAS 2018), whose radial symmetry makes the mean-field limit one-dimensional.
+    The data of Mei, Montanari & Nguyen (PNAS 2018). Their radial symmetry makes the mean-field limit one-dimensional.
     """
 
     loader = "sweepengine.data._drawn:drawn"
@@ -166,7 +172,9 @@ class ShellsData(DataSection):
     delta: Annotated[float, Field(gt=0, lt=1)] = Field(description="Δ")
     n_train: Count
     n_test: Count
-    seed: Seed = Field(default=0, description="of the points; more points begin with the fewer")
+    seed: Seed = Field(
+        default=0, description="seed of the points; a larger data set of the same seed begins with the smaller one"
+    )
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> ShellsData:

@@ -13,25 +13,25 @@ from sweepengine.time_methods import METHODS, TimeMethod, find, names
 
 
 def _readable() -> list[str]:
-    """Names of today, then former ones."""
+    """The names of methods that a spec may use: the present names, then the former ones."""
     former = [method.formerly for name in names("particles") if (method := METHODS[name]).formerly is not None]
     return [*names("particles"), *former]
 
 
 MethodName = Annotated[str, NameOf(_readable)]
 RunMethodName = Annotated[MethodName, AfterValidator(lambda name: find(name, "particles").name)]
-"""The name of today."""
+"""A name of a method, read as the present name of that method."""
 
 
 class ProjectionSpec(Section):
-    """Where particles are brought back to, at the start and after every step."""
+    """The set onto which particles are projected, at the start and after every step."""
 
     to: Literal["sphere", "ball"]
     radius: Positive = 1.0
 
 
 class ToleranceSpec(Section):
-    """What the adaptive integrator allows a step's error to be."""
+    """The error that the adaptive integrator allows in one step."""
 
     relative: Positive = 1e-6
     absolute: Positive = 1e-8
@@ -42,23 +42,25 @@ class DynamicsSpec(Section):
 
     method: MethodName
     step_size: Positive = Field(
-        description="dt; of the adaptive method the grid of times on which records lie and which its steps meet"
+        description="dt; with the adaptive method, the spacing of the grid on which records lie"
     )
     time: Positive
-    tolerance: ToleranceSpec | None = Field(default=None, description="of the adaptive method only")
+    tolerance: ToleranceSpec | None = Field(
+        default=None, description="tolerance of the adaptive method; no other has one"
+    )
     projection: ProjectionSpec | None = None
     records: Annotated[LogRecords | EveryRecords, Discriminator("spacing")]
     samples: Literal["fixed", "fresh"] = Field(
         default="fixed",
-        description="fixed: the same n_train points at every step; fresh: n_train new ones at every step, drawn from the "
-        "run's seed, so that steps follow the population risk; what is recorded is measured on the stored points",
+        description="fixed: the same n_train points at every step; fresh: n_train new points at every step, drawn from "
+        "the run's seed, so that steps follow the population risk; observables are measured on the stored points",
     )
     snapshots: Annotated[int, Field(ge=0)] = Field(
         default=2,
-        description="records that keep all particles, evenly among the records: 2 is the start and the end; 0 keeps none",
+        description="number of records that keep all particles, spread evenly: 2 keeps the start and the end, 0 none",
     )
 
     @property
     def time_method(self) -> TimeMethod:
-        """All that is known of the method."""
+        """The method's entry in :data:`sweepengine.time_methods.METHODS`."""
         return find(self.method, "particles")

@@ -1,4 +1,4 @@
-"""What the sections of a spec share: a strict, frozen base and the ranges of their numbers."""
+"""The strict, frozen base class of the sections of a spec, and the ranges of their numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sweepengine.plugins import CodeKind
 
-# Wide enough for any experiment, narrow enough that no product of them overflows.
+# The ranges are wide enough for any experiment, and narrow enough that no product of such numbers overflows.
 Positive = Annotated[float, Field(ge=1e-12, le=1e12)]
 Factor = Annotated[float, Field(ge=-1e12, le=1e12)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -21,13 +21,13 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Section(BaseModel):
-    """One mapping of a spec: it knows its fields, takes no others, and changes no type."""
+    """One mapping of a spec: it refuses unknown fields and converts no types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def flat_settings(content: dict[str, Any]) -> dict[str, Any]:
-    """Sections of a spec as one mapping, ``section.field`` → plain value; what is no section keeps its key."""
+    """The sections of a spec as one mapping ``section.field`` → plain value; entries that are no sections keep keys."""
     flat: dict[str, Any] = {}
     for section, fields in content.items():
         flat |= (
@@ -39,7 +39,7 @@ def flat_settings(content: dict[str, Any]) -> dict[str, Any]:
 
 
 class WholeSpec(Section):
-    """What the specs of every kind have in common; each has its own fields, ``kind`` among them."""
+    """Base of the specs of every kind; a subclass adds the fields of its kind, ``kind`` among them."""
 
     if TYPE_CHECKING:
 
@@ -57,30 +57,30 @@ class WholeSpec(Section):
         return 1
 
     def users_parts(self) -> tuple[tuple[CodeKind, str], ...]:
-        """Kind and ``name@version`` of what users have registered and the spec names, observables apart.
+        """Kind and ``name@version`` of each piece of users' code that the spec names, observables apart.
 
         Raises
         ------
         SpecError
-            Nobody has registered one of them.
+            The spec names code that nobody has registered.
         """
         return ()
 
     def unlike_steps(self) -> str:
-        """Why the steps of a run cannot be recorded once and replayed: the field, and what it holds; empty where they can."""
+        """The field, with its value, because of which steps cannot be recorded once and replayed; empty if they can."""
         return f"kind {self.kind!r}"
 
     def fixed_settings(self) -> dict[str, Any]:
-        """Everything but the name and the axes, flat, as plain values keyed ``section.field``."""
+        """All settings but the name and the axes, as one mapping ``section.field`` → plain value."""
         return flat_settings({key: value for key, value in self.to_json().items() if key not in {"name", "axes"}})
 
     def agreed_settings(self, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:  # noqa: ARG002
-        """Settings in which the specs of one store agree, each with the values that it may have.
+        """Settings in which all specs of one store must agree: name → the values that the setting takes.
 
         Parameters
         ----------
         used : sequence of mapping
-            Kind, name and version of the users' code that the names of the spec mean.
+            Kind, name and version of each piece of users' code that the spec names.
         """
         return {key: (value,) for key, value in self.fixed_settings().items()}
 

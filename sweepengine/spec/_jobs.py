@@ -1,4 +1,4 @@
-"""The jobs that travel with the package, by name."""
+"""The packaged jobs: spec files that are installed with the package and called by name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def job_path(name: str) -> Path:
     Raises
     ------
     SpecError
-        There is none of this name; the message lists the names that there are.
+        There is no job of this name; the message lists the names of all jobs.
     """
     names = job_names()
     if name not in names:
@@ -35,11 +35,11 @@ def job_path(name: str) -> Path:
 
 
 def job_plugin(job: Path) -> Path | None:
-    """The file beside a job that registers the models which the job names; None where the job needs none."""
+    """The plugin file beside a job, which registers the models that the job names; None where there is no such file."""
     plugin = job.with_suffix(".py")
     return plugin if plugin.is_file() else None
 
 
 def is_job_name(word: str) -> bool:
-    """Whether a word names a packaged job and no file: it has no folder and no suffix, and there is no such file."""
+    """Whether a word can only mean a packaged job: it has no folder and no suffix, and no file has this name."""
     return Path(word).name == word and not Path(word).suffix and not Path(word).exists()

@@ -1,6 +1,6 @@
-"""The kinds of sweeps: one record each. Nothing else knows how many there are.
+"""The kinds of sweeps: one record for each kind, which says all that distinguishes it from the others.
 
-What lies above this package is named by references, ``module:name``, so that reading a spec imports none of it.
+A record names code of higher packages by references, ``module:name``, so that reading a spec imports none of it.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class AnySpec(Protocol):
 
     @property
     def workers_of_a_run(self) -> int:
-        """See :class:`WholeSpec`, as for what follows."""
+        """See :class:`WholeSpec`, which also documents ``users_parts``, ``unlike_steps`` and the methods below them."""
 
     def located(self, folder: Path) -> Self:
-        """The same with the files that it names looked for from a folder, as a spec in that folder means them."""
+        """A copy whose file paths, which were relative to ``folder``, begin with it."""
 
     def users_parts(self) -> tuple[tuple[CodeKind, str], ...]: ...
     def unlike_steps(self) -> str: ...
@@ -74,7 +74,7 @@ class AnyRun(Protocol):
     def id(self) -> str: ...
     @property
     def limit_id(self) -> str:
-        """Id of what the limit of infinite width predicts for the run; empty where nothing does."""
+        """Id of the prediction of infinite width for the run; empty where there is no prediction."""
 
     @property
     def scaling(self) -> str: ...
@@ -112,14 +112,14 @@ class AnyRun(Protocol):
 
     @property
     def further_columns(self) -> dict[str, Any]:
-        """Values of the kind's own columns of the table of runs."""
+        """Values in the columns that only this kind has in the table of runs."""
 
     def given_ids(self, needed: Collection[str]) -> dict[str, str]:
         """See :class:`SteppedRun`."""
 
     @classmethod
     def reads(cls, content: dict[str, Any]) -> bool:
-        """Whether ``to_json`` of this class has made these plain values."""
+        """Whether these plain values are what ``to_json`` of this class returns."""
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
@@ -127,7 +127,7 @@ class AnyRun(Protocol):
 
     def to_json(self) -> dict[str, Any]: ...
     def trial(self, observables: tuple[str, ...]) -> AnyRun:
-        """A run that costs less and calls the same code of users, which records these of their observables alone."""
+        """A cheaper run that calls the same users' code and records only the given observables."""
 
 
 class Column(NamedTuple):
@@ -136,10 +136,11 @@ class Column(NamedTuple):
     Attributes
     ----------
     dtype : type or str
-        ``str`` for text.
+        NumPy's dtype; ``str`` for text.
     fill
-        Value of rows that are not there.
+        Value in the rows of runs of other kinds.
     long_name : str
+        Description in the store.
     """
 
     dtype: Any
@@ -149,21 +150,22 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """Everything that is told apart between kinds of sweeps.
+    """One kind of sweep: all that distinguishes it from other kinds.
 
     Attributes
     ----------
     name : str
     spec, run : type
-        Of a whole sweep, and of one point of it.
+        Classes of a whole sweep, and of one point of it.
     work : str or callable
-        Reference to what the plan asks: a :class:`sweepengine.plan.Work` of a spec and its data.
+        Reference to a function from a spec and its data to the :class:`sweepengine.plan.Work` that the plan asks.
     turn : str or callable
-        Reference to what advances runs: a :class:`sweepengine.execute._make_turn.MakeTurn`.
+        Reference to the :class:`sweepengine.execute._make_turn.MakeTurn` that advances runs.
     columns : mapping
-        Columns of the table of runs beside those of every kind; :attr:`AnyRun.further_columns` has their values.
+        Columns of the table of runs that other kinds lack; :attr:`AnyRun.further_columns` holds their values.
     findings : str or Findings
-        What the analysis says of it, or a reference to that; empty: summaries and reports refuse such a sweep.
+        The :class:`sweepengine.analysis.Findings` of the kind, or a reference to them; where this is empty, summaries
+        and reports refuse sweeps of this kind.
     """
 
     name: str
@@ -175,7 +177,7 @@ class Kind:
     findings: object = ""
 
     def identity(self) -> dict[str, object]:
-        """What a fingerprint is taken of: all but the findings, which change no stored number."""
+        """The fields that a fingerprint covers: all but the findings, which change no stored number."""
         return {name: value for name, value in vars(self).items() if name != "findings"}
 
 
@@ -196,25 +198,25 @@ KINDS = (
         "sweepengine.analysis._of_particles:PARTICLES",
     ),
 )  # fmt: skip
-"""Those of this package; of two that read a content the first is meant."""
+"""The kinds of this package. Where two kinds read the same mapping, the first of them is meant."""
 
 
 def register_kind(kind: Kind, version: str = "1") -> None:
-    """Let specs say ``kind: <name>`` of a kind of sweeps of one's own (docs/extending.md).
+    """Register a kind of sweeps of one's own, which specs then name by ``kind: <name>`` (docs/extending.md).
 
     Parameters
     ----------
     kind : Kind
-        Its name is what its specs and runs have under ``kind``; its references are resolved where it is used.
+        Its name must be the value of ``kind`` in its specs and runs. Its references are resolved when they are used.
     version : str
-        Change it whenever the numbers change; other code under the same version is refused.
+        Change the version whenever the numbers change; other code under the same version is refused.
 
     Raises
     ------
     SpecError
-        The name is taken or cannot be one, or a column has another meaning in another kind.
+        The name is taken or is not allowed, or a column has another meaning in another kind.
     """
-    if any(kind.name == each.name for each in KINDS):
+    if any(kind.name == own.name for own in KINDS):
         raise SpecError(f"kind: the name {kind.name!r} is one of sweepengine's own; choose another")
     for name, column in kind.columns.items():
         if further_columns().get(name, column) != column:
@@ -228,7 +230,7 @@ def kinds() -> tuple[Kind, ...]:
 
 
 def kind_names() -> tuple[str, ...]:
-    """What a spec may say under ``kind``."""
+    """The values that a spec may have under ``kind``."""
     return tuple(dict.fromkeys(str(kind.run.kind) for kind in kinds()))
 
 
@@ -238,34 +240,34 @@ def kind_of(thing: AnySpec | AnyRun) -> Kind:
 
 
 def kind_key(spec: AnySpec) -> tuple[tuple[CodeKind, str], ...]:
-    """Kind of code and ``name@version``, where a spec's kind is one that users have registered."""
+    """The pair ("kind", ``name@version``) where users have registered the spec's kind; empty for the package's own."""
     entry = current("kind").get(kind_of(spec).name)
     return () if entry is None else (("kind", entry.key),)
 
 
 def further_columns() -> dict[str, Column]:
-    """Columns of the table of runs that some kinds have, by name."""
+    """Columns of the table of runs that only some kinds have, by name."""
     return {name: column for kind in kinds() for name, column in kind.columns.items()}
 
 
 def resolve(reference: object) -> Any:
-    """What a reference names, ``module:name``; what is there already is itself."""
+    """The object that a reference ``module:name`` names; an object that is no text is returned as it is."""
     return resolve_name(reference) if isinstance(reference, str) else reference
 
 
 def spec_of(content: Mapping[str, Any]) -> type[WholeSpec]:
-    """The class that a mapping is meant for. Raises :class:`SpecError` where its key ``kind`` names none."""
+    """The class of the spec that a mapping describes. Raises :class:`SpecError` where ``kind`` names no kind."""
     for kind in kinds():
         if kind.spec.reads(content):
             return kind.spec
     raise SpecError(
-        f"kind: found {shown(content.get('kind'))}; allowed: {', '.join(map(repr, kind_names()))}. If it is one of your own: "
-        "did you forget --plugin FILE, or plugins=[…] in Python?"
+        f"kind: found {shown(content.get('kind'))}; allowed: {', '.join(map(repr, kind_names()))}. "
+        "If it is one of your own: did you forget --plugin FILE, or plugins=[…] in Python?"
     )
 
 
 def run_from_json(content: dict[str, Any]) -> AnyRun:
-    """The run of any kind that ``to_json`` made these plain values of."""
+    """The run, of any kind, from the plain values that its ``to_json`` returned."""
     for kind in kinds():
         if kind.run.reads(content):
             return kind.run.from_json(content)

@@ -1,4 +1,4 @@
-"""Validation errors in the user's terms: the field, what was found, what is allowed, what to do."""
+"""Validation errors in the user's terms: each message names the field, its value, what is allowed and what to do."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 def _walk(
     model: type[BaseModel], location: tuple[int | str, ...]
 ) -> tuple[tuple[int | str, ...], list[type[BaseModel]]]:
-    """The part of pydantic's location that is the spec's own, and the models that may stand there.
+    """The path in the spec of an error's location, and the model classes that may stand at this path.
 
-    Pydantic also names a union's branch, such as ``log`` or ``literal['ntk','mean_field']``.
+    Pydantic's location also names branches of unions, such as ``log`` or ``literal['ntk','mean_field']``; the path
+    leaves them out.
     """
     path: list[int | str] = []
     models = [model]
@@ -59,10 +60,10 @@ def _walk(
         if owners:
             fields = [owner.model_fields[str(part)] for owner in owners]
             models = [
-                inner for field in fields for said in (field.annotation, *field.metadata) for inner in _models_in(said)
+                inner for field in fields for part in (field.annotation, *field.metadata) for inner in _models_in(part)
             ]
         elif isinstance(part, str):
-            models = [each for each in models if each.__name__ == part or _is_branch(each, part)] or models
+            models = [inner for inner in models if inner.__name__ == part or _is_branch(inner, part)] or models
     return tuple(path), models
 
 
@@ -84,11 +85,11 @@ def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
     model : type
         The model that was validated; its field names are offered for unknown keys.
     """
-    kind, found, context = error["type"], error["input"], error.get("ctx", {})
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "extra_forbidden":
         *outer, key = error["loc"]
         place, models = _walk(model, tuple(outer))
-        allowed = sorted({name for each in models for name in each.model_fields})
+        allowed = sorted({name for candidate in models for name in candidate.model_fields})
         close = difflib.get_close_matches(str(key), allowed, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         return f"{_joined((*place, key))}: unknown key.{hint} Allowed here: {', '.join(allowed)}"
@@ -103,12 +104,12 @@ def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
         return text if path == "the spec" else f"{path}: {text}"
     expected = _EXPECTED.get(kind)
     if expected is None:
-        return f"{path}: found {shown(found)}; {error['msg']}"
-    return f"{path}: found {shown(found)}; {expected.format(found=shown(found), **context)}"
+        return f"{path}: found {shown(value)}; {error['msg']}"
+    return f"{path}: found {shown(value)}; {expected.format(found=shown(value), **context)}"
 
 
 def describe_all(errors: list[ErrorDetails], model: type[BaseModel]) -> str:
-    """All validation errors, one line for each place; a failed union says everything that its branches allow."""
+    """All validation errors, one line for each place; the line of a failed union lists what its branches allow."""
     more = len(errors) - _MOST_ERRORS
     errors = errors[:_MOST_ERRORS]
     lines: dict[tuple[int | str, ...], list[str]] = {}
@@ -119,7 +120,7 @@ def describe_all(errors: list[ErrorDetails], model: type[BaseModel]) -> str:
             continue  # the list is short only because its bad values were left out
         place, _ = _walk(model, error["loc"])
         if error["type"] == "extra_forbidden":
-            place = (*place, error["loc"][-1])  # the model does not know it, and each has its own line
+            place = (*place, error["loc"][-1])  # no model knows the key, so the path lacks it: one line for each key
         lines.setdefault(place, []).append(describe(error, model))
     merged = []
     for texts in lines.values():

@@ -1,7 +1,7 @@
-"""Time methods: how a network's parameters are taken along the gradient flow of theory.md §1.
+"""Time methods of networks with their parameters: how a run follows the gradient flow of theory.md §1.
 
-A spec names one under ``training.method``; a run holds it as a :class:`Method`. What is true of a method whatever its
-parameters is an entry of :mod:`sweepengine.time_methods`; here are the parameters of those that have some.
+A spec names a method under ``training.method``; a run holds it as a :class:`Method`. The table
+:mod:`sweepengine.time_methods` says what is true of a method whatever its parameters; this module adds the parameters.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Method:
-    """How a run's parameters move in time; what a method does not have is None.
+    """How the parameters of a run's network move in time; settings that a method lacks are None.
 
     Attributes
     ----------
     name : str
-        Of :data:`sweepengine.time_methods.METHODS`.
+        A name of :data:`sweepengine.time_methods.METHODS`.
     batch_size : int or None
-        Points of a minibatch; None for all of them.
+        Number of points in a minibatch; None: every step takes all points.
     replacement : bool or None
         Whether a batch is drawn with replacement; None without minibatches.
     beta : float or None
         Momentum β.
     tolerance : float or None
-        Of one adaptive step.
+        Error allowed in one adaptive step.
     """
 
     name: str = "gd"
@@ -46,27 +46,27 @@ class Method:
 
     @property
     def entry(self) -> TimeMethod:
-        """What is true of it whatever its parameters."""
+        """The method's entry in :data:`sweepengine.time_methods.METHODS`."""
         return find(self.name, "networks")
 
     @property
     def dynamics(self) -> Literal["descent", "flow"] | None:
-        """What it follows: gradient descent itself, gradient flow, or (minibatches, momentum) neither."""
+        """Whether the method follows gradient descent itself, gradient flow, or neither (minibatches, momentum)."""
         return self.entry.follows
 
     @property
     def shares_steps(self) -> bool:
-        """Whether the steps of several runs can be made together: not where each has its own batch or step size."""
+        """Whether several runs can make their steps together: not where a run has its own batches or step sizes."""
         return self.batch_size is None and self.tolerance is None
 
     @property
     def velocities(self) -> int:
-        """Velocities that one step needs; for ``rk45``, whose steps are its own, those of one try."""
+        """Number of velocities that one step computes; for the adaptive ``rk45``, that one try computes."""
         return self.entry.velocities
 
     @property
     def copies(self) -> int:
-        """Arrays of the parameters' size that it holds beside them: slopes with a start, a stage and an end, or v."""
+        """Number of arrays of the parameters' size that a step holds beside them, such as slopes or the momentum v."""
         return self.entry.use("networks").held
 
     @property
@@ -76,12 +76,12 @@ class Method:
         return f"{self.name}({parameters})" if parameters else self.name
 
     def content(self) -> dict[str, Any]:
-        """What the method has, by name."""
+        """The settings that the method has, by name; those that are None are left out."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 class MethodSpec(Section):
-    """A method with its parameters; a class of it has a field ``name``."""
+    """A method with its parameters; a subclass allows one value of the field ``name``."""
 
     name: str
 
@@ -91,13 +91,14 @@ class MethodSpec(Section):
 
 
 class StochasticDescent(MethodSpec):
-    """θ ← θ + η θ̇ of the mean over a minibatch; one step of η advances the time by η, whatever the batch."""
+    """θ ← θ + η θ̇, with the mean over a minibatch in θ̇; one step advances the time by η, whatever the batch size."""
 
     name: Literal["sgd"]
     batch_size: Count
     replacement: bool = Field(
         default=False,
-        description="false: the whole batches of a fresh order of the points in each epoch; what is left over waits",
+        description="true: every batch is drawn with replacement; false: each epoch cuts a fresh order of the points "
+        "into whole batches, and the points left over wait for a later epoch",
     )
 
 
@@ -106,13 +107,13 @@ class Momentum(MethodSpec):
 
     name: Literal["momentum"]
     beta: Annotated[float, Field(ge=0, lt=1)] = Field(description="β; 0 is plain descent")
-    batch_size: Count | None = Field(default=None, description="points of a minibatch; all where not given")
+    batch_size: Count | None = Field(default=None, description="points of a minibatch; all points where not given")
     replacement: bool = Field(default=False, description="as for sgd")
 
     @model_validator(mode="after")
     def _replacement_of_something(self) -> Momentum:
         if self.replacement and self.batch_size is None:
-            raise ValueError("replacement is of minibatches; give a batch_size, or leave it out")
+            raise ValueError("replacement is of minibatches; give a batch_size, or leave replacement out")
         return self
 
     def method(self) -> Method:
@@ -121,20 +122,20 @@ class Momentum(MethodSpec):
 
 
 class Adaptive(MethodSpec):
-    """Gradient flow by Dormand and Prince's pair 5(4) with steps of its own, from record to record.
+    """Gradient flow by Dormand and Prince's pair 5(4), which chooses its steps from one record to the next.
 
-    η is the grid of the records, and a 32nd of it the smallest step.
+    η is the spacing of the grid on which the records lie; the smallest step is η/32.
     """
 
     name: Literal["rk45"]
     tolerance: Annotated[float, Field(ge=1e-12, le=0.1)] = Field(
         default=1e-4,
-        description="error allowed in one step, in units of the outputs and relative to rms targets + rms outputs",
+        description="error of the outputs that is allowed in one step, divided by rms targets + rms outputs",
     )
 
 
 WITH_PARAMETERS: dict[str, type[MethodSpec]] = {"sgd": StochasticDescent, "momentum": Momentum, "rk45": Adaptive}
-"""Name → class of the methods that have parameters."""
+"""Name → class, of the methods that have parameters."""
 
 
 @cache
@@ -144,7 +145,7 @@ def _without_parameters(name: str, summary: str) -> type[MethodSpec]:
 
 
 def method_specs() -> dict[str, type[MethodSpec]]:
-    """Name → class of every method of networks."""
+    """Name → class, of every method of networks."""
     return {
         name: WITH_PARAMETERS.get(name) or _without_parameters(name, METHODS[name].summary)
         for name in names("networks")
@@ -152,7 +153,7 @@ def method_specs() -> dict[str, type[MethodSpec]]:
 
 
 def methods_alone() -> list[str]:
-    """The methods that a name alone gives."""
+    """Names of the methods that need no other setting, so that a spec may give the name alone."""
     specs = method_specs().items()
     return [name for name, spec in specs if sum(field.is_required() for field in spec.model_fields.values()) == 1]
 

@@ -1,4 +1,4 @@
-"""What to run: the typed form of a spec file."""
+"""The spec of a sweep of networks: the typed form of a spec file."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
 MAX_SEEDS = 100_000
 
 ActivationName = Annotated[str, NameOf(layer_activations)]
-"""Of a network; units of particles may have some more."""
+"""Activation of a network; units of particles have a few more to choose from."""
 UnitActivationName = Annotated[str, NameOf(lambda: tuple(ACTIVATIONS))]
 ScalingValue = Literal["ntk", "mean_field"] | Annotated[float, Field(ge=0.5, le=1.0)]
-# A container may come as the YAML list it was written as; what it holds stays strictly typed.
+# A tuple may be given as a list, as YAML has it; its entries stay strictly typed.
 _LIST = Field(strict=False, min_length=1)
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Refuse an axis that names one point twice: the run would be counted twice in every mean."""
+    """Refuse an axis that holds one value twice: its runs would be counted twice in every mean."""
     seen: set[Any] = set()
     for value in values:
         key = GAMMA_BY_LABEL.get(value, value) if isinstance(value, str) else value
@@ -51,8 +51,8 @@ def _without_default(schema: dict[str, Any]) -> None:
 def _plain_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
         raise ValueError(
-            f"found {shown(value)}; a name is made of letters, digits, '.', '_' and '-' and begins with a letter or a digit, "
-            "because it names the store in the results folder"
+            f"found {shown(value)}; a name is made of letters, digits, '.', '_' and '-' and begins with a letter or a "
+            "digit, because it names the store in the results folder"
         )
     return value
 
@@ -62,7 +62,8 @@ def _count_of_seeds(value: Any) -> Any:
         return value
     if not 1 <= value <= MAX_SEEDS:
         raise ValueError(
-            f"found {value}; a number of seeds lies between 1 and {MAX_SEEDS}; name them as a list if meant so"
+            f"found {value}; a number of seeds lies between 1 and {MAX_SEEDS}; for one seed of this value give a list, "
+            f"[{value}]"
         )
     return tuple(range(value))
 
@@ -74,7 +75,7 @@ Seeds = Annotated[
     AfterValidator(_distinct),
     BeforeValidator(_count_of_seeds),
     Field(
-        description="8 means seeds 0 … 7, [3, 5] those two",
+        description="8 means the seeds 0 … 7; [3, 5] means the seeds 3 and 5",
         json_schema_extra=lambda schema: schema.update(
             {
                 "anyOf": [
@@ -91,14 +92,14 @@ Seeds = Annotated[
 Matmul = Annotated[
     Literal["full", "tf32", "bf16"],
     Field(
-        description="how float32 matrices are multiplied: in full, or from factors rounded to TF32 or bf16, which a device "
-        "that cannot do it refuses; other numbers, so another run"
+        description="how float32 matrices are multiplied: in full, or with factors rounded to TF32 or bf16, which a "
+        "device without such products refuses; the numbers differ, so the runs are different ones"
     ),
 ]
 
 
 def refuse_matmul(matmul: str, precision: str) -> None:
-    """Raise for matrices that are not multiplied as asked whatever the device."""
+    """Raise ValueError where float64 products are asked for in a precision that only float32 products have."""
     if matmul != "full" and precision != "float32":
         raise ValueError(
             f"matmul: found {matmul!r} with precision {precision!r}; it is of float32 alone: leave it out, or set "
@@ -107,12 +108,12 @@ def refuse_matmul(matmul: str, precision: str) -> None:
 
 
 class NetworkSpec(Section):
-    """The architecture (theory.md §1). A field that is swept stands under ``axes`` instead."""
+    """The architecture (theory.md §1). A field that is swept is given under ``axes`` instead."""
 
     model: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = Field(
         default=None,
-        description="a registered model of the user's own (--plugin FILE), with alpha and centred alone beside it; the "
-        "fully connected network where not given",
+        description="name of a registered model of the user's own (--plugin FILE), beside which only alpha and centred "
+        "may be given; where not given, the fully connected network",
     )
     depth: Depth | None = Field(default=None, description="hidden layers L")
     activation: ActivationName | None = None
@@ -122,30 +123,34 @@ class NetworkSpec(Section):
         json_schema_extra=_without_default,
     )
     sigma_b: Annotated[float, Field(ge=0, le=1e12)] = Field(
-        default=0.0, description="standard deviation of biases; 0: none"
+        default=0.0, description="standard deviation of biases; 0: no biases"
     )
-    sigma_a: Positive | None = Field(default=None, description="of read-out weights; sigma_w where not given")
-    output_bias: bool = Field(default=False, description="a trained output bias √m σ_b b^L")
+    sigma_a: Positive | None = Field(
+        default=None, description="standard deviation of read-out weights; sigma_w where not given"
+    )
+    output_bias: bool = Field(default=False, description="whether the output has a bias √m σ_b b^L")
     alpha: Positive | None = Field(default=None, description="lazy output scale α; 1 where not given")
     first_layer: Literal["gaussian", "sphere"] = Field(
         default="gaussian", description="law of the rows of W^0: N(0, I_d), or uniform on the unit sphere (S4 §10)"
     )
     readout: Literal["gaussian", "signs", "ones"] = Field(
         default="gaussian",
-        description="law of the read-out weights: N(0, 1), ±1 (the signs of the same numbers), or 1 (S4 Thm 8)",
+        description="law of the read-out weights: N(0, 1); ±1, the signs of those Gaussians; or all 1 (S4 Thm 8)",
     )
     weights: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
-        description="a .npz of the parameters at t = 0, W0 … W<L> and b0 …, before any multiplier, the same for every "
-        "seed; relative to the folder of the spec's file",
+        description="path of a .npz of the parameters at t = 0, W0 … W<L> and b0 …, before any multiplier and the same "
+        "for every seed; relative to the folder of the spec's file",
     )
     width_ratios: Annotated[tuple[Positive, ...], _LIST] | None = Field(
-        default=None, description="widths of the hidden layers over the width m, the last 1; all equal where not given"
+        default=None,
+        description="width of each hidden layer divided by the width m; the last ratio is 1; all are 1 where not given",
     )
     trained: Literal["all", "hidden_weights", "last_layer"] = Field(
-        default="all", description="what moves: everything; hidden weights alone; the read-out with its bias alone"
+        default="all",
+        description="which parameters move: all; the hidden weights alone; the read-out weights with their bias alone",
     )
-    centred: bool = Field(default=False, description="subtract the output at t = 0")
+    centred: bool = Field(default=False, description="whether the output at t = 0 is subtracted")
 
 
 class LogRecords(Section):
@@ -166,17 +171,18 @@ class TrainingSpec(Section):
     """Training in units of gradient-flow time: one step of size η advances it by η (theory.md §1)."""
 
     loss: Literal["mse", "logistic", "huber", "cross_entropy"] = Field(
-        description="mean over points of (f − y)²/2, log(1 + exp(−y f)) or Huber's cost with δ = 1, summed over outputs; "
-        "or of −Σ y log softmax(f)"
+        description="mean over points of a cost; mse: (f − y)²/2, logistic: log(1 + exp(−y f)), huber: Huber's cost "
+        "with δ = 1, each summed over outputs; cross_entropy: −Σ_o y_o log softmax(f)_o"
     )
     step_size: Literal["auto"] | Positive = Field(
-        description="η; auto: the largest η ≤ N/(4 λ_max) with time/η whole, λ_max of a fixed wide reference network"
+        description="η; auto: the largest η ≤ N/(4 λ_max) for which time/η is whole, λ_max that of a fixed wide "
+        "reference network"
     )
     time: Positive = Field(description="training time")
     records: Annotated[LogRecords | EveryRecords, Discriminator("spacing")]
     method: AnyMethod = Field(
         default_factory=gradient_descent,
-        description="how time goes on; a name alone where the method needs nothing else",
+        description="time method; its name alone where the method needs no other setting",
         json_schema_extra=lambda schema: schema.update(
             {
                 "anyOf": [
@@ -194,7 +200,7 @@ class TrainingSpec(Section):
 
 
 class AxesSpec(Section):
-    """The swept axes: the runs are all their combinations."""
+    """The swept axes; every combination of their values is one run."""
 
     scaling: Annotated[tuple[ScalingValue, ...], _LIST, AfterValidator(_distinct)] = Field(
         description="ntk (γ = 1/2), mean_field (γ = 1), or γ itself in [0.5, 1]"
@@ -223,7 +229,8 @@ class SweepSpec(WholeSpec):
     matmul: Matmul = "full"
     observables: Annotated[tuple[str, ...], _LIST, AfterValidator(_distinct)] | None = Field(
         default=None,
-        description="what is recorded, by name; an unknown name lists them all; the ten of the quickstart if left out",
+        description="names of the recorded observables (the message about an unknown name lists all names); the ten of "
+        "the quickstart where not given",
     )
 
     @model_validator(mode="after")
@@ -235,7 +242,8 @@ class SweepSpec(WholeSpec):
     def _one_kind_of_network(self) -> Self:
         if self.network.model is not None:
             raise ValueError(
-                "network.model: found one; the spec of a model of your own is a ModelSpec, which make_spec finds by itself"
+                "network.model: found one; the spec of a model of your own is a ModelSpec, which make_spec finds "
+                "by itself"
             )
         if "sigma_w" not in self.network.model_fields_set:
             raise ValueError("network.sigma_w: missing; add it")
@@ -259,13 +267,15 @@ class SweepSpec(WholeSpec):
         if ratios is None:
             return self
         if len(ratios) != depth:
-            found = f"network.depth: {depth}" if depth else "axes.depth"
+            setting = f"network.depth: {depth}" if depth else "axes.depth"
             raise ValueError(
-                f"network.width_ratios: found {shown(list(ratios))} with {found}; give one ratio for each layer of network.depth"
+                f"network.width_ratios: found {shown(list(ratios))} with {setting}; give one ratio for each layer of "
+                "network.depth"
             )
         if ratios[-1] != 1:
             raise ValueError(
-                f"network.width_ratios: found {shown(list(ratios))}; the last is 1, its width is that of the axis"
+                f"network.width_ratios: found {shown(list(ratios))}; the last ratio must be 1, because the last layer "
+                "has the width of axes.width"
             )
         for width in self.axes.width:
             for ratio in ratios:
@@ -288,7 +298,8 @@ class SweepSpec(WholeSpec):
                 )
         if len(widths) > 1:
             raise ValueError(
-                f"axes.width: found {shown(list(widths))} with network.weights, which have one width; name that"
+                f"axes.width: found {shown(list(widths))} with network.weights, which have one width; name that width "
+                "alone"
             )
         return self
 
@@ -298,7 +309,7 @@ class SweepSpec(WholeSpec):
         return self.training.method.method().label
 
     def located(self, folder: Path) -> Self:
-        """The same with the files that it names looked for from a folder, as a spec in that folder means them."""
+        """A copy whose file paths, which were relative to ``folder``, begin with it."""
         spec = self.model_copy(update={"data": self.data.located(folder)})
         if spec.network.weights is not None:
             network = spec.network.model_copy(update={"weights": str(folder / spec.network.weights)})
@@ -306,7 +317,7 @@ class SweepSpec(WholeSpec):
         return spec
 
     def architectures(self, weights: str = "") -> list[Architecture]:
-        """The architectures that the sweep visits, in the order of its axes; ``weights`` is the id of given parameters."""
+        """The architectures of the sweep, in the order of its axes; ``weights`` is the id of parameters from a file."""
         network, axes = self.network, self.axes
         ratios = tuple(float(ratio) for ratio in network.width_ratios or ())
         return [
@@ -330,11 +341,11 @@ class SweepSpec(WholeSpec):
         ]
 
     def unlike_steps(self) -> str:
-        """Those of minibatches and of chosen sizes are."""
+        """See :class:`WholeSpec`: steps of minibatches and steps of adaptive size cannot be replayed."""
         return "" if self.training.method.method().shares_steps else f"training.method {self.method_label}"
 
     def agreed_settings(self, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
-        """The fixed settings, those that are swept with their axis' values, and what is not said at its default."""
+        """See :class:`WholeSpec`: fixed settings, swept settings with the values of their axes, and defaults."""
         settings = super().agreed_settings(used)
         settings.setdefault("network.alpha", (1.0,))
         if "network.sigma_w" in settings:

@@ -38,21 +38,23 @@ class ParticleRun(SteppedRun):
     Attributes
     ----------
     unit : UnitSpec or UserUnitSpec or None
-        ψ; None without a risk. A user's is named ``name@version``.
+        ψ; None where the functional has no risk. A unit of the user's own is named ``name@version``.
     terms : tuple of TermSpec
-        Of the functional.
+        Terms of the functional.
     temperature : float
         τ.
     initial : InitialSpec
+        Law of the particles at t = 0.
     method : str
-        Name of today of the time method.
+        Present name of the time method.
     tolerance : ToleranceSpec or None
-        Of the adaptive method.
+        Tolerance of the adaptive method; None for other methods.
     projection : ProjectionSpec or None
+        Set onto which particles are projected after every step.
     fresh : DataSection or None
-        What new points are drawn from at every step; None where the stored points are used.
+        Data set from which every step draws new points; None where steps use the stored points.
     width, seed : int
-        Particles m; the seed of the particles, the noise and the fresh points.
+        Number of particles m; seed of the particles, the noise and the fresh points.
     time : float
         Time of the last record.
     record_steps : tuple of int
@@ -68,9 +70,9 @@ class ParticleRun(SteppedRun):
     matmul : str
         How float32 matrices are multiplied: ``full``, ``tf32`` or ``bf16``.
     grid : LatticeSpec or None
-        Points of the first variation; None: draws of the initial law.
+        Points at which the first variation is recorded; None: draws of the initial law.
     reference : str or None
-        Hash of the content of the cloud to which distances are measured.
+        Hash of the content of the cloud to which distances are measured; None where there is no such cloud.
     """
 
     kind: ClassVar[str] = "particles"
@@ -105,35 +107,35 @@ class ParticleRun(SteppedRun):
         return {"temperature": self.temperature}
 
     def given_ids(self, needed: Collection[str]) -> dict[str, str]:
-        """The cloud to which distances are measured, where there is one, and the grid, where it is needed."""
-        found = {} if self.reference is None else {"reference": self.reference}
-        return found | ({"grid": self.grid_id} if "grid" in needed else {})
+        """Ids of the reference cloud, where the run has one, and of the grid, where observables need it."""
+        ids = {} if self.reference is None else {"reference": self.reference}
+        return ids | ({"grid": self.grid_id} if "grid" in needed else {})
 
     def trial(self, observables: tuple[str, ...]) -> ParticleRun:
-        """A run that costs less and calls the same code of users, which records these alone."""
+        """A cheaper run that calls the same users' code and records only the given observables."""
         width = min(self.width, _TRIAL_PARTICLES)
         return replace(self, width=width, observables=observables, snapshots=())
 
     @property
     def activation(self) -> str:
-        """Name of φ; of the unit, where it is a user's; ``none`` without one."""
+        """Name of φ, or of a unit of the user's own; ``none`` where there is no unit."""
         if self.unit is None:
             return "none"
         return self.unit.name if isinstance(self.unit, UserUnitSpec) else self.unit.activation
 
     @property
     def has_risk(self) -> bool:
-        """Whether a term is a risk, so that there are outputs."""
+        """Whether one of the terms is a risk, so that the run has outputs."""
         return any(term.needs_data for term in self.terms)
 
     @property
     def has_pairs(self) -> bool:
-        """Whether some particle must see every other."""
+        """Whether a term couples all pairs of particles."""
         return any(term.coupling == "pairs" for term in self.terms)
 
     @property
     def time_method(self) -> TimeMethod:
-        """All that is known of the method."""
+        """The method's entry in :data:`sweepengine.time_methods.METHODS`."""
         return find(self.method, "particles")
 
     @property
@@ -141,9 +143,9 @@ class ParticleRun(SteppedRun):
         return self.time_method.formerly or self.method
 
     def coordinates(self, d: int) -> tuple[str, ...]:
-        """Names of a particle's coordinates at input dimension d: w0 …, then b and a where there are any.
+        """Names of a particle's coordinates at input dimension d: w0 …, then b and a where the neuron has them.
 
-        They are x0 … where there is no neuron.
+        They are x0, x1, … where the particles are no neurons.
         """
         if not isinstance(self.unit, UnitSpec):
             count = self.initial.coordinates if self.unit is None else self.unit.coordinates
@@ -153,9 +155,10 @@ class ParticleRun(SteppedRun):
 
     @property
     def radial(self) -> tuple[int, float, float] | None:
-        """(d, Δ, κ) where the flow of the population risk reduces to that of |w|; None where it does not.
+        """(d, Δ, κ) where the flow of the population risk reduces to a flow of the radii |w|; None where it does not.
 
-        Rotations must change nothing: fresh points of two shells, a staircase of w·x alone, and w ~ N(0, κ² I/d).
+        The flow reduces if rotations change nothing: fresh points of two shells, ψ a staircase of w·x without output
+        weight, no other term, noise or projection, and w ~ N(0, κ² I/d) at the start.
         """
         plain = UnitSpec(activation="staircase", output="none")
         start = self.initial
@@ -167,7 +170,7 @@ class ParticleRun(SteppedRun):
 
     @cached_property
     def limit_id(self) -> str:
-        """Id of what an infinitely large cloud does, where that is known; else empty."""
+        """Id of the flow of an infinitely large cloud, where that flow is known; empty where it is not."""
         if self.radial is None:
             return ""
         method = {"method": self._hashed_method, "time": self.time, "record_steps": self.record_steps}
@@ -175,14 +178,14 @@ class ParticleRun(SteppedRun):
 
     @cached_property
     def grid_id(self) -> str:
-        """Id of the points of the first variation: a hash of what they are drawn from, or of the lattice."""
+        """Id of the points of the first variation: a hash of the lattice, or of the law from which they are drawn."""
         recipe = (self.grid, self.initial, self.unit, self.projection, self.precision, self.data_id)
-        return digest({"kind": self.kind, "grid": [_plain(each, short=True) for each in recipe]})
+        return digest({"kind": self.kind, "grid": [_plain(part, short=True) for part in recipe]})
 
     @cached_property
     def id(self) -> str:
         """Sixteen hexadecimal digits of the SHA-256 of the canonical content."""
-        # Sections leave out what has its default, so that a field which the format gains later keeps earlier ids.
+        # Fields of sections at their defaults are left out, so that a field that the format gains keeps earlier ids.
         content = {name: _plain(value, short=True) for name, value in self._fields().items()}
         content["method"] = self._hashed_method
         neutral = _PLAIN_RUN | {"observables": list(self.unnamed_observables)}
@@ -190,7 +193,7 @@ class ParticleRun(SteppedRun):
 
     @property
     def unnamed_observables(self) -> tuple[str, ...]:
-        """The observables that the id does not name."""
+        """The observables that an id leaves unnamed: a run that records exactly these has an id without observables."""
         return unnamed_of_particles(
             has_risk=self.has_risk, has_snapshots=bool(self.snapshots), has_reference=self.reference is not None
         )
@@ -213,15 +216,15 @@ _ADAPTER = TypeAdapter(ParticleRun)
 _PLAIN_RUN = {"snapshots": [], "matmul": "full"} | dict.fromkeys(
     ("unit", "tolerance", "projection", "fresh", "grid", "reference")
 )
-"""What an id leaves out of a run."""
+"""Values of a run's fields that its id leaves out."""
 
 
 def _plain(value: Any, *, short: bool) -> Any:
     if isinstance(value, BaseModel):
-        # What names a model (term, law, to, name, …) has no default and stays.
+        # The fields that name the class of a section (term, law, to, name, …) have no default, so they stay.
         return value.model_dump(mode="json", exclude_defaults=short)
     if isinstance(value, tuple):
-        return [_plain(each, short=short) for each in value]
+        return [_plain(entry, short=short) for entry in value]
     return value
 
 
@@ -249,12 +252,13 @@ def expand_particles(
     Yields
     ------
     ParticleRun
-        Ordered by width, temperature and seed, so that neighbours share their shapes.
+        Ordered by width, temperature and seed, so that neighbours have arrays of the same shapes.
 
     Raises
     ------
     SpecError
-        The step size does not divide the time, or there are more records or snapshots than instants.
+        The step size does not divide the time, there are too many steps, or there are more records than steps or more
+        snapshots than records.
     """
     dynamics = spec.dynamics
     steps = whole_steps(dynamics.time, dynamics.step_size, "dynamics.step_size")
@@ -262,8 +266,8 @@ def expand_particles(
     refuse_many_steps(steps, dynamics.time, "dynamics")
     if dynamics.snapshots > len(records):
         raise SpecError(
-            f"dynamics.snapshots: found {dynamics.snapshots}, but there are {len(records)} records; use {len(records)} or "
-            "fewer, or more records"
+            f"dynamics.snapshots: found {dynamics.snapshots}, but there are {len(records)} records; use {len(records)} "
+            "or fewer, or more records"
         )
     terms, unit = tuple(term.canonical() for term in spec.functional.terms), _canonical_unit(spec)
     fresh = spec.data if dynamics.samples == "fresh" else None

@@ -1,4 +1,4 @@
-"""What to run: the typed form of a sweep of interacting particles (theory.md §5)."""
+"""The spec of a sweep of interacting particles (theory.md §5): the typed form of a spec file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FunctionalSpec(Section):
 
     terms: Annotated[tuple[Term, ...], _LIST]
     temperature: Annotated[float, Field(ge=0, le=1e12)] | None = Field(
-        default=None, description="τ, carried by noise; 0 where not given; or swept under axes"
+        default=None, description="τ, carried by noise; 0 where not given; to sweep it, give axes.temperature instead"
     )
 
 
@@ -35,25 +35,26 @@ class InitialSpec(Section):
     """The law of the independent particles at t = 0."""
 
     law: Literal["gaussian", "sphere", "network"] = Field(
-        description="gaussian: N(mean, scale² I); sphere: uniform, of radius scale; network: the weights that a network "
-        "of the same width and seed begins with, so that the two can be laid over each other"
+        description="gaussian: N(mean, scale² I); sphere: uniform on the sphere of radius scale; network: the initial "
+        "weights of a network of the same width and seed, so that the particles can be compared with its neurons"
     )
     coordinates: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
-        default=None, description="of a particle; given by the unit where there is one"
+        default=None, description="coordinates of a particle; left out where a unit says how many there are"
     )
     mean: Factor = 0.0
     scale: Positive = 1.0
     output: Literal["alike", "signs", "zeros"] = Field(
         default="alike",
-        description="the output weight a: as the other coordinates; ±1 times output_scale, whatever the mean; or 0",
+        description="law of the output weight a; alike: that of the other coordinates; signs: ±1 times output_scale, "
+        "whatever the mean; zeros: 0",
     )
-    output_scale: Positive | None = Field(default=None, description="of the output weight; scale where not given")
+    output_scale: Positive | None = Field(default=None, description="scale of the output weight; scale where not given")
 
 
 class ParticleAxes(Section):
-    """The swept axes: the runs are all their combinations."""
+    """The swept axes; every combination of their values is one run."""
 
-    width: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)] = Field(description="particles m")
+    width: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)] = Field(description="number of particles m")
     seed: Seeds
     temperature: (
         Annotated[tuple[Annotated[float, Field(ge=0, le=1e12)], ...], _LIST, AfterValidator(_distinct)] | None
@@ -61,7 +62,7 @@ class ParticleAxes(Section):
 
 
 class LatticeSpec(Section):
-    """Points of a first variation: ``count`` values from low to high in every coordinate, the last varying fastest."""
+    """A lattice of points: ``count`` values from low to high in each coordinate; the last coordinate varies fastest."""
 
     low: Factor
     high: Factor
@@ -77,8 +78,8 @@ class ParticleSpec(WholeSpec):
 
     kind: Literal["particles"]
     name: Name
-    data: DataSpec | None = Field(default=None, description="what the risk is of; left out where no term is a risk")
-    unit: AnyUnit | None = Field(default=None, description="left out where no term is a risk")
+    data: DataSpec | None = Field(default=None, description="data of the risk; left out where no term is a risk")
+    unit: AnyUnit | None = Field(default=None, description="ψ of the risk; left out where no term is a risk")
     functional: FunctionalSpec
     initial: InitialSpec
     dynamics: DynamicsSpec
@@ -86,23 +87,24 @@ class ParticleSpec(WholeSpec):
     precision: Literal["float32", "float64"]
     matmul: Matmul = "full"
     observables: Annotated[tuple[str, ...], _LIST, AfterValidator(_distinct)] | None = Field(
-        default=None, description="what is recorded, by name; an unknown name lists them all"
+        default=None,
+        description="names of the recorded observables (the message about an unknown name lists all names)",
     )
     grid: LatticeSpec | None = Field(
         default=None,
-        description="where first_variation and stationarity_gap look at dF_0/dmu; 512 draws of the initial law, the same "
-        "for every run, where not given",
+        description="points at which first_variation and stationarity_gap evaluate dF_0/dmu; where not given, 512 "
+        "draws of the initial law, the same for every run",
     )
     reference: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
-        description="a .npz whose array points (particles, coordinates) is the cloud to which w2_reference and "
-        "sliced_w2_reference measure; relative to the folder of the spec's file",
+        description="path of a .npz whose array `points`, of shape (particles, coordinates), is the cloud to which "
+        "w2_reference and sliced_w2_reference measure distances; relative to the folder of the spec's file",
     )
-    shards: Count = Field(default=1, description="workers that share one run's particles; changes no number")
+    shards: Count = Field(default=1, description="workers that share the particles of one run; no result depends on it")
 
     @property
     def temperatures(self) -> tuple[float, ...]:
-        """Values of the axis τ."""
+        """All values of τ in the sweep."""
         return self.axes.temperature or (self.functional.temperature or 0.0,)
 
     @model_validator(mode="after")
@@ -139,8 +141,8 @@ class ParticleSpec(WholeSpec):
             raise ValueError("initial.output_scale: given for output weights of 0; remove it")
         if self.initial.output_scale is not None and (self.initial.law, self.initial.output) == ("sphere", "alike"):
             raise ValueError(
-                "initial.output_scale: found one for law 'sphere', where the output weight is one of the coordinates of a "
-                "point on the sphere; remove it, or set initial.output: signs"
+                "initial.output_scale: found one for law 'sphere', where the output weight is one of the coordinates "
+                "of a point on the sphere; remove it, or set initial.output: signs"
             )
         if self.initial.law == "network" and not has_weight:
             raise ValueError(
@@ -174,20 +176,24 @@ class ParticleSpec(WholeSpec):
             raise ValueError(f"dynamics.tolerance: found one with method {method!r}; only adaptive steps have one")
         if dynamics.projection is not None and self.neuron is not None and self.neuron.frozen is not None:
             raise ValueError(
-                "dynamics.projection: found one with unit.frozen, whose coordinates it would move; leave one of them out"
+                "dynamics.projection: found one with unit.frozen, whose coordinates it would move; leave one of them "
+                "out"
             )
         if adaptive and dynamics.projection is not None:
-            raise ValueError("dynamics.projection: not with adaptive steps, whose error it would hide; remove it")
+            raise ValueError("dynamics.projection: found one with adaptive steps, whose error it would hide; remove it")
         if dynamics.samples == "fresh" and (self.data is None or self.data.fresh_points is None):
-            found = "no data" if self.data is None else f"data {self.data.name!r}"
-            raise ValueError(f"dynamics.samples: found 'fresh' with {found}; only drawn data have ever more points")
+            data = "no data" if self.data is None else f"data {self.data.name!r}"
+            raise ValueError(f"dynamics.samples: found 'fresh' with {data}; only drawn data have ever more points")
         if dynamics.samples == "fresh" and adaptive:
-            raise ValueError("dynamics.samples: found 'fresh' with adaptive steps, which need one velocity; use rk4")
+            raise ValueError(
+                "dynamics.samples: found 'fresh' with adaptive steps, which need the same points at every step; use rk4"
+            )
         if self.grid is not None and not self.grid.low < self.grid.high:
             raise ValueError(f"grid: found low {self.grid.low:g} and high {self.grid.high:g}; low must be below high")
         if self.grid is not None and dynamics.projection is not None:
             raise ValueError(
-                "grid: found a lattice with dynamics.projection, which keeps the particles off most of it; leave grid out"
+                "grid: found a lattice with dynamics.projection, which keeps the particles off most of it; leave grid "
+                "out"
             )
         if dynamics.snapshots == 1:
             raise ValueError("dynamics.snapshots: found 1; give 0, or 2 (the start and the end) or more")
@@ -195,7 +201,7 @@ class ParticleSpec(WholeSpec):
 
     @property
     def neuron(self) -> UnitSpec | None:
-        """The unit where it is a neuron."""
+        """The unit if it is a neuron; None where it is another unit or missing."""
         return self.unit if isinstance(self.unit, UnitSpec) else None
 
     @property
@@ -204,7 +210,7 @@ class ParticleSpec(WholeSpec):
         return self.dynamics.time_method.name
 
     def located(self, folder: Path) -> ParticleSpec:
-        """The same with the files that it names looked for from a folder, as a spec in that folder means them."""
+        """A copy whose file paths, which were relative to ``folder``, begin with it."""
         update: dict[str, Any] = {}
         if self.data is not None:
             update["data"] = self.data.located(folder)
@@ -214,7 +220,7 @@ class ParticleSpec(WholeSpec):
 
     @property
     def workers_of_a_run(self) -> int:
-        """Shards."""
+        """Number of shards of a run, each of which a worker advances."""
         return self.shards
 
     def users_parts(self) -> tuple[tuple[CodeKind, str], ...]:
@@ -224,15 +230,15 @@ class ParticleSpec(WholeSpec):
         return (*(code for code in terms if code is not None), *unit)
 
     def unlike_steps(self) -> str:
-        """Those of particles are."""
+        """See :class:`WholeSpec`: steps of particles are never replayed."""
         return "particles"
 
     def fixed_settings(self) -> dict[str, Any]:
-        """Everything but the name, the axes and what changes no number, flat, keyed ``section.field``."""
+        """See :class:`WholeSpec`; the shards are left out because they change no number."""
         settings = {key: value for key, value in super().fixed_settings().items() if key != "shards"}
         return settings | {"dynamics.method": self.method_label}
 
     def agreed_settings(self, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
-        """The fixed settings, the temperatures, and the versions of users' terms."""
-        terms = {f"{each['kind']} {each['name']}": (each["version"],) for each in used if each["kind"] in TERMS}
+        """See :class:`WholeSpec`: fixed settings, all temperatures, and the versions of users' terms."""
+        terms = {f"{code['kind']} {code['name']}": (code["version"],) for code in used if code["kind"] in TERMS}
         return super().agreed_settings(used) | {"functional.temperature": self.temperatures} | terms

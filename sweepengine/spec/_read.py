@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 def make_spec(content: Mapping[str, Any]) -> AnySpec:
-    """Validate a mapping.
+    """Validate a mapping and return its spec, of the kind that the mapping names.
 
     Raises
     ------
     SpecError
-        Something in it is not allowed; the message has one line for each problem.
+        Something in the mapping is not allowed; the message has one line for each problem.
     """
     model = spec_of(content)
     try:
-        made: Any = model.model_validate(dict(content))
+        validated: Any = model.model_validate(dict(content))
     except ValidationError as error:
         raise SpecError(describe_all(error.errors(), model)) from None
-    spec: AnySpec = made
+    spec: AnySpec = validated
     return spec
 
 
@@ -42,7 +42,7 @@ def parse_spec(text: str) -> AnySpec:
 
 
 def read_spec(path: str | Path) -> AnySpec:
-    """Read and validate a spec file; files that it names are relative to its folder.
+    """Read and validate a spec file; the paths in it are relative to the folder of the file.
 
     Raises
     ------

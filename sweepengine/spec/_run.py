@@ -31,9 +31,9 @@ _PLAIN_NETWORK = {
     "weights": "",
     "model": "",
 }
-"""What an id leaves out of an architecture."""
+"""Values of an architecture's fields that an id leaves out."""
 _PLAIN_RUN = {"observables": UNNAMED_OF_NETWORKS, "method": Method().content(), "matmul": "full"}
-"""What an id leaves out of a run."""
+"""Values of a run's fields that its id leaves out."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,11 @@ class Run(SteppedRun):
     ----------
     architecture : Architecture
     width, seed : int
+        Width m of the last hidden layer; seed of the parameters at t = 0 and of minibatches.
     gamma, alpha : float
         The output is multiplied by α m^{-γ}.
     loss : str
+        Name of the cost: ``mse``, ``logistic``, ``huber`` or ``cross_entropy``.
     time : float
         Training time of the last record.
     record_steps : tuple of int
@@ -101,7 +103,7 @@ class Run(SteppedRun):
 
     @cached_property
     def limit_id(self) -> str:
-        """Id of what infinite width predicts: of all that it depends on, so not of width, seed, γ and α."""
+        """Id of the prediction of infinite width: a hash of all that it depends on, so without width, seed, γ and α."""
         content = self._content()
         parts = {key: content[key] for key in ("architecture", "loss", "time", "record_steps", "data_id")}
         if self.method.dynamics != "descent":
@@ -119,11 +121,11 @@ class Run(SteppedRun):
         return self.method.shares_steps
 
     def given_ids(self, needed: Collection[str]) -> dict[str, str]:  # noqa: ARG002 -- observables need nothing given
-        """The weights, where they are given."""
+        """Id of the parameters at t = 0, where a file gives them."""
         return {"weights": self.architecture.weights} if self.architecture.weights else {}
 
     def trial(self, observables: tuple[str, ...]) -> Run:
-        """A run that costs less and calls the same code of users, which records these alone."""
+        """A run that calls the same users' code and records only the given observables."""
         return replace(self, observables=observables)
 
     def to_json(self) -> dict[str, Any]:
@@ -147,7 +149,7 @@ class Run(SteppedRun):
 
 
 def fixed_step_count(training: TrainingSpec) -> int:
-    """Steps of a given (not ``auto``) step size.
+    """Number of steps of a training whose step size is a number, not ``auto``.
 
     Raises
     ------
@@ -175,18 +177,23 @@ def expand(
     data_id : str
         Hash of the data's content.
     step_count : callable
-        Number of gradient steps for an architecture.
+        From an architecture to its number of steps.
     observables : tuple of str
         The recorded observables in canonical order.
     weights : str
-        Id of given parameters; empty where they are drawn.
+        Id of the parameters at t = 0 where a file gives them; empty where they are drawn.
     of : type
-        Of the runs.
+        Class of the runs.
 
     Yields
     ------
     Run
-        Ordered by architecture, width, seed, α and scaling, so that neighbours share their shapes.
+        Ordered by architecture, width, seed, α and scaling, so that neighbours have arrays of the same shapes.
+
+    Raises
+    ------
+    SpecError
+        The records do not fit the number of steps.
     """
     axes, training = spec.axes, spec.training
     alphas = axes.alpha or (1.0 if spec.network.alpha is None else spec.network.alpha,)

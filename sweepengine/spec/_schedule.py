@@ -1,4 +1,4 @@
-"""Schedules: the steps at which observables are stored, known before anything runs."""
+"""Schedules of records: the steps at which observables are stored, known before anything runs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 10_000_000
 MOST_RECORDS = 1_000_000
-"""Records of one run: each is a number of every scalar, and a place in the run's canonical form."""
+"""Largest number of records of one run: a record stores one number of every scalar, and the run lists its step."""
 
 
 def log_schedule(n_steps: int, count: int, section: str = "training") -> tuple[int, ...]:
-    """Distinct whole steps from 0 to ``n_steps``, spaced evenly in log time after the first.
+    """Distinct whole steps from 0 to ``n_steps``, evenly spaced in log time after the first.
 
-    Early steps that would coincide after rounding are taken one by one; the ratio of the rest is then evened out
-    again, so that the spacing is as nearly geometric as whole steps allow.
+    Early steps that would coincide after rounding follow one by one. The remaining steps then have a new common ratio,
+    so that the spacing is as nearly geometric as whole steps allow.
 
     Parameters
     ----------
@@ -39,11 +39,12 @@ def log_schedule(n_steps: int, count: int, section: str = "training") -> tuple[i
     Raises
     ------
     SpecError
-        ``count`` does not fit; the message names the largest that does.
+        There are fewer steps than ``count`` needs; the message names the largest count that fits.
     """
     if count > MOST_RECORDS:
         raise SpecError(
-            f"{section}.records.count: found {count}, more than the {MOST_RECORDS} records that a run may have; use fewer"
+            f"{section}.records.count: found {count}, more than the {MOST_RECORDS} records that a run may have; "
+            "use fewer"
         )
     if count > n_steps + 1:
         raise SpecError(
@@ -54,7 +55,7 @@ def log_schedule(n_steps: int, count: int, section: str = "training") -> tuple[i
     while len(steps) < count:
         remaining = count - len(steps)
         last = max(steps[-1], 1)
-        # The next of `remaining` points of a geometric sequence that ends at n_steps.
+        # The first of `remaining` points of a geometric sequence from `last` that ends at n_steps.
         step = n_steps if remaining == 1 else round(last * (n_steps / last) ** (1 / remaining))
         if steps[-1] == 0:
             step = 1 if remaining > 1 else n_steps
@@ -68,24 +69,25 @@ def every_schedule(n_steps: int, k: int, section: str = "training") -> tuple[int
     Raises
     ------
     SpecError
-        ``k`` exceeds ``n_steps``.
+        ``k`` exceeds ``n_steps``, or is so small that there are too many records.
     """
     if k > n_steps:
         raise SpecError(
-            f"{section}.records.k: found {k}, but there are only {n_steps} steps; use k: {n_steps} or fewer, or more steps "
-            "(a longer time, a smaller step_size)"
+            f"{section}.records.k: found {k}, but there are only {n_steps} steps; use k: {n_steps} or fewer, or more "
+            "steps (a longer time, a smaller step_size)"
         )
     if n_steps // k > MOST_RECORDS:
         raise SpecError(
-            f"{section}.records.k: found {k}, which gives {n_steps // k:.3g} records of {n_steps:.3g} steps, more than the "
-            f"{MOST_RECORDS} that a run may have; use k: {-(-n_steps // MOST_RECORDS)} or more, or {{spacing: log, count: …}}"
+            f"{section}.records.k: found {k}, which gives {n_steps // k:.3g} records of {n_steps:.3g} steps, more than "
+            f"the {MOST_RECORDS} that a run may have; use k: {-(-n_steps // MOST_RECORDS)} or more, or "
+            "{spacing: log, count: …}"
         )
     steps = list(range(0, n_steps, k))
     return (*steps, n_steps)
 
 
 def record_schedule(records: LogRecords | EveryRecords, n_steps: int, section: str) -> tuple[int, ...]:
-    """The steps of a spec's records, of which ``section`` names the section. Raises :class:`SpecError`."""
+    """The steps at which a spec asks for records; messages name the ``section``. Raises :class:`SpecError`."""
     if isinstance(records, EveryRecords):
         return every_schedule(n_steps, records.k, section)
     return log_schedule(n_steps, records.count, section)
@@ -97,15 +99,15 @@ def snapshot_schedule(n_records: int, count: int) -> tuple[int, ...]:
 
 
 def whole_steps(time: float, step_size: float, field: str, otherwise: str = "") -> int:
-    """Number of steps that fill a time.
+    """Number of steps of size ``step_size`` that fill ``time``.
 
     Parameters
     ----------
     time, step_size : float
     field : str
-        Where the spec has the step size, for the message.
+        Path of the step size in the spec, for the message.
     otherwise : str
-        What else the message should offer.
+        A further remedy for the message to offer.
 
     Raises
     ------
@@ -124,7 +126,7 @@ def whole_steps(time: float, step_size: float, field: str, otherwise: str = "") 
 
 
 def refuse_many_steps(steps: int, time: float, section: str) -> None:
-    """Raise :class:`SpecError` for a run that would not end."""
+    """Raise :class:`SpecError` for a run of more steps than :data:`MOST_STEPS`."""
     if steps > MOST_STEPS:
         raise SpecError(
             f"{section}.time: {time:g} takes {steps} steps, more than the {MOST_STEPS} that a run may have; "

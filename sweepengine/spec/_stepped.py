@@ -1,4 +1,4 @@
-"""What runs of every kind have in common."""
+"""The base class of the runs of every kind."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class SteppedRun:
     Attributes
     ----------
     kind : str
-        What a spec says under ``kind``.
+        Value of ``kind`` in the specs of such runs.
     time : float
         Time of the last record.
     record_steps : tuple of int
-        The first is 0, the last is the number of steps.
+        Steps of the records; the first is 0, the last is the number of steps.
     """
 
     kind: ClassVar[str]
@@ -27,7 +27,7 @@ class SteppedRun:
 
     @classmethod
     def reads(cls, content: dict[str, Any]) -> bool:
-        """Whether ``to_json`` of this class has made these plain values."""
+        """Whether these plain values are what ``to_json`` of this class returns."""
         return bool(content.get("kind", "networks") == cls.kind)
 
     @property
@@ -37,7 +37,7 @@ class SteppedRun:
 
     @property
     def step_size(self) -> float:
-        """Step = time / steps."""
+        """Size of a step: time / number of steps."""
         return self.time / self.n_steps
 
     @property
@@ -47,9 +47,9 @@ class SteppedRun:
 
     @property
     def further_columns(self) -> dict[str, Any]:
-        """Values of the columns of the table of runs that this kind has beside those of every kind."""
+        """Values in the columns that only this kind has in the table of runs."""
         return {}
 
-    def given_ids(self, needed: Collection[str]) -> dict[str, str]:  # noqa: ARG002 -- nothing, where a kind does not say
-        """Kind → id of what a run needs beside its data; ``needed`` are the fields of specs that its observables use."""
+    def given_ids(self, needed: Collection[str]) -> dict[str, str]:  # noqa: ARG002 -- some kinds need nothing
+        """Kind → id of the arrays that a run needs beside its data; ``needed``: spec fields that observables use."""
         return {}

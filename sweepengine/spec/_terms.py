@@ -1,6 +1,6 @@
-"""Terms of a functional: what a spec says of each, and all that is known of it without torch.
+"""Terms of a functional: their sections in a spec, and all that is known of a term without torch.
 
-A term is one class with its entry in :data:`TERMS`, and a builder beside the mathematics, which the entry refers to.
+A term is one class, entered in :data:`TERMS`, which refers to a builder beside the mathematics.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ Coupling = Literal["none", "means", "pairs"]
 
 
 class TermSpec(Section):
-    """One term of F; a class of it has a field ``term``, its name.
+    """One term of F; a subclass allows one value of the field ``term``, the term's name.
 
     Attributes
     ----------
     builder : str
         ``module:name`` of a function ``(context, **fields) -> Term`` of the particle library; see
-        :class:`sweepengine.particles.TermContext`. The strength is not its business.
+        :class:`sweepengine.particles.TermContext`. The caller multiplies the term by its strength.
     coupling : {"none", "means", "pairs"}
-        How particles see each other: not at all; by means over the cloud, m work; or every one every other, m² work.
+        How particles act on each other: not at all; through means over the cloud, in m work; or pair by pair, in m²
+        work.
     needs_data : bool
-        Whether it is a cost of the outputs, so that a sweep has data and a unit.
+        Whether the term is a cost of the outputs, so that a sweep needs data and a unit.
     """
 
     builder: ClassVar[str]
@@ -40,36 +41,36 @@ class TermSpec(Section):
     needs_data: ClassVar[bool]
 
     term: str
-    strength: Factor = Field(default=1.0, description="factor of the term; negative turns it around")
+    strength: Factor = Field(default=1.0, description="factor of the term; a negative factor reverses its force")
 
     @property
     def reference_points(self) -> int:
-        """Fixed points that the term holds beside the particles."""
+        """Number of fixed points that the term holds beside the particles."""
         return 0
 
     @property
     def users_code(self) -> tuple[TermKind, str] | None:
-        """Kind and name of the code that users have registered for it."""
+        """Kind and name of the users' code that the term calls; None for a term of this package."""
         return None
 
     def canonical(self) -> TermSpec:
-        """The same with the version of users' code in its name. Raises SpecError if nobody has registered that."""
+        """The term with users' code named ``name@version``. Raises SpecError if nobody has registered that code."""
         return self
 
     def fields(self) -> dict[str, Any]:
-        """What the builder takes."""
+        """The fields of the term that its builder takes."""
         return {name: getattr(self, name) for name in type(self).model_fields if name not in TermSpec.model_fields}
 
 
 TERMS: dict[str, type[TermSpec]] = {}
-"""Name → class; :func:`register_term` adds to it."""
+"""Name → class of a term; :func:`register_term` adds entries."""
 _Term = TypeVar("_Term", bound=TermSpec)
 
 
 def register_term(
     *, builder: str, coupling: Coupling, needs_data: bool = False
 ) -> Callable[[type[_Term]], type[_Term]]:
-    """Add a class to the table, by the one value that its field ``term`` may have.
+    """Decorate a class of a term to enter it in :data:`TERMS`, under the one value that its field ``term`` allows.
 
     Parameters
     ----------
@@ -105,15 +106,17 @@ _INTERACTIONS = "sweepengine.particles._interaction"
 
 @register_term(builder="sweepengine.particles._risk:build_risk", coupling="means", needs_data=True)
 class RiskTerm(TermSpec):
-    """R(f_μ), the mean cost over the training points of f_μ(x) = ∫ψ(θ; x) dμ."""
+    """R(f_μ): the mean over the training points of the cost of f_μ(x) = ∫ψ(θ; x) dμ."""
 
     term: Literal["risk"]
-    cost: Literal["mse", "logistic", "huber"] = Field(description="as for networks")
+    cost: Literal["mse", "logistic", "huber"] = Field(
+        description="the cost of a point, as under training.loss of networks"
+    )
 
 
 @register_term(builder=f"{_POTENTIALS}:build_quadratic", coupling="none")
 class QuadraticTerm(TermSpec):
-    """∫|θ − centre|²/2 dμ, the same centre in every coordinate; with centre 0 a ridge."""
+    """∫|θ − centre|²/2 dμ; the centre is the same in every coordinate, and 0 makes the term a ridge."""
 
     term: Literal["quadratic"]
     centre: Factor = 0.0
@@ -129,14 +132,14 @@ class DoubleWellTerm(TermSpec):
 
 @register_term(builder=f"{_INTERACTIONS}:build_attraction", coupling="means")
 class AttractionTerm(TermSpec):
-    """½∬|θ − θ'|²/2 dμdμ: keeps the mean and shrinks the covariance."""
+    """½∬|θ − θ'|²/2 dμdμ: it keeps the mean and shrinks the covariance."""
 
     term: Literal["attraction"]
 
 
 @register_term(builder=f"{_INTERACTIONS}:build_gaussian", coupling="pairs")
 class GaussianTerm(TermSpec):
-    """½∬exp(−|θ − θ'|²/(2 length²)) dμdμ: repels."""
+    """½∬exp(−|θ − θ'|²/(2 length²)) dμdμ: particles repel each other."""
 
     term: Literal["gaussian"]
     length: Positive = 1.0
@@ -144,7 +147,7 @@ class GaussianTerm(TermSpec):
 
 @register_term(builder=f"{_INTERACTIONS}:build_riesz", coupling="pairs")
 class RieszTerm(TermSpec):
-    """−½∬|θ − θ'|^power dμdμ: repels; power 1 is the energy of the energy distance."""
+    """−½∬|θ − θ'|^power dμdμ: particles repel each other; power 1 gives the kernel of the energy distance."""
 
     term: Literal["riesz"]
     power: Annotated[float, Field(gt=0, lt=2)] = 1.0
@@ -152,12 +155,12 @@ class RieszTerm(TermSpec):
 
 @register_term(builder=f"{_INTERACTIONS}:build_discrepancy", coupling="pairs")
 class DiscrepancyTerm(TermSpec):
-    """½ MMD² to a Gaussian cloud N(mean, scale² I) of `count` fixed points, by the kernel of `riesz` or of `gaussian`."""
+    """½ MMD² to `count` fixed points drawn from N(mean, scale² I), by the kernel of the term `riesz` or `gaussian`."""
 
     term: Literal["mmd"]
     kernel: Literal["riesz", "gaussian"] = "riesz"
-    power: Annotated[float, Field(gt=0, lt=2)] = Field(default=1.0, description="of riesz")
-    length: Positive = Field(default=1.0, description="of gaussian")
+    power: Annotated[float, Field(gt=0, lt=2)] = Field(default=1.0, description="power of the kernel riesz")
+    length: Positive = Field(default=1.0, description="length of the kernel gaussian")
     count: Annotated[int, Field(ge=1, le=1_000_000)] = 256
     mean: Factor = 0.0
     scale: Positive = 1.0
@@ -165,7 +168,7 @@ class DiscrepancyTerm(TermSpec):
 
     @property
     def reference_points(self) -> int:
-        """Those of the Gaussian cloud."""
+        """Number of points of the fixed Gaussian cloud."""
         return self.count
 
     @model_validator(mode="after")
@@ -177,18 +180,18 @@ class DiscrepancyTerm(TermSpec):
 
 
 class _RegisteredTerm(TermSpec):
-    """A term whose function users have registered under the kind that the term is named after."""
+    """A term that calls users' code; the name of the term is the kind under which the code is registered."""
 
     term: Literal["potential", "kernel"]
     name: str
 
     @property
     def users_code(self) -> tuple[TermKind, str]:
-        """Kind and name of the code that users have registered for it."""
+        """Kind and name of the users' code that the term calls."""
         return self.term, self.name
 
     def canonical(self) -> _RegisteredTerm:
-        """The same with ``name@version``. Raises SpecError if nobody has registered the name."""
+        """The term with ``name@version`` as its name. Raises SpecError if nobody has registered the name."""
         return self.model_copy(update={"name": canonical_term(*self.users_code)})
 
 

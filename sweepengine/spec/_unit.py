@@ -1,4 +1,4 @@
-"""What one particle does to the output: a neuron, or a unit of the user's own."""
+"""Units ψ(θ; x), the contribution of one particle to the output: a neuron, or a unit of the user's own."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from sweepengine.spec._model import UnitActivationName
 
 
 class UnitSpec(Section):
-    """ψ(θ; x) = scale · s(a) φ(input_scale w·x + bias_scale b): what one particle does to the output."""
+    """A neuron: ψ(θ; x) = scale · s(a) φ(input_scale w·x + bias_scale b) is what one particle adds to the output."""
 
-    activation: UnitActivationName = Field(description="φ; staircase is that of Mei, Montanari & Nguyen (PNAS 2018)")
+    activation: UnitActivationName = Field(
+        description="name of φ; staircase is the activation of Mei, Montanari & Nguyen (PNAS 2018)"
+    )
     output: Literal["free", "tanh", "none"] = Field(
-        default="free", description="s(a) = a; tanh a (bounded); or 1, with no coordinate a"
+        default="free", description="free: s(a) = a; tanh: s(a) = tanh a, bounded; none: s = 1, with no coordinate a"
     )
     bias: bool = Field(default=False, description="whether a particle has a coordinate b")
     scale: Positive = 1.0
     input_scale: Positive = 1.0
     bias_scale: Positive = 1.0
     frozen: Literal["output", "input"] | None = Field(
-        default=None, description="coordinates that do not move: neither a term nor the noise changes them"
+        default=None,
+        description="output freezes a, input freezes w and b: neither a term nor the noise changes frozen coordinates",
     )
 
 
 class UserUnitSpec(Section):
-    """A registered unit (--plugin FILE): any ψ(θ; x) of a particle θ with as many coordinates as are given."""
+    """A registered unit (--plugin FILE): any ψ(θ; x) of a particle θ with the given number of coordinates."""
 
     name: str
     coordinates: Annotated[int, Field(ge=1, le=100_000)]
@@ -42,4 +45,4 @@ AnyUnit = Annotated[
     Annotated[UnitSpec, Tag(UnitSpec.__name__)] | Annotated[UserUnitSpec, Tag(UserUnitSpec.__name__)],
     Discriminator(_unit_kind),
 ]
-"""A neuron, or what users call a unit."""
+"""A neuron, or a unit that users have registered."""

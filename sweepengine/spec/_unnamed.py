@@ -1,7 +1,7 @@
-"""The observables that no id names: those that were recorded by default when ids were first made.
+"""The observables that were recorded by default when ids were first made; the id of a run with these names none.
 
-Frozen. They are part of the format of ids and of the runs in kept states, whose empty list means them. If what is recorded by
-default ever grows, these stay as they are, and an id names the larger set in full.
+These sets are frozen: they are part of the format of ids, and of runs in kept states, whose empty list of observables
+means them. If the default set of observables ever grows, an id names the larger set in full.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _OF_PARTICLES = (
 
 
 def unnamed_of_particles(*, has_risk: bool, has_snapshots: bool, has_reference: bool) -> tuple[str, ...]:
-    """The set of a run of particles, by what the run has."""
+    """The observables that the id of a run of particles leaves unnamed, given what the run has."""
     absent = set() if has_risk else set(_OF_A_RISK)
     absent |= set() if has_snapshots else {"particles"}
     absent |= set() if has_reference else _OF_A_REFERENCE

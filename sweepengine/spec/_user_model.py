@@ -1,4 +1,4 @@
-"""Sweeps of a model of the user's own: a spec of networks whose section ``network`` names it."""
+"""Sweeps of a model of the user's own: specs of networks whose section ``network`` names a registered model."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from sweepengine.plugins import CodeKind
 
 _BESIDE_A_MODEL = frozenset({"model", "alpha", "centred"})
-"""Fields of a network that a model of the user's own has too."""
+"""Fields of the section ``network`` that a spec of a model of the user's own may have."""
 
 
 @dataclass(frozen=True)
 class ModelRun(Run):
-    """One run of a model of the user's own, which its architecture names; nothing else of its layers is known."""
+    """One run of a model of the user's own; its architecture names the model, and nothing is known of its layers."""
 
     @classmethod
     def reads(cls, content: dict[str, Any]) -> bool:
-        """Whether ``to_json`` of this class has made these plain values."""
+        """Whether these plain values are what ``to_json`` of this class returns."""
         return super().reads(content) and bool(content["architecture"]["model"])
 
     @property
@@ -38,12 +38,12 @@ class ModelRun(Run):
 
     @property
     def limit_id(self) -> str:
-        """Empty: nothing is predicted of it."""
+        """Empty, because infinite width predicts nothing for a model of the user's own."""
         return ""
 
     @property
     def shares_turns(self) -> bool:
-        """Users' code sees one network at a time."""
+        """False, because users' code sees one network at a time."""
         return False
 
 
@@ -58,7 +58,7 @@ class ModelSpec(SweepSpec):
 
     @property
     def model(self) -> str:
-        """Its name, as the spec has it."""
+        """Name of the model, as the spec writes it."""
         return str(self.network.model)
 
     @model_validator(mode="after")
@@ -72,16 +72,16 @@ class ModelSpec(SweepSpec):
             )
         return self
 
-    def architectures(self, weights: str = "") -> list[Architecture]:  # noqa: ARG002 -- it draws its own
-        """The model itself. Raises :class:`SpecError` if nobody has registered it."""
+    def architectures(self, weights: str = "") -> list[Architecture]:  # noqa: ARG002 -- a model draws its own
+        """The one architecture: the model. Raises :class:`SpecError` if nobody has registered the model."""
         return [Architecture.of_model(canonical_model(self.model), centred=self.network.centred)]
 
     def users_parts(self) -> tuple[tuple[CodeKind, str], ...]:
-        """The model."""
+        """Kind and ``name@version`` of the model."""
         return (("model", canonical_model(self.model)),)
 
     def unlike_steps(self) -> str:
-        """Whatever a module does in a step is its own business."""
+        """See :class:`WholeSpec`: a user's module may do something else at every step."""
         return f"network.model {self.model!r}"
 
     def to_json(self) -> dict[str, Any]:
@@ -90,6 +90,6 @@ class ModelSpec(SweepSpec):
         return content | {"network": {k: v for k, v in content["network"].items() if k in _BESIDE_A_MODEL}}
 
     def agreed_settings(self, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
-        """As of networks, with the model's version."""
-        versions = {f"{each['name']}@{each['version']}" for each in used if each["kind"] == "model"}
+        """See :class:`WholeSpec`: the settings of a sweep of networks, and the version of the model."""
+        versions = {f"{code['name']}@{code['version']}" for code in used if code["kind"] == "model"}
         return super().agreed_settings(used) | {"network.model": tuple(sorted(versions)) or (self.model,)}

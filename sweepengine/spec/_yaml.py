@@ -1,4 +1,4 @@
-"""YAML in: safe loading only, numbers as YAML 1.2 writes them, duplicate keys refused."""
+"""Reading YAML: only plain values are loaded, numbers are written as in YAML 1.2, duplicate keys are refused."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _NAMES = {"bool": "true|True|TRUE|false|False|FALSE", "null": "~|null|Null|NULL|
 _INT = r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"
 _FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN"
 _DEEPEST = 16
-"""Mappings and lists within each other: a spec has five, and PyYAML's time grows with the square of their number."""
+"""Deepest nesting of mappings and lists. A spec nests five deep, and PyYAML's time grows as the square of the depth."""
 LONGEST_TEXT = 250_000
 _LONGEST_INTEGER = 100
-# Escapes of quoted text can make these: no path, name or message can hold them.
+# Control characters, which escapes in quoted text can make; no path, name or message can hold them.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe loading with the number forms of YAML 1.2: PyYAML alone reads ``1e-3`` as text and ``010`` as eight.
+    """A safe loader that reads numbers as YAML 1.2 does; PyYAML itself reads ``1e-3`` as text and ``010`` as eight.
 
-    What a file of plain settings has no use for is refused event by event, before anything is made of it.
+    Tags, anchors, aliases and deep nesting are refused event by event, before any object is made from them.
     """
 
     _depth = 0
@@ -36,21 +36,21 @@ class _Loader(yaml.SafeLoader):
                 event, f"found more than {_DEEPEST} mappings and lists within each other", "nest less deeply"
             )
         tag = getattr(event, "tag", None)
-        if tag is not None:  # some run code
+        if tag is not None:  # some tags run code
             raise _refused(event, f"found the tag {shown(tag)}; a spec holds plain values only", "remove the tag")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:  # some never end
             raise _refused(event, "found an anchor or alias; a spec holds plain values only", "write the value out")
-        if isinstance(event, yaml.ScalarEvent) and (found := _UNPRINTABLE.search(event.value)):
-            raise _refused(event, f"found text with the control character {found[0]!r}", "remove it")
+        if isinstance(event, yaml.ScalarEvent) and (control := _UNPRINTABLE.search(event.value)):
+            raise _refused(event, f"found text with the control character {control[0]!r}", "remove it")
         return event
 
 
-def _refused(place: yaml.Event | yaml.Node, found: str, remedy: str) -> SpecError:
+def _refused(place: yaml.Event | yaml.Node, problem: str, remedy: str) -> SpecError:
     line = place.start_mark.line + 1 if place.start_mark else "?"
-    return SpecError(f"line {line}: {found}; {remedy}")
+    return SpecError(f"line {line}: {problem}; {remedy}")
 
 
-# SafeLoader's own resolvers are not inherited: theirs are those of YAML 1.1.
+# SafeLoader's own resolvers are not inherited, because they follow YAML 1.1.
 _Loader.yaml_implicit_resolvers = {}
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(f"^(?:{_NAMES['bool']})$"), list("tTfF"))
@@ -93,8 +93,8 @@ def load_yaml(text: str) -> dict[str, Any]:
     Raises
     ------
     SpecError
-        The text is not YAML, is not one mapping, names a key twice, or holds a tag (``!!python/…`` would have to run
-        code), an anchor or an alias. It is longer than a spec can be, or nested more deeply.
+        The text is not YAML, is not one mapping, is too long or too deeply nested, names a key twice, or holds a tag
+        (``!!python/…`` would have to run code), an anchor or an alias.
     """
     if len(text) > LONGEST_TEXT:
         raise SpecError(f"longer than {LONGEST_TEXT} characters; a spec is a small file of settings")

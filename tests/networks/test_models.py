@@ -139,7 +139,7 @@ def test_weights_that_do_not_fit_are_refused(
         ({"weights": "w.npz", "readout": "signs"}, {"width": [8]}, "weights of a file have no law"),
         ({"weights": "w.npz"}, {}, r"axes\.width: found \[8, 16\] with network\.weights"),
         ({"depth": 2, "width_ratios": [1.5]}, {}, "give one ratio for each layer"),
-        ({"depth": 2, "width_ratios": [1.0, 2.0]}, {}, "the last is 1"),
+        ({"depth": 2, "width_ratios": [1.0, 2.0]}, {}, "the last ratio must be 1"),
         (
             {"depth": 2, "width_ratios": [0.3, 1.0]},
             {"width": [10, 16]},
