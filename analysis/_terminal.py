@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
 _STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim"}
 _ASCII: Final = str.maketrans(
-    {"−": "-", "–": "-", "≤": "<=", "→": "->", "±": "+/-", "·": "|", "γ": "gamma", "α": "alpha", "η": "eta"}
+    {"−": "-", "–": "-", "≤": "<=", "→": "->", "±": "+/-", "·": "|", "γ": "gamma", "α": "alpha", "η": "eta", "τ": "tau"}
 )
 _NOTE: Final = (
     "Measured: exponent of the width m with its 95 % interval over seeds (jackknife-t). Expected: ≤ a theorem's bound, "
     "→ an asymptote. Accuracy and loss: mean ± standard error over seeds at the largest width."
 )
+
+
+def _in_ascii(text: str) -> str:
+    """The text in ASCII; ``?`` stands for a sign that has no spelling here."""
+    return text.translate(_ASCII).encode("ascii", "replace").decode()
 
 
 class SummaryView:
@@ -44,7 +49,7 @@ class SummaryView:
 
         def text(content: str, style: str = "") -> Text:
             clean = printable(content)
-            return Text(clean.translate(_ASCII) if ascii_only else clean, style=style)
+            return Text(_in_ascii(clean) if ascii_only else clean, style=style)
 
         yield text(_headline(self.summary), "bold")
         yield self._table(ascii_only)
@@ -71,10 +76,7 @@ class SummaryView:
                 shown = [printable(group.label) if k == 0 else "", *cells]
                 styles = ["bold", "", "", "", style]
                 table.add_row(
-                    *(
-                        Text(c.translate(_ASCII) if ascii_only else c, style=s)
-                        for c, s in zip(shown, styles, strict=True)
-                    )
+                    *(Text(_in_ascii(c) if ascii_only else c, style=s) for c, s in zip(shown, styles, strict=True))
                 )
             table.add_section()
         return table

@@ -218,8 +218,12 @@ def register_kind(kind: Kind, version: str = "1") -> None:
     """
     if any(kind.name == own.name for own in KINDS):
         raise SpecError(f"kind: the name {kind.name!r} is one of sweepengine's own; choose another")
+    of_runs: Any = kind.run.kind
+    if of_runs != kind.name:
+        raise SpecError(f"kind {kind.name}: its runs say the kind {of_runs!r}; give both one name")
     for name, column in kind.columns.items():
-        if further_columns().get(name, column) != column:
+        others = (other.columns[name] for other in kinds() if other.name != kind.name and name in other.columns)
+        if any(repr(other) != repr(column) for other in others):  # as text, because NaN is not equal to itself
             raise SpecError(f"kind {kind.name}: its column {name!r} means something else in another kind; rename it")
     register("kind", kind.name, version, kind, kind.spec)
 
@@ -236,7 +240,10 @@ def kind_names() -> tuple[str, ...]:
 
 def kind_of(thing: AnySpec | AnyRun) -> Kind:
     """The kind of a spec or a run."""
-    return next(kind for kind in kinds() if type(thing) in (kind.spec, kind.run))
+    for kind in kinds():
+        if type(thing) in (kind.spec, kind.run):
+            return kind
+    raise AssertionError(f"{type(thing).__name__} belongs to no kind that is registered in this process")
 
 
 def kind_key(spec: AnySpec) -> tuple[tuple[CodeKind, str], ...]:

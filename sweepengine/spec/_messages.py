@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _MOST_ERRORS = 40
 _EXPECTED = {
-    "missing": "missing; add it",
     "int_type": "expected a whole number",
     "float_type": "expected a number",
     "string_type": "expected text",

@@ -256,3 +256,9 @@ def test_what_a_sweep_did_not_record_has_no_fit_and_says_why() -> None:
         assert "movement_total" not in group.fits
         assert group.fits["kernel_drift"].p == full.fits["kernel_drift"].p
     assert "movement_total" in whole.groups[0].fits
+
+
+def test_every_sign_has_a_spelling_on_a_terminal_without_unicode() -> None:
+    from sweepengine.analysis._terminal import _in_ascii
+
+    assert _in_ascii("mean_field, τ = 0.1, −1/2 → ψ") == "mean_field, tau = 0.1, -1/2 -> ?"

@@ -19,7 +19,7 @@ from sweepengine.cli import main
 from sweepengine.data import load
 from sweepengine.errors import SpecError
 from sweepengine.plugins import install, read_plugin
-from sweepengine.spec import KINDS, Column, Kind, kind_of, kinds, make_spec, register_kind
+from sweepengine.spec import KINDS, Column, Kind, Run, kind_of, kinds, make_spec, register_kind
 from sweepengine.store import SweepStore, find_damage
 from tests.support.plugins import fresh_registry
 from tests.support.texts import says
@@ -156,16 +156,19 @@ def test_a_kind_has_a_name_and_columns_of_its_own() -> None:
     networks = next(kind for kind in KINDS if kind.name == "networks")
     with pytest.raises(SpecError, match="the name 'networks' is one of sweepengine's own"):
         register_kind(networks)
-    other = Kind(
-        "mine",
-        networks.spec,
-        networks.run,
-        networks.work,
-        networks.turn,
-        {"temperature": Column(str, "", "warm or cold")},
-    )
+    with pytest.raises(SpecError, match="kind mine: its runs say the kind 'networks'; give both one name"):
+        register_kind(Kind("mine", networks.spec, networks.run, networks.work, networks.turn))
+
+    class Mine(Run):
+        kind = "mine"
+
+    parts = networks.spec, Mine, networks.work, networks.turn
+    other = Kind("mine", *parts, {"temperature": Column(str, "", "warm or cold")})
     with pytest.raises(SpecError, match="its column 'temperature' means something else in another kind"):
         register_kind(other)
+    same = Kind("mine", *parts, KINDS[-1].columns)
+    register_kind(same)  # a column of the same meaning, whose missing value is NaN
+    assert kinds()[-1] is same
 
 
 def test_code_of_a_kind_is_bound_to_its_store(spec_file: Path, tmp_path: Path) -> None:
