@@ -84,8 +84,8 @@ def row_basis(matrix: Tensor, precision: torch.dtype) -> Tensor:
     ----------
     matrix : Tensor
     precision : torch.dtype
-        Precision to which the rows were rounded. A singular value below max(n, m) ε times the largest counts as 0, where
-        ε is the epsilon of this precision.
+        Precision to which the rows were rounded, with epsilon ε. A singular value below max(n, m) ε times the largest
+        counts as 0.
 
     Returns
     -------
