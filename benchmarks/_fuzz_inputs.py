@@ -1,9 +1,9 @@
-"""Hostile specs and archives, made from a number, and what becomes of them at the product's own door.
+"""Hostile specs and archives, each made from a number, and how the functions that read them take them.
 
     python benchmarks/_fuzz_inputs.py [--specs 2000] [--archives 200] [--first 0]
 
-Every case is a function of its number, so that a defect is replayed by it. A case runs in a process of its own, under a limit
-of CPU time and of memory, with warnings as errors. It went well if it was accepted, or refused by an error of ours.
+Every case is a function of its number, which replays it. A case runs in a process of its own, under limits of CPU time
+and of memory, with warnings as errors. The case is fine if the input was accepted, or refused by an error of ours.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
 JOBS = sorted((Path(__file__).parent.parent / "jobs").glob("*.yaml"))
 CPU_SECONDS, PLAN_SECONDS = 5, 30
 IDLE_SECONDS = 20
-"""Of a process that sleeps all the while: CPU time does not see that it waits, and a busy machine lets it wait too."""
+"""Seconds that a process may sleep without using CPU time, which has a limit of its own."""
 MOST_RUNS, MOST_POINTS, MOST_COORDINATES, DEEPEST_REFERENCE = 3000, 10_000, 4000, 3
-"""A larger sweep is read and not planned: that may take as long as it needs."""
+"""A larger sweep is read but not planned, because planning it may rightly take long."""
 MEMORY = 2**30
 MOST_LINES, LONGEST_LINE = 60, 3000
-"""Of a message; the longest lists the names of all observables."""
+"""Limits of a message; the longest message lists the names of all observables."""
 Tree = Any
 Place = tuple[Any, Any]
 
@@ -93,7 +93,7 @@ WORDS, KEYS = (sorted(set(found(spec_schema()))) for found in (_words, _keys))
 
 
 def spec_case(number: int) -> str:
-    """Text of a misspelt, mutated or hostile spec."""
+    """Return the text of a misspelt, mutated or hostile spec."""
     chance = random.Random(number)  # noqa: S311
     trees = [yaml.safe_load(job.read_text()) for job in JOBS]
     tree = chance.choice(trees)
@@ -123,7 +123,7 @@ def _places(tree: Tree) -> Iterator[Place]:
 
 
 def _mutate(tree: Tree, other: Tree, chance: random.Random) -> None:
-    """One change of values and keys in place."""
+    """Make one change of a value or a key of the tree, in place."""
     places = list(_places(tree))
     if not places:
         return
@@ -154,7 +154,7 @@ def _other_value(value: Any, other: Tree, chance: random.Random) -> Any:
 
 
 def _likely(value: Any, chance: random.Random) -> Any:
-    """Another value of the kind that stands there: what is still a spec, of something else."""
+    """Return another value of the same type, so that the spec is likely to stay valid."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
@@ -167,7 +167,7 @@ def _likely(value: Any, chance: random.Random) -> Any:
 
 
 def _misspelt(text: str, chance: random.Random) -> str:
-    """One change of the text."""
+    """Return the text with one change."""
     place = chance.randrange(len(text) + 1)
     stop = place + chance.choice((1, 1, 2, 20))
     lines = text.splitlines(keepends=True)
@@ -188,7 +188,7 @@ def _misspelt(text: str, chance: random.Random) -> str:
 
 
 def try_spec(number: int) -> str | None:
-    """Read and, where that is accepted, plan a spec against a store that does not exist; a defect in words, or None."""
+    """Read a spec, plan it for a store that does not exist if it is accepted, and return a defect in words or None."""
 
     def attempt(folder: Path) -> None:
         path = folder / "case.yaml"
@@ -220,7 +220,7 @@ def _is_small(spec: AnySpec) -> bool:
 def npy(
     descr: str, shape: str, content: bytes, *, order: str = "False", version: int = 1, length: int | None = None
 ) -> bytes:
-    """A ``.npy`` that says what it is told to."""
+    """Return a ``.npy`` file whose header holds the given texts, true or not."""
     header = f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}".encode()
     size = len(header) if length is None else length
     return b"\x93NUMPY" + bytes([version, 0]) + size.to_bytes(2 if version == 1 else 4, "little") + header + content
@@ -230,7 +230,7 @@ def member(
     name: bytes, content: bytes, *, method: int = 0, flags: int = 0, crc: int | None = None, size: int | None = None,
     packed: bytes | None = None, packed_size: int | None = None, extra: bytes = b"",
 ) -> tuple[bytes, bytes]:  # fmt: skip
-    """One member of an archive, whose fields lie where they are told to: its own bytes and those of the directory."""
+    """Return the bytes of one member of an archive, and of its directory entry; the arguments may falsify fields."""
     packed = content if packed is None else packed
     fields = struct.pack(
         "<HHHHHIIIHH", 20, flags, method, 0, 33, zlib.crc32(content) if crc is None else crc,
@@ -241,7 +241,7 @@ def member(
 
 
 def archive(members: list[tuple[bytes, bytes]], *, count: int | None = None, size: int | None = None) -> bytes:
-    """An archive of such members."""
+    """Return an archive of members of :func:`member`; the arguments may falsify its directory."""
     body, directory = b"", b""
     for local, entry in members:
         directory += entry.replace(b"%OFFSET", struct.pack("<I", len(body)), 1)
@@ -271,7 +271,7 @@ def _whole(chance: random.Random) -> bytes:
 
 
 def _damaged(chance: random.Random) -> bytes:
-    """A good archive with some bytes changed, lost, or repeated, most of them in its headers."""
+    """Return a good archive with some bytes changed, lost or inserted, most of them in its headers."""
     content = bytearray(_whole(chance))
     marks = [place for place in range(len(content)) if content[place : place + 2] == b"PK" or content[place] == 0x93]
     for _ in range(chance.choice((1, 1, 2, 8, 40))):
@@ -295,7 +295,7 @@ def _damaged(chance: random.Random) -> bytes:
 
 
 def _lying(chance: random.Random) -> bytes:
-    """An archive of which one array says something else than it is."""
+    """Return an archive in which the header of one array says something else than the array is."""
     numbers = np.arange(12.0).tobytes()
     shape = chance.choice(
         ("(3, 4)", "(3, 5)", "(2, 4)", "(-3, -4)", f"({2**40}, 4)", f"({2**62}, 4)", "(0, 4)", f"(0, {2**62}, 9)", f"({10**40},)",
@@ -347,7 +347,7 @@ def _lying(chance: random.Random) -> bytes:
 
 
 def _bomb(name: bytes) -> tuple[bytes, bytes]:
-    """A member of a megabyte that unpacks to 1.5 GB."""
+    """Return a member of about a megabyte that unpacks to 1.5 GB."""
     compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
     begin = npy("'|u1'", f"({1500 * 2**20},)", b"")
     first = compressor.compress(begin) + compressor.flush(zlib.Z_FULL_FLUSH)
@@ -357,7 +357,7 @@ def _bomb(name: bytes) -> tuple[bytes, bytes]:
 
 
 def npz_case(number: int, folder: Path) -> Path:
-    """Make a damaged or hostile archive, or what is none, in a folder."""
+    """Make a damaged or hostile archive in a folder, or a file that is no archive, and return its path."""
     chance = random.Random(number)  # noqa: S311
     path = folder / "case.npz"
     kind = chance.randrange(20)
@@ -382,7 +382,7 @@ def npz_case(number: int, folder: Path) -> Path:
 
 
 def try_npz(number: int, folder: Path) -> str | None:
-    """Read such a file as data, as weights and as a reference cloud; a defect in words, or None."""
+    """Read a file of :func:`npz_case` as data, weights and reference cloud; return a defect in words or None."""
     with tempfile.TemporaryDirectory(dir=folder) as own:
         path = str(npz_case(number, Path(own)))
         readers: tuple[Callable[[], object], ...] = (
@@ -411,7 +411,7 @@ def _resident() -> int:
 
 
 def _defect(attempt: Callable[[Path], object]) -> str | None:
-    """Run an attempt in a process of its own and judge it."""
+    """Run an attempt in a process of its own, and return its defect in words or None."""
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = (fork := get_context("fork")).Pipe(duplex=False)
         process = fork.Process(target=_child, args=(attempt, Path(folder), theirs), daemon=True)
@@ -467,7 +467,7 @@ def _child(attempt: Callable[[Path], object], folder: Path, answer: Connection) 
 
 
 def _judged(message: str) -> str | None:
-    """What is wrong with the message of a refusal."""
+    """Return what is wrong with the message of a refusal, or None."""
     lines = message.splitlines()
     if not message.strip() or len(lines) > MOST_LINES or max(map(len, lines)) > LONGEST_LINE:
         return f"a message of {len(lines)} lines and {len(message)} characters: {message[:200]}"

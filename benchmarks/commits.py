@@ -1,9 +1,9 @@
-"""What a commit costs beside the plain writes that it makes: the same arrays, state and mark, in turns in one run.
+"""The time of a commit against the time of the plain writes in it.
 
     python benchmarks/commits.py [--runs 8] [--n-train 64] [--records 20] [--repeats 40]
 
-A commit writes the arrays of a chunk, a state and a mark, and looks who else has a mark of the chunk. The floor writes as much
-to the same store, and looks at nothing.
+A commit writes the arrays of a chunk, a state and a mark, and checks which other attempts have a mark of the chunk. The
+floor writes the same arrays, state and mark to the same store, and checks nothing. Commit and floor alternate.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from sweepengine.store._objects import get_object, put_object
 
 
 def created(folder: Path, options: argparse.Namespace) -> SweepStore:
-    """A store with one chunk, nothing computed."""
+    """Create a store with one chunk, in which nothing is computed."""
     spec = make_spec(
         {
             "name": "commits",
@@ -46,7 +46,7 @@ def created(folder: Path, options: argparse.Namespace) -> SweepStore:
 
 
 def floor(place: ChunkPlace, values: dict[str, np.ndarray], state: bytes, mark: bytes) -> float:
-    """Seconds of the plain writes."""
+    """Return the seconds that the plain writes take."""
     start = time.perf_counter()
     for name, content in values.items():
         place.array(name)[: content.shape[0]] = content
@@ -56,7 +56,7 @@ def floor(place: ChunkPlace, values: dict[str, np.ndarray], state: bytes, mark: 
 
 
 def main() -> int:
-    """Print both and their ratio."""
+    """Print the times of a commit and of the plain writes, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("runs", 8), ("n-train", 64), ("records", 20), ("repeats", 40)):
         parser.add_argument(f"--{name}", type=int, default=default)

@@ -1,9 +1,10 @@
-"""What durability fsync costs: a whole command with it and without, in turns, and how often it syncs.
+"""The time of a sweep with durability fsync against the time without it, and the number of its syncs.
 
     python benchmarks/durability.py [SPEC] [--folder .] [--repeats 5] [--commit-seconds 10]
 
-The folder says which disk is measured; on one in memory a sync costs nothing. Every row is two processes of their own, each
-one in-process sweep from spec to finished store, imports left out. The ratio is of the medians.
+The disk of the folder is measured; on a disk in memory a sync costs nothing. Every row is from two processes, without
+fsync and with it. A process runs one in-process sweep, timed from spec to finished store without imports. The ratio is
+of the medians.
 """
 
 import argparse
@@ -24,23 +25,23 @@ QUICKSTART = Path(__file__).parent.parent / "jobs" / "quickstart.yaml"
 
 
 class CountingDisk(Disk):
-    """The disk, and how often it was synced."""
+    """A disk that counts how often it is synced."""
 
     syncs = 0
 
     def sync(self, file: BinaryIO) -> None:
-        """Count, and sync."""
+        """Count, and sync the file."""
         self.syncs += 1
         super().sync(file)
 
     def sync_folder(self, folder: Path) -> None:
-        """Count, and sync."""
+        """Count, and sync the folder."""
         self.syncs += 1
         super().sync_folder(folder)
 
 
 def child(spec: str, store: str, durability: str, commit_seconds: float) -> None:
-    """Run a sweep and print its seconds, the syncs of each commit, and the syncs beside them."""
+    """Run a sweep and print its seconds, the number of syncs of each commit, and the number of other syncs."""
     disk, commit = CountingDisk(), ChunkWriter.commit
     commits: list[int] = []
 
@@ -56,7 +57,7 @@ def child(spec: str, store: str, durability: str, commit_seconds: float) -> None
 
 
 def measured(options: argparse.Namespace, durability: str) -> tuple[float, list[int], int]:
-    """What a child says, of a store that is removed afterwards."""
+    """Return (seconds, syncs of each commit, other syncs) of a sweep in a process of its own, in a temporary store."""
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         what = [options.spec, f"{folder}/sweep.zarr", durability, str(options.commit_seconds)]
         command = [sys.executable, __file__, "--child", *what]

@@ -1,12 +1,13 @@
-"""Faults of every kind against the product, each case with a verdict; docs/reliability.md has the counts.
+"""Cases in which the product meets a fault, each with a verdict; docs/reliability.md has the counts.
 
     python benchmarks/faults.py kills --cases 0:300 --jobs 2 --results faults.jsonl
     python benchmarks/faults.py all --results faults.jsonl
     python benchmarks/faults.py summary --results faults.jsonl
 
-A case is known by its campaign and number, from which all its random choices follow; how far a sweep has come at that moment
-is the machine's. Results are lines of JSON with the product's commit; a second call does what is missing. Exit code 1: some
-case has a defect. `--product` names another checkout whose `sweepengine` is hurt, such as an older one.
+The campaign and the number of a case fix all its random choices; how far a sweep has come when the fault happens is up
+to the machine. Results are lines of JSON with the product's commit; a second call does the missing cases. The exit code
+is 1 if a case has a defect. `--product` names another checkout whose `sweepengine` meets the faults, such as an older
+one.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ SHORT = {
     "links": "0",
     "fuzz": "0:6,2000:2006",
 }
-"""Cases of a minute in all, none of them on Ray."""
+"""Campaign → cases of the short form: a minute in all, none of them on Ray."""
 Todo = list[tuple[str, int]]
 
 
 def prepare(product: Path) -> None:
-    """Make a checkout's packages the ones that this process and all below it import, with one BLAS thread."""
+    """Make this process and its children import the packages of a checkout, and compute with one BLAS thread."""
     sys.path.insert(0, str(product))
     os.environ["PYTHONPATH"] = os.pathsep.join([str(product), *filter(None, [os.environ.get("PYTHONPATH")])])
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -60,7 +61,7 @@ def prepare(product: Path) -> None:
 
 
 def one(bench: Bench, campaign: str, number: int) -> results.Result:
-    """Do one case and judge it."""
+    """Do one case and return its verdict."""
     begun = time.monotonic()
     try:
         note, verdict = import_module(f"faultlib.{campaign}").case(bench, number), FINE
@@ -74,7 +75,7 @@ def one(bench: Bench, campaign: str, number: int) -> results.Result:
 
 
 def work(bench: Bench, todo: Todo, taken: Any, path: Path, *, verbose: bool) -> None:
-    """Do cases, the next that nobody has taken, until there is none."""
+    """Do cases until none is left; each worker takes the next case that no other worker has taken."""
     while True:
         with taken.get_lock():
             place = taken.value
@@ -94,7 +95,7 @@ def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def numbers(text: str) -> list[int]:
-    """`3:7,9` as the numbers 3 to 6 and 9."""
+    """Return the numbers that a text means: `3:7,9` is 3 to 6 and 9."""
     found: list[int] = []
     for part in text.split(","):
         first, _, end = part.partition(":")
@@ -103,7 +104,7 @@ def numbers(text: str) -> list[int]:
 
 
 def wanted(asked: str, cases: list[int] | None) -> Todo:
-    """What to do: some cases of a campaign, or all, or those of the short form."""
+    """Return the cases to do: some or all cases of a campaign, of all campaigns, or of the short form."""
     if asked == "short":
         return [(name, number) for name in CAMPAIGNS for number in numbers(SHORT[name])]
     names = CAMPAIGNS if asked == "all" else (asked,)
@@ -111,7 +112,7 @@ def wanted(asked: str, cases: list[int] | None) -> Todo:
 
 
 def main() -> int:
-    """Run campaigns, or print what they have found."""
+    """Run campaigns, or print a summary of their results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("campaign", choices=[*CAMPAIGNS, "all", "short", "summary"])
     parser.add_argument("--cases", type=numbers, help="such as 0:300 or 3,7; all of a campaign where not given")

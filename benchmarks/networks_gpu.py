@@ -2,14 +2,15 @@
 
     python benchmarks/networks_gpu.py [--device cuda] [--runs 64] [--width 1024] [--repeats 10]
 
-A group of networks is advanced together as the engine does it, the tangent kernel recorded at every tenth step. Four
-ways: plain; with each layer's elementwise stage in one Triton kernel; with the steps between records as a CUDA graph;
-with both. Counted as work are the products of the steps and of the Gram matrices; the rate is that of large square
-products of the same precision in the same run, float32 and TF32 apart. The first steps, with what is compiled and recorded
-in them, are not timed.
+The first table has times. A group of networks is advanced together as the engine does it, and the tangent kernel is
+recorded at every tenth step, in four ways: plain; with the elementwise stage of each layer in one Triton kernel; with
+the steps between records as a CUDA graph; with both. The products of the steps and of the Gram matrices count as work.
+The rate is that of large square products of the same precision in the same run, for float32 and for TF32. The first
+steps, which compile and record, are not timed.
 
-Then how far outputs after training are from those of a CPU in float64, beside what is allowed; beyond that the exit code
-is 1. Without a CUDA device the table says so; with --device cpu it has what a CPU can do.
+The second table has the distance between the outputs after training and those of a CPU in float64, beside the allowed
+distance; the exit code is 1 if it is exceeded. Without a CUDA device the benchmark says so; with --device cpu it
+measures the ways that a CPU has.
 """
 
 import argparse
@@ -31,11 +32,11 @@ from sweepengine.spec import Architecture, Run
 N, D, STEPS, EVERY = 128, 64, 60, 10
 ETA = 0.02
 WAYS = {"plain": (False, False), "fused": (True, False), "graph": (False, True), "both": (True, True)}
-"""Name → whether layers are fused, whether steps are recorded."""
+"""Name → (whether layers are fused, whether steps are recorded)."""
 PRECISIONS = {"float64": ("float64", "full"), "float32": ("float32", "full"), "TF32": ("float32", "tf32")}
-"""Name → dtype, products."""
+"""Name → (dtype, precision of matrix products)."""
 ALLOWED = {"float64": 1e-10, "float32": 1e-4, "TF32": 3e-2}
-"""Of the largest output, after training at width 128."""
+"""Largest allowed distance of outputs, as a share of the largest output, after training at width 128."""
 NOT_MEASURED = "-"
 
 
@@ -51,7 +52,7 @@ class Problem:
     precision: str
 
     def turn(self, fused: bool, graph: bool) -> NetworkTurn:
-        """The networks at t = 0."""
+        """Return the turn of the networks at t = 0."""
         dtype, matmul = PRECISIONS[self.precision]
         a = Architecture(self.depth, self.activation, 2**0.5, 0.0, 1.0)
         records, observables = tuple(range(0, STEPS + 1, EVERY)), ("outputs_train", "kernel")
@@ -68,12 +69,12 @@ class Problem:
             return NetworkTurn(runs, data, record=cuda_graph if graph else None)
 
     def work(self) -> float:
-        """Operations of the products of one step, with its share of a kernel."""
+        """Return the operations in the products of one step, with the step's share of a recorded kernel."""
         step = 4 * N * self.width * D + 6 * N * self.width**2 * (self.depth - 1)
         return self.runs * (step + 4 * self.depth * N**2 * self.width / EVERY)
 
     def can(self, fused: bool, graph: bool) -> bool:
-        """Whether a way is there, and is another than without it."""
+        """Return whether the device has a way, and the way is not another one under a second name."""
         dtype = getattr(torch, PRECISIONS[self.precision][0])
         return not (fused and not is_fused(self.activation, self.device, dtype, biased=False)) and (
             not graph or self.device.type == "cuda"
@@ -81,13 +82,13 @@ class Problem:
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done everything."""
+    """Wait until the device has done everything."""
     if device.type == "cuda":
         torch.cuda.synchronize()
 
 
 def step_seconds(problem: Problem, fused: bool, graph: bool) -> float:
-    """Time of a step, from the second record to the end."""
+    """Return the mean time of a step in seconds, from the second record to the end."""
     steps, start = 0, 0.0
     for record in problem.turn(fused, graph).advance():
         if record is not None and record.index == 1:
@@ -99,7 +100,7 @@ def step_seconds(problem: Problem, fused: bool, graph: bool) -> float:
 
 
 def product_rate(device: torch.device, dtype: str, repeats: int) -> float:
-    """Operations a second of a square product as products are set."""
+    """Return the operations per second of a square product in the precision that is set."""
     size = 8192 if device.type == "cuda" else 1024
     a, b = (torch.randn(size, size, dtype=getattr(torch, dtype), device=device) for _ in range(2))
     out, times = torch.empty_like(a), []
@@ -113,7 +114,7 @@ def product_rate(device: torch.device, dtype: str, repeats: int) -> float:
 
 
 def last_outputs(problem: Problem, fused: bool, graph: bool) -> torch.Tensor:
-    """Outputs at the last record, float64, shape (R, N)."""
+    """Return the outputs at the last record, float64, shape (R, N)."""
     records = [each for each in problem.turn(fused, graph).advance() if each is not None]
     return torch.stack([torch.from_numpy(each["outputs_train"]).double() for each in records[-1].values if each])
 
@@ -142,7 +143,7 @@ def rates(device: torch.device, options: argparse.Namespace) -> None:
 
 
 def agreement(device: torch.device) -> bool:
-    """Print how far the outputs are from a CPU's in float64; whether all are within what is allowed."""
+    """Print the distances of outputs from those of a CPU in float64; return whether all are allowed."""
     print(
         f"\n{'products':9}{'allowed':>9}  L φ     {''.join(f'{way:>11}' for way in WAYS)}   apart from a CPU in float64"
     )
@@ -167,7 +168,7 @@ def agreement(device: torch.device) -> bool:
 
 
 def main() -> int:
-    """Run and print; 1 if something is further from the CPU than allowed."""
+    """Print both tables; return 1 if outputs are further from the CPU's than allowed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--runs", type=int, default=64)

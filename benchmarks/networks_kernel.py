@@ -2,12 +2,13 @@
 
     python benchmarks/networks_kernel.py [--repeats 15] [--threads 1 2]
 
-Float32, N = 128 points in d = 64 dimensions, one output, on one thread and on two of the products' own. What is timed: forward pass, backward pass, kernel.
-Floors: the products of that alone, plain calls into existing arrays, with triangular strips of the Gram matrices (what
-the engine computes) and with full ones. Tutorial: the kernel as torch.func's tutorial makes it, per-sample Jacobians by
-vmap of jacrev, contracted parameter by parameter; it makes the Jacobians of x and of x' whether they are the same or
-not, so a second column has them made once. Cases alternate and ratios are taken within a repeat. Clock: processor
-time of the thread, on one; wall time on more, which another program's load reaches.
+The setting is float32, N = 128 points in d = 64 dimensions and one output, on one BLAS thread and on two. Forward pass,
+backward pass and kernel are timed together. The floors are their matrix products alone, plain calls into existing
+arrays: one with triangular strips of the Gram matrices, which the engine computes, and one with full Gram matrices. The
+tutorial's way is the kernel of torch.func's tutorial, per-sample Jacobians by vmap of jacrev, contracted parameter by
+parameter. It makes the Jacobians of x and of x' even if x = x', so a second column has them made once. Cases alternate,
+and ratios are taken within a repeat. On one thread the clock is the thread's processor time; on more threads it is wall
+time, which other programs disturb.
 """
 
 import argparse
@@ -28,7 +29,7 @@ N, D = 128, 64
 
 
 def floor(depth: int, m: int, strips: bool) -> Callable[[], None]:
-    """Nothing but the products."""
+    """Return a function that does nothing but the products."""
     x, h, g, gram = torch.randn(N, D), torch.randn(N, m), torch.randn(N, m), torch.empty(N, N)
     first, hidden, inner = torch.randn(D, m), [torch.randn(m, m) for _ in range(depth - 1)], torch.empty(N, m)
 
@@ -48,7 +49,7 @@ def floor(depth: int, m: int, strips: bool) -> Callable[[], None]:
 
 
 class Plain(torch.nn.Module):
-    """The same network as a module, for the tutorial's way."""
+    """The network as a module, for the tutorial's way."""
 
     def __init__(self, net: Network) -> None:
         super().__init__()
@@ -57,14 +58,17 @@ class Plain(torch.nn.Module):
         self.readout = torch.nn.Parameter(p.readout.clone())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Outputs of a batch, (N, 1)."""
+        """Return the outputs of a batch, shape (N, 1)."""
         for weight in self.hidden:
             x = torch.relu(math.sqrt(2 / x.shape[-1]) * x @ weight.T)
         return (x @ self.readout / math.sqrt(x.shape[-1])).unsqueeze(-1)
 
 
 def tutorial(net: Network, x: torch.Tensor, once: bool) -> Callable[[], torch.Tensor]:
-    """Neural Tangent Kernels, torch.func tutorials: Jacobian contraction; ``once`` makes the Jacobian of x = x' once."""
+    """Return the kernel by Jacobian contraction, as in "Neural Tangent Kernels" of the torch.func tutorials.
+
+    With ``once`` the Jacobian of x = x' is made once.
+    """
     module = Plain(net)
     parameters = {name: each.detach() for name, each in module.named_parameters()}
 
@@ -83,7 +87,7 @@ def tutorial(net: Network, x: torch.Tensor, once: bool) -> Callable[[], torch.Te
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Time of one call by the clock of the threads in use."""
+    """Return the time of one call in seconds: processor time on one thread, wall time on more."""
     clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     start = clock()
     work()
@@ -91,13 +95,13 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def summary(values: list[float]) -> str:
-    """Median and the middle half."""
+    """Return median and quartiles as text."""
     low, middle, high = statistics.quantiles(values, n=4)
     return f"{middle:5.2f} [{low:.2f}, {high:.2f}]"
 
 
 def case(depth: int, m: int, repeats: int, jacobians: bool) -> None:
-    """One line of the table."""
+    """Print one line of the table."""
     a = Architecture(depth, "relu", 2**0.5, 0.0, 1.0)
     net = network(a, initialise(a, m, D, 0, torch.float32), [0.5], [1.0])
     x = torch.randn(N, D, generator=torch.Generator().manual_seed(0))
@@ -125,7 +129,7 @@ def case(depth: int, m: int, repeats: int, jacobians: bool) -> None:
 
 
 def main() -> None:
-    """Run and print."""
+    """Parse the command line and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])

@@ -2,12 +2,12 @@
 
     OMP_NUM_THREADS=1 python benchmarks/networks_training.py [--repeats 3] [--steps 200]
 
-One network at a time on each thread, one BLAS thread each, float32. The floor is the products of the same steps alone:
-plain calls into existing arrays, in the order of operands that is fastest here (W⁰ column by column), with the Gram
-matrices once as triangular strips (what the engine does) and once in full. Matrix–vector products, costs and elementwise
-passes are not in the floor. Floor and training alternate, network by network, and a ratio is taken within its pair.
-Clock: the processor time of the thread, in one process and in two that start each round together; wall time for two
-Python threads, where waiting for each other counts, and whatever else the machine does.
+Each thread trains one network at a time, with one BLAS thread, in float32. The floor is the matrix products of the same
+steps alone: plain calls into existing arrays, in the order of operands that is fastest here (W⁰ column by column), with
+the Gram matrices once as triangular strips, which the engine computes, and once in full. The floor has no matrix–vector
+products, costs and elementwise passes. Floor and training alternate, network by network, and a ratio is taken within a
+pair. The clock is the processor time of the thread, in one process and in two processes that start each round together.
+For two Python threads it is wall time, which includes that they wait for each other, and other load of the machine.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ Steps = Callable[[], object]
 
 
 def triangular(out: torch.Tensor, left: torch.Tensor) -> None:
-    """The products of the lower strips of a Gram matrix."""
+    """Compute the lower strips of a Gram matrix."""
     for start in range(0, out.shape[0], STRIP_ROWS):
         stop = start + STRIP_ROWS
         torch.mm(left[start:stop], left[:stop].mT, out=out[start:stop, :stop])
 
 
 def floor(depth: int, m: int, steps: int, every: int, strips: bool) -> Steps:
-    """Nothing but the products of ``steps`` steps."""
+    """Return a function that does nothing but the products of ``steps`` steps."""
     x, h, g, gram = torch.randn(N, D), torch.randn(N, m), torch.randn(N, m), torch.empty(N, N)
     first, pulled = torch.randn(D, m), 1e-9 * torch.randn(N, D)
     hidden, pulled_wide = [torch.randn(m, m) for _ in range(depth - 1)], 1e-9 * torch.randn(N, m)
@@ -67,7 +67,7 @@ def floor(depth: int, m: int, steps: int, every: int, strips: bool) -> Steps:
 
 
 def training(depth: int, m: int, steps: int, every: int, activation: str = "relu", seed: int = 0) -> Steps:
-    """``steps`` steps of one network, the kernel at every ``every``-th."""
+    """Return a function that trains one network for ``steps`` steps, with the kernel at every ``every``-th step."""
     a = Architecture(depth, activation, 2**0.5, 0.0, 1.0)
     net: Network = network(a, initialise(a, m, D, seed, torch.float32), [0.5], [1.0])
     generator = torch.Generator().manual_seed(0)
@@ -89,7 +89,7 @@ def training(depth: int, m: int, steps: int, every: int, activation: str = "relu
 
 
 def seconds(works: list[Steps]) -> float:
-    """Time of all of them at once, each on a thread of its own."""
+    """Return the time in seconds of all works at once, each on a thread of its own."""
     if len(works) == 1:
         start = time.thread_time()
         works[0]()
@@ -103,7 +103,7 @@ def seconds(works: list[Steps]) -> float:
 
 
 def summary(values: list[float]) -> str:
-    """Median and the middle half."""
+    """Return median and quartiles as text."""
     low, middle, high = statistics.quantiles(values, n=4)
     return f"{middle:6.3f}  [{low:.3f}, {high:.3f}]"
 
@@ -116,7 +116,7 @@ def report(label: str, times: list[list[float]]) -> None:
 
 
 def sweep(label: str, threads: int, options: argparse.Namespace, activation: str = "relu") -> None:
-    """16 networks of the issue's size, one after the other, or as many at once as there are threads."""
+    """Print the row of 16 networks, as many of them at once as there are threads."""
     works = []
     for seed in range(0, 16, threads):
         mine = [training(1, M, options.steps, EVERY, activation, seed + thread) for thread in range(threads)]
@@ -127,7 +127,7 @@ def sweep(label: str, threads: int, options: argparse.Namespace, activation: str
 
 
 def child(barrier: Barrier, results: Queue[list[list[float]]], options: argparse.Namespace, seed: int) -> None:
-    """One process of two: in step with the other, floor with floor and training with training."""
+    """Time 8 networks in one process of two; both processes time a floor, or training, at the same time."""
     torch.set_num_threads(1)
     times = []
     for place in range(8):
@@ -143,7 +143,7 @@ def child(barrier: Barrier, results: Queue[list[list[float]]], options: argparse
 
 
 def processes(label: str, options: argparse.Namespace) -> None:
-    """16 networks in two processes, as the engine's workers run them."""
+    """Print the row of 16 networks in two processes, as the engine's workers run them."""
     spawn = multiprocessing.get_context("spawn")
     barrier, results = spawn.Barrier(2), spawn.Queue()
     children = [spawn.Process(target=child, args=(barrier, results, options, seed)) for seed in range(2)]
@@ -156,7 +156,7 @@ def processes(label: str, options: argparse.Namespace) -> None:
 
 
 def recording(depth: int, m: int, options: argparse.Namespace) -> None:
-    """The kernel at every step against never."""
+    """Print how much longer training takes with the kernel at every step than without it."""
     steps = max(4, options.steps // 20) if depth > 1 else options.steps
     ratios, floors = [], []
     for seed in range(4 * options.repeats):
@@ -171,7 +171,7 @@ def recording(depth: int, m: int, options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run and print."""
+    """Parse the command line and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--steps", type=int, default=200)

@@ -2,11 +2,11 @@
 
     python benchmarks/particles_gpu.py [--particles 16777216] [--repeats 10]
 
-A step is three products of m·N·d, 6 m N d operations, and nothing else is counted as work. The rate that it is compared
-with is that of large square products by torch in the same precision, measured in the same run: float32 by full float32
-products, TF32 by TF32. Two paths: the fused Triton kernels, and the plain torch path whose activations go through the
-device's memory. The noise of a Langevin step is drawn by its kernel for the same particles; its first ones are compared
-with the host's in float64. Without a CUDA device the table says so.
+The work of a step is its three products of m·N·d, 6 m N d operations, and nothing else. The rate is that of large
+square products by torch in the same precision, full float32 or TF32, measured in the same run. There are two paths: the
+fused Triton kernels, and plain torch, whose activations go through the device's memory. Then the noise of a Langevin
+step is timed for as many particles, and the noise of the first particles is compared with the host's in float64.
+Without a CUDA device the benchmark says so.
 """
 
 import argparse
@@ -24,7 +24,7 @@ NOISE_CHUNK, COMPARED = 2**20, 2**16
 
 
 def seconds(work: Callable[[], object], repeats: int) -> tuple[float, float, float]:
-    """Quartiles of the device's time of one call, after one that is not counted."""
+    """Return the quartiles of the device's time of one call in seconds, after a call that is not counted."""
     work()
     times = []
     for _ in range(repeats):
@@ -39,7 +39,7 @@ def seconds(work: Callable[[], object], repeats: int) -> tuple[float, float, flo
 
 
 def product_rate(repeats: int) -> float:
-    """Operations a second of a square product in the precision that is set."""
+    """Return the operations per second of a square product in the precision that is set."""
     size = 8192
     a, b = (torch.randn(size, size, device="cuda") for _ in range(2))
     out = torch.empty_like(a)
@@ -47,7 +47,7 @@ def product_rate(repeats: int) -> float:
 
 
 def units() -> dict[str, tuple[pt.Neuron, int]]:
-    """The fused and the plain unit, each with its chunk."""
+    """Return path → (unit, particles of a chunk), for the fused and for the plain unit."""
     scale = D**-0.5
     return {
         "triton": (pt.FusedNeuron(D, "relu", input_scale=scale), 2**20),
@@ -87,7 +87,7 @@ def rows(name: str, cloud: torch.Tensor, repeats: int) -> None:
 
 
 def measure_noise(count: int, repeats: int) -> None:
-    """Print the noise's line."""
+    """Print the time of the noise, and its distance from the host's noise."""
     noise, step = pt.Noise(3), 10**6
     cloud = torch.empty(NOISE_CHUNK, D + 1, device="cuda")
 
@@ -106,7 +106,7 @@ def measure_noise(count: int, repeats: int) -> None:
 
 
 def main() -> None:
-    """Parse the command line and measure, if there is what to measure on."""
+    """Parse the command line, and print the tables if there is a CUDA device."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--particles", type=int, default=2**24)
     parser.add_argument("--repeats", type=int, default=10)

@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python benchmarks/particles_memory.py [--most 10000000] [--each 1000000]
 
-Every row is a process of its own that draws a cloud, makes two steps in place and tells its peak resident size; what a
-process with one chunk of particles needs (libraries, inputs, buffers) is taken off. The floor is the cloud itself. The
-last table is of a discrepancy (MMD by −|x − y|): pairs are visited in chunks, so that many points of the reference or
-particles of many coordinates should cost themselves and one copy of the particles.
+Every row is from a process of its own that draws a cloud, makes two steps in place and tells its peak resident size.
+The peak of a process with one chunk of particles (libraries, inputs, buffers) is subtracted. The floor is the cloud.
+The last table is of a discrepancy (MMD by −|x − y|), which visits pairs in chunks. So a reference of many points, or
+particles of many coordinates, should need their own memory and that of one copy of the particles.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def child(count: int, method: str) -> None:
 
 
 def pairs(count: int, points: int, coordinates: int) -> None:
-    """One step of Euler towards a reference of many points."""
+    """Make one Euler step towards a reference of many points, and print the peak and the seconds."""
     drawn = torch.Generator().manual_seed(1)  # not by counters, whose float64 would be the peak
     cloud, reference = (torch.randn(number, coordinates, generator=drawn) for number in (count, points))
     functional = pt.Functional([pt.Discrepancy(pt.RieszKernel(), reference)])
@@ -60,14 +60,17 @@ def tell(found: pt.Flow, start: float) -> None:
 
 
 def measured(*what: object) -> tuple[int, float]:
-    """Peak in bytes and seconds of a step in a process of its own: (count, method) or (count, points, coordinates)."""
+    """Return the peak in bytes and the seconds of a step of a process of its own.
+
+    The arguments are (count, method) or (count, points, coordinates).
+    """
     command = [sys.executable, __file__, "--child", *map(str, what)]
     peak, seconds = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return int(peak), float(seconds)
 
 
 def main() -> None:
-    """Parse the command line and print both tables."""
+    """Parse the command line and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--most", type=int, default=10_000_000)
     parser.add_argument("--each", type=int, default=1_000_000, help="particles of the table of methods")
@@ -88,7 +91,7 @@ def main() -> None:
 
 
 def curve(most: int) -> None:
-    """Peak against the number of particles."""
+    """Print the peaks against the number of particles."""
     base, _ = measured(pt.Partition().chunk, "gd")
     print(f"d = {D}, N = {N}, float32, Euler in place; a process with one chunk: {base / 2**20:.0f} MiB")
     print(f"{'particles':>10}{'cloud MiB':>11}{'peak MiB':>10}{'beyond base / cloud':>21}{'s a step':>10}")
@@ -107,7 +110,7 @@ def curve(most: int) -> None:
 
 
 def methods(each: int) -> None:
-    """Peaks of the methods at one number of particles."""
+    """Print the peaks of the methods at one number of particles."""
     base, _ = measured(pt.Partition().chunk, "gd")
     print(f"methods at {each} particles, clouds beyond the particles themselves:")
     for method in (*EQUAL, "adaptive_flow"):
@@ -116,7 +119,7 @@ def methods(each: int) -> None:
 
 
 def pair_table() -> None:
-    """Peaks of a discrepancy, points and particles that are many or large."""
+    """Print the peaks of a discrepancy with many points, and with particles of many coordinates."""
     base, _ = measured(PAIRS_CHUNK, PAIRS_CHUNK, D + 1)
     print(f"discrepancy, float32, one step of Euler, chunks of {PAIRS_CHUNK}; a small one: {base / 2**20:.0f} MiB")
     print(

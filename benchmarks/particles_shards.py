@@ -1,11 +1,11 @@
-"""A step of one flow on one and on two shards, and what the shards say to each other.
+"""The time of a step of a flow on one shard and on two, and the time that the shards communicate.
 
     OMP_NUM_THREADS=1 python benchmarks/particles_shards.py [--particles 200000] [--steps 10] [--rounds 7]
 
-Each shard is a process with one BLAS thread, joined by gloo over the loopback address. One shard and two take turns,
-round by round, so that a ratio is taken within its round. Seconds of communication are counted on rank 0 in two ways: as
-they are in a step, which includes waiting for the slower shard, and for the same sums alone right after a barrier, which
-is the floor: the price of an all-reduce when nobody is late.
+Each shard is a process with one BLAS thread; gloo joins the shards over the loopback address. One shard and two shards
+take turns, and a ratio is taken within a round. Rank 0 measures the seconds of communication in two ways: in a step,
+where they include waiting for the slower shard, and for the same sums alone right after a barrier. The latter is the
+floor, the time of an all-reduce if no shard is late.
 """
 
 import argparse
@@ -26,7 +26,7 @@ Row = tuple[float, float, float, int, float]
 
 
 def seconds_of_sums(group: pt.ShardGroup, numbers: int, count: int) -> float:
-    """Median time of an all-reduce of float64 numbers alone."""
+    """Return the median time in seconds of an all-reduce of float64 numbers, right after a barrier."""
     values, times = torch.zeros(numbers, dtype=torch.float64), []
     for _ in range(count):
         group.barrier()
@@ -37,7 +37,7 @@ def seconds_of_sums(group: pt.ShardGroup, numbers: int, count: int) -> float:
 
 
 def shard(rank: int, size: int, folder: str, options: argparse.Namespace, results: SimpleQueue[Row]) -> None:
-    """Every round on this rank; rank 0 puts (step, summing, floor, bytes, calls) of each."""
+    """Do one round on this rank; rank 0 puts its (step, summing, floor, bytes, calls), per step."""
     torch.set_num_threads(1)
     chunk = pt.Partition().chunk
     mine = pt.spans(options.particles, chunk, size)[rank]
@@ -59,7 +59,7 @@ def shard(rank: int, size: int, folder: str, options: argparse.Namespace, result
 
 
 def round_of(size: int, options: argparse.Namespace) -> Row:
-    """One round with this number of shards."""
+    """Return the row of one round with `size` shards."""
     spawn = multiprocessing.get_context("spawn")
     results: SimpleQueue[Row] = spawn.SimpleQueue()
     with tempfile.TemporaryDirectory() as folder:
@@ -73,13 +73,13 @@ def round_of(size: int, options: argparse.Namespace) -> Row:
 
 
 def middle(values: list[float], scale: float = 1e3) -> str:
-    """Median and quartiles."""
+    """Return median and quartiles as text."""
     low, median, high = (scale * value for value in statistics.quantiles(values, n=4))
     return f"{median:9.3f} [{low:.3f}, {high:.3f}]"
 
 
 def main() -> None:
-    """Run and print."""
+    """Parse the command line and print the times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--particles", type=int, default=200_000)
     parser.add_argument("--steps", type=int, default=10)

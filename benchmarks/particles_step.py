@@ -2,11 +2,11 @@
 
     OMP_NUM_THREADS=1 python benchmarks/particles_step.py [--particles 100000] [--repeats 5] [--chunk 512]
 
-A step of Euler's method passes over the particles twice: the outputs (one product of m·N·d), then the velocity (that
-product again, and one of m·N·d back). The floor is these three products alone, chunk by chunk in cache into one buffer,
-on as many Python threads. Every repeat times the floor and the step one after the other; a ratio is taken within its
-repeat, so that the machine's state cancels. Times are wall times, as threads are compared. Memory is the growth of the
-peak resident size over the whole run, beyond the particles, which are moved in place.
+A step of Euler's method passes over the particles twice: for the outputs (one product of m·N·d), then for the velocity
+(this product again, and one of m·N·d back). The floor is these three products alone, chunk by chunk in cache into one
+buffer, on as many Python threads. Every repeat times the floor and the step one after the other, and a ratio is taken
+within a repeat, so that the machine's state cancels. Times are wall times, because numbers of threads are compared.
+Memory is the growth of the peak resident size over the whole run, beyond the particles, which are moved in place.
 """
 
 import argparse

@@ -2,11 +2,12 @@
 
     OMP_NUM_THREADS=1 python benchmarks/theory_kernels.py [--points 2000] [--repeats 15] [--large]
 
-The floor is arccos and sqrt over the N² entries of each layer, in cache, nothing else; by symmetry half of it would do.
-NumPy's arccos uses AVX-512 where there is any, PyTorch's is three times slower there: both floors are shown.
-The row after the floors is what no implementation can leave out: x xᵀ, half the floor, and the two results written once.
-Every repeat times the floor and all cases one after the other, and a ratio is taken within its repeat, so that the
-machine's state cancels. Times are processor times of the one thread. `--large` adds N = 20 000 in float64 with its peak resident memory.
+The floor is arccos and sqrt over the N² entries of each layer, in cache, and nothing else; by symmetry half of it would
+be enough. NumPy's arccos uses AVX-512 if the processor has it, and PyTorch's is three times slower there: both floors
+are shown. The row after the floors is the work that no implementation can leave out: x xᵀ, half the floor, and writing
+the two results once. Every repeat times the floors and all cases one after the other, and a ratio is taken within a
+repeat, so that the machine's state cancels. Times are processor times of the one thread. `--large` adds N = 20 000 in
+float64 with its peak resident memory.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def floor(points: int, dtype: type[np.floating], share: float = 1.0) -> None:
 
 
 def torch_floor(points: int) -> None:
-    """Do the same in float32 with PyTorch's elementary functions."""
+    """Evaluate the floor in float32 with PyTorch's elementary functions."""
     values = torch.linspace(-0.9, 0.9, TILE)
     angle, root = torch.empty_like(values), torch.empty_like(values)
     for _ in range(round(DEPTH * points * points / TILE)):
@@ -55,7 +56,7 @@ def unavoidable(x: np.ndarray) -> None:
 
 
 def elapsed(work: Callable[[], object]) -> float:
-    """Return the processor time of one call in milliseconds; on one thread, wall time without the machine's other users."""
+    """Return the processor time of one call in milliseconds, which other programs on the machine do not disturb."""
     start = time.process_time()
     work()
     return 1e3 * (time.process_time() - start)

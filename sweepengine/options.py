@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args, get_type_hints
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from sweepengine.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 ExecutorName = Literal["ray", "inline"]
@@ -32,7 +36,7 @@ class RunOptions:
     address : str or None
         Address of a running Ray cluster; None starts a private cluster and stops it at the end.
     workers : int or None
-        Number of tasks at the same time on a private cluster; None takes every CPU.
+        CPUs of a private cluster, one for each task at work or for each shard of one; None takes every CPU.
     runs_per_turn : int or None
         Number of runs that are advanced together in batched products; None takes 1 on a CPU and 16 on a GPU. With 1,
         the fastest on a CPU, a run has the same bits in every pack; with more it has the same numbers to rounding.
@@ -63,7 +67,11 @@ class RunOptions:
     )
     workers: int | None = field(
         default=None,
-        metadata=_said("Tasks at the same time on the private cluster; every CPU where not given.", least=1, ray=True),
+        metadata=_said(
+            "CPUs of the private cluster, one for each task (or shard of one); every CPU where not given.",
+            least=1,
+            ray=True,
+        ),
     )
     runs_per_turn: int | None = field(
         default=None,
@@ -116,16 +124,31 @@ class RunOptions:
             raise SpecError(f"cuda_graphs: found device {self.device!r}; set device 'cuda', or leave cuda_graphs out")
 
 
+_TYPES: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    bool: ("true or false", lambda value: isinstance(value, bool)),
+    int: ("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    float: (
+        "a number",
+        lambda value: isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value),
+    ),
+    str: ("text", lambda value: isinstance(value, str)),
+}
+"""Type of an option → what a message says is expected, and whether a value is that."""
+
+
 def _check(name: str, value: Any, hint: Any, option: Any, executor: str) -> None:
     """Raise :class:`SpecError` for a value that an option cannot have."""
     if value is None and type(None) in get_args(hint):
         return
     choices = [choice for choice in get_args(hint) if isinstance(choice, str)]
-    if choices and value not in choices:
-        raise SpecError(f"{name}: found {value!r}; allowed: {', '.join(map(repr, choices))}")
+    if choices:
+        if value not in choices:
+            raise SpecError(f"{name}: found {value!r}; allowed: {', '.join(map(repr, choices))}")
+        return
     if option["ray"] and executor != "ray":
         raise SpecError(f"{name}: goes with the executor 'ray' only; leave one of them out")
-    if option["least"] is not None and not (isinstance(value, int) and value >= option["least"]):
-        raise SpecError(f"{name}: found {value}; expected a whole number from {option['least']} on")
-    if option["above"] is not None and not value > option["above"]:
-        raise SpecError(f"{name}: found {value}; expected a number of seconds above {option['above']}")
+    expected, fits = next(_TYPES[each] for each in (get_args(hint) or (hint,)) if each in _TYPES)
+    least, above = option["least"], option["above"]
+    expected += f" from {least} on" if least is not None else f" of seconds above {above}" if above is not None else ""
+    if not fits(value) or (least is not None and value < least) or (above is not None and not value > above):
+        raise SpecError(f"{name}: found {value!r}; expected {expected}")

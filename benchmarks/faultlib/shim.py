@@ -20,7 +20,7 @@ def main(words: list[str], commit_seconds: float) -> int:
 
     def often(*arguments: Any, **options: Any) -> Any:
         called.append(True)
-        return original(*arguments, **options, commit_seconds=commit_seconds)
+        return original(*arguments, **options | {"commit_seconds": commit_seconds})
 
     execute.run = often
     code: int = import_module("sweepengine.cli").main(words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +159,8 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
         "(a factor of 2 either way)",
     )
     table.add_row(
-        "hangs", "waited for for ever; `run --run-timeout SECONDS` ends runs that are silent for longer (on Ray)"
+        "hangs",
+        "a run that hangs is waited for; `run --run-timeout SECONDS` ends a run that is silent for longer (on Ray)",
     )
     table.add_row("store", sweep_store.address + ("" if sweep_store.exists else " (new)"))
     Console().print(table)
@@ -188,23 +190,24 @@ def status_command(store: str) -> None:
     names = _names(sweep_store)
     troubles: list[str] = []
     failed: dict[str, list[str]] = {}
+    positions = {} if sweep_store.table is None else sweep_store.table.positions
     for block, shape in sweep_store.block_shapes().items():
         damaged: dict[int, DamagedMarkError] = {}
-        marks = runs_of(shape, sweep_store.marks(block, shape, damaged))
+        every = runs_of(shape, sweep_store.marks(block, shape, damaged))
+        marks = {position: every[position] for position in positions[block]}  # other runs of the block have been moved
         troubles += [f"damaged: {error}" for error in damaged.values()]
-        statuses = [Status.PENDING if mark is None else mark.status for mark in marks]
-        recorded = sum(mark.records_done for mark in marks if mark is not None)
-        table.add_row(
-            block, *(str(statuses.count(each)) for each in Status), f"{recorded}/{shape.runs * shape.records}"
-        )
+        statuses = {p: Status.PENDING if mark is None else mark.status for p, mark in marks.items()}
+        counts = Counter(statuses.values())
+        recorded = sum(mark.records_done for mark in marks.values() if mark is not None)
+        table.add_row(block, *(str(counts[each]) for each in Status), f"{recorded}/{len(marks) * shape.records}")
         troubles += [
             f"diverged: {names[block, position]} at step {mark.diverged_step}"
-            for position, mark in enumerate(marks)
+            for position, mark in marks.items()
             if mark is not None and mark.status is Status.DIVERGED
         ]
-        failures = read_failures(sweep_store.objects, block) if Status.FAILED in statuses else {}
+        failures = read_failures(sweep_store.objects, block) if counts[Status.FAILED] else {}
         for position, text in failures.items():
-            if statuses[position] is Status.FAILED:
+            if statuses.get(position) is Status.FAILED:
                 reason = text.strip().splitlines()[-1].removeprefix("sweepengine.errors.")
                 failed.setdefault(reason, []).append(names[block, position])
     for reason, runs in failed.items():

@@ -1,4 +1,4 @@
-"""Packs on Ray or in-process: retries, progress, cancellation, resume."""
+"""Run a sweep: packs of runs on Ray or in this process, with retries, progress, cancellation and resume."""
 
 from sweepengine.execute._data import Record as Record
 from sweepengine.execute._data import Turn as Turn

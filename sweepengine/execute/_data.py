@@ -1,11 +1,9 @@
-"""What goes into a turn and what comes out: the sweep's arrays, and records; one protocol for every kind of run."""
+"""The arrays that a turn reads, the records that it yields, and its protocol, the same for all kinds of runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
-
-from sweepengine.spec import kind_of, resolve
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -13,10 +11,6 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
-
-    from sweepengine.execute._shards import Shards
-    from sweepengine.spec import AnyRun
-    from sweepengine.store import BlockShape
 
 
 @dataclass(frozen=True)
@@ -29,7 +23,8 @@ class Data:
         In the precision of the runs.
     y_train, y_test : Tensor, shapes (N [, k]) and (N_test [, k])
     given : mapping
-        Kind → name → ndarray of float64: what the runs need beside the points, of :class:`sweepengine.data.Given`.
+        Kind → name → ndarray of float64: the arrays that the runs need beside the points; see
+        :class:`sweepengine.data.Given`.
     """
 
     x_train: torch.Tensor
@@ -46,13 +41,14 @@ class Data:
 
 @dataclass(frozen=True)
 class Record:
-    """The values of one record.
+    """The values that the runs of a turn have at one record.
 
     Attributes
     ----------
     index : int
-    values : list of dict
-        For each run of the turn its variables; None for a run that has diverged before.
+        Number of the record, from 0.
+    values : list of dict or None
+        One entry for each run of the turn: name of the variable → array; None for a run that has diverged before.
     """
 
     index: int
@@ -60,70 +56,28 @@ class Record:
 
 
 class Turn(Protocol):
-    """Runs of one block that are advanced together from where they are.
+    """Runs of one block that are advanced together, from t = 0 or from a saved state.
 
     Attributes
     ----------
-    diverged_step : ndarray of int64
-        For each run the step at which it diverged, or −1.
+    diverged_step : ndarray of int64, shape (R,)
+        The step at which each run diverged, −1 for a run that has not diverged.
     """
 
     diverged_step: NDArray[np.int64]
 
     def advance(self) -> Iterator[Record | None]:
-        """Go to the end, or until every run has diverged.
+        """Advance the runs to their end, or until every run has diverged.
 
         Yields
         ------
         Record or None
-            A record when one is due, the first first; None after each step. Whenever it yields, :meth:`state` holds
-            what continues from there.
+            A record when a record is due, the first one before any step; None after each step. At each yield
+            :meth:`state` returns the state from which a later turn continues.
         """
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """Everything that a resume needs, as arrays: among them ``step``, ``due`` and ``diverged_step``."""
+        """Return everything that a resume needs, as arrays.
 
-
-class MakeTurn(Protocol):
-    """Makes what advances some runs of one block: what :attr:`sweepengine.spec.Kind.turn` names."""
-
-    def __call__(
-        self,
-        runs: list[Any],
-        data: Data,
-        state: Mapping[str, NDArray[np.generic]] | None,
-        shape: BlockShape,
-        shards: Shards,
-        *,
-        cuda_graphs: bool,
-    ) -> Turn:
-        """The turn of runs, all of one kind.
-
-        Parameters
-        ----------
-        runs : list of AnyRun
-            One, unless :attr:`~sweepengine.spec.AnyRun.shares_turns`.
-        data : Data
-        state : mapping of ndarray or None
-            What :meth:`Turn.state` gave; without it the runs start at t = 0.
-        shape : BlockShape
-            Of the block.
-        shards : Shards
-            This worker among those that advance the run together.
-        cuda_graphs : bool
-            Whether steps are recorded once and replayed, where they are alike.
+        Among them are ``step``, ``due`` (the index of the next record) and ``diverged_step``.
         """
-
-
-def make_turn(
-    runs: list[AnyRun],
-    data: Data,
-    state: Mapping[str, NDArray[np.generic]] | None,
-    shape: BlockShape,
-    shards: Shards,
-    *,
-    cuda_graphs: bool = False,
-) -> Turn:
-    """What advances some runs, as their kind has it."""
-    made: MakeTurn = resolve(kind_of(runs[0]).turn)
-    return made(runs, data, state, shape, shards, cuda_graphs=cuda_graphs)

@@ -43,9 +43,9 @@ class Outcome:
     runs : int
         Runs of the sweep.
     skipped : int
-        Those that the store had already.
+        Runs that were done or diverged in the store before this call.
     done, diverged, failed : int
-        How the sweep's runs stand now, whichever call computed them.
+        Runs of the sweep that are done, diverged or failed now, whichever call computed them.
     """
 
     store: str
@@ -57,7 +57,7 @@ class Outcome:
 
 
 def default_store(spec: AnySpec) -> str:
-    """Where a sweep goes when nobody says: ``results/<name>.zarr``."""
+    """Return the address of a sweep's store if the user names none: ``results/<name>.zarr``."""
     return f"results/{spec.name}.zarr"
 
 
@@ -69,31 +69,33 @@ def run(
     progress: Progress | None = None,
     **options: Any,
 ) -> Outcome:
-    """Run a sweep, or what is missing of it.
+    """Run a sweep: compute the runs that are missing from its store.
 
     Parameters
     ----------
     spec : AnySpec, mapping, or path of a YAML file
     store : str or Path, optional
-        Local path or URL ending in ``.zarr``; ``results/<name>.zarr`` where not given.
+        Local path or URL ending in ``.zarr``; ``results/<name>.zarr`` by default.
     plugins : sequence of str or Path
         Files of user code, executed here and on the workers before anything else; their top level registers models and
-        observables, which the spec may then name. What was registered in this process before needs no file.
+        observables, which the spec may then name. Code that this process has registered before needs no file.
     progress : Progress, optional
-        Shows how it goes; nothing is shown where not given.
+        Shows the progress of the sweep; by default nothing is shown.
     **options
         How to run: the attributes of :class:`sweepengine.options.RunOptions` by name, such as ``executor="inline"``.
 
     Returns
     -------
     Outcome
+        How the sweep ended.
 
     Raises
     ------
     SpecError, DataError, StoreError
         The sweep cannot be run as asked, or a plugin raised; nothing has been created.
     RunError
-        There is no such device or cluster, it does not multiply as asked, or another driver has taken over.
+        There is no such device or cluster, the device cannot multiply in the precision asked for, or another driver has
+        taken the store over.
     """
     for path in plugins:
         install(read_plugin(path))
@@ -113,7 +115,7 @@ def run(
 
 
 def _read(spec: AnySpec | Mapping[str, Any] | str | Path) -> AnySpec:
-    """The spec itself, of a mapping, or of a file."""
+    """Return a spec as it is, or make it from a mapping, or read it from a YAML file."""
     if isinstance(spec, str | Path):
         return read_spec(spec)
     return make_spec(spec) if isinstance(spec, Mapping) else spec
@@ -128,11 +130,11 @@ class _Driver:
         self._failures = Failures(progress)
 
     def run(self) -> Outcome:
-        """Do what is missing; a store that lacks nothing is only read."""
+        """Compute the missing runs; a store that lacks none is only read."""
         if self._plan.missing() or self._store.troubles:
             self._store.must_be_free(take_over=self._options.take_over)  # before Ray takes its seconds to start
             try_users_code(self._plan)
-            executor = self._start_executor()  # before anything is written: a cluster that is not there leaves no trace
+            executor = self._start_executor()  # before anything is written: a missing cluster leaves no trace
             try:
                 if self._store.claim(take_over=self._options.take_over):
                     self._plan = make_plan(self._plan.spec, self._store)
@@ -141,7 +143,7 @@ class _Driver:
                 self._store.extend(plan.spec, plan.data, plan.new_blocks, plan.predictions(), plan.code, plan.given)
                 executor.check_shared(self._store)
                 self._work(executor)
-                self._store.must_be_held()  # else what was done may be in a store that nobody has any more
+                self._store.must_be_held()  # raises if the store was removed or taken over
             except (StoreError, RunError):
                 raise
             except OSError as error:
@@ -154,7 +156,7 @@ class _Driver:
         return self._outcome()
 
     def _outcome(self) -> Outcome:
-        """How the runs stand, read from what is committed."""
+        """Return how the runs stand in the store, from what is committed."""
         statuses = self._plan.refreshed(self._store).statuses()
         return Outcome(
             store=self._store.address,
@@ -166,9 +168,9 @@ class _Driver:
         )
 
     def _start_executor(self) -> Executor:
-        """The executor; what this machine cannot do is said before anything is written."""
+        """Return the executor; raise, before anything is written, if this machine cannot do what is asked."""
         if self._plan.spec.matmul != "full" and self._options.address is None:
-            from sweepengine.networks import matmul_precision  # with torch, which a driver of Ray has no other need of
+            from sweepengine.networks import matmul_precision  # imports torch, which a driver of Ray needs only here
 
             with matmul_precision(self._plan.spec.matmul, pick_device(self._options.device)):
                 pass
@@ -186,12 +188,12 @@ class _Driver:
         rate = MachineRate.measure(self._plan.spec.precision)
         tasks = Tasks(self._plan, self._store, self._options, self._count)
         self._advance(executor, tasks, list(self._plan.packs(rate)))
-        # A run whose chunk was found damaged on the way starts again; its own pack is made here.
-        found = self._plan.refreshed(self._store)
-        damaged = {run.id for run in found.missing()} - {run.id for run in self._plan.missing()}
+        # Runs whose chunk turned out to be damaged on the way start again, in packs that are made here.
+        refreshed = self._plan.refreshed(self._store)
+        damaged = {run.id for run in refreshed.missing()} - {run.id for run in self._plan.missing()}
         if damaged:
             self._progress.say(f"damaged: {len(damaged)} runs did not match their marks and are computed again")
-            self._advance(executor, tasks, list(found.packs(rate, only=damaged)))
+            self._advance(executor, tasks, list(refreshed.packs(rate, only=damaged)))
 
     def _advance(self, executor: Executor, tasks: Tasks, packs: list[Pack]) -> None:
         records = sum(len(run.record_steps) for pack in packs for run in pack.runs.values())

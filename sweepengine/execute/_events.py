@@ -1,4 +1,4 @@
-"""What workers tell the driver while they work: small plain values."""
+"""Events: the small plain values that workers send to the driver while they work."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ class Failure:
     Attributes
     ----------
     runs : int
+        Number of runs.
     named : str
-        Which, for people: the id of a run, or a block.
+        The runs as a message names them: the id of a run, or a block.
     reason : str
-        One line.
+        Why they failed, in one line.
     """
 
     runs: int
@@ -32,14 +33,14 @@ class Event:
     records : int
         Records measured.
     done, diverged : int
-        Runs that ended so.
+        Runs that have ended as done or as diverged.
     failures : tuple of Failure
         Runs that failed.
     message : str
-        Something that a person should read; empty mostly.
+        A message to the user; empty in most events.
     advancing : tuple of int or None
-        Positions of the runs that are advanced from now on, empty for none; None: as before. Only tasks that name their
-        runs say it.
+        Positions in the block of the runs that are advanced from now on, empty if no run is; None if nothing has
+        changed. Only tasks that name their runs set it.
     """
 
     records: int = 0
@@ -52,7 +53,7 @@ class Event:
     @property
     def failed(self) -> int:
         """Number of runs that failed."""
-        return sum(each.runs for each in self.failures)
+        return sum(failure.runs for failure in self.failures)
 
     def __add__(self, other: Event) -> Event:
         return Event(

@@ -1,4 +1,4 @@
-"""Executors: where packs are advanced. One protocol, an in-process twin for debugging, Ray for everything else."""
+"""Executors, which advance packs: their protocol, and the one that works in this process; the one for Ray is `_ray`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class HungError(RunError):
-    """A task that was ended because it said nothing for too long."""
+    """A task was ended because it said nothing for too long."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What an executor says of one task.
+    """What an executor reports of one task.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Report:
     finished : bool
         Whether the task is over.
     error : Exception or None
-        Why, if it did not end well.
+        The error with which the task ended; None if it ended well or goes on.
     """
 
     task: PackTask
@@ -48,19 +48,19 @@ class Executor(Protocol):
     Attributes
     ----------
     workers : int
-        Tasks that run at the same time.
+        Number of tasks that run at the same time.
     """
 
     workers: int
 
     def check_shared(self, store: SweepStore) -> None:
-        """Raise unless every place where tasks may run reads what this driver writes."""
+        """Raise unless every machine on which tasks may run reads what this driver writes."""
 
     def submit(self, task: PackTask) -> None:
         """Take a task; it may start at once."""
 
     def wait(self) -> Iterator[Report]:
-        """Block until some task has something to say, or about a second has passed."""
+        """Wait until a task has something to report or about a second has passed, and yield the reports."""
 
     def close(self) -> None:
         """Stop what still runs, and everything that this executor started."""
@@ -68,7 +68,7 @@ class Executor(Protocol):
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One BLAS thread, so that bits do not depend on the machine's load or cores; restored afterwards."""
+    """Compute with one BLAS thread inside, so that bits do not depend on the machine's load or cores."""
     import torch
 
     threads = torch.get_num_threads()
@@ -109,13 +109,13 @@ class InlineExecutor:
         except StopIteration:
             self._current = None
             yield Report(task, Event(), finished=True)
-        except Exception as error:  # noqa: BLE001 -- handed to the driver, which tells or retries
+        except Exception as error:  # noqa: BLE001 -- handed to the driver, which retries or reports it
             self._current = None
             yield Report(task, Event(), finished=True, error=error)
         else:
             yield Report(task, event, finished=False)
 
     def close(self) -> None:
-        """Forget what is queued."""
+        """Drop the queued tasks."""
         self._waiting.clear()
         self._current = None

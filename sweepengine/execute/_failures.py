@@ -1,4 +1,4 @@
-"""Failures as people read them: each reason once when it first comes, and how many runs it had at the end."""
+"""Messages about failed runs: a reason when it first occurs, and at the end how many more runs failed for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Failures:
     Parameters
     ----------
     progress : Progress
-        Where they are said.
+        Shows the messages.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -27,7 +27,7 @@ class Failures:
         self._later: dict[str, list[Failure]] = {}
 
     def add(self, failures: Sequence[Failure]) -> None:
-        """Say those whose reason is new; keep the others."""
+        """Show the failures whose reason is new; keep the others for :meth:`say_rest`."""
         for failure in failures:
             if failure.reason in self._later:
                 self._later[failure.reason].append(failure)
@@ -36,9 +36,11 @@ class Failures:
                 self._progress.say(f"failed: {failure.named}: {failure.reason}")
 
     def say_rest(self) -> None:
-        """Say what came after the first of each reason."""
+        """Show, for each reason, how many runs failed after the first."""
         for reason, failures in self._later.items():
             if failures:
-                named = ", ".join(each.named for each in failures[:_NAMED]) + (" …" if len(failures) > _NAMED else "")
-                self._progress.say(f"failed: {sum(each.runs for each in failures)} runs more ({named}): {reason}")
+                named = ", ".join(failure.named for failure in failures[:_NAMED])
+                named += " …" if len(failures) > _NAMED else ""
+                runs = sum(failure.runs for failure in failures)
+                self._progress.say(f"failed: {runs} runs more ({named}): {reason}")
                 failures.clear()

@@ -1,4 +1,4 @@
-"""The program of a worker that advances a run together with others and is not their lead."""
+"""The program of a worker that advances a run together with other workers and is not their lead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.execute._data import make_turn
+from sweepengine.execute._make_turn import make_turn
 from sweepengine.execute._shards import Order
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import run_from_json
@@ -26,14 +26,16 @@ if TYPE_CHECKING:
 
 
 class Follower:
-    """The program of a worker that is not the lead.
+    """Carries out the orders of the lead on this worker's share of a run.
 
     Parameters
     ----------
     task : PackTask
     store : Store
+        The store of the sweep, opened for writing.
     data : Data
     shards : Shards
+        This worker's place among the workers of the run.
     """
 
     def __init__(self, task: PackTask, store: Store, data: Data, shards: Shards) -> None:
@@ -41,7 +43,7 @@ class Follower:
         self._share = shards.share(task.shape)
 
     def follow(self) -> None:
-        """Do what the lead says until it says that this is the end.
+        """Carry out the lead's orders until the order to end.
 
         Raises
         ------
@@ -69,7 +71,7 @@ class Follower:
 
     def _open(self, chunk: int) -> None:
         self._chunk = chunk
-        self._share.processes()  # which the lead writes into the mark that it claims
+        self._share.processes()  # tells the lead this process, which it writes into the mark that it claims
         self._part = ChunkPart(
             ChunkPlace(self._store, self._task.nodes, self._task.block, self._task.shape, chunk), self._share
         )
@@ -98,4 +100,4 @@ class Follower:
                     self._part.write()
                     self._part.write_state(self._task.attempts[self._chunk], (position,), slot, turn.state() | ids)
         except StepLimitError:
-            return  # everywhere at the same try; the lead writes it down
+            return  # all workers meet it at the same step; the lead records the failure

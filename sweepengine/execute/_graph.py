@@ -1,9 +1,8 @@
-"""Steps recorded once and replayed: on a GPU one launch in place of one for every small operation.
+"""Steps that are recorded once and replayed: on a GPU one launch for a step in place of one for each small operation.
 
-A recording is of operations and of the memory that they read and write, so it repeats a step truly only if a step is
-alike every time: no number on the way is read by the host or made by it, and what carries over stays where it is. That
-is checked, not believed: before it is used a recording is replayed from the state in which it was made and must do what
-the steps do without it.
+A recording holds operations and the addresses that they read and write. So it repeats a step only if all steps are
+alike: the host neither reads nor makes a number within a step, and the state stays at its addresses. This is checked:
+before a recording is used, it is replayed from the state in which it was made, and must do what the steps do.
 """
 
 from __future__ import annotations
@@ -27,43 +26,43 @@ if TYPE_CHECKING:
     Recording = Callable[[], object]
 
 WARM_UP = 3
-"""Steps before a recording is made, so that libraries have what they allocate at first use (as torch.cuda.graphs asks)."""
+"""Steps before a recording is made, so that libraries have allocated what they need (torch.cuda.graphs asks for it)."""
 CHECKED = 2
-"""Steps that are compared: with one, a number of the host's that changes from step to step would not be seen."""
+"""Steps that are compared. A single step would not show a number that the host changes from step to step."""
 
 
 class Stepping(Protocol):
-    """What has steps to be recorded."""
+    """An object whose steps can be recorded."""
 
     def compute(self) -> None:
-        """What a step does on the device."""
+        """Do the part of a step that runs on the device."""
 
     def count(self) -> None:
-        """What it does on the host, after that."""
+        """Do the part of a step that runs on the host, after :meth:`compute`."""
 
     def state(self) -> State:
-        """Everything that carries over from step to step; may be views."""
+        """Return everything that carries over from step to step; the arrays may be views."""
 
     def restore(self, state: State) -> None:
         """Go back to a state, in the same memory."""
 
 
 def recorded(stepping: Stepping, record: Callable[[Recording], Recording], runs: int) -> Recording:
-    """Record a step, and check that it is one.
+    """Record a step, and check that the recording repeats it.
 
     Parameters
     ----------
     stepping : Stepping
-        As it is when this begins, so it is when this ends.
+        The object whose step is recorded; afterwards it is in the state in which it was before.
     record : callable
-        Makes a recording of a function; :func:`cuda_graph` where there is a GPU. May call the function.
+        Returns a recording of a function, such as :func:`cuda_graph` does; it may call the function.
     runs : int
-        R; with R > 1 arrays of a state begin with the dim R, and runs are compared one by one.
+        Number of runs R. With R > 1 the first axis of every array of a state is over runs, compared one by one.
 
     Returns
     -------
     callable
-        Does what ``stepping.compute`` does.
+        The recording, which does what ``stepping.compute`` does.
 
     Raises
     ------
@@ -73,13 +72,13 @@ def recorded(stepping: Stepping, record: Callable[[Recording], Recording], runs:
     start = _copied(stepping.state())
     expected = _after(stepping, stepping.compute, start)
     replay = record(stepping.compute)
-    found = _after(stepping, replay, start)
+    replayed = _after(stepping, replay, start)
     stepping.restore(start)
     for name in expected:
-        if not _agree(start, expected, found, name, runs):
+        if not _agree(start, expected, replayed, name, runs):
             raise RunError(
-                f"cuda_graphs: the recorded step does not repeat the step: {name} differs after {CHECKED} steps; run without "
-                "cuda_graphs, and please report this"
+                f"cuda_graphs: the recorded step does not repeat the step: {name} differs after {CHECKED} steps; "
+                "run without cuda_graphs, and please report this"
             )
     return replay
 
@@ -96,19 +95,19 @@ def _copied(state: State) -> State:
     return {name: np.array(values) for name, values in state.items()}
 
 
-def _agree(start: State, expected: State, found: State, name: str, runs: int) -> bool:
-    """Whether an array moved alike in each run.
+def _agree(start: State, expected: State, replayed: State, name: str, runs: int) -> bool:
+    """Return whether an array has moved alike, in each run, under the steps and under their replay.
 
-    By half of the digits of its own move, and to rounding of itself and of the largest move: a small sum of large numbers
-    of both signs keeps no more.
+    The two may differ by √eps of the array's own move, and by the rounding error of the array and of the largest move
+    among all arrays: a small sum of large numbers of both signs has no more digits.
     """
     if not _is_numbers(expected[name]):
-        return np.array_equal(expected[name], found[name])
+        return np.array_equal(expected[name], replayed[name])
     eps = float(np.finfo(expected[name].dtype).eps)
-    with np.errstate(all="ignore"):  # runs that have diverged are no numbers
-        moves = {each: _norms(values - start[each], runs) for each, values in expected.items() if _is_numbers(values)}
+    with np.errstate(all="ignore"):  # diverged runs hold infinities and NaN
+        moves = {key: _norms(values - start[key], runs) for key, values in expected.items() if _is_numbers(values)}
         rounding = 16 * eps * (_norms(start[name], runs) + np.max(list(moves.values()), axis=0))
-        apart = _difference(expected[name], found[name]).reshape(runs, -1)
+        apart = _difference(expected[name], replayed[name]).reshape(runs, -1)
         return bool((np.linalg.norm(apart, axis=1) <= eps**0.5 * moves[name] + rounding).all())
 
 
@@ -117,22 +116,23 @@ def _is_numbers(values: NDArray[Any]) -> bool:
 
 
 def _difference(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
-    """What is between two arrays, and 0 where both are the same infinity or no number."""
+    """Return b − a, and 0 where both are the same infinity or both are NaN."""
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     return np.where(same, 0.0, b - a).astype(np.float64)
 
 
 def _norms(values: NDArray[Any], runs: int) -> NDArray[np.float64]:
-    """Norm of the finite numbers of each run's part."""
+    """Return the norm of the finite numbers of each run, shape (R,)."""
     rows = values.astype(np.float64).reshape(runs, -1)
     return np.asarray(np.linalg.norm(np.nan_to_num(rows, nan=0.0, posinf=0.0, neginf=0.0), axis=1))
 
 
 class Kept(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Holds every array that was there before and that an operation reads or writes.
+    """Keeps alive every array that existed before the recording and that a recorded operation reads or writes.
 
-    A CUDA graph knows addresses only: an array that it uses and that somebody drops would become another's memory. Kernels
-    of Triton are not seen: they read parameters, which the turn holds, and arrays that a product has written before.
+    A CUDA graph knows addresses only: if such an array were freed, another array could take its memory. Kernels of
+    Triton are not seen here; they read parameters, which the turn holds, and arrays that a recorded product has
+    written.
     """
 
     def __init__(self) -> None:
@@ -141,19 +141,19 @@ class Kept(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._made: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Note what goes in and what comes out."""
+        """Do the operation, and note the arrays that go in and come out."""
         result = func(*args, **(kwargs or {}))
-        for place, each in _places((args, kwargs)):
+        for place, tensor in _places((args, kwargs)):
             if place not in self._made:
-                self.arrays.setdefault(place, each)
+                self.arrays.setdefault(place, tensor)
         self._made.update(place for place, _ in _places(result) if place not in self.arrays)
         return result
 
 
 def _places(values: Any) -> list[tuple[int, torch.Tensor]]:
-    """The address of the memory of each tensor within."""
-    tensors = (each for each in tree_leaves(values) if isinstance(each, torch.Tensor))
-    return [(each.untyped_storage().data_ptr(), each) for each in tensors]
+    """Return (address of its memory, tensor) for each tensor in a tree of values."""
+    tensors = (leaf for leaf in tree_leaves(values) if isinstance(leaf, torch.Tensor))
+    return [(tensor.untyped_storage().data_ptr(), tensor) for tensor in tensors]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 class PeakMemory:
-    """The most resident memory that this process has held since this was made.
+    """The most resident memory that this process has held since the object was made.
 
-    Linux keeps a high-water mark of resident memory that a process may reset; elsewhere nothing is known.
+    Linux keeps a high-water mark of resident memory, which a process may reset; on other systems the peak is unknown.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class PeakMemory:
             self._known = False
 
     def bytes(self) -> int:
-        """Bytes; −1 where the system does not tell."""
+        """Return the peak in bytes, or −1 if the system does not tell it."""
         if not self._known:
             return -1
         fields = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import torch
 
 from sweepengine.execute._turn import NetworkTurn
-from sweepengine.networks import ModuleNetwork, ModuleParameters, build_module
+from sweepengine.networks import ModuleNetwork, build_module
 from sweepengine.plugins import model_of
 
 if TYPE_CHECKING:
@@ -18,24 +18,18 @@ if TYPE_CHECKING:
 
     from sweepengine.execute._data import Data
     from sweepengine.execute._shards import Shards
-    from sweepengine.execute._start import Start
+    from sweepengine.networks import AnyNetwork
     from sweepengine.spec import Run
     from sweepengine.store import BlockShape
 
 
-def model_start(runs: list[Run], data: Data) -> Start:
-    """As :func:`sweepengine.execute._start.network_start`, of one run of a user's model."""
+def model_start(runs: list[Run], data: Data) -> AnyNetwork:
+    """The network of one run of a user's model at t = 0."""
     (run,) = runs
     d, dtype = data.x_train.shape[1], getattr(torch, run.precision)
     module, drawn = build_module(model_of(run.architecture.model), run.width, d, data.outputs, run.seed, dtype)
     device = data.x_train.device
-    module, initial = module.to(device), drawn.map(lambda tensor: tensor.to(device))
-
-    def made(parameters: ModuleParameters) -> ModuleNetwork:
-        return ModuleNetwork(module, parameters, run.gamma, run.alpha)
-
-    # It stands in for a Network in all that steps and the observables without the condition LAYERS ask for.
-    return cast("Any", (initial, made))  # type: ignore[no-any-return]
+    return ModuleNetwork(module.to(device), drawn.map(lambda tensor: tensor.to(device)), run.gamma, run.alpha)
 
 
 class ModelTurn(NetworkTurn):
@@ -58,5 +52,5 @@ def model_turn(
     *,
     cuda_graphs: bool,  # noqa: ARG001 -- refused for models
 ) -> ModelTurn:
-    """One run of a user's model; see :class:`sweepengine.execute._data.MakeTurn`."""
+    """One run of a user's model; see :class:`sweepengine.execute._make_turn.MakeTurn`."""
     return ModelTurn(runs, data, state)

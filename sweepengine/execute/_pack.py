@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import torch
 
-from sweepengine.execute._data import Data, make_turn
+from sweepengine.execute._data import Data
 from sweepengine.execute._device import GPU_RUNS_PER_TURN, pick_device
 from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._follower import Follower
+from sweepengine.execute._make_turn import make_turn
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._shards import Order, Shards
 from sweepengine.networks import matmul_precision
@@ -48,7 +49,7 @@ Item = TypeVar("Item")
 
 EVENT_SECONDS = 0.5
 BEATS = 4
-"""Signs of life within a run's timeout."""
+"""Signs of life that a task gives within a run's timeout."""
 
 
 def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
@@ -58,13 +59,13 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
     ----------
     task : PackTask
     shards : Shards, optional
-        This worker as the lead of several; alone where not given.
+        This worker as the lead of several; without it the worker is alone.
 
     Yields
     ------
     Event
-        At most two a second, and one at the end. Tasks that name their runs say at once which run comes next; with a
-        timeout they also say at every step that they live, a few times within the timeout.
+        At most two a second, and one at the end. A task that names its runs yields at once when the next run begins;
+        with a timeout it also yields signs of life, a few within the timeout.
 
     Raises
     ------
@@ -91,18 +92,19 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
 
 @contextmanager
 def _released(writer: ChunkWriter, shards: Shards) -> Iterator[None]:
-    """Say at the end that this worker writes no more; of the others it knows so at a good end only."""
+    """Release the chunk at the end: for all workers after a good end, for this worker alone after an error."""
     try:
         yield
     except BaseException:
-        with suppress(OSError):  # the error that is raised already comes first, and the end of this process says it too
+        # The error being raised comes first, and the end of this process releases the chunk too.
+        with suppress(OSError):
             writer.release(others_too=shards.size == 1)
         raise
     writer.release()
 
 
 def follow(task: PackTask, shards: Shards) -> None:
-    """Advance the runs of a pack as one of several workers, under the orders of the one that runs :func:`advance`."""
+    """Advance the runs of a pack under the orders of the lead, which is the worker that runs :func:`advance`."""
     store, data = _opened(task)
     with _matmul(next(iter(task.runs.values())), data):
         Follower(task, store, data, shards).follow()
@@ -116,7 +118,7 @@ def _opened(task: PackTask) -> tuple[Store, Data]:
 
 
 def _throttled(events: Iterator[Event], timeout: float | None) -> Iterator[Event]:
-    """Sum events up so that at most two a second go out, beside those that name runs; what is pending precedes an error."""
+    """Yield sums of events, at most two a second, and at once if an event names runs or before an error is raised."""
     pending, last = Event(), time.monotonic()
     beat = EVENT_SECONDS if timeout is None else timeout / BEATS
     try:
@@ -141,7 +143,7 @@ def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
 
 
 def _within(scope: Callable[[], AbstractContextManager[None]], items: Iterator[Item]) -> Iterator[Item]:
-    """Each item is made within a scope, which is left before the item goes out: the process is not ours alone."""
+    """Yield items that are each made within a scope, which is left before the yield: other code shares this process."""
     while True:
         with scope():
             try:
@@ -152,15 +154,15 @@ def _within(scope: Callable[[], AbstractContextManager[None]], items: Iterator[I
 
 
 def _load_data(store: Store, task: PackTask, run: AnyRun, device: torch.device) -> Data:
-    """The data as the store holds them, so that every worker and every resume use the same bits."""
+    """Return the data as the store holds them, so that all workers and all resumes use the same bits."""
     arrays = read_data(store, task.nodes, run.data_id)
     dtype = getattr(torch, run.precision)
-    given = {kind: read_given(store, task.nodes, kind, each) for kind, each in given_ids(run).items()}
+    given = {kind: read_given(store, task.nodes, kind, content_id) for kind, content_id in given_ids(run).items()}
     return Data(**{name: torch.from_numpy(values).to(device, dtype) for name, values in arrays.items()}, given=given)
 
 
 class _ChunkJob:
-    """One chunk's missing runs, in turns, with commits."""
+    """Computes the missing runs of one chunk, in turns, and commits them."""
 
     def __init__(
         self,
@@ -179,13 +181,13 @@ class _ChunkJob:
         self._last_commit = time.monotonic()
 
     def events(self) -> Iterator[Event]:
-        """Compute the chunk: first what a state continues, then the rest in turns."""
+        """Compute the chunk: first the runs that a saved state continues, then the others in turns."""
         for position, names in self._writer.damaged.items():
             yield self._damaged((position,), f"stored {', '.join(names)}")
         for positions in tuple(self._writer.state_refs()):
             refs = self._writer.state_refs().get(positions)
             if refs is None or (self._task.careful and len(positions) > 1):
-                continue  # no longer needed, or of several runs where they go one at a time
+                continue  # the state is no longer needed, or it holds several runs and the task is careful
             self._shards.order(Order.STATE, positions[0])
             state = self._writer.read_state(refs)
             if state is None:
@@ -207,15 +209,15 @@ class _ChunkJob:
         self._writer.commit()
 
     def _damaged(self, positions: tuple[int, ...], what: str) -> Event:
-        """Say it of the runs that are wanted; the driver finds the others."""
+        """Return an event that names those of the damaged runs that this task has; the driver finds the others."""
         named = ", ".join(self._runs[position].id for position in positions if position in self._runs)
         message = f"damaged: the {what} of run {named} does not match its mark; computed again from t = 0"
         return Event(message=message if named else "")
 
     def _fits(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]]) -> bool:
-        """Whether a state continues runs that are wanted, from the records that are committed of them."""
+        """Return whether a state fits: the task has its undiverged runs, each with as many committed records."""
         if "code" in state and not self._task.code.has_made(str(state["code"])):
-            return False  # the code has been mended since
+            return False  # users' code has changed since
         alive = [p for p, step in zip(positions, state["diverged_step"], strict=True) if step < 0]
         return bool(alive) and all(
             p in self._runs and self._writer.run(p).records_done == int(state["due"]) for p in alive
@@ -232,14 +234,14 @@ class _ChunkJob:
             self._shards.order(Order.BEGIN, positions[0])
         else:
             self._shards.order(Order.RESUME, positions[0])
-            # The state's own runs: one of them may have diverged, and then nobody asks for it any more.
-            runs = [run_from_json(each) for each in json.loads(str(state["runs"]))]
+            # The runs are those of the state: a run that has diverged is among them, and the task has it no longer.
+            runs = [run_from_json(content) for content in json.loads(str(state["runs"]))]
         try:
             yield from _within(partial(_matmul, runs[0], self._data), self._train(positions, runs, state))
         except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
-            # A run's own failure is data. A store that cannot be written (OSError) or a takeover is not the run's.
+            # A run's own failure is data. A store that cannot be written (OSError) or a takeover is no run's failure.
             if self._shards.size > 1 and not isinstance(error, StepLimitError):
-                raise  # of one worker alone: the others cannot go on
+                raise  # this worker alone has failed, and the others cannot go on without it
             text = traceback.format_exc()
             failed = [p for p in positions if not self._writer.run(p).status.is_final]
             for position in failed:
@@ -272,9 +274,9 @@ class _ChunkJob:
                 yield Event(records=len(written))
             if time.monotonic() - self._last_commit >= self._options.commit_seconds:
                 state = turn.state() | ids
-                yield from self._tell_diverged(positions, turn, told)  # which a state may be the first to know
+                yield from self._tell_diverged(positions, turn, told)  # turn.state() may have detected a divergence
                 if len(told) == len(positions):
-                    return  # nobody would go on from it
+                    return  # no run would continue from the state
                 self._writer.commit(positions, state)
                 self._last_commit = time.monotonic()
             else:
@@ -287,7 +289,7 @@ class _ChunkJob:
         yield Event(done=len(alive), message=self._shards.report(steps))
 
     def _bind_code(self) -> None:
-        """Before the first run that users' code has brought to its end is committed."""
+        """Bind the store to users' code, once, before the first run that this code has finished is committed."""
         if not self._is_bound:
             bind_code(self._store, self._task.code)
             self._is_bound = True
@@ -300,7 +302,5 @@ class _ChunkJob:
                 peak = self._memory.bytes()
                 self._writer.finish(position, Status.DIVERGED, diverged_step=int(step), peak_memory=peak)
                 run = self._runs[position]
-                yield Event(
-                    diverged=1,
-                    message=f"diverged: run {run.id} ({run.scaling}, width {run.width}, seed {run.seed}) at step {step}",
-                )
+                where = f"run {run.id} ({run.scaling}, width {run.width}, seed {run.seed}) at step {step}"
+                yield Event(diverged=1, message=f"diverged: {where}")

@@ -17,19 +17,19 @@ class Progress(Protocol):
     """Shows how a sweep goes."""
 
     def start(self, runs: int, records: int, packs: int) -> None:
-        """The sweep begins with so much to do."""
+        """Begin to show a sweep with so many runs, records and packs to do."""
 
     def update(self, event: Event) -> None:
-        """Some of it has been done."""
+        """Add the progress that an event tells."""
 
     def pack_finished(self) -> None:
-        """A pack is over."""
+        """Count a pack as finished."""
 
     def say(self, message: str) -> None:
-        """Something a person should read."""
+        """Show a message."""
 
     def stop(self) -> None:
-        """The sweep ends."""
+        """End the display."""
 
 
 class SilentProgress:
@@ -67,8 +67,9 @@ class _Counts:
         return self.recorded / max(1e-9, time.monotonic() - self.started)
 
     def line(self) -> str:
-        # What a worker had not committed when it died is done again, and told again.
-        text = f"runs {min(self.ended, self.runs)}/{self.runs}  packs {self.packs_finished}/{self.packs}  {self.rate():.0f} records/s"
+        # Runs that a worker had ended and not committed when it died are computed, and counted, again: hence the min.
+        text = f"runs {min(self.ended, self.runs)}/{self.runs}  packs {self.packs_finished}/{self.packs}"
+        text += f"  {self.rate():.0f} records/s"
         if self.recorded:
             text += f"  about {max(0, self.records - self.recorded) / self.rate():.0f} s left"
         if self.diverged:
@@ -77,7 +78,7 @@ class _Counts:
 
 
 class LineProgress:
-    """One line for each thing that happens, and one every ten seconds.
+    """Prints one line for each message and for each pack that ends, and one with the counts every ten seconds.
 
     Parameters
     ----------
@@ -90,19 +91,19 @@ class LineProgress:
         self._last = 0.0
 
     def start(self, runs: int, records: int, packs: int) -> None:
-        """Say what there is to do."""
+        """Print what there is to do."""
         self._counts = _Counts(runs, records, packs)
         self._last = time.monotonic()
         self.say(f"to do: {runs} runs, {records} records, {packs} packs")
 
     def update(self, event: Event) -> None:
-        """Count; say where it stands every ten seconds."""
+        """Add to the counts; print them every ten seconds."""
         self._counts.add(event)
         if time.monotonic() - self._last >= _LINE_SECONDS:
             self._line()
 
     def pack_finished(self) -> None:
-        """Say where it stands."""
+        """Print the counts."""
         self._counts.packs_finished += 1
         self._line()
 
@@ -115,11 +116,11 @@ class LineProgress:
         self._console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def stop(self) -> None:
-        """Nothing is left open."""
+        """Do nothing: no line is left open."""
 
 
 class BarProgress:
-    """A live bar with runs, packs, rate, time left and failures.
+    """Shows a live bar with runs, packs, rate, time left and failures.
 
     Parameters
     ----------
@@ -138,7 +139,7 @@ class BarProgress:
         self._bars.start()
 
     def start(self, runs: int, records: int, packs: int) -> None:
-        """Fill the bar's frame."""
+        """Set the bar's length."""
         self._counts = _Counts(runs, records, packs)
         self._bars.update(self._task, total=records, description=self._counts.line())
 
@@ -162,5 +163,5 @@ class BarProgress:
 
 
 def progress_for(console: Console) -> Progress:
-    """Bars on a terminal, lines elsewhere."""
+    """Return a live bar for a terminal, lines for anything else."""
     return BarProgress(console) if console.is_terminal else LineProgress(console)

@@ -1,22 +1,27 @@
-"""Packs on Ray: a local cluster of our own, or one that the user names. The one place that imports ray."""
+"""Packs on Ray: on a private cluster, or on one that the user names. No other module imports ray."""
 
 from __future__ import annotations
 
 import importlib
 import logging
 import os
-import secrets
-import socket
 import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.errors import RunError
 from sweepengine.execute._events import Event
 from sweepengine.execute._executor import HungError, Report, one_thread
+from sweepengine.execute._ray_cluster import (
+    ClusterError,
+    check_device,
+    check_shards,
+    divided,
+    local_environment,
+    reach,
+    token,
+)
 from sweepengine.execute._ray_health import Health, end_leftovers, kill, silence, watched
 from sweepengine.execute._ray_shards import advance_sharded, placed, reserve
 from sweepengine.execute._signals import deferred, interruptible, uninterrupted
@@ -32,30 +37,25 @@ if TYPE_CHECKING:
 
 _OBJECT_STORE_BYTES = 100 * 2**20
 _POLL_SECONDS = 1.0
-_REACH_SECONDS = 5.0
 _END_SECONDS = 10.0
 _COUNT_SECONDS = 10.0
 
 
-class ClusterError(RunError):
-    """A cluster that cannot be started, joined or used."""
-
-
 @dataclass
 class _Live:
-    """A task that was sent.
+    """A task that was sent to Ray and has not ended.
 
     Attributes
     ----------
     task : PackTask
     group : placement group or None
-        What is reserved for it.
+        The resources that are reserved for a task of several workers.
     worker : _Worker or None
-        Where it runs; None until it has said so.
+        The process that advances the task; None until the task has named it.
     heard : float
-        When it last said something.
+        When the task last said something, in seconds of the monotonic clock.
     advancing : bool
-        Whether it has named a run that it advances: only then is its silence a run's.
+        Whether the task has named a run that it advances: only then is its silence the silence of a run.
     """
 
     task: PackTask
@@ -65,35 +65,16 @@ class _Live:
     advancing: bool = False
 
 
-@cache
-def _token() -> str:
-    """One token for all private clusters of this process: Ray's core reads it once and keeps it."""
-    return secrets.token_hex(32)
-
-
-def _local_environment() -> dict[str, str]:
-    """Ray's settings for a private cluster: no statistics sent, loopback only, a token that only we know."""
-    return {
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": _token(),
-        # Makes Ray take 127.0.0.1 as this node's address and listen there only, on Linux too.
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        # The future default, which Ray otherwise announces with a warning in every worker.
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    }
-
-
 @dataclass(frozen=True)
 class _Worker:
-    """The process that advances a task: the first that a task says.
+    """The process that advances a task; the first item that a task yields.
 
     Attributes
     ----------
     node : str
-        Ray's id of its machine.
+        Ray's id of the process's machine.
     process : int
-        Its number there.
+        The process id on that machine.
     """
 
     node: str
@@ -109,73 +90,36 @@ def _advance_pack(task: PackTask) -> Iterator[Event | _Worker]:
         yield from advance(task) if task.workers == 1 else advance_sharded(ray, task)
 
 
-def _reach(address: str) -> None:
-    """Raise unless something listens at host:port; Ray itself would try for minutes."""
-    place = address.rsplit("://", 1)[-1]
-    host, _, port = place.rpartition(":")
-    if not host or not port.isdigit():
-        return  # "auto" and the like name no place
-    try:
-        socket.create_connection((host, int(port)), timeout=_REACH_SECONDS).close()
-    except OSError as error:
-        raise ClusterError(
-            f"address: no cluster answers at {address} ({error}); start one, or leave --address out"
-        ) from error
-
-
-def _check_shards(shards: int, cpus: int) -> None:
-    """Raise unless one run's workers can be there at the same time; Ray itself would wait for ever."""
-    if shards > cpus:
-        raise ClusterError(
-            f"shards: found {shards}, and the cluster has {cpus} CPUs, one for each; use at most {cpus}, or more workers"
-        )
-
-
-def _check_device(device: DeviceName, gpus: float, shards: int) -> None:
-    if device == "cuda" and not gpus:
-        raise ClusterError("device: found cuda, but the cluster has no GPU; use cpu or auto")
-    if device == "cuda" and 1 < shards > gpus:
-        raise ClusterError(
-            f"device: found cuda with {shards} shards, one GPU for each, but the cluster has {gpus:g}; use cpu, auto, or "
-            "fewer shards"
-        )
-
-
-def _divided(cpus: int, gpus: float, shards: int) -> tuple[int, float]:
-    """Tasks at the same time, and the GPUs of each of their workers."""
-    if shards == 1:
-        return cpus, min(1.0, int(1e4 * gpus / cpus) / 1e4)  # Ray counts resources in ten-thousandths
-    return (min(cpus, int(gpus)) // shards, 1.0) if gpus >= shards else (cpus // shards, 0.0)
-
-
 class RayExecutor:
-    """Advances packs as Ray tasks of one CPU each, or of one for each shard.
+    """Advances packs as Ray tasks of one CPU each, or of one CPU for each shard.
 
     Parameters
     ----------
     address : str or None
-        A running cluster; None starts a private one on this machine's loopback and stops it in :meth:`close`.
+        Address of a running cluster; None starts a private cluster on this machine's loopback, which :meth:`close`
+        stops.
     workers : int or None
-        Tasks at the same time; None takes every CPU.
+        CPUs of the private cluster; None takes every CPU of this machine. A named cluster has the CPUs that it has.
     shards : int
         Workers that advance one task together.
     device : {"auto", "cpu", "cuda"}
-        With auto or cuda the cluster's GPUs are divided evenly among its workers; shards have one each, or with auto
-        none at all where there are too few.
+        With auto or cuda the cluster's GPUs are divided evenly among its workers. Each of several shards has one whole
+        GPU; if there are too few, auto gives them none.
 
     Raises
     ------
     ClusterError
-        Ray already runs in this process, or the cluster cannot be reached, or has fewer CPUs than there are shards.
+        Ray already runs in this process, or the cluster cannot be started or reached, or it has fewer CPUs than there
+        are shards, or too few GPUs for cuda.
     """
 
     def __init__(
         self, address: str | None, workers: int | None = None, device: DeviceName = "auto", shards: int = 1
     ) -> None:
         if address is not None:
-            _reach(address)
+            reach(address)
         else:
-            _check_shards(shards, workers or available_cpus())
+            check_shards(shards, workers or available_cpus())
         self._is_private = address is None
         self._live: dict[Any, _Live] = {}
         self._shards, self._starved, self._counted = shards, False, time.monotonic()
@@ -193,21 +137,21 @@ class RayExecutor:
             self._remote = self._ray.remote(_advance_pack)
             resources = self._ray.cluster_resources()
             cpus, gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0.0)
-            _check_shards(shards, cpus)
-            _check_device(device, gpus, shards)
+            check_shards(shards, cpus)
+            check_device(device, gpus, shards)
         except BaseException:
             with uninterrupted():
                 self.close()
             raise
-        self.workers, self._gpus = _divided(cpus, 0.0 if device == "cpu" else gpus, shards)
+        self.workers, self._gpus = divided(cpus, 0.0 if device == "cpu" else gpus, shards)
 
     def _load(self) -> Any:
-        """Ray's module, imported with the settings that a private cluster needs."""
+        """Import Ray's module, with the settings that a private cluster needs, and return it."""
         loaded = "ray" in sys.modules
         if self._is_private:
-            os.environ.update(_local_environment())
+            os.environ.update(local_environment())
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of workers that this driver has killed
+        os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the errors of workers that this driver kills
         ray: Any = importlib.import_module("ray")
         if ray.is_initialized():
             raise ClusterError(
@@ -226,7 +170,7 @@ class RayExecutor:
         try:
             if address is None:
                 cpus = workers or available_cpus()
-                self._watch.enter_context(watched(_token()))
+                self._watch.enter_context(watched(token()))
                 self._ray.init(
                     address="local",
                     num_cpus=cpus,
@@ -246,12 +190,12 @@ class RayExecutor:
             ) from error
 
     def check_shared(self, store: SweepStore) -> None:
-        """Make sure that every node of the cluster reads what this driver writes.
+        """Raise unless every node of the cluster reads what this driver writes.
 
         Raises
         ------
         ClusterError
-            Some node does not see the store: its address is a path that is not shared.
+            A node does not see the store: its address is a path that is not shared.
         """
         if self._is_private:
             return
@@ -260,36 +204,37 @@ class RayExecutor:
         token = write_token(store.objects)
         nodes = [node for node in self._ray.nodes() if node["Alive"]]
         read = self._ray.remote(num_cpus=0, max_retries=0)(read_token)
-        found = [
+        answers = [
             read.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
                 store.address, token
             )
             for node in nodes
         ]
-        blind = [node["NodeManagerAddress"] for node, each in zip(nodes, found, strict=True) if not self._ray.get(each)]
+        seen = [self._ray.get(answer) for answer in answers]
+        blind = [node["NodeManagerAddress"] for node, sees in zip(nodes, seen, strict=True) if not sees]
         delete_token(store.objects, token)
         if blind:
             raise ClusterError(
-                f"store: {store.address} is not the same place on {', '.join(blind)}; name a --store that every node shares"
+                f"store: {store.address} is not the same place on {', '.join(blind)}; "
+                "name a --store that every node shares"
             )
 
     def submit(self, task: PackTask) -> None:
         """Send a task to the cluster. Ray itself never retries it: the driver does, with a higher attempt number."""
         options: dict[str, Any] = {"num_cpus": 1, "num_gpus": self._gpus, "max_retries": 0, "num_returns": "streaming"}
         if task.workers > 1 and not self._gpus:
-            task = replace(
-                task, options=replace(task.options, device="cpu")
-            )  # all of them, whatever a machine could do
+            # No GPUs are reserved: all shards compute on CPUs, even on a machine that has a GPU.
+            task = replace(task, options=replace(task.options, device="cpu"))
         group = reserve(self._ray, task.workers, self._gpus) if task.workers > 1 else None
         if group is not None:
             options["scheduling_strategy"] = placed(self._ray, group, 0)
         if task.names_runs:
-            # The worker goes on once this driver has what it said: a run is known before it can do any harm.
+            # The worker waits until this driver has read its event, so that the driver knows each run before it starts.
             options["_generator_backpressure_num_objects"] = 1
         self._live[self._remote.options(**options).remote(task)] = _Live(task, group)
 
     def wait(self) -> Iterator[Report]:
-        """Reports of the tasks that have something to say."""
+        """Yield the reports of the tasks that have something to report, after at most about a second."""
         self._refuse_dead()
         ready, _ = self._ray.wait(list(self._live), num_returns=1, timeout=_POLL_SECONDS, fetch_local=False)
         for generator in ready:
@@ -300,8 +245,8 @@ class RayExecutor:
             except StopIteration:
                 self._forget(generator)
                 yield Report(task, Event(), finished=True)
-            except Exception as error:  # noqa: BLE001 -- handed to the driver, which tells or retries
-                # The task that raised is about to end: without its reservation Ray would kill it and tell the user so.
+            except Exception as error:  # noqa: BLE001 -- handed to the driver, which retries or reports it
+                # The task that raised is about to end. If its reservation went first, Ray would kill it and say so.
                 self._ray.wait([generator.completed()], timeout=_END_SECONDS, fetch_local=False)
                 self._refuse_dead()
                 self._forget(generator)
@@ -318,19 +263,19 @@ class RayExecutor:
         yield from self._say_starved()
 
     def _end_silent(self) -> Iterator[Report]:
-        """Kill the workers of tasks that have been silent for longer than they may."""
+        """Kill the workers of tasks whose run has been silent for longer than its timeout, and report these tasks."""
         for generator, live in tuple(self._live.items()):
             timeout, worker = live.task.options.run_timeout, live.worker
             if timeout is None or worker is None or not live.advancing or time.monotonic() - live.heard < timeout:
                 continue
             if self._ray.wait([generator], timeout=0, fetch_local=False)[0]:
-                continue  # it has said something that nobody has read yet
+                continue  # the task has said something that this driver has not read yet
             self._end(generator, worker)
             self._forget(generator)
             yield Report(live.task, Event(), finished=True, error=HungError(f"hung: said nothing for {timeout:g} s"))
 
     def _end(self, generator: Any, worker: _Worker) -> None:
-        """Kill a task's worker where it is: Ray's own way to cancel asks the process, and a suspended one does not answer."""
+        """Kill a task's worker on its machine: Ray would only ask the process, and a suspended one does not answer."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         there = NodeAffinitySchedulingStrategy(worker.node, soft=False)
@@ -341,7 +286,7 @@ class RayExecutor:
         self._ray.wait([generator.completed()], timeout=_END_SECONDS, fetch_local=False)
 
     def _say_starved(self) -> Iterator[Report]:
-        """Say once that the cluster has become too small for any task, which Ray waits for in silence."""
+        """Say once that the cluster has become too small for any task; Ray itself would wait in silence."""
         if time.monotonic() - self._counted < _COUNT_SECONDS or not self._live:
             return
         self._counted = time.monotonic()
@@ -349,8 +294,8 @@ class RayExecutor:
         starved, self._starved = self._starved, cpus < self._shards
         if self._starved and not starved:
             message = (
-                f"waiting: the cluster has {cpus} CPUs by now and a run needs {self._shards} at the same time; add machines, "
-                "or stop, and run the same command again on another cluster"
+                f"waiting: the cluster has {cpus} CPUs by now and a run needs {self._shards} at the same time; "
+                "add machines, or stop, and run the same command again on another cluster"
             )
             yield Report(next(iter(self._live.values())).task, Event(message=message), finished=False)
 
@@ -360,7 +305,7 @@ class RayExecutor:
             self._ray.util.remove_placement_group(group)
 
     def close(self) -> None:
-        """Cancel what still runs; stop the cluster if it is ours, leave it if it is not."""
+        """Cancel the tasks that still run; stop a private cluster, leave any other."""
         with self._watch:
             if self._ray is not None:
                 self._stop()
@@ -374,12 +319,12 @@ class RayExecutor:
                 self._forget(generator)
         self._ray.shutdown()
         if self._is_private and not self._is_whole:
-            end_leftovers(_token())
+            end_leftovers(token())
             if self._health is not None:
                 self._health.end_family()
 
     def _refuse_dead(self) -> None:
-        """Raise once Ray itself has died: nothing that it says from then on is of use.
+        """Raise if Ray itself has died: nothing that it says afterwards is of use.
 
         Raises
         ------
@@ -397,6 +342,6 @@ class RayExecutor:
 
 
 def _cause(error: Exception) -> Exception:
-    """The worker's own exception, where Ray has wrapped it."""
+    """Return the worker's own exception if Ray has wrapped it, else the error itself."""
     cause = getattr(error, "cause", None)
     return cause if isinstance(cause, Exception) else error

@@ -1,4 +1,4 @@
-"""Whether Ray itself lives, and what it leaves behind when it does not. Takes the module ``ray`` as an argument."""
+"""Watch whether Ray itself lives, and end what a dead Ray leaves behind. The module ``ray`` is an argument here."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _DAEMONS = frozenset({"gcs_server", "raylet"})
 _LOOK_SECONDS = 5.0
 _WATCH_SECONDS = 0.5
 _GRACE_SECONDS = 25.0
-"""What may pass between the death of a daemon and the driver's end: it is seen at the next look, or Ray raises."""
+"""Time that a driver has to end by itself after the death of a daemon: it sees the death at a look, or Ray raises."""
 _MOST_UNANSWERED = 3
-"""A joined cluster that is silent for so many looks is lost. Ray's own core would end the process after a minute."""
+"""A joined cluster that does not answer at so many looks is lost. Ray's core would end the process after a minute."""
 
 
 class Health:
@@ -41,7 +41,7 @@ class Health:
         self._family = _family()
 
     def trouble(self) -> str:
-        """What is wrong with the cluster; empty while it lives."""
+        """Return what is wrong with the cluster; empty while it lives."""
         due = time.monotonic() - self._looked >= _LOOK_SECONDS
         if due:
             self._looked = time.monotonic()
@@ -62,7 +62,7 @@ class Health:
         return f"nothing answers at {host}:{port}" if self._unanswered >= _MOST_UNANSWERED else ""
 
     def end_family(self) -> None:
-        """End what is left of a private cluster whose raylet has died, which would have ended it: the raylet's agents."""
+        """Kill the agents that a dead raylet of a private cluster leaves behind; a living raylet would end them."""
         processes = _processes()
         for number, began in self._family:
             if number in processes and processes[number].began == began:
@@ -71,10 +71,10 @@ class Health:
 
 @contextmanager
 def watched(token: str) -> Iterator[None]:
-    """Around the life of a private cluster: end this process in order if a daemon dies and nobody can say so.
+    """While a private cluster lives, end this process with a message if a daemon dies and the driver cannot say so.
 
-    Where the driver waits for Ray's core just then, it waits for a minute in compiled code, where nothing can be raised,
-    and Ray ends the process without a word of use.
+    A driver that is waiting for Ray's core at that moment stays in compiled code for a minute, where nothing can be
+    raised; then Ray ends the process without a useful message.
     """
     over = threading.Event()
 
@@ -99,7 +99,7 @@ def watched(token: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Process:
-    """A process of this machine: its name, state, parent, and when it began, which tells it from a later one."""
+    """A process of this machine. When it began tells it from a later process with the same id."""
 
     name: str
     state: str
@@ -108,42 +108,42 @@ class _Process:
 
 
 def _processes() -> dict[int, _Process]:
-    """All processes by number; none where there is no /proc."""
-    found = {}
+    """Return all processes of this machine by their id; none if there is no /proc."""
+    processes = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
         except OSError:
             continue  # ended meanwhile
         fields = rest.split()
-        found[int(stat.parent.name)] = _Process(name, fields[0], int(fields[1]), fields[19])
-    return found
+        processes[int(stat.parent.name)] = _Process(name, fields[0], int(fields[1]), fields[19])
+    return processes
 
 
 def _family() -> set[tuple[int, str]]:
-    """The daemons that this process has started and all that is below them."""
+    """Return (id, when it began) of the daemons that this process has started, and of all their descendants."""
     processes = _processes()
-    below = {number for number, each in processes.items() if each.parent == os.getpid() and each.name in _DAEMONS}
-    while more := {number for number, each in processes.items() if each.parent in below} - below:
-        below |= more
-    return {(number, processes[number].began) for number in below}
+    family = {number for number, p in processes.items() if p.parent == os.getpid() and p.name in _DAEMONS}
+    while children := {number for number, p in processes.items() if p.parent in family} - family:
+        family |= children
+    return {(number, processes[number].began) for number in family}
 
 
 def _dead_daemon() -> str:
-    """A daemon that this process has started and that is dead, by name; where there is no /proc nobody can say."""
-    ours = (each for each in _processes().values() if each.parent == os.getpid())
-    return next((each.name for each in ours if each.state == "Z" and each.name in _DAEMONS), "")
+    """Return the name of a dead daemon that this process has started; empty if there is none, or no /proc."""
+    ours = (process for process in _processes().values() if process.parent == os.getpid())
+    return next((process.name for process in ours if process.state == "Z" and process.name in _DAEMONS), "")
 
 
 def silence(ray: Any) -> None:
-    """Keep Ray's own words on dead workers out of the terminal: they go to stdout, and the driver says it in one line."""
+    """Keep Ray's own messages about dead workers off stdout; the driver reports a dead worker in one line."""
     ray._private.worker.print_to_stdstream = lambda *_, **__: None  # noqa: SLF001
 
 
 def end_leftovers(token: str) -> None:
-    """End the daemons of a private cluster that outlive their raylet, which would have ended them.
+    """Kill the daemons of a private cluster that outlive their raylet; a living raylet would end them.
 
-    They are known by the token of the cluster, which is in their environment (on Linux, where one can look it up).
+    Their environment, which can be read on Linux only, holds the token of the cluster.
     """
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -155,7 +155,7 @@ def end_leftovers(token: str) -> None:
 
 
 def kill(process: int) -> None:
-    """End a process of the machine where this runs, a suspended one too."""
+    """Kill a process of this machine by its id, even a suspended one."""
     try:
         os.kill(process, signal.SIGKILL)
     except ProcessLookupError:

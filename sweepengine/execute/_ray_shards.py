@@ -1,7 +1,8 @@
-"""A pack that several Ray workers advance together: a placement group reserves them, the task starts the others as actors.
+"""A pack that several Ray workers, its shards, advance together.
 
-All CPUs of a pack are reserved at once, so tasks never wait for each other's workers. Actors belong to the task that
-starts them: they end with it, however it ends.
+The driver reserves the CPUs of all shards at once by a placement group, so tasks never wait for each other's workers.
+The task is the lead and starts the other shards as actors. Actors belong to the task that starts them: they end
+with it, however it ends.
 """
 
 from __future__ import annotations
@@ -23,24 +24,24 @@ _LAST_WORDS_SECONDS = 5.0
 
 
 def reserve(ray: Any, shards: int, gpus: float) -> Any:
-    """One CPU for each shard, and as many GPUs, all or none, on as few machines as can be."""
+    """Reserve one CPU and `gpus` GPUs for each shard, for all shards or none, on as few machines as possible."""
     bundle = {"CPU": 1, "GPU": gpus} if gpus else {"CPU": 1}
     return ray.util.placement_group([bundle] * shards, strategy="PACK")
 
 
 def placed(ray: Any, group: Any, rank: int) -> Any:
-    """Where a shard runs."""
+    """Return the scheduling strategy that runs a shard on its share of a reservation."""
     strategies = ray.util.scheduling_strategies
     return strategies.PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=rank)
 
 
 def advance_sharded(ray: Any, task: PackTask) -> Iterator[Event]:
-    """Advance a pack as the lead of its shards, in the task that was placed first.
+    """Start the other shards of a pack, and advance the pack as their lead.
 
     Raises
     ------
     ShardError
-        Another shard has stopped; all of them end.
+        Another shard has stopped; all shards end.
     """
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
@@ -52,54 +53,54 @@ def advance_sharded(ray: Any, task: PackTask) -> Iterator[Event]:
     device = _own_device(task)
     on_gpu = int(device.type == "cuda")
     actor = ray.remote(num_cpus=1, num_gpus=on_gpu, max_restarts=0, max_task_retries=0)(_Shard)
-    others = [actor.options(scheduling_strategy=placed(ray, group, rank)).remote() for rank in range(1, task.workers)]
+    followers = [actor.options(scheduling_strategy=placed(ray, group, k)).remote() for k in range(1, task.workers)]
     try:
-        addresses = ray.get([each.address.remote(ray.util.get_node_ip_address) for each in others])
+        addresses = ray.get([follower.address.remote(ray.util.get_node_ip_address) for follower in followers])
         # A socket of our own: torch would listen on every address of the machine.
         with socket.create_server((here, 0)) as server:
             port = server.getsockname()[1]
             meeting = TCPStore(
                 here, port, task.workers, is_master=True, wait_for_workers=False, master_listen_fd=server.detach()
             )
-        done = [
-            each.follow.remote(task, rank, address, here, port)
-            for rank, (each, address) in enumerate(zip(others, addresses, strict=True), start=1)
+        ends = [
+            follower.follow.remote(task, rank, address, here, port)
+            for rank, (follower, address) in enumerate(zip(followers, addresses, strict=True), start=1)
         ]
         try:
             with ShardGroup(0, task.workers, meeting, device=device, address=here) as shards:
                 yield from advance(task, Shards(shards))
         except ShardError as error:
-            raise ShardError(f"{error}; {_last_words(ray, done)}") from error
+            raise ShardError(f"{error}; {_last_words(ray, ends)}") from error
     finally:
-        for each in others:
-            ray.kill(each)
+        for follower in followers:
+            ray.kill(follower)
 
 
-def _last_words(ray: Any, done: list[Any]) -> str:
-    """Why the other shards have stopped, those that only lost the others left out."""
+def _last_words(ray: Any, ends: list[Any]) -> str:
+    """Return why the other shards have stopped, without those that stopped because they lost another shard."""
     from sweepengine.particles import ShardError
 
     said = []
-    ended, _ = ray.wait(done, num_returns=len(done), timeout=_LAST_WORDS_SECONDS)
-    for each in ended:
+    ended, _ = ray.wait(ends, num_returns=len(ends), timeout=_LAST_WORDS_SECONDS)
+    for end in ended:
         try:
-            ray.get(each)
-        except Exception as error:  # noqa: BLE001 -- told, beside the error that is raised
+            ray.get(end)
+        except Exception as error:  # noqa: BLE001 -- its text goes into the error that is raised
             cause = getattr(error, "cause", None) or error
             if not isinstance(cause, ShardError):
-                said.append(f"shard {done.index(each) + 1}: {type(cause).__name__}: {cause}")
+                said.append(f"shard {ends.index(end) + 1}: {type(cause).__name__}: {cause}")
     return "; ".join(said) or "the other shards say nothing"
 
 
 class _Shard:
-    """An actor: one of the shards that are not the lead."""
+    """The actor of a shard that is not the lead."""
 
     def address(self, find: Callable[[], str]) -> str:
-        """Where the others can reach it."""
+        """Return the address at which the other shards reach this one."""
         return find()
 
     def follow(self, task: PackTask, rank: int, address: str, host: str, port: int) -> None:
-        """Do what the lead says, to the end."""
+        """Carry out the lead's orders to the end."""
         from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
         from sweepengine.execute._pack import follow
@@ -113,7 +114,7 @@ class _Shard:
 
 
 def _own_device(task: PackTask) -> torch.device:
-    """Where this shard computes: of the GPUs, Ray shows each the one that is its own."""
+    """Return the device of this shard; of the GPUs, Ray shows each shard its own alone, as number 0."""
     import torch
 
     from sweepengine.execute._device import pick_device

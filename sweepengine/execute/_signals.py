@@ -1,6 +1,6 @@
-"""SIGINT and SIGTERM: told apart from what users' code raises, put off while Ray starts, left out while a sweep closes.
+"""SIGINT and SIGTERM: raised as an error of our own in a sweep, put off while Ray starts, ignored while a sweep closes.
 
-Handlers belong to the main thread; in any other thread all of this does nothing.
+Only the main thread has handlers; in any other thread these context managers do nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within, SIGINT raises :class:`Interrupted` where the handler that was there raises KeyboardInterrupt."""
+    """Inside, SIGINT raises :class:`Interrupted` if the previous handler raises KeyboardInterrupt."""
     before = signal.getsignal(signal.SIGINT)
     if not _in_main_thread() or not callable(before):
         yield
@@ -42,17 +42,17 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Leave SIGINT and SIGTERM out: a second Ctrl-C must not leave behind what the first one is stopping."""
+    """Ignore SIGINT and SIGTERM inside: a second Ctrl-C must not interrupt the clean-up after the first."""
     with _handled_by(signal.SIG_IGN):
         yield
 
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Put SIGINT and SIGTERM off to the end: what starts inside is whole when it is stopped.
+    """Put SIGINT and SIGTERM off to the end, so that what starts inside has wholly started when it is stopped.
 
-    A signal must not raise in the middle of Ray's compiled code, and handlers that Ray sets inside are not set: they
-    would end the process with codes of their own.
+    A signal must not raise in the middle of Ray's compiled code. The handlers that Ray sets inside are refused, because
+    they would end the process with exit codes of their own.
     """
     if not _in_main_thread():
         yield
@@ -84,12 +84,12 @@ def _handled_by(handler: Any) -> Iterator[None]:
     if not _in_main_thread():
         yield
         return
-    before = {each: signal.signal(each, handler) for each in _STOPPING}
+    before = {number: signal.signal(number, handler) for number in _STOPPING}
     try:
         yield
     finally:
-        for each, handler_before in before.items():
-            signal.signal(each, handler_before)
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)
 
 
 def _in_main_thread() -> bool:

@@ -1,4 +1,4 @@
-"""The networks of a turn at t = 0, and what makes networks of other parameters."""
+"""The networks of a turn at t = 0."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ import torch
 from sweepengine.networks import Law, from_arrays, initialise, learning_rates, network, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sweepengine.execute._data import Data
-    from sweepengine.networks import Network, Parameters
+    from sweepengine.networks import AnyNetwork, Parameters
     from sweepengine.spec import Run
 
-    Start = tuple[Parameters, Callable[[Parameters], Network]]
 
-
-def network_start(runs: list[Run], data: Data) -> Start:
-    """Parameters at t = 0, and the network of some parameters.
+def network_start(runs: list[Run], data: Data) -> AnyNetwork:
+    """Fully connected networks at t = 0.
 
     Parameters
     ----------
@@ -31,7 +27,7 @@ def network_start(runs: list[Run], data: Data) -> Start:
     rates = learning_rates(architecture.trained, architecture.depth)
     initial = stack([_initial(run, data) for run in runs])
     gamma, alpha = [run.gamma for run in runs], [run.alpha for run in runs]
-    return initial, lambda parameters: network(architecture, parameters, gamma, alpha, rates)
+    return network(architecture, initial, gamma, alpha, rates)
 
 
 def _initial(run: Run, data: Data) -> Parameters:

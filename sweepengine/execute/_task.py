@@ -1,4 +1,4 @@
-"""What a driver sends to a worker. Imports no torch, as a driver has no need of it."""
+"""The task that a driver sends to a worker. This module imports no torch, which a driver does not need."""
 
 from __future__ import annotations
 
@@ -23,25 +23,27 @@ class PackTask:
     Attributes
     ----------
     address : str
-        The store.
+        Address of the store.
     block : str
+        Name of the block of the store that holds the runs.
     shape : BlockShape
-        Of the block.
+        Shape of the block.
     chunks : tuple of int
+        The chunks of the block that the pack covers.
     runs : dict
         Position in the block → run.
     attempts : dict of int
-        Chunk → number of this attempt.
+        Chunk → number of this attempt at it.
     nodes : Nodes
-        The published arrays that it reads and writes.
+        The published arrays that the task reads and writes.
     code : UserCode
-        What users have registered and the runs need: files as text, functions as they are.
+        The code of users that the runs need: files as text, functions as they are.
     workers : int
-        Workers that advance each run together, where the executor has many.
+        Number of workers that advance each run together, if the executor has several.
     options : RunOptions
     careful : bool
-        Whether runs go one at a time and the driver hears of each before it is advanced: if the worker dies, the driver
-        knows which run it was.
+        Whether the task advances one run at a time and names each run to the driver before it advances it. If the
+        worker dies, the driver then knows which run stopped it.
     """
 
     address: str
@@ -58,12 +60,12 @@ class PackTask:
 
     @property
     def names_runs(self) -> bool:
-        """Whether the driver hears of each run before it is advanced."""
+        """Whether the task names each run to the driver before it advances it."""
         return self.careful or self.options.run_timeout is not None
 
     def __reduce__(self) -> tuple[Callable[[UserCode, bytes], PackTask], tuple[UserCode, bytes]]:
-        """Users' code goes first, because it may define what the runs are."""
-        rest = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "code"}
+        """Pickle users' code first, because it may define the classes of the runs."""
+        rest = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "code"}
         return _unpacked, (self.code, cloudpickle.dumps(rest))
 
 

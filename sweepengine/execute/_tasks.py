@@ -1,4 +1,4 @@
-"""Tasks: the first of each pack, and those that take over where a task has ended before its work."""
+"""The tasks of a sweep: the first task of each pack, and the tasks that take over if a task ends before its work."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from sweepengine.store import Nodes, SweepStore
 
 MOST_ATTEMPTS = 3
-"""How often a pack is tried whose worker dies for no run in particular, before its runs are recorded as failed. In the last
-attempt the driver knows the run that is advanced, so that this run alone is recorded as failed."""
+"""Attempts at a pack whose worker stops, and the driver does not know in which run; then all its runs are recorded as
+failed. In the last attempt the driver knows which run is advanced, so that this run alone is recorded as failed."""
 MOST_TRIES = 300
-"""Attempts at a pack, with those after a run of it was recorded as failed."""
+"""Attempts at a pack in all, with those that follow after one of its runs was recorded as failed."""
 
 
 class Tasks:
-    """The tasks of one sweep, and what is known of their attempts.
+    """Makes the tasks of one sweep, and knows how often each pack was tried.
 
     Parameters
     ----------
     plan : Plan
     store : SweepStore
-        Claimed.
+        The store, claimed by this driver.
     options : RunOptions
     tell : callable
-        Takes what the driver itself has to say, as an event.
+        Takes an event that the driver itself has to report.
     """
 
     def __init__(self, plan: Plan, store: SweepStore, options: RunOptions, tell: Callable[[Event], None]) -> None:
@@ -45,7 +45,7 @@ class Tasks:
         self._packs: dict[tuple[str, int], _PackHistory] = {}
 
     def hear(self, task: PackTask, event: Event) -> None:
-        """Take what a task says of the runs that it advances."""
+        """Note which runs a task advances, if an event of the task says so."""
         if event.advancing is not None:
             self._history(task).advancing = event.advancing
 
@@ -53,7 +53,7 @@ class Tasks:
         return self._packs.setdefault((task.block, task.chunks[0]), _PackHistory())
 
     def of(self, pack: Pack) -> PackTask:
-        """The first task of a pack."""
+        """Return the first task of a pack."""
         return PackTask(
             address=self._store.address,
             block=pack.block,
@@ -68,17 +68,25 @@ class Tasks:
         )
 
     def _nodes(self, block: str) -> Nodes:
-        """What the runs of a block read and write of the store."""
+        """Return the arrays of the store that the runs of a block read and write."""
         return self._store.nodes_of(block, self._plan.data.id, self._plan.given)
 
     def _attempts(self, block: str, chunks: tuple[int, ...]) -> dict[int, int]:
-        """Attempt numbers for the next try of some chunks."""
+        """Count a try of some chunks, and return the numbers of these attempts."""
         for chunk in chunks:
             self._tries[block, chunk] = self._tries.get((block, chunk), 0) + 1
         return self._store.attempts({chunk: self._tries[block, chunk] for chunk in chunks})
 
     def after(self, task: PackTask, error: Exception | None) -> list[PackTask]:
-        """What is to be done once a task is over: the tasks that take over from it."""
+        """Return the tasks that take over from a task that has ended; none if it ended without an error.
+
+        Raises
+        ------
+        RunError
+            Another driver has taken over, or the store failed.
+        OSError
+            The task failed so in every attempt.
+        """
         if error is None:
             return []
         if isinstance(error, SupersededError):
@@ -102,7 +110,7 @@ class Tasks:
                 )
             )
             return [self._again(task, careful=hung or history.stops + 1 == MOST_ATTEMPTS)]
-        if isinstance(error, OSError):  # which is no run's fault
+        if isinstance(error, OSError):  # no run's fault
             raise error
         self._give_up(task, tuple(task.runs), _said(error), error)
         return []
@@ -111,7 +119,7 @@ class Tasks:
         return replace(task, attempts=self._attempts(task.block, task.chunks), careful=careful)
 
     def _elsewhere(self, task: PackTask, error: HeldError) -> list[PackTask]:
-        """Move the runs of a chunk that somebody may still write into, and go on with them and with the other chunks."""
+        """Move the runs of a chunk into which another process may still write; return tasks for these and the rest."""
         self._tell(Event(message=f"{error}; its runs go on in a new block"))
         first, stop = task.shape.chunk_span(error.chunk)
         (attempt,) = self._attempts(error.block, (error.chunk,)).values()
@@ -126,24 +134,25 @@ class Tasks:
             nodes=self._nodes(place.block),
         )
         history = self._packs[place.block, 0] = self._history(task)
-        others = tuple(chunk for chunk in task.chunks if chunk != error.chunk)
-        if not others:
+        chunks = tuple(chunk for chunk in task.chunks if chunk != error.chunk)
+        if not chunks:
             return [moved]
-        self._packs[task.block, others[0]] = replace(history)
+        self._packs[task.block, chunks[0]] = replace(history)
         runs = {position: run for position, run in task.runs.items() if not first <= position < stop}
-        return [moved, replace(task, chunks=others, runs=runs, attempts=self._attempts(task.block, others))]
+        return [moved, replace(task, chunks=chunks, runs=runs, attempts=self._attempts(task.block, chunks))]
 
     def _without(self, task: PackTask, position: int, reason: str, error: Exception) -> list[PackTask]:
-        """Record the run that stopped its worker as failed; the other runs of its pack go on."""
-        others = self._give_up(task, (position,), reason, error)
+        """Record the run that stopped its worker as failed; return the tasks of the other runs of its pack."""
+        rest = self._give_up(task, (position,), reason, error)
         if self._tries[task.block, task.chunks[0]] < MOST_TRIES:
-            return [self._again(other, careful=task.careful) for other in others]
-        for other in others:
-            self._give_up(other, tuple(other.runs), f"{MOST_TRIES} attempts at the pack, the last: {reason}", error)
+            return [self._again(rest_task, careful=task.careful) for rest_task in rest]
+        last = f"{MOST_TRIES} attempts at the pack, the last: {reason}"
+        for rest_task in rest:
+            self._give_up(rest_task, tuple(rest_task.runs), last, error)
         return []
 
     def _give_up(self, task: PackTask, positions: tuple[int, ...], reason: str, error: Exception) -> list[PackTask]:
-        """Record those of some runs of a pack that are unfinished as failed; give the tasks of the pack's other runs."""
+        """Record those of some runs that are unfinished as failed; return the tasks of the pack's other runs."""
         shape, failed, left = task.shape, 0, list(positions)
         for chunk in task.chunks:
             first, stop = shape.chunk_span(chunk)
@@ -154,21 +163,28 @@ class Tasks:
                 (attempt,) = self._attempts(task.block, (chunk,)).values()
                 unfinished = fail_chunk(self._store.place(task.block, shape, chunk), attempt, here)
             except HeldError as held:
+                self._tell_failed(task, positions, failed, reason)
                 moved, *rest = self._elsewhere(task, held)
-                others = tuple(position for position in left if position not in here)
+                elsewhere = tuple(position for position in left if position not in here)
                 tasks = self._give_up(moved, tuple(position - first for position in here), reason, error)
-                return [*tasks, *(each for other in rest for each in self._give_up(other, others, reason, error))]
+                for rest_task in rest:
+                    tasks += self._give_up(rest_task, elsewhere, reason, error)
+                return tasks
             failed += len(unfinished)
             for position in unfinished:
                 text = "".join(traceback.format_exception(error)) + reason
                 write_failure(self._store.objects, task.block, position, text)
             left = [position for position in left if position not in here]
-        if failed:
-            one = len(positions) == 1
-            named = f"run {task.runs[positions[0]].id}" if one else f"{failed} runs of block {task.block}"
-            self._tell(Event(failures=(Failure(failed, named, reason),)))
+        self._tell_failed(task, positions, failed, reason)
         runs = {position: run for position, run in task.runs.items() if position not in positions}
         return [replace(task, runs=runs)] if runs else []
+
+    def _tell_failed(self, task: PackTask, positions: tuple[int, ...], failed: int, reason: str) -> None:
+        """Say how many of some runs were recorded as failed."""
+        if failed:
+            single = len(positions) == 1
+            named = f"run {task.runs[positions[0]].id}" if single else f"{failed} runs of block {task.block}"
+            self._tell(Event(failures=(Failure(failed, named, reason),)))
 
 
 @dataclass
@@ -178,9 +194,9 @@ class _PackHistory:
     Attributes
     ----------
     stops : int
-        How often its worker stopped and nobody knows for which run.
+        How often a worker of the pack stopped without the driver knowing in which run.
     advancing : tuple of int
-        Positions of the runs that are advanced at present, where the task names them.
+        Positions of the runs that are advanced at present, if the task names its runs.
     """
 
     stops: int = 0

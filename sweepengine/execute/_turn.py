@@ -70,9 +70,8 @@ class NetworkTurn:
         first = runs[0]
         self.runs, self._first = runs, first
         architecture = first.architecture
-        initial, made = self.start_of(runs, data)
+        start = self.start_of(runs, data)
         train, test = (Inputs.prepare(x, architecture) for x in (data.x_train, data.x_test))
-        start = made(initial)
         if architecture.centred:
             train, test = start.centre(train), start.centre(test)
         self._problem = Problem(
@@ -86,7 +85,7 @@ class NetworkTurn:
         self.step: float = 0
         self.due = 0
         self.diverged_step = np.full(len(runs), -1, dtype=np.int64)
-        self._network = made(initial.map(torch.clone))
+        self._network = start.copy()
         self._all_points = Points(train, data.y_train)
         self._space = Workspace()
         training = Training(self._network, self._all_points, self._problem.cost, first.step_size, self._space)
@@ -198,5 +197,5 @@ def network_turn(
     *,
     cuda_graphs: bool,
 ) -> NetworkTurn:
-    """Networks that are trained together; see :class:`sweepengine.execute._data.MakeTurn`."""
+    """Networks that are trained together; see :class:`sweepengine.execute._make_turn.MakeTurn`."""
     return NetworkTurn(runs, data, state, cuda_graph if cuda_graphs else None)

@@ -2,6 +2,8 @@
 
 from sweepengine.networks._activations import Activation as Activation
 from sweepengine.networks._activations import activation as activation
+from sweepengine.networks._any import AnyNetwork as AnyNetwork
+from sweepengine.networks._any import AnyParameters as AnyParameters
 from sweepengine.networks._blocked import blocked_kernel as blocked_kernel
 from sweepengine.networks._build_module import build_module as build_module
 from sweepengine.networks._costs import COSTS as COSTS

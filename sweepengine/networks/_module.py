@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from sweepengine.networks._kernel import Layout
+    from sweepengine.networks._parameters import Parameters
     from sweepengine.networks._passes import Workspace
 
 JACOBIAN_BYTES = 32 * 2**20
@@ -107,6 +108,7 @@ class ModuleNetwork:
 
     def __init__(self, module: nn.Module, parameters: ModuleParameters, gamma: float, alpha: float) -> None:
         self.module, self.parameters, self.outputs = module, parameters, parameters.outputs
+        self._gamma, self._alpha = gamma, alpha
         m, device = float(parameters.width), next(iter(parameters.values.values())).device
         output, speed = (
             torch.tensor(each, dtype=torch.float64, device=device)
@@ -116,6 +118,10 @@ class ModuleNetwork:
         """α m^{-γ} and m^{γ-1}/α alone: multipliers of single parameters are part of the module."""
         self._constants = dict(module.named_buffers())
         self._trained = [name for name, each in module.named_parameters() if each.requires_grad]
+
+    def copy(self) -> ModuleNetwork:
+        """A network with parameters of its own, which have the same values."""
+        return ModuleNetwork(self.module, self.parameters.map(torch.clone), self._gamma, self._alpha)
 
     def _split(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The trained parameters, and the constants: all other parameters and the buffers."""
@@ -230,7 +236,7 @@ class ModuleNetwork:
         residual: Tensor,
         step_size: float,
         *,
-        into: ModuleParameters | None = None,
+        into: Parameters | ModuleParameters | None = None,
         workspace: Workspace | None = None,  # noqa: ARG002
     ) -> None:
         """One step of gradient descent in place, as :meth:`Network.descend` does it."""
@@ -239,6 +245,8 @@ class ModuleNetwork:
         pull = residual * (self.scaling.speed * (-step_size / inputs.points.shape[0])).to(residual.dtype)
         with self._guarded():
             moved = torch.autograd.grad(forward.raw, forward.leaves, pull, retain_graph=True, materialize_grads=True)
-        target = (into or self.parameters).values
+        target = into or self.parameters
+        if not isinstance(target, ModuleParameters):
+            raise TypeError("into: found the parameters of a fully connected network; give those of a module")
         for name, change in zip(self._trained, moved, strict=True):
-            target[name].add_(change)
+            target.values[name].add_(change)

@@ -12,6 +12,7 @@ import torch
 
 from sweepengine.networks._derivatives import directional_derivatives
 from sweepengine.networks._kernel import Terms, gram_matrices, kernel_diagonal, kernel_matrix
+from sweepengine.networks._module import ModuleParameters
 from sweepengine.networks._passes import Passes
 from sweepengine.networks._products import add_product, add_vector_product, matrix_or_vector_product
 from sweepengine.networks._propagation import FRESH, Propagation
@@ -56,6 +57,10 @@ class Network(Propagation):
         self._terms = Terms.from_table(self.scaling, parameters.width, architecture.depth, has_output_bias)
         self._speed = self.scaling.speed.reshape(self._output_scale.shape)
         self._pull_scale: tuple[float, int, Tensor] | None = None
+
+    def copy(self) -> Network:
+        """A network with parameters of its own, which have the same values."""
+        return self._with(self.parameters.map(torch.clone))
 
     def in_float64(self) -> Network:
         """A copy in float64."""
@@ -116,7 +121,7 @@ class Network(Propagation):
         residual: Tensor,
         step_size: float,
         *,
-        into: Parameters | None = None,
+        into: Parameters | ModuleParameters | None = None,
         workspace: Workspace | None = None,
     ) -> None:
         """One step of gradient descent, θ ← θ + η θ̇ with θ̇ of theory.md §2, in place.
@@ -140,6 +145,8 @@ class Network(Propagation):
             overwrite its features or slopes, except for one output with given signals.
         """
         target, space = into or self.parameters, workspace or FRESH
+        if isinstance(target, ModuleParameters):
+            raise TypeError("into: found the parameters of a module; give those of a fully connected network")
         pull = residual * self._scaled_speed(step_size, inputs.scaled.shape[0])
         # Before the signals of the last layer may take the place of its features.
         moved = matrix_or_vector_product(forward.features[-1].mT, pull, self._output_dim)

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Self
 
     from torch import Tensor
+
+
+class _Named(Protocol):
+    """Tensors by name: the parameters of a network of either form."""
+
+    def tensors(self) -> dict[str, Tensor]: ...
+    def with_tensors(self, named: Mapping[str, Tensor]) -> Self: ...
+
+
+_P = TypeVar("_P", bound=_Named)
 
 
 @dataclass(frozen=True)
@@ -118,12 +129,12 @@ def stack(networks: list[Parameters]) -> Parameters:
     return Parameters(hidden, biases, readout, None if first.output_bias is None else next(stacked))
 
 
-def flat(parameters: Parameters) -> Tensor:
+def flat(parameters: _Named) -> Tensor:
     """A copy of all parameters as one vector, shape (P,), in the order of :meth:`Parameters.tensors`."""
     return torch.cat([tensor.reshape(-1) for tensor in parameters.tensors().values()])
 
 
-def parts_of(vector: Tensor, like: Parameters) -> Parameters:
+def parts_of(vector: Tensor, like: _P) -> _P:
     """Views of a vector, shape (P,), in the shapes of some parameters: the inverse of :func:`flat`."""
     sizes = [tensor.numel() for tensor in like.tensors().values()]
     parts = iter(torch.split(vector, sizes))

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from sweepengine.networks._any import AnyNetwork, AnyParameters
     from sweepengine.networks._costs import Cost
-    from sweepengine.networks._network import Network
-    from sweepengine.networks._parameters import Parameters
     from sweepengine.networks._passes import Forward, Inputs, Workspace
 
 
@@ -57,7 +56,7 @@ class Training:
 
     Attributes
     ----------
-    network : Network
+    network : AnyNetwork
         Its parameters are changed in place.
     points : Points
         All training points.
@@ -68,13 +67,13 @@ class Training:
         Memory for the passes of a step.
     """
 
-    network: Network
+    network: AnyNetwork
     points: Points
     cost: Cost
     step_size: float
     workspace: Workspace
 
-    def descend(self, now: Now, into: Parameters | None = None, share: float = 1.0) -> None:
+    def descend(self, now: Now, into: AnyParameters | None = None, share: float = 1.0) -> None:
         """Add ``share`` η θ̇ to the parameters, or to ``into``."""
         residual = self.cost.gradient(now.forward.outputs, now.points.targets)
         self.network.descend(

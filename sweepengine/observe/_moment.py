@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sweepengine.networks import Inputs, Network, Passes, SolverReport
+from sweepengine.networks import AnyNetwork, Inputs, Network, Passes, SolverReport
 from sweepengine.observe._linalg import eigenvalues, finite_or_zero
 from sweepengine.spec import Method
 
@@ -69,7 +69,7 @@ class Moment:
 
     Parameters
     ----------
-    network : Network
+    network : AnyNetwork
     problem : Problem
     step : int
         Number of steps since t = 0.
@@ -81,7 +81,7 @@ class Moment:
 
     def __init__(
         self,
-        network: Network,
+        network: AnyNetwork,
         problem: Problem,
         step: int,
         train: Passes | None = None,
@@ -91,6 +91,13 @@ class Moment:
         self.solver = solver or SolverReport()
         self.train = network.passes(problem.train) if train is None else train
         self.shared: dict[object, Any] = {}
+
+    @property
+    def layers(self) -> Network:
+        """The fully connected network; observables with the condition LAYERS ask for it."""
+        if not isinstance(self.network, Network):
+            raise TypeError(f"found a {type(self.network).__name__}, which has no layers")
+        return self.network
 
     @property
     def has_output_dim(self) -> bool:
@@ -171,7 +178,7 @@ class Moment:
     @cached_property
     def kept(self) -> Forward:
         """A forward pass on the training points that keeps its pre-activations."""
-        return self.network.forward(self.problem.train, keep_preactivations=True)
+        return self.layers.forward(self.problem.train, keep_preactivations=True)
 
     @cached_property
     def preactivations(self) -> list[Tensor]:
@@ -181,21 +188,21 @@ class Moment:
     @cached_property
     def signals(self) -> list[Tensor]:
         """g^l on the training points, l = 1 … L, whatever is trained; shapes ([R,] N [, k], n_l)."""
-        return self.train.signals or self.network.signals(self.train.forward)
+        return self.train.signals or self.layers.signals(self.train.forward)
 
     @cached_property
     def grams(self) -> Grams:
         """Φ_l and G_l on the training points; G_l is the mean over equal outputs."""
-        return self.network.grams(Passes(self.problem.train, self.train.forward, self.signals), layout="traced")
+        return self.layers.grams(Passes(self.problem.train, self.train.forward, self.signals), layout="traced")
 
     @property
     def in_float64(self) -> Moment:
         """The same instant in float64, for differences of nearly equal numbers; itself if it is in float64 already."""
-        return self if self.network.parameters.readout.dtype == torch.float64 else self._wider
+        return self if self.layers.parameters.readout.dtype == torch.float64 else self._wider
 
     @cached_property
     def _wider(self) -> Moment:
-        network = self.network.in_float64()
+        network = self.layers.in_float64()
         return Moment(network, self.problem.in_float64(network.architecture), self.step)
 
     def everywhere(self, value: float) -> Tensor:
@@ -205,7 +212,7 @@ class Moment:
     @cached_property
     def next_step(self) -> Parameters:
         """δ, which one step of gradient descent would add to the parameters now; 0 for frozen parameters."""
-        added = self.network.parameters.map(torch.zeros_like)
+        added = self.layers.parameters.map(torch.zeros_like)
         passes, step_size = self.train, self.problem.step_size
         self.network.descend(*passes, self.residual, step_size, into=added)
         return added

@@ -88,9 +88,9 @@ def neuron_growth(now: Moment, start: Moment) -> Tensor:
 
 
 def weights(now: Moment, _: Moment) -> Tensor:
-    p = now.network.parameters
-    group = p.readout.shape[:1] if p.is_group else ()
-    return torch.cat([tensor.reshape(*group, -1) for tensor in p.tensors().values()], dim=-1)
+    p, tensors = now.network.parameters, list(now.network.parameters.tensors().values())
+    group = tensors[0].shape[:1] if p.is_group else ()
+    return torch.cat([tensor.reshape(*group, -1) for tensor in tensors], dim=-1)
 
 
 def movement_relative(now: Moment, start: Moment) -> Tensor:

@@ -42,7 +42,7 @@ def _pair_mean(squares: Tensor) -> Tensor:
 
 def output_variance(now: Moment, _: Moment) -> Tensor:
     """V = σ_a² ‖φ^L‖²/m, plus σ_b² with an output bias."""
-    p, architecture = now.network.parameters, now.network.architecture
+    p, architecture = now.layers.parameters, now.layers.architecture
     squares = now.train.forward.features[-1].to(torch.float64).square().mean(-1)
     return architecture.sigma_a**2 * squares + (architecture.sigma_b**2 if p.output_bias is not None else 0.0)
 
@@ -65,7 +65,7 @@ class _Split(NamedTuple):
 @shared
 def _split(now: Moment, _: Moment) -> _Split:
     """Split z^l = W^lᵀ g^{l+1}/√m for l < L, and z^L, the read-out, which is the same at every point."""
-    p, n = now.network.parameters, now.problem.y_train.shape[0]
+    p, n = now.layers.parameters, now.problem.y_train.shape[0]
     above = [signal if now.has_output_dim else signal.unsqueeze(-2) for signal in now.signals[1:]]
     z = [(g.flatten(-3, -2) @ weight) / p.width**0.5 for g, weight in zip(above, p.hidden[1:], strict=True)]
     z.append(p.readout.mT if now.has_output_dim else p.readout.unsqueeze(-2))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def taylor_second_order(now: Moment, start: Moment) -> Tensor:
     """Root mean square of f(θ + δ) − f(θ) − ⟨∇f, δ⟩, δ the step of gradient descent that would be taken now."""
     here = now.in_float64
-    there = here.network.moved(here.next_step).forward(here.problem.train)
+    there = here.layers.moved(here.next_step).forward(here.problem.train)
     first, _second = _along_step(now, start)
     return rms(here.flat(there.outputs - here.train.forward.outputs - first))
 
@@ -31,7 +31,7 @@ def taylor_second_order(now: Moment, start: Moment) -> Tensor:
 def _along_step(now: Moment, _: Moment) -> tuple[Tensor, Tensor]:
     """⟨∇f, δ⟩ and δᵀ∇²f δ, in float64."""
     here = now.in_float64
-    return here.network.along(here.problem.train, here.kept, here.next_step)
+    return here.layers.along(here.problem.train, here.kept, here.next_step)
 
 
 def taylor_quadratic(now: Moment, start: Moment) -> Tensor:
@@ -43,14 +43,14 @@ def taylor_quadratic(now: Moment, start: Moment) -> Tensor:
 def linearisation_defect(now: Moment, start: Moment) -> Tensor:
     """Root mean square of f_t − f_0 − ⟨∇f_0, θ_t − θ_0⟩."""
     here, first = now.in_float64, start.in_float64
-    moved = here.network.parameters.map(torch.sub, first.network.parameters)
-    along, _second = first.network.along(first.problem.train, first.kept, moved)
+    moved = here.layers.parameters.map(torch.sub, first.layers.parameters)
+    along, _second = first.layers.along(first.problem.train, first.kept, moved)
     return rms(here.flat(here.train.forward.outputs - first.train.forward.outputs - along))
 
 
 @shared
 def _jacobian(now: Moment, _: Moment) -> tuple[Tensor, Tensor]:
-    return jacobian_mean_squares(now.network, Passes(now.problem.train, now.train.forward, now.signals))
+    return jacobian_mean_squares(now.layers, Passes(now.problem.train, now.train.forward, now.signals))
 
 
 def jacobian_rms(now: Moment, start: Moment) -> Tensor:
@@ -62,4 +62,4 @@ def jacobian_rms_bias(now: Moment, start: Moment) -> Tensor:
 
 
 def hessian_rms(now: Moment, _: Moment) -> Tensor:
-    return hessian_mean_squares(now.network, Passes(now.problem.train, now.kept, now.network.signals(now.kept))).sqrt()
+    return hessian_mean_squares(now.layers, Passes(now.problem.train, now.kept, now.layers.signals(now.kept))).sqrt()

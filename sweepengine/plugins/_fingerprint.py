@@ -69,7 +69,8 @@ class _Text:
         if inspect.isfunction(thing):
             cells = [self.of(cell.cell_contents) for cell in thing.__closure__ or ()]
             helpers = list(self._helpers(thing)) if self._with_helpers else []
-            return f"{_bytecode(thing.__code__)}{thing.__defaults__!r}{thing.__kwdefaults__!r}{cells}{helpers}"
+            defaults = _ADDRESS.sub("", f"{thing.__defaults__!r}{thing.__kwdefaults__!r}")
+            return f"{_bytecode(thing.__code__)}{defaults}{cells}{helpers}"
         every = vars(thing)
         members = sorted((n, v) for n, v in every.items() if n not in _INCIDENTAL and not n.startswith("__pydantic"))
         members += [(name, (field.default, field.metadata)) for name, field in every.get(_FIELDS, {}).items()]

@@ -162,14 +162,14 @@ def installing(plugin: Plugin) -> Iterator[bool]:
     Yields whether the plugin has to be executed; False if this process has executed it already.
     """
     if plugin.sha256 in _REGISTRY.installed:
-        mine = [each for versions in _REGISTRY.entries.values() for each in versions.values() if each.plugin == plugin]
-        for entry in mine:
+        mine = [each for versions in _REGISTRY.entries.values() for each in versions.values()]
+        for entry in (each for each in mine if each.plugin is not None and each.plugin.sha256 == plugin.sha256):
             add(entry)  # so that these are the versions registered last, which a spec means
         yield False
         return
     before = {place: dict(versions) for place, versions in _REGISTRY.entries.items()}
     collected: list[Entry] = []
-    _REGISTRY.installing = collected
+    outer, _REGISTRY.installing = _REGISTRY.installing, collected  # a plugin may install another
     try:
         yield True
         for entry in collected:
@@ -180,7 +180,7 @@ def installing(plugin: Plugin) -> Iterator[bool]:
         _REGISTRY.entries = before
         raise
     finally:
-        _REGISTRY.installing = None
+        _REGISTRY.installing = outer
 
 
 def _origin(entry: Entry) -> str:

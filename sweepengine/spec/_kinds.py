@@ -159,7 +159,7 @@ class Kind:
     work : str or callable
         Reference to what the plan asks: a :class:`sweepengine.plan.Work` of a spec and its data.
     turn : str or callable
-        Reference to what advances runs: a :class:`sweepengine.execute._data.MakeTurn`.
+        Reference to what advances runs: a :class:`sweepengine.execute._make_turn.MakeTurn`.
     columns : mapping
         Columns of the table of runs beside those of every kind; :attr:`AnyRun.further_columns` has their values.
     findings : str

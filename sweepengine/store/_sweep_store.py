@@ -17,6 +17,7 @@ from sweepengine.store._claim import (
     refuse_if_held,
     take_claim,
 )
+from sweepengine.store._compatibility import refuse_other_settings
 from sweepengine.store._create import (
     attributes_of,
     coordinates_of,
@@ -232,6 +233,17 @@ class SweepStore(StoreView):
         self._held()
         metadata.publish()
         self.reload()
+
+    def check(self, spec: AnySpec, code: UserCode) -> None:
+        """Refuse a spec whose fixed settings, or whose users' code, are not those of the store.
+
+        Raises
+        ------
+        StoreError
+            The message names each setting that differs.
+        """
+        if self.exists:
+            refuse_other_settings(self, spec, code)
 
     def extend(
         self,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from sweepengine.errors import DamagedError, StoreError
 from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._claim import epoch_of, next_epoch, read_claims
-from sweepengine.store._compatibility import refuse_other_settings
 from sweepengine.store._data import GIVEN_KINDS, data_path, given_path
 from sweepengine.store._layout import BlockShape, block_path
 from sweepengine.store._marks import DamagedMarkError, Mark, is_mark, read_mark, read_marks
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
     from sweepengine.data import Given
-    from sweepengine.plugins import UserCode
-    from sweepengine.spec import AnySpec
     from sweepengine.store._marks import RunMark
 
 _OURS = {
@@ -164,17 +161,6 @@ class StoreView:
         """Raise :class:`StoreError` where nothing has been written yet."""
         if not self.exists:
             raise StoreError(f"store: there is nothing at {self.address}; `sweepengine run SPEC` writes a store")
-
-    def check(self, spec: AnySpec, code: UserCode) -> None:
-        """Refuse a spec whose fixed settings, or whose users' code, are not those of the store.
-
-        Raises
-        ------
-        StoreError
-            The message names each setting that differs.
-        """
-        if self.exists:
-            refuse_other_settings(self, spec, code)
 
     def check_contents(self, data_id: str, given: Sequence[Given]) -> None:
         """Refuse data, given weights, a reference cloud or a grid with another content than those of the store.

@@ -1,9 +1,16 @@
 """Infinite-width theory of fully connected networks, as a library of its own.
 
-Kernels (`kernels`, `layer_kernels`), Gaussian processes (`posterior` …), training dynamics under a constant kernel
-(`KernelDynamics`, the ensembles, `kernel_gradient_flow`), the quantities of the convergence proofs (`proof_quantities`,
-`flip_certificate` …) and the backward recursion (`backward_check`). numpy and scipy only; nothing of the engine is
-imported, so that this can be its oracle. Conventions: theory.md (γ = 1/2, α = 1; ḟ = −(1/N) Θ (f − y)).
+It holds kernels (`kernels`, `layer_kernels`), Gaussian processes (`posterior` …), training under a constant kernel
+(`KernelDynamics`, the ensembles, `kernel_gradient_flow`), the quantities of the convergence proof (`proof_quantities`,
+`flip_certificate` …) and a check of the backward recursion (`backward_check`). It uses numpy and scipy only and imports
+nothing of the engine, so that the engine can be tested against it.
+
+Conventions: γ = 1/2, α = 1 and ḟ = −(1/N) Θ (f − y). "theory.md" is the page on which this project derives its
+conventions and claims, from five sets of notes that are cited by number:
+
+    S0  Li, Stat 946, lecture 6 (2025)               S1  Xu, Machine Learning Theory, lecture 4 (2021)
+    S2  Kalvankar, Master's thesis notes on the NTK  S3  Valle Pérez, notes on Jacot et al. (2019)
+    S4  handwritten lecture notes on the NTK (§3) and on mean-field networks (§4)
 """
 
 from sweepengine.theory._activation import Activation as Activation

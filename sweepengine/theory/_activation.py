@@ -1,4 +1,4 @@
-"""Activations: a function, its derivative and its dual, by name or made from a callable."""
+"""Activation functions with their derivatives and duals, by name or made from a callable."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -37,22 +37,27 @@ def _exact(q: Array) -> float:  # noqa: ARG001  (the signature of `HermiteSeries
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """One activation function and what infinite width needs of it.
+    """An activation function φ and what the infinite-width limit needs of it.
 
     Attributes
     ----------
     name : str
     function, derivative : callable
-        φ and φ', elementwise; at a kink φ' is the mean of the one-sided slopes for `abs` and 0 for `relu` (as torch).
+        φ and φ', elementwise. At its kink a piecewise linear φ has the slope of u < 0, as in torch (0 for `relu`), but
+        `abs` has 0.
     dual : callable
         (q1, q2, k) → (E[φ(u)φ(v)], E[φ'(u)φ'(v)]), broadcasting, in the dtype of k.
     slopes : (float, float), optional
-        Slopes on u > 0 and u < 0 of a piecewise linear φ; such φ take the well-conditioned angle recursion.
+        Slopes on u > 0 and u < 0 of a piecewise linear φ, whose kernels the angle recursion of `_angle` computes; None
+        for any other φ.
     parity : {"odd", "even", "none"}
+        Symmetry of φ.
     degree : int, optional
-        Degree of a polynomial φ; None for any other.
+        Degree of a polynomial φ; None for any other φ.
+    monomial : bool
+        Whether φ(u) is a multiple of u^degree.
     error : callable
-        Estimated absolute error of the dual at given variances; 0 for a closed form.
+        Maps an array of variances to the estimated absolute error of the dual, a float; 0 for a closed form.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Activation:
     slopes: tuple[float, float] | None = None
     parity: Parity = "none"
     degree: int | None = None
+    monomial: bool = False
     error: Callable[[Array], float] = field(default=_exact)
 
     @property
@@ -71,8 +77,8 @@ class Activation:
 
     @property
     def homogeneous(self) -> bool:
-        """Whether φ(cu) = c^p φ(u) for c > 0: then parallel inputs are redundant without biases."""
-        return self.slopes is not None or self.name in {"identity", "quadratic"}
+        """Whether φ(cu) = c^p φ(u) for c > 0. Without biases, parallel inputs then make the kernel singular."""
+        return self.slopes is not None or self.monomial
 
 
 ActivationSpec = str | tuple[str, float] | Activation
@@ -84,7 +90,7 @@ def piecewise_linear(positive: float, negative: float, name: str = "piecewise_li
     Raises
     ------
     ParameterError
-        If both slopes are 0 or one is not finite.
+        If both slopes are 0, or if a slope is not finite.
     """
     if not (np.isfinite(positive) and np.isfinite(negative)) or positive == negative == 0:
         raise ParameterError(f"slopes ({positive}, {negative}): expected finite numbers, not both 0")
@@ -116,6 +122,7 @@ def hermite(degree: int) -> Activation:
         hermite_dual(degree),
         parity="even" if degree % 2 == 0 else "odd",
         degree=degree,
+        monomial=degree == 1,
     )
 
 
@@ -133,9 +140,13 @@ def from_callable(
     ----------
     function, derivative : callable
         φ and φ', elementwise on float arrays of any shape.
+    name : str
+        Name of φ in messages.
     terms : int
-        Terms of the Hermite series. Smooth φ: raise it until `error` is small. Kinked φ converge slowly at any
-        number: a kink at 0 alone is exact with `piecewise_linear`.
+        Number of terms of the Hermite series, ≥ 4. For a smooth φ raise it until `error` is small. For a φ with a kink
+        the series converges slowly; use `piecewise_linear`, which is exact, for linear pieces that meet at 0.
+    parity : {"odd", "even", "none"}
+        Symmetry of φ, which is not checked; `definiteness` uses it.
     """
     series = HermiteSeries(function, derivative, terms)
     return Activation(name, function, derivative, series, parity=parity, error=series.error)
@@ -161,9 +172,11 @@ _FIXED: Mapping[str, Callable[[], Activation]] = MappingProxyType(
         "cos": lambda: Activation("cos", np.cos, lambda u: -np.sin(u), cos_dual, parity="even"),
         "gelu": lambda: Activation("gelu", lambda u: u * ndtr(u), _gelu_derivative, gelu_dual),
         "exp": lambda: Activation("exp", np.exp, np.exp, exp_dual),
-        "identity": lambda: Activation("identity", np.copy, np.ones_like, identity_dual, parity="odd", degree=1),
+        "identity": lambda: Activation(
+            "identity", np.copy, np.ones_like, identity_dual, parity="odd", degree=1, monomial=True
+        ),
         "quadratic": lambda: Activation(
-            "quadratic", np.square, lambda u: 2 * u, quadratic_dual, parity="even", degree=2
+            "quadratic", np.square, lambda u: 2 * u, quadratic_dual, parity="even", degree=2, monomial=True
         ),
         "tanh": lambda: from_callable(np.tanh, lambda u: 1 - np.tanh(u) ** 2, name="tanh", parity="odd"),
         "softplus": lambda: from_callable(lambda u: np.logaddexp(0, u), expit, name="softplus"),

@@ -5,13 +5,13 @@ angle θ (ρ = cos θ) have
 
     E[φφ]/n   = ρ' = ρ κ + A sin θ,        E[φ'φ']/n = κ = 1 − A θ = B + A (π − θ),   B = ab/n      (Cho & Saul 2009)
 
-arccos ρ near ρ = ±1 turns a rounding error ε of ρ into √ε of θ. So the state carried from layer to layer is not ρ but
+arccos ρ near ρ = ±1 turns a rounding error ε of ρ into √ε of θ. So the state of the recursion is not ρ but
 
     v = sin²(θ/2) = (1 − ρ)/2        and        y = cos²(θ/2) = (1 + ρ)/2,
 
-started from differences and sums of the normalised inputs (v = |û − û'|²/4), and advanced by sums of terms ≥ 0:
-v' = v κ + A (θ − sin θ)/2, y' = y κ + A (θ + sin θ)/2. The absolute error of θ then stays of the order of ε, and
-θ = 0 and θ = π are met exactly.
+In the first layer v and y come from differences and sums of the normalised inputs (v = |û − û'|²/4). Each activation
+then adds to them: v' = v κ + A (θ − sin θ)/2 and y' = y κ + A (θ + sin θ)/2, without cancellation while κ ≥ 0. So the
+absolute error of θ stays of the order of ε, and θ = 0 and θ = π are met exactly.
 """
 
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ import numpy as np
 
 from sweepengine.theory._types import Array, Indices
 
-# Pairs are gathered (pairs × d) in pieces of about this many float64.
+# The directions of pairs of points are gathered into arrays (pairs, d) of about this many float64.
 _GATHER = 1 << 18
 
-# v below this, or above 1 − this, is computed from differences: elsewhere the rounding ε of a Gram matrix moves θ by
-# about ε/√v, here less than 6ε, and by less in every later layer.
+# Pairs with v < HARD or v > 1 − HARD are computed from differences of directions. For all other pairs v comes from a
+# Gram matrix, whose rounding error ε moves θ by about ε/√v, less than 6ε, and by less in every later layer.
 HARD = 1 / 32
 
 
 @dataclass(frozen=True, slots=True)
 class Kink:
-    """The constants (n, A, B) above of one piecewise linear activation."""
+    """The constants n (`gain`), A (`strength`) and B (`linear`) of one piecewise linear activation (see the module)."""
 
     gain: float
     strength: float
@@ -38,7 +38,7 @@ class Kink:
 
     @classmethod
     def of(cls, positive: float, negative: float) -> "Kink":
-        """Constants for slope `positive` on u > 0 and `negative` on u < 0."""
+        """Return the constants for the slopes `positive` on u > 0 and `negative` on u < 0."""
         gain = (positive**2 + negative**2) / 2
         return cls(gain, (positive - negative) ** 2 / (2 * np.pi * gain), positive * negative / gain)
 
@@ -72,27 +72,27 @@ def half_angles_from_directions(units1: Array, units2: Array, i: Indices, j: Ind
 
 
 def advance(v: Array, y: Array, kink: Kink) -> tuple[Array, Array, Array]:
-    """Apply one activation: (v, y) of the pre-activations → (v', y') of φ(u), φ(v), and κ = E[φ'φ']/n."""
+    """Return (v', y', κ) of a pair after one activation, from its (v, y) before; κ = E[φ'φ']/n."""
     sine, cosine = np.sqrt(v), np.sqrt(y)
     angle = np.arctan2(sine, cosine)
     half_sine = sine * cosine
-    # From whichever end of [0, π] is nearer, so that κ is exact at both.
+    # κ is computed from the nearer end of [0, π], so that it is exact at both ends.
     kappa = np.where(
         v < y, 1 - 2 * kink.strength * angle, kink.linear + 2 * kink.strength * np.arctan2(cosine, sine)
     ).astype(v.dtype)
     v_next = v * kappa + kink.strength * np.maximum(angle - half_sine, 0)
     y_next = y * kappa + kink.strength * (angle + half_sine)
-    # With b < 0 < a κ is negative beyond some angle and rounding may leave [0, 1].
+    # If the slopes have opposite signs, κ is negative beyond some angle, and rounding may push v or y out of [0, 1].
     return np.clip(v_next, 0, 1), np.clip(y_next, 0, 1), kappa
 
 
 def add_bias(v: Array, y: Array, weights: tuple[Array, Array], biases: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Mix the angle with a shared bias: ρ → s₁ s₂ ρ + t₁ t₂, where s² + t² = 1 for each point.
+    """Return (v, y) after a bias that both points share: ρ → s₁ s₂ ρ + t₁ t₂, where s² + t² = 1 for each point.
 
     Parameters
     ----------
     v, y : arrays, broadcast shape (…)
-        The angle before.
+        The half-angle state before the bias.
     weights, biases : pairs of arrays
         s and t of the two points of each pair.
     """

@@ -1,9 +1,9 @@
-"""Tiles of NNGP and NTK for piecewise linear activations, in place and in cache.
+"""Tiles of NNGP and NTK for piecewise linear activations, computed in place in buffers that fit in cache.
 
-The state of a pair is v = sin²(θ/2) and p = Θ^l/(2 r r'), with r² the variances of the layer. Written in p a layer is
-v ← vκ + A(a − ½ sin θ), p ← pκ + ½ − v with a = θ/2, κ = 1 − 2Aa (see `_angle`): 14 passes over buffers that stay in
-the second-level cache. Pairs that are nearly parallel or antipodal in the first layer need more care than one float
-per pair can carry; they are few, found by one comparison, and computed apart in float64 from differences.
+The state of a pair of points is v = sin²(θ/2) and p = Θ^l/(2 r r'), where r² and r'² are their variances in layer l.
+One layer is v ← vκ + A(a − ½ sin θ), p ← pκ + ½ − v with a = θ/2, κ = 1 − 2Aa (see `_angle`): 14 passes over buffers
+that stay in the second-level cache. Pairs that are nearly parallel or antipodal in the first layer lose digits in this
+form. They are few: one comparison finds them, and they are computed separately in float64 from differences.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ def _safe_ratio(numerator: Array, denominator: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class AnglePoints:
-    """What one set of points contributes to all its tiles, float64."""
+    """The numbers of each point that every tile of a set of points needs, float64."""
 
     directions: Array  # (N, d + 1): (σ_w x/√d, σ_b)/r¹, unit rows (0 where r¹ = 0)
     weights: tuple[Array, ...]  # L − 1 of (N,): s = σ_w √(n q^l / q^{l+1})
@@ -62,12 +62,12 @@ class AngleTiles:
         self._layers = tuple(
             zip(self._first.weights, self._first.biases, self._second.weights, self._second.biases, strict=True)
         )
-        # √½ on both sides: the product is ρ/2, which is p, and ½ − p is v.
+        # Both factors carry √½, so that their product is ρ/2: this is p in the first layer, and v = ½ − p.
         root = np.sqrt(0.5)
         self._left = (root * self._first.directions).astype(dtype)
         self._right = np.ascontiguousarray((root * self._second.directions).astype(dtype).T)
         self._scales = (2 * self._first.scale).astype(dtype)[:, None], self._second.scale.astype(dtype)
-        diagonals = [net.diagonals(x) for x in ((x1,) if x2 is x1 else (x1, x2))]  # both also checked for overflow
+        diagonals = [net.diagonals(x) for x in ((x1,) if x2 is x1 else (x1, x2))]  # raises on overflow
         self._diagonals = diagonals[0] if x2 is x1 else None
         self._buffers = np.empty(0, dtype)
 
@@ -100,7 +100,7 @@ class AngleTiles:
         return v, p
 
     def _views(self, rows: slice, cols: slice) -> tuple[Array, Array]:
-        """Return (v, p) and three scratch tiles, each one array with a leading axis."""
+        """Return the arrays of (v, p), shape (2, rows, cols), and of three scratch tiles, shape (3, rows, cols)."""
         shape = (rows.stop - rows.start, cols.stop - cols.start)
         size = 5 * shape[0] * shape[1]
         if self._buffers.size < size:
@@ -128,7 +128,7 @@ class AngleTiles:
 
     @staticmethod
     def _add_bias(state: Array, weights: tuple[Array, Array], biases: tuple[Array, Array], scratch: Array) -> None:
-        """`_angle.add_bias` in place for v alone, and its factor on p."""
+        """Apply `_angle.add_bias` to v in place, and multiply p by s₁ s₂."""
         dtype = state.dtype
         h, g = scratch[:2]
         (s1, s2), (t1, t2) = ((a.astype(dtype)[:, None], b.astype(dtype)) for a, b in (weights, biases))
@@ -141,7 +141,7 @@ class AngleTiles:
 
     @staticmethod
     def _read_out(state: Array, left: Array, right: Array, bias: float, scale: Array) -> None:
-        """Turn v into K = 2 R R' (½ − v) + bias and p into Θ = 2 R R' p + K; scale is scratch."""
+        """Turn v into K = 2 R R' (½ − v) + bias and p into Θ = 2 R R' p + K; `scale` is a scratch tile."""
         v, p = state
         np.multiply(left, right, out=scale)
         np.subtract(0.5, v, out=v)
@@ -152,7 +152,7 @@ class AngleTiles:
 
     @staticmethod
     def _find_hard(v: Array) -> tuple[Indices, Indices] | None:
-        """Return the indices of the pairs near ρ = ±1, or None."""
+        """Return the indices of the pairs near ρ = ±1, or None if there are none."""
         if v.min() >= HARD and v.max() <= 1 - HARD:
             return None
         rows, cols = np.nonzero((v < HARD) | (v > 1 - HARD))

@@ -45,17 +45,17 @@ class Architecture:
 
     def variances(self, x: Array) -> tuple[Array, ...]:
         """Return the variances diag K¹ … diag K^L of the pre-activations and that of the output, each float64 (N,)."""
-        found = [self.first_variances(x)]
+        variances = [self.first_variances(x)]
         for weight, bias in self.affine:
-            q = found[-1]
+            q = variances[-1]
             second_moment, _ = self.activation.dual(q, q, q)
-            found.append(weight * second_moment + bias)
-            if not np.isfinite(found[-1]).all():
+            variances.append(weight * second_moment + bias)
+            if not np.isfinite(variances[-1]).all():
                 raise NonFiniteError(
-                    f"the variance of layer {len(found)} overflows for activation {self.activation.name!r}: "
+                    f"the variance of layer {len(variances)} overflows for activation {self.activation.name!r}: "
                     "use smaller inputs, sigma_w or depth"
                 )
-        return tuple(found)
+        return tuple(variances)
 
     def ntk_diagonal(self, variances: tuple[Array, ...]) -> Array:
         """Return diag Θ of the output, float64 (N,), from `variances`."""
@@ -66,12 +66,12 @@ class Architecture:
         return ntk
 
     def diagonals(self, x: Array) -> tuple[Array, Array]:
-        """Return (diag NNGP, diag Θ), float64: to more digits than the recursion on a tile would give.
+        """Return (diag NNGP, diag Θ), each float64 (N,), to more digits than the recursion on a tile gives.
 
         Raises
         ------
         NonFiniteError
-            If a kernel on these points overflows the dtype of `x`: no entry exceeds the largest on the diagonal.
+            If a kernel on these points overflows the dtype of `x`; its largest entry is on the diagonal.
         """
         variances = self.variances(x)
         ntk = self.ntk_diagonal(variances)

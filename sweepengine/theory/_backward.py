@@ -17,19 +17,26 @@ from sweepengine.theory._types import Array
 
 
 def condition_on_product(weights: npt.ArrayLike, phi: npt.ArrayLike, rng: np.random.Generator) -> Array:
-    """Return a draw of W given Wφ: W P_φ + W̃ P_φ^⊥, W̃ an independent copy (S0 lemma 1).
+    """Return a draw of W conditional on Wφ: W P_φ + W̃ P_φ^⊥, W̃ an independent copy of W (S0 lemma 1).
 
     Parameters
     ----------
     weights : array (n, m)
-        The W whose product Wφ is given; entries N(0, 1).
+        W, with entries N(0, 1).
     phi : array (m, N)
+        The features φ, one column for each point.
     rng : numpy Generator
+        Draws W̃.
 
     Returns
     -------
     array (n, m)
-        Its product with φ is Wφ to rounding.
+        The draw; its product with φ is Wφ to rounding.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes are not (n, m) and (m, N).
     """
     w, known = as_float_array(weights, "weights"), as_float_array(phi, "phi")
     if w.ndim != 2 or known.ndim != 2 or w.shape[1] != known.shape[0]:
@@ -44,21 +51,24 @@ def condition_on_product(weights: npt.ArrayLike, phi: npt.ArrayLike, rng: np.ran
 class BackwardLayer:
     """Predicted and measured quantities of the backward pass at hidden layer l of one network.
 
+    The signal at layer l is g^l = φ'(h^l) ⊙ z^l (see `FiniteNetwork.backward`).
+
     Attributes
     ----------
     layer : int
         l = 1 … L.
     predicted, measured : arrays (N, N)
-        Limit of G_l and g^l g^lᵀ/m of this network.
+        The limit G_l, and g^l g^lᵀ/m of this network.
     decoupled : array (N, N)
-        G_l with independent copies of W¹ … W^{L−1} in the backward pass, the forward pass kept.
+        g^l g^lᵀ/m with independent copies of W¹ … W^{L−1} in the backward pass; the forward pass is the same.
     share_predicted, share_measured : arrays (N,)
-        ‖P_φ z^l‖²/‖z^l‖² of each point, φ = φ^l of all points: (N − 1 + c)/m to leading order, c from
-        `alignment_constant`; exactly N/m in the mean for l = L.
+        The share ‖P_φ z^l‖²/‖z^l‖² of each point, where P_φ projects on the features φ^l of all points. The prediction
+        for l < L is (N − 1 + c)/m, the leading order, with c from `alignment_constant`; for l = L it is N/m, the exact
+        mean.
     conditional_predicted, conditional_measured, conditional_error : arrays (N, N)
-        Covariance per free dimension of P_φ^⊥ z^l given the forward pass and g^{l+1}: σ_w² G_{l+1} of this network (of
-        σ_a a for l = L: σ_a² ‖a‖²/m is replaced by its mean σ_a²), z P_φ^⊥ zᵀ/(m − rank φ), and the standard error of the
-        latter under the lemma.
+        Covariance of P_φ^⊥ z^l per free dimension, given the forward pass and g^{l+1}. The prediction is σ_w² G_{l+1}
+        of this network; for l = L, where z^L = σ_a a, it is σ_a², the mean of σ_a² ‖a‖²/m. The measurement is
+        z P_φ^⊥ zᵀ/(m − rank φ), and its standard error is the one that the lemma implies.
     """
 
     layer: int
@@ -73,10 +83,10 @@ class BackwardLayer:
 
 
 def alignment_constant(net: Architecture, variance: float) -> float:
-    """Return c = E[ω² φ'(h)²]/E φ'(h)², ω = Wφ/|φ| of the map that made h, h ~ N(0, variance).
+    """Return c = E[ω² φ'(h)²]/E φ'(h)², where ω = Wφ/|φ| is the part of h ~ N(0, variance) that the weights make.
 
-    With β² = 1 − σ_b²/variance the share of the variance of h that ω explains, c = β² E[h²φ'²]/(E h² E φ'²) + 1 − β².
-    For σ_b = 0 this is theory.md §4's c; 1 for relu and abs, below 1 for tanh and erf.
+    ω explains the share β² = 1 − σ_b²/variance of the variance of h, so that c = β² E[h²φ'²]/(E h² E φ'²) + 1 − β²
+    (theory.md §4, row backward). For σ_b = 0, c is 1 for relu and abs and below 1 for tanh and erf.
     """
     slope = net.activation.derivative
     plain = expect_single(lambda u: np.square(slope(u)), variance)
@@ -86,7 +96,7 @@ def alignment_constant(net: Architecture, variance: float) -> float:
 
 
 def _projection(states: tuple[Array, Array], net: Architecture, variances: Array | None) -> tuple[Array, Array, Array]:
-    """Return (predicted share, measured share, z P^⊥ zᵀ/(m − rank)) for features and z (N, m)."""
+    """Return (predicted share, measured share, z P^⊥ zᵀ/(m − rank)) for `states` = (features, z), each (N, m)."""
     phi, z = states
     points, width = phi.shape
     basis = orth(phi.T)
@@ -118,7 +128,7 @@ def backward_check(
     sigma_b: float,
     sigma_a: float | None = None,
 ) -> tuple[BackwardLayer, ...]:
-    """Draw one network and return, for l = 1 … L, what the backward recursion and the conditioning lemma predict and give.
+    """Draw one network and compare its backward pass with the recursion of G_l and with the conditioning lemma.
 
     Parameters
     ----------
@@ -129,6 +139,16 @@ def backward_check(
         m > N.
     depth, activation, sigma_w, sigma_b, sigma_a
         As in `kernels`.
+
+    Returns
+    -------
+    tuple of BackwardLayer
+        One for each of l = 1 … L.
+
+    Raises
+    ------
+    ParameterError
+        If m ≤ N.
     """
     inputs = as_inputs(x).astype(np.float64)
     if require_count(width, "width") <= inputs.shape[0]:
@@ -145,11 +165,11 @@ def backward_check(
     g, z = network.backward(hidden)
     free, _ = network.backward(hidden, copies)
     variances = net.variances(inputs)
-    found = []
+    layers = []
     for index in range(depth):
         last = index == depth - 1
         states = (net.activation.function(hidden[index]), z[index])
-        # z^L is the read-out itself, independent of every φ^L: all N directions count alike.
+        # z^L is the read-out itself and independent of φ^L, so that all N directions count alike.
         shares = _projection(states, net, None if last else variances[index + 1])
         conditional = (
             np.full_like(limits.nngp, net.sigma_a**2)
@@ -159,5 +179,5 @@ def backward_check(
         measured, decoupled = (signal[index] @ signal[index].T / width for signal in (g, free))
         error = _wishart_error(conditional, width - inputs.shape[0])
         gradients = (limits.gradients[index], measured, decoupled)
-        found.append(BackwardLayer(index + 1, *gradients, *shares[:2], conditional, shares[2], error))
-    return tuple(found)
+        layers.append(BackwardLayer(index + 1, *gradients, *shares[:2], conditional, shares[2], error))
+    return tuple(layers)

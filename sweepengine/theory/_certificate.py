@@ -1,6 +1,7 @@
 """Stability of the relu kernel H(W) under every small change of W (S4 §3.7, second lemma), checked without sampling.
 
-A relu derivative flips only if w_k·x_i changes sign, which a move of length ≤ R allows only if |w_k·x_i| ≤ R|x_i|. So
+The relu derivative of neuron k at point i flips only if w_k·x_i changes sign. A move of w_k by at most R can change the
+sign only if |w_k·x_i| ≤ R|x_i|. So
 
     ‖Ĥ − H‖_F ≤ ‖ [ |x_i·x_j| · mean_k 1{|w_k·x_i| ≤ R|x_i| or |w_k·x_j| ≤ R|x_j|} ] ‖_F    for EVERY Ŵ within R.
 """
@@ -21,7 +22,7 @@ def _weights(x: Array, weights: npt.ArrayLike) -> Array:
 
 
 def empirical_h(x: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
-    """Return H(W) = x_i·x_j mean_k 1{w_k·x_i > 0} 1{w_k·x_j > 0}, shape (N, N), for x (N, d), weights (m, d) (S4 §3.4)."""
+    """Return H(W) = x_i·x_j mean_k 1{w_k·x_i > 0} 1{w_k·x_j > 0}, shape (N, N), for x (N, d), W (m, d) (S4 §3.4)."""
     inputs = as_inputs(x)
     w = _weights(inputs, weights)
     active = (inputs @ w.T > 0).astype(inputs.dtype)
@@ -37,6 +38,7 @@ def flip_certificate(x: npt.ArrayLike, weights: npt.ArrayLike, radius: float) ->
     x : array (N, d)
     weights : array (m, d)
     radius : float
+        R ≥ 0.
     """
     inputs = as_inputs(x)
     w = _weights(inputs, weights)
@@ -47,28 +49,39 @@ def flip_certificate(x: npt.ArrayLike, weights: npt.ArrayLike, radius: float) ->
 
 
 def _flip_one_way(units: Array, weights: Array, radius: float, sign: int) -> Array:
-    """Push each neuron over the nearest boundary of a point whose w·x has this sign, if it is within the radius."""
+    """Return the weights, each neuron pushed over the nearest boundary w·x_i = 0 in reach where w·x_i has this sign."""
     signed = weights @ units.T
     distance = np.where(sign * signed > 0, np.abs(signed), np.inf)
     nearest = distance.argmin(axis=1)
-    # 1.01 of the way, so that rounding leaves the sign changed; those that then exceed the radius stay.
+    # The push is 1.01 of the distance, so that rounding cannot undo it. Neurons whose push exceeds the radius stay.
     push = 1.01 * np.take_along_axis(distance, nearest[:, None], axis=1)[:, 0]
     moved: Array = weights - np.where(push <= radius, sign * push, 0.0)[:, None] * units[nearest]
     return moved
 
 
 def adversarial_weights(x: npt.ArrayLike, weights: npt.ArrayLike, radius: float) -> Array:
-    """Return Ŵ within `radius` of W that changes H much: neurons pushed over the nearest boundary w·x_i = 0 in reach.
+    """Return weights Ŵ within `radius` of W that change H strongly: neurons cross their nearest boundary w·x_i = 0.
 
-    All neurons switch points off, or all switch points on (mixed, the changes cancel); of the two attacks the one that
-    changes H more. A lower bound of the supremum that `flip_certificate` bounds from above.
+    Either all neurons switch points off or all switch points on, because mixed changes would cancel; the attack that
+    changes H more is returned. Its ‖H(Ŵ) − H(W)‖ is a lower bound of the supremum that `flip_certificate` bounds from
+    above.
 
     Parameters
     ----------
     x : array (N, d)
-        No point 0.
+        Points, none of them 0.
     weights : array (m, d)
     radius : float
+        R ≥ 0.
+
+    Returns
+    -------
+    array (m, d)
+
+    Raises
+    ------
+    ParameterError
+        If a point is 0.
     """
     inputs = as_inputs(x)
     w = _weights(inputs, weights)

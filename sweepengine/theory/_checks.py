@@ -11,7 +11,7 @@ from sweepengine.theory._types import Array
 
 
 def as_float_array(values: npt.ArrayLike, name: str) -> Array:
-    """Return `values` as float32 or float64: floats of these two types keep theirs, integers and bools become float64."""
+    """Return `values` as a float array: float32 and float64 are kept, integers and bools become float64."""
     array = np.asarray(values)
     if array.dtype in (np.float32, np.float64):
         floating: Array = array
@@ -32,7 +32,8 @@ def as_inputs(values: npt.ArrayLike, name: str = "x") -> Array:
     array = as_float_array(values, name)
     if array.ndim != 2 or 0 in array.shape:
         raise ShapeError(
-            f"{name} has shape {array.shape}; expected (N, d) with N, d >= 1: reshape one point to (1, d), flatten images to (N, d)"
+            f"{name} has shape {array.shape}; expected (N, d) with N, d >= 1: "
+            "reshape one point to (1, d), flatten images to (N, d)"
         )
     return array
 
@@ -52,18 +53,20 @@ def as_kernel(values: npt.ArrayLike, name: str = "kernel") -> Array:
     Raises
     ------
     NotPositiveDefiniteError
-        If it is not symmetric to rounding, or has a negative diagonal (a negative variance).
+        If the kernel is not symmetric to rounding, or has a negative variance on its diagonal.
     """
     kernel = as_float_array(values, name)
     if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or kernel.shape[0] == 0:
         raise ShapeError(
-            f"{name} has shape {kernel.shape}; expected square (N, N): a kernel over k outputs goes through flatten_outputs first"
+            f"{name} has shape {kernel.shape}; expected square (N, N): "
+            "a kernel over k outputs goes through flatten_outputs first"
         )
     diagonal = np.diagonal(kernel)
     if diagonal.min() < 0:
         where = int(diagonal.argmin())
         raise NotPositiveDefiniteError(
-            f"{name}[{where}, {where}] = {diagonal[where]:.6g} is a negative variance: a covariance has none, check how it was made",
+            f"{name}[{where}, {where}] = {diagonal[where]:.6g} is a negative variance: "
+            "a covariance has none, check how it was made",
             least_eigenvalue=float(diagonal[where]),
             smallest_noise=math.inf,
         )
@@ -71,7 +74,8 @@ def as_kernel(values: npt.ArrayLike, name: str = "kernel") -> Array:
     allowed = 64 * float(np.finfo(kernel.dtype).eps) * float(np.abs(kernel).max())
     if asymmetry > allowed:
         raise NotPositiveDefiniteError(
-            f"{name} is not symmetric: max |A - A^T| = {asymmetry:.3g}, rounding allows {allowed:.3g}: symmetrise it if that is meant",
+            f"{name} is not symmetric: max |A - A^T| = {asymmetry:.3g}, rounding allows {allowed:.3g}: "
+            "symmetrise it if that is meant",
             least_eigenvalue=math.nan,
             smallest_noise=math.inf,
         )

@@ -1,7 +1,7 @@
 """Closed-form dual activations of smooth functions: (q1, q2, k) → (E[φ(u)φ(v)], E[φ'(u)φ'(v)]).
 
-(u, v) ~ N(0, [[q1, k], [k, q2]]). Each is written so that it neither overflows nor cancels where the result is finite;
-arcsin(k/√ab) is written arctan2(k, √(ab − k²)), which keeps its digits near ±1.
+Here (u, v) ~ N(0, [[q1, k], [k, q2]]). The formulas neither overflow nor cancel where their result is finite:
+arcsin(k/√ab), for one, is written as arctan2(k, √(ab − k²)), which keeps its digits near ±1.
 """
 
 from math import factorial, sqrt
@@ -22,7 +22,7 @@ def quadratic_dual(q1: Array, q2: Array, k: Array) -> tuple[Array, Array]:
 
 
 def exp_dual(q1: Array, q2: Array, k: Array) -> tuple[Array, Array]:
-    """φ(u) = eᵘ: both are e^{(q1 + q2)/2 + k}."""
+    """φ(u) = eᵘ: both expectations are e^{(q1 + q2)/2 + k}."""
     value: Array = np.exp((q1 + q2) / 2 + k)
     return value, value.copy()
 
@@ -72,7 +72,7 @@ def hermite_value(degree: int, u: Array) -> Array:
 
 
 def _hermite_covariance(degree: int, q1: Array, q2: Array, k: Array) -> Array:
-    """E[h_q(u) h_q(v)] = Σ_j q!/(4^j j!² (q−2j)!) ((q1−1)(q2−1))^j k^{q−2j}; k^q at unit variances."""
+    """Return E[h_q(u) h_q(v)] = Σ_j q!/(4^j j!² (q−2j)!) ((q1−1)(q2−1))^j k^{q−2j}; k^q at unit variances."""
     excess = (q1 - 1) * (q2 - 1)
     total = np.zeros_like(excess * k)
     for j in range(degree // 2 + 1):
@@ -82,7 +82,7 @@ def _hermite_covariance(degree: int, q1: Array, q2: Array, k: Array) -> Array:
 
 
 def hermite_dual(degree: int) -> DualFunction:
-    """φ = h_q for q ≥ 1; φ' = √q h_{q−1}."""
+    """Return the dual of φ = h_q for q ≥ 1; φ' = √q h_{q−1}."""
 
     def dual(q1: Array, q2: Array, k: Array) -> tuple[Array, Array]:
         return _hermite_covariance(degree, q1, q2, k), degree * _hermite_covariance(degree - 1, q1, q2, k)

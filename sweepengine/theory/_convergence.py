@@ -1,7 +1,7 @@
 """The quantities of the convergence proof for wide relu networks (S4 §3; Du et al. 2019; theory.md §4).
 
 S4's units: f(x) = m^{−1/2} Σ_k a_k relu(w_k·x), w_k ~ N(0, I_d), a_k = ±1 fixed, only W trained, loss ½ Σ_i (f − y)².
-In time of the mean loss (1/2N) every rate is divided by N: pass `points=N` where it is asked for.
+In the time of the mean loss (1/2N) every rate is divided by N: pass `points=N` to `fitting_time_bound`, `check_run`.
 """
 
 import math
@@ -21,12 +21,17 @@ from sweepengine.theory._types import Array
 def h_infinity(x: npt.ArrayLike, x2: npt.ArrayLike | None = None, *, activation: ActivationSpec = "relu") -> Array:
     """Return H^∞ = x_i·x_j E φ'(w·x_i) φ'(w·x_j), w ~ N(0, I_d): the NTK of W alone, a_k = ±1 fixed (S4 §3.6).
 
-    For relu x_i·x_j (π − arccos ρ_ij)/2π.
+    For relu it is x_i·x_j (π − arccos ρ_ij)/2π, with ρ_ij the cosine of the angle between x_i and x_j.
 
     Parameters
     ----------
     x, x2 : arrays (N, d), (N2, d)
+        Two sets of points; x2 defaults to x.
     activation : ActivationSpec
+
+    Returns
+    -------
+    array (N, N2)
     """
     first = as_inputs(x)
     width = float(np.sqrt(first.shape[1]))
@@ -37,17 +42,17 @@ def h_infinity(x: npt.ArrayLike, x2: npt.ArrayLike | None = None, *, activation:
 def concentration_width(lambda0: float, points: int, delta: float, norm: float) -> float:
     """Return 8 C⁴ n² log(n(n+1)/δ)/λ_0²: from this width on ‖H_0 − H^∞‖_F ≤ λ_0/4 with probability ≥ 1 − δ.
 
-    Hoeffding for each of the n(n+1)/2 entries, which are means of m independent numbers in an interval of length ≤ C²
-    (S4 §3.7, first lemma, with its constant).
+    Hoeffding's inequality for each of the n(n+1)/2 entries, which are means of m independent numbers in an interval of
+    length ≤ C² (S4 §3.7, first lemma, with its constant).
 
     Parameters
     ----------
     lambda0 : float
         λ_min(H^∞) > 0.
     points : int
-        n.
+        Number n of training points.
     delta : float
-        Probability of failure.
+        Probability δ of failure.
     norm : float
         C ≥ max |x_i|.
     """
@@ -58,9 +63,10 @@ def concentration_width(lambda0: float, points: int, delta: float, norm: float) 
 
 
 def stability_radius(lambda0: float, points: int, delta: float, norm: float) -> float:
-    """Return R = √(2π) δ λ_0/(16 n² C²): no Ŵ with all |ŵ_k − w_k| ≤ R moves H by more than λ_0/4, with probability ≥ 1 − δ.
+    """Return R = √(2π) δ λ_0/(16 n² C²), the radius of S4 §3.7, second lemma.
 
-    P(|w·x| ≤ R|x|) ≤ 2R/√(2π) for each point, two points an entry, n² entries, Markov (S4 §3.7, second lemma).
+    With probability ≥ 1 − δ no Ŵ with |ŵ_k − w_k| ≤ R for all k moves H by more than λ_0/4. Proof: a point flips with
+    P(|w·x| ≤ R|x|) ≤ 2R/√(2π), an entry of H depends on two points, H has n² entries; then Markov's inequality.
     Parameters as in `concentration_width`.
     """
     n = require_count(points, "points")
@@ -69,21 +75,23 @@ def stability_radius(lambda0: float, points: int, delta: float, norm: float) -> 
 
 
 def fitting_time_bound(lambda0: float, residual: float, tolerance: float, *, points: int = 1) -> float:
-    """Return the bound T_1 ≤ (2/λ_0) log(|y − f_0|/ε), times `points`; 0 if the residual is below ε already (S4 Thm 8).
+    """Return a bound on the time T_1 to reach |y − f_t| ≤ ε: points · (2/λ_0) log(|y − f_0|/ε), or 0 (S4 Thm 8).
+
+    It is 0 if the residual is within ε at the start.
 
     Parameters
     ----------
     lambda0, residual, tolerance : float
         λ_0, |y − f_0|, ε.
     points : int
-        1 for the sum loss, N for time of the mean loss.
+        1 for the time of the sum loss, N for the time of the mean loss.
     """
     ratio = require_positive(residual, "residual") / require_positive(tolerance, "tolerance")
     return max(0.0, 2 * require_count(points, "points") / require_positive(lambda0, "lambda0") * math.log(ratio))
 
 
 def movement_bound(lambda0: float, points: int, width: int, residual: float, norm: float) -> float:
-    """Return the bound 2C√(n/m)|y − f_0|/λ_0 on max_k |w_k(t) − w_k(0)| (S4 Thm 8, with the λ_0 the scan lacks)."""
+    """Return the bound 2C√(n/m)|y − f_0|/λ_0 on max_k |w_k(t) − w_k(0)| (S4 Thm 8, which lacks the 1/λ_0)."""
     share = math.sqrt(require_count(points, "points") / require_count(width, "width"))
     return 2 * require_positive(norm, "norm") * share * residual / require_positive(lambda0, "lambda0")
 
@@ -97,12 +105,12 @@ class ProofQuantities:
     lambda0 : float
         λ_min(H^∞).
     concentration_width, radius : float
-        `concentration_width` and `stability_radius`, each at the δ given.
+        The results of `concentration_width` and `stability_radius` at the same δ.
     required_width : float
-        Width at which movement bound ≤ radius and concentration both hold: what the proof needs, with probability
-        ≥ 1 − 2δ (and the residual as given).
+        The width that the proof needs: from it on the movement bound is ≤ the radius and H_0 is within λ_0/4 of H^∞,
+        with probability ≥ 1 − 2δ, for a run that starts with this residual.
     fitting_time : float
-        Bound on the time to reach the tolerance, sum loss.
+        Bound on the time to reach the tolerance, in the time of the sum loss.
     """
 
     lambda0: float
@@ -113,7 +121,17 @@ class ProofQuantities:
 
 
 def proof_quantities(x: npt.ArrayLike, *, residual: float, delta: float, tolerance: float) -> ProofQuantities:
-    """Return the constants of S4 Thm 8 for inputs x (N, d) and the residual |y − f_0| of a run.
+    """Return the constants of S4 Thm 8 for one data set and one run.
+
+    Parameters
+    ----------
+    x : array (N, d)
+    residual : float
+        |y − f_0| of the run.
+    delta : float
+        Probability δ of failure of each of the two lemmas.
+    tolerance : float
+        ε, the residual at which the run counts as fitted.
 
     Raises
     ------
@@ -126,7 +144,8 @@ def proof_quantities(x: npt.ArrayLike, *, residual: float, delta: float, toleran
     lambda0 = least_eigenvalue(kernel)
     if lambda0 <= n * np.finfo(np.float64).eps * float(np.trace(kernel)):
         raise ParameterError(
-            f"λ_0 = {lambda0:.3g} is 0 to rounding: S4 Thm 8 needs inputs no two of which are parallel; drop one of each pair"
+            f"λ_0 = {lambda0:.3g} is 0 to rounding: S4 Thm 8 needs inputs no two of which are parallel; "
+            "drop one of each pair"
         )
     radius = stability_radius(lambda0, n, delta, norm)
     concentrated = concentration_width(lambda0, n, delta, norm)
@@ -137,14 +156,14 @@ def proof_quantities(x: npt.ArrayLike, *, residual: float, delta: float, toleran
 
 @dataclass(frozen=True, slots=True)
 class RunBounds:
-    """A run against S4 Thm 8; each ratio is measured/bound, ≤ 1 where the theorem's conclusion holds.
+    """A run compared with S4 Thm 8: each ratio is measured/bound, ≤ 1 where the theorem's conclusion holds.
 
     Attributes
     ----------
     rate_ratio : float
         Largest |y − f_t|²/(e^{−λ_0 t}|y − f_0|²) until the tolerance is reached.
     time_ratio : float
-        First recorded time within the tolerance over its bound; NaN if it is never reached.
+        First recorded time at which the residual is within the tolerance, over its bound; NaN if there is none.
     movement_ratio : float
         max_k |w_k(t) − w_k(0)| over its bound.
     """
@@ -177,7 +196,12 @@ def check_run(
     tolerance : float
         ε.
     points : int
-        1 if the times are those of the sum loss, n if of the mean loss.
+        1 if the times are those of the sum loss, n if they are those of the mean loss.
+
+    Raises
+    ------
+    ShapeError
+        If the three arrays differ in length, have fewer than two times, or do not start at t = 0.
     """
     t, r, w = (
         as_float_array(a, name) for a, name in ((times, "times"), (residuals, "residuals"), (movements, "movements"))

@@ -16,7 +16,7 @@ from sweepengine.theory._types import Array
 
 Reason = Literal["duplicates", "antipodal", "parallel", "polynomial"]
 
-# Two directions closer than this are one: the kernels could not tell them apart.
+# Two directions closer than this count as equal: the kernels could not tell them apart.
 _SAME_DIRECTION = 1e-12
 
 
@@ -72,7 +72,7 @@ def _equal_norm(x: Array, i: int, j: int) -> bool:
 
 
 def _polynomial_dimension(net: Architecture, features: int) -> int | None:
-    """Dimension of a space that holds every function the tangent features span, for polynomial φ; else None."""
+    """Return the dimension of the polynomials in x that the tangent features of a polynomial φ are; else None."""
     if net.activation.degree is None:
         return None
     degree = net.activation.degree**net.depth
@@ -82,31 +82,32 @@ def _polynomial_dimension(net: Architecture, features: int) -> int | None:
 
 
 def _degeneracies(x: Array, net: Architecture) -> tuple[Degeneracy, ...]:
-    found = []
+    degeneracies = []
     same, opposite = _direction_pairs(x, 1), _direction_pairs(x, -1)
     duplicates = [pair for pair in same if _equal_norm(x, *pair)]
     if duplicates:
-        found.append(Degeneracy("duplicates", f"points {duplicates[0]} are equal"))
+        degeneracies.append(Degeneracy("duplicates", f"points {duplicates[0]} are equal"))
     if net.sigma_b == 0:
         parallel = [pair for pair in same if pair not in duplicates]
         if net.activation.homogeneous and parallel:
-            found.append(Degeneracy("parallel", f"points {parallel[0]} are parallel, φ is homogeneous, σ_b = 0"))
+            detail = f"points {parallel[0]} are parallel, φ is homogeneous, σ_b = 0"
+            degeneracies.append(Degeneracy("parallel", detail))
         mirrored = [pair for pair in opposite if _equal_norm(x, *pair)]
         if net.activation.parity != "none" and mirrored:
-            found.append(
+            degeneracies.append(
                 Degeneracy("antipodal", f"points {mirrored[0]} are antipodal, φ is {net.activation.parity}, σ_b = 0")
             )
         elif net.activation.slopes is not None and net.depth == 1 and len(opposite) > x.shape[1]:
             # f(x) − f(−x) is linear in x for one piecewise linear hidden layer: rank d.
-            found.append(
+            degeneracies.append(
                 Degeneracy("antipodal", f"{len(opposite)} antipodal pairs in d = {x.shape[1]}, σ_b = 0, L = 1")
             )
     dimension = _polynomial_dimension(net, x.shape[1])
     if dimension is not None and len(x) > dimension:
-        found.append(
+        degeneracies.append(
             Degeneracy("polynomial", f"{len(x)} points, but φ is polynomial and spans at most {dimension} dimensions")
         )
-    return tuple(found)
+    return tuple(degeneracies)
 
 
 def definiteness(
@@ -118,15 +119,22 @@ def definiteness(
     sigma_b: float,
     sigma_a: float | None = None,
 ) -> Definiteness:
-    """Return λ_min and λ_max of the limiting NTK on x (N, d), without output bias, and the degeneracies predicted.
+    """Return λ_min and λ_max of the limiting NTK without output bias, and the degeneracies that theory predicts.
 
-    S3 Prop. 2 (L ≥ 1 hidden layers, σ_b > 0, φ not polynomial, distinct points on the sphere) says λ_min > 0. The
-    exceptions: duplicates; without biases parallel points for homogeneous φ, antipodal points for odd or even φ at
-    every depth, more than d antipodal pairs for a piecewise linear φ at L = 1; polynomial φ with more points than
-    polynomials. How fast λ_min falls with depth is read by calling this for several depths.
+    S3 Prop. 2 says λ_min > 0 for L ≥ 1 hidden layers, σ_b > 0, φ not polynomial and distinct points on the sphere. The
+    known exceptions are: duplicate points; without biases, parallel points for a homogeneous φ, antipodal points for an
+    odd or even φ at every depth, and more than d antipodal pairs for a piecewise linear φ at L = 1; for a polynomial φ,
+    more points than the polynomials of its degree have dimensions. Call this for several depths to see how fast λ_min
+    falls with depth.
+
+    Parameters
+    ----------
+    x : array (N, d)
+    depth, activation, sigma_w, sigma_b, sigma_a
+        As in `kernels`.
     """
     inputs = as_inputs(x).astype(np.float64)
     net = architecture(depth=depth, activation_spec=activation, sigma_w=sigma_w, sigma_b=sigma_b, sigma_a=sigma_a)
-    found = kernels(inputs, depth=depth, activation=net.activation, sigma_w=sigma_w, sigma_b=sigma_b, sigma_a=sigma_a)
-    spectrum = eigvalsh(found.ntk)
+    limit = kernels(inputs, depth=depth, activation=net.activation, sigma_w=sigma_w, sigma_b=sigma_b, sigma_a=sigma_a)
+    spectrum = eigvalsh(limit.ntk)
     return Definiteness(float(spectrum[0]), float(spectrum[-1]), _degeneracies(inputs, net))

@@ -1,4 +1,4 @@
-"""Dual activations as a public function, validated."""
+"""The dual activation as a public function, which checks its arguments."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class DualActivation:
     ----------
     value, derivative : arrays, broadcast shape of (q1, q2, k)
     error : float
-        Estimated absolute error of either; 0 for a closed form.
+        Estimated absolute error of `value` and of `derivative`; 0 for a closed form.
     """
 
     value: Array
@@ -39,7 +39,7 @@ def dual_activation(spec: ActivationSpec, q1: npt.ArrayLike, q2: npt.ArrayLike, 
     Raises
     ------
     NotPositiveDefiniteError
-        For a negative variance, or |k| > √(q1 q2) by more than rounding.
+        If a variance is negative, or if |k| exceeds √(q1 q2) by more than rounding.
     """
     arrays = [as_float_array(a, name) for a, name in ((q1, "q1"), (q2, "q2"), (k, "k"))]
     dtype = np.result_type(*arrays)
@@ -57,7 +57,7 @@ def dual_activation(spec: ActivationSpec, q1: npt.ArrayLike, q2: npt.ArrayLike, 
             least_eigenvalue=-excess,
             smallest_noise=excess,
         )
-    found = activation(spec)
-    value, derivative = found.dual(first, second, covariance)
-    error = max(found.error(first), found.error(second))
+    phi = activation(spec)
+    value, derivative = phi.dual(first, second, covariance)
+    error = max(phi.error(first), phi.error(second))
     return DualActivation(value, derivative, error)

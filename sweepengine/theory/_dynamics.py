@@ -3,8 +3,8 @@
     ḟ = −(1/N) Θ (f − y)   ⇒   f_t − y = E(t) (f_0 − y),
     E(t) = e^{−Θt/N}  (flow),      E(t) = (I − ηΘ/N)^{t/η}  (descent with step η).
 
-The kernel may be infinite-width (N, N), shared by k outputs, or the empirical one of a finite network over all outputs
-(N k, N k) from `flatten_outputs`: the code is the same (S1 eqs 64-74).
+The kernel is either the infinite-width kernel (N, N), which k outputs share, or the empirical kernel (N k, N k) of a
+finite network over all its outputs, from `flatten_outputs` (S1 eqs 64-74).
 """
 
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ from sweepengine.theory._types import Array
 
 @dataclass(frozen=True, slots=True)
 class KernelDynamics:
-    """The spectrum of a training kernel and what it does to functions at any time.
+    """The spectrum of a training kernel, and the outputs that training under this kernel gives at any time.
 
     Attributes
     ----------
     eigenvalues : array (n,)
         λ_j ≥ 0, ascending.
     eigenvectors : array (n, n)
-        v_j as columns.
+        The v_j, as columns.
     points : int
         N of the loss (1/2N) Σ |f − y|²; 1 for the sum over points (S2, S4).
     step : float or None
-        η of gradient descent; None is gradient flow.
+        η of gradient descent; None means gradient flow.
     resolution : float
-        Eigenvalues up to this cannot be told from 0.
+        Eigenvalues up to this number cannot be told from 0.
     """
 
     eigenvalues: Array
@@ -44,11 +44,22 @@ class KernelDynamics:
 
     @classmethod
     def of(cls, kernel: npt.ArrayLike, *, points: int | None = None, step: float | None = None) -> "KernelDynamics":
-        """Diagonalise a training kernel (n, n); `points` defaults to n.
+        """Diagonalise a training kernel.
+
+        Parameters
+        ----------
+        kernel : array (n, n)
+        points : int, optional
+            N of the loss; n by default. Pass it for a kernel over k outputs, where n = N k.
+        step : float, optional
+            η of gradient descent; gradient flow by default.
 
         Raises
         ------
         ShapeError, NonFiniteError, NotPositiveDefiniteError
+            If the kernel is not square, finite, symmetric and positive semidefinite to rounding.
+        ParameterError
+            If `points` or `step` is not positive.
         """
         values, vectors = positive_spectrum(kernel, name="training kernel")
         count = values.size if points is None else require_count(points, "points")
@@ -57,11 +68,11 @@ class KernelDynamics:
 
     @property
     def rates(self) -> Array:
-        """Rate of decay of each mode v_j · (f_t − y) per unit of time: λ_j/N (S2 §1.7), or −log|1 − ηλ_j/N|/η."""
+        """Rate of decay of each mode v_j · (f_t − y): λ_j/N (S2 §1.7), for descent −log|1 − ηλ_j/N|/η; (n,)."""
         flow = self.eigenvalues / self.points
         if self.step is None:
             return flow
-        with np.errstate(divide="ignore"):  # ηλ = N: gone after one step, rate ∞
+        with np.errstate(divide="ignore"):  # ηλ = N: the mode is gone after one step, its rate is ∞
             descent: Array = -np.log(np.abs(1 - self.step * flow)) / self.step
         return descent
 
@@ -76,18 +87,18 @@ class KernelDynamics:
         Raises
         ------
         ParameterError
-            For t < 0, or t that is no multiple of the step.
+            If t < 0, or if t is no multiple of the step.
         UnstableStepError
-            For t = ∞ when the step is too large.
+            If t = ∞ and the step is at least `largest_stable_step`.
         """
         times = self._times(t)[..., None]
         null = self.eigenvalues <= self.resolution
         with np.errstate(invalid="ignore"):
             if self.step is None:
-                found = np.exp(-self.eigenvalues * (times / self.points))
+                factors = np.exp(-self.eigenvalues * (times / self.points))
             else:
-                found = np.power(1 - self.step * self.eigenvalues / self.points, times)
-        result: Array = np.where(np.isinf(times), np.where(null, 1.0, 0.0), found)
+                factors = np.power(1 - self.step * self.eigenvalues / self.points, times)
+        result: Array = np.where(np.isinf(times), np.where(null, 1.0, 0.0), factors)
         return result.astype(self.eigenvalues.dtype)
 
     def growth(self, t: npt.ArrayLike) -> Array:
@@ -96,13 +107,14 @@ class KernelDynamics:
         Raises
         ------
         NotPositiveDefiniteError
-            At t = ∞ if the kernel is singular: t/N has no limit.
+            If t = ∞ and the kernel is singular: t/N has no limit.
         """
         raw = self._times(t)
         if np.isinf(raw).any() and self.eigenvalues[0] <= self.resolution:
             raise NotPositiveDefiniteError(
                 f"t = ∞ needs a positive definite training kernel; the least eigenvalue is {self.eigenvalues[0]:.3g} "
-                f"(resolution {self.resolution:.3g}): give a finite t, or add at least {4 * self.resolution:.2g} to the diagonal",
+                f"(resolution {self.resolution:.3g}): give a finite t, "
+                f"or add at least {4 * self.resolution:.2g} to the diagonal",
                 least_eigenvalue=float(self.eigenvalues[0]),
                 smallest_noise=4 * self.resolution,
             )
@@ -178,7 +190,7 @@ class KernelDynamics:
         return start - moved
 
     def modes(self, residual: npt.ArrayLike) -> Array:
-        """Return v_j · residual, shape of residual with its first axis over modes."""
+        """Return v_j · residual for all modes j: the residual's shape, its first axis over modes."""
         start = as_float_array(residual, "residual")
         coefficients: Array = self.eigenvectors.T @ require_rows(
             start, self.eigenvalues.size, "residual", "row of the kernel"
@@ -186,7 +198,7 @@ class KernelDynamics:
         return coefficients
 
     def operator(self, spectrum: Array) -> Array:
-        """Return V diag(spectrum) Vᵀ, shape (*spectrum.shape, n), for eigenvalues (…, n)."""
+        """Return V diag(spectrum) Vᵀ, shape (…, n, n), for a spectrum (…, n)."""
         product: Array = (self.eigenvectors * spectrum[..., None, :]) @ self.eigenvectors.T
         return product
 
@@ -195,7 +207,8 @@ class KernelDynamics:
         cross = as_float_array(kernel_cross, "kernel_cross")
         if cross.ndim != 2 or cross.shape[1] != self.eigenvalues.size:
             raise ShapeError(
-                f"kernel_cross has shape {cross.shape}; expected (q, {self.eigenvalues.size}): training points are its columns"
+                f"kernel_cross has shape {cross.shape}; expected (q, {self.eigenvalues.size}): "
+                "training points are its columns"
             )
         return cross
 
@@ -248,9 +261,9 @@ def linearised_parameters(
     Parameters
     ----------
     jacobian : array (n, P)
-        ∂f/∂θ at initialisation, rows in the order of the training kernel.
+        J = ∂f/∂θ at initialisation, rows in the order of the training kernel.
     dynamics : KernelDynamics
-        Of Θ = scale · J Jᵀ.
+        Dynamics of the kernel Θ = scale · J Jᵀ.
     t : float or array (T,)
     f0, targets : arrays (n,)
     scale : float

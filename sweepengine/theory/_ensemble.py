@@ -1,6 +1,7 @@
 """Trained ensembles of infinitely wide networks: Gaussian at every time (S1 §5.2; theory.md §3).
 
-The outputs start as f_0 ~ GP(0, K) (UNCENTRED) and each network follows the kernel dynamics, which are affine in f_0.
+The outputs are not centred: they start as f_0 ~ GP(0, K). Each network follows the kernel dynamics, which are affine in
+f_0.
 """
 
 from dataclasses import dataclass
@@ -15,13 +16,13 @@ from sweepengine.theory._types import Array
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """Mean and covariance over networks.
+    """Mean and covariance of the outputs over an ensemble of trained networks.
 
     Attributes
     ----------
     mean : array (*t.shape, Q) or (*t.shape, Q, k)
     covariance : array (*t.shape, Q, Q)
-        Of one output; outputs are independent.
+        Covariance of one output; the outputs are independent.
     """
 
     mean: Array
@@ -31,12 +32,12 @@ class Ensemble:
 def train_ensemble(
     dynamics: KernelDynamics, t: npt.ArrayLike, targets: npt.ArrayLike, nngp_train: npt.ArrayLike
 ) -> Ensemble:
-    """Return the ensemble on the training points: (I − E)y and E K E.
+    """Return the ensemble on the training points: mean (I − E)y and covariance E K E.
 
     Parameters
     ----------
     dynamics : KernelDynamics
-        Of the kernel of whatever is trained: the NTK, or K when only the last layer is.
+        Dynamics of the kernel of the trained parameters: the NTK, or K if only the last layer is trained.
     t : float or array (T,)
     targets : array (N,) or (N, k)
     nngp_train : array (N, N)
@@ -59,28 +60,28 @@ def query_ensemble(
     nngp_cross: npt.ArrayLike,
     nngp_query: npt.ArrayLike,
 ) -> Ensemble:
-    """Return the ensemble on query points when the parameters of `dynamics` are trained (S1 §5.2).
+    """Return the ensemble on query points, trained under the kernel Θ of `dynamics` (S1 §5.2).
 
-    A y and K_qq + A K_xx Aᵀ − K_qx Aᵀ − A K_xq, A = Θ_qx Θ_xx⁻¹(I − E(t)).
+    The mean is A y and the covariance K_qq + A K_xx Aᵀ − K_qx Aᵀ − A K_xq, with A = Θ_qx Θ_xx⁻¹(I − E(t)).
 
     Parameters
     ----------
     dynamics : KernelDynamics
-        Of Θ on the training points.
+        Dynamics of Θ on the training points.
     t : float or array (T,)
     targets : array (N,) or (N, k)
     kernel_cross : array (Q, N)
         Θ(query, training points).
     nngp_train, nngp_cross, nngp_query : arrays (N, N), (Q, N), (Q, Q)
-        K, the covariance of f_0.
+        Blocks of K, the covariance of f_0.
     """
     cross = dynamics.check_cross(kernel_cross)
     k_train, k_query = as_kernel(nngp_train, "nngp_train"), as_kernel(nngp_query, "nngp_query")
     k_cross = as_float_array(nngp_cross, "nngp_cross")
     if k_cross.shape != cross.shape or k_query.shape[0] != cross.shape[0] or k_train.shape[0] != cross.shape[1]:
         raise ShapeError(
-            f"nngp_train {k_train.shape}, nngp_cross {k_cross.shape}, nngp_query {k_query.shape} do not fit kernel_cross "
-            f"{cross.shape}; expected (N, N), (Q, N), (Q, Q)"
+            f"nngp_train {k_train.shape}, nngp_cross {k_cross.shape}, nngp_query {k_query.shape} do not fit "
+            f"kernel_cross {cross.shape}; expected (N, N), (Q, N), (Q, Q)"
         )
     y = require_rows(as_float_array(targets, "targets"), cross.shape[1], "targets", "training point")
     fitted = cross @ dynamics.operator(dynamics.growth(t))
@@ -100,15 +101,17 @@ def last_layer_ensemble(
 ) -> Ensemble:
     """Return the ensemble on query points when only the last layer (with its bias) is trained (S1 eqs 75-79).
 
-    K_qx K⁻¹(I − E)y and K_qq − K_qx K⁻¹(I − E²)K_xq; at t = ∞ the noiseless Bayesian posterior (S1 eq 80).
+    The mean is K_qx K⁻¹(I − E)y and the covariance K_qq − K_qx K⁻¹(I − E²)K_xq; at t = ∞ this is the noiseless Bayesian
+    posterior (S1 eq 80).
 
     Parameters
     ----------
     dynamics : KernelDynamics
-        Of K on the training points.
+        Dynamics of K on the training points.
     t : float or array (T,)
     targets : array (N,) or (N, k)
     nngp_cross, nngp_query : arrays (Q, N), (Q, Q)
+        Blocks of K, the covariance of f_0.
     """
     cross = dynamics.check_cross(nngp_cross)
     k_query = as_kernel(nngp_query, "nngp_query")

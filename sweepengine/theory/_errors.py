@@ -27,9 +27,9 @@ class NotPositiveDefiniteError(TheoryError, ValueError):
     Attributes
     ----------
     least_eigenvalue : float
-        The smallest eigenvalue found.
+        The smallest eigenvalue, NaN for a kernel that is not symmetric; for a negative variance that variance.
     smallest_noise : float
-        The smallest variance on the diagonal with which the same solve is well posed in this precision.
+        The smallest noise on the diagonal that makes the same solve well posed in this precision; ∞ if none does.
     """
 
     def __init__(self, message: str, *, least_eigenvalue: float, smallest_noise: float) -> None:

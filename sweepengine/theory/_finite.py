@@ -1,6 +1,6 @@
-"""A plain finite network, forward and backward, as this package's own measuring rod (theory.md §1-2, γ = 1/2, k = 1).
+"""A plain network of finite width, forward and backward, to check the limits (theory.md §1-2, γ = 1/2, k = 1).
 
-Float64 numpy, one point set at a time: not the engine's network, and not fast.
+It is float64 numpy, independent of the engine's network, and not fast.
 """
 
 from dataclasses import dataclass
@@ -44,24 +44,26 @@ class FiniteNetwork:
 
     def forward(self, x: Array) -> tuple[Array, ...]:
         """Return the pre-activations h¹ … h^L, each (N, m), of x (N, d)."""
-        found: list[Array] = []
+        preactivations: list[Array] = []
         below = x
         for w, b in zip(self.weights, self.biases, strict=True):
-            found.append(self.net.sigma_w / np.sqrt(below.shape[1]) * below @ w.T + self.net.sigma_b * b)
-            below = self.net.activation.function(found[-1])
-        return tuple(found)
+            preactivations.append(self.net.sigma_w / np.sqrt(below.shape[1]) * below @ w.T + self.net.sigma_b * b)
+            below = self.net.activation.function(preactivations[-1])
+        return tuple(preactivations)
 
     def backward(
         self, preactivations: tuple[Array, ...], weights: tuple[Array, ...] | None = None
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        """Return (g¹ … g^L, z¹ … z^L), each (N, m): g^l = φ'(h^l) ⊙ z^l, z^L = σ_a a, z^l = (σ_w/√m)(W^l)ᵀ g^{l+1} (S0 §2).
+        """Return (g¹ … g^L, z¹ … z^L), each (N, m) (S0 §2).
+
+        g^l = φ'(h^l) ⊙ z^l, z^L = σ_a a, z^l = (σ_w/√m)(W^l)ᵀ g^{l+1}.
 
         Parameters
         ----------
         preactivations : tuple of arrays
             From `forward`.
         weights : tuple of arrays, optional
-            Other weights to go backward through (an independent copy, say); default the network's own.
+            Weights of the backward pass, if they are not the network's own but, say, an independent copy.
         """
         through = self.weights if weights is None else weights
         slope = self.net.activation.derivative

@@ -1,7 +1,8 @@
 """Kernel gradient flow for a general cost (S3 §2.1, Thm 2): ḟ = −(1/N) Θ ∂C(f)/∂f, Θ constant.
 
-The unknown is w_t = ∫ ∂C ds, since f_t = f_0 − Θ w_t/N on every point and θ_t − θ_0 = −(m^{2γ−1}/α²) Jᵀ w_t/N: one
-equation of the size of the training set gives training points, query points and parameters.
+The unknown is w_t = ∫₀ᵗ ∂C/∂f ds on the training points, because f_t = f_0 − Θ w_t/N on every point and
+θ_t − θ_0 = −(m^{2γ−1}/α²) Jᵀ w_t/N. So one equation of the size of the training set gives the outputs on training and
+query points, and the parameters.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,9 @@ class CostTrajectory:
     weights : array (T, N, k)
         w_t = ∫₀ᵗ ∂C/∂f ds (flow) or η Σ ∂C/∂f (descent).
     train : array (T, N, k)
+        f_t on the training points.
     query : array (T, Q, k) or None
+        f_t on the query points, if the problem has any.
     """
 
     times: Array
@@ -49,7 +52,7 @@ class CostProblem:
         Θ(query, training points).
     f0_query : array (Q, k), optional
     points : int, optional
-        N of the mean over points; default the number of training points, 1 for a sum.
+        N of ḟ = −(1/N) Θ ∂C/∂f; by default the number of training points, 1 for a cost summed over points.
     """
 
     kernel: Array
@@ -79,7 +82,7 @@ class CostProblem:
             require_count(self.points, "points")
 
     def force(self, weights: Array) -> Array:
-        """Return ∂C/∂f at the function that `weights` (N, k) give."""
+        """Return ∂C/∂f (N, k) at the outputs that the weights w (N, k) give."""
         return self.cost.gradient(self.functions(weights, self.kernel, self.f0), self.targets)
 
     def functions(self, weights: Array, kernel: Array, start: Array) -> Array:
@@ -89,7 +92,7 @@ class CostProblem:
         return moved
 
     def trajectory(self, times: Array, weights: Array) -> CostTrajectory:
-        """Return what weights (T, N, k) mean on all points."""
+        """Return the run whose weights at `times` are `weights` (T, N, k)."""
         query = None
         if self.kernel_cross is not None and self.f0_query is not None:
             query = self.functions(weights, self.kernel_cross, self.f0_query)
@@ -99,7 +102,7 @@ class CostProblem:
 def kernel_gradient_flow(
     problem: CostProblem, times: npt.ArrayLike, *, rtol: float = 1e-9, atol: float = 1e-11
 ) -> CostTrajectory:
-    """Solve ḟ = −(1/N) Θ ∂C/∂f and return it at `times`.
+    """Solve ḟ = −(1/N) Θ ∂C/∂f and return the run at `times`.
 
     Parameters
     ----------
@@ -111,12 +114,14 @@ def kernel_gradient_flow(
 
     Raises
     ------
+    ParameterError
+        If the times are not finite, increasing and ≥ 0.
     IntegrationError
-        If the solver stops early.
+        If the solver stops before the last time.
     """
     at = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    if at.ndim != 1 or not np.isfinite(at).all() or (at < 0).any() or (np.diff(at) <= 0).any():
-        raise ParameterError(f"times = {at}; expected finite, increasing numbers >= 0")
+    if at.ndim != 1 or not at.size or not np.isfinite(at).all() or (at < 0).any() or (np.diff(at) <= 0).any():
+        raise ParameterError(f"times = {at}; expected at least one, finite and increasing numbers >= 0")
     shape = np.shape(problem.f0)
     start = np.zeros(int(np.prod(shape)))
     if at[-1] == 0:
@@ -131,15 +136,16 @@ def kernel_gradient_flow(
         atol=atol,
     )
     if not solution.success:
+        stopped = solution.t[-1] if solution.t.size else 0.0
         raise IntegrationError(
-            f"kernel gradient flow of the {problem.cost.name} cost stopped at t = {solution.t[-1] if solution.t.size else 0.0:.6g} "
+            f"kernel gradient flow of the {problem.cost.name} cost stopped at t = {stopped:.6g} "
             f"of {at[-1]:.6g}: {solution.message}; loosen rtol or shorten times"
         )
     return problem.trajectory(at, np.asarray(solution.y).T.reshape(at.size, *shape))
 
 
 def kernel_gradient_descent(problem: CostProblem, steps: npt.ArrayLike, step: float) -> CostTrajectory:
-    """Return kernel gradient descent f ← f − (η/N) Θ ∂C/∂f after each number of `steps`.
+    """Iterate f ← f − (η/N) Θ ∂C/∂f and return the run after each of the numbers of steps in `steps`.
 
     Parameters
     ----------
@@ -148,10 +154,15 @@ def kernel_gradient_descent(problem: CostProblem, steps: npt.ArrayLike, step: fl
         Increasing, ≥ 0; the times of the result are steps · step.
     step : float
         η.
+
+    Raises
+    ------
+    ParameterError
+        If `steps` are not increasing integers ≥ 0, or the step is not positive.
     """
     at = np.atleast_1d(np.asarray(steps))
-    if at.ndim != 1 or at.dtype.kind not in "iu" or at[0] < 0 or (np.diff(at) <= 0).any():
-        raise ParameterError(f"steps = {at}; expected increasing integers >= 0")
+    if at.ndim != 1 or not at.size or at.dtype.kind not in "iu" or at[0] < 0 or (np.diff(at) <= 0).any():
+        raise ParameterError(f"steps = {at}; expected at least one, increasing integers >= 0")
     eta = require_positive(step, "step")
     weights = np.zeros(np.shape(problem.f0))
     recorded = []

@@ -1,12 +1,12 @@
 """Fluctuation of the NTK at initialisation for one hidden layer: Var Θ_0(x, x') = V(x, x')/m, exactly.
 
-For L = 1 the NTK is a mean over neurons of independent, equal terms (S2 §1.4; theory.md §2),
+For L = 1 the NTK is a mean over the m neurons of independent terms with one law (S2 §1.4; theory.md §2),
 
-    ζ = σ_a² [φφ' + κ a² φ̇φ̇'],   κ = K¹(x, x'),   φ, φ' = φ(u), φ(v), φ̇, φ̇' their derivatives, (u, v) ~ N(0, K¹),
+    ζ = σ_a² (P + a² D),   P = φ(u) φ(v),   D = K¹(x, x') φ'(u) φ'(v),   (u, v) ~ N(0, K¹ restricted to x, x'),
 
-so that the 1/m correction is the whole variance:
+so that Var Θ_0 has no terms beyond 1/m:
 
-    V = σ_a⁴ { E φ²φ'² − (E φφ')² + 2κ (E φφ'φ̇φ̇' − E φφ' E φ̇φ̇') + κ² (E a⁴ E φ̇²φ̇'² − (E φ̇φ̇')²) },
+    V = Var ζ = σ_a⁴ { E P² − (E P)² + 2 (E PD − E P E D) + E a⁴ E D² − (E D)² },
 
 with E a⁴ = 3 for Gaussian read-out weights and 1 for a = ±1.
 """
@@ -41,8 +41,8 @@ def ntk_variance(
 ) -> Array:
     """Return V = m · Var Θ_0 entry by entry, shape (N, N), for one hidden layer with all parts trained.
 
-    E‖Θ_0 − Θ_∞‖_F² is V.sum()/m. An output bias changes nothing. The moments are Gauss quadrature by sectors
-    (`expect_pair`), accurate to rounding for relu as for smooth φ; cost N² small integrals: for N up to some hundreds.
+    E‖Θ_0 − Θ_∞‖_F² is V.sum()/m. An output bias changes nothing. The moments come from `expect_pair`, accurate to
+    rounding for relu as for smooth φ. The cost is N² small integrals, so that N should be some hundreds at most.
 
     Parameters
     ----------
@@ -50,7 +50,12 @@ def ntk_variance(
     activation, sigma_w, sigma_b, sigma_a
         As in `kernels`.
     read_out : {"gaussian", "signs"}
-        Law of the read-out weights.
+        Law of the read-out weights a: N(0, 1) or ±1.
+
+    Raises
+    ------
+    ParameterError
+        If `read_out` is another name, or if a point is 0 and σ_b = 0.
     """
     inputs = as_inputs(x).astype(np.float64)
     if read_out not in _FOURTH_MOMENT:

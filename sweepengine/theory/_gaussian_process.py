@@ -21,10 +21,10 @@ class Posterior:
     ----------
     mean : array (Q,) or (Q, k)
     covariance : array (Q, Q)
-        One output's; outputs are independent.
+        Covariance of one output; the outputs are independent.
     noise, jitter : float
-        What was added to the diagonal of the training kernel: the variance of the observations, and a number that
-        only makes the solve possible. Never added unless asked for.
+        The two numbers that were added to the diagonal of the training kernel: the variance of the observations, and a
+        jitter that only makes the solve possible. Both are 0 unless the caller asks for them.
     """
 
     mean: Array
@@ -43,32 +43,37 @@ def posterior(
     jitter: float = 0.0,
     of_observations: bool = False,
 ) -> Posterior:
-    """Return p(f* | data): K_qx (K_xx + σ_ε² I)⁻¹ y and K_qq − K_qx (K_xx + σ_ε² I)⁻¹ K_xq (S1 §1.2, eqs 2-3).
+    """Return p(f* | data), the Gaussian law of the function on query points (S1 §1.2, eqs 2-3).
+
+    Its mean is K_qx (K_xx + σ_ε² I)⁻¹ y and its covariance K_qq − K_qx (K_xx + σ_ε² I)⁻¹ K_xq.
 
     Parameters
     ----------
     k_train, k_cross, k_query : arrays (N, N), (Q, N), (Q, Q)
     targets : array (N,) or (N, k)
     noise : float
-        Variance σ_ε² of the observations; 0 interpolates.
+        Variance σ_ε² of the observations; with 0 the mean interpolates the targets.
     jitter : float
-        Added beside the noise for the solve only; recorded in the result.
+        Added to the diagonal of K_xx beside the noise, for the solve only; the result records it.
     of_observations : bool
-        Whether to predict y* = f* + ε instead of f*: adds the noise to the covariance's diagonal.
+        Whether to predict y* = f* + ε instead of f*, which adds the noise to the diagonal of the covariance.
 
     Raises
     ------
     DuplicateInputsError, NotPositiveDefiniteError
-        In a noiseless solve with a singular kernel; the message names the smallest noise that would do.
+        If K_xx + (noise + jitter) I is singular to rounding; the message names the smallest noise that is enough.
     """
     cross = as_float_array(k_cross, "k_cross")
     prior = as_kernel(k_query, "k_query")
     y = as_float_array(targets, "targets")
-    factor = positive_cholesky(k_train, noise + require_nonnegative(jitter, "jitter"), name="k_train")
+    factor = positive_cholesky(
+        k_train, require_nonnegative(noise, "noise") + require_nonnegative(jitter, "jitter"), name="k_train"
+    )
     require_rows(y, factor.shape[0], "targets", "row of k_train")
     if cross.shape != (prior.shape[0], factor.shape[0]):
         raise ShapeError(
-            f"k_cross has shape {cross.shape}; expected (Q, N) = ({prior.shape[0]}, {factor.shape[0]}): query points are its rows"
+            f"k_cross has shape {cross.shape}; expected (Q, N) = ({prior.shape[0]}, {factor.shape[0]}): "
+            "query points are its rows"
         )
     whitened = solve_triangular(factor, cross.T, lower=True, check_finite=False)
     covariance = prior - whitened.T @ whitened
@@ -80,7 +85,7 @@ def posterior(
 
 
 def _check_variances(covariance: Array, prior: Array, factor: Array) -> None:
-    """Clear variances that are negative by rounding; raise on those that are not."""
+    """Set variances that are negative by rounding to 0; raise if a variance is negative by more than that."""
     variances = np.diagonal(covariance)
     pivots = np.diagonal(factor)
     condition = float(pivots.max() / pivots.min()) ** 2
@@ -109,7 +114,9 @@ def log_marginal_likelihood(
         As in `posterior`.
     """
     y = as_float_array(targets, "targets")
-    factor = positive_cholesky(k_train, noise + require_nonnegative(jitter, "jitter"), name="k_train")
+    factor = positive_cholesky(
+        k_train, require_nonnegative(noise, "noise") + require_nonnegative(jitter, "jitter"), name="k_train"
+    )
     require_rows(y, factor.shape[0], "targets", "row of k_train")
     columns = y.reshape(y.shape[0], -1)
     whitened = solve_triangular(factor, columns, lower=True, check_finite=False)
@@ -121,7 +128,7 @@ def log_marginal_likelihood(
 def sample_prior(kernel: npt.ArrayLike, rng: np.random.Generator, samples: int, outputs: int | None = None) -> Array:
     """Return functions drawn from GP(0, kernel), shape (S, N), or (S, N, k) with `outputs` = k.
 
-    Through the spectrum, so that a singular kernel (duplicates) is legal: duplicates get equal values.
+    The draws use the spectrum of the kernel, which may be singular: duplicate points get equal values.
     """
     values, vectors = positive_spectrum(kernel)
     shape = (

@@ -1,4 +1,4 @@
-"""The front door: NNGP and NTK of an infinitely wide fully connected network."""
+"""NNGP and NTK of an infinitely wide fully connected network, whole or in blocks of rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from sweepengine.theory._errors import ParameterError, ShapeError
 from sweepengine.theory._smooth_tiles import SmoothTiles
 from sweepengine.theory._types import Array
 
-# Bytes of one work buffer of a tile: five of them fit in 1 MiB of second-level cache beside what passes through.
+# Bytes of one work buffer of a tile: five such buffers fit in 1 MiB of second-level cache and leave room for inputs.
 _TILE_BYTES = 144 * 1024
 
 
@@ -30,7 +30,7 @@ class Kernels:
         `expand_outputs`.
     error : float
         Estimated absolute error of the least accurate layer's dual activation; 0 for closed forms (which are exact to
-        rounding). It is one layer's own error, not propagated through the layers above.
+        rounding). It is the error of one layer alone, not propagated through the layers above.
     """
 
     nngp: Array
@@ -80,15 +80,15 @@ def kernels(
     """Return NNGP and NTK of a fully connected network of infinite width (theory.md §3; S1 eqs 34, 62; S3 Thm 1).
 
         K¹ = σ_w² x·x'/d + σ_b²,   K^{l+1} = σ_w² E[φ(u)φ(v)] + σ_b²,   Θ¹ = K¹,
-        Θ^{l+1} = K^{l+1} + σ_w² E[φ'(u)φ'(v)] ⊙ Θ^l,   (u, v) ~ N(0, K^l on x, x'),
+        Θ^{l+1} = K^{l+1} + σ_w² E[φ'(u)φ'(v)] ⊙ Θ^l,   (u, v) ~ N(0, K^l on x, x').
 
-    the read-out with σ_a for σ_w, and with σ_b² only if it has a bias. Every parameter is trained.
+    The read-out has σ_a in place of σ_w, and σ_b² only if it has a bias. Every parameter is trained.
 
     Parameters
     ----------
     x1 : array (N1, d), float32 or float64
     x2 : array (N2, d), optional
-        Default x1; then only the upper triangle is computed and the result is exactly symmetric.
+        x1 by default; then only the upper triangle is computed and the result is exactly symmetric.
     depth : int
         Number L ≥ 1 of hidden layers.
     activation : str, (str, parameter) or Activation
@@ -96,7 +96,7 @@ def kernels(
     sigma_w, sigma_b : float
         Standard deviations of hidden weights and of biases.
     sigma_a : float, optional
-        Standard deviation of the read-out weights; default sigma_w.
+        Standard deviation of the read-out weights; sigma_w by default.
     output_bias : bool
         Whether the read-out has a (trained) bias.
 
@@ -139,7 +139,9 @@ def kernel_blocks(
     sigma_a: float | None = None,
     output_bias: bool = False,
 ) -> Iterator[tuple[slice, Kernels]]:
-    """Yield (row slice, Kernels of those rows) for kernels that do not fit in memory; the values are those of `kernels`.
+    """Yield (row slice, Kernels of these rows), for kernels that do not fit in memory.
+
+    The values are those of `kernels`.
 
     Parameters
     ----------
@@ -168,8 +170,21 @@ def kernel_blocks(
 def kernel_bytes(n1: int, n2: int, dtype: npt.DTypeLike, features: int) -> int:
     """Return the peak memory of `kernels` in bytes: both results, copies of the inputs and the tiles.
 
-    A quadrature activation adds its coefficients on one tile, a few MB. Inputs that are almost all parallel add
-    index lists of one tile.
+    A quadrature activation needs a few MB more, for its coefficients on one tile. Inputs that are almost all parallel
+    need index lists of one tile more.
+
+    Parameters
+    ----------
+    n1, n2 : int
+        Numbers of points.
+    dtype : {float32, float64}
+    features : int
+        Dimension d of the inputs.
+
+    Raises
+    ------
+    ParameterError
+        If the dtype is another one.
     """
     item = np.dtype(dtype).itemsize
     if np.dtype(dtype) not in (np.float32, np.float64):

@@ -18,7 +18,7 @@ from sweepengine.theory._types import Array
 
 @dataclass(frozen=True, slots=True)
 class LayerKernels:
-    """Limits of every layer's kernels, each (N1, N2); layer l of a field is at the index given.
+    """Infinite-width limits of the kernels of every layer, each an array (N1, N2).
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ def _smooth_layers(net: Architecture, x1: Array, x2: Array, dot: Array) -> Itera
 
 
 def _angle_layers(net: Architecture, x1: Array, x2: Array, slopes: tuple[float, float]) -> Iterator[tuple[Array, ...]]:
-    """Yield (K^l, E φφ, E φ'φ') for l = 1 … L by the angle recursion, every pair with the care of the hard ones."""
+    """Yield (K^l, E φφ, E φ'φ') for l = 1 … L by the recursion of `_angle` in (v, y), for all pairs alike."""
     kink = Kink.of(*slopes)
     first, second = AnglePoints.of(x1, net, kink), AnglePoints.of(x2, net, kink)
     radii = [np.sqrt(a)[:, None] * np.sqrt(b) for a, b in zip(net.variances(x1), net.variances(x2), strict=True)]
@@ -101,7 +101,7 @@ def _angle_layers(net: Architecture, x1: Array, x2: Array, slopes: tuple[float, 
 
 
 def _assemble(net: Architecture, layers: list[tuple[Array, ...]], dot: Array, dtype: np.dtype[Any]) -> LayerKernels:
-    """Return all fields from (K^l, E φφ, E φ'φ') of l = 1 … L and x·x'/d, in `dtype`."""
+    """Return the limits in `dtype`, from `layers` = (K^l, E φφ, E φ'φ') for l = 1 … L and `dot` = x·x'/d."""
     before, values, slopes = ([layer[i] for layer in layers] for i in range(3))
     gradients = [net.sigma_a**2 * slopes[-1]]
     for slope in reversed(slopes[:-1]):

@@ -18,7 +18,7 @@ def spectral_rounding(kernel: Array, largest: float) -> float:
 
 
 def _singular(kernel: Array, noise: float, name: str) -> NotPositiveDefiniteError:
-    """Describe why the Cholesky factor of kernel + noise·I does not exist, or is rounding only."""
+    """Return the error that says why kernel + noise·I has no Cholesky factor, or only one that is made of rounding."""
     spectrum = eigvalsh(kernel)
     least, largest = float(spectrum[0]), float(spectrum[-1])
     enough = 4 * spectral_rounding(kernel, largest) + 2 * max(-least, 0.0)
@@ -46,7 +46,8 @@ def positive_cholesky(kernel: npt.ArrayLike, noise: float = 0.0, *, name: str = 
     Raises
     ------
     NotPositiveDefiniteError, DuplicateInputsError
-        If the factor does not exist or a pivot is no larger than its rounding error; `smallest_noise` says what would do.
+        If the factor does not exist, or if a pivot is no larger than its rounding error. The error's `smallest_noise`
+        is enough noise for the same solve.
     """
     matrix = as_kernel(kernel, name)
     require_nonnegative(noise, "noise")
@@ -76,7 +77,7 @@ def positive_spectrum(kernel: npt.ArrayLike, *, name: str = "kernel") -> tuple[A
     Raises
     ------
     NotPositiveDefiniteError
-        If one is more negative than rounding allows.
+        If an eigenvalue is more negative than rounding allows.
     """
     matrix = as_kernel(kernel, name)
     values, vectors = eigh(matrix, check_finite=False)
@@ -92,5 +93,5 @@ def positive_spectrum(kernel: npt.ArrayLike, *, name: str = "kernel") -> tuple[A
 
 
 def least_eigenvalue(kernel: npt.ArrayLike) -> float:
-    """Return λ_min of a symmetric kernel (S4's λ_0 for H^∞); may be negative by rounding."""
+    """Return λ_min of a symmetric kernel, S4's λ_0 for H^∞; it may be negative by rounding."""
     return float(eigvalsh(as_kernel(kernel), subset_by_index=(0, 0))[0])

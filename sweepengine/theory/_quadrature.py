@@ -1,12 +1,12 @@
-"""Dual activations of any callable by Gauss–Hermite quadrature, with a stated error; and expectations over a pair.
+"""Dual activations of any callable by Gauss–Hermite quadrature, with an estimated error; expectations over a pair.
 
-A function of σz, z ~ N(0, 1), is expanded in normalised Hermite polynomials, f(σz) = Σ a_n(σ) h_n(z), its coefficients
-by one-dimensional Gauss–Hermite quadrature. Mehler's formula then gives, for correlation ρ,
+A function of σz, z ~ N(0, 1), is expanded in normalised Hermite polynomials, f(σz) = Σ a_n(σ) h_n(z), with coefficients
+from one-dimensional Gauss–Hermite quadrature. Mehler's formula then gives, for correlation ρ,
 
-    E[f(u) f(v)] = Σ_n a_n(σ₁) a_n(σ₂) ρⁿ :
+    E[f(u) f(v)] = Σ_n a_n(σ₁) a_n(σ₂) ρⁿ.
 
-one multiplication per term and pair instead of a two-dimensional rule, a kernel that is positive semidefinite at
-every truncation, and (by Cauchy–Schwarz) an error bounded by the tail Σ_{n≥M} a_n² = E f² − Σ_{n<M} a_n².
+This costs one multiplication per term and pair instead of a two-dimensional rule. The kernel is positive semidefinite
+at every truncation, and by Cauchy–Schwarz its error is at most the tail Σ_{n≥M} a_n² = E f² − Σ_{n<M} a_n².
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def hermite_rule(nodes: int) -> tuple[Array, Array]:
 
 
 def _weighted_basis(z: Array, w: Array, terms: int) -> Array:
-    """Return w_q h_n(z_q), shape (nodes, terms); √w h_n is what stays bounded at the outer nodes."""
+    """Return w_q h_n(z_q), shape (nodes, terms), by recursion on √w h_n, which stays bounded at the outer nodes."""
     root = np.sqrt(w)
     basis = np.empty((z.size, terms))
     previous, current = np.zeros_like(z), root
@@ -78,8 +78,9 @@ class HermiteSeries:
     def error(self, q: Array) -> float:
         """Return an estimate of the largest absolute error of either dual over pairs with variances in `q`.
 
-        The tail of the series (a bound by Cauchy–Schwarz) plus what a second rule, half as large again, changes in the
-        coefficients and in the second moment. For a kinked function all three fall only like a power of 1/M.
+        The estimate is the tail of the series, a bound by Cauchy–Schwarz, plus the changes of the coefficients and of
+        the second moment under a rule with half as many nodes again. For a function with a kink all three terms fall
+        only like a power of 1/M.
         """
         worst = 0.0
         for part in self._parts:
@@ -111,7 +112,7 @@ def expect_pair(
     nodes : int
         Points per sector and in the radius.
     reach : float
-        Largest radius in standard deviations; e^{−reach²/2} is what is cut off.
+        Largest radius in standard deviations; the probability beyond it, e^{−reach²/2}, is left out.
     """
     points, weights = np.polynomial.legendre.leggauss(nodes)
     theta = 2 * np.arctan2(*np.sqrt(np.maximum([q1 * q2 - k * np.sqrt(q1 * q2), q1 * q2 + k * np.sqrt(q1 * q2)], 0)))

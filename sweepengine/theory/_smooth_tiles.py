@@ -7,7 +7,7 @@ from sweepengine.theory._types import Array
 
 
 class SmoothTiles:
-    """Computes tiles (rows, cols) of the kernels between x1 and x2; same use as `AngleTiles`.
+    """Computes tiles (rows, cols) of the kernels between x1 and x2; called like `AngleTiles`.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class SmoothTiles:
         second = first if x2 is x1 else net.variances(x2)
         self._q1 = [q.astype(dtype)[:, None] for q in first]
         self._q2 = [q.astype(dtype) for q in second]
-        diagonals = [net.diagonals(x) for x in ((x1,) if x2 is x1 else (x1, x2))]  # both also checked for overflow
+        diagonals = [net.diagonals(x) for x in ((x1,) if x2 is x1 else (x1, x2))]  # raises on overflow
         self._diagonals = diagonals[0] if x2 is x1 else None
 
     def __call__(self, rows: slice, cols: slice) -> tuple[Array, Array]:

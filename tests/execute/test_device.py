@@ -14,7 +14,7 @@ import torch
 
 import sweepengine
 from sweepengine.errors import SpecError
-from sweepengine.execute import _pack, _ray
+from sweepengine.execute import _pack, _ray_cluster
 from sweepengine.execute._device import particles_at_a_time
 from sweepengine.observe import canonical_names, declared
 from sweepengine.observe._conditions import LINEAR_MODEL
@@ -142,13 +142,13 @@ def test_chunks_of_particles_are_large_on_a_gpu() -> None:
 
 
 def test_gpus_are_divided_among_workers_and_shards_have_one_each() -> None:
-    assert _ray._divided(8, 2.0, 1) == (8, 0.25)
-    assert _ray._divided(3, 1.0, 1) == (3, 0.3333)
-    assert _ray._divided(2, 4.0, 1) == (2, 1.0)
-    assert _ray._divided(8, 0.0, 2) == (4, 0.0)
-    assert _ray._divided(8, 1.0, 2) == (4, 0.0)  # too few: on CPUs
-    assert _ray._divided(16, 5.0, 2) == (2, 1.0)
-    _ray._check_device("auto", 0.0, 4)
-    _ray._check_device("cuda", 4.0, 4)
-    with pytest.raises(_ray.ClusterError, match=r"found cuda with 4 shards, one GPU for each, but the cluster has 3\b"):
-        _ray._check_device("cuda", 3.0, 4)
+    assert _ray_cluster.divided(8, 2.0, 1) == (8, 0.25)
+    assert _ray_cluster.divided(3, 1.0, 1) == (3, 0.3333)
+    assert _ray_cluster.divided(2, 4.0, 1) == (2, 1.0)
+    assert _ray_cluster.divided(8, 0.0, 2) == (4, 0.0)
+    assert _ray_cluster.divided(8, 1.0, 2) == (4, 0.0)  # too few: on CPUs
+    assert _ray_cluster.divided(16, 5.0, 2) == (2, 1.0)
+    _ray_cluster.check_device("auto", 0.0, 4)
+    _ray_cluster.check_device("cuda", 4.0, 4)
+    with pytest.raises(_ray_cluster.ClusterError, match=r"found cuda with 4 shards, one GPU for each, but the cluster has 3\b"):
+        _ray_cluster.check_device("cuda", 3.0, 4)

@@ -20,7 +20,7 @@ from sweepengine.execute._data import Data
 from sweepengine.execute._divergence import Divergence
 from sweepengine.execute._graph import WARM_UP, Kept, cuda_graph
 from sweepengine.execute._turn import NetworkTurn
-from sweepengine.networks import Stepper
+from sweepengine.networks import Network, Stepper
 from sweepengine.spec import Architecture, Method, Run, make_spec
 
 if TYPE_CHECKING:
@@ -217,6 +217,7 @@ def test_the_check_is_of_rounding_and_of_no_more(precision: str) -> None:
     def off_by(factor: float) -> Callable[[Callable[[], object]], Callable[[], object]]:
         def record(step: Callable[[], object]) -> Callable[[], object]:
             def replay() -> None:
+                assert isinstance(turn._network, Network)
                 readout = turn._network.parameters.readout
                 before = readout.clone()
                 step()

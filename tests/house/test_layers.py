@@ -83,7 +83,7 @@ def test_imports_go_down_only(layer: str) -> None:
         assert engine_imports(path) <= below, path
 
 
-@pytest.mark.parametrize("layer", ["cli", "observe", "networks", "particles", "theory", "data", "spec", "plugins"])
+@pytest.mark.parametrize("layer", LAYERS)
 def test_files_of_a_package_have_no_circles(layer: str) -> None:
     """Imports for types and inside functions count: a circle that Python does not see is one for the reader."""
     names = {path.stem for path in (ROOT / "sweepengine" / layer).glob("*.py")} - {"__init__"}

@@ -74,6 +74,7 @@ def test_an_installation_leaves_the_name_analysis_to_its_users(
 import os, site, sys
 sys.path = [each for each in sys.path if not os.path.isdir(os.path.join(each, "sweepengine"))]
 sys.meta_path = [each for each in sys.meta_path if "editable" not in repr(each).lower()]
+sys.modules.pop("_editable_impl_sweepengine", None)  # of the installation that runs these tests
 site.addsitedir({str(site)!r})
 import analysis, sweepengine, sweepengine.analysis
 assert analysis.mine and sweepengine.analysis.summarise

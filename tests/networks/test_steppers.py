@@ -15,6 +15,7 @@ import torch
 from sweepengine.networks import (
     COSTS,
     Inputs,
+    Network,
     Now,
     Points,
     Training,
@@ -83,6 +84,7 @@ def run_to(method: Stepper, steps: int) -> Parameters:
         here = method.points(position)
         position = method.step(Now(position, here, net.forward(here.inputs, method.training.workspace)), steps)
     assert position == steps
+    assert isinstance(net, Network)
     return net.parameters
 
 
@@ -320,6 +322,7 @@ def test_adaptive_steps_get_through_relus_kinks() -> None:
     start, n, steps, eta = initialise(RELU, 64, 6, 1, torch.float64), 24, 10, 0.25
     found = adaptive(RELU, start, 1e-7, steps, eta, n)
     report, net, inputs = found.report(), found.training.network, found.training.points.inputs
+    assert isinstance(net, Network)
     fine = training(RELU, start, eta / 400, n)
     run_to(FixedFlow(fine, RK4), 400 * steps)
     before = network(RELU, start, [GAMMA], [ALPHA]).forward(inputs, keep_preactivations=True).preactivations[0]

@@ -237,10 +237,10 @@ def test_projection_knows_the_rank_of_repeated_points() -> None:
 def test_one_diverged_network_leaves_its_group_alone() -> None:
     case = Case(Architecture(2, "tanh", 1.3, 0.3, 0.9), gamma=(0.5, 0.75))
     clean = case.measured(DERIVED)[0]
-    parameters = case.now.network.parameters.map(torch.clone)
+    parameters = case.now.layers.parameters.map(torch.clone)
     for tensor in parameters.tensors().values():
         tensor[1] = torch.nan
-    net = network(case.now.network.architecture, parameters, [0.5, 0.75], [1.0, 1.0])
+    net = network(case.now.layers.architecture, parameters, [0.5, 0.75], [1.0, 1.0])
     found = Recorder("networks", DERIVED, case.start).measure(Moment(net, case.now.problem, case.now.step))
     for name, value in found.items():
         assert distance(value[0], clean[name]) < 1e-12, name

@@ -291,3 +291,33 @@ def test_registering_needs_no_torch() -> None:
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout == "False\n"
+
+
+def test_a_plugin_that_installs_another_keeps_its_own(tmp_path: Path) -> None:
+    inner = plugin(tmp_path, OBSERVABLES)
+    outer = tmp_path / "outer.py"
+    outer.write_text(
+        f"import sweepengine.plugins as p\np.install(p.read_plugin({inner!r}))\n"
+        "import sweepengine\n"
+        "@sweepengine.register_observable(name='late', long_name='late')\n"
+        "def late(now, start):\n    return now.kernel.sum()\n"
+    )
+    install(read_plugin(outer))
+    assert {"late", "distance"} <= set(current("observable"))
+    assert current("observable")["late"].plugin is not None
+
+
+def test_a_function_as_a_default_changes_no_fingerprint_between_processes(tmp_path: Path) -> None:
+    text = """
+import sweepengine
+def one(x): return x
+@sweepengine.register_observable(name="o", long_name="o")
+def o(now, start, f=one): return f(now.kernel.sum())
+"""
+    path = plugin(tmp_path, text)
+    code = f"import sweepengine.plugins as p; p.install(p.read_plugin({path!r})); print(p.current('observable')['o'].fingerprint)"
+    told = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        for _ in range(3)
+    }
+    assert len(told) == 1

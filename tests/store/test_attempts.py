@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 
 import sweepengine
+from sweepengine.cli import main
 from sweepengine.errors import RunError, StoreError
 from sweepengine.plan import make_plan
 from sweepengine.spec import make_spec
@@ -23,6 +24,7 @@ from sweepengine.store import (
     Status,
     SupersededError,
     SweepStore,
+    _layout,
     find_damage,
 )
 from sweepengine.store._marks import attempts_at, read_attempt, write_mark
@@ -281,3 +283,26 @@ def test_a_sweep_whose_store_is_removed_in_its_last_commit_says_so_and_begins_ag
             sweepengine.run(spec, path, executor="inline")
     assert sweepengine.run(spec, path, executor="inline").done == 1
     assert not list(find_damage(SweepStore(path)))
+
+
+def test_status_counts_the_runs_where_they_are(
+    tiny: Callable[..., dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Runs that were moved are counted in their new block alone."""
+    monkeypatch.setattr(_layout, "CHUNK_TARGET", 1)
+    store = SweepStore(tmp_path / "moved.zarr")
+    sweepengine.run(tiny(axes={"width": [8]}), store.address, executor="inline")
+    store.claim()
+    ((block, shape),) = store.block_shapes().items()
+    assert shape.n_chunks > 1
+    store.relocate(block, 0, next(iter(store.attempts({0: 1}).values())))
+    store.release()
+    assert main(["status", store.address]) == 0
+    rows = [line.split("│")[1:-1] for line in capsys.readouterr().out.splitlines() if "w000008" in line]
+    counts = [[cell.strip() for cell in row[1:]] for row in rows]
+    assert [row[0] for row in counts] == ["0", "0"]  # none is pending
+    assert sum(int(row[-1].split("/")[0]) for row in counts) == shape.runs * shape.records
+    assert all(done == of for done, of in (row[-1].split("/") for row in counts))

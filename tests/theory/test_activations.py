@@ -222,3 +222,25 @@ def test_impossible_covariances_are_refused() -> None:
 def test_leaky_slope_defaults_to_a_hundredth() -> None:
     u = np.array([-2.0, 3.0])
     np.testing.assert_array_equal(theory.activation("leaky_relu").function(u), [-0.02, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("spec", "homogeneous"),
+    [
+        ("relu", True),
+        ("identity", True),
+        ("quadratic", True),
+        (("hermite", 1), True),
+        (("hermite", 2), False),
+        ("tanh", False),
+    ],
+)
+def test_what_is_homogeneous_is_so(spec: theory.ActivationSpec, homogeneous: bool) -> None:
+    phi, u = theory.activation(spec), np.linspace(-2, 2, 41)
+    assert phi.homogeneous == homogeneous
+    scales = [(c, phi.function(np.array([2.0 * c])) / phi.function(np.array([2.0]))) for c in (2.0, 3.0)]
+    assert all(np.allclose(phi.function(c * u), scale * phi.function(u)) for c, scale in scales) == homogeneous
+
+
+def test_a_function_that_is_called_like_a_monomial_is_none() -> None:
+    assert not theory.from_callable(np.tanh, lambda u: 1 / np.cosh(u) ** 2, name="identity").homogeneous

@@ -110,3 +110,11 @@ def test_bad_problems(rng: np.random.Generator) -> None:
     with pytest.raises(theory.ParameterError, match="integers"):
         theory.kernel_gradient_descent(good, [0.5], 0.1)
     assert theory.kernel_gradient_flow(good, [0.0]).train.shape == (1, 5, 3)
+
+
+def test_no_times_and_no_steps_are_refused(rng: np.random.Generator) -> None:
+    problem = _problem(theory.SQUARED, rng)
+    with pytest.raises(theory.ParameterError, match="expected at least one"):
+        theory.kernel_gradient_flow(problem, [])
+    with pytest.raises(theory.ParameterError, match="expected at least one"):
+        theory.kernel_gradient_descent(problem, np.array([], dtype=int), 0.1)

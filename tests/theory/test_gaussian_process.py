@@ -136,3 +136,9 @@ def test_bad_kernels_are_refused(blocks: Blocks) -> None:
         theory.posterior(train, cross, query, y, noise=-1)
     with pytest.raises(theory.NonFiniteError):
         theory.posterior(train * np.inf, cross, query, y)
+
+
+def test_a_negative_noise_is_refused_whatever_the_jitter(blocks: Blocks, rng: np.random.Generator) -> None:
+    y = rng.standard_normal(len(blocks[0]))
+    with pytest.raises(theory.ParameterError, match=r"noise = -0.1; expected a finite number >= 0"):
+        theory.log_marginal_likelihood(blocks[0], y, noise=-0.1, jitter=0.2)

@@ -1,0 +1,78 @@
+"""The cluster that a sweep runs on: a private one on this machine's loopback, or one that the user names."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from functools import cache
+from typing import TYPE_CHECKING
+
+from sweepengine.errors import RunError
+
+if TYPE_CHECKING:
+    from sweepengine.options import DeviceName
+
+_REACH_SECONDS = 5.0
+
+
+class ClusterError(RunError):
+    """A cluster that cannot be started, joined or used."""
+
+
+@cache
+def token() -> str:
+    """Return the token of all private clusters of this process: Ray's core reads it once and keeps it."""
+    return secrets.token_hex(32)
+
+
+def local_environment() -> dict[str, str]:
+    """Return Ray's settings for a private cluster: no statistics sent, loopback only, a token that only we know."""
+    return {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": token(),
+        # Makes Ray take 127.0.0.1 as this node's address and listen there only, on Linux too.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        # The future default, which Ray otherwise announces with a warning in every worker.
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    }
+
+
+def reach(address: str) -> None:
+    """Raise unless a cluster listens at host:port; Ray itself would try for minutes."""
+    place = address.rsplit("://", 1)[-1]
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdigit():
+        return  # "auto" and the like name no place
+    try:
+        socket.create_connection((host, int(port)), timeout=_REACH_SECONDS).close()
+    except OSError as error:
+        raise ClusterError(
+            f"address: no cluster answers at {address} ({error}); start one, or leave --address out"
+        ) from error
+
+
+def check_shards(shards: int, cpus: int) -> None:
+    """Raise unless all workers of one run can work at the same time; Ray itself would wait for ever."""
+    if shards > cpus:
+        raise ClusterError(
+            f"shards: found {shards}, and the cluster has {cpus} CPUs, one for each; "
+            f"use at most {cpus}, or more workers"
+        )
+
+
+def check_device(device: DeviceName, gpus: float, shards: int) -> None:
+    if device == "cuda" and not gpus:
+        raise ClusterError("device: found cuda, but the cluster has no GPU; use cpu or auto")
+    if device == "cuda" and 1 < shards > gpus:
+        raise ClusterError(
+            f"device: found cuda with {shards} shards, one GPU for each, but the cluster has {gpus:g}; "
+            "use cpu, auto, or fewer shards"
+        )
+
+
+def divided(cpus: int, gpus: float, shards: int) -> tuple[int, float]:
+    """Return the number of tasks at the same time, and the GPUs of each worker of a task."""
+    if shards == 1:
+        return cpus, min(1.0, int(1e4 * gpus / cpus) / 1e4)  # Ray counts resources in ten-thousandths
+    return (min(cpus, int(gpus)) // shards, 1.0) if gpus >= shards else (cpus // shards, 0.0)
