@@ -10,16 +10,3 @@ from sweepengine.data._load import load as load
 from sweepengine.data._targets import check_cost as check_cost
 from sweepengine.data._weights import load_weights as load_weights
 from sweepengine.data._weights import parameter_names as parameter_names
-
-__all__ = [
-    "Dataset",
-    "Given",
-    "check_cost",
-    "fresh_points",
-    "load",
-    "load_reference",
-    "load_weights",
-    "no_data",
-    "open_arrays",
-    "parameter_names",
-]

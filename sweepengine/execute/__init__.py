@@ -8,5 +8,3 @@ from sweepengine.execute._driver import run as run
 from sweepengine.execute._progress import Progress as Progress
 from sweepengine.execute._progress import progress_for as progress_for
 from sweepengine.execute._trial import try_users_code as try_users_code
-
-__all__ = ["Outcome", "Progress", "Record", "Turn", "default_store", "progress_for", "run", "try_users_code"]

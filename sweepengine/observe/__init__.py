@@ -26,29 +26,3 @@ from sweepengine.observe._weights import parameter_shapes as parameter_shapes
 from sweepengine.observe._weights import unflatten as unflatten
 from sweepengine.observe.cloud_costs import CloudSizes as CloudSizes
 from sweepengine.observe.network_costs import Sizes as Sizes
-
-__all__ = [
-    "FREE",
-    "OUTPUT_DIMS",
-    "SNAPSHOT",
-    "CloudSizes",
-    "Ingredient",
-    "Observable",
-    "RecordCost",
-    "Sizes",
-    "Variable",
-    "canonical_names",
-    "declare",
-    "declared",
-    "given_ids",
-    "ingredients_of",
-    "observable",
-    "observables_of",
-    "parameter_count",
-    "parameter_shapes",
-    "record_cost",
-    "register_observable",
-    "unflatten",
-    "user_observable",
-    "variables_of",
-]

@@ -12,15 +12,3 @@ from sweepengine.plan._plan import Pack as Pack
 from sweepengine.plan._plan import Plan as Plan
 from sweepengine.plan._plan import make_plan as make_plan
 from sweepengine.plan._work import Work as Work
-
-__all__ = [
-    "WORKER_BYTES",
-    "MachineRate",
-    "Pack",
-    "Plan",
-    "Work",
-    "available_cpus",
-    "make_plan",
-    "predict_limit",
-    "sweep_seconds",
-]

@@ -24,26 +24,3 @@ from sweepengine.plugins._registry import Entry as Entry
 from sweepengine.plugins._registry import current as current
 from sweepengine.plugins._registry import find as find
 from sweepengine.plugins._registry import register as register
-
-__all__ = [
-    "CodeKind",
-    "Entry",
-    "Plugin",
-    "TermKind",
-    "UserCode",
-    "UserModel",
-    "canonical_model",
-    "canonical_term",
-    "canonical_unit",
-    "current",
-    "find",
-    "install",
-    "model_of",
-    "read_plugin",
-    "register",
-    "register_kernel",
-    "register_model",
-    "register_potential",
-    "register_unit",
-    "term_function",
-]

@@ -150,5 +150,7 @@ def test_gpus_are_divided_among_workers_and_shards_have_one_each() -> None:
     assert _ray_cluster.divided(16, 5.0, 2) == (2, 1.0)
     _ray_cluster.check_device("auto", 0.0, 4)
     _ray_cluster.check_device("cuda", 4.0, 4)
-    with pytest.raises(_ray_cluster.ClusterError, match=r"found cuda with 4 shards, one GPU for each, but the cluster has 3\b"):
+    with pytest.raises(
+        _ray_cluster.ClusterError, match=r"found cuda with 4 shards, one GPU for each, but the cluster has 3\b"
+    ):
         _ray_cluster.check_device("cuda", 3.0, 4)

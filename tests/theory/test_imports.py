@@ -54,5 +54,5 @@ def test_modules_stay_small() -> None:
 
 
 def test_everything_exported_exists_and_is_documented() -> None:
-    for name in theory.__all__:
+    for name in (name for name in vars(theory) if not name.startswith("_") and name != "annotations"):
         assert (getattr(theory, name).__doc__ or "").strip(), name
