@@ -40,7 +40,7 @@ def findings_of(kind: str) -> Findings:
 
 
 @cache
-def _with_claims(reference: str) -> Findings:
+def _with_claims(reference: object) -> Findings:
     base: Findings = resolve(reference)
     claims = tuple(claim for claim in CLAIMS if isinstance(claim.evidence, BySweep) and claim.evidence.of == base.name)
     # A quantity that several claims share is one object; two that share a name alone are refused.

@@ -151,11 +151,12 @@ def report(
             metavar="DIR", help="Folder for the report; beside the store where not given.", show_default=False
         ),
     ] = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Fit the scaling laws and write report.html, report.json and report.md."""
     from sweepengine.cli._commands import report_command
 
-    report_command(store, output)
+    report_command(store, output, plugin or [])
 
 
 @app.command()

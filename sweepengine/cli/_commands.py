@@ -56,11 +56,9 @@ def _read_spec(word: str, plugins: list[str]) -> AnySpec:
 
     The plugins that the user has named are executed first, because a plugin may register the kind of the spec.
     """
-    from sweepengine.plugins import install, read_plugin
     from sweepengine.spec import is_job_name, job_path, job_plugin, read_spec
 
-    for path in plugins:
-        install(read_plugin(path))
+    _install(plugins)
     if not is_job_name(word):
         return read_spec(word)
     job = job_path(word)
@@ -68,6 +66,14 @@ def _read_spec(word: str, plugins: list[str]) -> AnySpec:
     needs = f"; it needs --plugin {plugin}" if plugin else ""
     Console(stderr=True).print(f"job:    {job}{needs}", markup=False, highlight=False, soft_wrap=True)
     return read_spec(job)
+
+
+def _install(plugins: list[str]) -> None:
+    """Execute the plugins that the user has named."""
+    from sweepengine.plugins import install, read_plugin
+
+    for path in plugins:
+        install(read_plugin(path))
 
 
 def _report_after_run(console: Console, errors: Console, store: str, sweep: xr.Dataset, reduced: xr.Dataset) -> bool:
@@ -262,8 +268,9 @@ def _print_damage(store: SweepStore, names: dict[tuple[str, int], str], damages:
         print(f"{store.address}: every committed record and state is what was written")
 
 
-def report_command(store: str, output: str | None) -> None:
-    """Write a store's report."""
+def report_command(store: str, output: str | None, plugins: list[str]) -> None:
+    """Write a store's report; a plugin may register the kind of its sweep."""
+    _install(plugins)
     console = Console()
     sweep, reduced = _print_summary(console, store)
     _write_report(console, sweep, reduced, _report_folder(store) if output is None else Path(output))

@@ -9,6 +9,7 @@ from sweepengine.spec._data import DigitsData as DigitsData
 from sweepengine.spec._data import DrawnData as DrawnData
 from sweepengine.spec._data import FileData as FileData
 from sweepengine.spec._data import ShellsData as ShellsData
+from sweepengine.spec._data import register_data as register_data
 from sweepengine.spec._fields import Section as Section
 from sweepengine.spec._fields import WholeSpec as WholeSpec
 from sweepengine.spec._jobs import is_job_name as is_job_name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeVar, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -43,6 +43,29 @@ class DataSection(Section):
         return self
 
 
+DATASETS: dict[str, type[DataSection]] = {}
+"""Name → section; :func:`register_data` adds to it."""
+_Data = TypeVar("_Data", bound=DataSection)
+
+
+def register_data(section: type[_Data]) -> type[_Data]:
+    """Add a section to the table, by each name that its field ``name`` may have.
+
+    Raises
+    ------
+    ValueError
+        The field allows no name, or one that is taken, or the loader is no ``module:name``.
+    """
+    names = get_args(section.model_fields["name"].annotation)
+    if not names or not DATASETS.keys().isdisjoint(names):
+        raise ValueError(f"{section.__name__}.name: found {names}; give it a Literal of names that no other data has")
+    if getattr(section, "loader", "").count(":") != 1:
+        raise ValueError(f"{section.__name__}: found no loader; name it as package.module:function")
+    DATASETS.update(dict.fromkeys(names, section))
+    return section
+
+
+@register_data
 class DigitsData(DataSection):
     """Handwritten digits (8 × 8 pixels, d = 64) that scikit-learn ships; two classes have the targets −1 and +1."""
 
@@ -70,6 +93,7 @@ class DigitsData(DataSection):
         return value
 
 
+@register_data
 class FileData(DataSection):
     """Arrays ``x_train`` (N, d), ``y_train`` (N) or (N, k), ``x_test`` and ``y_test`` of a ``.npz`` file."""
 
@@ -99,6 +123,7 @@ class FileData(DataSection):
         return self
 
 
+@register_data
 class DrawnData(DataSection):
     """Points drawn from a law in R^d, targets from a teacher with unit directions w_o, one for each output."""
 
@@ -127,6 +152,7 @@ class DrawnData(DataSection):
         return self
 
 
+@register_data
 class ShellsData(DataSection):
     """Two concentric Gaussians: y = ±1 with equal chance and x | y ~ N(0, (1 + y Δ)² I_d).
 
@@ -156,10 +182,4 @@ def _refuse_many_numbers(numbers: int) -> None:
         )
 
 
-DATASETS: dict[str, type[DataSection]] = {
-    name: section
-    for section in (DigitsData, FileData, DrawnData, ShellsData)
-    for name in get_args(section.model_fields["name"].annotation)
-}
-"""By name; a data set is a section and its place here."""
 DataSpec = Annotated[DataSection, OneOf(lambda: DATASETS, "name")]

@@ -162,8 +162,8 @@ class Kind:
         Reference to what advances runs: a :class:`sweepengine.execute._make_turn.MakeTurn`.
     columns : mapping
         Columns of the table of runs beside those of every kind; :attr:`AnyRun.further_columns` has their values.
-    findings : str
-        Reference to what the analysis says of it; empty: summaries and reports refuse such a sweep.
+    findings : str or Findings
+        What the analysis says of it, or a reference to that; empty: summaries and reports refuse such a sweep.
     """
 
     name: str
@@ -172,7 +172,11 @@ class Kind:
     work: str | Callable[..., Any]
     turn: str | Callable[..., Any]
     columns: Mapping[str, Column] = field(default_factory=dict)
-    findings: str = ""
+    findings: object = ""
+
+    def identity(self) -> dict[str, object]:
+        """What a fingerprint is taken of: all but the findings, which change no stored number."""
+        return {name: value for name, value in vars(self).items() if name != "findings"}
 
 
 _OF_NETWORKS = "sweepengine.analysis._of_networks:NETWORKS"
@@ -244,7 +248,7 @@ def further_columns() -> dict[str, Column]:
     return {name: column for kind in kinds() for name, column in kind.columns.items()}
 
 
-def resolve(reference: str | Callable[..., Any]) -> Any:
+def resolve(reference: object) -> Any:
     """What a reference names, ``module:name``; what is there already is itself."""
     return resolve_name(reference) if isinstance(reference, str) else reference
 

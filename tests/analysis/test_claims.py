@@ -17,7 +17,6 @@ import yaml
 import sweepengine
 from sweepengine import analysis
 from sweepengine.analysis import claims
-from sweepengine.analysis._findings import Findings
 from sweepengine.analysis._kinds import findings_of
 from sweepengine.spec import job_names, job_path, kinds, read_spec
 
@@ -145,7 +144,7 @@ def test_what_the_analysis_says_of_kinds_resolves() -> None:
     assert {"networks", "particles"} <= {kind.name for kind in kinds()}
     for kind in kinds():
         findings = findings_of(kind.name)
-        assert isinstance(findings, Findings)
+        assert isinstance(findings, analysis.Findings)
         assert findings.claims
         for name in (*findings.headlines, findings.level):
             assert findings.quantity(name).name == name

@@ -177,3 +177,14 @@ def test_code_of_a_kind_is_bound_to_its_store(spec_file: Path, tmp_path: Path) -
     fresh_registry()
     with pytest.raises(sweepengine.StoreError, match="other code of kind kernel_regression under version '1'"):
         sweepengine.run(spec_file, store, executor="inline", plugins=[changed])
+
+
+def test_what_the_analysis_says_of_a_kind_may_change_under_its_version(spec_file: Path, tmp_path: Path) -> None:
+    store = tmp_path / "x.zarr"
+    sweepengine.run(spec_file, store, executor="inline", plugins=[PLUGIN])
+    column = '{"noise": Column("float64", float("nan"), "standard deviation of the targets\' noise")},'
+    changed = tmp_path / "changed.py"
+    changed.write_text(PLUGIN.read_text().replace(column, f'{column} findings="a.module:FINDINGS",'))
+    assert changed.read_text() != PLUGIN.read_text()
+    fresh_registry()
+    assert sweepengine.run(spec_file, store, executor="inline", plugins=[changed]).skipped == 4
