@@ -1,7 +1,8 @@
-"""Activations φ with their derivatives, evaluated in as few passes over an N × m array as each one allows.
+"""Activations φ with their derivatives, evaluated in as few passes over an N × m array as possible.
 
-A training step needs φ(h) and, later, products of signals with φ'(h). Whatever stands in for φ' in between is called
-``saved``: the value itself where φ' is a function of it (relu, leaky_relu, tanh), so that no array of slopes is made.
+A training step needs φ(h) and, later, products of signals with φ'(h). The array that is kept in between for φ' is
+called ``saved``. It is φ(h) itself if φ' is a function of φ (relu, leaky_relu, tanh), so that no array of slopes is
+made.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ class Activation:
     Attributes
     ----------
     evaluate : callable
-        h ↦ (φ(h), saved), both of h's shape and dtype. May overwrite h.
+        h ↦ (φ(h), saved), both of h's shape and dtype. It may overwrite h.
     multiply : callable
-        (signal, saved, out): writes signal ⊙ φ'(h) into ``out``; all three of one shape, ``out`` may be ``signal``.
-        At a kink φ' is 0 (relu, abs) or the lower slope (leaky_relu). Where it is given, ``saved`` is the value φ(h);
-        where it is left out, ``saved`` is the slope φ'(h).
+        (signal, saved, out): writes signal ⊙ φ'(h) into ``out``. All three have one shape, and ``out`` may be
+        ``signal``. At a kink φ' is 0 (relu, abs) or the lower slope (leaky_relu). An activation with its own
+        ``multiply`` has saved = φ(h); with the default ``multiply`` it has saved = φ'(h).
     second : callable or None
         h ↦ φ''(h) in a new tensor; None where φ' has a jump.
     """
@@ -54,7 +55,7 @@ class Activation:
 
     @property
     def saves_slope(self) -> bool:
-        """Whether ``saved`` is φ'(h) itself, and not φ(h)."""
+        """Whether ``saved`` is φ'(h), and not φ(h)."""
         return self.multiply is _times_saved
 
     def __call__(self, h: Tensor) -> tuple[Tensor, Tensor]:
@@ -178,7 +179,7 @@ def activation(name: str) -> Activation:
 
 @cache
 def _resolved(reference: str) -> Activation:
-    found = resolve_name(reference)
-    if not isinstance(found, Activation):
-        raise TypeError(f"{reference} is a {type(found).__name__}; expected an Activation: mend its entry")
-    return found
+    resolved = resolve_name(reference)
+    if not isinstance(resolved, Activation):
+        raise TypeError(f"{reference} is a {type(resolved).__name__}; expected an Activation: mend its entry")
+    return resolved

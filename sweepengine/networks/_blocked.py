@@ -22,10 +22,17 @@ _ARRAYS_OF_A_BLOCK = 4
 def block_bytes(network: Network, points: int, layout: Layout = "full") -> int:
     """Working memory of one block of ``points`` by ``points``: two sets of passes, and the block's Gram matrices.
 
+    Parameters
+    ----------
+    network : Network
+    points : int
+    layout : str
+        As in :meth:`Network.kernel`.
+
     Returns
     -------
     int
-        Bytes. The parameters and the finished kernel come on top: they are there whatever the block is.
+        Bytes, without the parameters and the finished kernel, which take the same memory for every size of the block.
     """
     p = network.parameters
     k, (d, *widths) = p.outputs, p.sizes
@@ -44,7 +51,7 @@ def blocked_kernel(
     against: Inputs | None = None,
     layout: Layout = "full",
 ) -> Tensor:
-    """Θ as :meth:`Network.kernel` gives it, to rounding, in blocks of points whose work fits into a budget.
+    """The Θ of :meth:`Network.kernel`, up to rounding, in blocks of points whose working memory fits a budget.
 
     The passes of the columns are made again for every block of rows, so a smaller budget costs time.
 
@@ -53,9 +60,9 @@ def blocked_kernel(
     network : Network
     inputs : Inputs
     memory_budget : int
-        Bytes of working memory; parameters and result come on top. See :func:`block_bytes`.
+        Bytes of working memory, without the parameters and the result; see :func:`block_bytes`.
     against : Inputs, optional
-        The points of the columns; the same points without it.
+        The points of the columns; without it those of the rows.
     layout : str
         As in :meth:`Network.kernel`.
 
@@ -66,7 +73,7 @@ def blocked_kernel(
     Raises
     ------
     RunError
-        Not even one point at a time fits.
+        A block of one point exceeds the budget.
     """
     columns = against or inputs
     n, n_columns = inputs.points.shape[0], columns.points.shape[0]

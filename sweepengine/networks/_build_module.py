@@ -1,4 +1,4 @@
-"""From a registered model to a module with parameters of its own, and the rules that users' code must keep to."""
+"""Builds the module of a registered model and its initial parameters, and checks the rules for users' models."""
 
 from __future__ import annotations
 
@@ -27,18 +27,29 @@ def build_module(
 ) -> tuple[nn.Module, ModuleParameters]:
     """A user's module of one width with the parameters of one seed.
 
-    Parameter p of the module's order is drawn from stream (seed, MODULE, p) as a matrix whose rows are its first dim
-    and whose columns are the others, so it is nested in its first dim, and in its second if the rest stay as they are.
-    Whatever ``build`` itself draws from torch's generator (values of buffers) depends on the seed alone as well.
+    Parameter p in the module's order is drawn from stream (seed, MODULE, p) as a matrix whose rows are its first dim
+    and whose columns are the other dims. So it is nested in its first dim, and in its second dim if the others do not
+    change. Numbers that ``build`` itself draws from torch's generator (for buffers) depend on the seed alone as well.
+
+    Parameters
+    ----------
+    model : UserModel
+    width, d, outputs, seed : int
+        m, input dimension, k, and the seed of the run.
+    dtype : torch.dtype
+        Of parameters and buffers. Parameters are drawn in float64 and rounded.
+
+    Returns
+    -------
+    (Module, ModuleParameters)
 
     Raises
     ------
     SpecError
-        The user's code raised, or what it made is no module of this kind; the message says which rule it breaks.
+        The user's code raised an error or its module breaks a rule; the message says which.
     """
     where = f"model {model.name}@{model.version}, width {width}"
-    made = [_built(model, width, d, outputs, seed, dtype, where) for _ in range(2)]
-    module, again = made
+    module, again = (_built(model, width, d, outputs, seed, dtype, where) for _ in range(2))
     if not _equal(dict(module.named_buffers()), dict(again.named_buffers())):
         raise SpecError(f"{where}: two builds of one seed have different buffers; make them from torch's own generator")
     values = {}
@@ -81,7 +92,10 @@ def _built(model: UserModel, width: int, d: int, outputs: int, seed: int, dtype:
 def _check_function(
     module: nn.Module, parameters: ModuleParameters, d: int, outputs: int, dtype: torch.dtype, where: str
 ) -> None:
-    """Refuse a module that is no function of one point: by its output on three points, twice and one alone."""
+    """Refuse a module whose output at a point is not a function of that point alone.
+
+    The module is called twice on three points, and once on the first of them alone.
+    """
     points = torch.linspace(-1, 1, 3 * d, dtype=dtype).reshape(3, d)
     before = {name: each.clone() for name, each in module.named_buffers()}
 
@@ -96,7 +110,7 @@ def _check_function(
 
     state = _random_state()
     first = call(points)
-    # Two calls may agree by chance: dropout of a few in a hundred drops nothing of three points most of the time.
+    # Two calls may agree by chance: dropout with a small rate mostly drops nothing of three points.
     if _random_state() != state:
         raise SpecError(
             f"{where}: a call of the module draws random numbers; switch dropout off (module.eval()), and draw what is "
@@ -123,21 +137,21 @@ def _check_function(
 
 
 def _random_state() -> tuple[object, ...]:
-    """State of every generator that code finds without being given one: PyTorch's, NumPy's and Python's."""
+    """States of the global random generators of PyTorch, NumPy and Python."""
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
-    name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 -- the one that users' code may draw from
+    name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 -- users' code may draw from it
     torches = [each.numpy().tobytes() for each in (torch.get_rng_state(), *devices)]
     return (*torches, name, np.asarray(keys).tobytes(), *rest, random.getstate())
 
 
 def _guarded(where: str, what: str, call: Callable[[], Any]) -> Any:
-    """The result of the user's code; whatever it raises becomes a message with file and line."""
+    """The result of a call of the user's code; an error in it becomes a :class:`SpecError` with file and line."""
     with users_code(f"{where}: {what}", SpecError):
         return call()
 
 
-def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
+def _equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(value, second[name]) for name, value in first.items())
 
 
 def _shown(value: object) -> str:

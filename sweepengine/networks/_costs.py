@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Cost(Protocol):
-    """What training needs of a cost; every method takes f and y of one dtype and works at any magnitude of f."""
+    """A cost of training. Every method takes f and y of one dtype, and works at any magnitude of f."""
 
     def points(self, outputs: Tensor, targets: Tensor, output_dim: bool) -> Tensor:
         """ℓ of every point, shape ([R,] N); ``output_dim`` says whether the last dim is k."""
@@ -43,7 +43,19 @@ class Cost(Protocol):
 
 
 def loss(cost: Cost, outputs: Tensor, targets: Tensor, output_dim: bool = False) -> Tensor:
-    """R = (1/N) Σ_i ℓ(f_i, y_i) in float64, shape ([R,])."""
+    """Training loss R = (1/N) Σ_i ℓ(f_i, y_i) in float64.
+
+    Parameters
+    ----------
+    cost : Cost
+    outputs, targets : Tensor, shapes ([R,] N [, k]) and (N [, k])
+    output_dim : bool
+        Whether the last dim is k.
+
+    Returns
+    -------
+    Tensor of float64, shape ([R,])
+    """
     return cost.points(outputs.to(torch.float64), targets.to(torch.float64), output_dim).mean(-1)
 
 
@@ -76,7 +88,7 @@ class Logistic:
 
     def points(self, outputs: Tensor, targets: Tensor, output_dim: bool) -> Tensor:
         """See :class:`Cost`."""
-        # logaddexp and not softplus, which is the identity above a threshold.
+        # Not torch's softplus, which is the identity above a threshold.
         return _over_outputs(torch.logaddexp(-targets * outputs, outputs.new_zeros(())), output_dim)
 
     def gradient(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -90,7 +102,7 @@ class Logistic:
 
 
 class CrossEntropy:
-    """−Σ_o y_o log softmax(f)_o for y_o ≥ 0; a sum of y that is not one is kept as a weight of its point."""
+    """−Σ_o y_o log softmax(f)_o for y_o ≥ 0; if Σ_o y_o is not 1, it weights the point."""
 
     def points(self, outputs: Tensor, targets: Tensor, output_dim: bool) -> Tensor:
         """See :class:`Cost`."""
@@ -148,4 +160,4 @@ COSTS: dict[str, type[SquaredError | Logistic | CrossEntropy | Huber]] = {
     "cross_entropy": CrossEntropy,
     "huber": Huber,
 }
-"""By the name that a spec uses; ``COSTS[name]()`` makes one."""
+"""Name in a spec → class of the cost; ``COSTS[name]()`` makes a cost."""

@@ -1,8 +1,8 @@
 """Derivatives of the output along a direction of the parameters, and the size of its Jacobian.
 
-They go through the layers by hand, as the passes do (theory.md §2); autograd is the oracle in the tests. They are
-derivatives of the raw output in the raw parameters of theory.md §1: no learning rate and no power of the width of
-:mod:`sweepengine.networks._scaling`'s kernel is in them, only α m^{-γ} of the output itself.
+The code goes through the layers by hand, as the passes do (theory.md §2); the tests compare it with autograd. The
+derivatives are those of the output f in the parameters of theory.md §1. They contain the factor α m^{-γ} of the output,
+but no learning rate and no other power of the width, unlike the kernel (:mod:`sweepengine.networks._scaling`).
 
 φ'' is taken as 0 where φ is piecewise linear (relu, leaky_relu, abs): that is the second derivative away from kinks.
 """
@@ -31,7 +31,7 @@ def directional_derivatives(
     network : Propagation
     inputs : Inputs
     forward : Forward
-        Of these points, with its pre-activations.
+        Forward pass on these points that kept its pre-activations.
     direction : Parameters
         δ, of the shapes of the network's parameters.
 
@@ -82,7 +82,7 @@ def jacobian_mean_squares(network: Propagation, passes: Passes) -> tuple[Tensor,
     ----------
     network : Propagation
     passes : Passes
-        With signals, whatever is trained: see :meth:`Propagation.signals`.
+        With the signals of :meth:`Propagation.signals`, which are made whatever is trained.
 
     Returns
     -------
@@ -107,8 +107,8 @@ def jacobian_mean_squares(network: Propagation, passes: Passes) -> tuple[Tensor,
     ]
     present = torch.tensor([bool(p.biases)] * depth + [p.output_bias is not None], device=device)
     by_weight, by_bias = (
-        scale * torch.stack(each, dim=-1) * moves.to(scale)
-        for each, moves in zip((weights, biases), trained, strict=True)
+        scale * torch.stack(squares, dim=-1) * moves.to(scale)
+        for squares, moves in zip((weights, biases), trained, strict=True)
     )
     return by_weight, torch.where(present, by_bias, torch.nan)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Descent(Stepper):
-    """θ ← θ + η θ̇, with all points or with the mean over a minibatch; the sample order is a function of the position."""
+    """θ ← θ + η θ̇, with the mean over all points or over a minibatch, which is a function of the position."""
 
     def __init__(self, training: Training, batches: Minibatches | None = None) -> None:
         super().__init__(training)
@@ -42,9 +42,9 @@ class Descent(Stepper):
 class MomentumDescent(Descent):
     """v ← βv + (1 − β) η θ̇, θ ← θ + v, from v = 0.
 
-    This is Polyak's heavy ball θ_{n+1} = θ_n + (1 − β)η θ̇ + β(θ_n − θ_{n−1}) (USSR Comput. Math. Math. Phys. 4, 1, 1964).
-    A constant velocity gives v = η θ̇ after about 1/(1 − β) steps, so t = nη is the time of the gradient flow that the
-    method becomes as η → 0 at fixed β. In the other convention, v ← βv + η' θ̇, the same steps have η' = (1 − β)η.
+    This is Polyak's heavy ball θ_{n+1} = θ_n + (1 − β)η θ̇ + β(θ_n − θ_{n−1}) (USSR Comput. Math. Math. Phys. 4, 1,
+    1964). A constant velocity gives v = η θ̇ after about 1/(1 − β) steps. So as η → 0 at fixed β the method becomes
+    gradient flow, with t = nη as its time. In the other convention, v ← βv + η' θ̇, the same steps have η' = (1 − β)η.
     """
 
     def __init__(self, training: Training, batches: Minibatches | None, beta: float) -> None:
@@ -55,8 +55,8 @@ class MomentumDescent(Descent):
     def step(self, now: Now, until: int) -> float:  # noqa: ARG002
         """See :class:`Stepper`."""
         moved = self._moved.tensors()
-        for each in moved.values():
-            each.mul_(self._beta)
+        for change in moved.values():
+            change.mul_(self._beta)
         self.training.descend(now, into=self._moved, share=1 - self._beta)
         for name, parameter in self.training.network.parameters.tensors().items():
             parameter.add_(moved[name])

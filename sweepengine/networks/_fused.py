@@ -1,13 +1,13 @@
-"""Where the elementwise stage of a layer is one kernel.
+"""The fused pass of a layer: bias and activation in one GPU kernel, and the rule when it is used.
 
-On a GPU a pass over N × m numbers costs what reading and writing them costs. The forward stage of a layer makes
+On a GPU a pass over N × m numbers takes the time of reading and writing them. Without the fused pass a layer makes
 
-    a bias             1 pass (the product begins from rows that were written first) and one more reading by the product
-    an activation      as many as its entry in sweepengine.activations says, from none (identity) to eleven (gelu)
+    for a bias         one pass, which writes the bias to the rows of the product, and one more reading by the product
+    for an activation  the passes of its entry in sweepengine.activations, from none (identity) to eleven (gelu)
 
-passes, and one where it is fused: so it is where there is a bias or an activation of two passes or more, if the activation
-has a kernel. The backward stage, a signal times φ', is one pass for every activation, and so is φ times the residuals:
-neither is fused.
+The fused pass is a single one. It is used if there is a bias or the activation takes two passes or more, and if the
+activation has a kernel. The backward stage (a signal times φ') and φ times the residuals take one pass each for every
+activation, so they are not fused.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 
 def is_fused(activation: str, device: torch.device, dtype: torch.dtype, *, biased: bool) -> bool:
-    """Whether a fused pass saves something, and is there: on CUDA, in float32, for an activation that has a kernel."""
+    """Whether the fused pass saves passes and is available: on CUDA, in float32, for an activation with a kernel."""
     entry = ACTIVATIONS[activation]
     saves = entry.kernel is not None and (biased or entry.passes > 1)
     return saves and device.type == "cuda" and dtype == torch.float32 and find_spec("triton") is not None
 
 
 def fused_layer(activation: str, like: Tensor, *, biased: bool) -> FusedLayer | None:
-    """The fused pass for arrays like one; None where the plain passes are as good, or all there are.
+    """The fused pass for arrays with the device and dtype of ``like``; None if the plain passes are to be used.
 
     Raises
     ------
     RunError
-        The fused pass does not do on this device what the plain one does.
+        The fused pass and the plain passes do not agree on this device.
     """
     if not is_fused(activation, like.device, like.dtype, biased=biased):
         return None

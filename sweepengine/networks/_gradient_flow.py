@@ -1,4 +1,4 @@
-"""Gradient flow itself, by Runge–Kutta methods of fixed and of adaptive steps."""
+"""Gradient flow by Runge–Kutta methods with fixed and with adaptive steps."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from sweepengine.runge_kutta import Tableau
 
 SMALLEST_STEP = 2.0**-5
-"""Of an adaptive method, in units of η: a step this small stands whatever its error.
+"""Smallest step of the adaptive method, in units of η. A step of this size is accepted whatever its error.
 
-A wide relu network crosses kinks in every step, and there the error only falls with the step: halving this doubles the
-work of a run that cannot meet its tolerance, and halves what it misses it by (seen: 1e-4 of the outputs). With η ≤
-N/(4λ_max), as ``auto`` has it, smooth networks never come near.
+A wide relu network crosses kinks in every step, and there the error falls only in proportion to the step. Halving this
+number doubles the work of a run that cannot meet its tolerance, and halves the error of that run (1e-4 of the outputs
+in a measurement). With η ≤ N/(4λ_max), the choice of ``auto``, the steps of smooth networks are far larger.
 """
 
 
 class FixedFlow(Stepper):
     """Gradient flow by the steps of one Runge–Kutta method, each of size η.
 
-    The network itself is taken to every stage. The first slope is made from the passes that the turn has made.
-    Memory: a copy of the parameters for each slope, and three more.
+    The network's own parameters are set to the point of every stage. The first slope comes from the forward pass with
+    which the step begins. Memory: a copy of the parameters for each slope, and three more copies.
     """
 
     def __init__(self, training: Training, tableau: Tableau) -> None:
@@ -53,7 +53,7 @@ class FixedFlow(Stepper):
         return now.position + 1
 
     def _all_slopes(self, start: Tensor, size: float, first: Tensor) -> list[Tensor]:
-        """η θ̇ at every stage of a step; the network is left at the last of them."""
+        """η θ̇ at every stage of a step; the network is left at the last stage."""
         places, points = iter(range(1, len(self._slopes))), self.training.points
 
         def velocity(stage: Tensor) -> Tensor:
@@ -80,14 +80,15 @@ class FixedFlow(Stepper):
 class AdaptiveFlow(FixedFlow):
     """Gradient flow by Dormand and Prince's pair 5(4), with steps chosen for a tolerance.
 
-    The error ε of a step is judged by what it can do to the outputs. To first order a change δθ of the parameters changes
-    the outputs on the training points by at most √(λ_max/N) · α m^{1/2−γ} ‖δθ‖ in rms, because the Jacobian's norm is
-    √λ_max · α m^{1/2−γ} (theory.md §1). A step stands if
+    The error ε of a step in the parameters is judged by its effect on the outputs. To first order a change δθ of the
+    parameters changes the outputs on the training points by at most √(λ_max/N) · α m^{1/2−γ} ‖δθ‖ in rms, because the
+    Jacobian's norm is √λ_max · α m^{1/2−γ} (theory.md §1). A step is accepted if
 
         α m^{1/2−γ} ‖ε‖ ≤ tolerance · (rms y + rms f),
 
-    so that a tolerance means the same at every width, γ and α (an error relative to the weights would not: they move
-    by m^{γ−1} of themselves). Steps of η :data:`SMALLEST_STEP` stand in any case and are counted.
+    so that a tolerance means the same at every width, γ and α. An error relative to the weights would not, because
+    their relative change is of order m^{γ−1}. Steps of size η :data:`SMALLEST_STEP` are accepted in any case, and
+    counted.
     """
 
     def __init__(self, training: Training, tolerance: float) -> None:
@@ -98,7 +99,7 @@ class AdaptiveFlow(FixedFlow):
         self._control = Control(size=1.0, floor=SMALLEST_STEP)
 
     def step(self, now: Now, until: int) -> float:
-        """See :class:`Stepper`: one step that stands, after the tries that did not."""
+        """See :class:`Stepper`: tries until a step is accepted."""
         allowed = self._tolerance * (_rms(now.points.targets) + _rms(now.forward.outputs))
         start, first = flat(self.training.network.parameters), self._slope(0, now)
         remaining = until - now.position

@@ -1,4 +1,4 @@
-"""The sizes of the blocks of the output's Hessian, without forming one (theory.md §4 sizes, S3 §8).
+"""Mean squares of the blocks of the output's Hessian, without forming the Hessian (theory.md §4 sizes, S3 §8).
 
 φ'' is taken as 0 where φ is piecewise linear (relu, leaky_relu, abs): that is the second derivative away from kinks.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sweepengine.networks._propagation import Propagation
 
 _BLOCK_NUMBERS = 2**18
-"""Numbers of one m × m matrix for each point and output of a block: points go through the Hessian in blocks of these."""
+"""Size of a block of points: the count of numbers in one m × m matrix for each point and output of the block."""
 
 
 def hessian_mean_squares(network: Propagation, passes: Passes) -> Tensor:
@@ -28,17 +28,17 @@ def hessian_mean_squares(network: Propagation, passes: Passes) -> Tensor:
 
         ∂²f/∂W^a∂W^b = α m^{-γ} s_a s_b (C_{ip} φ^b_j + g^{b+1}_i B_{jp}) φ^a_q
 
-    (i, j of W^b; p, q of W^a; B = 0 for b = a), and α m^{-γ} s_a σ_a B_{jp} φ^a_q with W^L. Its square needs ‖C‖², ‖B‖²
-    and one product of vectors, so no Hessian is formed.
+    (i, j of W^b; p, q of W^a; B = 0 for b = a), and α m^{-γ} s_a σ_a B_{jp} φ^a_q with W^L. The sum of
+    squares needs ‖C‖², ‖B‖² and one product of vectors, so no Hessian is formed.
 
-    Cost: N m³ L(L − 1)(k + 1) − 2 N m³ (L − 1) operations of matrix products, none for L = 1; blocks of points keep the
-    m × m matrices of a block at 2¹⁸ numbers, which stay in cache.
+    Cost: N m³ L(L − 1)(k + 1) − 2 N m³ (L − 1) operations of matrix products, none for L = 1. Points are taken in
+    blocks whose m × m matrices have 2¹⁸ numbers, so that they stay in cache.
 
     Parameters
     ----------
     network : Propagation
     passes : Passes
-        With signals, whatever is trained, and pre-activations.
+        With pre-activations, and with the signals of :meth:`Propagation.signals`, which are made whatever is trained.
 
     Returns
     -------
@@ -66,14 +66,14 @@ def hessian_mean_squares(network: Propagation, passes: Passes) -> Tensor:
 
 
 class _Layers:
-    """A network's arrays by layer, with the dims (R, N, k, n) all there, as the Hessian goes through them."""
+    """A network's arrays by layer, as the sum over the Hessian uses them: R and k are dims even if they are 1."""
 
     def __init__(self, network: Propagation, passes: Passes, groups: int) -> None:
         p, n = network.parameters, passes.inputs.points.shape[0]
         self.depth = depth = len(p.hidden)
 
         def by_layer(arrays: Iterable[Tensor], *outputs: int) -> dict[int, Tensor]:
-            return {layer: each.reshape(groups, n, *outputs, -1) for layer, each in enumerate(arrays, start=1)}
+            return {layer: array.reshape(groups, n, *outputs, -1) for layer, array in enumerate(arrays, start=1)}
 
         self.scale = [network.scaling.rows[f"W{layer}"].forward for layer in range(depth + 1)]
         self.weights = [each.reshape(groups, 1, *each.shape[-2:]) for each in p.hidden]
@@ -81,22 +81,22 @@ class _Layers:
         self.slope = by_layer(network.slopes(passes.forward))
         self.curvature = by_layer(network.curvatures(passes.forward))
         self.g = by_layer(passes.signals, p.outputs)
-        # What φ' multiplies to make g^l.
+        # u^l, with g^l = φ'(h^l) ⊙ u^l.
         self.u = {layer: self.scale[layer] * (self.g[layer + 1] @ self.weights[layer]) for layer in range(1, depth)}
         top = self.scale[depth] * p.readout.reshape(groups, 1, p.width, p.outputs).mT
         self.u[depth] = top.expand(groups, n, -1, -1)
 
     def pairs(self, rows: slice) -> Iterator[tuple[int, int, Tensor]]:
-        """(a, b, Σ of squares over points, outputs and entries, shape (R,)) without α m^{-γ}, for some points."""
+        """(a, b, sum of squares over some points, all outputs and entries, shape (R,)) for a ≤ b, without α m^{-γ}."""
         for a in range(self.depth):
             yield from self._with(a, rows)
 
     def _with(self, a: int, rows: slice) -> Iterator[tuple[int, int, Tensor]]:
-        """The pairs (a, b), b ≥ a."""
+        """The pairs (a, b) of one a."""
         depth, scale = self.depth, self.scale
         phi, slope, curvature, g, u = (
-            {layer: each[:, rows] for layer, each in many.items()}
-            for many in (self.phi, self.slope, self.curvature, self.g, self.u)
+            {layer: array[:, rows] for layer, array in arrays.items()}
+            for arrays in (self.phi, self.slope, self.curvature, self.g, self.u)
         )
         # Up: T^l for l > a + 1 (T^{a+1} is the identity), ‖B‖² (R, N) and Bᵀφ^b (R, N, n_{a+1}).
         first = slope[a + 1]
@@ -133,7 +133,7 @@ class _Layers:
 
 
 def _squares(values: Tensor, dims: int) -> Tensor:
-    """Sum of squares over the last dims, in float64."""
+    """Sum of squares over the last ``dims`` dims, in float64."""
     return values.square().sum(tuple(range(-dims, 0)), dtype=torch.float64)
 
 

@@ -1,4 +1,4 @@
-"""Initial parameters: drawn from counter-based streams, or given as arrays by another program."""
+"""Initial parameters: drawn from counter-based streams, or read from arrays of another program."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ Readout = Literal["gaussian", "signs", "ones"]
 
 @dataclass(frozen=True)
 class Law:
-    """The law of the initial parameters; what it does not name is N(0, 1).
+    """The law of the initial parameters; parameters that it does not name are N(0, 1).
 
     Attributes
     ----------
     first_layer : str
-        ``gaussian``; or ``sphere``: every row of W⁰ uniform on the unit sphere of R^d (S4 §10). A row depends on all d
-        of its entries, so sphere rows are nested in the width and not in d.
+        ``gaussian``; or ``sphere``: every row of W⁰ uniform on the unit sphere of R^d (S4 §10). All d entries of a row
+        enter its norm, so sphere rows are nested in the width and not in d.
     readout : str
         ``gaussian``; ``signs``: a = ±1 (S4 §3), the signs of the Gaussian read-out of the same seed, so that the two
         are coupled; ``ones``: a = 1 (S4 Thm 8).
@@ -47,12 +47,12 @@ class Law:
     readout: Readout = "gaussian"
 
     def __post_init__(self) -> None:
-        for field, found, known in (
+        for field, value, known in (
             ("first_layer", self.first_layer, get_args(FirstLayer)),
             ("readout", self.readout, get_args(Readout)),
         ):
-            if found not in known:
-                raise ValueError(f"{field}: found {found!r}; known are {', '.join(known)}")
+            if value not in known:
+                raise ValueError(f"{field}: found {value!r}; known are {', '.join(known)}")
 
     def shape_first_layer(self, gaussian: Matrix) -> Matrix:
         """W⁰ of this law from Gaussian rows, shape (n_1, d)."""
@@ -82,11 +82,11 @@ def initialise(
     ----------
     architecture : Architecture
     width : int or sequence of int
-        Width of every hidden layer, or of each: n_1 … n_L.
+        One width for all hidden layers, or a width for each: n_1 … n_L.
     d, seed, outputs : int
         Input dimension; seed of every stream; k ≥ 1.
     dtype : torch.dtype
-        The numbers are drawn in float64 and rounded to it.
+        Of the parameters, which are drawn in float64 and rounded.
     law : Law, optional
     device : device or str
 
@@ -98,7 +98,7 @@ def initialise(
     Raises
     ------
     ValueError
-        The widths are not one for each hidden layer, or a size is below 1.
+        The number of widths is not the depth, or a size is below 1.
     """
     depth, law = architecture.depth, law or Law()
     widths = [width] * depth if isinstance(width, int) else list(width)
@@ -109,7 +109,7 @@ def initialise(
     def tensor(values: ArrayLike) -> Tensor:
         return torch.from_numpy(np.array(values, dtype=np.float64, order="C")).to(device=device, dtype=dtype)
 
-    # W⁰ lies column by column: with d small its update, a product of m × N by N × d, is a fifth faster so.
+    # W⁰ is stored by columns: for small d this makes its update, a product of m × N by N × d, a fifth faster.
     weights = [draw(Role.WEIGHT, layer, sizes[layer + 1], sizes[layer]) for layer in range(depth)]
     weights[0] = law.shape_first_layer(weights[0])
     readout = law.shape_readout(draw(Role.READOUT, depth, widths[-1], outputs))
@@ -143,8 +143,13 @@ def from_arrays(
     architecture : Architecture
     dtype : torch.dtype
     fan_in_first : bool
-        The hidden weights are stored (n_l, n_{l+1}), as JAX's programs do.
+        Whether the hidden weights have shapes (n_l, n_{l+1}), as in programs for JAX.
     device : device or str
+
+    Returns
+    -------
+    network : Parameters
+        Without the dim R.
 
     Raises
     ------
@@ -187,7 +192,7 @@ def _check_shapes(hidden: list[Tensor], biases: list[Tensor], readout: Tensor, o
             raise DataError(f"weights: b{layer} has shape {tuple(bias.shape)}; expected ({hidden[layer].shape[0]},)")
     if readout.dim() not in (1, 2) or readout.shape[0] != hidden[-1].shape[0]:
         raise DataError(
-            f"weights: the read-out has shape {tuple(readout.shape)}; expected ({hidden[-1].shape[0]},) or that by k"
+            f"weights: the read-out has shape {tuple(readout.shape)}; expected ({hidden[-1].shape[0]} [, k])"
         )
     outputs = readout[0].numel()
     if output_bias is not None and output_bias.numel() != outputs:
@@ -208,9 +213,16 @@ def load_parameters(
     Parameters
     ----------
     path : path
-        Read without unpickling: nothing in the file is executed.
+        The file is read without unpickling, so nothing in it is executed.
     prefix : str
-        What stands before each array's name in the file.
+        Text before the name of every array in the file.
+    architecture, dtype, fan_in_first, device
+        As for :func:`from_arrays`.
+
+    Returns
+    -------
+    network : Parameters
+        Without the dim R.
 
     Raises
     ------

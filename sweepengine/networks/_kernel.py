@@ -1,12 +1,12 @@
 """The tangent kernel from Gram matrices of features and signals (theory.md §2, S0 §2).
 
-Every term is (ρ s²/m) times a product of plain Gram matrices, s the forward multiplier of the parameter in
-:mod:`sweepengine.networks._scaling` (for b^L: of the constant 1):
+Every parameter has a term, (ρ s²/m) times a product of Gram matrices. Its rate ρ and forward multiplier s are those of
+:mod:`sweepengine.networks._scaling`; for b^L the Gram matrix is the constant 1:
 
     Θ_{io,jp} = δ_op Σ_top (ρ s²/m) φ^L_i·φ^L_j + Σ_l (ρ_W s_W² φ^l_i·φ^l_j + ρ_b s_b²) (1/m) g^{l+1}_{io}·g^{l+1}_{jp}
 
-Layouts for k ≥ 2 outputs: ``full`` ([R,] N, k, N', k), dims (run, i, output, j, output'); ``traced`` ([R,] N, N') is the
-mean over equal outputs (1/k) Σ_o Θ_{io,jo}. For one output both are ([R,] N, N').
+Layouts for k ≥ 2 outputs: ``full`` ([R,] N, k, N', k), with dims (run, i, output, j, output'); ``traced`` ([R,] N, N'),
+the mean over equal outputs (1/k) Σ_o Θ_{io,jo}. For one output both are ([R,] N, N').
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 Layout = Literal["full", "traced"]
 STRIP_ROWS = 64
-"""Rows of one strip of a symmetric product. Only what lies up to the diagonal's strip is computed: a quarter of the work
-saved for 128 points, nearly half for many. Narrower strips multiply fewer numbers at a worse rate."""
+"""Rows of one strip of a symmetric product. The columns beyond the strip's diagonal block are not computed, which saves
+a quarter of the work for 128 points and nearly half for many. Narrower strips save more products, at a lower rate."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class Grams:
 
 @dataclass(frozen=True)
 class Terms:
-    """The factors of the plain Gram matrices, from the table.
+    """The factors ρ s²/m of the terms of Θ.
 
     Attributes
     ----------
     hidden : list of (float, float)
-        For l = 0 … L−1 those of (φ^l φ^lᵀ) ⊙ (g gᵀ) and of g gᵀ.
+        For l = 0 … L−1 the factors of (φ^l φ^lᵀ) ⊙ (g^{l+1} g^{l+1}ᵀ) and of g^{l+1} g^{l+1}ᵀ.
     last, constant : float
-        Those of φ^L φ^Lᵀ and of 1.
+        The factors of φ^L φ^Lᵀ and of 1.
     """
 
     hidden: list[tuple[float, float]]
@@ -78,14 +78,14 @@ class Terms:
 
 
 def _rows(signal: Tensor, has_output_dim: bool, layout: Layout) -> Tensor:
-    """Signals as the matrix whose rows' products make a Gram matrix of that layout; a view."""
+    """Signals as the matrix A for which A Aᵀ is their Gram matrix in a layout; a view."""
     if not has_output_dim:
         return signal
     return signal.flatten(-3, -2) if layout == "full" else signal.flatten(-2, -1)
 
 
 def _multiply(out: Tensor, left: Tensor, right: Tensor, scale: float = 1.0) -> None:
-    """``out = scale · left rightᵀ``; where the two are one, only up to the diagonal's strip, the rest is left as it is."""
+    """``out = scale · left rightᵀ``; if ``left is right``, entries beyond the strips' diagonal blocks are left out."""
     n = out.shape[-1]
     if left is not right or n <= STRIP_ROWS:
         product(out, left, right.mT, scale)
@@ -98,7 +98,7 @@ def _multiply(out: Tensor, left: Tensor, right: Tensor, scale: float = 1.0) -> N
 
 
 def _mirror(matrix: Tensor) -> None:
-    """Complete what :func:`_multiply` has left."""
+    """Fill the entries that :func:`_multiply` has left out, by symmetry."""
     n = matrix.shape[-1]
     for start in range(STRIP_ROWS, n, STRIP_ROWS):
         size = min(STRIP_ROWS, n - start)
@@ -107,7 +107,7 @@ def _mirror(matrix: Tensor) -> None:
 
 
 def _signal_gram(left: Tensor, right: Tensor, has_output_dim: bool, layout: Layout) -> Tensor:
-    """The Gram matrix of signals as a matrix: rows (i, o), or i; not divided by m, not mirrored."""
+    """The Gram matrix of signals, with rows (i, o) or i; not divided by m, and not mirrored."""
     a = _rows(left, has_output_dim, layout)
     b = a if left is right else _rows(right, has_output_dim, layout)
     gram = a.new_empty((*a.shape[:-1], b.shape[-2]))
@@ -116,14 +116,24 @@ def _signal_gram(left: Tensor, right: Tensor, has_output_dim: bool, layout: Layo
 
 
 def _feature_gram(left: Tensor, right: Tensor, scale: float = 1.0) -> Tensor:
-    """Scale φ φᵀ, not mirrored."""
+    """``scale`` · φ φᵀ, not mirrored."""
     gram = left.new_empty((*left.shape[:-1], right.shape[-2]))
     _multiply(gram, left, right, scale)
     return gram
 
 
 def kernel_matrix(terms: Terms, left: Passes, right: Passes, has_output_dim: bool, layout: Layout) -> Tensor:
-    """Θ between two sets of points, or within one when ``right`` is ``left``: then it is exactly symmetric off the strips.
+    """Θ between two sets of points, or within one set if ``right is left``.
+
+    Within one set Θ is exactly symmetric outside the diagonal blocks of :data:`STRIP_ROWS` rows.
+
+    Parameters
+    ----------
+    terms : Terms
+    left, right : Passes
+        Passes on the points of the rows and of the columns.
+    has_output_dim : bool
+    layout : str
 
     Returns
     -------
@@ -152,14 +162,14 @@ def kernel_matrix(terms: Terms, left: Passes, right: Passes, has_output_dim: boo
 
 
 def _last_layer(terms: Terms, left: Passes, right: Passes) -> Tensor:
-    """The part of the read-out and its bias, ([R,] N, N')."""
+    """The terms of the read-out and its bias, ([R,] N, N')."""
     a, b = left.forward.features[-1], right.forward.features[-1]
     theta = _feature_gram(a, b, terms.last) if terms.last else a.new_zeros((*a.shape[:-1], b.shape[-2]))
     return theta.add_(terms.constant) if terms.constant else theta
 
 
 def _lower_gram(left: Passes, right: Passes, layer: int) -> tuple[Tensor, float]:
-    """A multiple of φ^l φ^lᵀ, and what makes it that."""
+    """A matrix and a number whose product is φ^l φ^lᵀ."""
     if layer == 0:
         return left.inputs.cross_gram(right.inputs), float(left.inputs.points.shape[-1])
     return _feature_gram(left.forward.features[layer - 1], right.forward.features[layer - 1]), 1.0
@@ -186,8 +196,8 @@ def gram_matrices(left: Passes, right: Passes, width: int, has_output_dim: bool,
         share = a.shape[-2] if has_output_dim and layout == "traced" else 1
         signals.append(_signal_gram(a, b, has_output_dim, layout).div_(width * share))
     if left is right:
-        for each in (*features[1:], *signals):
-            _mirror(each)
+        for gram in (*features[1:], *signals):
+            _mirror(gram)
     if has_output_dim and layout == "full":
         shape = (*left.signals[0].shape[:-1], *right.signals[0].shape[-3:-1]) if left.signals else ()
         signals = [each.view(shape) for each in signals]

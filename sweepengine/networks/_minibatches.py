@@ -1,4 +1,4 @@
-"""Which points a step of stochastic descent sees: a function of the seed and the step's number alone."""
+"""The minibatch of a step of stochastic descent, a function of the seed and the step's number alone."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 class Minibatches:
     """The batches of one run.
 
-    Without replacement an epoch is the ⌊N/B⌋ whole batches of a random order of the points; the N mod B points that
-    are left over are seen in other epochs. So every step has B different points, every point the same chance of being
-    among them, and a step needs no memory of those before it. With replacement the B points of every step are
+    Without replacement an epoch is the ⌊N/B⌋ whole batches of a random order of the points; the N mod B points that are
+    left over are not seen in this epoch. So every step has B different points, every point is equally likely to be
+    among them, and a step needs no memory of earlier steps. With replacement the B points of every step are
     independent.
 
     Parameters
     ----------
     seed : int
-        Of the run: the same batches at every width, in any pack.
+        Seed of the run. The batches are the same at every width and in every pack.
     points : int
         N.
     batch_size : int

@@ -4,8 +4,8 @@ f(x) = α m^{-γ} module(x) (theory.md §1) with m the swept width, and θ̇ = �
 
     Θ(x, x') = (m^{2γ−1}/α²) ⟨∂f(x), ∂f(x')⟩ = ⟨∂module(x), ∂module(x')⟩ / m,
 
-summed over the parameters that require a gradient. Slower than :class:`sweepengine.networks.Network` and right for any
-module whose output at a point depends on that point alone.
+summed over the parameters that require a gradient. This is slower than :class:`sweepengine.networks.Network`, and holds
+for any module whose output at a point depends on that point alone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sweepengine.networks._passes import Workspace
 
 JACOBIAN_BYTES = 32 * 2**20
-"""Size of the Jacobian of one block of points, of which a kernel holds two at a time."""
+"""Bytes of the Jacobian of one block of points; a kernel holds two Jacobians at a time."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ModuleParameters:
     outputs : int
         k.
     is_group, output_bias
-        What :class:`Parameters` may have and these have not.
+        Constants, for code that also takes :class:`Parameters`: a module has no group and no output bias of its own.
     """
 
     values: Mapping[str, Tensor]
@@ -74,20 +74,20 @@ class ModuleParameters:
         return replace(self, values={name: function(value) for name, value in self.values.items()})
 
     def layer_matrices(self) -> list[Tensor]:
-        """Every parameter as a matrix whose rows belong to the places of its first dim, shape (n_0, n_1 ⋯)."""
+        """Every parameter as a matrix with one row for each index of its first dim, shape (n_0, n_1 ⋯)."""
         return [value.reshape(value.shape[0] if value.dim() else 1, -1) for value in self.values.values()]
 
 
 @dataclass(slots=True)
 class ModuleForward(Forward):
-    """What a forward pass of a module leaves.
+    """Result of a forward pass of a module.
 
     Attributes
     ----------
     raw : Tensor or None, shape (N [, k])
-        The module's own output, with the graph that a step goes back along.
-    leaves : list of Tensor
-        The parameters that it goes back to.
+        The module's own output, with autograd's graph for a step.
+    leaves : tuple of Tensor
+        The trained parameters, as leaves of the graph.
     """
 
     raw: Tensor | None = None
@@ -100,7 +100,7 @@ class ModuleNetwork:
     Parameters
     ----------
     module : torch.nn.Module
-        Its parameters are not looked at; its buffers are constants.
+        The values of its own parameters are not used; its buffers are constants.
     parameters : ModuleParameters
         Changed in place by :meth:`descend`.
     gamma, alpha : float
@@ -115,7 +115,7 @@ class ModuleNetwork:
             for each in (alpha * m**-gamma, m ** (gamma - 1) / alpha)
         )
         self.scaling = Scaling({}, output, speed)
-        """α m^{-γ} and m^{γ-1}/α alone: what multiplies single parameters is inside the module."""
+        """α m^{-γ} and m^{γ-1}/α alone: multipliers of single parameters are part of the module."""
         self._constants = dict(module.named_buffers())
         self._trained = [name for name, each in module.named_parameters() if each.requires_grad]
 
@@ -124,7 +124,7 @@ class ModuleNetwork:
         return ModuleNetwork(self.module, self.parameters.map(torch.clone), self._gamma, self._alpha)
 
     def _split(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """What is trained, and what is not."""
+        """The trained parameters, and the constants: all other parameters and the buffers."""
         values = self.parameters.values
         trained = {name: values[name].detach() for name in self._trained}
         return trained, self._constants | {name: each for name, each in values.items() if name not in trained}
@@ -134,7 +134,7 @@ class ModuleNetwork:
         inputs: Inputs,
         workspace: Workspace | None = None,  # noqa: ARG002 -- autograd makes its own arrays
     ) -> ModuleForward:
-        """Outputs on a set of points, with the graph of a step."""
+        """Outputs on a set of points, with autograd's graph for a step."""
         trained, constants = self._split()
         leaves = {name: value.requires_grad_() for name, value in trained.items()}
         with torch.enable_grad(), self._guarded():
@@ -146,7 +146,7 @@ class ModuleNetwork:
         return ModuleForward([], [], outputs, [], raw, tuple(leaves.values()))
 
     def backward(self, forward: Forward, workspace: Workspace | None = None) -> list[Tensor]:  # noqa: ARG002
-        """Nothing: a module has no signals that a step and a kernel could share."""
+        """An empty list: a module has no signals that a step and a kernel could share."""
         return []
 
     def passes(self, inputs: Inputs, workspace: Workspace | None = None) -> Passes:
@@ -154,7 +154,7 @@ class ModuleNetwork:
         return Passes(inputs, self.forward(inputs, workspace), [])
 
     def centre(self, inputs: Inputs) -> Inputs:
-        """The same points, with the present outputs to be subtracted from every later one: call it at t = 0."""
+        """The same points, set up so that later passes subtract the present outputs; call it at t = 0."""
         outputs = self.forward(replace(inputs, start=None)).outputs
         return replace(inputs, start=outputs, point_dim=-2 if self.outputs > 1 else -1)
 
@@ -167,10 +167,10 @@ class ModuleNetwork:
         against: Passes | None = None,
         layout: Layout = "full",
     ) -> Tensor:
-        """The tangent kernel of what is trained, as :meth:`Network.kernel` gives it.
+        """The tangent kernel of the trained parameters, as :meth:`Network.kernel` gives it.
 
-        Jacobians are made for blocks of points of :data:`JACOBIAN_BYTES`, by one vectorised vector–Jacobian product a
-        block.
+        Jacobians are made for blocks of points that take :data:`JACOBIAN_BYTES`, each block by one vectorised
+        vector–Jacobian product.
 
         Returns
         -------
@@ -200,7 +200,7 @@ class ModuleNetwork:
     def kernel_diagonal(self, inputs: Inputs, forward: Forward, signals: list[Tensor]) -> Tensor:  # noqa: ARG002
         """Θ_{io,io} alone, shape (N [, k])."""
         blocks = [
-            sum((each.square().sum(-1) for each in self._jacobian(points)), points.new_zeros(()))
+            sum((jacobian.square().sum(-1) for jacobian in self._jacobian(points)), points.new_zeros(()))
             for points in torch.split(inputs.points, self._block_size())
         ]
         diagonal = torch.cat(blocks) / self.parameters.width
@@ -215,16 +215,17 @@ class ModuleNetwork:
         """∂module/∂θ of every trained parameter, shapes (B, k, numbers of the parameter)."""
         trained, constants = self._split()
 
-        def one(values: dict[str, Tensor], x: Tensor) -> Tensor:
+        def output_at(values: dict[str, Tensor], x: Tensor) -> Tensor:
             raw: Tensor = functional_call(self.module, values | constants, (x.unsqueeze(0),))
             return raw.reshape(self.outputs)
 
         with self._guarded():
-            found = vmap(jacrev(one), in_dims=(None, 0))(trained, points)
-        return [found[name].flatten(2) if found[name].dim() > 2 else found[name].unsqueeze(-1) for name in trained]
+            jacobians = vmap(jacrev(output_at), in_dims=(None, 0))(trained, points)
+        parts = [jacobians[name] for name in trained]
+        return [part.flatten(2) if part.dim() > 2 else part.unsqueeze(-1) for part in parts]
 
     def _guarded(self) -> AbstractContextManager[None]:
-        """Around calls of the user's module: whatever it raises is the failure of its run."""
+        """The context of a call of the user's module: an error in the module is the failure of its run."""
         return users_code(f"module {type(self.module).__name__}: it")
 
     def descend(

@@ -1,7 +1,7 @@
 """Networks: the tangent kernel and gradient descent from one forward and one backward pass (theory.md §2, S0 §2).
 
-Shapes as in :mod:`sweepengine.networks._propagation`. Residuals, step sizes and learning rates ride on the N residuals
-or on the products, which add into the weights: no pass over an m × m array is spent on them.
+Shapes are as in :mod:`sweepengine.networks._propagation`. Step sizes and learning rates multiply the N residuals or
+enter the matrix products, which add their result to the weights, so they cost no pass over an m × m array.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Network(Propagation):
     gamma, alpha : Tensor, shape ([R,]), float64
         The output is multiplied by α m^{-γ}; nothing else depends on them (theory.md §1).
     rates : mapping, optional
-        Learning-rate multiplier of each parameter by name, 0 for a frozen one; :func:`learning_rates` has the usual
-        ones. 1 for what is not named.
+        Name of a parameter → learning-rate multiplier ρ: 0 for a frozen parameter, 1 for parameters that are not named.
+        See :func:`learning_rates`.
     """
 
     def __init__(
@@ -82,16 +82,16 @@ class Network(Propagation):
         against: Passes | None = None,
         layout: Layout = "full",
     ) -> Tensor:
-        """The tangent kernel Θ of what is trained (theory.md §2, S0 §2).
+        """The tangent kernel Θ of the trained parameters (theory.md §2, S0 §2).
 
         Parameters
         ----------
         inputs, forward, signals
-            Of the points of the rows.
+            The points of the rows and their passes.
         against : Passes, optional
-            Of the points of the columns; the same points without it.
+            The points of the columns and their passes; without it those of the rows.
         layout : str
-            For k ≥ 2 outputs ``full`` or ``traced``, the mean over equal outputs.
+            For k ≥ 2 outputs ``full``, or ``traced`` for the mean over equal outputs.
 
         Returns
         -------
@@ -110,7 +110,7 @@ class Network(Propagation):
         return gram_matrices(passes, against or passes, self.parameters.width, self._output_dim, layout)
 
     def along(self, inputs: Inputs, forward: Forward, direction: Parameters) -> tuple[Tensor, Tensor]:
-        """⟨∇f, δ⟩ and δᵀ∇²f δ, see :func:`directional_derivatives`; ``forward`` has its pre-activations."""
+        """⟨∇f, δ⟩ and δᵀ∇²f δ, see :func:`directional_derivatives`; ``forward`` must keep its pre-activations."""
         return directional_derivatives(self, inputs, forward, direction)
 
     def descend(
@@ -129,20 +129,20 @@ class Network(Propagation):
         Parameters
         ----------
         inputs, forward
-            Of the training points at the present parameters.
+            The training points and their forward pass at the present parameters.
         signals : list of Tensor or None
-            Of the same points, if they are known. With k ≥ 2 outputs a step sums over them before it goes down, which
-            costs a k-th of the signals, and does not look at these: recording a kernel never changes a run's bits.
-            Steps that record nothing leave them out.
+            Signals of the same points if a record has made them, else None. For k ≥ 2 outputs they are not used: a step
+            sums over the outputs before it goes down the layers, for a k-th of the work, so that a run's bits do not
+            depend on whether a kernel is recorded.
         residual : Tensor, shape ([R,] N [, k])
             ∂ℓ/∂f; f − y for the squared error.
         step_size : float
             η in units of training time, for a cost that is a mean over points; N η for a sum.
         into : Parameters, optional
-            What η θ̇ is added to instead of the parameters: a momentum, a Runge–Kutta stage.
+            Tensors to which η θ̇ is added instead of the parameters: a momentum, a Runge–Kutta stage.
         workspace : Workspace, optional
-            With one, and unless signals are given for one output, ``forward`` is used up: the last layer's signals
-            overwrite its features or slopes.
+            Memory for the arrays of the step. With a workspace ``forward`` is used up: the last layer's signals
+            overwrite its features or slopes, except for one output with given signals.
         """
         target, space = into or self.parameters, workspace or FRESH
         if isinstance(target, ModuleParameters):
@@ -163,14 +163,14 @@ class Network(Propagation):
         self._move_last(target, moved, pull)
 
     def _signal_arrays(self, name: str, forward: Forward, workspace: Workspace | None) -> list[Tensor]:
-        """Arrays for the signals of a step; in a workspace g^L replaces what stood in for φ'(h^L), to stay in cache."""
+        """Arrays for the signals of a step; in a workspace g^L overwrites ``saved`` of layer L, which is in cache."""
         shapes = self._shapes_of(forward.saved[-1].shape[-2]).features
         if workspace is None:
             return FRESH.arrays(name, shapes, forward.outputs)
         return [*workspace.arrays(name, shapes[:-1], forward.outputs), forward.saved[-1]]
 
     def _scaled_speed(self, step_size: float, n: int) -> Tensor:
-        """−η c/N, shape ([R,] 1 [, 1]); it carries every scalar that all parameters share, on N numbers."""
+        """−η c/N, shape ([R,] 1 [, 1]): the factors that the steps of all parameters share, for the N residuals."""
         known = self._pull_scale
         if known is None or known[0] != step_size or known[1] != n:
             value = (self._speed * (-step_size / n)).to(self.parameters.readout.dtype)
@@ -195,7 +195,7 @@ class Network(Propagation):
         pull: Tensor,
         space: Workspace,
     ) -> None:
-        """Add the step of W^l and b^l, l < L, for one output: the residuals ride on φ^l."""
+        """Add the step of W^l and b^l, l < L, for one output: the residuals multiply φ^l."""
         arrays = space.arrays("p", self._shapes_of(inputs.scaled.shape[0]).pulled, pull)
         column = pull.unsqueeze(-1)
         for layer, (weight, bias) in enumerate(zip(self._weights, self._biases, strict=True)):
@@ -224,7 +224,26 @@ def network(
     alpha: list[float],
     rates: Mapping[str, float] | None = None,
 ) -> Network:
-    """A :class:`Network` from plain numbers, one γ and α for each of the R networks of ``parameters``."""
+    """A :class:`Network` from plain numbers.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    parameters : Parameters
+    gamma, alpha : list of float, length R
+        A γ and an α for each of the R networks of ``parameters``.
+    rates : mapping, optional
+        As for :class:`Network`.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ValueError
+        The length of ``gamma`` or ``alpha`` is not R.
+    """
     device = parameters.readout.device
     single = not parameters.is_group
     if len(gamma) != len(alpha) or len(gamma) != (1 if single else parameters.readout.shape[0]):

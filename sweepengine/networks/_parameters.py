@@ -68,7 +68,7 @@ class Parameters:
 
     @property
     def width(self) -> int:
-        """Width m = n_L of the last hidden layer, the one that the scaling is about."""
+        """Width m = n_L of the last hidden layer, which enters the scaling."""
         return self.hidden[-1].shape[-2]
 
     def tensors(self) -> dict[str, Tensor]:
@@ -80,7 +80,7 @@ class Parameters:
         return named
 
     def with_tensors(self, named: Mapping[str, Tensor]) -> Parameters:
-        """The same with other tensors, by the names of :meth:`tensors`."""
+        """Parameters of the same structure with other tensors, by the names of :meth:`tensors`."""
         depth = len(self.hidden)
         return Parameters(
             hidden=tuple(named[f"W{layer}"] for layer in range(depth)),
@@ -90,16 +90,16 @@ class Parameters:
         )
 
     def map(self, function: Callable[..., Tensor], *others: Parameters) -> Parameters:
-        """The same with ``function`` applied to every tensor, together with those of ``others`` in its place."""
+        """Apply ``function`` to every tensor, with the tensors of the same name of ``others`` as further arguments."""
         columns = zip(*(each.tensors().values() for each in (self, *others)), strict=True)
-        made = dict(zip(self.tensors(), (function(*column) for column in columns), strict=True))
+        mapped = dict(zip(self.tensors(), (function(*column) for column in columns), strict=True))
         depth = len(self.hidden)
         return replace(
             self,
-            hidden=tuple(made[f"W{layer}"] for layer in range(depth)),
-            biases=tuple(made[f"b{layer}"] for layer in range(len(self.biases))),
-            readout=made[f"W{depth}"],
-            output_bias=made.get(f"b{depth}"),
+            hidden=tuple(mapped[f"W{layer}"] for layer in range(depth)),
+            biases=tuple(mapped[f"b{layer}"] for layer in range(len(self.biases))),
+            readout=mapped[f"W{depth}"],
+            output_bias=mapped.get(f"b{depth}"),
         )
 
     def layer_matrices(self) -> list[Tensor]:
@@ -117,7 +117,7 @@ class Parameters:
 
 
 def stack(networks: list[Parameters]) -> Parameters:
-    """Put networks of equal shape behind one leading dimension R; a single one stays without it."""
+    """Put networks of equal shape behind one leading dim R; a single network stays without R."""
     first = networks[0]
     if len(networks) == 1:
         return first
@@ -130,7 +130,7 @@ def stack(networks: list[Parameters]) -> Parameters:
 
 
 def flat(parameters: _Named) -> Tensor:
-    """A copy as one vector, in the order of :meth:`Parameters.tensors`; shape (P,)."""
+    """A copy of all parameters as one vector, shape (P,), in the order of :meth:`Parameters.tensors`."""
     return torch.cat([tensor.reshape(-1) for tensor in parameters.tensors().values()])
 
 

@@ -1,4 +1,4 @@
-"""What goes into a pass over points and what comes out of it."""
+"""The inputs and the results of passes over points."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Shapes = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class Inputs:
-    """Points prepared once.
+    """A set of points, prepared for passes.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Inputs:
 
     @cached_property
     def gram(self) -> Tensor:
-        """Φ_0 = x xᵀ/d, shape (N, N), made when it is first used."""
+        """Φ_0 = x xᵀ/d, shape (N, N)."""
         return self.points @ self.points.T / self.points.shape[1]
 
     def cross_gram(self, other: Inputs) -> Tensor:
@@ -63,19 +63,19 @@ class Inputs:
         return replace(self, points=self.points[index], scaled=self.scaled[index], start=start)
 
 
-@dataclass(slots=True)  # not frozen: one is made at every step, and a frozen one takes a microsecond more
+@dataclass(slots=True)  # not frozen: every step makes one, and freezing it takes a microsecond more
 class Forward:
-    """What a forward pass leaves.
+    """Result of a forward pass.
 
     Attributes
     ----------
     features : list of Tensor, length L
         φ(h^l), l = 1 … L; shapes ([R,] N, n_l).
     saved : list of Tensor, length L
-        What stands in for φ'(h^l), likewise; see :class:`Activation`.
+        Arrays from which φ'(h^l) is made, of the same shapes; see :class:`Activation`.
     outputs : Tensor, shape ([R,] N [, k])
     preactivations : list of Tensor
-        h^l, when they were asked for; else empty.
+        h^l, of the same shapes; empty if the pass did not keep them.
     """
 
     features: list[Tensor]
@@ -85,7 +85,7 @@ class Forward:
 
 
 class Passes(NamedTuple):
-    """A set of points with its forward and backward pass."""
+    """A set of points with its forward pass and its signals."""
 
     inputs: Inputs
     forward: Forward
@@ -93,17 +93,17 @@ class Passes(NamedTuple):
 
 
 class Workspace:
-    """Arrays that are used again at every step, so that a step touches as little memory as it can.
+    """Arrays that are used again at every step, so that a step touches as little memory as possible.
 
-    What was made in a workspace is valid until the same workspace makes it again: one workspace serves one set of
-    points of one network, or of a group.
+    An array is valid until the workspace is asked for the same name again. So a workspace serves one set of points of
+    one network or group.
     """
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[Shapes, list[Tensor]]] = {}
 
     def arrays(self, name: str, shapes: Shapes, like: Tensor) -> list[Tensor]:
-        """Uninitialised arrays, the same ones as long as ``name`` comes with the same shapes."""
+        """Uninitialised arrays of a name: the same arrays as long as the shapes are the same."""
         held = self._held.get(name)
         if held is None or held[0] != shapes:
             held = self._held[name] = (shapes, _empty(shapes, like))
@@ -111,10 +111,10 @@ class Workspace:
 
 
 class FreshMemory(Workspace):
-    """Every array is a new one."""
+    """A workspace that makes new arrays every time."""
 
     def arrays(self, name: str, shapes: Shapes, like: Tensor) -> list[Tensor]:  # noqa: ARG002
-        """Uninitialised arrays of their own."""
+        """New, uninitialised arrays."""
         return _empty(shapes, like)
 
 

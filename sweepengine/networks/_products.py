@@ -18,7 +18,7 @@ def product(out: Tensor, a: Tensor, b: Tensor, scale: float = 1.0, bias: tuple[T
     out : Tensor, shape ([R,] n, m)
         Overwritten, whatever it holds.
     a, b : Tensor, shapes ([R,] n, p) and ([R,] p, m)
-        Without R they serve every network of a group.
+        A matrix without R is used for every network of a group.
     scale : float
     bias : (Tensor, float), optional
         A row, shape ([R,] 1, m), and its factor.

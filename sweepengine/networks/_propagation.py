@@ -1,11 +1,11 @@
 """Forward and backward signals of fully connected networks (theory.md §2, S0 §2).
 
 Shapes: [R,] networks of a group (absent for one network), N points, m width, n_l width of layer l (n_0 = d), [k]
-outputs (absent for one). No autograd anywhere; autograd is the oracle in the tests.
+outputs (absent for one output). Nothing here uses autograd; the tests compare with it.
 
-Speed: what is not a matrix product is a pass over an N × m array, so there are as few of those as can be. Scalars ride
-on the products and φ overwrites h. At small widths a step's time is felt in microseconds, so views, shapes and scalars
-are made once.
+Speed: all work beside matrix products is passes over N × m arrays, so the code makes as few passes as possible. Scalars
+enter the matrix products, and φ overwrites h. At small widths microseconds count, so views, shapes and scalars are made
+once.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ FRESH = FreshMemory()
 
 
 class PassShapes(NamedTuple):
-    """What is alike in every pass over N points.
+    """Shapes and views that all passes over N points share.
 
     Attributes
     ----------
     features, signals, pulled : Shapes
-        Of φ^l (l ≥ 1), of g^l, and of φ^l times residuals (l < L).
+        Shapes of φ^l (l ≥ 1), of g^l, and of φ^l times residuals (l < L).
     top : Tensor, shape ([R,] N [, k], m)
         The scaled read-out repeated for every point; a view.
     """
@@ -50,7 +50,7 @@ class PassShapes(NamedTuple):
 
 
 class Propagation:
-    """R networks of one architecture and width that differ in seed, γ and α; the passes of :class:`Network`."""
+    """Forward and backward passes of R networks that differ in seed, γ and α; the base of :class:`Network`."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class Propagation:
         ----------
         inputs : Inputs
         workspace : Workspace, optional
-            Where the arrays are made; what it made before is overwritten.
+            Memory for the arrays; an earlier pass in the same workspace is overwritten.
         keep_preactivations : bool
             Whether to keep h^l as well, which costs a copy of each.
         """
@@ -140,7 +140,7 @@ class Propagation:
         return outputs if inputs.start is None else outputs.sub_(inputs.start)
 
     def centre(self, inputs: Inputs) -> Inputs:
-        """The same points, with the present outputs to be subtracted from every later one: call it at t = 0."""
+        """The same points, set up so that later passes subtract the present outputs; call it at t = 0."""
         outputs = self.forward(Inputs(inputs.points, inputs.scaled)).outputs
         return Inputs(inputs.points, inputs.scaled, outputs, -2 if self._output_dim else -1)
 
@@ -154,13 +154,13 @@ class Propagation:
     def curvatures(self, forward: Forward) -> list[Tensor]:
         """φ''(h^l), l = 1 … L, of a pass that kept its pre-activations; shapes ([R,] N, n_l).
 
-        Where φ' has jumps (relu, leaky_relu, abs) these are the zeros that φ'' is away from them.
+        Where φ' has jumps (relu, leaky_relu, abs), φ'' is taken as 0, its value away from the jumps.
         """
         second = self._phi.second or torch.zeros_like
         return [second(h) for h in forward.preactivations]
 
     def backward(self, forward: Forward, workspace: Workspace | None = None) -> list[Tensor]:
-        """Signals for a step or a kernel: those of :meth:`signals`, or none where nothing has a use for them.
+        """Signals for a step or a kernel: those of :meth:`signals`, or none if only the read-out is trained.
 
         Returns
         -------
@@ -188,7 +188,7 @@ class Propagation:
         return self._top
 
     def _lower(self, top: Tensor, forward: Forward, arrays: list[Tensor]) -> list[Tensor]:
-        """Fill ``arrays`` with φ'(h^L) ⊙ ``top`` and what it becomes below; a dim k of ``top`` rides along."""
+        """Fill ``arrays`` with g^L = φ'(h^L) ⊙ ``top`` and the signals below it; ``top`` may have a dim k."""
         with_outputs = top.dim() > forward.saved[-1].dim()
         signal = top
         for layer in range(len(arrays) - 1, -1, -1):
@@ -202,6 +202,6 @@ class Propagation:
         return arrays
 
     def passes(self, inputs: Inputs, workspace: Workspace | None = None) -> Passes:
-        """The points with their forward and backward pass."""
+        """The points with their forward pass and the signals of :meth:`backward`."""
         forward = self.forward(inputs, workspace)
         return Passes(inputs, forward, self.backward(forward, workspace))

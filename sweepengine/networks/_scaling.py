@@ -80,7 +80,11 @@ def scaling_table(
         n_0 = d, n_1, …, n_L = m.
     gamma, alpha : Tensor, shape ([R,]), float64
     rates : mapping, optional
-        Name of a parameter → ρ ≥ 0; 1 for those that are not named. See :func:`learning_rates`.
+        Name of a parameter → ρ ≥ 0, 1 for parameters that are not named; see :func:`learning_rates`.
+
+    Returns
+    -------
+    Scaling
 
     Raises
     ------
@@ -103,7 +107,18 @@ def scaling_table(
 
 
 def learning_rates(trained: str, depth: int) -> dict[str, float]:
-    """The rates that train one of :data:`TRAINED`.
+    """The learning-rate multipliers with which a network trains one of :data:`TRAINED`.
+
+    Parameters
+    ----------
+    trained : str
+    depth : int
+        L.
+
+    Returns
+    -------
+    dict
+        Name of a parameter → ρ, 1 or 0.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The time methods at work, as :data:`sweepengine.time_methods.METHODS` refers to them."""
+"""Functions that make the steppers of the time methods; :data:`sweepengine.time_methods.METHODS` refers to them."""
 
 from __future__ import annotations
 
@@ -18,25 +18,29 @@ if TYPE_CHECKING:
 
 
 def stepper(method: Method, training: Training, seed: int) -> Stepper:
-    """The method at work.
+    """The stepper of a time method.
 
     Parameters
     ----------
     method : Method
     training : Training
-        Of one network unless ``method.shares_steps``.
+        Training of one network, or of a group if ``method.shares_steps``.
     seed : int
-        Of the run; minibatches depend on it.
+        Seed of the run, on which minibatches depend.
+
+    Returns
+    -------
+    Stepper
 
     Raises
     ------
     ValueError
-        For a group whose networks cannot share their steps.
+        The networks of a group cannot share their steps.
     """
     if training.network.parameters.is_group and not method.shares_steps:
         raise ValueError(f"found a group of networks for {method.label}; each must be trained alone")
-    made: Stepper = resolve_name(method.entry.use("networks").steps)(method, training, seed)
-    return made
+    steps: Stepper = resolve_name(method.entry.use("networks").steps)(method, training, seed)
+    return steps
 
 
 def descent(method: Method, training: Training, seed: int) -> Stepper:
@@ -55,7 +59,7 @@ def fixed_flow(method: Method, training: Training, _seed: int) -> Stepper:
 
 
 def adaptive_flow(method: Method, training: Training, _seed: int) -> Stepper:
-    """Gradient flow by steps of the method's tolerance."""
+    """Gradient flow by adaptive steps, with the method's tolerance."""
     return AdaptiveFlow(training, _given(method.tolerance))
 
 
@@ -80,15 +84,21 @@ def _given(parameter: float | None) -> float:
 
 
 def linear_factor(method: Method, z: Tensor) -> Tensor:
-    """By what a mode of a linear model is multiplied when t advances by η, z = −ηλ/N.
+    """Factor by which a mode of a linear model is multiplied when t advances by η.
 
-    1 + z for gradient descent and the Runge–Kutta method's own polynomial for Heun and RK4, so that a distance to the
-    linear model is not that of the step; e^z for an adaptive method.
+    The factor is 1 + z for gradient descent, the method's own polynomial for Heun and RK4, and e^z for an adaptive
+    method. So a distance between a network and its linear model does not contain the error of the steps.
 
     Parameters
     ----------
     method : Method
-        With ``dynamics``.
+        A method with ``dynamics``.
     z : Tensor, any shape
+        −ηλ/N, with the eigenvalue λ of the mode.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of ``z``.
     """
     return z.exp() if method.entry.adaptive else _tableau(method).stability(z)

@@ -1,7 +1,7 @@
-"""Training as the time methods see it: the points, the velocity, where a step begins, and what a method is.
+"""The interface between training and time methods: points, velocity, the start of a step, and the stepper.
 
-All methods follow θ̇ of theory.md §1 in units of its time. The position of a run is t/η; a step of every method but
-the adaptive one advances it by one.
+All methods follow θ̇ of theory.md §1, in its time t. The position of a run is t/η. A step advances the position by one,
+except for the adaptive method.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ class Points(NamedTuple):
 
 
 class Now(NamedTuple):
-    """Where a step begins.
+    """The state at which a step begins.
 
     Attributes
     ----------
     position : float
         t/η.
     points : Points
-        Those of :meth:`Stepper.points` at this position.
+        The points of :meth:`Stepper.points` at this position.
     forward : Forward
-        On these points; used up by the step.
+        The forward pass on these points; the step uses it up.
     signals : list of Tensor or None
-        If they are known.
+        The signals on these points, if a record has made them.
     """
 
     position: float
@@ -52,19 +52,19 @@ class Now(NamedTuple):
 
 @dataclass(frozen=True)
 class Training:
-    """What the steps of a run or a group have in common.
+    """The settings that all steps of a run or a group share.
 
     Attributes
     ----------
     network : AnyNetwork
         Its parameters are changed in place.
     points : Points
-        All of them.
+        All training points.
     cost : Cost
     step_size : float
         η.
     workspace : Workspace
-        Where the passes of a step are made.
+        Memory for the passes of a step.
     """
 
     network: AnyNetwork
@@ -88,14 +88,15 @@ class Training:
 
 
 class SolverReport(NamedTuple):
-    """What an adaptive method has done since t = 0.
+    """Counts and smallest step of an adaptive method since t = 0.
 
     Attributes
     ----------
     steps, rejected, forced : int
-        Steps that stood, tries that did not, steps that stood only because they were as small as allowed.
+        Number of accepted steps, of rejected tries, and of steps accepted only because they had the smallest size
+        allowed.
     step_smallest : float
-        In units of time; 0 before the first step.
+        Smallest accepted step in units of training time; 0 before the first step.
     """
 
     steps: int = 0
@@ -105,10 +106,10 @@ class SolverReport(NamedTuple):
 
 
 class Stepper(ABC):
-    """A time method at work on one run, or on a group where runs share their steps.
+    """The steps of a time method for one run, or for a group of runs that share their steps.
 
-    This base has what most methods share: every step descends on all points, nothing is chosen, and a resume needs
-    nothing beside the parameters and the position.
+    The defaults of this base fit most methods: every step descends on all points, there is nothing to report, and a
+    resume needs nothing beside the parameters and the position.
     """
 
     def __init__(self, training: Training) -> None:
@@ -120,21 +121,21 @@ class Stepper(ABC):
 
     @abstractmethod
     def step(self, now: Now, until: int) -> float:
-        """Make one step, at most to ``until``.
+        """Make one step, at most to the position ``until``.
 
         Returns
         -------
         float
-            The new position; exactly ``until`` when that is reached.
+            The new position; exactly ``until`` if the step reaches it.
         """
 
     def report(self) -> SolverReport:
-        """What the method has done."""
+        """Counts of an adaptive method; zeros for the other methods."""
         return SolverReport()
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """What a resume needs beside the parameters and the position."""
+        """Arrays that a resume needs beside the parameters and the position."""
         return {}
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:  # noqa: B027
-        """Go on from what :meth:`state` gave."""
+        """Set the state that :meth:`state` gave."""

@@ -1,7 +1,7 @@
-"""Activations in Triton, and the fused pass over a layer: bias, φ and what stands in for φ' in one reading of N × m numbers.
+"""Activations in Triton, and the fused pass of a layer: bias, φ and slope in one pass over N × m numbers.
 
-Imported only when asked for, as Triton is no requirement. With TRITON_INTERPRET=1 in the environment before this import
-kernels run on a CPU, slowly, in Triton's interpreter.
+This module is imported only when it is needed, because Triton is not a requirement. If TRITON_INTERPRET=1 is in the
+environment before the import, kernels run on a CPU, slowly, in Triton's interpreter.
 """
 
 from functools import cache
@@ -18,9 +18,9 @@ from sweepengine.errors import RunError
 from sweepengine.networks._activations import activation
 
 BLOCK = 1024
-"""Numbers of one program."""
+"""Numbers that one program of the kernel computes."""
 AGREEMENT = 1e-5
-"""How near the kernel must come to the plain pass where it is checked, of numbers of order one."""
+"""Largest difference of the kernel and the plain pass in the check, relative to 1 + the size of the value."""
 
 
 @triton.jit
@@ -42,7 +42,7 @@ def _log1p(x):
     return 2.0 * s * (1.0 + s2 * (1.0 / 3.0 + s2 * (1.0 / 5.0 + series)))
 
 
-# What entries of sweepengine.activations name as their kernel: h ↦ (φ(h), φ'(h)). What is not used is not computed.
+# Kernels that the entries of sweepengine.activations name: h ↦ (φ(h), φ'(h)). A slope that is not used is not computed.
 
 
 @triton.jit
@@ -121,7 +121,7 @@ def kernel_of(name: str) -> Any:
     Raises
     ------
     RunError
-        The activation's entry names none.
+        The activation's entry names no kernel.
     """
     reference = ACTIVATIONS[name].kernel
     if reference is None:
@@ -155,17 +155,17 @@ def _layer(
 
 
 class FusedLayer:
-    """φ(h + factor · bias) with what stands in for its φ', as an :class:`Activation` has them; float32.
+    """The fused pass h ↦ (φ(h + factor · bias), saved) of an activation, in float32; see :class:`Activation`.
 
     Parameters
     ----------
     name : str
-        Of the activation.
+        Name of the activation.
 
     Raises
     ------
     RunError
-        It has no fused kernel.
+        The activation has no fused kernel.
     """
 
     def __init__(self, name: str) -> None:
@@ -173,7 +173,7 @@ class FusedLayer:
         self._saves_slope = activation(name).saves_slope
 
     def __call__(self, h: Tensor, bias: Tensor | None = None, factor: float = 1.0) -> tuple[Tensor, Tensor]:
-        """Overwrite h.
+        """Make the pass; it overwrites h.
 
         Parameters
         ----------
@@ -184,7 +184,7 @@ class FusedLayer:
         Returns
         -------
         (Tensor, Tensor)
-            φ in the memory of h, and ``saved``: the same where φ' is a function of φ.
+            φ in the memory of h, and ``saved``, which is the same tensor if φ' is a function of φ.
         """
         saved = torch.empty_like(h) if self._saves_slope else h
         n, width = h.shape[-2:]
@@ -195,7 +195,7 @@ class FusedLayer:
         return h, saved
 
     def options(self, *, biased: bool) -> dict[str, Any]:
-        """What the kernel is compiled for."""
+        """The compile-time arguments of the kernel."""
         return {
             "PAIR": self._pair,
             "BIAS": biased,
@@ -207,23 +207,23 @@ class FusedLayer:
 
 @cache
 def checked_layer(name: str, device: torch.device) -> FusedLayer:
-    """The pass, after a look at whether it does on a device what the plain one does.
+    """The fused pass of an activation, compared with the plain pass on a device.
 
     Raises
     ------
     RunError
-        It does not.
+        The two passes differ by more than :data:`AGREEMENT`.
     """
     fused, plain = FusedLayer(name), activation(name)
     runs, n, width = 2, 3, 700  # an even number of points: none is at a kink
     z = torch.linspace(-6, 6, runs * n * width, dtype=torch.float64, device=device).reshape(runs, n, width)
     bias = torch.linspace(-1, 1, runs * width, dtype=torch.float64, device=device).reshape(runs, width)
-    found = fused((z - 0.5 * bias.unsqueeze(1)).to(torch.float32), bias.to(torch.float32), 0.5)
-    exact_slope, slope = torch.empty_like(z), torch.empty_like(found[0])
+    phi, saved = fused((z - 0.5 * bias.unsqueeze(1)).to(torch.float32), bias.to(torch.float32), 0.5)
+    exact_slope, slope = torch.empty_like(z), torch.empty_like(phi)
     exact = plain.evaluate(z.clone())
     plain.multiply(torch.ones_like(z), exact[1], exact_slope)
-    plain.multiply(torch.ones_like(slope), found[1], slope)
-    pairs = ((found[0], exact[0]), (slope, exact_slope))
+    plain.multiply(torch.ones_like(slope), saved, slope)
+    pairs = ((phi, exact[0]), (slope, exact_slope))
     apart = torch.stack([((a.to(torch.float64) - b).abs() / (1 + b.abs())).max() for a, b in pairs]).max().item()
     if not apart <= AGREEMENT:
         raise RunError(

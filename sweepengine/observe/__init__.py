@@ -1,4 +1,7 @@
-"""What is measured at a record. The declarations import no torch; ``measure`` and the functions that they name do."""
+"""Observables: what a run measures at its records.
+
+The declarations of observables import no torch. ``measure`` and the functions that measure observables import it.
+"""
 
 from sweepengine.observe._catalogue import declare as declare
 from sweepengine.observe._catalogue import declared as declared

@@ -1,4 +1,4 @@
-"""The observables that are declared, by kind of sweep. Imports no torch."""
+"""The catalogue of declared observables, by kind of sweep. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,24 +16,29 @@ _DECLARED: dict[str, dict[str, Observable]] = {}
 
 
 def declare(observables: Iterable[Observable]) -> None:
-    """Let specs name observables.
+    """Add observables to the catalogue, so that specs may name them.
 
-    Their order is part of the ids of runs, so what is declared later, or further down, comes after what is there.
+    The catalogue keeps the order of declaration, which is the canonical order and part of the ids of runs: declare new
+    observables after the existing ones, and never reorder them.
+
+    Parameters
+    ----------
+    observables : iterable of Observable
 
     Raises
     ------
     ValueError
-        A kind has an observable of this name already.
+        The kind has an observable of this name already.
     """
-    for each in observables:
-        known = _DECLARED.setdefault(each.kind, {})
-        if each.name in known:
-            raise ValueError(f"observable {each.name}: declared twice for {each.kind}; take another name")
-        known[each.name] = each
+    for observable in observables:
+        known = _DECLARED.setdefault(observable.kind, {})
+        if observable.name in known:
+            raise ValueError(f"observable {observable.name}: declared twice for {observable.kind}; take another name")
+        known[observable.name] = observable
 
 
 def declared(kind: str) -> Mapping[str, Observable]:
-    """Name → observable of a kind of sweep, in canonical order; without those of users."""
+    """Name → observable of a kind of sweep, in canonical order; without the observables of users."""
     return _DECLARED.get(kind, {})
 
 
@@ -43,24 +48,24 @@ def user_keys(kind: str) -> dict[str, str]:
 
 
 def user_observable(key: str) -> Observable:
-    """The observable of a ``name@version``. Raises :class:`SpecError` if there is none."""
-    found: Observable = find("observable", key).content
-    return found
+    """The user's observable of the key ``name@version``. Raises :class:`SpecError` if none is registered."""
+    observable: Observable = find("observable", key).content
+    return observable
 
 
 def observables_of(kind: str, names: Iterable[str]) -> tuple[Observable, ...]:
-    """The observables of canonical names.
+    """The observables of a kind of sweep that canonical names stand for.
 
     Raises
     ------
     SpecError
-        A user's is not registered in this process.
+        A user's observable is not registered in this process.
     """
     return tuple(user_observable(name) if "@" in name else _DECLARED[kind][name] for name in names)
 
 
 _SUBJECTS = (_output, _kernel, _signal, _movement, _linear, _taylor, _solver)
 _NETWORKS = [each for subject in _SUBJECTS for each in subject.OBSERVABLES]
-# Of networks what is recorded by default came first when ids were first made.
+# The ids of runs of networks are made with the default observables in front.
 declare(sorted(_NETWORKS, key=lambda each: not each.by_default))
 declare(_cloud.OBSERVABLES)

@@ -1,4 +1,4 @@
-"""What a spec may choose of the observables, and what a run then records. Imports no torch."""
+"""The choice of observables by a spec, and what a run records for it. Imports no torch."""
 
 from __future__ import annotations
 
@@ -21,44 +21,48 @@ if TYPE_CHECKING:
 
 
 def canonical_names(spec: AnySpec, user: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """The observables of a spec in canonical order, those of users as ``name@version``; the default set spelt out.
+    """Names of the observables of a spec in canonical order, users' observables as ``name@version``.
+
+    A spec that names no observables has the default set of its kind.
 
     Parameters
     ----------
     spec : SweepSpec or ParticleSpec
     user : mapping, optional
-        The users' observables of this kind, name → ``name@version``; those registered in this process where not given.
+        Users' observables of this kind, name → ``name@version``; without it those registered in this process.
 
     Returns
     -------
     tuple of str
-        Equal choices give equal tuples, so that a run's id does not know the order of a list.
+        Equal choices give equal tuples, so a run's id does not depend on the order of the list in the spec.
 
     Raises
     ------
     SpecError
-        A name is unknown, or not defined for this spec; the message says what is.
+        A name is unknown, or its observable is not defined for this spec; the message says which are.
     """
     own, known = user_keys(spec.kind) if user is None else user, declared(spec.kind)
     if spec.observables is None:
         named: tuple[str, ...] = tuple(
-            each.name for each in known.values() if each.by_default and all(c.holds(spec) for c in each.defined_for)
+            observable.name
+            for observable in known.values()
+            if observable.by_default and all(condition.holds(spec) for condition in observable.defined_for)
         )
     else:
         named = _in_order(spec.observables, [*known, *sorted(own)], spec.kind)
     chosen = [known[name] for name in named if name in known]
     _refuse_what_is_not_used(spec, {condition for each in chosen for condition in each.defined_for})
-    for each in chosen:
-        for condition in each.defined_for:
+    for observable in chosen:
+        for condition in observable.defined_for:
             if not condition.holds(spec):
-                others = _names(spec.kind, condition, needed=False)
-                hint = f". {condition.alternatives}: {', '.join(others)}" if condition.alternatives else ""
-                raise SpecError(f"observables: {each.name} {condition.refusal(spec)}{hint}")
+                allowed = _names(spec.kind, condition, needed=False)
+                hint = f". {condition.alternatives}: {', '.join(allowed)}" if condition.alternatives else ""
+                raise SpecError(f"observables: {observable.name} {condition.refusal(spec)}{hint}")
     return tuple(own.get(name, name) for name in named)
 
 
 def _names(kind: str, condition: Condition, *, needed: bool) -> list[str]:
-    """The observables that need a condition, or those that do not."""
+    """Names of the observables that need a condition, or of those that do not need it."""
     return [each.name for each in declared(kind).values() if (condition in each.defined_for) == needed]
 
 
@@ -67,21 +71,19 @@ def _in_order(names: Sequence[str], known: Collection[str], kind: str) -> tuple[
     if unknown:
         close = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        others = [
-            other for other in kind_names() if other != kind and unknown[0] in {*declared(other), *user_keys(other)}
-        ]
-        hint += f" It is one of {others[0]}." if others else ""
+        kinds = [name for name in kind_names() if name != kind and unknown[0] in {*declared(name), *user_keys(name)}]
+        hint += f" It is an observable of {kinds[0]}." if kinds else ""
         raise SpecError(
-            f"observables: found {shown(unknown[0])}.{hint} Allowed: {', '.join(known)}. If it is one of your own: did you "
-            "forget --plugin FILE, or plugins=[…] in Python?"
+            f"observables: found {shown(unknown[0])}.{hint} Allowed: {', '.join(known)}. If it is one of your own: did "
+            "you forget --plugin FILE, or plugins=[…] in Python?"
         )
     return tuple(name for name in known if name in names)
 
 
 def _refuse_what_is_not_used(spec: AnySpec, used: Collection[Condition]) -> None:
-    every = dict.fromkeys(condition for each in declared(spec.kind).values() for condition in each.defined_for)
-    for condition in (each for each in every if each.field and each not in used):
-        if getattr(spec, condition.field) is not None:
+    conditions = dict.fromkeys(condition for each in declared(spec.kind).values() for condition in each.defined_for)
+    for condition in conditions:
+        if condition.field and condition not in used and getattr(spec, condition.field) is not None:
             raise SpecError(
                 f"{condition.field}: given, and nothing that is recorded uses it; name "
                 f"{' or '.join(sorted(_names(spec.kind, condition, needed=True)))} under observables, or remove it"
@@ -89,18 +91,19 @@ def _refuse_what_is_not_used(spec: AnySpec, used: Collection[Condition]) -> None
 
 
 def ingredients_of(run: AnyRun) -> tuple[Ingredient, ...]:
-    """What the observables of a run are made of; what several need comes several times."""
-    return tuple(each for one in observables_of(run.kind, run.observables) for each in one.cost)
+    """Ingredients of the observables of a run. An ingredient that several observables need comes several times."""
+    observables = observables_of(run.kind, run.observables)
+    return tuple(ingredient for observable in observables for ingredient in observable.cost)
 
 
 def variables_of(run: AnyRun, outputs: int = 1) -> tuple[Variable, ...]:
-    """What a run records, with the dims that it has.
+    """Variables that a run records, with the dims that they have for its number of outputs.
 
     Parameters
     ----------
     run : Run or ParticleRun
     outputs : int
-        k; for a single output the dims over outputs vanish.
+        k; for k = 1 the variables have no dims over outputs.
     """
     variables = [each.variable for each in observables_of(run.kind, run.observables)]
     if outputs > 1:
@@ -109,6 +112,6 @@ def variables_of(run: AnyRun, outputs: int = 1) -> tuple[Variable, ...]:
 
 
 def given_ids(run: AnyRun) -> dict[str, str]:
-    """Kind → id of what a run needs beside its data, as :class:`sweepengine.data.Given` has them."""
+    """Kind → id of the arrays that a run needs beside its data; see :class:`sweepengine.data.Given`."""
     observables = observables_of(run.kind, run.observables)
     return run.given_ids({condition.field for each in observables for condition in each.defined_for})

@@ -36,14 +36,14 @@ _of = partial(observable, kind="particles", measure="sweepengine.observe._cloud_
 
 
 def _one_to_one(widths: Sequence[int], coordinates: int, count: int) -> None:
-    """An assignment pairs each particle with one of the reference, and is affordable up to some thousands."""
+    """Raise unless particles can be assigned one to one to the reference's particles, at an affordable cost."""
     if coordinates == 1:
         return
-    other = [width for width in widths if width != count]
-    if other:
+    unequal = [width for width in widths if width != count]
+    if unequal:
         raise SpecError(
-            f"observables: w2_reference assigns particles one to one, and axes.width has {other[0]} where the reference has "
-            f"{count}; name sliced_w2_reference, which takes any, or use width {count} alone"
+            f"observables: w2_reference assigns particles one to one, and axes.width has {unequal[0]} where the "
+            f"reference has {count}; name sliced_w2_reference, which takes any, or use width {count} alone"
         )
     if count > EXACT_COUNT:
         raise SpecError(

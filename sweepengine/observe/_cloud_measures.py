@@ -1,4 +1,4 @@
-"""Observables of a cloud of particles, each from a moment and the moment at t = 0."""
+"""Functions that measure the observables of particles, from the moment now and the moment at t = 0."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def terms(now: CloudMoment, _: CloudMoment) -> Tensor:
 
 
 def energy_defect(now: CloudMoment, _: CloudMoment) -> float:
-    """theory.md §4 wgf-energy, over one step: it needs no memory of the flow, so a resumed run has the same."""
+    """Row wgf-energy of theory.md §4 over one step. It needs no earlier state, so a resumed run measures the same."""
     functional, partition, dt = now.problem.functional, now.problem.partition, now.problem.step_size
     after = now.cloud + dt * functional.velocity(now.cloud, partition)
     return (functional.value(after, partition) - now.objective) / dt + now.dissipation
 
 
 def weak_form_defect(now: CloudMoment, _: CloudMoment) -> Tensor:
-    """theory.md §4 wgf-weak, over one step: without memory of the flow too, the noise being a function of the step."""
+    """Row wgf-weak of theory.md §4 over one step. It needs no earlier state: the step's number fixes the noise."""
     problem = now.problem
     tests = {name: pt.TEST_FUNCTIONS[name] for name in TEST_FUNCTIONS}
     dt, noise, partition = problem.step_size, problem.noise, problem.partition
-    found = pt.weak_form_defects(problem.functional, tests, now.cloud, now.step, dt, noise, partition)
-    return torch.tensor(found, dtype=torch.float64)
+    defects = pt.weak_form_defects(problem.functional, tests, now.cloud, now.step, dt, noise, partition)
+    return torch.tensor(defects, dtype=torch.float64)
 
 
 def first_variation(now: CloudMoment, _: CloudMoment) -> Tensor:
@@ -62,10 +62,10 @@ def stationarity_gap(now: CloudMoment, _: CloudMoment) -> float:
 
 
 def participation(now: CloudMoment, _: CloudMoment) -> float:
-    """NaN where every output is 0, so that nobody takes part."""
-    each = pt.shares(given(now.problem.train), now.cloud, now.problem.partition)
-    some = float(now.problem.partition.mean(len(each), lambda chunk: (each[chunk] > 0).sum().reshape(1))) > 0
-    return pt.participation(each, now.problem.partition) if some else math.nan
+    """(Σ s)²/(m Σ s²) with the shares s of the particles in the outputs; NaN if all shares are 0."""
+    shares = pt.shares(given(now.problem.train), now.cloud, now.problem.partition)
+    some = float(now.problem.partition.mean(len(shares), lambda chunk: (shares[chunk] > 0).sum().reshape(1))) > 0
+    return pt.participation(shares, now.problem.partition) if some else math.nan
 
 
 def displacement(now: CloudMoment, start: CloudMoment) -> float:
@@ -77,14 +77,14 @@ def displacement(now: CloudMoment, start: CloudMoment) -> float:
 
 @shared
 def _sliced_to_start(now: CloudMoment, start: CloudMoment) -> Distance:
-    """Each shard has its part of both clouds."""
+    """Sliced W₂ to the start; every shard holds its part of both clouds."""
     mine = now.problem.partition
     return pt.wasserstein(now.cloud, start.cloud, method="sliced", directions=DIRECTIONS, shards=(mine, mine))
 
 
 @shared
 def _sliced_to_reference(now: CloudMoment, _: CloudMoment) -> Distance:
-    """Every worker has the reference whole."""
+    """Sliced W₂ to the reference, which every worker holds whole."""
     mine, reference = now.problem.partition, given(now.problem.reference)
     return pt.wasserstein(now.cloud, reference, method="sliced", directions=DIRECTIONS, shards=(mine, None))
 

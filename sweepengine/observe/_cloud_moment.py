@@ -1,4 +1,4 @@
-"""A cloud of particles at one instant, with everything that can be said of it, made when it is first asked for."""
+"""A cloud of particles at one instant, and the quantities that observables share, computed when first used."""
 
 from __future__ import annotations
 
@@ -23,24 +23,27 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class CloudProblem:
-    """What a cloud flows in.
+    """The flow of a cloud, and the points and clouds that observables compare it with.
 
     Attributes
     ----------
     functional : Functional
-        On the stored training points.
+        F₀, its risk taken over the stored training points.
     train, test : Risk or None
-        The risk's own outputs and costs there, without strength; None without a risk.
+        The risk over the training points and over the test points, without the strength of its term; None if no term
+        is a risk.
     step_size : float
+        dt, in units of the flow's time.
     start : callable
         Makes the cloud at t = 0, shape (m, p).
     noise : Noise or None
-        That of the flow, where it has a temperature.
+        Noise of the flow; None at temperature 0.
     grid : Tensor or None, shape (g, p)
-        Points of the first variation, where an observable needs them.
+        Points at which the first variation is taken; None if no observable needs them.
     reference : Tensor of float64 or None, shape (n, p)
-        Where an observable measures to it.
+        The cloud to which observables measure distances; None if no observable does.
     partition : Partition
+        How sums over the particles are divided into chunks and shards.
     """
 
     functional: Functional
@@ -60,11 +63,11 @@ class CloudMoment:
     Parameters
     ----------
     cloud : Tensor, shape (m, p), or callable
-        Of several shards this one's particles. Not changed, and not kept after the record; what makes it is called when
-        it is first asked for.
+        The particles, of several shards those of this shard. They are not changed, and not kept after the record. A
+        callable makes the particles; it is called when they are first used.
     problem : CloudProblem
     step : int
-        Steps that lie behind it.
+        Number of steps since t = 0.
     """
 
     def __init__(self, cloud: Tensor | Callable[[], Tensor], problem: CloudProblem, step: int) -> None:
@@ -78,17 +81,17 @@ class CloudMoment:
 
     @cached_property
     def values(self) -> list[float]:
-        """The terms of F₀."""
+        """The values of the terms of F₀."""
         return self.problem.functional.values(self.cloud, self.problem.partition)
 
     @property
     def objective(self) -> float:
-        """F₀; NaN or infinite where a term is."""
+        """F₀; NaN if a term is not finite."""
         return math.fsum(self.values) if all(map(math.isfinite, self.values)) else math.nan
 
     @cached_property
     def whole(self) -> Tensor:
-        """All shards' particles: an assignment needs them in one place."""
+        """The particles of all shards, which an assignment needs in one place."""
         partition = self.problem.partition
         return self.cloud if partition.reduce is None else partition.everyone(self.cloud)
 
@@ -122,8 +125,8 @@ class CloudMoment:
         return kernel(risk.unit, risk.inputs, self.cloud, self.problem.partition, memory_bytes=need)
 
 
-def given(found: T | None) -> T:
-    """What a plan has seen to: a risk where outputs are asked for, a grid or a reference where one is."""
-    if found is None:
-        raise AssertionError("an observable is refused where what it needs is not there")
-    return found
+def given(needed: T | None) -> T:
+    """A risk, grid or reference that an observable needs: the plan refuses observables for which it is None."""
+    if needed is None:
+        raise AssertionError("the plan refuses an observable whose risk, grid or reference is missing")
+    return needed

@@ -11,18 +11,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Condition:
-    """Something that an observable needs of a spec.
+    """A property that a spec must have for an observable to be defined.
 
     Attributes
     ----------
     holds : callable
-        Spec → whether it is there.
+        Spec → whether the spec has the property.
     refusal : callable
-        Spec → what is said, after the observable's name, to who asks for it nevertheless.
+        Spec → the error message, without the observable's name at its beginning, if the property is missing.
     alternatives : str
-        Words before a list of the observables without this condition, for the end of that message; empty for no list.
+        Words that introduce a list of the observables without this condition at the end of the message; empty for no
+        list.
     field : str
-        The spec's field that only observables with this condition use; empty if there is none.
+        Field of the spec that only observables with this condition use; empty if there is no such field.
     """
 
     holds: Callable[[Any], bool]
@@ -66,8 +67,8 @@ REFERENCE = Condition(
     field="reference",
 )
 GRID = Condition(lambda _: True, lambda _: "", field="grid")
-"""It uses the points of a grid, which are drawn where a spec gives none."""
+"""Holds for every spec, as a grid is drawn if the spec gives none. It marks the observables that use the grid."""
 NO_NOISE = Condition(
     lambda spec: not any(spec.temperatures),
-    lambda _: "is not known at a temperature, whose τ(log μ + 1) no cloud has; leave it out",
+    lambda _: "is not defined with noise: τ(log μ + 1) of the first variation is not known of a cloud; leave it out",
 )

@@ -1,4 +1,4 @@
-"""The tangent kernel: itself, its change, its spectrum, and the Gram matrices that it is made of. Imports no torch."""
+"""Observables of the tangent kernel, its change, its spectrum, and its Gram matrices. Imports no torch."""
 
 from __future__ import annotations
 

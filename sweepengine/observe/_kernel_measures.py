@@ -1,4 +1,4 @@
-"""The tangent kernel: itself, its change, its spectrum, and the Gram matrices that it is made of."""
+"""Functions that measure the tangent kernel, its change, its spectrum, and its Gram matrices."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def kernel_cka(now: Moment, start: Moment) -> Tensor:
 
 def kernel_effective_rank(now: Moment, _: Moment) -> Tensor:
     """Exponential of the entropy of the eigenvalues' shares of the trace (Roy and Vetterli 2007)."""
-    values = now.eigenvalues.clamp_min(0)  # Θ has no negative ones but by rounding; NaN stays
+    values = now.eigenvalues.clamp_min(0)  # Θ has negative eigenvalues by rounding only; NaN stays
     shares = values / values.sum(-1, keepdim=True)
     entropy: Tensor = torch.special.entr(shares).sum(-1)
     return entropy.exp()
 
 
 def residual_modes(now: Moment, start: Moment) -> Tensor:
-    """v_jᵀ ∂ℓ/∂f with v_j of the run's own Θ_0, signed so that each is ≥ 0 at t = 0."""
+    """v_jᵀ ∂ℓ/∂f with the eigenvectors v_j of the run's own Θ_0, signed so that every mode is ≥ 0 at t = 0."""
     _, vectors = start.spectrum
     first = apply(vectors.mT, start.flat(start.residual))
     return apply(vectors.mT, now.flat(now.residual)) * torch.where(first < 0, -1.0, 1.0)

@@ -1,4 +1,4 @@
-"""Matrix norms and spectra of a group's matrices, where one diverged run must not stop the others."""
+"""Norms and spectra of the matrices of a group of runs. The matrix of a diverged run gives NaN and stops no other."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LANCZOS_FROM = 192
-"""Shorter side from which an operator norm is found without decomposing the matrix."""
+"""Length of the shorter side from which an operator norm is computed without decomposing the matrix."""
 LANCZOS_STEPS = 128
+"""Steps after which Lanczos' method gives up."""
 _GOLDEN = 0.6180339887498949
 
 
 def eigenvalues(matrix: Tensor) -> Tensor:
-    """Eigenvalues of symmetric matrices ([R,] n, n), ascending; NaN for one that is not finite.
-
-    The solver refuses what is not finite.
-    """
+    """Eigenvalues of symmetric matrices ([R,] n, n), ascending; NaN for a matrix that is not finite."""
     safe, finite = finite_or_zero(matrix)
     return torch.where(finite[..., None], torch.linalg.eigvalsh(safe), torch.nan)
 
 
 def finite_or_zero(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """The matrices ([R,] a, b) with zeros for one that is not finite, and which are, ([R,])."""
+    """The matrices ([R,] a, b), with zeros for those that are not finite, and a mask ([R,]) of the finite matrices."""
     finite = torch.isfinite(matrix).all(-1).all(-1)
     return torch.where(finite[..., None, None], matrix, 0.0), finite
 
@@ -51,11 +49,12 @@ def operator_norm(matrix: Tensor) -> Tensor:
 
 
 def _largest_by_lanczos(tall: Tensor) -> float | None:
-    """Largest eigenvalue of AᵀA by Lanczos' method with full reorthogonalisation, or None if it does not settle.
+    """Largest eigenvalue of AᵀA by Lanczos' method with full reorthogonalisation, or None without convergence.
 
-    The change of a layer has few large singular values, so a dozen products with A do what a decomposition takes m³ for.
-    An eigenvalue lies within the residual of the one found (Parlett, The Symmetric Eigenvalue Problem, §4.5), and that
-    it is the largest follows from a start that no network is orthogonal to: fixed numbers without any pattern.
+    The change of a layer has few large singular values, so a dozen products with A replace a decomposition of m³
+    operations. The residual bounds the distance of the result to an eigenvalue (Parlett, The Symmetric Eigenvalue
+    Problem, §4.5). That this is the largest eigenvalue needs a start that is not orthogonal to its eigenvector: the
+    start has fixed numbers without any pattern.
     """
     n = tall.shape[-1]
     start = torch.frac(torch.arange(1, n + 1, dtype=torch.float64, device=tall.device) * _GOLDEN) - 0.5
@@ -66,7 +65,7 @@ def _largest_by_lanczos(tall: Tensor) -> float | None:
         known = basis[: step + 1]
         image = tall.mT @ (tall @ basis[step])
         projected[step, step] = torch.dot(basis[step], image)
-        for _ in range(2):  # once leaves rounding errors that grow
+        for _ in range(2):  # a single pass leaves rounding errors that grow
             image = image - known.mT @ (known @ image)
         rest = float(image.norm())
         values, vectors = torch.linalg.eigh(projected[: step + 1, : step + 1])
@@ -85,7 +84,8 @@ def row_basis(matrix: Tensor, precision: torch.dtype) -> Tensor:
     ----------
     matrix : Tensor
     precision : torch.dtype
-        What the rows were rounded to: a singular value below max(n, m) of its epsilons, relative to the largest, is 0.
+        Precision to which the rows were rounded, with epsilon ε. A singular value below max(n, m) ε times the largest
+        counts as 0.
 
     Returns
     -------
@@ -116,5 +116,5 @@ def apply(matrix: Tensor, vector: Tensor) -> Tensor:
 
 
 def rms(values: Tensor, dims: int = 1) -> Tensor:
-    """Root mean square over the last dims, in float64."""
+    """Root mean square over the last ``dims`` dims, in float64."""
     return values.to(torch.float64).square().mean(tuple(range(-dims, 0))).sqrt()

@@ -25,7 +25,8 @@ class _Linear(NamedTuple):
     train : Tensor
         f^lin_t on the training points.
     pull : Tensor
-        Θ_0⁻¹(I − E)(f_0 − y): what Jacobians are multiplied by. E = (I − ηΘ_0/N)^n for descent, e^{−Θ_0 nη/N} for flow.
+        Θ_0⁻¹(I − E)(f_0 − y), which Jacobians multiply to give the change of parameters and of outputs elsewhere.
+        E = (I − ηΘ_0/N)^n for descent, e^{−Θ_0 nη/N} for flow.
     """
 
     train: Tensor
@@ -34,14 +35,17 @@ class _Linear(NamedTuple):
 
 @shared
 def _linear(now: Moment, start: Moment) -> _Linear:
-    """By the eigenvalues of Θ_0, with the method's own factor of a step; Θ⁻¹(I − E) is nη/N at λ = 0."""
+    """The linearised model by the eigenvalues λ of Θ_0, with the method's own factor for a step.
+
+    At λ = 0 the matrix Θ_0⁻¹(I − E) is nη/N.
+    """
     values, vectors = start.spectrum
     y = now.flat(now.problem.y_train)
     rate = now.problem.step_size / now.problem.y_train.shape[0]
     lost = rate * values
     decay = linear_factor(now.problem.method, -lost) ** now.step
     residual = apply(vectors.mT, start.flat(start.train.forward.outputs) - y)
-    # Below 1e-8 the quotient has lost its digits and n is exact to them.
+    # Below 1e-8 the quotient has lost half its digits; n is its limit, exact to a relative n · lost/2.
     summed = torch.where(lost > 1e-8, (1 - decay) / lost, float(now.step))
     return _Linear(y + apply(vectors, decay * residual), apply(vectors, rate * summed * residual))
 
@@ -57,9 +61,10 @@ def _distance_test(now: Moment, start: Moment) -> Tensor:
 
 
 def linear_params_distance(now: Moment, start: Moment) -> Tensor:
-    """‖θ_t − θ_0 − ω_t‖/‖θ_t − θ_0‖; 0 where nothing is missed, as at t = 0.
+    """‖θ_t − θ_0 − ω_t‖/‖θ_t − θ_0‖; 0 where the numerator is 0, as at t = 0.
 
-    ω_t is one step of descent from θ_0 along the sum of the linearised model's residuals, so what is frozen stays.
+    ω_t is computed as one step of descent from θ_0 with the residuals of the linearised model summed over its steps, so
+    frozen parameters do not move.
     """
     n = now.problem.y_train.shape[0]
     outputs = start.train.forward.outputs

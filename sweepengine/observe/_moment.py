@@ -1,4 +1,4 @@
-"""A group of networks at one instant, with everything that can be said of it, made when it is first asked for."""
+"""A group of networks at one instant, and the quantities that observables share, computed when first used."""
 
 from __future__ import annotations
 
@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Problem:
-    """What the networks are trained on.
+    """The problem that the networks are trained on.
 
     Attributes
     ----------
     train, test : Inputs
+        Training and test points.
     y_train, y_test : Tensor, shapes (N [, k]) and (N_test [, k])
+        Their targets.
     cost : Cost
     step_size : float
+        η, in units of training time.
     method : Method
+        The time method.
     """
 
     train: Inputs
@@ -45,8 +49,8 @@ class Problem:
 
         def wider(inputs: Inputs) -> Inputs:
             start = None if inputs.start is None else inputs.start.to(torch.float64)
-            made = Inputs.prepare(inputs.points.to(torch.float64), architecture)
-            return replace(made, start=start, point_dim=inputs.point_dim)
+            prepared = Inputs.prepare(inputs.points.to(torch.float64), architecture)
+            return replace(prepared, start=start, point_dim=inputs.point_dim)
 
         return replace(
             self,
@@ -60,18 +64,19 @@ class Problem:
 class Moment:
     """R networks at one step.
 
-    What has a value for each point and output is kept in the networks' shapes, ([R,] N [, k]). What is a matrix over
-    the training points is one over (point, output) pairs, Nk × Nk, so that k outputs need no formulas of their own.
+    Quantities with a value for each point and output have the networks' shape ([R,] N [, k]). Matrices over training
+    points are over (point, output) pairs, Nk × Nk, so that k outputs need no formulas of their own.
 
     Parameters
     ----------
     network : AnyNetwork
     problem : Problem
     step : int
+        Number of steps since t = 0.
     train : Passes, optional
-        The passes on the training points that the step makes anyway.
+        Passes on the training points, if the step makes them anyway.
     solver : SolverReport, optional
-        What an adaptive method has done so far.
+        Counts of an adaptive method since t = 0.
     """
 
     def __init__(
@@ -172,7 +177,7 @@ class Moment:
 
     @cached_property
     def kept(self) -> Forward:
-        """A forward pass on the training points with its pre-activations."""
+        """A forward pass on the training points that keeps its pre-activations."""
         return self.layers.forward(self.problem.train, keep_preactivations=True)
 
     @cached_property
@@ -187,12 +192,12 @@ class Moment:
 
     @cached_property
     def grams(self) -> Grams:
-        """Φ_l and G_l on the training points, those of signals as means over equal outputs."""
+        """Φ_l and G_l on the training points; G_l is the mean over equal outputs."""
         return self.layers.grams(Passes(self.problem.train, self.train.forward, self.signals), layout="traced")
 
     @property
     def in_float64(self) -> Moment:
-        """The same instant computed in float64, for differences that cancel; itself where it is in float64."""
+        """The same instant in float64, for differences of nearly equal numbers; itself if it is in float64 already."""
         return self if self.layers.parameters.readout.dtype == torch.float64 else self._wider
 
     @cached_property
@@ -201,12 +206,12 @@ class Moment:
         return Moment(network, self.problem.in_float64(network.architecture), self.step)
 
     def everywhere(self, value: float) -> Tensor:
-        """One number of every network, shape ([R,])."""
+        """The same number for every network, shape ([R,])."""
         return torch.full_like(self.network.scaling.output, value)
 
     @cached_property
     def next_step(self) -> Parameters:
-        """δ, what one step of gradient descent would add to the parameters now; zero for frozen ones."""
+        """δ, which one step of gradient descent would add to the parameters now; 0 for frozen parameters."""
         added = self.layers.parameters.map(torch.zeros_like)
         passes, step_size = self.train, self.problem.step_size
         self.network.descend(*passes, self.residual, step_size, into=added)

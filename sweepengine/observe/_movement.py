@@ -1,4 +1,4 @@
-"""How far parameters have gone since t = 0, and the parameters themselves. Imports no torch."""
+"""Observables of the parameters and of their change since t = 0. Imports no torch."""
 
 from __future__ import annotations
 

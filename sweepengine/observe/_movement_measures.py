@@ -1,4 +1,4 @@
-"""How far parameters have gone since t = 0, and the parameters themselves."""
+"""Functions that measure the parameters and their change since t = 0."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _changes(now: Moment, start: Moment) -> Iterator[tuple[Tensor, Tensor]]:
-    """Change and first value of each layer's matrix in float64, one layer at a time: it is as large as the network."""
+    """Change and initial value of each layer's matrix in float64; one layer at a time, to save memory."""
     ends = (now.network.parameters.layer_matrices(), start.network.parameters.layer_matrices())
     for after, before in zip(*ends, strict=True):
         first = before.to(torch.float64)
@@ -26,7 +26,17 @@ def _changes(now: Moment, start: Moment) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 class _Moved(NamedTuple):
-    """Of each layer, ([R,] L + 1): squared norms of the change and of the first values, largest row, entries (L + 1)."""
+    """Sizes of the change of each layer's parameters, shapes ([R,] L + 1), float64.
+
+    Attributes
+    ----------
+    squares, first : Tensor
+        Squared Frobenius norms of the change and of the initial parameters.
+    row_squares : Tensor
+        Largest squared norm of a row of the change, that is of one neuron's parameters.
+    entries : Tensor, shape (L + 1,)
+        Number of parameters.
+    """
 
     squares: Tensor
     first: Tensor

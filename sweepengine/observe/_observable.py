@@ -1,4 +1,4 @@
-"""The one record of an observable, of this package or of a user. Imports no torch."""
+"""The declaration of an observable, of this package or of a user. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
     from sweepengine.observe._conditions import Condition
 
     Measure = Callable[[Any, Any], Any]
-    """From the moment and that at t = 0 to the value, of the variable's dims without run and record."""
+    """Maps the moment now and the moment at t = 0 to the value, with the variable's dims except run and record."""
 
 
 @dataclass(frozen=True)
 class Observable:
-    """What can be measured at a record.
+    """A quantity that can be measured at a record.
 
     Attributes
     ----------
     variable : Variable
-        What a store says of it.
+        Name, dims and description in a store.
     kind : str
-        The kind of sweep that has it.
+        The kind of sweep whose runs have the observable.
     measure : callable or str
-        The function that measures it, or ``module:name`` of one that is imported when it is needed.
+        The function that measures the observable, or its reference ``module:name``, which is imported when needed.
     cost : tuple of Ingredient
     by_default : bool
-        Whether it is recorded where a spec names nothing, if its conditions hold.
+        Whether a spec that names no observables records this one, if the conditions hold.
     defined_for : tuple of Condition
-        What a sweep must have.
+        Conditions that a spec must meet.
     sizes : tuple of (str, int or tuple of str)
-        Dims of its own: the size of each, or the names along it.
+        The observable's own dims: each with its size, or with the names along it.
     fits : callable, optional
-        Called with the widths of a sweep, the coordinates of its particles and the number of the reference's; raises
-        :class:`SpecError` where it cannot be measured.
+        Called with the widths of a sweep, the number of coordinates and the number of particles of the reference;
+        raises :class:`SpecError` if the observable cannot be measured with them.
     """
 
     variable: Variable
@@ -54,28 +54,31 @@ class Observable:
 
     @property
     def name(self) -> str:
-        """The variable's."""
+        """Name of the variable."""
         return self.variable.name
 
     @cached_property
     def function(self) -> Measure:
-        """The function that measures it."""
-        found: Measure = resolve_name(self.measure) if isinstance(self.measure, str) else self.measure
-        return found
+        """The function that measures the observable."""
+        function: Measure = resolve_name(self.measure) if isinstance(self.measure, str) else self.measure
+        return function
 
     @property
     def extents(self) -> dict[str, int]:
-        """Sizes of the dims of its own."""
+        """Sizes of the observable's own dims."""
         return {dim: size if isinstance(size, int) else len(size) for dim, size in self.sizes}
 
     def identity(self) -> dict[str, object]:
-        """What a fingerprint is taken of: all that changes numbers, as the declarations that stores are bound to had it."""
+        """Everything that changes the observable's numbers, for its fingerprint.
+
+        Stores keep fingerprints, so the form of this dict must stay as it is.
+        """
         parts = {"variable": _Declared(self.variable), "sizes": self.sizes, "function": self.function}
         return parts if self.kind == "networks" else parts | {"kind": self.kind}
 
 
 class _Declared:
-    """A variable as fingerprints have it: three facts were fields of it when the first were taken."""
+    """A variable with the text that fingerprints are taken of: it had three more fields when stores kept the first."""
 
     def __init__(self, variable: Variable) -> None:
         self._variable = variable
@@ -107,20 +110,24 @@ def observable(
     name, long_name, units, source : str
         As for :class:`Variable`.
     dims : sequence of str
-        Beside run and record.
+        Dims beside run and record.
     measure : callable or str
-        As for :class:`Observable`; of a module alone, its function of this name.
+        As for :class:`Observable`; or the name of a module, for its function of the observable's name.
     cost : sequence of Ingredient
-        :data:`FREE` where it takes no more than sums over arrays that are there.
+        :data:`FREE` if the observable takes only sums over arrays that a step or every record makes.
     over : str
-        ``snapshot`` for what is kept at some records only.
+        ``record``, or ``snapshot`` for an observable that is kept at some records only.
     kind, by_default, defined_for, sizes, fits
         As for :class:`Observable`.
+
+    Returns
+    -------
+    Observable
 
     Raises
     ------
     TypeError
-        The cost is left out, or is none.
+        The cost is not a sequence of ingredients.
     """
     if not all(isinstance(each, Ingredient) for each in cost):
         raise TypeError(f"observable {name}: found the cost {cost!r}; expected ingredients, or FREE")

@@ -1,4 +1,4 @@
-"""Losses, outputs, accuracies, residuals."""
+"""Functions that measure losses and accuracies."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 
 def _accuracy(outputs: Tensor, targets: Tensor, output_dim: bool) -> Tensor:
-    """Share of points ([R,] N [, k]) with the target's sign, or for k ≥ 2 with their largest output where the target is.
+    """Share of points whose output has the target's sign; for k ≥ 2, whose largest output is at the largest target.
 
-    An output of exactly 0, or two largest ones, decide nothing and count as wrong; a NaN makes the share NaN.
+    Outputs and targets have shapes ([R,] N [, k]) and (N [, k]). An output of exactly 0 and a tie of largest outputs
+    count as wrong. A NaN makes the share NaN.
     """
     if output_dim:
         place = targets.argmax(-1, keepdim=True).expand(*outputs.shape[:-1], 1)
-        others = outputs.scatter(-1, place, -torch.inf).amax(-1)
-        right, unknown = outputs.gather(-1, place).squeeze(-1) > others, outputs.isnan().any(-1)
+        rival = outputs.scatter(-1, place, -torch.inf).amax(-1)
+        right, unknown = outputs.gather(-1, place).squeeze(-1) > rival, outputs.isnan().any(-1)
     else:
         right, unknown = outputs * targets > 0, outputs.isnan()
     return torch.where(unknown, torch.nan, right.to(torch.float64)).mean(-1)

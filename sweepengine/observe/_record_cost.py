@@ -1,4 +1,4 @@
-"""What a record costs: the ingredients of its observables, each counted once. Imports no torch."""
+"""The cost of a record: that of the ingredients of its observables, each counted once. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ def _nothing(_: Any) -> int:
 
 @dataclass(frozen=True)
 class Ingredient:
-    """Something that observables are made of. Its functions take the sizes that a kind of sweep has.
+    """An intermediate quantity from which observables are computed, with its cost.
+
+    The functions take the sizes of a kind of sweep, such as :class:`sweepengine.observe.Sizes`.
 
     Attributes
     ----------
     flops : callable
-        Sizes → operations of matrix products in the run's precision that take the time of this: products themselves
-        exactly; decompositions, passes over arrays and products in float64 by what they measured on one CPU thread.
+        Sizes → time of the ingredient in floating-point operations, at the rate of matrix products in the run's
+        precision. Products count exactly; decompositions, passes over arrays and products in float64 count as many
+        operations as their time on one CPU thread was measured to be worth.
     seconds : callable
-        Sizes → seconds of what no rate of products says anything about, such as sorting.
+        Sizes → seconds of work whose time does not follow the rate of products, such as sorting.
     kept : callable
         Sizes → bytes that stay from the first record to the last.
     held : callable
         Sizes → bytes that stay until the record is done.
     working : callable
-        Sizes → bytes that are alive only while it is made.
+        Sizes → bytes that are used only while the ingredient is made.
     part_of : callable
-        Sizes → another ingredient that has this one in it, or None. Where the other is needed too, this costs nothing.
+        Sizes → another ingredient that contains this one, or None. If that ingredient is needed too, this one is free.
     """
 
     flops: Callable[[Any], float] = _nothing
@@ -43,7 +46,7 @@ class Ingredient:
 
 
 FREE: tuple[Ingredient, ...] = ()
-"""The cost of what needs only sums over arrays that a step or every record has made."""
+"""The cost of an observable that needs only sums over arrays that a step or every record has made."""
 
 
 class RecordCost(NamedTuple):
@@ -56,8 +59,8 @@ class RecordCost(NamedTuple):
     kept : float
         Bytes that stay from the first record to the last.
     bytes : float
-        Bytes that are alive at once during a record, beyond the parameters and the passes of a step: all that is held,
-        and the working memory of the largest ingredient.
+        Largest memory of a record in bytes, beyond the parameters and the passes of a step: the held memory of all
+        ingredients, and the working memory of the ingredient that needs most.
     """
 
     flops: float
@@ -67,14 +70,18 @@ class RecordCost(NamedTuple):
 
 
 def record_cost(ingredients: Iterable[Ingredient], sizes: Any) -> RecordCost:
-    """Cost of one record, beside what every step and record makes.
+    """Cost of one record, beyond the work that every step and every record does.
 
     Parameters
     ----------
     ingredients : iterable of Ingredient
-        Of all the observables; what several need may come several times and is counted once.
+        Ingredients of all observables. An ingredient may come several times and is counted once.
     sizes : Sizes or CloudSizes
-        Those of the observables' kind.
+        Sizes of the observables' kind of sweep.
+
+    Returns
+    -------
+    RecordCost
     """
     needed = dict.fromkeys(ingredients)
     chosen = [each for each in needed if each.part_of(sizes) not in needed]

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Measures observables of one kind of sweep, against what they were at t = 0.
+    """Measures the chosen observables of a run, or of a group of runs, at its records.
 
     Parameters
     ----------
     kind : str
     names : sequence of str
-        Observables of :func:`sweepengine.observe.declared`, and users' as ``name@version``.
+        Names of :func:`sweepengine.observe.declared`, and users' observables as ``name@version``.
     start : Moment or CloudMoment
-        At t = 0, of parameters or particles that the run does not change.
+        The moment at t = 0, with its own copy of the parameters or particles.
     """
 
     def __init__(self, kind: str, names: Sequence[str], start: Any) -> None:
@@ -32,12 +32,13 @@ class Recorder:
         self._chosen = [("@" in name, each) for name, each in zip(names, observables_of(kind, names), strict=True)]
 
     def measure(self, now: Any, *, snapshot: bool = True) -> dict[str, Tensor]:
-        """The chosen observables at one record, those of snapshots only where it is one.
+        """Measure the chosen observables at one record.
 
         Parameters
         ----------
         now : Moment or CloudMoment
         snapshot : bool
+            Whether the record is a snapshot; if not, the observables over snapshots are left out.
 
         Returns
         -------
@@ -50,11 +51,15 @@ class Recorder:
         RunError
             As for :func:`sweepengine.observe._user_measure.measured`.
         """
-        due = [(users, each) for users, each in self._chosen if snapshot or not each.variable.is_snapshot]
-        return {
-            each.name: measured(each, now, self._start) if users else _tensor(each.function(now, self._start))
-            for users, each in due
-        }
+        values: dict[str, Tensor] = {}
+        for is_users, observable in self._chosen:
+            if observable.variable.is_snapshot and not snapshot:
+                continue
+            if is_users:
+                values[observable.name] = measured(observable, now, self._start)
+            else:
+                values[observable.name] = _tensor(observable.function(now, self._start))
+        return values
 
 
 def _tensor(value: Tensor | float) -> Tensor:

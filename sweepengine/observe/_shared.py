@@ -1,4 +1,4 @@
-"""Quantities from which several observables follow."""
+"""Quantities from which several observables are computed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Quantity = TypeVar("Quantity")
 
 
 def shared(quantity: Callable[[Any, Any], Quantity]) -> Callable[[Any, Any], Quantity]:
-    """Make a quantity of a moment and the one at t = 0 once, for all the observables that follow from it."""
+    """Decorate a function of the moments now and at t = 0, so that it is computed once for each moment now."""
 
     @wraps(quantity)
     def kept(now: Any, start: Any) -> Quantity:

@@ -1,4 +1,4 @@
-"""Forward and backward signals of the layers. Imports no torch."""
+"""Observables of the forward and backward signals of the layers. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rows nngp, backward, conditioning and preact of theory.md §4 need of forward and backward signals."""
+"""Observables of forward and backward signals, for rows nngp, backward, conditioning and preact of theory.md §4."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def _pair_mean(squares: Tensor) -> Tensor:
 
 
 def output_variance(now: Moment, _: Moment) -> Tensor:
-    """V = σ_a² ‖φ^L‖²/m, and σ_b² with an output bias."""
+    """V = σ_a² ‖φ^L‖²/m, plus σ_b² with an output bias."""
     p, architecture = now.layers.parameters, now.layers.architecture
     squares = now.train.forward.features[-1].to(torch.float64).square().mean(-1)
     return architecture.sigma_a**2 * squares + (architecture.sigma_b**2 if p.output_bias is not None else 0.0)
 
 
 class _Split(NamedTuple):
-    """Backward signals of every layer against the span of its features, in float64.
+    """Parts of every layer's backward signals z inside and outside the span of its features φ, in float64.
 
     Attributes
     ----------
@@ -64,19 +64,19 @@ class _Split(NamedTuple):
 
 @shared
 def _split(now: Moment, _: Moment) -> _Split:
-    """With z^l = W^lᵀ g^{l+1}/√m for l < L, and z^L the read-out, which is the same at every point."""
+    """Split z^l = W^lᵀ g^{l+1}/√m for l < L, and z^L, the read-out, which is the same at every point."""
     p, n = now.layers.parameters, now.problem.y_train.shape[0]
     above = [signal if now.has_output_dim else signal.unsqueeze(-2) for signal in now.signals[1:]]
     z = [(g.flatten(-3, -2) @ weight) / p.width**0.5 for g, weight in zip(above, p.hidden[1:], strict=True)]
     z.append(p.readout.mT if now.has_output_dim else p.readout.unsqueeze(-2))
     inside, outside = [], []
     for features, rounded in zip(now.train.forward.features, z, strict=True):
-        each = rounded.to(torch.float64)  # rows (point, output), or output
+        signal = rounded.to(torch.float64)  # rows (point, output), or output
         basis = row_basis(features, rounded.dtype)
-        within = each @ basis.mT
-        inside.append((within.square().sum(-1) / each.square().sum(-1)).mean(-1))
-        rest = (each - within @ basis).unflatten(-2, (-1, p.outputs)).flatten(-2, -1)
-        free = p.outputs * (each.shape[-1] - basis.square().sum((-1, -2)).round())
+        within = signal @ basis.mT
+        inside.append((within.square().sum(-1) / signal.square().sum(-1)).mean(-1))
+        rest = (signal - within @ basis).unflatten(-2, (-1, p.outputs)).flatten(-2, -1)
+        free = p.outputs * (signal.shape[-1] - basis.square().sum((-1, -2)).round())
         gram = rest @ rest.mT / torch.where(free > 0, free, torch.nan)[..., None, None]
         outside.append(gram.expand(*gram.shape[:-2], n, n))
     return _Split(torch.stack(inside, dim=-1), torch.stack(outside, dim=-3))

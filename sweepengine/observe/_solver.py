@@ -1,4 +1,4 @@
-"""What an adaptive time method has done. Imports no torch."""
+"""Observables that count the steps of an adaptive time method. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Taylor's remainders, and the sizes of first and second derivatives (theory.md §4 taylor, features, sizes).
 
-A remainder is what is left of numbers that nearly cancel, so it is computed in float64 whatever the run's precision.
+A remainder is a difference of nearly equal numbers, so it is computed in float64 whatever the run's precision.
 """
 
 from __future__ import annotations

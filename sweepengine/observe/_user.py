@@ -1,4 +1,4 @@
-"""Observables of users: declared by the record of those of this package, and known by name and version (docs/plugins.md)."""
+"""Users' observables: declared like those of this package, and known by name and version (docs/plugins.md)."""
 
 from __future__ import annotations
 
@@ -55,31 +55,32 @@ def register_observable(
     name : str
         Small letters, digits and ``_``; not one that this package uses.
     long_name, units, source : str
-        What a store says of it; ``units`` is "1" for a number without unit.
+        Its description in a store; ``units`` is "1" for a number without unit.
     dims : sequence of str
-        Beside run and record: dims of the sweep (of networks ``i``, ``j`` training points; ``test``; ``layer``;
-        ``hidden``; ``mode``; ``output``, which for a single output neither outputs nor observables have; of particles
-        ``i``, ``j``, ``test``, ``coord``, ``term``, ``particle``) or those of ``sizes``. A scalar has none.
+        Dims beside run and record; a scalar has none. They are dims of ``sizes`` or dims of the sweep. Networks have
+        ``i`` and ``j`` (training points), ``test``, ``layer``, ``hidden``, ``mode``, and ``output``, which is left out
+        for a single output. Particles have ``i``, ``j``, ``test``, ``coord``, ``term`` and ``particle``.
     sizes : mapping, optional
         Dim → size, for dims that the sweep does not have.
     version : str
         Part of every run's id. Change it whenever the numbers change; other code under the same version is refused.
     kind : str
-        The kind of sweep that it is measured of: ``networks`` or ``particles``.
+        The kind of sweep whose runs have the observable: ``networks`` or ``particles``.
     cost : sequence of Ingredient, optional
-        What the plan adds up. Where it is left out the cost is not known, and the plan counts nothing for it.
+        Ingredients that the plan counts. Without them the plan takes the observable as free.
 
     Returns
     -------
     decorator
-        For ``function(now, start) -> Tensor``: two :class:`sweepengine.observe.measure.Moment` of one network, or two
-        :class:`sweepengine.observe.measure.CloudMoment`, now and at t = 0, to a floating-point tensor of shape
-        ``dims``. It must draw no random numbers and change nothing.
+        For ``function(now, start) -> Tensor``, where ``now`` and ``start`` are the moments now and at t = 0: two
+        :class:`sweepengine.observe.measure.Moment` of one network, or two
+        :class:`sweepengine.observe.measure.CloudMoment`. The tensor has a floating-point dtype and the shape of
+        ``dims``. The function must draw no random numbers and change nothing.
 
     Raises
     ------
     SpecError
-        The kind is unknown, the name or a dim cannot be one, or this name and version stands for other code.
+        The kind is unknown, the name or a dim is not allowed, or this name and version stand for other code.
     """
     if kind not in kind_names():
         raise SpecError(f"observable {name}: found the kind {kind!r}; expected one of {', '.join(kind_names())}")

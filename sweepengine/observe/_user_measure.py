@@ -1,4 +1,4 @@
-"""The value of a user's observable at one record, checked; whatever is wrong with it is that run's failure."""
+"""The checked value of a user's observable at one record. An error in it is the failure of its run alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def measured(observable: Observable, now: Any, start: Any) -> Tensor:
-    """Call a user's function.
+    """Call the function of a user's observable, and check its value.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ def measured(observable: Observable, now: Any, start: Any) -> Tensor:
     Returns
     -------
     Tensor
-        Of the observable's dims without run and record; its sizes are checked where they are known.
+        With the observable's dims except run and record; sizes that are known are checked.
 
     Raises
     ------
     RunError
-        The function raised, or gave something that is no floating-point tensor of so many dims.
+        The function raised an error, or its value is not a floating-point tensor of the observable's dims.
     """
     name, dims = observable.name, observable.variable.dims[2:]
     if {*OUTPUT_DIMS} & {*dims} and not now.has_output_dim:

@@ -1,4 +1,4 @@
-"""What a store says of a variable. Imports no torch."""
+"""The description of a variable in a store. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 OUTPUT_DIMS = ("output", "output_other")
 """Dims over the k outputs, which a variable has for k ≥ 2 only."""
 SNAPSHOT = "snapshot"
-"""The dim, in the place of ``record``, of what is kept at some records only."""
+"""The dim in the place of ``record`` for variables that are kept at some records only."""
 
 
 @dataclass(frozen=True)
 class Variable:
-    """What is stored of an observable: an array over runs and records, and its description.
+    """The array that a store keeps of an observable, over runs and records, and its description.
 
     Attributes
     ----------
     name : str
     dims : tuple of str
-        Always beginning with ``run, record``, or ``run, snapshot`` for what is kept at some records only; the values
-        are floats of the run's precision. The dims :data:`OUTPUT_DIMS` are there for k ≥ 2 outputs only; see
+        They begin with ``run, record``, or with ``run, snapshot`` if the variable is kept at some records only. The
+        values are floats of the run's precision. The dims :data:`OUTPUT_DIMS` exist for k ≥ 2 outputs only; see
         :func:`sweepengine.observe.variables_of`.
     long_name, units, source : str
         ``units`` is "1" for a number without unit; ``source`` cites the definition.
@@ -34,15 +34,15 @@ class Variable:
 
     @property
     def is_snapshot(self) -> bool:
-        """Whether it is kept at some records only."""
+        """Whether the variable is kept at some records only."""
         return self.dims[1] == SNAPSHOT
 
     def to_json(self) -> dict[str, Any]:
-        """What a store says of it, as plain values."""
+        """The variable as plain values, for a store."""
         description = {"long_name": self.long_name, "units": self.units, "source": self.source}
         return {"name": self.name, "dims": list(self.dims)} | description
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Variable:
-        """A variable from what a store says of it."""
+        """The variable of plain values that :meth:`to_json` has made."""
         return cls(**content | {"dims": tuple(content["dims"])})

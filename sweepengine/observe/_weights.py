@@ -50,8 +50,8 @@ def unflatten(weights: NDArray[np.floating], shapes: Mapping[str, tuple[int, ...
     Parameters
     ----------
     weights : ndarray, shape (..., P)
-        ``sweep.weights.values`` or a part of it; what lies beyond the parameters of these shapes is the padding of a
-        sweep of several widths and is left out.
+        ``sweep.weights.values`` or a part of it. Numbers beyond the parameters of these shapes are the padding of a
+        sweep of several widths, and are left out.
     shapes : mapping
         As :func:`parameter_shapes` gives it.
 

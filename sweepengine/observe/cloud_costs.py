@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TEST_FUNCTIONS = ("sum", "last", "square", "sine", "bump")
-"""Those of ``weak_form_defect``: names of :data:`sweepengine.particles.TEST_FUNCTIONS`."""
+"""Test functions of ``weak_form_defect``: names in :data:`sweepengine.particles.TEST_FUNCTIONS`."""
 _SLICED_SECONDS = 8e-6
-"""Of a particle, for a hundred sorted projections of two clouds."""
+"""Seconds for each particle to project two clouds on a hundred directions and sort them."""
 _TOLD_AT_A_TIME = 26
-"""Numbers a particle of the whole cloud while shards tell each other the places of two clouds along eight directions."""
+"""Numbers for each particle of the whole cloud, while shards exchange the projections of two clouds on 8 directions."""
 
 
 @dataclass(frozen=True)
 class CloudSizes:
-    """The sizes that the cost of a record of particles depends on. A worker holds one shard of them.
+    """The sizes that the cost of a record of particles depends on. A worker holds one shard of the particles.
 
     Attributes
     ----------
@@ -30,14 +30,15 @@ class CloudSizes:
     n : int
         Training points.
     grid, reference : int
-        Points of the first variation; particles of the cloud to which distances are measured. 0 without one.
+        Number of points of the first variation; number of particles of the reference cloud. 0 if there is none.
     shards : int
+        Number of workers that share the particles of a run.
     item : int
         Bytes of a number in the run's precision.
     velocity_flops : float
         Operations of one velocity of all particles.
     pass_bytes : int
-        Arrays of one pass over the particles.
+        Bytes of the arrays of one pass over the particles.
     """
 
     width: int
@@ -52,7 +53,7 @@ class CloudSizes:
 
     @property
     def numbers(self) -> int:
-        """Coordinates of a shard's particles."""
+        """Number of coordinates of all particles of a shard."""
         return -(-self.width // self.shards) * self.coordinates
 
     @property
@@ -61,26 +62,26 @@ class CloudSizes:
         return self.numbers * self.item
 
     def doubles(self, copies: int) -> int:
-        """Bytes of copies in float64 of a shard's particles; none are made where they are in float64."""
+        """Bytes of ``copies`` float64 copies of a shard's particles; 0 if the particles are in float64 already."""
         return copies * 8 * self.numbers if self.item < 8 else 0
 
     @property
     def whole(self) -> int:
-        """Bytes of all particles in one place, in float64 on the way there; 0 where they are there already."""
+        """Bytes to gather all particles in one place, in float64 on the way; 0 if one shard holds them all."""
         return 4 * 8 * self.width * (self.coordinates + 1) if self.shards > 1 else 0
 
     @property
     def assigns(self) -> bool:
-        """Whether an exact distance is an assignment of particles, and affordable."""
+        """Whether an exact distance needs an assignment of particles that is affordable."""
         return self.coordinates > 1 and self.width <= EXACT_COUNT
 
     def places(self, alone: int) -> int:
-        """Bytes of places of all particles along directions: so many numbers of each where there is one shard."""
+        """Bytes of the projections of all particles on directions; one shard has ``alone`` numbers a particle."""
         return (alone if self.shards == 1 else _TOLD_AT_A_TIME) * 8 * self.width
 
 
 def _assignment() -> Ingredient:
-    """One assignment; each of two distances has its own."""
+    """One assignment; the distances to the start and to the reference have one each."""
     return Ingredient(
         seconds=lambda s: exact_seconds(s.width) if s.assigns else 0.0,
         working=lambda s: exact_bytes(s.width) + s.doubles(2) if s.assigns else 0,
@@ -92,7 +93,7 @@ def _at_the_grid() -> Ingredient:
 
 
 def _kernels(count: int, flops: Callable[[CloudSizes], float] = lambda _: 0.0) -> Ingredient:
-    """So many N × N matrices of float64 at once."""
+    """``count`` N × N matrices of float64 at once."""
     return Ingredient(flops, working=lambda s: count * 8 * s.n**2)
 
 
@@ -110,11 +111,11 @@ ASSIGNMENT_TO_START, ASSIGNMENT_TO_REFERENCE = _assignment(), _assignment()
 FIRST_VARIATION, LEAST_FIRST_VARIATION = _at_the_grid(), _at_the_grid()
 KERNEL = _kernels(3, lambda s: 4.0 * s.width * s.n**2)
 KERNEL_OF_START = _kernels(4)
-"""While the kernel is made, with the one at t = 0."""
+"""The kernel at t = 0, held while the kernel is made."""
 EULER_STEP = Ingredient(working=lambda s: 3 * s.cloud + s.pass_bytes)
-"""Velocity, step and the cloud after it."""
+"""The velocity, the step, and the cloud after the step."""
 WEAK_FORM = Ingredient(
-    # Beside the velocity, F₀ on both sides of every function: a third of a velocity each.
+    # The velocity; and for every test function F₀ on both sides, each value for a third of a velocity.
     lambda s: (1 + 2 / 3 * len(TEST_FUNCTIONS)) * s.velocity_flops,
     # The cloud that is moved along a test function's gradient; all else is done chunk by chunk.
     working=lambda s: s.cloud + s.pass_bytes,

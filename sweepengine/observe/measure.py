@@ -1,4 +1,4 @@
-"""What observables are measured of, and what measures them. Imports torch."""
+"""The moments that observables are measured of, and the recorder that measures them. Imports torch."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def _gram_flops(s: Sizes, rows: int, columns: int, signal_products: int) -> floa
 
 
 def _norm_flops(rows: int, columns: int) -> float:
-    """An operator norm in float64: products with a vector, which memory limits; of a short side its Gram matrix."""
+    """Cost of an operator norm in float64, by products with a vector or, if a side is short, by a Gram matrix."""
     short = min(rows, columns)
     return min(4.0 * rows * columns * short + 12.0 * short**3, 2000.0 * rows * columns)
 
@@ -61,12 +61,12 @@ def _hessian_flops(s: Sizes) -> float:
 
 
 def _hessian_numbers(s: Sizes) -> float:
-    each = s.outputs * float(s.width) ** 2
-    return (2 * s.depth + 2) * min(s.n * each, max(each, 2.0**18)) if s.depth > 1 else 4.0 * s.pairs * s.width
+    point = s.outputs * float(s.width) ** 2
+    return (2 * s.depth + 2) * min(s.n * point, max(point, 2.0**18)) if s.depth > 1 else 4.0 * s.pairs * s.width
 
 
 def _float64_numbers(s: Sizes) -> float:
-    """A copy of the networks at both ends, and its passes."""
+    """Numbers of the float64 copies of the networks now and at t = 0, and of their passes."""
     return 2.0 * s.hidden_weights + 2.0 * s.n * s.width * s.depth * (3 + s.outputs)
 
 
@@ -76,7 +76,7 @@ def _made(
     working: Callable[[Sizes], float] = lambda _: 0.0,
     part_of: Callable[[Sizes], Ingredient | None] = lambda _: None,
 ) -> Ingredient:
-    """An ingredient that holds numbers of 8 bytes."""
+    """An ingredient whose memory is counted in numbers of 8 bytes."""
     return Ingredient(flops, held=lambda s: 8 * held(s), working=lambda s: 8 * working(s), part_of=part_of)
 
 

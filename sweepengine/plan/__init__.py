@@ -1,4 +1,7 @@
-"""From a spec to runs, blocks and packs, with what they cost. Starts nothing. ``initial_cloud`` imports torch."""
+"""Plans: the runs, blocks and packs of a spec, and their costs. Planning starts nothing.
+
+Of the modules ``initial_cloud`` alone imports torch when it is imported.
+"""
 
 from sweepengine.plan._cost import WORKER_BYTES as WORKER_BYTES
 from sweepengine.plan._cost import MachineRate as MachineRate

@@ -1,4 +1,4 @@
-"""How the runs of a kind of sweep are laid out: their variables, and the size and names of every dim."""
+"""The layout of a block of runs: its variables, and the size and names of every dim."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def network_block(runs: Sequence[Run], data: Dataset) -> Block:
-    """Lay out networks of one architecture, width, data and schedule."""
+    """The block of runs of networks that share architecture, width, data and schedule."""
     first = runs[0]
     n, k = len(data.y_train), data.outputs
     layers, own = (_module_dims if first.architecture.model else _network_dims)(first, data)
@@ -50,13 +50,13 @@ def _network_dims(run: Run, data: Dataset) -> tuple[tuple[str, ...], dict[str, i
 
 
 def _module_dims(run: Run, data: Dataset) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Names of the parameters of a model of the user's own, and how many numbers they are."""
+    """Names of the parameters of a user's model, and the size of the dim over all their numbers."""
     outline = outline_of(run, data.x_train.shape[1], data.outputs)
     return outline.parameters, {"parameter": outline.numbers}
 
 
 def own_dims(run: AnyRun, extents: Mapping[str, int]) -> tuple[dict[str, int], dict[str, tuple[str, ...]]]:
-    """Sizes of the dims that a run's observables bring, and the names along those that have names.
+    """Sizes of the dims that a run's observables add to those of the sweep, and the names along such dims.
 
     Parameters
     ----------
@@ -64,22 +64,27 @@ def own_dims(run: AnyRun, extents: Mapping[str, int]) -> tuple[dict[str, int], d
     extents : mapping
         Sizes of the dims of the sweep.
 
+    Returns
+    -------
+    sizes, labels : dict
+        Dim → size; dim → names, for the dims with names.
+
     Raises
     ------
     SpecError
-        Two observables give a dim two sizes, or a dim has none.
+        Two observables give one dim different sizes, or a dim has no size.
     """
-    found: dict[str, int] = dict(extents)
+    sizes: dict[str, int] = dict(extents)
     labels: dict[str, tuple[str, ...]] = {}
     for key, observable in zip(run.observables, observables_of(run.kind, run.observables), strict=True):
         for dim, size in observable.extents.items():
-            if found.setdefault(dim, size) != size:
-                raise SpecError(f"observable {key}: gives dim {dim!r} size {size}; here it has {found[dim]} already")
+            if sizes.setdefault(dim, size) != size:
+                raise SpecError(f"observable {key}: gives dim {dim!r} size {size}; here it has {sizes[dim]} already")
         labels |= {dim: names for dim, names in observable.sizes if not isinstance(names, int)}
-        unknown = [dim for dim in observable.variable.dims[2:] if dim not in found]
+        unknown = [dim for dim in observable.variable.dims[2:] if dim not in sizes]
         if unknown:
             raise SpecError(
-                f"observable {key}: its dim {unknown[0]!r} has no size; give one with sizes={{{unknown[0]!r}: …}}, or use "
-                f"dims of the sweep: {', '.join(extents)}"
+                f"observable {key}: its dim {unknown[0]!r} has no size; give one with sizes={{{unknown[0]!r}: …}}, or "
+                f"use dims of the sweep: {', '.join(extents)}"
             )
-    return {dim: size for dim, size in found.items() if dim not in extents}, labels
+    return {dim: size for dim, size in sizes.items() if dim not in extents}, labels

@@ -1,4 +1,4 @@
-"""What a run costs: floating-point operations, seconds, bytes."""
+"""The cost of a run in floating-point operations, seconds and bytes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class MachineRate:
 
     @classmethod
     def measure(cls, precision: str) -> MachineRate:
-        """Time a few products of the size that training does, about 0.1 s, on one thread."""
+        """Time a few products of a size usual in training on one thread, for about 0.1 s."""
         import torch
 
         dtype = getattr(torch, precision)
@@ -82,19 +82,19 @@ def _matrix_sizes(run: Run, d: int) -> tuple[int, int]:
 
 
 def step_flops(run: Run, shape: BlockShape, d: int) -> float:
-    """Operations of the passes and updates of a step, each 4 N n_1 d, and 6 N for each entry of a hidden matrix."""
+    """Operations of a step: for each velocity 4 N n_1 d for W⁰, and 6 N for each entry of the hidden matrices above."""
     first, above = _matrix_sizes(run, d)
     outputs, points = shape.sizes["output"], run.method.velocities * (run.method.batch_size or shape.sizes["i"])
     return points * (4.0 * first + 6.0 * above + 40.0 * sum(_sizes(run, d)[1:]) + 6.0 * run.width * outputs)
 
 
 def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
-    """What one record of the run's observables costs, by their own cost models."""
+    """Cost of one record of the run's observables, by their own ingredients."""
     sizes = Sizes(
         n=shape.sizes["i"],
         n_test=shape.sizes["test"],
         d=d,
-        width=max(run.architecture.widths(run.width)),  # of unequal widths an upper bound
+        width=max(run.architecture.widths(run.width)),  # an upper bound for unequal widths
         depth=run.architecture.depth,
         outputs=shape.sizes["output"],
     )
@@ -102,7 +102,7 @@ def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
 
 
 def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
-    """Estimated time of one run on one thread."""
+    """Estimated seconds of one run on one thread."""
     # Elementwise passes over N × m arrays keep training at about half the rate of its products.
     steps = run.n_steps * (step_flops(run, shape, d) / (0.5 * rate.flops) + _STEP_OVERHEAD)
     cost = cost_of_record(run, shape, d)
@@ -110,13 +110,13 @@ def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float
 
 
 def run_memory(run: Run, shape: BlockShape, d: int) -> int:
-    """Bytes of a worker with one task: parameters now and at t = 0, their passes, one record's, one chunk's buffer."""
+    """Bytes of a worker with one task: parameters now and at t = 0, passes, one record, and one chunk's buffer."""
     first, above = _matrix_sizes(run, d)
     n, k, widths = shape.sizes["i"], shape.sizes["output"], _sizes(run, d)[1:]
     item = np.dtype(run.precision).itemsize
     parameters = first + above + sum(widths) + run.width * k
     passes = (n + shape.sizes["test"]) * (3 * sum(widths) + 2 * max(widths))
-    if k > 1:  # a record's signals are those of every output
+    if k > 1:  # a record makes the signals of every output
         passes += n * k * sum(widths)
     cost = cost_of_record(run, shape, d)
     weights = parameters * (2 + run.method.copies)
@@ -124,7 +124,7 @@ def run_memory(run: Run, shape: BlockShape, d: int) -> int:
 
 
 def sweep_seconds(pack_seconds: list[float], workers: int) -> float:
-    """Estimated time of a whole sweep on so many workers, start-up included; 0 with nothing to do."""
+    """Estimated seconds of a whole sweep with start-up, from those of its packs; 0 if there are no packs."""
     if not pack_seconds:
         return 0.0
     loads = [0.0] * workers

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sweepengine.spec import Architecture, Run
 
 LIMIT_ARRAYS = 10
-"""Arrays of one prediction."""
+"""Number of arrays of one prediction."""
 
 
 def limit_bytes(records: int, n_train: int, n_test: int, outputs: int) -> int:
@@ -28,11 +28,11 @@ def limit_bytes(records: int, n_train: int, n_test: int, outputs: int) -> int:
 def has_limit(a: Architecture) -> bool:
     """Whether :mod:`sweepengine.theory` has the limit of an architecture.
 
-    It does not for an activation that it does not list, for given weights, which have no law, and for rows on the sphere,
-    which are not Gaussian at any width.
-    A read-out of signs has the limits of a Gaussian one. A read-out of ones has them where its mean meets nothing but
-    features of mean zero: an odd φ without biases and with one hidden layer. Else f_0 grows like √m (row init-scale),
-    and with more layers the signals g are not independent of the features that they meet.
+    There is no limit for an activation that the theory does not list, for given weights, which have no law, and for
+    rows of W⁰ on the sphere, which are not Gaussian at any width. A read-out of signs has the limits of a Gaussian
+    read-out. A read-out of ones has them only if the features have mean zero, that is for an odd φ without biases, and
+    if there is one hidden layer. With other features f_0 grows like √m (row init-scale of theory.md §4); with more
+    layers the signals g depend on the features that they multiply.
     """
     from sweepengine import theory
 
@@ -47,17 +47,17 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
     Parameters
     ----------
     run : Run
-        Any run of the architecture and schedule; its width, seed, γ and α do not enter.
+        Any run of the architecture and schedule. Its width, seed, γ and α do not matter.
     data : Dataset
 
     Returns
     -------
     dict of StoredArray
-        As :func:`sweepengine.open_theory` lists them. The outputs are those of gradient descent with the run's step, or
-        of gradient flow for the methods that follow it, at γ = 1/2 and α = 1; NaN where there is no closed form (any
-        cost but mse, minibatches, momentum), and where descent's step is too large for the limit's kernel, which then
-        diverges. All is NaN where :func:`has_limit` says no. Of k ≥ 2 outputs, which are independent in the limit and
-        alike in law, each has the kernels and deviations, and a mean of its own.
+        The arrays that :func:`sweepengine.open_theory` lists. The outputs are those of gradient descent with the run's
+        step, or of gradient flow for the methods that follow it, at γ = 1/2 and α = 1. They are NaN without a closed
+        form (any cost but mse, minibatches, momentum), and if descent with this step diverges for the limit's kernel.
+        All arrays are NaN if :func:`has_limit` is False. The k ≥ 2 outputs are independent in the limit and differ in
+        their targets alone: they share the kernels and deviations, and each output has its own mean.
     """
     from sweepengine import theory
 
@@ -76,11 +76,11 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
     step_size = run.step_size if kind == "descent" else None
     dynamics = theory.KernelDynamics.of(ntk, step=step_size) if known else None
     eigenvalues = np.full(train, np.nan) if dynamics is None else dynamics.eigenvalues
-    # Centred networks start at 0, all alike: their ensemble is its mean.
+    # Centred networks all start at f = 0, so their outputs do not fluctuate.
     fluctuation = 0.0 if run.architecture.centred else 1.0
     solved = kind is not None and run.loss == "mse"
     if dynamics is not None and solved and (step_size is None or step_size < dynamics.largest_stable_step):
-        for record, step in enumerate(run.record_steps):  # one at a time: a covariance is a whole matrix
+        for record, step in enumerate(run.record_steps):  # one record at a time: a covariance is a whole matrix
             time = step * run.step_size
             on_train = theory.train_ensemble(dynamics, time, data.y_train, nngp)
             on_test = theory.query_ensemble(
@@ -117,7 +117,7 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
 
 
 def _kernels(a: Architecture, x: NDArray[np.float64]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """NNGP, and the tangent kernel of the trained parts."""
+    """The NNGP, and the tangent kernel of the trained parameters."""
     from sweepengine import theory
 
     settings: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What the plan must know of sweeps of a model of the user's own."""
+"""Runs, time and memory of sweeps of a user's model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ModelWork(NetworkWork):
-    """Sweeps of a model; see :class:`sweepengine.plan._work.Work`."""
+    """The work of a sweep of a user's model; see :class:`sweepengine.plan._work.Work`."""
 
     of: ClassVar[type[Run]] = ModelRun
 
@@ -24,14 +24,14 @@ class ModelWork(NetworkWork):
         Raises
         ------
         SpecError
-            The model has other parameters at another width.
+            The model does not have the same parameters at every width.
         """
         runs = super().runs()
         refuse_changing_parameters(runs, self._data.x_train.shape[1], self._data.outputs)
         return runs
 
     def seconds(self, run: Run, shape: BlockShape, rate: MachineRate) -> float:
-        """Estimated time of one run on one thread."""
+        """Estimated seconds of one run on one thread."""
         return module_seconds(run, shape, self._data.x_train.shape[1], rate)
 
     def memory(self, run: Run, shape: BlockShape) -> int:

@@ -1,4 +1,4 @@
-"""What the plan must know of a model of the user's own: its parameters, and what a point costs."""
+"""Parameters, time and memory of a user's model."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 _STEP_OVERHEAD = 4e-4
 _COST_OF_AUTOGRAD = 4.0
-"""How much slower than the rate of plain products a module trains, elementwise passes included: seen 3 to 5."""
+"""Time of training a module over the time of its products alone at the machine's rate; measured 3 to 5."""
 
 
 @dataclass(frozen=True)
 class ModuleOutline:
-    """A model at one width.
+    """The parameters and the cost of a model at one width.
 
     Attributes
     ----------
     parameters : tuple of str
         Names in the module's order.
     numbers : int
-        Of all parameters together.
+        Count of the numbers in all parameters.
     point_flops : float
         Operations of a forward and backward pass of one point.
     """
@@ -46,18 +46,23 @@ class ModuleOutline:
 
 @lru_cache(maxsize=256)
 def module_outline(model: UserModel, width: int, d: int, outputs: int, precision: str) -> ModuleOutline:
-    """Build a model once and look at it.
+    """Build a model once, and count its parameters and operations.
 
     Parameters
     ----------
     model : UserModel
     width, d, outputs : int
+        m, input dimension, k.
     precision : str
+
+    Returns
+    -------
+    ModuleOutline
 
     Raises
     ------
     SpecError
-        The user's code raised, or what it made is no model.
+        The user's code raised an error, or its module breaks a rule.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -76,30 +81,30 @@ def module_outline(model: UserModel, width: int, d: int, outputs: int, precision
 
 
 def outline_of(run: Run, d: int, outputs: int) -> ModuleOutline:
-    """Of a run's own model."""
+    """The outline of a run's model at the run's width."""
     return module_outline(model_of(run.architecture.model), run.width, d, outputs, run.precision)
 
 
 def refuse_changing_parameters(runs: Sequence[Run], d: int, outputs: int) -> None:
-    """Raise unless a model has the same parameters at every width: they are the labels of one dim of the sweep.
+    """Raise unless a model has parameters of the same names at every width: they label one dim of the sweep.
 
     Raises
     ------
     SpecError
-        Two widths differ.
+        The names differ between two widths.
     """
     names = {run.width: outline_of(run, d, outputs).parameters for run in {run.width: run for run in runs}.values()}
-    first, *others = names
-    for width in others:
+    first, *further = names
+    for width in further:
         if names[width] != names[first]:
             raise SpecError(
-                f"model {runs[0].architecture.model}: at width {first} its parameters are {', '.join(names[first])}; at "
-                f"width {width} {', '.join(names[width])}; give it the same ones, of other shapes, at every width"
+                f"model {runs[0].architecture.model}: at width {first} its parameters are {', '.join(names[first])}; "
+                f"at width {width} {', '.join(names[width])}; give it the same ones, of other shapes, at every width"
             )
 
 
 def module_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
-    """Estimated time of one run on one thread."""
+    """Estimated seconds of one run on one thread."""
     outline, n = outline_of(run, d, shape.sizes["output"]), shape.sizes["i"]
     flops = _COST_OF_AUTOGRAD / rate.flops
     points = run.method.velocities * (run.method.batch_size or n)
@@ -110,11 +115,11 @@ def module_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> fl
 
 
 def module_memory(run: Run, shape: BlockShape, d: int) -> int:
-    """Bytes of a worker with one task: parameters now and at t = 0, a gradient, a kernel's Jacobians, one chunk."""
+    """Bytes of a worker with one task: parameters now and at t = 0, a gradient, a kernel's Jacobians, and one chunk."""
     from sweepengine.networks import JACOBIAN_BYTES
 
     outline, item = outline_of(run, d, shape.sizes["output"]), np.dtype(run.precision).itemsize
-    # At least one point's Jacobian is held whole; the pass that makes it takes as much again.
+    # The Jacobian of one point at least is held whole; the pass that makes it takes as much again.
     jacobians = 4 * max(JACOBIAN_BYTES, outline.numbers * shape.sizes["output"] * item)
     parameters = outline.numbers * ((3 + run.method.copies) * item + 3 * 8)
     return WORKER_BYTES + parameters + jacobians + shape.run_bytes() * shape.chunk_runs

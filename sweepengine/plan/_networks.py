@@ -1,4 +1,4 @@
-"""What the plan must know of sweeps of networks."""
+"""Runs, blocks, time and memory of sweeps of networks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class NetworkWork:
-    """Sweeps of networks; see :class:`sweepengine.plan._work.Work`."""
+    """The work of a sweep of networks; see :class:`sweepengine.plan._work.Work`."""
 
     of: ClassVar[type[Run]] = Run
 
@@ -47,23 +47,23 @@ class NetworkWork:
         return tuple(expand(self._spec, self._data.id, steps, canonical_names(self._spec), weights, self.of))
 
     def layout(self, run: Run) -> Hashable:
-        """What runs of one block share."""
+        """The properties that runs of one block share."""
         return (run.architecture, run.width, run.record_steps)
 
     def block(self, runs: Sequence[Run]) -> Block:
-        """Lay out runs of one layout."""
+        """The block of runs of one layout."""
         return network_block(runs, self._data)
 
     def seconds(self, run: Run, shape: BlockShape, rate: MachineRate) -> float:
-        """Estimated time of one run on one thread."""
+        """Estimated seconds of one run on one thread."""
         return run_seconds(run, shape, self._data.x_train.shape[1], rate)
 
     def predict(self, run: Run) -> dict[str, StoredArray]:
-        """What infinite width predicts for the run's architecture, data and schedule."""
+        """Prediction of infinite width for the run's architecture, data and schedule."""
         return predict_limit(run, self._data)
 
     def limit_size(self, run: Run) -> tuple[int, int]:
-        """Uncompressed bytes of that, and its number of arrays."""
+        """Uncompressed bytes of the prediction, and its number of arrays."""
         n, n_test = len(self._data.y_train), len(self._data.y_test)
         return limit_bytes(len(run.record_steps), n, n_test, self._data.outputs), LIMIT_ARRAYS
 
@@ -90,7 +90,7 @@ def _refuse_equal_outputs(spec: SweepSpec, data: Dataset) -> None:
 
 
 def _given_weights(spec: SweepSpec, data: Dataset) -> Given | None:
-    """The weights that a spec names, if they are a network of its shape."""
+    """The weights of the file that a spec names, checked for the network's shape; None if it names no file."""
     network = spec.network
     if network.weights is None:
         return None
@@ -98,18 +98,18 @@ def _given_weights(spec: SweepSpec, data: Dataset) -> Given | None:
 
     from sweepengine.networks import from_arrays
 
-    [architecture, *others] = spec.architectures()
-    if any(other.depth != architecture.depth for other in others):
+    [architecture, *further] = spec.architectures()
+    if any(variant.depth != architecture.depth for variant in further):
         raise SpecError("axes.depth: the weights of a file have one depth; give it as network.depth")
     weights = load_weights(
         network.weights, architecture.depth, biases=architecture.sigma_b > 0, output_bias=architecture.output_bias
     )
-    given = from_arrays(weights.arrays, architecture, torch.float64)
+    parameters = from_arrays(weights.arrays, architecture, torch.float64)
     expected = (data.x_train.shape[1], *architecture.widths(spec.axes.width[0]))
-    if (given.sizes, given.outputs) != (expected, data.outputs):
+    if (parameters.sizes, parameters.outputs) != (expected, data.outputs):
         raise DataError(
-            f"network.weights: {network.weights} holds a network of sizes {given.sizes} and {given.outputs} outputs, the "
-            f"spec and its data ask for {expected} and {data.outputs} outputs; set axes.width and network.width_ratios to "
-            "those of the file, or take other weights"
+            f"network.weights: {network.weights} holds a network of sizes {parameters.sizes} and {parameters.outputs} "
+            f"outputs, the spec and its data ask for {expected} and {data.outputs} outputs; set axes.width and "
+            "network.width_ratios to those of the file, or take other weights"
         )
     return weights

@@ -1,4 +1,4 @@
-"""What the plan must know of sweeps of particles: their runs, blocks, time and memory."""
+"""Runs, blocks, time and memory of sweeps of particles."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _STEP_OVERHEAD = 1e-4
 _RECORD_OVERHEAD = 2e-3
 
 _ADAPTIVE_TRIES = 2
-"""Tries of an adaptive method in a step of its grid."""
+"""Assumed tries of an adaptive method for each step of size dt."""
 
 
 class ParticleWork:
-    """Sweeps of particles; see :class:`sweepengine.plan._work.Work`."""
+    """The work of a sweep of particles; see :class:`sweepengine.plan._work.Work`."""
 
     def __init__(self, spec: ParticleSpec, data: Dataset) -> None:
         for place, term in enumerate(spec.functional.terms):
@@ -48,8 +48,8 @@ class ParticleWork:
                 check_cost(data, term.cost, f"functional.terms.{place}.cost")
         if data.outputs > 1:
             raise SpecError(
-                f"data: found {data.outputs} targets a point in {data.description}; particles have one output, take data "
-                "of one target"
+                f"data: found {data.outputs} targets a point in {data.description}; particles have one output, take "
+                "data of one target"
             )
         self._spec, self._data = spec, data
         self._d = data.x_train.shape[1]
@@ -57,9 +57,9 @@ class ParticleWork:
         first = next(self._expanded())
         if spec.reference is not None:
             self._reference = load_reference(spec.reference, len(first.coordinates(self._d)))
-        for each in observables_of(first.kind, first.observables):
-            if each.fits is not None:
-                each.fits(spec.axes.width, len(first.coordinates(self._d)), self._reference_count)
+        for observable in observables_of(first.kind, first.observables):
+            if observable.fits is not None:
+                observable.fits(spec.axes.width, len(first.coordinates(self._d)), self._reference_count)
         self._grid = self._make_grid(first)
         self.given: tuple[Given, ...] = tuple(each for each in (self._reference, self._grid) if each is not None)
 
@@ -80,7 +80,7 @@ class ParticleWork:
         Raises
         ------
         SpecError
-            More shards than pieces of some run, or as for :func:`sweepengine.spec.expand_particles`.
+            A run has fewer chunks of particles than shards, or as for :func:`sweepengine.spec.expand_particles`.
         """
         runs = tuple(self._expanded())
         for run in runs:
@@ -88,23 +88,22 @@ class ParticleWork:
             pieces = -(-run.width // piece)
             if pieces < self._spec.shards:
                 raise SpecError(
-                    f"shards: found {self._spec.shards} for width {run.width}, which is {pieces} chunks of up to {piece} "
-                    f"particles; shards hold whole chunks: use at most {pieces}, or larger widths"
+                    f"shards: found {self._spec.shards} for width {run.width}, which is {pieces} chunks of up to "
+                    f"{piece} particles; shards hold whole chunks: use at most {pieces}, or larger widths"
                 )
         return runs
 
     def layout(self, run: ParticleRun) -> Hashable:
-        """What runs of one block share; a spec fixes the rest."""
+        """The properties that runs of one block share; the spec fixes all others."""
         return (run.width, run.record_steps)
 
     def block(self, runs: Sequence[ParticleRun]) -> Block:
-        """Lay out runs of one number of particles and schedule."""
+        """The block of runs that share number of particles and schedule."""
         first, n = runs[0], len(self._data.y_train)
         names = first.coordinates(self._d)
         terms = tuple(term.term for term in first.terms)
-        extents = {
-            "i": n, "j": n, "test": len(self._data.y_test), "term": len(terms), "particle": first.width, "coord": len(names)
-        }  # fmt: skip
+        extents = {"i": n, "j": n, "test": len(self._data.y_test)}
+        extents |= {"term": len(terms), "particle": first.width, "coord": len(names)}
         labels = {"term": terms, "coord": names}
         if self._grid is not None:
             extents["grid"] = len(self._grid.arrays["points"])
@@ -112,7 +111,7 @@ class ParticleWork:
         return make_block(runs, variables_of(first), extents | added, labels | named, first.snapshots)
 
     def seconds(self, run: ParticleRun, shape: BlockShape, rate: MachineRate) -> float:
-        """Estimated time of one run on one thread of each shard."""
+        """Estimated seconds of one run on one thread of each shard."""
         velocity = self._velocity_flops(run, shape) / (0.5 * rate.flops) / self._spec.shards
         method = run.time_method
         velocities = method.velocities * (_ADAPTIVE_TRIES if method.adaptive else 1)
@@ -122,21 +121,21 @@ class ParticleWork:
         return steps + shape.records * record
 
     def _velocity_flops(self, run: ParticleRun, shape: BlockShape) -> float:
-        """Three products of m × N × p for the risk, and what every pair costs."""
+        """Operations of one velocity: three products of m × N × p for the risk, and the work on every pair."""
         m, p = run.width, shape.sizes["coord"]
         pairs = m * m * sum(term.coupling == "pairs" for term in run.terms)
         return 6.0 * m * p * shape.sizes["i"] + 40.0 * m * p + (6.0 * p + 40.0) * pairs
 
     def predict(self, run: ParticleRun) -> dict[str, StoredArray]:
-        """What the radial reduction predicts for the run."""
+        """Prediction of the radial reduction for the run."""
         return predict_radial(run)
 
     def limit_size(self, run: ParticleRun) -> tuple[int, int]:
-        """Uncompressed bytes of that, and its number of arrays."""
+        """Uncompressed bytes of the prediction, and its number of arrays."""
         return 8 * len(run.record_steps), 1
 
     def memory(self, run: ParticleRun, shape: BlockShape) -> int:
-        """Bytes of a worker with one task, or with a shard of one."""
+        """Bytes of a worker with one task, or with one shard of a task."""
         return WORKER_BYTES + particle_memory(run, shape, self._sizes(run, shape))
 
     def _sizes(self, run: ParticleRun, shape: BlockShape) -> CloudSizes:

@@ -1,4 +1,4 @@
-"""From a spec to runs, blocks and packs, against what a store already holds."""
+"""The plan of a sweep: the runs, blocks and packs of a spec, compared with the content of a store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SHORTEST_PACK = 2.0
 
 @dataclass(frozen=True)
 class Pack:
-    """What one task advances: whole chunks of one block.
+    """The content of one task: whole chunks of one block.
 
     Attributes
     ----------
@@ -42,9 +42,9 @@ class Pack:
     shape : BlockShape
     chunks : tuple of int
     runs : dict
-        Position in the block → run, for the runs that the sweep wants and the store lacks.
+        Position in the block → run, for the runs of the sweep that are missing in the store.
     seconds : float
-        Estimated time.
+        Estimated time of the task.
     """
 
     block: str
@@ -63,15 +63,15 @@ class Plan:
     spec : AnySpec
     data : Dataset
     given : tuple of Given
-        What the runs need beside the data.
+        Arrays that the runs need beside the data.
     runs : tuple of AnyRun
         All runs of the sweep.
     new_blocks : tuple of Block
         Blocks that the store does not have yet.
     limits : dict
-        Limit id → one of its runs, for the infinite-width predictions that the store does not have yet.
+        Limit id → a run with this limit, for the infinite-width predictions that the store does not have yet.
     known : dict
-        Run id → what the store has committed of it (None: not begun), for the runs that are in the store.
+        Run id → its mark in the store (None: not begun), for the runs that have a place in the store.
     code : UserCode
         The users' code that the sweep needs.
     """
@@ -103,19 +103,19 @@ class Plan:
         return [Status.PENDING if mark is None else mark.status for mark in marks]
 
     def refreshed(self, store: SweepStore) -> Plan:
-        """The same plan with what the store has committed by now."""
+        """The same plan, compared with the store as it is now."""
         places, shapes = store.places(), store.block_shapes()
         known = _known(self.runs, places, shapes, store)
         return replace(self, known=known, new_blocks=(), limits={}, _places=places, _shapes=shapes)
 
     def packs(self, rate: MachineRate, only: Collection[str] | None = None) -> Iterator[Pack]:
-        """The tasks, longest first, so that the last to finish is a short one.
+        """The tasks for the missing runs, longest first, so that the last task to finish is short.
 
         Parameters
         ----------
         rate : MachineRate
         only : collection of str, optional
-            Ids of the runs to advance; every missing one where not given.
+            Ids of the runs to advance; without it all missing runs.
         """
         wanted: dict[str, dict[int, AnyRun]] = {}
         for run in self.missing():
@@ -145,7 +145,7 @@ class Plan:
             yield Pack(block, shape, tuple(chunks), held, len(held) * seconds)
 
     def disk_bytes(self) -> int:
-        """Uncompressed bytes of the missing runs' variables, of new predictions, and of what a new store is given."""
+        """Uncompressed bytes of the missing runs' variables, of new predictions, and of a new store's data."""
         d = self.data.x_train.shape[1]
         limits = sum(self._work.limit_size(run)[0] for run in self.limits.values())
         data = 0 if self.known else 8 * (d + self.data.outputs) * (len(self.data.y_train) + len(self.data.y_test))
@@ -153,7 +153,7 @@ class Plan:
         return limits + data + sum(self._shapes[self._places[run.id][0]].run_bytes() for run in self.missing())
 
     def file_count(self) -> int:
-        """Files that the blocks of missing runs take, and the rest of a new store."""
+        """Number of files for the blocks of missing runs, for new predictions, and for the rest of a new store."""
         rest = 0 if self.known else STORE_FILES
         if not self.known:
             rest += sum(2 + 2 * len(each.arrays) for each in self.given)
@@ -161,12 +161,12 @@ class Plan:
         return sum(shape.file_count() for shape in self.blocks().values()) + limits + rest
 
     def memory_bytes(self) -> int:
-        """Largest peak of one task's own arrays: a run with its copy at t = 0, one step's arrays, one chunk."""
+        """Largest peak memory of a worker with one task, over the missing runs."""
         memory, missing = self._work.memory, self.missing()
         return max((memory(run, self._shapes[self._places[run.id][0]]) for run in missing), default=0)
 
     def predictions(self) -> dict[str, dict[str, StoredArray]]:
-        """What infinite width predicts for the new blocks, by limit id."""
+        """Limit id → infinite-width prediction, for the new blocks."""
         return {limit: self._work.predict(run) for limit, run in self.limits.items()}
 
     def blocks(self) -> dict[str, BlockShape]:
@@ -185,7 +185,7 @@ def _refuse_too_many(spec: AnySpec) -> None:
 
 
 def _user_code(spec: AnySpec) -> UserCode:
-    """What of users' code a spec names."""
+    """The users' code that a spec names."""
     return UserCode.of(canonical_names(spec), (*spec.users_parts(), *kind_key(spec)))
 
 
@@ -196,7 +196,7 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     ----------
     spec : AnySpec
     store : SweepStore
-        Where the sweep would be written; need not exist.
+        The store for the sweep; it need not exist.
 
     Returns
     -------
@@ -205,9 +205,9 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     Raises
     ------
     SpecError, DataError, StoreError
-        The spec asks for something that cannot be, or does not agree with the store.
+        The spec asks for something impossible, or does not agree with the store.
     """
-    code = _user_code(spec)  # a name that is not known is said before anything is loaded
+    code = _user_code(spec)  # first, so that an unknown name is reported before data are loaded
     store.check(spec, code)
     data = no_data() if spec.data is None else load(spec.data)
     work = work_of(spec, data)
@@ -237,22 +237,23 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
 
 
 def _refuse_more_than_the_disk(plan: Plan, address: str) -> None:
-    """Raise :class:`SpecError` where a local disk cannot hold what is missing, even if none of it compresses."""
+    """Raise :class:`SpecError` if a local disk has too little space for the missing runs without compression."""
     if "://" in address:
         return
     folder = next(path for path in Path(address).parents if path.exists())
     need, free = plan.disk_bytes(), shutil.disk_usage(folder).free
     if need > free:
         raise SpecError(
-            f"axes: the sweep would write up to {need / 1e9:.3g} GB and the disk of {address} has {free / 1e9:.3g} GB free; "
-            "take fewer records or snapshots, fewer observables, smaller widths or fewer seeds, or name another --store"
+            f"axes: the sweep would write up to {need / 1e9:.3g} GB and the disk of {address} has {free / 1e9:.3g} GB "
+            "free; take fewer records or snapshots, fewer observables, smaller widths or fewer seeds, or name another "
+            "--store"
         )
 
 
 def _known(
     runs: Iterable[AnyRun], places: Mapping[str, tuple[str, int]], shapes: Mapping[str, BlockShape], store: SweepStore
 ) -> dict[str, RunMark | None]:
-    """What is committed of each run that has a place."""
+    """Run id → mark, for the runs that have a place in the store."""
     placed = {run.id: places[run.id] for run in runs if run.id in places}
     marks = {block: store.run_marks(block, shapes[block]) for block in {block for block, _ in placed.values()}}
     return {run: marks[block][position] for run, (block, position) in placed.items()}

@@ -1,4 +1,4 @@
-"""What the radial reduction predicts for clouds on two shells (Mei, Montanari & Nguyen, PNAS 2018)."""
+"""Prediction of the radial reduction for data on two shells (Mei, Montanari & Nguyen, PNAS 2018)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sweepengine.spec import ParticleRun
 
 RADII = 48
-"""Mid-quantiles of |w| that stand for its law: the risk of twice as many is the same to four digits."""
+"""Number of mid-quantiles of |w| that represent its law; with twice as many the risk agrees to four digits."""
 
 
 def predict_radial(run: ParticleRun) -> dict[str, StoredArray]:
@@ -23,12 +23,13 @@ def predict_radial(run: ParticleRun) -> dict[str, StoredArray]:
     Parameters
     ----------
     run : ParticleRun
-        With :attr:`ParticleRun.radial`; its number of particles and seed do not enter.
+        A run with :attr:`ParticleRun.radial`. Its number of particles and its seed do not matter.
 
     Returns
     -------
     dict of StoredArray
-        ``risk`` over the records, by the run's own method and steps, so that what is left is m and the fresh points.
+        ``risk`` at every record, with the run's own method and steps. So the run differs from it only by its finite
+        number of particles and of points.
     """
     from sweepengine import particles
 
@@ -36,14 +37,14 @@ def predict_radial(run: ParticleRun) -> dict[str, StoredArray]:
         raise AssertionError("only runs with a radial reduction name a limit")
     d, delta, kappa = run.radial
     functional = particles.Functional([particles.radial_risk(d, delta)])
-    found = np.full(len(run.record_steps), np.nan)
+    risks = np.full(len(run.record_steps), np.nan)
     places = {step: record for record, step in enumerate(run.record_steps)}
 
     def observe(step: int, _time: float, cloud: torch.Tensor) -> None:
         if step in places:
-            found[places[step]] = functional.value(cloud)
+            risks[places[step]] = functional.value(cloud)
 
     start = particles.radial_start(RADII, d, kappa)
     particles.flow(functional, start, step_size=run.step_size, steps=run.n_steps, method=run.method, observe=observe)
     long_name = "population risk of the infinitely large cloud, by the reduction to |w|"
-    return {"risk": StoredArray(("record",), found, long_name, "Mei, Montanari & Nguyen 2018")}
+    return {"risk": StoredArray(("record",), risks, long_name, "Mei, Montanari & Nguyen 2018")}

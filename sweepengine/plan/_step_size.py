@@ -1,4 +1,4 @@
-"""The automatic step size: one number for all runs of the same data and architecture, known before anything runs."""
+"""The automatic step size: one number for all runs of the same data and architecture, known before the sweep."""
 
 from __future__ import annotations
 
@@ -21,17 +21,31 @@ if TYPE_CHECKING:
 
 REFERENCE_WIDTH = 4096
 MODULE_REFERENCE_WIDTH = 256
-"""Of a model of the user's own, whose kernel comes from Jacobians."""
+"""The reference width of a user's model, whose kernel is made from Jacobians."""
 REFERENCE_SEED = 0
 SAFETY = 4.0
 """η ≤ N/(SAFETY λ_max): in mean-field scaling λ_max grows 2–5 times during training (theory.md §6)."""
 
 
 def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Given | None = None) -> float:
-    """Largest eigenvalue of Θ_0 of one wide network of one output (width 4096, seed 0, float64), or of given weights.
+    """Largest eigenvalue of the kernel Θ_0 of a reference network, from which the automatic step size follows.
 
-    A model of the user's own has width 256 and all its outputs. Θ_0 depends on neither γ nor α, so the number serves every run of the architecture (theory.md §1). For k ≥ 2 outputs
-    Θ_0 tends to Θ_∞ ⊗ I_k, whose largest eigenvalue is that of Θ_∞; given weights have their own full kernel.
+    The reference network has width 4096, seed 0 and one output. A user's model has width 256 and all its outputs. Given
+    weights are their own reference, with all their outputs. Θ_0 depends on neither γ nor α, so one number serves every
+    run of the architecture (theory.md §1). For k ≥ 2 outputs Θ_0 tends to Θ_∞ ⊗ I_k, which has the same largest
+    eigenvalue as Θ_∞.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    data : Dataset
+    weights : Given, optional
+        Weights of a file, if the spec names one.
+
+    Returns
+    -------
+    float
+        Computed in float64; infinite if Θ_0 is not finite.
     """
     import torch
 
@@ -56,13 +70,14 @@ def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Giv
 
 
 def _refuse_large_reference(points: int, widths: list[int]) -> None:
-    """Refuse what no memory holds: weights and signals with one copy of each, the kernel with that of its eigenvalues."""
+    """Raise if this machine's memory cannot hold weights, signals and kernel of the reference, with a copy of each."""
     weights = sum(fan_in * fan_out for fan_in, fan_out in pairwise(widths))
     need = 2 * 8 * (weights + points * sum(widths) + points**2)
     if need > machine_memory():
         raise SpecError(
-            f"training.step_size: auto takes the kernel of {points} points and {len(widths) - 1} layers of width {widths[-1]}, "
-            f"which needs {need / 1e9:.3g} GB; this machine has {machine_memory() / 1e9:.3g} GB: give the step size as a number"
+            f"training.step_size: auto takes the kernel of {points} points and {len(widths) - 1} layers of width "
+            f"{widths[-1]}, which needs {need / 1e9:.3g} GB; this machine has {machine_memory() / 1e9:.3g} GB: "
+            "give the step size as a number"
         )
 
 
@@ -81,7 +96,15 @@ def _largest(kernel: Tensor) -> float:
 
 
 def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset, weights: Given | None = None) -> int:
-    """Gradient steps that the runs of an architecture take.
+    """Number of steps that the runs of an architecture take.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+    architecture : Architecture
+    data : Dataset
+    weights : Given, optional
+        As for :func:`reference_lambda_max`.
 
     Returns
     -------
@@ -91,7 +114,7 @@ def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset, weigh
     Raises
     ------
     SpecError
-        A given step size does not divide the time, or the steps are more than a run may have.
+        A given step size does not divide the time, the kernel is not finite, or a run may not have so many steps.
     """
     if spec.training.step_size == "auto":
         lambda_max = reference_lambda_max(architecture, data, weights)

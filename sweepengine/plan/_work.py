@@ -1,4 +1,4 @@
-"""What the plan asks of a kind of sweep."""
+"""The interface between the plan and a kind of sweep."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class Work(Protocol):
-    """One spec and its data, as their kind understands them; the runs that it takes are those that it gives.
+    """The work of one spec with its data, for the plan. Its methods take the runs that :meth:`runs` returns.
 
     Attributes
     ----------
     given : tuple of Given
-        What the runs need beside the data.
+        Arrays that the runs need beside the data.
     """
 
     given: tuple[Given, ...]
@@ -30,25 +30,25 @@ class Work(Protocol):
         """All runs of the sweep."""
 
     def layout(self, run: Any) -> Hashable:
-        """What runs of one block share."""
+        """The properties that runs of one block share."""
 
     def block(self, runs: Sequence[Any]) -> Block:
-        """Lay out runs of one layout."""
+        """The block of runs of one layout."""
 
     def seconds(self, run: Any, shape: BlockShape, rate: MachineRate) -> float:
-        """Estimated time of one run on one thread."""
+        """Estimated seconds of one run on one thread."""
 
     def predict(self, run: Any) -> dict[str, StoredArray]:
-        """What infinite width predicts for the run; asked where it names a limit."""
+        """Infinite-width prediction for a run that names a limit."""
 
     def limit_size(self, run: Any) -> tuple[int, int]:
-        """Uncompressed bytes of that, and its number of arrays."""
+        """Uncompressed bytes of the prediction, and its number of arrays."""
 
     def memory(self, run: Any, shape: BlockShape) -> int:
         """Bytes of a worker with a task that advances the run."""
 
 
 def work_of(spec: AnySpec, data: Dataset) -> Work:
-    """The work of a spec. Raises :class:`SpecError` or :class:`DataError` where the two do not fit."""
+    """The work of a spec. Raises :class:`SpecError` or :class:`DataError` if spec and data do not fit."""
     work: Work = resolve(kind_of(spec).work)(spec, data)
     return work

@@ -1,4 +1,4 @@
-"""The law of particles at t = 0: what runs start from, and the grid. Imports torch."""
+"""Initial particles of a run, and the grid of its first variation. Imports torch."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from sweepengine.spec import ParticleRun
 
 DRAWN_POINTS = 512
-"""Points of the grid where a spec gives none."""
+"""Points of the grid if a spec gives no grid."""
 MOST_POINTS = 100_000
 _LAST_SEED = 2**63 - 1
 
 
 def initial_cloud(run: ParticleRun, d: int, seed: int, rows: range) -> Tensor:
-    """Independent particles of a run's initial law, each by its number, where the run projects them on the set that they stay on.
+    """Draw particles of a run's initial law, and project them as the run does.
+
+    The particles are independent. A particle depends on the seed and on its own number alone.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ def initial_cloud(run: ParticleRun, d: int, seed: int, rows: range) -> Tensor:
 
     Returns
     -------
-    Tensor, shape (rows, p)
+    Tensor, shape (len(rows), p)
         In the run's precision.
     """
     cloud = _drawn(run, d, seed, rows)
@@ -48,14 +50,14 @@ def initial_cloud(run: ParticleRun, d: int, seed: int, rows: range) -> Tensor:
 
 
 def project(run: ParticleRun, cloud: Tensor) -> None:
-    """Bring particles back to where a run keeps them, in place."""
+    """Project particles in place on the sphere or ball of a run; without a projection leave them as they are."""
     to = run.projection
     if to is not None:
         (sphere if to.to == "sphere" else ball)(to.radius)(cloud)
 
 
 def grid_of(run: ParticleRun, d: int) -> Given:
-    """The points at which a run's first variation is taken: the same for all runs of a sweep.
+    """The points at which the first variation of a run is taken; they are the same for all runs of a sweep.
 
     Raises
     ------
@@ -66,11 +68,11 @@ def grid_of(run: ParticleRun, d: int) -> Given:
     if lattice is None:
         points = initial_cloud(run, d, _LAST_SEED, range(DRAWN_POINTS)).numpy().astype(np.float64)
         return Given("grid", run.grid_id, {"points": points})
-    # A float: p may be in the thousands.
+    # In logarithms, as p may be in the thousands.
     if p * np.log10(lattice.count) > np.log10(MOST_POINTS):
         raise SpecError(
-            f"grid.count: found {lattice.count} in each of {p} coordinates, which is more than {MOST_POINTS} points; take "
-            f"fewer, or leave grid out for {DRAWN_POINTS} draws of the initial law"
+            f"grid.count: found {lattice.count} in each of {p} coordinates, which is more than {MOST_POINTS} points; "
+            f"take fewer, or leave grid out for {DRAWN_POINTS} draws of the initial law"
         )
     line = np.linspace(lattice.low, lattice.high, lattice.count)
     return Given("grid", run.grid_id, {"points": np.array(list(itertools.product(line, repeat=p)))})
@@ -96,7 +98,7 @@ def _drawn(run: ParticleRun, d: int, seed: int, rows: range) -> Tensor:
 
 
 def _network(run: ParticleRun, d: int, seed: int, count: int) -> Tensor:
-    """(w, b, a) of the network of this seed (theory.md §1): all weights N(0, 1)."""
+    """Particles (w, b, a): the neurons of the network of this seed (theory.md §1), with all weights N(0, 1)."""
     bias = isinstance(run.unit, UnitSpec) and run.unit.bias
     architecture = Architecture(1, "relu", sigma_w=1.0, sigma_b=float(bias), sigma_a=1.0)
     parameters = initialise(architecture, count, d, seed, getattr(torch, run.precision))
