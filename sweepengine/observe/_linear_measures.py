@@ -45,9 +45,17 @@ def _linear(now: Moment, start: Moment) -> _Linear:
     lost = rate * values
     decay = linear_factor(now.problem.method, -lost) ** now.step
     residual = apply(vectors.mT, start.flat(start.train.forward.outputs) - y)
-    # Below 1e-8 the quotient has lost half its digits; n is its limit, exact to a relative n · lost/2.
-    summed = torch.where(lost > 1e-8, (1 - decay) / lost, float(now.step))
+    summed = summed_powers(lost, decay, now.step)
     return _Linear(y + apply(vectors, decay * residual), apply(vectors, rate * summed * residual))
+
+
+def summed_powers(lost: Tensor, decay: Tensor, steps: int) -> Tensor:
+    """(1 − decay)/lost, where decay = (1 − lost + O(lost²))^steps; float64, shape of ``lost``.
+
+    Below 1e-8 the subtraction would lose half of the digits, and one step is 1 − lost to a relative 1e-8.
+    """
+    small = torch.where(lost == 0, float(steps), -torch.expm1(steps * torch.log1p(-lost)) / lost)
+    return torch.where(lost > 1e-8, (1 - decay) / lost, small)
 
 
 def _distance_train(now: Moment, start: Moment) -> Tensor:

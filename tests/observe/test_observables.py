@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from sweepengine.observe import (
     variables_of,
 )
 from sweepengine.observe._conditions import SQUARED_ERROR
+from sweepengine.observe._linear_measures import summed_powers
 from sweepengine.observe.measure import Moment, Problem, Recorder
 from sweepengine.plan import make_plan
 from sweepengine.plan._cost import cost_of_record
@@ -331,3 +333,16 @@ def test_the_plan_adds_up_what_is_chosen(tiny: Callable[..., dict[str, Any]], tm
     assert costs[1].flops == costs[1].bytes == 0
     assert 0 < costs[2].flops < costs[3].flops
     assert 0 < costs[2].bytes < costs[3].bytes
+
+
+@pytest.mark.parametrize("steps", [0, 1, 10**4, 10**7])
+@pytest.mark.parametrize("lost", [-1e-17, 0.0, 1e-16, 0.9e-8, 1.1e-8, 1e-3])
+def test_sums_of_the_linearised_model_are_right_for_weak_modes(lost: float, steps: int) -> None:
+    """The sum of the powers of 1 − lost, in fifty digits; n alone is off by n lost/2."""
+    with localcontext() as context:
+        context.prec = 50
+        exact = (1 - (1 - Decimal(lost)) ** steps) / Decimal(lost) if lost else Decimal(steps)
+    decay = torch.tensor(1 - lost, dtype=torch.float64) ** steps
+    found = summed_powers(torch.tensor(lost, dtype=torch.float64), decay, steps)
+    # A power of a number near 1 loses digits where lost is just above the threshold.
+    assert float(found) == pytest.approx(float(exact), rel=1e-7)
