@@ -263,7 +263,10 @@ class Command:
                 self.stop()
                 raise Defect(Kind.HANG, f"`{' '.join(self.words)}` did not end in {limit:g} s ({where})")
             time.sleep(POLL_SECONDS)
-        out, err = (Path(f"{self._logs}.{end}").read_text(errors="replace") for end in ("out", "err"))
+        logs = (Path(f"{self._logs}.{end}") for end in ("out", "err"))
+        out, err = (
+            log.read_text(errors="replace") if log.exists() else "" for log in logs
+        )  # killed before its first line
         return Ended(self.words, code, out, err, time.monotonic() - self.started, self._worked)
 
     def stop(self) -> None:

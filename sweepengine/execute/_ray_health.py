@@ -38,7 +38,7 @@ class Health:
     def __init__(self, ray: Any, *, private: bool) -> None:
         self._ray, self._private = ray, private
         self._looked, self._unanswered = time.monotonic(), 0
-        self._family = _family()
+        self._family = _family(_processes())
 
     def trouble(self) -> str:
         """Return what is wrong with the cluster; empty while it lives."""
@@ -47,7 +47,7 @@ class Health:
             self._looked = time.monotonic()
         if self._private:
             if due:
-                self._family |= _family()
+                self._family |= _family(_processes())
             node = self._ray._private.worker._global_node  # noqa: SLF001 -- Ray tells it nowhere else
             dead = node.dead_processes() if node is not None else []
             return ", ".join(f"its {name} ended with code {process.returncode}" for name, process in dead)
@@ -63,10 +63,15 @@ class Health:
 
     def end_family(self) -> None:
         """Kill the agents that a dead raylet of a private cluster leaves behind; a living raylet would end them."""
-        processes = _processes()
-        for number, began in self._family:
-            if number in processes and processes[number].began == began:
-                kill(number)
+        _end(self._family)
+
+
+def _end(family: set[tuple[int, str]]) -> None:
+    """Kill processes, given by id and by when each began, as far as they live."""
+    processes = _processes()
+    for number, began in family:
+        if number in processes and processes[number].began == began:
+            kill(number)
 
 
 @contextmanager
@@ -79,10 +84,13 @@ def watched(token: str) -> Iterator[None]:
     over = threading.Event()
 
     def watch() -> None:
-        while not (dead := _dead_daemon()):
+        family: set[tuple[int, str]] = set()
+        while not (dead := _dead_daemon(processes := _processes())):
+            family |= _family(processes)
             if over.wait(_WATCH_SECONDS):
                 return
         if not over.wait(_GRACE_SECONDS):
+            _end(family)  # Ray's agents write their title over their environment, where the token was
             end_leftovers(token)
             sys.stderr.write(
                 f"error: Ray has died (its {dead} ended); what was committed is kept: run the same command again\n"
@@ -120,18 +128,17 @@ def _processes() -> dict[int, _Process]:
     return processes
 
 
-def _family() -> set[tuple[int, str]]:
+def _family(processes: dict[int, _Process]) -> set[tuple[int, str]]:
     """Return (id, when it began) of the daemons that this process has started, and of all their descendants."""
-    processes = _processes()
     family = {number for number, p in processes.items() if p.parent == os.getpid() and p.name in _DAEMONS}
     while children := {number for number, p in processes.items() if p.parent in family} - family:
         family |= children
     return {(number, processes[number].began) for number in family}
 
 
-def _dead_daemon() -> str:
+def _dead_daemon(processes: dict[int, _Process]) -> str:
     """Return the name of a dead daemon that this process has started; empty if there is none, or no /proc."""
-    ours = (process for process in _processes().values() if process.parent == os.getpid())
+    ours = (process for process in processes.values() if process.parent == os.getpid())
     return next((process.name for process in ours if process.state == "Z" and process.name in _DAEMONS), "")
 
 
