@@ -73,7 +73,7 @@ class Cloud:
         )
 
     def start(self) -> Tensor:
-        """The particles at t = 0 that are here, shape (m, p); where the run projects them, on the set that they stay on."""
+        """Draw this worker's particles at t = 0, shape (m, p), projected as the run projects them."""
         return initial_cloud(self._run, self._d, self._run.seed, self._rows).to(self._device)
 
     def at(self, step: int) -> Functional:

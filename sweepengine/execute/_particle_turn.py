@@ -106,7 +106,7 @@ def particle_turn(
     *,
     cuda_graphs: bool,  # noqa: ARG001 -- refused for particles
 ) -> ParticleTurn:
-    """One run of particles, of which this worker may have a part; see :class:`sweepengine.execute._make_turn.MakeTurn`."""
+    """Make the turn of one run of particles, of which this worker may hold a part; see :class:`MakeTurn`."""
     (run,) = runs
     rows = shards.rows(run, shape)
     return ParticleTurn(run, data, state, shards.partition(run, rows, data), rows)

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 DIVERGED_FACTOR = 1e6
 """A run whose training loss passes this many times its start (or the loss of f = 0) has diverged."""
 LOOKS = 64
-"""Steps between two readings of what has diverged, at most: reading waits for the device, and a run that has diverged is
-advanced in vain until then."""
+"""Most steps between two readings of which runs have diverged. A reading waits for the device; until it, a diverged run is
+advanced in vain."""
 
 
 class NetworkTurn:
@@ -97,7 +97,7 @@ class NetworkTurn:
 
     @property
     def patience(self) -> int:
-        """Steps between two readings of what has diverged: steps that are chosen on the host see no numbers after it."""
+        """Steps between two readings of which runs have diverged: 1 where the host chooses steps by what it reads."""
         return LOOKS if self._first.method.tolerance is None else 1
 
     def state(self) -> dict[str, NDArray[np.generic]]:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Discriminator, Field
 
 from sweepengine.spec._choice import NameOf
 from sweepengine.spec._fields import Positive, Section
-from sweepengine.spec._model import EveryRecords, LogRecords
+from sweepengine.spec._shared import EveryRecords, LogRecords
 from sweepengine.time_methods import METHODS, TimeMethod, find, names
 
 

@@ -3,108 +3,36 @@
 from __future__ import annotations
 
 import itertools
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, field_validator, model_validator
 
-from sweepengine.activations import ACTIVATIONS, layer_activations
 from sweepengine.errors import shown
 from sweepengine.spec._architecture import Architecture
-from sweepengine.spec._choice import NameOf
 from sweepengine.spec._data import DataSpec
-from sweepengine.spec._fields import Count, Depth, Positive, Section, Seed, WholeSpec
+from sweepengine.spec._fields import Count, Depth, Positive, Section, WholeSpec
 from sweepengine.spec._method import AnyMethod, gradient_descent, methods_alone
+from sweepengine.spec._shared import (
+    LIST,
+    ActivationName,
+    EveryRecords,
+    LogRecords,
+    Matmul,
+    Name,
+    Seeds,
+    distinct,
+    refuse_matmul,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
-"""The named scalings (theory.md §1): the output is multiplied by α m^{-γ}."""
-
-MAX_SEEDS = 100_000
-
-ActivationName = Annotated[str, NameOf(layer_activations)]
-"""Activation of a network; units of particles have a few more to choose from."""
-UnitActivationName = Annotated[str, NameOf(lambda: tuple(ACTIVATIONS))]
 ScalingValue = Literal["ntk", "mean_field"] | Annotated[float, Field(ge=0.5, le=1.0)]
-# A tuple may be given as a list, as YAML has it; its entries stay strictly typed.
-_LIST = Field(strict=False, min_length=1)
-
-
-def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Refuse an axis that holds one value twice: its runs would be counted twice in every mean."""
-    seen: set[Any] = set()
-    for value in values:
-        key = GAMMA_BY_LABEL.get(value, value) if isinstance(value, str) else value
-        if key in seen:
-            raise ValueError(f"{shown(value)} stands twice; keep it once")
-        seen.add(key)
-    return values
 
 
 def _without_default(schema: dict[str, Any]) -> None:
     del schema["default"]
-
-
-def _plain_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
-        raise ValueError(
-            f"found {shown(value)}; a name is made of letters, digits, '.', '_' and '-' and begins with a letter or a "
-            "digit, because it names the store in the results folder"
-        )
-    return value
-
-
-def _count_of_seeds(value: Any) -> Any:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return value
-    if not 1 <= value <= MAX_SEEDS:
-        raise ValueError(
-            f"found {value}; a number of seeds lies between 1 and {MAX_SEEDS}; for one seed of this value give a list, "
-            f"[{value}]"
-        )
-    return tuple(range(value))
-
-
-Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_plain_name)]
-Seeds = Annotated[
-    tuple[Seed, ...],
-    _LIST,
-    AfterValidator(_distinct),
-    BeforeValidator(_count_of_seeds),
-    Field(
-        description="8 means the seeds 0 … 7; [3, 5] means the seeds 3 and 5",
-        json_schema_extra=lambda schema: schema.update(
-            {
-                "anyOf": [
-                    {"type": "integer", "minimum": 1},
-                    {"type": "array", "items": schema.pop("items"), "minItems": 1},
-                ]
-            }
-        ),
-    ),
-]
-"""The axis of seeds, which every kind of sweep has."""
-
-
-Matmul = Annotated[
-    Literal["full", "tf32", "bf16"],
-    Field(
-        description="how float32 matrices are multiplied: in full, or with factors rounded to TF32 or bf16, which a "
-        "device without such products refuses; the numbers differ, so the runs are different ones"
-    ),
-]
-
-
-def refuse_matmul(matmul: str, precision: str) -> None:
-    """Raise ValueError where float64 products are asked for in a precision that only float32 products have."""
-    if matmul != "full" and precision != "float32":
-        raise ValueError(
-            f"matmul: found {matmul!r} with precision {precision!r}; it is of float32 alone: leave it out, or set "
-            "precision: float32"
-        )
 
 
 class NetworkSpec(Section):
@@ -142,7 +70,7 @@ class NetworkSpec(Section):
         description="path of a .npz of the parameters at t = 0, W0 … W<L> and b0 …, before any multiplier and the same "
         "for every seed; relative to the folder of the spec's file",
     )
-    width_ratios: Annotated[tuple[Positive, ...], _LIST] | None = Field(
+    width_ratios: Annotated[tuple[Positive, ...], LIST] | None = Field(
         default=None,
         description="width of each hidden layer divided by the width m; the last ratio is 1; all are 1 where not given",
     )
@@ -151,20 +79,6 @@ class NetworkSpec(Section):
         description="which parameters move: all; the hidden weights alone; the read-out weights with their bias alone",
     )
     centred: bool = Field(default=False, description="whether the output at t = 0 is subtracted")
-
-
-class LogRecords(Section):
-    """Records at t = 0, at the end, and evenly in log time between."""
-
-    spacing: Literal["log"]
-    count: Annotated[int, Field(ge=2)]
-
-
-class EveryRecords(Section):
-    """Records at every k-th step, at t = 0 and at the end."""
-
-    spacing: Literal["every"]
-    k: Count
 
 
 class TrainingSpec(Section):
@@ -202,14 +116,14 @@ class TrainingSpec(Section):
 class AxesSpec(Section):
     """The swept axes; every combination of their values is one run."""
 
-    scaling: Annotated[tuple[ScalingValue, ...], _LIST, AfterValidator(_distinct)] = Field(
+    scaling: Annotated[tuple[ScalingValue, ...], LIST, AfterValidator(distinct)] = Field(
         description="ntk (γ = 1/2), mean_field (γ = 1), or γ itself in [0.5, 1]"
     )
-    width: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)] = Field(description="hidden width m")
+    width: Annotated[tuple[Count, ...], LIST, AfterValidator(distinct)] = Field(description="hidden width m")
     seed: Seeds
-    depth: Annotated[tuple[Depth, ...], _LIST, AfterValidator(_distinct)] | None = None
-    activation: Annotated[tuple[ActivationName, ...], _LIST, AfterValidator(_distinct)] | None = None
-    alpha: Annotated[tuple[Positive, ...], _LIST, AfterValidator(_distinct)] | None = None
+    depth: Annotated[tuple[Depth, ...], LIST, AfterValidator(distinct)] | None = None
+    activation: Annotated[tuple[ActivationName, ...], LIST, AfterValidator(distinct)] | None = None
+    alpha: Annotated[tuple[Positive, ...], LIST, AfterValidator(distinct)] | None = None
 
 
 class SweepSpec(WholeSpec):
@@ -227,7 +141,7 @@ class SweepSpec(WholeSpec):
     axes: AxesSpec
     precision: Literal["float32", "float64"]
     matmul: Matmul = "full"
-    observables: Annotated[tuple[str, ...], _LIST, AfterValidator(_distinct)] | None = Field(
+    observables: Annotated[tuple[str, ...], LIST, AfterValidator(distinct)] | None = Field(
         default=None,
         description="names of the recorded observables (the message about an unknown name lists all names); the ten of "
         "the quickstart where not given",

@@ -10,7 +10,7 @@ from sweepengine.plugins import canonical_unit
 from sweepengine.spec._data import DataSpec
 from sweepengine.spec._dynamics import DynamicsSpec
 from sweepengine.spec._fields import Count, Factor, Positive, Section, WholeSpec
-from sweepengine.spec._model import _LIST, Matmul, Name, Seeds, _distinct, refuse_matmul
+from sweepengine.spec._shared import LIST, Matmul, Name, Seeds, distinct, refuse_matmul
 from sweepengine.spec._terms import TERMS, Term
 from sweepengine.spec._unit import AnyUnit, UnitSpec, UserUnitSpec
 from sweepengine.time_methods import METHODS
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class FunctionalSpec(Section):
     """F(μ) = Σ terms + τ∫log μ dμ."""
 
-    terms: Annotated[tuple[Term, ...], _LIST]
+    terms: Annotated[tuple[Term, ...], LIST]
     temperature: Annotated[float, Field(ge=0, le=1e12)] | None = Field(
         default=None, description="τ, carried by noise; 0 where not given; to sweep it, give axes.temperature instead"
     )
@@ -54,10 +54,10 @@ class InitialSpec(Section):
 class ParticleAxes(Section):
     """The swept axes; every combination of their values is one run."""
 
-    width: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)] = Field(description="number of particles m")
+    width: Annotated[tuple[Count, ...], LIST, AfterValidator(distinct)] = Field(description="number of particles m")
     seed: Seeds
     temperature: (
-        Annotated[tuple[Annotated[float, Field(ge=0, le=1e12)], ...], _LIST, AfterValidator(_distinct)] | None
+        Annotated[tuple[Annotated[float, Field(ge=0, le=1e12)], ...], LIST, AfterValidator(distinct)] | None
     ) = None
 
 
@@ -86,7 +86,7 @@ class ParticleSpec(WholeSpec):
     axes: ParticleAxes
     precision: Literal["float32", "float64"]
     matmul: Matmul = "full"
-    observables: Annotated[tuple[str, ...], _LIST, AfterValidator(_distinct)] | None = Field(
+    observables: Annotated[tuple[str, ...], LIST, AfterValidator(distinct)] | None = Field(
         default=None,
         description="names of the recorded observables (the message about an unknown name lists all names)",
     )

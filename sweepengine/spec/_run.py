@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sweepengine.spec._architecture import Architecture
 from sweepengine.spec._canonical import digest, without_neutral
 from sweepengine.spec._method import Method
-from sweepengine.spec._model import GAMMA_BY_LABEL
 from sweepengine.spec._schedule import record_schedule, whole_steps
+from sweepengine.spec._shared import GAMMA_BY_LABEL
 from sweepengine.spec._stepped import SteppedRun
 from sweepengine.spec._unnamed import UNNAMED_OF_NETWORKS
 

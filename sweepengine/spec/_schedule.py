@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import SpecError
-from sweepengine.spec._model import EveryRecords
+from sweepengine.spec._shared import EveryRecords
 
 if TYPE_CHECKING:
-    from sweepengine.spec._model import LogRecords
+    from sweepengine.spec._shared import LogRecords
 
 
 MOST_STEPS = 10_000_000

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from sweepengine.spec._fields import Positive, Section
-from sweepengine.spec._model import UnitActivationName
+from sweepengine.spec._shared import UnitActivationName
 
 
 class UnitSpec(Section):
