@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 DIVERGED_FACTOR = 1e6
 """A run whose training loss passes this many times its start (or the loss of f = 0) has diverged."""
 LOOKS = 64
-"""Most steps between two readings of which runs have diverged. A reading waits for the device; until it, a diverged run is
-advanced in vain."""
+"""Most steps between two readings of which runs have diverged. A reading waits for the device; until it, a diverged run
+is advanced in vain."""
 
 
 class NetworkTurn:
