@@ -70,6 +70,17 @@ def test_without_an_interval_nothing_is_decided(kind: str) -> None:
     assert analysis.judge(fit, kind, 0.5) == ("undecided", fit.why_no_interval)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("kind", ["bound", "sharp", "asymptote"])
+def test_a_law_that_all_seeds_obey_exactly_holds_despite_rounding(kind: str) -> None:
+    """The interval has length 0, and its one number differs from the exponent by rounding."""
+    exponents = np.arange(31) / 10
+    fits = [analysis.fit_scaling(curves(np.tile(WIDTHS**-p, (4, 1)))) for p in exponents]
+    assert any(fit.p.value != p for fit, p in zip(fits, exponents, strict=True))
+    verdicts = {analysis.judge(fit, kind, p) for fit, p in zip(fits, exponents, strict=True)}  # type: ignore[arg-type]
+    assert verdicts == {("holds", "")}
+    assert analysis.judge(fits[10], kind, 1.000001)[0] != "holds"  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def no_finite_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the finite-size fit, which is slow and decides no verdict."""
