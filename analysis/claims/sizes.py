@@ -31,7 +31,7 @@ def _blocks(name: str, chosen: Chosen, title: str, symbol: str) -> Quantity:
 
         squares = done["hessian_rms"].isel(record=0, drop=True).astype(np.float64) ** 2
         layer, other = (xr.DataArray(np.arange(squares.sizes[dim]), dims=dim) for dim in ("layer", "layer_other"))
-        mask = chosen(layer, other, done["depth"].variable)
+        mask = chosen(layer, other, done["depth"])
         count = mask.sum("layer_other")
         mean: xr.DataArray = squares.where(mask, 0).sum("layer_other", skipna=False) / count.where(count > 0)
         return mean**0.5
