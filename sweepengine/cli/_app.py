@@ -47,7 +47,7 @@ PluginOption = Annotated[
     typer.Option(
         "--plugin",
         metavar="FILE",
-        help="Python file that registers models, observables, terms and units of your own; may be given again.",
+        help="Python file that registers models, observables, terms, units and kinds of your own; may be given again.",
         show_default=False,
     ),
 ]
