@@ -241,9 +241,14 @@ def kind_names() -> tuple[str, ...]:
 def kind_of(thing: AnySpec | AnyRun) -> Kind:
     """The kind of a spec or a run."""
     for kind in kinds():
-        if type(thing) in (kind.spec, kind.run):
+        if _named(type(thing)) in (_named(kind.spec), _named(kind.run)):
             return kind
     raise AssertionError(f"{type(thing).__name__} belongs to no kind that is registered in this process")
+
+
+def _named(cls: type) -> tuple[str, str]:
+    """Module and name of a class: a class of a notebook that travels to a worker comes there as more than one copy."""
+    return cls.__module__, cls.__qualname__
 
 
 def kind_key(spec: AnySpec) -> tuple[tuple[CodeKind, str], ...]:

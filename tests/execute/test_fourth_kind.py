@@ -191,3 +191,18 @@ def test_what_the_analysis_says_of_a_kind_may_change_under_its_version(spec_file
     assert changed.read_text() != PLUGIN.read_text()
     fresh_registry()
     assert sweepengine.run(spec_file, store, executor="inline", plugins=[changed]).skipped == 4
+
+
+def test_a_kind_of_a_script_travels_to_rays_workers(spec_file: Path, tmp_path: Path) -> None:
+    """Its classes are in no file that a worker could read: they travel by value."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        PLUGIN.read_text()
+        + '\n\nif __name__ == "__main__":\n    print(sweepengine.run("regression.yaml", "script.zarr", workers=2))\n'
+    )
+    done = subprocess.run(
+        [sys.executable, "script.py"], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    sweepengine.run(spec_file, tmp_path / "inline.zarr", executor="inline", plugins=[PLUGIN])
+    xr.testing.assert_identical(numbers(tmp_path / "script.zarr"), numbers(tmp_path / "inline.zarr"))
