@@ -23,6 +23,9 @@ every needless drop costs the exponent's interval some coverage (tested)."""
 SLOWEST_CORRECTION: Final = 0.25
 """Exponent q of the slowest finite-size term m^−q that a verdict allows for. At γ = 3/4 the drift is
 c₁ m^−3/4 + c₂ m^−1/2, so the first term dies out as m^−1/4 relative to the second."""
+ROUNDING: Final = 1e-9
+"""Curvature, or distance of an exponent from a claimed one, that counts as rounding however short its interval is: the
+interval over seeds that agree has length 0."""
 
 DONE: Final = "done"
 STATUSES: Final = ("done", "diverged", "failed", "running", "pending")

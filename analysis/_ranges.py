@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.analysis._constants import BEND_CONFIDENCE, MIN_WIDTHS_KEPT, SLOWEST_CORRECTION
+from sweepengine.analysis._constants import BEND_CONFIDENCE, MIN_WIDTHS_KEPT, ROUNDING, SLOWEST_CORRECTION
 from sweepengine.analysis._jackknife import jackknife_t
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 P, LOG_A, CURVATURE, P_LIMIT = range(4)
 """Rows of :func:`contrasts`."""
-_ROUNDING = 1e-9
-"""Largest curvature that counts as rounding, however short its interval: that of seeds that agree has length 0."""
 
 
 def contrasts(log_m: Floats) -> Floats:
@@ -62,7 +60,7 @@ def scan(full: Floats, left_out: Floats, log_m: Floats) -> tuple[Floats, Floats,
     left_stats = np.einsum("...m,kcm->...kc", left_out, rows)
     _, half = jackknife_t(np.moveaxis(left_stats[..., CURVATURE], -2, -1), BEND_CONFIDENCE)
     # A NaN half-width (one seed) shows no bend: nothing is dropped without evidence.
-    return stats, left_stats, ~(np.abs(stats[..., CURVATURE]) > np.maximum(half, _ROUNDING))
+    return stats, left_stats, ~(np.abs(stats[..., CURVATURE]) > np.maximum(half, ROUNDING))
 
 
 def first_straight(straight: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -45,6 +45,12 @@ def supremum(variable: str, dim: str = "") -> Reduction:
     return Reduction("sup", lambda done, _: _supremum(done[variable], done), {variable: dims}, dim)
 
 
+def initial(variable: str, dim: str = "") -> Reduction:
+    """The value of a variable (run, record [, dim]) at t = 0."""
+    dims = ("run", "record", dim) if dim else ("run", "record")
+    return Reduction("initial", lambda done, _: done[variable].isel(record=0, drop=True), {variable: dims}, dim)
+
+
 def final(variable: str) -> Reduction:
     """The value of a variable (run, record) at the last record of a run."""
     return Reduction("final", lambda done, _: last(done[variable], done), {variable: ("run", "record")})

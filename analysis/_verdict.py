@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from sweepengine.analysis._constants import RESOLUTION
+from sweepengine.analysis._constants import RESOLUTION, ROUNDING
 from sweepengine.analysis._format import estimate_text, exponent_text
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ def judge(fit: ScalingFit, kind: Kind, p: float) -> tuple[Verdict, str]:
     """
     if not fit.p.has_interval:
         return "undecided", fit.why_no_interval
+    if abs(fit.p.value - p) < ROUNDING:
+        p = fit.p.value
     if kind == "bound":
         return _judge_bound(fit, p)
     if kind == "asymptote" and not fit.bends and not fit.p.contains(p):

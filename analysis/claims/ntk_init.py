@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from sweepengine.analysis._claim import BySweep, Claim, Exponent
+from sweepengine.analysis._claim import BySweep, Claim, Exponent, after_training
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import Reduction, of_each_run
 
@@ -19,12 +19,6 @@ def _distance(done: xr.Dataset, theory: xr.Dataset) -> xr.DataArray:
     apart = done["kernel"].isel(record=0, drop=True).astype(np.float64) - limit
     squares: xr.DataArray = (apart**2).sum(("i", "j"), skipna=False) / (limit**2).sum(("i", "j"), skipna=False)
     return squares**0.5
-
-
-def _after_training(sweep: xr.Dataset) -> xr.Dataset:
-    """Take the last record of mean-field runs as their first: a kernel that has learned is not the limit at t = 0."""
-    runs = np.flatnonzero(np.isclose(sweep["gamma"].values, 1.0))
-    return sweep.isel(run=runs, record=[-1]).assign_coords(records_done=("run", np.ones(runs.size, dtype=int)))
 
 
 KERNEL_DISTANCE: Final = Quantity(
@@ -50,6 +44,6 @@ CLAIM: Final = Claim(
                 note="trial read −0.50",
             ),
         ),
-        twin=_after_training,
+        twin=after_training,
     ),
 )

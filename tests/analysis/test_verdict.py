@@ -70,6 +70,17 @@ def test_without_an_interval_nothing_is_decided(kind: str) -> None:
     assert analysis.judge(fit, kind, 0.5) == ("undecided", fit.why_no_interval)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("kind", ["bound", "sharp", "asymptote"])
+def test_a_law_that_all_seeds_obey_exactly_holds_despite_rounding(kind: str) -> None:
+    """The interval has length 0, and its one number differs from the exponent by rounding."""
+    exponents = np.arange(31) / 10
+    fits = [analysis.fit_scaling(curves(np.tile(WIDTHS**-p, (4, 1)))) for p in exponents]
+    assert any(fit.p.value != p for fit, p in zip(fits, exponents, strict=True))
+    verdicts = {analysis.judge(fit, kind, p) for fit, p in zip(fits, exponents, strict=True)}  # type: ignore[arg-type]
+    assert verdicts == {("holds", "")}
+    assert analysis.judge(fits[10], kind, 1.000001)[0] != "holds"  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def no_finite_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the finite-size fit, which is slow and decides no verdict."""
@@ -184,6 +195,47 @@ def test_claims_are_silent_where_the_network_is_not_theirs() -> None:
         CLAIMS, "g", Setting(0.5, 1, "tanh", trained="hidden_weights"), {}, {"movement_op/W1": "no movement"}
     )
     assert rows == ()
+
+
+def sizes(*setting: Any, **network: Any) -> dict[str, str]:
+    """Expected exponents of the claim `sizes`, of some of its quantities in networks of two hidden layers."""
+    blocks = ("jacobian_rms/W0 jacobian_rms/W1 jacobian_rms/W2 jacobian_rms_bias/W1 jacobian_rms_bias/W2 "
+              "hessian_diagonal/W0 hessian_diagonal/W1 hessian_first/W1 hessian_first/W2 hessian_last/W1")  # fmt: skip
+    rows = judge_claims(
+        CLAIMS, "g", Setting(*setting, **network), {key: fit_with(0.4, 0.6) for key in blocks.split()}, {}
+    )
+    return {row.observable: row.expected_text for row in rows}
+
+
+def test_sizes_are_those_of_blocks_that_are_trained() -> None:
+    jacobian = {"jacobian_rms/W0": "−3/4", "jacobian_rms/W1": "−5/4", "jacobian_rms/W2": "−3/4"}
+    bias = {"jacobian_rms_bias/W1": "−3/4", "jacobian_rms_bias/W2": "−1/4"}
+    hessian = {
+        "hessian_diagonal/W0": "−5/4",
+        "hessian_diagonal/W1": "−9/4",
+        "hessian_first/W1": "−7/4",
+        "hessian_first/W2": "−5/4",
+        "hessian_last/W1": "−7/4",
+    }
+    assert sizes(0.75, 2, "tanh") == jacobian | bias | hessian
+    assert sizes(0.75, 2, "relu") == jacobian | bias
+    assert sizes(0.75, 2, "tanh", readout="ones") == {}
+    assert sizes(0.75, 2, "tanh", trained="hidden_weights").keys() == {"jacobian_rms/W0", "jacobian_rms/W1"}
+    assert sizes(0.75, 2, "tanh", trained="last_layer").keys() == {"jacobian_rms/W2", "jacobian_rms_bias/W2"}
+
+
+def test_a_share_of_backward_signals_that_is_1_has_no_exponent() -> None:
+    """At widths below the number of points every signal lies within the features: m^0, which refutes nothing."""
+    sweep, _ = make_sweep(widths=(8, 16, 32, 64), seeds=3)
+    shares = np.minimum(1.0, 10 / sweep["width"].values)[:, None, None] * np.ones((1, sweep.sizes["record"], 1))
+    summary = analysis.summarise(sweep.assign(backward_projection=(("run", "record", "hidden"), shares)))
+    verdicts = {(row.verdict, row.why) for row in summary.claims if row.id == "backward"}
+    assert {verdict for verdict, _ in verdicts} == {"undecided"}
+    assert all("m ≤ N" in why for _, why in verdicts)
+    wide = sweep.isel(run=np.flatnonzero(sweep["width"] > 10)).assign(
+        backward_projection=(("run", "record", "hidden"), shares[sweep["width"] > 10])
+    )
+    assert {row.verdict for row in analysis.summarise(wide).claims if row.id == "backward"} == {"holds"}
 
 
 def test_a_failed_fit_leaves_its_claims_undecided_with_the_reason() -> None:
