@@ -45,11 +45,10 @@ import sweepengine
 from sweepengine.plan import make_plan
 from sweepengine.spec import make_spec
 from sweepengine.store import SweepStore
-for place, content in enumerate(json.loads(sys.argv[1])):
-    store = f"{place}.zarr"
-    predicted = make_plan(make_spec(content), SweepStore(store)).memory_bytes()
-    sweepengine.run(content, store, executor="inline")
-    print(predicted / sweepengine.open_sweep(store).peak_memory.values.max())
+content = json.loads(sys.argv[1])
+predicted = make_plan(make_spec(content), SweepStore("alone.zarr")).memory_bytes()
+sweepengine.run(content, "alone.zarr", executor="inline")
+print(predicted / sweepengine.open_sweep("alone.zarr").peak_memory.values.max())
 """
 
 
@@ -71,7 +70,11 @@ def test_memory_of_particles_is_predicted(tmp_path: Path) -> None:
     kernel = base | {"data": base["data"] | {"n_train": 2500}, "observables": ["kernel_drift"]}
     points = base | {"data": base["data"] | {"n_train": 20_000}, "axes": {"width": [2048], "seed": 1}}
     weak = many | {"axes": {"width": [1_000_000], "seed": 1}, "observables": ["weak_form_defect"]}
-    command = [sys.executable, "-W", "error", "-c", ALONE, json.dumps([weak, many, kernel, points])]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=240)
-    assert found.returncode == 0, found.stderr
-    np.testing.assert_allclose([float(line) for line in found.stdout.split()], 1.0, atol=0.25)
+    for name, content in {"weak": weak, "many": many, "kernel": kernel, "points": points}.items():
+        # In a process of its own: a sweep before it may leave memory that the system has not taken back.
+        folder = tmp_path / name
+        folder.mkdir()
+        command = [sys.executable, "-W", "error", "-c", ALONE, json.dumps(content)]
+        found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=240)
+        assert found.returncode == 0, found.stderr
+        np.testing.assert_allclose(float(found.stdout), 1.0, atol=0.25, err_msg=name)
