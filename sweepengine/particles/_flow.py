@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -119,7 +120,7 @@ class Trajectory:
             yield self.step
             if self.step >= self.targets[-1]:
                 return
-            target = next(target for target in self.targets if target > self.step)
+            target = self.targets[bisect_right(self.targets, self.step)]
             self.step += self.steps.advance(self.step, target)
 
 
