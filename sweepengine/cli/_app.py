@@ -128,9 +128,8 @@ def verify(store: StoreArgument) -> None:
     raise typer.Exit(verify_command(store))
 
 
-TakeOverOption = Annotated[
-    bool, typer.Option("--take-over", help="Take the store from a driver that still holds it; that driver stops.")
-]
+_HELP = {option.name: option.metadata["help"] for option in fields(RunOptions)}
+TakeOverOption = Annotated[bool, typer.Option("--take-over", help=_HELP["take_over"])]
 
 
 @app.command()

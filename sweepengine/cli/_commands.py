@@ -35,13 +35,7 @@ def run_command(
 
     console, errors = Console(), Console(stderr=True)
     sweep_spec = _read_spec(spec, plugins)
-    outcome = run(
-        sweep_spec,
-        store,
-        plugins=plugins,
-        progress=progress_for(errors),
-        **options,
-    )
+    outcome = run(sweep_spec, store, progress=progress_for(errors), **options)
     has_findings = bool(kind_of(sweep_spec).findings)  # a kind of the user's own may have none
     reduced = _print_summary(console, outcome.store) if has_findings else None
     console.print(f"store:  {outcome.store}", markup=False, highlight=False, soft_wrap=True)
