@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from sweepengine.errors import SpecError
 from sweepengine.observe import observables_of, parameter_count, parameter_shapes, variables_of
-from sweepengine.plan._modules import outline_of
 from sweepengine.store import make_block
 
 if TYPE_CHECKING:
@@ -17,13 +16,22 @@ if TYPE_CHECKING:
     from sweepengine.store import Block
 
 
-def network_block(runs: Sequence[Run], data: Dataset) -> Block:
-    """The block of runs of networks that share architecture, width, data and schedule."""
+def network_block(runs: Sequence[Run], data: Dataset, layers: tuple[str, ...], sizes: Mapping[str, int]) -> Block:
+    """The block of runs of networks that share architecture, width, data and schedule.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    data : Dataset
+    layers : tuple of str
+        Names along the dim ``layer``.
+    sizes : mapping
+        Sizes of the dims that only networks of this form have.
+    """
     first = runs[0]
     n, k = len(data.y_train), data.outputs
-    layers, own = (_module_dims if first.architecture.model else _network_dims)(first, data)
     extents = {"i": n, "j": n, "test": len(data.y_test), "output": k, "output_other": k, "mode": n * k}
-    extents |= {"layer": len(layers)} | own
+    extents |= {"layer": len(layers), **sizes}
     variables = variables_of(first, k)
     used = {"layer"}.union(*(variable.dims for variable in variables))
     labels = dict.fromkeys(sorted({"layer", "layer_other"} & used), layers)
@@ -31,7 +39,7 @@ def network_block(runs: Sequence[Run], data: Dataset) -> Block:
     return make_block(runs, variables, extents | added, labels | names)
 
 
-def _network_dims(run: Run, data: Dataset) -> tuple[tuple[str, ...], dict[str, int]]:
+def network_dims(run: Run, data: Dataset) -> tuple[tuple[str, ...], dict[str, int]]:
     """Names of the layers, and the sizes of the dims that only a network of layers has."""
     architecture, depth = run.architecture, run.architecture.depth
     shapes = parameter_shapes(
@@ -47,12 +55,6 @@ def _network_dims(run: Run, data: Dataset) -> tuple[tuple[str, ...], dict[str, i
         "parameter": parameter_count(shapes),
     }
     return tuple(f"W{layer}" for layer in range(depth + 1)), sizes
-
-
-def _module_dims(run: Run, data: Dataset) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Names of the parameters of a user's model, and the size of the dim over all their numbers."""
-    outline = outline_of(run, data.x_train.shape[1], data.outputs)
-    return outline.parameters, {"parameter": outline.numbers}
 
 
 def own_dims(run: AnyRun, extents: Mapping[str, int]) -> tuple[dict[str, int], dict[str, tuple[str, ...]]]:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from sweepengine.plan._modules import module_memory, module_seconds, refuse_changing_parameters
+from sweepengine.plan._modules import (
+    module_dims,
+    module_lambda_max,
+    module_memory,
+    module_seconds,
+    refuse_changing_parameters,
+)
 from sweepengine.plan._networks import NetworkWork
 from sweepengine.spec import ModelRun, Run
 
 if TYPE_CHECKING:
     from sweepengine.plan._cost import MachineRate
+    from sweepengine.spec import Architecture
     from sweepengine.store import BlockShape
 
 
@@ -29,6 +36,12 @@ class ModelWork(NetworkWork):
         runs = super().runs()
         refuse_changing_parameters(runs, self._data.x_train.shape[1], self._data.outputs)
         return runs
+
+    def _dims(self, run: Run) -> tuple[tuple[str, ...], dict[str, int]]:
+        return module_dims(run, self._data)
+
+    def _lambda_max(self, architecture: Architecture) -> float:
+        return module_lambda_max(architecture, self._data)
 
     def seconds(self, run: Run, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated seconds of one run on one thread."""

@@ -10,19 +10,23 @@ import numpy as np
 
 from sweepengine.errors import SpecError
 from sweepengine.plan._cost import WORKER_BYTES
+from sweepengine.plan._step_size import REFERENCE_SEED, largest_eigenvalue
 from sweepengine.plugins import model_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sweepengine.data import Dataset
     from sweepengine.plan._cost import MachineRate
     from sweepengine.plugins import UserModel
-    from sweepengine.spec import Run
+    from sweepengine.spec import Architecture, Run
     from sweepengine.store import BlockShape
 
 _STEP_OVERHEAD = 4e-4
 _COST_OF_AUTOGRAD = 4.0
 """Time of training a module over the time of its products alone at the machine's rate; measured 3 to 5."""
+_REFERENCE_WIDTH = 256
+"""Width of the reference for the automatic step size: the kernel of a model is made from Jacobians."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,24 @@ def module_outline(model: UserModel, width: int, d: int, outputs: int, precision
 def outline_of(run: Run, d: int, outputs: int) -> ModuleOutline:
     """The outline of a run's model at the run's width."""
     return module_outline(model_of(run.architecture.model), run.width, d, outputs, run.precision)
+
+
+def module_dims(run: Run, data: Dataset) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Names of the parameters of a user's model, and the size of the dim over all their numbers."""
+    outline = outline_of(run, data.x_train.shape[1], data.outputs)
+    return outline.parameters, {"parameter": outline.numbers}
+
+
+def module_lambda_max(architecture: Architecture, data: Dataset) -> float:
+    """Largest eigenvalue of the kernel of a user's model at width 256 and seed 0, with all its outputs."""
+    import torch
+
+    from sweepengine.networks import Inputs, ModuleNetwork, build_module
+
+    model, x = model_of(architecture.model), torch.from_numpy(data.x_train)
+    module, parameters = build_module(model, _REFERENCE_WIDTH, x.shape[1], data.outputs, REFERENCE_SEED, x.dtype)
+    reference = ModuleNetwork(module, parameters, 0.5, 1.0)
+    return largest_eigenvalue(reference.kernel(*reference.passes(Inputs(x, x))))
 
 
 def refuse_changing_parameters(runs: Sequence[Run], d: int, outputs: int) -> None:

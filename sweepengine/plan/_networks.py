@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from sweepengine.data import check_cost, load_weights
 from sweepengine.errors import DataError, SpecError
 from sweepengine.observe import canonical_names
-from sweepengine.plan._blocks import network_block
+from sweepengine.plan._blocks import network_block, network_dims
 from sweepengine.plan._cost import run_memory, run_seconds
 from sweepengine.plan._limit import LIMIT_ARRAYS, limit_bytes, predict_limit
-from sweepengine.plan._step_size import step_count
+from sweepengine.plan._step_size import reference_lambda_max, step_count
 from sweepengine.spec import Run, expand
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class NetworkWork:
 
         @cache
         def steps(architecture: Architecture) -> int:
-            return step_count(self._spec, architecture, self._data, self._weights)
+            return step_count(self._spec, len(self._data.y_train), partial(self._lambda_max, architecture))
 
         weights = "" if self._weights is None else self._weights.id
         return tuple(expand(self._spec, self._data.id, steps, canonical_names(self._spec), weights, self.of))
@@ -52,7 +52,15 @@ class NetworkWork:
 
     def block(self, runs: Sequence[Run]) -> Block:
         """The block of runs of one layout."""
-        return network_block(runs, self._data)
+        return network_block(runs, self._data, *self._dims(runs[0]))
+
+    def _dims(self, run: Run) -> tuple[tuple[str, ...], dict[str, int]]:
+        """Names of the layers, and sizes of the dims that only this form of network has."""
+        return network_dims(run, self._data)
+
+    def _lambda_max(self, architecture: Architecture) -> float:
+        """Largest eigenvalue of the kernel from which the automatic step size follows."""
+        return reference_lambda_max(architecture, self._data, self._weights)
 
     def seconds(self, run: Run, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated seconds of one run on one thread."""

@@ -10,18 +10,17 @@ import numpy as np
 
 from sweepengine.errors import SpecError
 from sweepengine.plan._cost import machine_memory
-from sweepengine.plugins import model_of
 from sweepengine.spec import Architecture, fixed_step_count, refuse_many_steps
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from sweepengine.data import Dataset, Given
     from sweepengine.spec import SweepSpec
 
 REFERENCE_WIDTH = 4096
-MODULE_REFERENCE_WIDTH = 256
-"""The reference width of a user's model, whose kernel is made from Jacobians."""
 REFERENCE_SEED = 0
 SAFETY = 4.0
 """η ≤ N/(SAFETY λ_max): in mean-field scaling λ_max grows 2–5 times during training (theory.md §6)."""
@@ -30,8 +29,8 @@ SAFETY = 4.0
 def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Given | None = None) -> float:
     """Largest eigenvalue of the kernel Θ_0 of a reference network, from which the automatic step size follows.
 
-    The reference network has width 4096, seed 0 and one output. A user's model has width 256 and all its outputs. Given
-    weights are their own reference, with all their outputs. Θ_0 depends on neither γ nor α, so one number serves every
+    The reference network has width 4096, seed 0 and one output. Given weights are their own reference, with all their
+    outputs. Θ_0 depends on neither γ nor α, so one number serves every
     run of the architecture (theory.md §1). For k ≥ 2 outputs Θ_0 tends to Θ_∞ ⊗ I_k, which has the same largest
     eigenvalue as Θ_∞.
 
@@ -52,8 +51,6 @@ def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Giv
     from sweepengine.networks import Inputs, Law, from_arrays, initialise, learning_rates, network
 
     x = torch.from_numpy(data.x_train)
-    if architecture.model:
-        return _largest(_module_kernel(architecture.model, x, data.outputs))
     if weights is not None:
         parameters = from_arrays(weights.arrays, architecture, torch.float64)
     else:
@@ -66,7 +63,7 @@ def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Giv
     reference = network(architecture, parameters, [0.5], [1.0], rates)
     inputs = Inputs.prepare(x, architecture)
     forward = reference.forward(inputs)
-    return _largest(reference.kernel(inputs, forward, reference.backward(forward)))
+    return largest_eigenvalue(reference.kernel(inputs, forward, reference.backward(forward)))
 
 
 def _refuse_large_reference(points: int, widths: list[int]) -> None:
@@ -81,30 +78,22 @@ def _refuse_large_reference(points: int, widths: list[int]) -> None:
         )
 
 
-def _module_kernel(key: str, x: Tensor, outputs: int) -> Tensor:
-    from sweepengine.networks import Inputs, ModuleNetwork, build_module
-
-    model = model_of(key)
-    module, parameters = build_module(model, MODULE_REFERENCE_WIDTH, x.shape[1], outputs, REFERENCE_SEED, x.dtype)
-    reference = ModuleNetwork(module, parameters, 0.5, 1.0)
-    return reference.kernel(*reference.passes(Inputs(x, x)))
-
-
-def _largest(kernel: Tensor) -> float:
+def largest_eigenvalue(kernel: Tensor) -> float:
+    """Largest eigenvalue of a kernel in float64, shape (N, N) or (N, k, N, k); infinite if it is not finite."""
     matrix = kernel.numpy().reshape(int(kernel.numel() ** 0.5), -1)  # (i, o) by (j, p) for k ≥ 2 outputs
     return float(np.linalg.eigvalsh(matrix)[-1]) if np.isfinite(matrix).all() else math.inf
 
 
-def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset, weights: Given | None = None) -> int:
+def step_count(spec: SweepSpec, points: int, lambda_max: Callable[[], float]) -> int:
     """Number of steps that the runs of an architecture take.
 
     Parameters
     ----------
     spec : SweepSpec
-    architecture : Architecture
-    data : Dataset
-    weights : Given, optional
-        As for :func:`reference_lambda_max`.
+    points : int
+        Training points N.
+    lambda_max : callable
+        Returns the largest eigenvalue of the architecture's reference kernel; called for ``auto`` only.
 
     Returns
     -------
@@ -117,8 +106,7 @@ def step_count(spec: SweepSpec, architecture: Architecture, data: Dataset, weigh
         A given step size does not divide the time, the kernel is not finite, or a run may not have so many steps.
     """
     if spec.training.step_size == "auto":
-        lambda_max = reference_lambda_max(architecture, data, weights)
-        ratio = spec.training.time * SAFETY * lambda_max / len(data.y_train)
+        ratio = spec.training.time * SAFETY * lambda_max() / points
         if not math.isfinite(ratio):
             raise SpecError(
                 "network: the kernel at t = 0 is not finite with these settings; take smaller sigma_w, sigma_a or depth"
