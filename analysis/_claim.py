@@ -45,6 +45,36 @@ class Exponent:
     note: str = ""
 
 
+def vanishing_in_the_ntk_scaling(
+    quantity: Quantity, source: str, *, limits: str = "", smooth: str = "", relu: str = ""
+) -> tuple[Exponent, ...]:
+    """The exponents of what a linear model does not have: at least 1/2, 1 for a smooth φ, → 3/4 for one layer of relu.
+
+    Parameters
+    ----------
+    quantity
+    source
+        Source of the bound.
+    limits
+        Source of the two exponents for given activations, where it is another one.
+    smooth, relu
+        Notes beside these two.
+    """
+    sources = limits or source
+    return (
+        Exponent(quantity, "bound", lambda s, _: s.kernel_drifts_at(0.5), lambda *_: 0.5, source),
+        Exponent(quantity, "sharp", lambda s, _: s.kernel_drifts_at(0.5) and s.smooth, lambda *_: 1.0, sources, smooth),
+        Exponent(
+            quantity,
+            "asymptote",
+            lambda s, _: s.kernel_drifts_at(0.5) and s.shallow_relu,
+            lambda *_: 0.75,
+            sources,
+            relu,
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class BySweep:
     """Evidence from a sweep: the claim is judged on every sweep of its kind, and a packaged job measures it.

@@ -42,13 +42,12 @@ def findings_of(kind: str) -> Findings:
 @cache
 def _with_claims(reference: object) -> Findings:
     base: Findings = resolve(reference)
-    claims = tuple(claim for claim in CLAIMS if isinstance(claim.evidence, BySweep) and claim.evidence.of == base.name)
+    about = [
+        (claim, evidence)
+        for claim in CLAIMS
+        if isinstance(evidence := claim.evidence, BySweep) and evidence.of == base.name
+    ]
     # Claims that share a quantity share one object; Findings refuses two quantities of the same name.
-    quantities = dict.fromkeys(
-        exponent.quantity
-        for claim in claims
-        if isinstance(claim.evidence, BySweep)
-        for exponent in claim.evidence.exponents
-    )
+    quantities = dict.fromkeys(exponent.quantity for _, evidence in about for exponent in evidence.exponents)
     claimed = tuple(quantity for quantity in quantities if quantity not in base.quantities)
-    return replace(base, claims=claims, claimed=claimed)
+    return replace(base, claims=tuple(claim for claim, _ in about), claimed=claimed)

@@ -69,6 +69,11 @@ class Setting:
         """Whether the exponents for smooth activations are claimed: φ is smooth and no polynomial."""
         return self._facts is not None and self._facts.smooth and self._facts.degree is None
 
+    @property
+    def shallow_relu(self) -> bool:
+        """Whether the network is one hidden layer of relu, whose kinks change exponents."""
+        return self.depth == 1 and self.activation == "relu"
+
     def at(self, gamma: float) -> bool:
         """Whether γ has this value."""
         return abs(self.gamma - gamma) < EPS

@@ -33,7 +33,8 @@ BACKWARD_SHARE: Final = Quantity(
     "backward_projection",
     initial("backward_projection", "hidden"),
     "share of the backward signals within the features",
-    "‖P_φ z‖²/‖z‖² at t = 0, z^l = W^lᵀ g^(l+1) and z^L the read-out, P_φ on the span of the features of all train points",
+    "‖P_φ z‖²/‖z‖² at t = 0, z^l = W^lᵀ g^(l+1) and z^L the read-out, P_φ on the span of the features of all train "
+    "points",
     "theory.md §4 backward",
     why_none=_why_none,
 )

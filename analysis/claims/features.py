@@ -41,7 +41,7 @@ def _exponents(distance: Quantity) -> tuple[Exponent, ...]:
         Exponent(
             distance,
             "asymptote",
-            lambda s, _: _is_theirs(s) and s.activation == "relu",
+            lambda s, _: _is_theirs(s) and s.shallow_relu,
             lambda *_: 0.75,
             "S4 §9",
             note="trial read −0.6 to −0.7 up to m = 1024",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sweepengine.analysis._claim import BySweep, Claim, Exponent, passed_off
+from sweepengine.analysis._claim import BySweep, Claim, passed_off, vanishing_in_the_ntk_scaling
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import supremum
 
@@ -21,28 +21,17 @@ _DISTANCES: Final = tuple(
 )
 
 
-def _exponents(distance: Quantity) -> tuple[Exponent, ...]:
-    return (
-        Exponent(distance, "bound", lambda s, _: s.kernel_drifts_at(0.5), lambda *_: 0.5, _SOURCE),
-        Exponent(distance, "sharp", lambda s, _: s.kernel_drifts_at(0.5) and s.smooth, lambda *_: 1.0, _SOURCE),
-        Exponent(
-            distance,
-            "asymptote",
-            lambda s, _: s.kernel_drifts_at(0.5) and s.depth == 1 and s.activation == "relu",
-            lambda *_: 0.75,
-            _SOURCE,
-            note="trial read −0.59 to −0.64",
-        ),
-    )
-
-
 CLAIM: Final = Claim(
     "linear",
     "In the NTK scaling sup_t ‖f_t − f_t^lin‖ is O(m^−1/2); it is m^−1 for a smooth activation, and tends to m^−3/4 "
     "for relu.",
     BySweep(
         "lazy_to_rich",
-        tuple(exponent for distance in _DISTANCES for exponent in _exponents(distance)),
+        tuple(
+            exponent
+            for distance in _DISTANCES
+            for exponent in vanishing_in_the_ntk_scaling(distance, _SOURCE, relu="trial read −0.59 to −0.64")
+        ),
         twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
     ),
 )

@@ -33,7 +33,7 @@ CLAIM: Final = Claim(
             Exponent(
                 PARAMETERS_DISTANCE,
                 "asymptote",
-                lambda s, _: s.kernel_drifts_at(0.5) and s.depth == 1 and s.activation == "relu",
+                lambda s, _: s.kernel_drifts_at(0.5) and s.shallow_relu,
                 lambda *_: 0.25,
                 "S1 eqs 65, 72",
                 note="trial read −0.27",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sweepengine.analysis._claim import BySweep, Claim, Exponent, passed_off
+from sweepengine.analysis._claim import BySweep, Claim, passed_off, vanishing_in_the_ntk_scaling
 from sweepengine.analysis._of_networks import KERNEL_DRIFT
 
 CLAIM: Final = Claim(
@@ -13,25 +13,11 @@ CLAIM: Final = Claim(
     "m^−3/4 for relu in one layer.",
     BySweep(
         "lazy_to_rich",
-        (
-            Exponent(
-                KERNEL_DRIFT, "bound", lambda s, _: s.kernel_drifts_at(0.5), lambda *_: 0.5, "S0, S3 Thm 2, S1 eq 81"
-            ),
-            Exponent(
-                KERNEL_DRIFT,
-                "sharp",
-                lambda s, _: s.kernel_drifts_at(0.5) and s.smooth,
-                lambda *_: 1.0,
-                "theory.md §4 (S0, S3 Thm 2)",
-            ),
-            Exponent(
-                KERNEL_DRIFT,
-                "asymptote",
-                lambda s, _: s.kernel_drifts_at(0.5) and s.depth == 1 and s.activation == "relu",
-                lambda *_: 0.75,
-                "theory.md §4 (S0, S3 Thm 2)",
-                note="trial read −0.64 to −0.71",
-            ),
+        vanishing_in_the_ntk_scaling(
+            KERNEL_DRIFT,
+            "S0, S3 Thm 2, S1 eq 81",
+            limits="theory.md §4 (S0, S3 Thm 2)",
+            relu="trial read −0.64 to −0.71",
         ),
         twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
     ),

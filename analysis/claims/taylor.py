@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sweepengine.analysis._claim import BySweep, Claim, Exponent, passed_off
+from sweepengine.analysis._claim import BySweep, Claim, passed_off, vanishing_in_the_ntk_scaling
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import final
 
@@ -30,34 +30,19 @@ _REMAINDERS: Final = (
 )
 
 
-def _exponents(remainder: Quantity) -> tuple[Exponent, ...]:
-    return (
-        Exponent(remainder, "bound", lambda s, _: s.kernel_drifts_at(0.5), lambda *_: 0.5, _SOURCE),
-        Exponent(
-            remainder,
-            "sharp",
-            lambda s, _: s.kernel_drifts_at(0.5) and s.smooth,
-            lambda *_: 1.0,
-            _SOURCE,
-            note="trial read −1.05; m^−3/2 of S3 §8 assumes independence",
-        ),
-        Exponent(
-            remainder,
-            "asymptote",
-            lambda s, _: s.kernel_drifts_at(0.5) and s.depth == 1 and s.activation == "relu",
-            lambda *_: 0.75,
-            _SOURCE,
-        ),
-    )
-
-
 CLAIM: Final = Claim(
     "taylor",
     "In the NTK scaling f(θ+δ) − f(θ) − ⟨∇f, δ⟩ of one step is O(m^−1/2); it is m^−1 for a smooth activation, and "
     "tends to m^−3/4 for relu.",
     BySweep(
         "remainders",
-        tuple(exponent for remainder in _REMAINDERS for exponent in _exponents(remainder)),
+        tuple(
+            exponent
+            for remainder in _REMAINDERS
+            for exponent in vanishing_in_the_ntk_scaling(
+                remainder, _SOURCE, smooth="trial read −1.05; m^−3/2 of S3 §8 assumes independence"
+            )
+        ),
         twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
     ),
 )
