@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import torch
@@ -92,15 +92,7 @@ class Parameters:
     def map(self, function: Callable[..., Tensor], *others: Parameters) -> Parameters:
         """Apply ``function`` to every tensor, with the tensors of the same name of ``others`` as further arguments."""
         columns = zip(*(each.tensors().values() for each in (self, *others)), strict=True)
-        mapped = dict(zip(self.tensors(), (function(*column) for column in columns), strict=True))
-        depth = len(self.hidden)
-        return replace(
-            self,
-            hidden=tuple(mapped[f"W{layer}"] for layer in range(depth)),
-            biases=tuple(mapped[f"b{layer}"] for layer in range(len(self.biases))),
-            readout=mapped[f"W{depth}"],
-            output_bias=mapped.get(f"b{depth}"),
-        )
+        return self.with_tensors(dict(zip(self.tensors(), (function(*column) for column in columns), strict=True)))
 
     def layer_matrices(self) -> list[Tensor]:
         """For each layer the matrix whose rows are one neuron's parameters.

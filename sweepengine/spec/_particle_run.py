@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, TypeAdapter
 
 from sweepengine.errors import SpecError
-from sweepengine.plugins import canonical_unit
 from sweepengine.spec._canonical import digest, without_neutral
 from sweepengine.spec._data import DataSpec, ShellsData
 from sweepengine.spec._dynamics import ProjectionSpec, RunMethodName, ToleranceSpec  # noqa: TC001 -- for pydantic
@@ -228,12 +227,6 @@ def _plain(value: Any, *, short: bool) -> Any:
     return value
 
 
-def _canonical_unit(spec: ParticleSpec) -> UnitSpec | UserUnitSpec | None:
-    if not isinstance(spec.unit, UserUnitSpec):
-        return spec.unit
-    return spec.unit.model_copy(update={"name": canonical_unit(spec.unit.name)})
-
-
 def expand_particles(
     spec: ParticleSpec, data_id: str, observables: tuple[str, ...], reference: str | None = None
 ) -> Iterator[ParticleRun]:
@@ -245,7 +238,7 @@ def expand_particles(
     data_id : str
         Hash of the data's content.
     observables : tuple of str
-        The recorded variables in canonical order; empty for the default set.
+        The recorded observables in canonical order.
     reference : str, optional
         Hash of the content of the cloud to which distances are measured.
 
@@ -269,7 +262,8 @@ def expand_particles(
             f"dynamics.snapshots: found {dynamics.snapshots}, but there are {len(records)} records; use {len(records)} "
             "or fewer, or more records"
         )
-    terms, unit = tuple(term.canonical() for term in spec.functional.terms), _canonical_unit(spec)
+    terms = tuple(term.canonical() for term in spec.functional.terms)
+    unit = None if spec.unit is None else spec.unit.canonical()
     fresh = spec.data if dynamics.samples == "fresh" else None
     for width, temperature, seed in itertools.product(spec.axes.width, spec.temperatures, spec.axes.seed):
         yield ParticleRun(

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sweepengine.plugins import canonical_unit
 from sweepengine.spec._data import DataSpec
 from sweepengine.spec._dynamics import DynamicsSpec
 from sweepengine.spec._fields import Count, Factor, Positive, Section, WholeSpec
@@ -226,7 +225,7 @@ class ParticleSpec(WholeSpec):
     def users_parts(self) -> tuple[tuple[CodeKind, str], ...]:
         """The terms and the unit that users have registered."""
         terms = (term.canonical().users_code for term in self.functional.terms)
-        unit = (("unit", canonical_unit(self.unit.name)),) if isinstance(self.unit, UserUnitSpec) else ()
+        unit = (("unit", self.unit.canonical().name),) if isinstance(self.unit, UserUnitSpec) else ()
         return (*(code for code in terms if code is not None), *unit)
 
     def unlike_steps(self) -> str:

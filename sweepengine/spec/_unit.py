@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from sweepengine.plugins import canonical_unit
 from sweepengine.spec._fields import Positive, Section
 from sweepengine.spec._shared import UnitActivationName
 
@@ -28,12 +29,20 @@ class UnitSpec(Section):
         description="output freezes a, input freezes w and b: neither a term nor the noise changes frozen coordinates",
     )
 
+    def canonical(self) -> UnitSpec:
+        """The unit itself: it is of this package."""
+        return self
+
 
 class UserUnitSpec(Section):
     """A registered unit (--plugin FILE): any ψ(θ; x) of a particle θ with the given number of coordinates."""
 
     name: str
     coordinates: Annotated[int, Field(ge=1, le=100_000)]
+
+    def canonical(self) -> UserUnitSpec:
+        """The unit with ``name@version`` as its name. Raises SpecError if nobody has registered the name."""
+        return self.model_copy(update={"name": canonical_unit(self.name)})
 
 
 def _unit_kind(unit: object) -> str:
