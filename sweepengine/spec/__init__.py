@@ -2,6 +2,7 @@
 
 from sweepengine.spec._architecture import Architecture as Architecture
 from sweepengine.spec._canonical import digest as digest
+from sweepengine.spec._column import Column as Column
 from sweepengine.spec._data import DATASETS as DATASETS
 from sweepengine.spec._data import DataSection as DataSection
 from sweepengine.spec._data import DataSpec as DataSpec
@@ -19,7 +20,6 @@ from sweepengine.spec._jobs import job_plugin as job_plugin
 from sweepengine.spec._kinds import KINDS as KINDS
 from sweepengine.spec._kinds import AnyRun as AnyRun
 from sweepengine.spec._kinds import AnySpec as AnySpec
-from sweepengine.spec._kinds import Column as Column
 from sweepengine.spec._kinds import Kind as Kind
 from sweepengine.spec._kinds import further_columns as further_columns
 from sweepengine.spec._kinds import kind_key as kind_key

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sweepengine.errors import shown
 from sweepengine.spec._choice import OneOf
-from sweepengine.spec._fields import Count, Section, Seed
+from sweepengine.spec._fields import Count, Dimension, NonNegative, Section, Seed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,7 +135,7 @@ class DrawnData(DataSection):
     name: Literal["gaussian", "sphere"] = Field(
         description="law of x: gaussian is N(0, I_d); sphere is uniform on the sphere of radius √d, so that x·x/d = 1"
     )
-    d: Annotated[int, Field(ge=1, le=10_000_000)]
+    d: Dimension
     n_train: Count
     n_test: Count
     teacher: Literal["linear", "neuron", "quadratic", "sign", "random_signs"] = Field(
@@ -143,7 +143,7 @@ class DrawnData(DataSection):
         "(w_o·x)² − 1; sign: the sign of w_o·x; random_signs: ±1 at random, whatever x is (S4 §3.2)"
     )
     outputs: Annotated[int, Field(ge=1, le=100_000)] = Field(default=1, description="number k of targets of each point")
-    noise: Annotated[float, Field(ge=0, le=1e12)] = Field(
+    noise: NonNegative = Field(
         default=0.0,
         description="standard deviation of Gaussian noise on training targets; test targets are the teacher's own",
     )
@@ -168,7 +168,7 @@ class ShellsData(DataSection):
     loader = "sweepengine.data._drawn:drawn"
     fresh_points = "sweepengine.data._drawn:fresh_points"
     name: Literal["shells"]
-    d: Annotated[int, Field(ge=1, le=10_000_000)]
+    d: Dimension
     delta: Annotated[float, Field(gt=0, lt=1)] = Field(description="Δ")
     n_train: Count
     n_test: Count
