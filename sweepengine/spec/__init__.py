@@ -30,6 +30,8 @@ from sweepengine.spec._kinds import register_kind as register_kind
 from sweepengine.spec._kinds import resolve as resolve
 from sweepengine.spec._kinds import run_from_json as run_from_json
 from sweepengine.spec._kinds import spec_schema as spec_schema
+from sweepengine.spec._kinds import swept_column_names as swept_column_names
+from sweepengine.spec._kinds import symbols as symbols
 from sweepengine.spec._method import Method as Method
 from sweepengine.spec._model import SweepSpec as SweepSpec
 from sweepengine.spec._particle_run import ParticleRun as ParticleRun

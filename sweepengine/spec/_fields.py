@@ -29,6 +29,9 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+    def refuse_axis(self, field: str) -> None:
+        """Raise ValueError where a sweep over a field of the section would change more than the field."""
+
 
 def flat_settings(content: dict[str, Any]) -> dict[str, Any]:
     """The sections of a spec as one mapping ``section.field`` → plain value; entries that are no sections keep keys."""
@@ -59,6 +62,14 @@ class WholeSpec(Section):
     @classmethod
     def _complete_sections(cls, content: Any) -> Any:
         return with_first_values(cls, content) if isinstance(content, dict) else content
+
+    @model_validator(mode="after")
+    def _axes_fit(self) -> Self:
+        axes = axes_of(type(self))
+        for axis in self.swept:
+            name, field = axes[axis].path
+            getattr(self, name).refuse_axis(field)
+        return self
 
     @property
     def swept(self) -> dict[str, tuple[Any, ...]]:

@@ -184,10 +184,11 @@ def variants(spec: Whole, content: dict[str, Any]) -> Iterator[Whole]:
             name, field = axes[axis].path
             plain[name] = plain[name] | {field: value}
         try:
-            yield type(spec).model_validate(plain)
+            variant = type(spec).model_validate(plain)
         except ValidationError as error:
             at = ", ".join(f"{axis} = {value}" for axis, value in zip(values, combination, strict=True))
             raise SpecError(f"axes: at {at}: {describe_all(error.errors(), type(spec))}") from None
+        yield variant
 
 
 def with_swept_left_out(schema: dict[str, Any], models: Sequence[type[BaseModel]]) -> dict[str, Any]:

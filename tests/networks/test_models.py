@@ -238,7 +238,7 @@ def test_a_turn_of_several_outputs_continues_from_its_state(tiny: Tiny) -> None:
     spec = make_spec(tiny(data=THREE, training={"loss": "cross_entropy"}, observables=OUTPUTS))
     plan = make_plan(spec, SweepStore("memory://nothing.zarr"))
     x_train, y_train, x_test, y_test = (
-        torch.from_numpy(getattr(plan.data, name)) for name in ("x_train", "y_train", "x_test", "y_test")
+        torch.from_numpy(getattr(plan.data[0], name)) for name in ("x_train", "y_train", "x_test", "y_test")
     )
     data = Data(x_train, y_train, x_test, y_test)
     run = plan.runs[0]

@@ -327,7 +327,7 @@ def test_the_plan_adds_up_what_is_chosen(tiny: Callable[..., dict[str, Any]], tm
         run, shape = plan.runs[0], next(iter(plan.blocks().values()))
         stored = BlockShape.from_json(shape.to_json())
         assert isinstance(run, Run)
-        d = plan.data.x_train.shape[1]
+        d = plan.data[0].x_train.shape[1]
         costs[len(names)] = cost_of_record(run, shape, d)
         assert cost_of_record(run, stored, d) == costs[len(names)]
     assert costs[1].flops == costs[1].bytes == 0
