@@ -2,6 +2,9 @@
 
 from sweepengine.spec._architecture import Architecture as Architecture
 from sweepengine.spec._canonical import digest as digest
+from sweepengine.spec._computation import ComputationRun as ComputationRun
+from sweepengine.spec._computation import ComputationSpec as ComputationSpec
+from sweepengine.spec._computation import expand_computations as expand_computations
 from sweepengine.spec._data import DATASETS as DATASETS
 from sweepengine.spec._data import DataSection as DataSection
 from sweepengine.spec._data import DataSpec as DataSpec
