@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sweepengine.analysis._axes import group_axes, symbol_of
 from sweepengine.analysis._constants import GROUP_AXES, STATUSES
 from sweepengine.analysis._errors import ContractError
 from sweepengine.analysis._format import printable
@@ -24,21 +26,11 @@ if TYPE_CHECKING:
     from sweepengine.analysis._findings import Findings
 
 COORDINATES: Final = ("id", "status", "records_done", "diverged_step", "width", "seed", *GROUP_AXES)
-_SYMBOLS: Final = {
-    "gamma": "γ",
-    "depth": "L",
-    "activation": "",
-    "alpha": "α",
-    "step_size": "η",
-    "scaling": "",
-    "temperature": "τ",
-    "method": "",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Runs that differ in width and seed alone.
+    """Runs that differ in one axis, by default the width, and in the seed alone.
 
     Attributes
     ----------
@@ -62,16 +54,17 @@ class Group:
 
     @property
     def setting(self) -> Setting:
-        """The setting of the group, which decides what claims apply to it."""
+        """The setting of the group, which decides what claims apply to it; the axis that varies is unknown in it."""
         return Setting(
-            gamma=float(self.axes["gamma"]),
-            depth=int(self.axes["depth"]),
-            activation=str(self.axes["activation"]),
+            gamma=float(self.axes.get("gamma", math.nan)),
+            depth=int(self.axes.get("depth", 1)),
+            activation=str(self.axes.get("activation", "")),
             readout=str(self.network.get("readout", "gaussian")),
             trained=str(self.network.get("trained", "all")),
-            biases=float(self.network.get("sigma_b", 0.0)) > 0,
+            biases=float(self.axes.get("sigma_b", self.network.get("sigma_b", 0.0))) > 0,
             method=str(self.axes["method"]),
-            alpha=float(self.axes["alpha"]),
+            alpha=float(self.axes.get("alpha", math.nan)),
+            case=str(self.axes.get("scaling", "")),
             terms=self.terms,
         )
 
@@ -124,15 +117,18 @@ def count_statuses(ds: xr.Dataset, runs: NDArray[np.intp] | None = None) -> dict
     return {status: statuses.count(status) for status in STATUSES}
 
 
-def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
-    """Divide the runs into groups within which only width and seed differ.
+def split(ds: xr.Dataset, group_by: Sequence[str] = (), over: str = "width") -> tuple[Group, ...]:
+    """Divide the runs into groups within which only one axis, by default the width, and the seed differ.
 
     Parameters
     ----------
     ds
         The sweep.
     group_by
-        Further run coordinates to divide by, beside scaling, gamma, depth, activation, alpha, step_size and method.
+        Further run coordinates to divide by, beside scaling, gamma, depth, activation, alpha, step_size, method and the
+        settings that were swept.
+    over
+        The run coordinate in which the runs of a group differ.
 
     Returns
     -------
@@ -144,14 +140,15 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
     ContractError
         A name in `group_by` is not a coordinate on run.
     """
-    for name in group_by:
+    for name in (*group_by, over):
         if name not in ds.coords or ds[name].dims != ("run",):
             known = sorted(str(c) for c in ds.coords if ds[c].dims == ("run",))
             raise ContractError(
-                f"`group_by` names {name!r}, which is not a coordinate on run. Known: {', '.join(known)}."
+                f"{name!r} is not a coordinate on run. Known: {', '.join(known)}. Divide by these, or fit along one."
             )
-    fixed = (*GROUP_AXES, *(n for n in kind_of(ds).axes if n in ds.coords))
-    names = (*fixed, *(n for n in group_by if n not in fixed))
+    fixed = (*group_axes(ds), *(n for n in kind_of(ds).axes if n in ds.coords))
+    axes = ("width", *fixed) if over != "width" else fixed
+    names = tuple(name for name in dict.fromkeys((*axes, *group_by)) if name != over)
     columns = {name: np.asarray(ds[name].values).tolist() for name in names}
     members: dict[tuple[Any, ...], list[int]] = {}
     for i in range(ds.sizes["run"]):
@@ -181,7 +178,7 @@ def _labels(axes: list[dict[str, Any]]) -> list[str]:
 
 def _part(name: str, value: Any) -> str:
     text = f"{value:g}" if isinstance(value, float) else printable(str(value))
-    symbol = _SYMBOLS.get(name, name)
+    symbol = symbol_of(name)
     return f"{symbol} = {text}" if symbol else text
 
 

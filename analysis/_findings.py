@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sweepengine.analysis._claim import Claim
+    from sweepengine.analysis._expectations import Expectation
     from sweepengine.analysis._quantities import Quantity
 
 
@@ -31,13 +32,13 @@ class Findings:
     Attributes
     ----------
     name
-        Name by which claims refer to the findings (`BySweep.of`).
+        Name by which claims refer to the findings (`Evidence.of`).
     quantities
         Quantities to which every run is reduced; NaN where a sweep has not recorded the variables that they read.
     headlines
         Names of the quantities whose exponents the summary shows for every group.
     level
-        Name of the quantity whose mean at the largest width the summary shows.
+        Name of the quantity whose mean at the largest width the summary shows; empty where there is none.
     curves
         Figures over time, drawn where the variable was recorded.
     width_title, width_text
@@ -85,6 +86,17 @@ class Findings:
                 f"{self.name}: two quantities are called {', '.join(twice)}; give one of each another name"
             )
         object.__setattr__(self, "_by_name", by_name)
+
+    @property
+    def expected(self) -> tuple[tuple[str, Expectation], ...]:
+        """Pairs of the id of a claim and one of its expectations of these findings."""
+        return tuple(
+            (claim.id, expectation)
+            for claim in self.claims
+            for evidence in claim.evidence
+            if evidence.of == self.name
+            for expectation in evidence.expected
+        )
 
     def quantity(self, key: str) -> Quantity:
         """Return the quantity of a key such as `kernel_drift` or `movement_op/W0`."""

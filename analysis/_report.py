@@ -21,7 +21,8 @@ from sweepengine.analysis._errors import FigureFormatError, ReportWriteError
 from sweepengine.analysis._figure import FigureSource
 from sweepengine.analysis._observables import places, reduce_runs
 from sweepengine.analysis._results import strict
-from sweepengine.analysis._summary import rows_of, summarise_reduced
+from sweepengine.analysis._samples import rows_of
+from sweepengine.analysis._summary import summarise_reduced
 from sweepengine.analysis._verdict import RULES
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def write_report(
     load_altair(), load_vl_convert()  # so that a missing extra is reported before the sweep is read
     ds, theory = _opened(ds_or_url, theory)
     table, groups = reduce_runs(ds, theory=theory) if table is None else table, split(ds, group_by)
-    summary = summarise_reduced(ds, table, groups)
+    summary = summarise_reduced(ds, table, groups, group_by)
     tables = [rows_of(table, ds, group) for group in groups]
     contents = {
         REPORT_HTML: page(summary, build_figures(FigureSource(ds, summary, groups, tables)), ds.attrs),
@@ -135,7 +136,7 @@ def write_main_figure(
     convert, version = load_vl_convert(), vega_lite_version()
     ds, _ = _opened(ds_or_url, None)
     table, groups = reduce_runs(ds), split(ds, group_by)
-    spec = main_figure(summarise_reduced(ds, table, groups), [rows_of(table, ds, group) for group in groups])
+    spec = main_figure(summarise_reduced(ds, table, groups, group_by), [rows_of(table, ds, group) for group in groups])
     if target.suffix.lower() == ".svg":
         _write(target, convert.vegalite_to_svg(spec, vl_version=version).encode("utf-8"))
     else:

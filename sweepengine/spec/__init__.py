@@ -3,6 +3,9 @@
 from sweepengine.spec._architecture import Architecture as Architecture
 from sweepengine.spec._canonical import digest as digest
 from sweepengine.spec._column import Column as Column
+from sweepengine.spec._computation import ComputationRun as ComputationRun
+from sweepengine.spec._computation import ComputationSpec as ComputationSpec
+from sweepengine.spec._computation import expand_computations as expand_computations
 from sweepengine.spec._data import DATASETS as DATASETS
 from sweepengine.spec._data import DataSection as DataSection
 from sweepengine.spec._data import DataSpec as DataSpec
@@ -21,6 +24,7 @@ from sweepengine.spec._kinds import KINDS as KINDS
 from sweepengine.spec._kinds import AnyRun as AnyRun
 from sweepengine.spec._kinds import AnySpec as AnySpec
 from sweepengine.spec._kinds import Kind as Kind
+from sweepengine.spec._kinds import axis_symbols as axis_symbols
 from sweepengine.spec._kinds import further_columns as further_columns
 from sweepengine.spec._kinds import kind_key as kind_key
 from sweepengine.spec._kinds import kind_names as kind_names
@@ -30,8 +34,6 @@ from sweepengine.spec._kinds import register_kind as register_kind
 from sweepengine.spec._kinds import resolve as resolve
 from sweepengine.spec._kinds import run_from_json as run_from_json
 from sweepengine.spec._kinds import spec_schema as spec_schema
-from sweepengine.spec._kinds import swept_column_names as swept_column_names
-from sweepengine.spec._kinds import symbols as symbols
 from sweepengine.spec._method import Method as Method
 from sweepengine.spec._model import SweepSpec as SweepSpec
 from sweepengine.spec._particle_run import ParticleRun as ParticleRun

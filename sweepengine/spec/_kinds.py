@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from sweepengine.errors import SpecError, shown
 from sweepengine.plugins import current, register
 from sweepengine.spec._column import Column
+from sweepengine.spec._computation import ComputationRun, ComputationSpec
 from sweepengine.spec._model import SweepSpec
 from sweepengine.spec._particle_run import ParticleRun
 from sweepengine.spec._particles import ParticleSpec
@@ -177,6 +178,11 @@ class Kind:
 _OF_NETWORKS = "sweepengine.analysis._of_networks:NETWORKS"
 KINDS = (
     Kind(
+        "computation", ComputationSpec, ComputationRun, "sweepengine.plan._computations:ComputationWork",
+        "sweepengine.execute._computation_turn:computation_turn",
+        findings="sweepengine.analysis._of_computations:COMPUTATIONS",
+    ),
+    Kind(
         "models", ModelSpec, ModelRun, "sweepengine.plan._models:ModelWork",
         "sweepengine.execute._model_turn:model_turn", findings=_OF_NETWORKS,
     ),
@@ -256,14 +262,9 @@ def further_columns() -> dict[str, Column]:
     return {name: column for kind in kinds() for name, column in (kind.columns | kind.swept_columns).items()}
 
 
-def symbols() -> dict[str, str]:
-    """Swept setting → its symbol, for all axes of all kinds that list values of a setting."""
+def axis_symbols() -> dict[str, str]:
+    """Axis → symbol, for the axes of all kinds that list values of a setting."""
     return {axis: sweeps.symbol for kind in kinds() for axis, sweeps in axes_of(kind.spec).items()}
-
-
-def swept_column_names() -> tuple[str, ...]:
-    """Names of the columns that a table of runs has only where a setting was swept."""
-    return tuple(dict.fromkeys(name for kind in kinds() for name in kind.swept_columns))
 
 
 def resolve(reference: object) -> Any:

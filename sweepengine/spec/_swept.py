@@ -33,7 +33,7 @@ class Sweeps:
     column : Column or None
         Column that a table of runs has if the setting was swept; None where every table of the kind has one.
     symbol : str
-        Symbol for people; the name of the axis where this is empty.
+        Symbol for people; empty where the values speak for themselves, as names of activations do.
     by_kind : bool
         Whether the kind expands the axis into runs itself, because runs that differ in it may share a block. Other axes
         make plain sweeps side by side (:func:`variants`).
