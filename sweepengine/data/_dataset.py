@@ -81,11 +81,12 @@ def from_content(points: Points, preprocess: str, description: str, pool: NDArra
     """
     digest = hashlib.sha256(preprocess.encode())
     x_train, y_train, x_test, y_test = points
-    further = pool is not None and preprocess not in POINTWISE and not np.array_equal(pool, x_train)
+    pool = x_train if pool is None else pool
+    further = preprocess not in POINTWISE and not np.array_equal(pool, x_train)
     for array in (*points, pool) if further else points:
         digest.update(str(array.shape).encode())
         digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
-    x_train, x_test = PREPROCESSING[preprocess](x_train, x_test, x_train if pool is None else pool)
+    x_train, x_test = PREPROCESSING[preprocess](x_train, x_test, pool)
     return Dataset(digest.hexdigest()[:16], x_train, y_train, x_test, y_test, description)
 
 

@@ -170,6 +170,11 @@ class Kind:
         """Columns that a table has in stores where the setting was swept; the axes of the spec declare them."""
         return {axis: sweeps.column for axis, sweeps in axes_of(self.spec).items() if sweeps.column is not None}
 
+    @property
+    def further_columns(self) -> dict[str, Column]:
+        """All columns that a table of this kind may have beside those of every table."""
+        return {**self.columns, **self.swept_columns}
+
     def identity(self) -> dict[str, object]:
         """The fields that a fingerprint covers: all but the findings, which change no stored number."""
         return {name: value for name, value in vars(self).items() if name != "findings"}
@@ -220,8 +225,8 @@ def register_kind(kind: Kind, version: str = "1") -> None:
     of_runs: Any = kind.run.kind
     if of_runs != kind.name:
         raise SpecError(f"kind {kind.name}: its runs say the kind {of_runs!r}; give both one name")
-    for name, column in (kind.columns | kind.swept_columns).items():
-        every = (other.columns | other.swept_columns for other in kinds() if other.name != kind.name)
+    for name, column in kind.further_columns.items():
+        every = (other.further_columns for other in kinds() if other.name != kind.name)
         others = (columns[name] for columns in every if name in columns)
         if any(repr(other) != repr(column) for other in others):  # as text, because NaN is not equal to itself
             raise SpecError(f"kind {kind.name}: its column {name!r} means something else in another kind; rename it")
@@ -259,7 +264,7 @@ def kind_key(spec: AnySpec) -> tuple[tuple[CodeKind, str], ...]:
 
 def further_columns() -> dict[str, Column]:
     """Columns of the table of runs that only some kinds have, or only stores where a setting was swept, by name."""
-    return {name: column for kind in kinds() for name, column in (kind.columns | kind.swept_columns).items()}
+    return {name: column for kind in kinds() for name, column in kind.further_columns.items()}
 
 
 def axis_symbols() -> dict[str, str]:

@@ -76,7 +76,7 @@ Seeds = Annotated[
             {
                 "anyOf": [
                     {"type": "integer", "minimum": 1},
-                    {"type": "array", "items": schema.pop("items"), "minItems": 1},
+                    {key: schema.pop(key) for key in ("type", "items", "minItems")},
                 ]
             }
         ),
