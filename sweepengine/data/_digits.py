@@ -43,9 +43,9 @@ def digits(spec: DigitsData) -> Dataset:
     if not spec.nested:
         return from_content((x[:n], y[:n], x[n:asked], y[n:asked]), spec.preprocess, _description(spec))
     # Counted from the end, so that more test points begin with the fewer too.
-    x_test, y_test = x[::-1][: spec.n_test], y[::-1][: spec.n_test]
+    last = len(x) - 1 - np.arange(spec.n_test)
     pool = x[: len(x) - spec.n_test]
-    return from_content((x[:n], y[:n], x_test, y_test), spec.preprocess, _description(spec), pool)
+    return from_content((x[:n], y[:n], x[last], y[last]), spec.preprocess, _description(spec), pool)
 
 
 def _places(digit: NDArray[np.integer], classes: tuple[int, ...]) -> NDArray[np.intp]:

@@ -9,7 +9,7 @@ import pytest
 
 from sweepengine.errors import SpecError
 from sweepengine.spec import Section, WholeSpec, make_spec, spec_schema
-from sweepengine.spec._shared import Axis
+from sweepengine.spec._shared import Axis  # noqa: TC001 -- for pydantic
 from sweepengine.spec._swept import Sweeps, axes_of
 from tests.support.axes import SWEPT, fixed, swept
 from tests.support.particle_sweeps import WELLS

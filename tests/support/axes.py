@@ -16,8 +16,8 @@ SWEPT = {"n_train": [6, 12], "sigma_b": [0.0, 0.5], "step_size": [0.25, 0.5]}
 
 
 def swept(tiny: Callable[..., dict[str, Any]], **axes: Any) -> dict[str, Any]:
-    """The tiny sweep with axes, and without the settings that these sweep; data are nested, or drawn for ``d``."""
-    content = tiny(axes=axes, data={"nested": True})
+    """The tiny sweep at one width with axes, and without what these sweep; data are nested, or drawn for ``d``."""
+    content = tiny(axes={"width": [8]} | axes, data={"nested": True})
     if not {"d", "noise"}.isdisjoint(axes):
         content["data"] = dict(DRAWN)
     for axis in axes_of(SweepSpec).keys() & axes.keys():
