@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.analysis._format import estimate_text, significant_text
@@ -43,6 +43,8 @@ class ClaimResult:
         Measured number with its 95 % interval; None if there is none.
     verdict, why
         `holds`, `violated`, `differs` or `undecided`, and the reason if undecided.
+    sample
+        The values and the fit behind the row, for figures.
     """
 
     id: str
@@ -58,6 +60,7 @@ class ClaimResult:
     measured: Estimate | None
     verdict: Verdict
     why: str
+    sample: Sample = field(repr=False, compare=False)
 
     @property
     def is_exponent(self) -> bool:
@@ -153,6 +156,7 @@ def judge_group(
                     measured=judgement.measured,
                     verdict=verdict,
                     why=why,
+                    sample=sample,
                 )
             )
     return tuple(rows)
