@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sweepengine.analysis import CLAIMS, decide
 from sweepengine.errors import RunError, SpecError, StoreError
-from sweepengine.execute import run
+from sweepengine.execute import Session
 from sweepengine.files import replace_file
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.spec import job_spec
@@ -20,8 +20,9 @@ from sweepengine.store import SweepStore, open_sweep, open_theory
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import xarray as xr
+
     from sweepengine.analysis import Claim, Decision
-    from sweepengine.analysis._decision import Sweeps
     from sweepengine.execute import Progress
 
 Size = Literal["quick", "full"]
@@ -94,21 +95,22 @@ def decide_claims(
     """
     claims = chosen_claims(ids)
     seconds = _read_seconds(store_dir, size)
-    for claim in claims:
-        sweeps = {}
-        for job in jobs_of([claim]):
-            address, begun = store_of(job, size, store_dir), time.monotonic()
-            outcome = run(job_spec(job, size), address, progress=progress(job) if progress else None, **options)
-            if outcome.failed:
-                raise RunError(
-                    f"{job}: {outcome.failed} of {outcome.runs} runs failed, so {claim.id} cannot be decided; "
-                    f"`sweepengine status {address}` says why"
-                )
-            if outcome.skipped < outcome.runs:
-                seconds[job] = seconds.get(job, 0.0) + time.monotonic() - begun
-                _write_seconds(store_dir, size, seconds)
-            sweeps[job] = (open_sweep(address), open_theory(address))
-        yield _decided(claim, sweeps, seconds)
+    sweeps: dict[str, tuple[xr.Dataset, xr.Dataset]] = {}
+    with Session(**options) as session:
+        for claim in claims:
+            for job in (job for job in jobs_of([claim]) if job not in sweeps):
+                address, begun = store_of(job, size, store_dir), time.monotonic()
+                outcome = session.run(job_spec(job, size), address, progress=progress(job) if progress else None)
+                if outcome.failed:
+                    raise RunError(
+                        f"{job}: {outcome.failed} of {outcome.runs} runs failed, so {claim.id} cannot be decided; "
+                        f"`sweepengine status {address}` says why"
+                    )
+                if outcome.skipped < outcome.runs:
+                    seconds[job] = seconds.get(job, 0.0) + time.monotonic() - begun
+                    _write_seconds(store_dir, size, seconds)
+                sweeps[job] = (open_sweep(address), open_theory(address))
+            yield decide(claim, sweeps, sum(seconds.get(job, math.nan) for job in jobs_of([claim])))
 
 
 def costs(ids: Sequence[str] = (), *, size: Size = "quick", store_dir: str = STORE_DIR) -> Iterator[tuple[str, str]]:
@@ -125,10 +127,6 @@ def costs(ids: Sequence[str] = (), *, size: Size = "quick", store_dir: str = STO
                 f"{plan.memory_bytes() / 1e9:.2g} GB a worker, at most {plan.disk_bytes() / 1e9:.2g} GB on disk"
             ),
         )
-
-
-def _decided(claim: Claim, sweeps: Sweeps, seconds: dict[str, float]) -> Decision:
-    return decide(claim, sweeps, sum(seconds.get(job, math.nan) for job in sweeps))
 
 
 def _read_seconds(store_dir: str, size: Size) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 _STYLES = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim", "caught": "green"}
 _PLAIN = "none"
+_TABLE_WIDTH = 130
+"""Columns from which a terminal shows the table."""
 
 
 def list_command(ids: list[str]) -> None:
@@ -51,7 +54,7 @@ def claims_command(ids: list[str], size: Size, store_dir: str, options: dict[str
         return progress_for(errors)
 
     decisions = list(decide_claims(ids, size=size, store_dir=store_dir, progress=progress, **options))
-    console.print(_table(decisions))
+    _print_decisions(console, decisions)
     paths = write_claims(decisions, f"{store_dir.rstrip('/')}/{size}" if "://" not in store_dir else "results/claims")
     console.print(f"report: {paths.html}", markup=False, highlight=False, soft_wrap=True)
     for decision in decisions:
@@ -62,18 +65,30 @@ def claims_command(ids: list[str], size: Size, store_dir: str, options: dict[str
     return int(any(decision.is_refuted for decision in decisions))
 
 
-def _table(decisions: list[Decision]) -> Table:
+def _print_decisions(console: Console, decisions: list[Decision]) -> None:
+    """Print one table; on a narrow terminal, where its columns would be a few letters wide, one block for each row."""
     from sweepengine.analysis import decisions_table
 
     content = decisions_table(decisions)
-    table = Table(title=f"{len(decisions)} claims", title_justify="left")
-    for name in content.headers[:-1]:
-        table.add_column(name, overflow="fold", no_wrap=name == "verdict")
+    if console.width >= _TABLE_WIDTH:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in content.headers[:-1]:
+            whole = name in {"id", "expected", "verdict", "seconds"}
+            table.add_column(name, overflow="fold", no_wrap=whole, justify="right" if name == "seconds" else "left")
+        before = ""
+        for row in content.rows:
+            if row[0] != before and before:
+                table.add_section()
+            cells = ["" if row[0] == before else row[0], *row[1:-1]]
+            before = row[0]
+            table.add_row(*(Text(cell, style=_STYLES.get(cell, _PLAIN)) for cell in cells))
+        console.print(table)
+        return
     before = ""
-    for row in content.rows:
-        if row[0] != before:
-            table.add_section()
-        cells = ["" if row[0] == before else row[0], *row[1:-1]]
-        before = row[0]
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, _PLAIN)) for cell in cells))
-    return table
+    for name, source, what, expected, measured, verdict, seconds, _ in content.rows:
+        if name != before:
+            console.print(Text(f"\n{name} ({seconds} s)" if seconds else f"\n{name}", style="bold"))
+            before = name
+        console.print(Text(f"  {source}: {what}"), soft_wrap=False)
+        line = Text(f"    expected {expected}, measured {measured}: ")
+        console.print(line.append(verdict, style=_STYLES.get(verdict, _PLAIN)))
