@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from sweepengine.analysis._decision import AGAINST
 from sweepengine.analysis._format import number_text
-from sweepengine.analysis._kinds import findings_of
 from sweepengine.analysis._tables import Table
 
 if TYPE_CHECKING:
@@ -21,10 +20,9 @@ CAUGHT: Final = "caught"
 NOT_CAUGHT: Final = "NOT CAUGHT"
 
 
-def measured_what(part: Part, row: ClaimResult) -> str:
+def measured_what(row: ClaimResult) -> str:
     """What a row measures: the quantity, the number taken of it, and the runs."""
-    title = findings_of(part.evidence.of).title_of(row.observable)
-    return f"{title}: {row.measures} ({row.group})"
+    return f"{row.title}: {row.measures} ({row.group})"
 
 
 def twin_row(part: Part) -> ClaimResult | None:
@@ -52,7 +50,7 @@ def _rows(decision: Decision) -> Iterable[tuple[str, ...]]:
     seconds = "–" if math.isnan(decision.seconds) else number_text(decision.seconds, 1)
     for part in decision.parts:
         for row in part.rows:
-            what, measured = measured_what(part, row), row.measured_text
+            what, measured = measured_what(row), row.measured_text
             yield decision.claim.id, row.seed, what, row.expected_text, measured, row.verdict, seconds, row.why or "–"
             seconds = ""
         told = twin_row(part)
