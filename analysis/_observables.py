@@ -64,9 +64,9 @@ def reduce_runs(
     if not done.sizes["run"]:
         done = done.compute()  # there is nothing to read, and Dask cannot reduce an array without rows
     theory = xr.Dataset() if theory is None else theory
-    wanted = [q for q in (*kind.quantities, *kind.claimed) if only is None or q in only]
+    wanted = (*kind.quantities, *kind.claimed) if only is None else tuple(only)
     rows = _alike(done)
-    parts = [_reduced(*_own_points(done.isel(run=each), theory), wanted, kind.claimed) for each in rows]
+    parts = [_reduced(*_own_points(done.isel(run=each), theory), wanted, kind.quantities) for each in rows]
     if len(parts) == 1:
         return parts[0].compute()
     joined = xr.concat(parts, "run", data_vars="all", coords="minimal", compat="override", join="exact")
@@ -97,14 +97,14 @@ def _own_points(done: xr.Dataset, theory: xr.Dataset) -> tuple[xr.Dataset, xr.Da
 
 
 def _reduced(
-    done: xr.Dataset, theory: xr.Dataset, wanted: Sequence[Quantity], claimed: Collection[Quantity]
+    done: xr.Dataset, theory: xr.Dataset, wanted: Sequence[Quantity], usual: Collection[Quantity]
 ) -> xr.Dataset:
-    """Finished runs of equally many points, reduced; lazy where the runs are."""
+    """Finished runs of equally many points, reduced; lazy where the runs are. Usual quantities are NaN where unknown."""
     reduced: dict[str, xr.Variable] = {}
-    for q in (q for q in wanted if q not in claimed):
+    for q in (q for q in wanted if q in usual):
         recorded = _has(q, done, theory)
         reduced[q.name] = q.reduction.compute(done, theory).variable if recorded else _nothing(q, done)
-    for q in (q for q in wanted if q in claimed):
+    for q in (q for q in wanted if q not in usual):
         if _has(q, done, theory):
             reduced[q.name] = q.reduction.compute(done, theory).variable
     dims = {q.reduction.dim for q in wanted}

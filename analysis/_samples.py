@@ -43,7 +43,7 @@ def samples_of(
     ds, rows, group
         The sweep, the reduced table of the group's finished runs, and the group.
     quantities
-        Those that a claim has declared are left out where no run has a value.
+        Those that are not the kind's own, but a claim's, are left out where no run has a value.
     axis
         The run coordinate along which quantities are fitted.
 
@@ -52,12 +52,12 @@ def samples_of(
     dict
         Key (`movement_op/W0`) → sample.
     """
-    claimed = kind_of(ds).claimed
+    own = kind_of(ds).quantities
     samples = {}
     for q in quantities:
         for key, column in (_columns(rows, q) if q.name in rows else {}).items():
             known = not (column.size and np.all(np.isnan(column)))
-            if known or q not in claimed:
+            if known or q in own:
                 fit, why = _fit(ds, rows, group, q, column, axis) if q.fitted else (None, f"{q.name} is not fitted")
                 samples[key] = Sample(rows[axis].values, rows["seed"].values, column, fit, why)
     return samples

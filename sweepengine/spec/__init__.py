@@ -20,6 +20,7 @@ from sweepengine.spec._jobs import is_job_name as is_job_name
 from sweepengine.spec._jobs import job_names as job_names
 from sweepengine.spec._jobs import job_path as job_path
 from sweepengine.spec._jobs import job_plugin as job_plugin
+from sweepengine.spec._jobs import job_spec as job_spec
 from sweepengine.spec._kinds import KINDS as KINDS
 from sweepengine.spec._kinds import AnyRun as AnyRun
 from sweepengine.spec._kinds import AnySpec as AnySpec
