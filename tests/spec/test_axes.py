@@ -8,9 +8,7 @@ import jsonschema
 import pytest
 
 from sweepengine.errors import SpecError
-from sweepengine.spec import Section, WholeSpec, make_spec, spec_schema
-from sweepengine.spec._shared import Axis  # noqa: TC001 -- for pydantic
-from sweepengine.spec._swept import Sweeps, axes_of
+from sweepengine.spec import Axis, Section, Sweeps, WholeSpec, axes_of, make_spec, spec_schema
 from tests.support.axes import SWEPT, fixed, swept
 from tests.support.particle_sweeps import WELLS
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.spec import SweepSpec
-from sweepengine.spec._swept import axes_of
+from sweepengine.spec import SweepSpec, axes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
