@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
@@ -29,14 +29,16 @@ def of_sizes(family: str, tmp_path: Path, sizes: tuple[int, ...]) -> list[Datase
     if family == "drawn":
         law: dict[str, Any] = {"name": "sphere", "d": 5, "n_test": 10, "teacher": "neuron", "noise": 0.3, "outputs": 2}
         return [load(DrawnData(**law, n_train=n, seed=4)) for n in sizes]
-    rng = np.random.default_rng(0)
-    arrays = {name: rng.standard_normal(shape) for name, shape in _SHAPES.items()}
-    np.savez(tmp_path / "points.npz", **arrays)
-    path = str(tmp_path / "points.npz")
+    path = written(tmp_path / "points.npz", 40)
     return [load(FileData(name="file", path=path, preprocess="center_sphere", n_train=n)) for n in sizes]
 
 
-_SHAPES = {"x_train": (40, 5), "y_train": (40,), "x_test": (10, 5), "y_test": (10,)}
+def written(path: Path, count: int) -> str:
+    """A file of the first so many of 40 training points, and of 10 test points."""
+    rng = np.random.default_rng(0)
+    x_train, y_train, x_test, y_test = (rng.standard_normal(shape) for shape in ((40, 5), 40, (10, 5), 10))
+    np.savez(path, x_train=x_train[:count], y_train=y_train[:count], x_test=x_test, y_test=y_test)
+    return str(path)
 
 
 @pytest.mark.parametrize("family", ["digits", "digits, random labels", "drawn", "shells", "file"])
@@ -70,13 +72,9 @@ def test_no_test_point_of_nested_digits_is_a_training_point_or_part_of_the_mean(
 
 
 def test_the_points_that_give_the_mean_are_part_of_the_content(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    arrays = {name: rng.standard_normal(shape) for name, shape in _SHAPES.items()}
-
-    def made(name: str, preprocess: str, n: int | None, count: int) -> Dataset:
-        cut = {key: value[:count] if key.endswith("train") else value for key, value in arrays.items()}
-        np.savez(tmp_path / name, **cut)
-        return load(FileData(name="file", path=str(tmp_path / name), preprocess=preprocess, n_train=n))
+    def made(name: str, preprocess: Literal["center_sphere", "none"], n: int | None, count: int) -> Dataset:
+        path = written(tmp_path / name, count)
+        return load(FileData(name="file", path=path, preprocess=preprocess, n_train=n))
 
     first_of_many = made("many.npz", "center_sphere", 16, 40)
     alone = made("few.npz", "center_sphere", None, 16)

@@ -131,8 +131,8 @@ def test_other_content_under_the_same_settings_is_refused(tiny: Tiny, tmp_path: 
     rng = np.random.default_rng(0)
 
     def written(y: float) -> dict[str, Any]:
-        arrays = {"x_train": rng.standard_normal((12, 3)), "x_test": rng.standard_normal((4, 3))}
-        np.savez(tmp_path / "points.npz", **arrays, y_train=np.full(12, y), y_test=np.full(4, y))
+        x_train, x_test = rng.standard_normal((12, 3)), rng.standard_normal((4, 3))
+        np.savez(tmp_path / "points.npz", x_train=x_train, x_test=x_test, y_train=np.full(12, y), y_test=np.full(4, y))
         content = tiny(axes={"n_train": [6, 12], "width": [8]})
         return content | {"data": {"name": "file", "path": str(tmp_path / "points.npz")}}
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DRAWN = {"name": "gaussian", "d": 3, "n_train": 12, "n_test": 10, "teacher": "linear"}
-SWEPT = {"n_train": [6, 12], "sigma_b": [0.0, 0.5], "step_size": [0.25, 0.5]}
+SWEPT: dict[str, list[Any]] = {"n_train": [6, 12], "sigma_b": [0.0, 0.5], "step_size": [0.25, 0.5]}
 """Eight plain sweeps: two sets of data, four architectures with them, and two schedules."""
 
 
