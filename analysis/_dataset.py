@@ -128,7 +128,8 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = (), over: str = "width") -> 
         Further run coordinates to divide by, beside scaling, gamma, depth, activation, alpha, step_size, method and the
         settings that were swept.
     over
-        The run coordinate in which the runs of a group differ.
+        The run coordinate in which the runs of a group differ. A step size that follows from the other coordinates, as an
+        automatic one does, may differ with it.
 
     Returns
     -------
@@ -149,7 +150,9 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = (), over: str = "width") -> 
     fixed = (*group_axes(ds), *(n for n in kind_of(ds).axes if n in ds.coords))
     axes = ("width", *fixed) if over != "width" else fixed
     names = tuple(name for name in dict.fromkeys((*axes, *group_by)) if name != over)
-    columns = {name: np.asarray(ds[name].values).tolist() for name in names}
+    columns = {name: np.asarray(ds[name].values).tolist() for name in (*names, over)}
+    if over != "width" and "step_size" not in (over, *group_by) and _follows(columns, "step_size"):
+        names = tuple(name for name in names if name != "step_size")
     members: dict[tuple[Any, ...], list[int]] = {}
     for i in range(ds.sizes["run"]):
         members.setdefault(tuple(columns[name][i] for name in names), []).append(i)
@@ -160,6 +163,15 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = (), over: str = "width") -> 
         Group(label, dict(zip(names, key, strict=True)), np.asarray(runs, dtype=np.intp), network, terms)
         for label, (key, runs) in zip(labels, members.items(), strict=True)
     )
+
+
+def _follows(columns: dict[str, list[Any]], axis: str) -> bool:
+    """Whether an axis has one value for all other columns, as an automatic step size has for each set of data."""
+    others = [column for name, column in columns.items() if name != axis]
+    values: dict[tuple[Any, ...], set[Any]] = {}
+    for key, value in zip(zip(*others, strict=True), columns[axis], strict=True):
+        values.setdefault(key, set()).add(value)
+    return all(len(each) == 1 for each in values.values())
 
 
 def _labels(axes: list[dict[str, Any]]) -> list[str]:

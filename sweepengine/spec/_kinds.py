@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from sweepengine.plugins import CodeKind
     from sweepengine.spec._data import DataSpec
-    from sweepengine.spec._fields import WholeSpec
+    from sweepengine.spec._fields import RefineSection, WholeSpec
 
 
 class AnySpec(Protocol):
@@ -55,6 +55,8 @@ class AnySpec(Protocol):
     def method_label(self) -> str:
         """Name and parameters of the time method."""
 
+    @property
+    def refine(self) -> RefineSection | None: ...
     @property
     def workers_of_a_run(self) -> int:
         """See :class:`WholeSpec`, which also documents the methods below ``located``."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
+    from sweepengine.spec import AnySpec
     from sweepengine.store._layout import Block
     from sweepengine.store._metadata import Metadata
     from sweepengine.store._publication import Publication
@@ -154,6 +155,27 @@ def read_table(store: Store, publication: Publication) -> RunTable:
     return RunTable({name: nodes.values(store, f"{path}/{name}") for name in (*COLUMNS, *extra)})
 
 
+def new_columns(table: RunTable | None, spec: AnySpec, before: Sequence[AnySpec]) -> dict[str, Any]:
+    """The columns that a table lacks for what a spec sweeps.
+
+    Parameters
+    ----------
+    table : RunTable or None
+    spec : AnySpec
+    before : sequence of AnySpec
+        The newest spec that has written to the store, if there is one.
+
+    Returns
+    -------
+    dict
+        Axis → value of its setting in the rows that the table has. No spec has swept it, so they all have one value.
+    """
+    have = COLUMNS.keys() if table is None else table.columns.keys()
+    new = [axis for axis in spec.swept if axis in kind_of(spec).swept_columns and axis not in have]
+    values = before[-1].values_of_axes() if before else {}
+    return {axis: values.get(axis) for axis in new}
+
+
 def extended(table: RunTable | None, blocks: Sequence[Block], swept: Mapping[str, Any]) -> RunTable:
     """A table with the runs of new blocks at its end.
 
@@ -162,7 +184,7 @@ def extended(table: RunTable | None, blocks: Sequence[Block], swept: Mapping[str
     table : RunTable or None
     blocks : sequence of Block
     swept : mapping
-        Axis → value of its setting in the rows that the table has, for the axes whose columns it must have.
+        As :func:`new_columns` gives them.
     """
     columns = {} if table is None else table.columns
     names = dict.fromkeys((*(columns or _names(blocks[0])), *swept))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sweepengine.errors import RunError, StoreError
-from sweepengine.spec import kind_of, make_spec
+from sweepengine.spec import make_spec
 from sweepengine.store._address import open_address
 from sweepengine.store._chunk import delete_states
 from sweepengine.store._claim import (
@@ -33,7 +33,7 @@ from sweepengine.store._metadata import Metadata
 from sweepengine.store._objects import delete_object, list_objects
 from sweepengine.store._publication import PUBLICATIONS, ROOT_KEY, Generation
 from sweepengine.store._relocate import move_chunk, stem_of
-from sweepengine.store._run_table import COLUMNS, RunTable, extended, write_table
+from sweepengine.store._run_table import RunTable, extended, new_columns, write_table
 from sweepengine.store._view import StoreView
 
 if TYPE_CHECKING:
@@ -254,6 +254,7 @@ class SweepStore(StoreView):
         limits: Mapping[str, Mapping[str, StoredArray]],
         code: UserCode,
         given: Sequence[Given] = (),
+        reason: str = "",
     ) -> None:
         """Create the store, or add new blocks beside the old; existing arrays are not touched.
 
@@ -270,6 +271,8 @@ class SweepStore(StoreView):
             The users' code that the spec uses; its versions and hashes go into the provenance.
         given : sequence of Given
             Given weights, reference cloud or grid that the runs need beside the data.
+        reason : str
+            Why the runs are added, where a refinement has decided it; kept in the provenance.
 
         Raises
         ------
@@ -279,7 +282,7 @@ class SweepStore(StoreView):
             The store cannot be written any more, or another driver has taken over.
         """
         try:
-            self._extend(spec, data, blocks, limits, code, given)
+            self._extend(spec, data, blocks, limits, code, given, reason)
         except (StoreError, RunError):
             raise
         except OSError as error:
@@ -297,10 +300,11 @@ class SweepStore(StoreView):
         limits: Mapping[str, Mapping[str, StoredArray]],
         code: UserCode,
         given: Sequence[Given],
+        reason: str,
     ) -> None:
         metadata = self._next()
-        entry, specs = spec_entry(spec, code), list(metadata.attributes.get("specs", []))
-        swept = self._new_columns(spec)
+        entry, specs = spec_entry(spec, code, reason), list(metadata.attributes.get("specs", []))
+        swept = new_columns(self.table, spec, [make_spec(older["spec"]) for older in specs[-1:]])
         if not (blocks or swept) and any(same_but_for_the_date(entry, older) for older in specs):
             return
         known = self.datasets()
@@ -320,15 +324,6 @@ class SweepStore(StoreView):
         for block in blocks:
             create_block(metadata, block.id, block.shape, attributes_of(block), coordinates_of(block))
         self._publish(metadata, extended(self.table, blocks, swept) if blocks or swept else None)
-
-    def _new_columns(self, spec: AnySpec) -> dict[str, Any]:
-        """Axis → value of its setting in the store's runs, for the axes of a spec whose columns the table lacks."""
-        table = self.table
-        have = COLUMNS.keys() if table is None else table.columns.keys()
-        new = [axis for axis in spec.swept if axis in kind_of(spec).swept_columns and axis not in have]
-        before = self.attributes.get("specs", [])
-        values = make_spec(before[-1]["spec"]).values_of_axes() if before and new else {}
-        return {axis: values.get(axis) for axis in new}
 
 
 def unwritable(address: str, error: OSError) -> RunError:

@@ -56,6 +56,20 @@ def test_swept_settings_divide_the_groups(tiny: Tiny, opened: Any) -> None:
     assert all("kernel_drift" in group.fits for group in summary.groups)
 
 
+def test_an_automatic_step_size_does_not_divide_runs_along_the_axis_that_determines_it(tiny: Tiny, opened: Any) -> None:
+    content = swept(tiny, n_train=[6, 12, 24])
+    content["training"] |= {"step_size": "auto", "time": 20.0}
+    sweep, _ = opened(content)
+    assert len(set(sweep.step_size.values.tolist())) == 3
+    assert [sorted(set(sweep.n_train.values[group.runs].tolist())) for group in split(sweep, over="n_train")] == [
+        [6, 12, 24],
+        [6, 12, 24],
+    ]
+    both, _ = opened(swept(tiny, n_train=[6, 12], step_size=[0.25, 0.5]))
+    assert len(split(both, over="n_train")) == 2 * 2
+    assert len(split(both, over="step_size")) == 2 * 2
+
+
 def test_reductions_are_those_of_the_plain_sweeps(tiny: Tiny, opened: Any) -> None:
     sweep, theory = opened(swept(tiny, **AXES))
     reduced = reduce_runs(sweep, theory=theory)
