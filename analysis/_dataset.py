@@ -177,7 +177,8 @@ def _follows(columns: dict[str, list[Any]], axis: str) -> bool:
 def _labels(axes: list[dict[str, Any]]) -> list[str]:
     """Name every group by its scaling, and by as many further axes as are needed to tell the groups apart."""
     labels = [printable(str(a["scaling"])) for a in axes]
-    for name in axes[0] if axes else ():
+    # The step size comes last: where it is automatic, the axes that determine it say more.
+    for name in sorted(axes[0], key=lambda name: name == "step_size") if axes else ():
         if len(set(labels)) == len(labels):
             break
         if name == "scaling":

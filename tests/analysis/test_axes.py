@@ -65,6 +65,7 @@ def test_an_automatic_step_size_does_not_divide_runs_along_the_axis_that_determi
         [6, 12, 24],
         [6, 12, 24],
     ]
+    assert [group.label for group in split(sweep)][::2] == ["ntk, N = 6", "ntk, N = 12", "ntk, N = 24"]
     both, _ = opened(swept(tiny, n_train=[6, 12], step_size=[0.25, 0.5]))
     assert len(split(both, over="n_train")) == 2 * 2
     assert len(split(both, over="step_size")) == 2 * 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from sweepengine.errors import SpecError
@@ -15,6 +16,7 @@ from tests.support.particle_sweeps import TEACHER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from sweepengine.plan import Plan
 
@@ -93,6 +95,16 @@ def test_costs_are_those_of_the_plain_sweeps_together(tiny: Tiny) -> None:
     assert whole.disk_bytes() == sum(each.disk_bytes() for each in plain)
     assert whole.memory_bytes() == max(each.memory_bytes() for each in plain)
     assert whole.file_count() > max(each.file_count() for each in plain)
+
+
+def test_given_weights_are_those_of_every_plain_sweep(tiny: Tiny, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "w.npz", W0=rng.standard_normal((8, 64)), W1=rng.standard_normal(8))
+    content = swept(tiny, n_train=[6, 12], step_size=[0.25, 0.5])
+    content["network"]["weights"] = str(tmp_path / "w.npz")
+    plan = planned(content)
+    assert len(plan.given) == 1
+    assert {run.architecture.weights for run in plan.runs} == {plan.given[0].id}  # type: ignore[attr-defined]
 
 
 def test_many_runs_are_refused_before_any_data_are_drawn(tiny: Tiny) -> None:
