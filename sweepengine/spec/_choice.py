@@ -38,9 +38,11 @@ class OneOf:
         """The choice in a field's annotation; None where there is none."""
         return next((part for part in (*field.metadata, *_parts(field.annotation)) if isinstance(part, cls)), None)
 
-    def model_of(self, content: Mapping[str, Any]) -> type[BaseModel] | None:
-        """The class that a mapping names; None where it names none."""
-        name = content.get(self.key)
+    def model_of(self, content: object) -> type[BaseModel] | None:
+        """The class of a section, or that which a mapping names; None where it names none."""
+        if isinstance(content, BaseModel):
+            return type(content)
+        name = content.get(self.key) if isinstance(content, dict) else None
         return self._table().get(name) if isinstance(name, str) else None
 
     def names_with(self, field: str) -> list[str]:

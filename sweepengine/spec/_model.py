@@ -141,10 +141,12 @@ class AxesSpec(Section):
     d: Annotated[
         Axis[Dimension] | None, Sweeps("data.d", Column("int64", -1, "dimension d of the drawn points"), "d")
     ] = None
-    noise: Annotated[
+    data_noise: Annotated[
         Axis[NonNegative] | None,
         Sweeps(
-            "data.noise", Column("float64", math.nan, "standard deviation of the noise on training targets"), "noise"
+            "data.noise",
+            Column("float64", math.nan, "standard deviation of the noise on training targets"),
+            "data noise",
         ),
     ] = None
 

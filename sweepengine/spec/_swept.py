@@ -88,8 +88,11 @@ def with_first_values(model: type[BaseModel], content: Mapping[str, Any]) -> dic
             continue
         _refuse_axis_without_setting(model, axis, sweeps, section)
         values = given[axis]
-        if isinstance(section, dict) and isinstance(values, list | tuple) and values:
-            result[name] = section | {field: values[0]}
+        if isinstance(values, list | tuple) and values:
+            if isinstance(section, BaseModel):
+                result[name] = section.model_copy(update={field: values[0]})
+            elif isinstance(section, dict):
+                result[name] = section | {field: values[0]}
     return result
 
 
@@ -113,7 +116,7 @@ def _refuse_axis_without_setting(model: type[BaseModel], axis: str, sweeps: Swee
     if section is None and not declared.is_required():
         raise ValueError(f"axes.{axis}: sweeps {sweeps.setting}, and the spec has no {name}; leave the axis out")
     choice = OneOf.within(declared)
-    chosen = choice.model_of(section) if choice is not None and isinstance(section, dict) else None
+    chosen = choice.model_of(section) if choice is not None else None
     if choice is not None and chosen is not None and field not in chosen.model_fields:
         able = ", ".join(choice.names_with(field))
         raise ValueError(

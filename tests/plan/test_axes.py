@@ -43,7 +43,9 @@ def test_a_run_that_an_axis_reaches_has_the_id_that_its_setting_gives(tiny: Tiny
     assert len(set(found)) == 8 * 4
 
 
-@pytest.mark.parametrize("axes", [{"d": [3, 5]}, {"data_seed": [0, 1]}, {"sigma_w": [1.0, 1.4]}, {"noise": [0.0, 0.5]}])
+@pytest.mark.parametrize(
+    "axes", [{"d": [3, 5]}, {"data_seed": [0, 1]}, {"sigma_w": [1.0, 1.4]}, {"data_noise": [0.0, 0.5]}]
+)
 def test_every_axis_changes_every_run(tiny: Tiny, axes: dict[str, Any]) -> None:
     plan = planned(swept(tiny, **axes))
     [(axis, values)] = axes.items()

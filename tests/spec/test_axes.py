@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 
 from sweepengine.errors import SpecError
-from sweepengine.spec import Axis, Section, Sweeps, WholeSpec, axes_of, make_spec, spec_schema
+from sweepengine.spec import Axis, DigitsData, Section, Sweeps, SweepSpec, WholeSpec, axes_of, make_spec, spec_schema
+from sweepengine.spec._model import NetworkSpec
 from tests.support.axes import SWEPT, fixed, swept
 from tests.support.particle_sweeps import WELLS
 
@@ -45,7 +46,7 @@ def test_a_sweep_without_such_axes_is_its_own_only_variant(tiny: Tiny) -> None:
     [
         SWEPT,
         {"sigma_w": [1.0, 2.0]},
-        {"d": [2, 3], "data_seed": [0, 1], "noise": [0.0, 0.1]},
+        {"d": [2, 3], "data_seed": [0, 1], "data_noise": [0.0, 0.1]},
         {"step_size": ["auto", 0.5]},
     ],
 )
@@ -104,6 +105,18 @@ def test_axes_of_settings_that_the_spec_has_not(tiny: Tiny) -> None:
         SpecError, match=r"^axes\.n_train: sweeps data\.n_train, and the spec has no data; leave the axis out"
     ):
         make_spec(WELLS | {"axes": WELLS["axes"] | {"n_train": [3]}})
+
+
+def test_sections_may_be_given_as_objects(tiny: Tiny) -> None:
+    content = swept(tiny, sigma_b=[0.5, 0.0])
+    objects = content | {"network": NetworkSpec(depth=1, activation="tanh", sigma_w=1.4)}
+    assert SweepSpec.model_validate(objects) == make_spec(content)
+    assert SweepSpec.model_validate(objects).network.sigma_b == 0.5
+    with pytest.raises(ValueError, match=r"network\.sigma_w and axes\.sigma_w are both given"):
+        SweepSpec.model_validate(objects | {"axes": content["axes"] | {"sigma_w": [1.0]}})
+    digits = DigitsData(name="digits", classes=(3, 8), n_train=4, n_test=4)
+    with pytest.raises(ValueError, match=r"axes\.d: sweeps data\.d, which data 'digits' has not"):
+        SweepSpec.model_validate(tiny(axes={"d": [3]}) | {"data": digits})
 
 
 def test_digits_that_do_not_nest_are_refused(tiny: Tiny) -> None:

@@ -17,7 +17,7 @@ SWEPT: dict[str, list[Any]] = {"n_train": [6, 12], "sigma_b": [0.0, 0.5], "step_
 def swept(tiny: Callable[..., dict[str, Any]], **axes: Any) -> dict[str, Any]:
     """The tiny sweep at one width with axes, and without what these sweep; data are nested, or drawn for ``d``."""
     content = tiny(axes={"width": [8]} | axes, data={"nested": True})
-    if not {"d", "noise"}.isdisjoint(axes):
+    if not {"d", "data_noise"}.isdisjoint(axes):
         content["data"] = dict(DRAWN)
     for axis in axes_of(SweepSpec).keys() & axes.keys():
         section, field = axes_of(SweepSpec)[axis].path
