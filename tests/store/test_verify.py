@@ -15,7 +15,8 @@ import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import DamagedError, DamageWarning, RunError
 from sweepengine.store import ChunkWriter, SupersededError, SweepStore, _verify, find_damage, read_mark, repair
-from tests.support.stores import numbers
+from tests.support.stops import stop_after_commits
+from tests.support.stores import cut_chunks, numbers
 from tests.support.texts import says
 
 if TYPE_CHECKING:
@@ -126,15 +127,8 @@ def test_what_computing_again_does_not_mend_is_said(
 def halted(tmp_path: Path, tiny: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A sweep that was killed with runs in training."""
     store = tmp_path / "tiny.zarr"
-    commits, commit = iter(range(3)), ChunkWriter.commit
-
-    def committed(*arguments: Any) -> None:
-        commit(*arguments)
-        if next(commits, None) is None:
-            raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(ChunkWriter, "commit", committed)
+        stop_after_commits(patch, 4)
         with pytest.raises(KeyboardInterrupt):
             sweepengine.run(tiny(), store, executor="inline", commit_seconds=1e-9)
     return store
@@ -356,7 +350,7 @@ def test_one_chunk_of_several_is_repaired_and_the_sweep_goes_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The runs of a damaged mark move; what they leave behind concerns nobody any more."""
-    monkeypatch.setattr("sweepengine.store._layout.CHUNK_RUNS_LIMIT", 2)
+    cut_chunks(monkeypatch, CHUNK_RUNS_LIMIT=2)
     store = tmp_path / "tiny.zarr"
     sweepengine.run(tiny_of_module, store, executor="inline")
     expected = numbers(store)
