@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import RunError, SpecError
-from sweepengine.execute._data import Data
+from sweepengine.execute import Data
 from sweepengine.execute._divergence import Divergence
 from sweepengine.execute._graph import WARM_UP, Kept, cuda_graph
 from sweepengine.execute._turn import NetworkTurn

@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from sweepengine import particles as pt
-
-if TYPE_CHECKING:
-    from sweepengine.particles._terms import Field
 
 START = pt.gaussian_cloud(1, 50, 3)
 INPUTS = pt.gaussian_cloud(2, 9, 2)
@@ -89,7 +86,7 @@ class WrongVelocity:
 
     @dataclass(frozen=True)
     class _Field:
-        inner: Field
+        inner: Any  # a field of the term
         factor: float
 
         def first_variation(self, points: torch.Tensor) -> torch.Tensor:

@@ -4,10 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sweepengine.execute import _make_turn
+import torch
+
+from sweepengine.execute import Data, _make_turn
+from sweepengine.plan import make_plan
+from sweepengine.spec import kind_of, make_spec, resolve
+from sweepengine.store import SweepStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
     import pytest
+    from numpy.typing import NDArray
+
+    from sweepengine.execute import MakeTurn
+    from sweepengine.spec import AnyRun
+
+
+def planned(content: dict[str, Any]) -> tuple[list[Any], Data]:
+    """The runs of a spec, and its data as their turns read them."""
+    plan = make_plan(make_spec(content), SweepStore("memory://nothing.zarr"))
+    dtype = getattr(torch, content["precision"])
+    names = ("x_train", "y_train", "x_test", "y_test")
+    return list(plan.runs), Data(*(torch.from_numpy(getattr(plan.data, name)).to(dtype) for name in names))
+
+
+def turn_of(runs: Sequence[AnyRun], data: Data, state: Mapping[str, NDArray[np.generic]] | None = None) -> Any:
+    """The turn that the kind of some runs of networks makes of them."""
+    make: MakeTurn = resolve(kind_of(runs[0]).turn)
+    nobody: Any = None  # networks ask neither for the block's shape nor for shards
+    return make(list(runs), data, state, nobody, nobody, cuda_graphs=False)
 
 
 class Begun(NamedTuple):
