@@ -15,7 +15,7 @@ from sweepengine.execute import Data
 from sweepengine.execute._divergence import Divergence
 from sweepengine.networks import Inputs, initialise, learning_rates, network
 from sweepengine.spec import Architecture, Method, Run
-from tests.support.turns import turn_of
+from tests.support.turns import turn_of, watched_losses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,14 +188,8 @@ def test_a_step_reads_nothing_from_its_device(method: Method) -> None:
     ],
 )
 def test_the_test_of_reads_can_fail(reads: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    look = Divergence.look
-
-    def curious(self: Divergence, loss: torch.Tensor) -> None:
-        reads(loss)
-        look(self, loss)
-
     turn = turn_of(runs(seeds=(0, 1)), problem(device="meta"))
-    monkeypatch.setattr(Divergence, "look", curious)
+    watched_losses(monkeypatch, reads)
     with pytest.raises((RuntimeError, AssertionError)):
         a_step_elsewhere(turn)
 

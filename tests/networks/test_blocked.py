@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from sweepengine.errors import RunError
 from sweepengine.networks import Inputs, Network, blocked_kernel, initialise, network, stack
+from sweepengine.networks._blocked import block_bytes
 from sweepengine.spec import Architecture
 from tests.support.networks_reference import points, relative
 
@@ -58,13 +59,6 @@ def make(outputs: int, group: bool, activation: str = "gelu", width: int = 12) -
     return network(a, stack(each), [0.5, 0.8][: len(each)], [1.0, 2.0][: len(each)]), a
 
 
-def least_budget(net: Network, inputs: Inputs, layout: Layout) -> int:
-    """What the kernel of one point at a time takes, as the refusal of less says."""
-    with pytest.raises(RunError, match="memory_budget: 0 bytes are less than the") as refused:
-        blocked_kernel(net, inputs, 0, layout=layout)
-    return int(str(refused.value).split("less than the ")[1].split()[0])
-
-
 @pytest.mark.parametrize("layout", ["full", "traced"])
 @pytest.mark.parametrize("group", [False, True])
 @pytest.mark.parametrize("outputs", [1, 3])
@@ -73,9 +67,8 @@ def test_blocked_equals_full(outputs: int, group: bool, layout: Layout) -> None:
     train, test = (Inputs.prepare(points(n, 4, n), a) for n in (11, 7))
     whole = net.kernel(*net.passes(train), layout=layout)
     cross = net.kernel(*net.passes(test), against=net.passes(train), layout=layout)
-    least = least_budget(net, train, layout)
-    for factor in (1, 2, 3, 4, 5, 7, 9, 11, 13, 20):  # blocks of one point up to all, most of no divisor of them
-        budget = factor * least
+    for size in (1, 3, 4, 10, 11, 50):
+        budget = block_bytes(net, size, layout)
         assert relative(blocked_kernel(net, train, budget, layout=layout), whole) < 1e-13
         assert relative(blocked_kernel(net, test, budget, against=train, layout=layout), cross) < 1e-13
     assert torch.equal(blocked_kernel(net, train, 2**40, layout=layout), whole)
@@ -92,11 +85,12 @@ def test_the_budget_holds(outputs: int, activation: str) -> None:
             result = blocked_kernel(net, inputs, budget)
         return int(watched.peak - result.untyped_storage().nbytes())
 
-    whole = peak(2**40)
-    for budget in (whole // 12, whole // 4, whole // 2):
+    for size in (4, 16, 31):
+        budget = block_bytes(net, size)
         used = peak(budget)
         assert used <= budget
         assert used > budget / 3  # and it is used: the estimate is no idle bound
+    assert peak(2**40) > block_bytes(net, 16)
 
 
 def test_a_budget_for_less_than_a_point_is_refused() -> None:

@@ -28,7 +28,6 @@ from sweepengine.networks import (
     stepper,
 )
 from sweepengine.networks._gradient_flow import SMALLEST_STEP, FixedFlow
-from sweepengine.networks._parameters import flat, parts_of
 from sweepengine.runge_kutta import DORMAND_PRINCE, EULER, HEUN, RK4, Tableau
 from sweepengine.spec import Architecture, Method
 from tests.support.networks_reference import Oracle, points
@@ -51,6 +50,10 @@ BATCHES = Method("sgd", batch_size=3, replacement=False)
 def targets(n: int, outputs: int = 1) -> Tensor:
     y = points(n, outputs, seed=9)
     return y if outputs > 1 else y[:, 0]
+
+
+def flat(parameters: Parameters) -> Tensor:
+    return torch.cat([tensor.reshape(-1) for tensor in parameters.tensors().values()])
 
 
 def training(
@@ -197,7 +200,7 @@ def autograd_descent(a: Architecture, start: Parameters, method: Method, steps: 
     f0 = Oracle(a, start, GAMMA, ALPHA).outputs(x).detach() if a.centred else torch.zeros_like(y)
     for step in range(steps):
         index = torch.from_numpy(batch(step))
-        here = parts_of(torch.cat([tensor.reshape(-1) for tensor in named.values()]), start)
+        here = start.with_tensors(dict(named))
 
         def risk(outputs: Tensor, index: Tensor = index) -> Tensor:
             return 0.5 * (outputs - f0[index] - y[index]).square().sum() / len(index)
@@ -375,13 +378,3 @@ def test_the_state_of_the_control_is_its_own() -> None:
     other.restore(state)
     assert other.report() == method.report()
     assert other.state() == state
-
-
-def check_flat_order(check: Callable[[Tensor, Tensor], None]) -> None:
-    start = initialise(SMOOTH, 4, 3, 0, torch.float64)
-    for name, tensor in parts_of(flat(start), start).tensors().items():
-        check(tensor, start.tensors()[name])
-
-
-def test_a_vector_and_its_parts() -> None:
-    check_flat_order(lambda found, expected: torch.testing.assert_close(found, expected, rtol=0, atol=0))

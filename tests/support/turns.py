@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from sweepengine.execute import Data, _make_turn
+from sweepengine.execute._divergence import Divergence
 from sweepengine.plan import make_plan
 from sweepengine.spec import kind_of, make_spec, resolve
 from sweepengine.store import SweepStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     import pytest
@@ -57,3 +58,14 @@ def watched_turns(monkeypatch: pytest.MonkeyPatch) -> list[Begun]:
     for module in ("_pack", "_follower"):
         monkeypatch.setattr(f"sweepengine.execute.{module}.make_turn", watched)
     return begun
+
+
+def watched_losses(monkeypatch: pytest.MonkeyPatch, see: Callable[[torch.Tensor], object]) -> None:
+    """Show the losses that turns of networks look at for divergence, before they do."""
+    look = Divergence.look
+
+    def seen(self: Divergence, loss: torch.Tensor) -> None:
+        see(loss)
+        look(self, loss)
+
+    monkeypatch.setattr(Divergence, "look", seen)
