@@ -11,13 +11,15 @@ are optional; only the report loads them.
 """
 
 from sweepengine.analysis._between import run_distances as run_distances
-from sweepengine.analysis._claim import ByComputation as ByComputation
-from sweepengine.analysis._claim import BySweep as BySweep
 from sweepengine.analysis._claim import Claim as Claim
-from sweepengine.analysis._claim import Exponent as Exponent
+from sweepengine.analysis._claim import Evidence as Evidence
+from sweepengine.analysis._claims_report import write_claims as write_claims
+from sweepengine.analysis._claims_tables import decisions_table as decisions_table
 from sweepengine.analysis._constants import REPORT_SCHEMA as REPORT_SCHEMA
 from sweepengine.analysis._curves import Average as Average
 from sweepengine.analysis._curves import Curves as Curves
+from sweepengine.analysis._decision import Decision as Decision
+from sweepengine.analysis._decision import decide as decide
 from sweepengine.analysis._errors import AnalysisError as AnalysisError
 from sweepengine.analysis._errors import ContractError as ContractError
 from sweepengine.analysis._errors import DuplicateRunError as DuplicateRunError
@@ -28,6 +30,8 @@ from sweepengine.analysis._errors import MissingExtraError as MissingExtraError
 from sweepengine.analysis._errors import ReportWriteError as ReportWriteError
 from sweepengine.analysis._errors import TooFewSeedsError as TooFewSeedsError
 from sweepengine.analysis._errors import TooFewWidthsError as TooFewWidthsError
+from sweepengine.analysis._expectations import Expectation as Expectation
+from sweepengine.analysis._expectations import Exponent as Exponent
 from sweepengine.analysis._findings import Curve as Curve
 from sweepengine.analysis._findings import Findings as Findings
 from sweepengine.analysis._finite_size import FiniteSize as FiniteSize
@@ -35,6 +39,9 @@ from sweepengine.analysis._fit import ScalingFit as ScalingFit
 from sweepengine.analysis._fit import fit_scaling as fit_scaling
 from sweepengine.analysis._jackknife import Estimate as Estimate
 from sweepengine.analysis._judgement import ClaimResult as ClaimResult
+from sweepengine.analysis._levels import Equality as Equality
+from sweepengine.analysis._levels import Frequency as Frequency
+from sweepengine.analysis._levels import Inequality as Inequality
 from sweepengine.analysis._observables import reduce_runs as reduce_runs
 from sweepengine.analysis._quantities import Quantity as Quantity
 from sweepengine.analysis._reductions import Reduction as Reduction

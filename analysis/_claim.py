@@ -1,48 +1,19 @@
-"""The form of a claim: what the notes state and where, what measures it, the expected number, and a negative twin."""
+"""The form of a claim: what the notes state and where, what measures it, the expectations, and a negative twin."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sweepengine.analysis._expectations import Exponent
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import xarray as xr
 
+    from sweepengine.analysis._expectations import Expectation
     from sweepengine.analysis._quantities import Quantity
-    from sweepengine.analysis._setting import Setting
-    from sweepengine.analysis._verdict import Kind, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Exponent:
-    """The power of the width with which a quantity is expected to fall, Q ~ m^−p.
-
-    Attributes
-    ----------
-    quantity
-        The measured quantity: one of the findings of a kind of sweep, or one that the claim itself declares. The latter
-        is reduced where a sweep has recorded the variables that it reads.
-    kind
-        A theorem's `bound`, a `sharp` exponent, or an `asymptote`.
-    applies
-        From the setting of a group of runs and a place along the quantity's dim (empty without a dim): whether the
-        claim speaks of them.
-    p
-        From the same arguments: the exponent.
-    source
-        Seed and equation, or the section of theory.md.
-    note
-        Text beside the expectation, such as the exponent that a trial read.
-    """
-
-    quantity: Quantity
-    kind: Kind
-    applies: Callable[[Setting, str], bool]
-    p: Callable[[Setting, str], float]
-    source: str
-    note: str = ""
 
 
 def vanishing_in_the_ntk_scaling(
@@ -76,50 +47,40 @@ def vanishing_in_the_ntk_scaling(
 
 
 @dataclass(frozen=True, slots=True)
-class BySweep:
-    """Evidence from a sweep: the claim is judged on every sweep of its kind, and a packaged job measures it.
+class Evidence:
+    """What decides a claim: expectations of the runs of a job, and a twin in which one of them must be refuted.
 
     Attributes
     ----------
     job
-        Name of the packaged job.
-    exponents
-        Expected exponents, in the order of the tables.
+        Name of the packaged job that measures the claim.
+    expected
+        Expectations, in the order of the tables.
     twin
-        Turns the sweep of the job into one that must refute at least one of the exponents.
+        Turns the sweep of ``twin_job`` into one that must refute at least one of the expectations.
+    says_twin
+        What is wrong in the twin, in a few words, such as "runs at γ = 1 passed off as γ = 1/2".
     of
-        Name of the findings to which the claim belongs.
+        Name of the findings to which the quantities belong.
+    twin_job
+        Name of the job of the twin; that of the claim where it is empty.
+    anywhere
+        Whether the expectations are also judged on every other sweep of the kind, where they apply. False: they depend
+        on the points, the times or the sizes of the job, and a user's sweep says nothing about them.
     """
 
     job: str
-    exponents: tuple[Exponent, ...]
+    expected: tuple[Expectation, ...]
     twin: Callable[[xr.Dataset], xr.Dataset]
+    says_twin: str
     of: str = "networks"
+    twin_job: str = ""
+    anywhere: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class ByComputation:
-    """Evidence from a computation: its number must lie in an interval, and the number of its twin must lie outside.
-
-    Attributes
-    ----------
-    symbol
-        Formula of the number.
-    low, high
-        Ends of the interval.
-    compute, twin
-        Return the number: `compute` where the claim is true, `twin` where it is false.
-    """
-
-    symbol: str
-    low: float
-    high: float
-    compute: Callable[[], float]
-    twin: Callable[[], float]
-
-    def judge(self, value: float) -> Verdict:
-        """`holds` for a number in the interval, else `differs`; NaN differs."""
-        return "holds" if self.low <= value <= self.high else "differs"
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """Names of the jobs that the evidence needs."""
+        return (self.job, self.twin_job) if self.twin_job else (self.job,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +92,17 @@ class Claim:
     id
         Id of the row.
     says
-        The statement of the notes, in a sentence.
+        The statement of the notes, in a sentence, with its equation.
     evidence
-        The sweep or computation that measures the claim, with its expectation and its negative twin.
+        What measures the parts of the statement.
+    source
+        Where the notes state it: seeds with sections or equations.
     """
 
     id: str
     says: str
-    evidence: BySweep | ByComputation
+    evidence: tuple[Evidence, ...]
+    source: str
 
 
 def passed_off(sweep: xr.Dataset, measured: float, claimed: float) -> xr.Dataset:
@@ -156,3 +120,11 @@ def after_training(sweep: xr.Dataset) -> xr.Dataset:
 
     runs = np.flatnonzero(np.isclose(sweep["gamma"].values, 1.0))
     return sweep.isel(run=runs, record=[-1]).assign_coords(records_done=("run", np.ones(runs.size, dtype=int)))
+
+
+def of_case(sweep: xr.Dataset, case: str) -> xr.Dataset:
+    """Return the runs of one case of a sweep of computations, labelled as the claim's: a twin for computed claims."""
+    import numpy as np
+
+    runs = sweep.isel(run=np.flatnonzero(sweep["scaling"].values == case))
+    return runs.assign_coords(scaling=("run", np.full(runs.sizes["run"], "claim", dtype=object)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -38,7 +39,7 @@ _SYMBOLS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Runs that differ in width and seed alone.
+    """Runs that differ in one axis, by default the width, and in the seed alone.
 
     Attributes
     ----------
@@ -62,16 +63,17 @@ class Group:
 
     @property
     def setting(self) -> Setting:
-        """The setting of the group, which decides what claims apply to it."""
+        """The setting of the group, which decides what claims apply to it; the axis that varies is unknown in it."""
         return Setting(
-            gamma=float(self.axes["gamma"]),
-            depth=int(self.axes["depth"]),
-            activation=str(self.axes["activation"]),
+            gamma=float(self.axes.get("gamma", math.nan)),
+            depth=int(self.axes.get("depth", 1)),
+            activation=str(self.axes.get("activation", "")),
             readout=str(self.network.get("readout", "gaussian")),
             trained=str(self.network.get("trained", "all")),
             biases=float(self.network.get("sigma_b", 0.0)) > 0,
             method=str(self.axes["method"]),
-            alpha=float(self.axes["alpha"]),
+            alpha=float(self.axes.get("alpha", math.nan)),
+            case=str(self.axes.get("scaling", "")),
             terms=self.terms,
         )
 
@@ -124,8 +126,8 @@ def count_statuses(ds: xr.Dataset, runs: NDArray[np.intp] | None = None) -> dict
     return {status: statuses.count(status) for status in STATUSES}
 
 
-def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
-    """Divide the runs into groups within which only width and seed differ.
+def split(ds: xr.Dataset, group_by: Sequence[str] = (), over: str = "width") -> tuple[Group, ...]:
+    """Divide the runs into groups within which only one axis, by default the width, and the seed differ.
 
     Parameters
     ----------
@@ -133,6 +135,8 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
         The sweep.
     group_by
         Further run coordinates to divide by, beside scaling, gamma, depth, activation, alpha, step_size and method.
+    over
+        The run coordinate in which the runs of a group differ.
 
     Returns
     -------
@@ -144,14 +148,15 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
     ContractError
         A name in `group_by` is not a coordinate on run.
     """
-    for name in group_by:
+    for name in (*group_by, over):
         if name not in ds.coords or ds[name].dims != ("run",):
             known = sorted(str(c) for c in ds.coords if ds[c].dims == ("run",))
             raise ContractError(
-                f"`group_by` names {name!r}, which is not a coordinate on run. Known: {', '.join(known)}."
+                f"{name!r} is not a coordinate on run. Known: {', '.join(known)}. Divide by these, or fit along one."
             )
     fixed = (*GROUP_AXES, *(n for n in kind_of(ds).axes if n in ds.coords))
-    names = (*fixed, *(n for n in group_by if n not in fixed))
+    axes = ("width", *fixed) if over != "width" else fixed
+    names = tuple(name for name in dict.fromkeys((*axes, *group_by)) if name != over)
     columns = {name: np.asarray(ds[name].values).tolist() for name in names}
     members: dict[tuple[Any, ...], list[int]] = {}
     for i in range(ds.sizes["run"]):

@@ -10,12 +10,16 @@ from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._dataset import check_contract, kind_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import xarray as xr
 
     from sweepengine.analysis._quantities import Quantity
 
 
-def reduce_runs(ds: xr.Dataset, *, theory: xr.Dataset | None = None) -> xr.Dataset:
+def reduce_runs(
+    ds: xr.Dataset, *, theory: xr.Dataset | None = None, only: Collection[Quantity] | None = None
+) -> xr.Dataset:
     """Reduce every finished run to the quantities of its kind, in one Dask computation.
 
     A worker holds no more than one chunk of the store. Kernels are read only at their first record, and only if a
@@ -27,6 +31,8 @@ def reduce_runs(ds: xr.Dataset, *, theory: xr.Dataset | None = None) -> xr.Datas
         A sweep as `sweepengine.open_sweep` returns it: lazy or in memory, dims (run, record, ...).
     theory
         The dataset that `sweepengine.open_theory` returns for the same store, for claims that compare with a limit.
+    only
+        The quantities to compute; all of the kind where not given.
 
     Returns
     -------
@@ -58,13 +64,14 @@ def reduce_runs(ds: xr.Dataset, *, theory: xr.Dataset | None = None) -> xr.Datas
         done = done.compute()  # there is nothing to read, and Dask cannot reduce an array without rows
     theory = xr.Dataset() if theory is None else theory
     reduced: dict[str, xr.Variable] = {}
-    for q in kind.quantities:
+    wanted = (*kind.quantities, *kind.claimed) if only is None else tuple(only)
+    for q in (q for q in wanted if q in kind.quantities):
         recorded = _has(q, done, theory)
         reduced[q.name] = q.reduction.compute(done, theory).variable if recorded else _nothing(q, done)
-    for q in kind.claimed:
+    for q in (q for q in wanted if q not in kind.quantities):
         if _has(q, done, theory):
             reduced[q.name] = q.reduction.compute(done, theory).variable
-    dims = {q.reduction.dim for q in (*kind.quantities, *kind.claimed)}
+    dims = {q.reduction.dim for q in wanted}
     kept = [name for name in done.coords if set(done[name].dims) <= {"run"} or name in dims]
     rest = done.drop_vars([name for name in (*done.data_vars, *done.coords) if name not in kept])
     return rest.assign({name: values.astype(np.float64) for name, values in reduced.items()}).compute()

@@ -70,7 +70,7 @@ def glance_table(summary: Summary) -> Table:
         (
             "runs",
             *(text for name in summary.kind.headlines for text in (summary.kind.quantity(name).title, "expected")),
-            summary.kind.quantity(summary.kind.level).title,
+            summary.kind.quantity(summary.kind.level).title if summary.kind.level else "",
         ),
         tuple(rows),
         frozenset({1, 3, 5}),
@@ -84,9 +84,9 @@ def claims_table(summary: Summary) -> Table:
             c.id,
             c.seed,
             c.group,
-            summary.kind.title_of(c.observable),
+            c.title,
             c.expected_text + (f" ({c.note})" if c.note else ""),
-            estimate_text(c.measured) if c.measured else "no fit",
+            f"{c.measures}: {c.measured_text}" if not c.is_exponent else c.measured_text,
             c.verdict,
             c.why or "–",
         )

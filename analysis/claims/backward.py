@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from sweepengine.analysis._claim import BySweep, Claim, Exponent, after_training
+from sweepengine.analysis._claim import Claim, Evidence, after_training
+from sweepengine.analysis._expectations import Exponent
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import initial
 
@@ -42,9 +43,14 @@ BACKWARD_SHARE: Final = Quantity(
 CLAIM: Final = Claim(
     "backward",
     "At t = 0 the share ‖P_φ z‖²/‖z‖² is m^−1: (N − 1 + c)/m for l < L, with c = 1 for relu, and N/m for l = L.",
-    BySweep(
-        "initialisation",
-        (Exponent(BACKWARD_SHARE, "sharp", lambda s, _: s.readout != "ones", lambda *_: 1.0, "S0 §2, lemma 1"),),
-        twin=after_training,
+    (
+        Evidence(
+            "initialisation",
+            (Exponent(BACKWARD_SHARE, "sharp", lambda s, _: s.readout != "ones", lambda *_: 1.0, "S0 §2, lemma 1"),),
+            twin=after_training,
+            says_twin="trained networks passed off as networks at t = 0",
+            anywhere=True,
+        ),
     ),
+    source="S0 §2, lemma 1",
 )

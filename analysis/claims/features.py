@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sweepengine.analysis._claim import BySweep, Claim, Exponent, passed_off
+from sweepengine.analysis._claim import Claim, Evidence, passed_off
+from sweepengine.analysis._expectations import Exponent
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import supremum
 
@@ -53,9 +54,14 @@ CLAIM: Final = Claim(
     "features",
     "Where only W is trained and a = ±1, the distance of f_t from random features made of the gradients at t = 0 is "
     "m^−1 for a smooth activation, and tends to m^−3/4 for relu.",
-    BySweep(
-        "features",
-        tuple(exponent for distance in _DISTANCES for exponent in _exponents(distance)),
-        twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+    (
+        Evidence(
+            "features",
+            tuple(exponent for distance in _DISTANCES for exponent in _exponents(distance)),
+            twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+            says_twin="runs at γ = 1 passed off as γ = 0.5",
+            anywhere=True,
+        ),
     ),
+    source="S4 §9",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sweepengine.analysis._claim import BySweep, Claim, passed_off, vanishing_in_the_ntk_scaling
+from sweepengine.analysis._claim import Claim, Evidence, passed_off, vanishing_in_the_ntk_scaling
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import supremum
 
@@ -25,13 +25,18 @@ CLAIM: Final = Claim(
     "linear",
     "In the NTK scaling sup_t ‖f_t − f_t^lin‖ is O(m^−1/2); it is m^−1 for a smooth activation, and tends to m^−3/4 "
     "for relu.",
-    BySweep(
-        "lazy_to_rich",
-        tuple(
-            exponent
-            for distance in _DISTANCES
-            for exponent in vanishing_in_the_ntk_scaling(distance, _SOURCE, relu="trial read −0.59 to −0.64")
+    (
+        Evidence(
+            "lazy_to_rich",
+            tuple(
+                exponent
+                for distance in _DISTANCES
+                for exponent in vanishing_in_the_ntk_scaling(distance, _SOURCE, relu="trial read −0.59 to −0.64")
+            ),
+            twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+            says_twin="runs at γ = 1 passed off as γ = 0.5",
+            anywhere=True,
         ),
-        twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
     ),
+    source="S0 §1, S1 eq 81",
 )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from sweepengine.analysis._claim import BySweep, Claim, Exponent, after_training
+from sweepengine.analysis._claim import Claim, Evidence, after_training
+from sweepengine.analysis._expectations import Exponent
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import Reduction, of_each_run
 
@@ -38,9 +39,18 @@ CLAIM: Final = Claim(
     "nngp",
     "The excess kurtosis of the uncentred output at t = 0, 3 Var V/(E V)² with Gaussian a, is m^−1: 15/m for relu and "
     "L = 1.",
-    BySweep(
-        "initialisation",
-        (Exponent(OUTPUT_KURTOSIS, "sharp", lambda s, _: s.readout == "gaussian", lambda *_: 1.0, "S1 §3, S3 prop 1"),),
-        twin=after_training,
+    (
+        Evidence(
+            "initialisation",
+            (
+                Exponent(
+                    OUTPUT_KURTOSIS, "sharp", lambda s, _: s.readout == "gaussian", lambda *_: 1.0, "S1 §3, S3 prop 1"
+                ),
+            ),
+            twin=after_training,
+            says_twin="trained networks passed off as networks at t = 0",
+            anywhere=True,
+        ),
     ),
+    source="S1 §3, S3 prop 1",
 )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from sweepengine.analysis._claim import BySweep, Claim, Exponent, after_training
+from sweepengine.analysis._claim import Claim, Evidence, after_training
+from sweepengine.analysis._expectations import Exponent
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import Reduction, of_each_run
 
@@ -32,18 +33,23 @@ KERNEL_DISTANCE: Final = Quantity(
 CLAIM: Final = Claim(
     "ntk-init",
     "‖Θ_0 − Θ_∞‖_F / ‖Θ_∞‖_F is m^−1/2 in every scaling.",
-    BySweep(
-        "lazy_to_rich",
-        (
-            Exponent(
-                KERNEL_DISTANCE,
-                "sharp",
-                lambda *_: True,
-                lambda *_: 0.5,
-                "S0, S1 eq 35, S2 §1.3, S3 Thm 1, S4 lemma 7",
-                note="trial read −0.50",
+    (
+        Evidence(
+            "lazy_to_rich",
+            (
+                Exponent(
+                    KERNEL_DISTANCE,
+                    "sharp",
+                    lambda *_: True,
+                    lambda *_: 0.5,
+                    "S0, S1 eq 35, S2 §1.3, S3 Thm 1, S4 lemma 7",
+                    note="trial read −0.50",
+                ),
             ),
+            twin=after_training,
+            says_twin="trained networks passed off as networks at t = 0",
+            anywhere=True,
         ),
-        twin=after_training,
     ),
+    source="S0, S1 eq 35, S2 §1.3, S3 Thm 1, S4 lemma 7",
 )

@@ -2,6 +2,9 @@
 
 from sweepengine.spec._architecture import Architecture as Architecture
 from sweepengine.spec._canonical import digest as digest
+from sweepengine.spec._computation import ComputationRun as ComputationRun
+from sweepengine.spec._computation import ComputationSpec as ComputationSpec
+from sweepengine.spec._computation import expand_computations as expand_computations
 from sweepengine.spec._data import DATASETS as DATASETS
 from sweepengine.spec._data import DataSection as DataSection
 from sweepengine.spec._data import DataSpec as DataSpec
@@ -16,6 +19,7 @@ from sweepengine.spec._jobs import is_job_name as is_job_name
 from sweepengine.spec._jobs import job_names as job_names
 from sweepengine.spec._jobs import job_path as job_path
 from sweepengine.spec._jobs import job_plugin as job_plugin
+from sweepengine.spec._jobs import job_spec as job_spec
 from sweepengine.spec._kinds import KINDS as KINDS
 from sweepengine.spec._kinds import AnyRun as AnyRun
 from sweepengine.spec._kinds import AnySpec as AnySpec

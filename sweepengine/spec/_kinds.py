@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from sweepengine.errors import SpecError, shown
 from sweepengine.plugins import current, register
+from sweepengine.spec._computation import ComputationRun, ComputationSpec
 from sweepengine.spec._model import SweepSpec
 from sweepengine.spec._particle_run import ParticleRun
 from sweepengine.spec._particles import ParticleSpec
@@ -183,6 +184,11 @@ class Kind:
 
 _OF_NETWORKS = "sweepengine.analysis._of_networks:NETWORKS"
 KINDS = (
+    Kind(
+        "computation", ComputationSpec, ComputationRun, "sweepengine.plan._computations:ComputationWork",
+        "sweepengine.execute._computation_turn:computation_turn",
+        findings="sweepengine.analysis._of_computations:COMPUTATIONS",
+    ),
     Kind(
         "models", ModelSpec, ModelRun, "sweepengine.plan._models:ModelWork",
         "sweepengine.execute._model_turn:model_turn", findings=_OF_NETWORKS,
