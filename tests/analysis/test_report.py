@@ -17,7 +17,7 @@ import pytest
 
 import sweepengine
 from sweepengine import analysis
-from sweepengine.analysis._markup import formula
+from sweepengine.analysis._markup import formula, script_json
 from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ def test_the_check_above_catches_plain_json_in_a_script() -> None:
 
 
 def test_what_could_end_a_script_is_written_otherwise(page: Page) -> None:
+    assert json.loads(script_json({"a": HOSTILE})) == {"a": HOSTILE}
+    assert not re.search("[<>&\u2028]", script_json({"a": HOSTILE}))  # of which names have lost the last already
     for attrs, text in page.scripts:
         assert attrs.get("type") != "application/json" or not re.search("[<>&\u2028]", text)
 
