@@ -23,9 +23,9 @@ def number_text(value: float, digits: int = 2) -> str:
     return text.replace("-", MINUS)
 
 
-def significant_text(value: float) -> str:
-    """Return `value` with three significant digits, in exponent form (1.2e−05) where that is shorter."""
-    return "–" if math.isnan(value) else f"{value:.3g}".replace("-", MINUS)
+def significant_text(value: float, digits: int = 3) -> str:
+    """Return `value` with `digits` significant digits, in exponent form (1.2e−05) where that is shorter."""
+    return "–" if math.isnan(value) else f"{value:.{digits}g}".replace("-", MINUS)
 
 
 def exponent_text(value: float) -> str:

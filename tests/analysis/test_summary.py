@@ -158,7 +158,7 @@ def test_groups_are_named_by_what_tells_them_apart() -> None:
     assert labels[0] == "ntk, sigma_w = 1"
     assert len(labels) == 4
     with pytest.raises(
-        analysis.ContractError, match=r"'sigma_v', which is not a coordinate on run\. Known: activation"
+        analysis.ContractError, match=r"'sigma_v' is not a coordinate on run\. Known: activation"
     ):
         analysis.summarise(swept, group_by=["sigma_v"])
 

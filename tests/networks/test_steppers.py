@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from sweepengine.networks import Parameters, Stepper
+    from sweepengine.networks import AnyParameters, Parameters, Stepper
 
 SMOOTH = Architecture(2, "tanh", 1.3, 0.4, 1.1, output_bias=True)
 RELU = Architecture(1, "relu", 2**0.5, 0.0, 1.0)
@@ -52,7 +52,7 @@ def targets(n: int, outputs: int = 1) -> Tensor:
     return y if outputs > 1 else y[:, 0]
 
 
-def flat(parameters: Parameters) -> Tensor:
+def flat(parameters: AnyParameters) -> Tensor:
     return torch.cat([tensor.reshape(-1) for tensor in parameters.tensors().values()])
 
 

@@ -90,10 +90,12 @@ class WrongVelocity:
         factor: float
 
         def first_variation(self, points: torch.Tensor) -> torch.Tensor:
-            return self.inner.first_variation(points)
+            values: torch.Tensor = self.inner.first_variation(points)
+            return values
 
         def velocity(self, points: torch.Tensor) -> torch.Tensor:
-            return self.factor * self.inner.velocity(points)
+            velocity: torch.Tensor = self.inner.velocity(points)
+            return self.factor * velocity
 
 
 @pytest.mark.parametrize("functional", FUNCTIONALS.values(), ids=FUNCTIONALS)

@@ -27,8 +27,9 @@ def planned(content: dict[str, Any]) -> tuple[list[Any], Data]:
     """The runs of a spec, and its data as their turns read them."""
     plan = make_plan(make_spec(content), SweepStore("memory://nothing.zarr"))
     dtype = getattr(torch, content["precision"])
-    names = ("x_train", "y_train", "x_test", "y_test")
-    return list(plan.runs), Data(*(torch.from_numpy(getattr(plan.data, name)).to(dtype) for name in names))
+    arrays = (plan.data.x_train, plan.data.y_train, plan.data.x_test, plan.data.y_test)
+    x_train, y_train, x_test, y_test = (torch.from_numpy(each).to(dtype) for each in arrays)
+    return list(plan.runs), Data(x_train, y_train, x_test, y_test)
 
 
 def turn_of(runs: Sequence[AnyRun], data: Data, state: Mapping[str, NDArray[np.generic]] | None = None) -> Any:
