@@ -49,6 +49,7 @@ from sweepengine.spec._run import expand as expand
 from sweepengine.spec._run import fixed_step_count as fixed_step_count
 from sweepengine.spec._schedule import record_schedule as record_schedule
 from sweepengine.spec._schedule import refuse_many_steps as refuse_many_steps
+from sweepengine.spec._shared import GAMMA_BY_LABEL as GAMMA_BY_LABEL
 from sweepengine.spec._stepped import SteppedRun as SteppedRun
 from sweepengine.spec._terms import TERMS as TERMS
 from sweepengine.spec._terms import RiskTerm as RiskTerm

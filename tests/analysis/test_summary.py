@@ -157,9 +157,7 @@ def test_groups_are_named_by_what_tells_them_apart() -> None:
     labels = [g.label for g in analysis.summarise(swept, group_by=["sigma_w"]).groups]
     assert labels[0] == "ntk, sigma_w = 1"
     assert len(labels) == 4
-    with pytest.raises(
-        analysis.ContractError, match=r"'sigma_v' is not a coordinate on run\. Known: activation"
-    ):
+    with pytest.raises(analysis.ContractError, match=r"'sigma_v' is not a coordinate on run\. Known: activation"):
         analysis.summarise(swept, group_by=["sigma_v"])
 
 
