@@ -8,6 +8,7 @@ import numpy as np
 
 from sweepengine.analysis._claim import Claim, Evidence, passed_off
 from sweepengine.analysis._expectations import Exponent
+from sweepengine.analysis._levels import Inequality
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import Reduction, initial
 
@@ -77,6 +78,30 @@ HESSIAN_HIDDEN: Final = _blocks(
 )
 
 
+HESSIAN_READOUT: Final = Quantity(
+    "hessian_readout",
+    Reduction(
+        "initial",
+        lambda done, _: _of_readout(done["hessian_rms"].isel(record=0, drop=True), done["depth"]),
+        {"hessian_rms": ("run", "record", "layer", "layer_other")},
+    ),
+    "Hessian of the last layer with itself",
+    f"∂²f/∂W^L∂W^L, {_MEAN}",
+    _SOURCE,
+    fitted=False,
+)
+
+
+def _of_readout(blocks: xr.DataArray, depth: xr.DataArray) -> xr.DataArray:
+    """The block (W^L, W^L) of every run."""
+    import xarray as xr
+
+    layer, other = (xr.DataArray(np.arange(blocks.sizes[dim]), dims=dim) for dim in ("layer", "layer_other"))
+    here = (layer == depth) & (other == depth)
+    chosen: xr.DataArray = blocks.astype(np.float64).where(here, 0).sum(("layer", "layer_other"), skipna=False)
+    return chosen
+
+
 def _is_hidden(setting: Setting, layer: str) -> bool:
     return layer not in ("W0", f"W{setting.depth}")
 
@@ -102,7 +127,8 @@ CLAIM: Final = Claim(
     "sizes",
     "At t = 0 the root mean square over all entries of a block is, of the Jacobian: m^−γ for W^0 and W^L, m^(−γ−1/2) "
     "for W^l between, m^−γ for b^l, m^(1/2−γ) for b^L; of the Hessian at γ = 1/2: m^−2 for hidden with hidden, m^−3/2 "
-    "for hidden with W^0 and with W^L, m^−1 for W^0 with itself and with W^L; at another γ m^(1/2−γ) times this.",
+    "for hidden with W^0 and with W^L, m^−1 for W^0 with itself and with W^L, and 0 for W^L with itself; at another γ "
+    "m^(1/2−γ) times this.",
     (
         Evidence(
             "sizes",
@@ -125,6 +151,7 @@ CLAIM: Final = Claim(
                 _hessian(HESSIAN_FIRST, lambda s, layer: 1.0 + 0.5 * _is_hidden(s, layer)),
                 _hessian(HESSIAN_LAST, lambda *_: 1.5),
                 _hessian(HESSIAN_HIDDEN, lambda *_: 2.0),
+                Inequality(HESSIAN_READOUT, _has_hessian, "≤", lambda *_: 0.0, "S3 §8"),
             ),
             twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
             says_twin="runs at γ = 1 passed off as γ = 0.5",
