@@ -90,6 +90,7 @@ CLAIM: Final = Claim(
             (Exponent(BACKWARD_SHARE, "sharp", lambda s, _: s.readout != "ones", lambda *_: 1.0, _SOURCE),),
             twin=after_training,
             says_twin="trained networks passed off as networks at t = 0",
+            anywhere=True,
         ),
         Evidence(
             "signal_grams",

@@ -124,6 +124,7 @@ CLAIM: Final = Claim(
             (Exponent(OUTPUT_KURTOSIS, "sharp", lambda s, _: s.readout == "gaussian", lambda *_: 1.0, _SOURCE),),
             twin=after_training,
             says_twin="trained networks passed off as networks at t = 0",
+            anywhere=True,
         ),
         Evidence(
             "initial_bias",

@@ -70,6 +70,7 @@ CLAIM: Final = Claim(
             ),
             twin=after_training,
             says_twin="trained networks passed off as networks at t = 0",
+            anywhere=True,
         ),
         Evidence(
             "initial_kernel",
