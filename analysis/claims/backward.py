@@ -39,7 +39,7 @@ def _defect() -> Reduction:
     return Reduction(
         "final",
         lambda done, _: last(done[names[0]], done) - last(done[names[1]], done),
-        {name: ("run", "record", "hidden_layer") for name in names},
+        dict.fromkeys(names, ("run", "record", "hidden_layer")),
         "hidden_layer",
     )
 
@@ -95,8 +95,7 @@ CLAIM: Final = Claim(
         Evidence(
             "signal_grams",
             tuple(
-                Exponent(gram, "sharp", lambda s, _: s.case != "own_widths", lambda *_: 0.5, _SOURCE)
-                for gram in _GRAMS
+                Exponent(gram, "sharp", lambda s, _: s.case != "own_widths", lambda *_: 0.5, _SOURCE) for gram in _GRAMS
             ),
             twin=lambda sweep: of_case(sweep, "own_widths", "unequal_tanh"),
             says_twin="G_l divided by n_l in place of n_L",

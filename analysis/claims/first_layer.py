@@ -52,9 +52,7 @@ CLAIM: Final = Claim(
                     within=0.01,
                     source="S1 eq 18",
                 ),
-                Inequality(
-                    KERNEL, lambda s, _: s.case == "claim", "≤", lambda *_: 1e-12, source="S1 eq 40, S3 §4.1"
-                ),
+                Inequality(KERNEL, lambda s, _: s.case == "claim", "≤", lambda *_: 1e-12, source="S1 eq 40, S3 §4.1"),
             ),
             twin=lambda sweep: of_case(sweep, "twin"),
             says_twin="the second layer in place of the first",

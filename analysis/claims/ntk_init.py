@@ -63,11 +63,7 @@ CLAIM: Final = Claim(
     (
         Evidence(
             "lazy_to_rich",
-            (
-                Exponent(
-                    KERNEL_DISTANCE, "sharp", lambda *_: True, lambda *_: 0.5, _SOURCE, note="trial read −0.50"
-                ),
-            ),
+            (Exponent(KERNEL_DISTANCE, "sharp", lambda *_: True, lambda *_: 0.5, _SOURCE, note="trial read −0.50"),),
             twin=after_training,
             says_twin="trained networks passed off as networks at t = 0",
             anywhere=True,

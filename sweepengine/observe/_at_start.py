@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -75,7 +76,7 @@ def networks_at_start(
 
     widths = [width] * architecture.depth if isinstance(width, int) else list(width)
     sizes = [d, *widths]
-    largest = max(1, _GROUP_NUMBERS // max(a * b for a, b in zip(sizes, sizes[1:], strict=False)))
+    largest = max(1, _GROUP_NUMBERS // max(a * b for a, b in pairwise(sizes)))
     for first in range(0, copies, largest):
         group = min(largest, copies - first)
 
@@ -83,7 +84,7 @@ def networks_at_start(
             return torch.from_numpy(generator.standard_normal((group, *shape)))
 
         parameters = Parameters(
-            hidden=tuple(draw(above, below) for below, above in zip(sizes, sizes[1:], strict=False)),
+            hidden=tuple(draw(above, below) for below, above in pairwise(sizes)),
             biases=tuple(draw(n) for n in widths) if architecture.sigma_b > 0 else (),
             readout=draw(widths[-1]) if outputs == 1 else draw(widths[-1], outputs),
             output_bias=None,

@@ -26,7 +26,7 @@ _NETWORKS: Final = {"deep_relu": _RELU, "deep_tanh": _TANH, "unequal_tanh": _TAN
 """Cases; σ_w = 2 makes c far from 1 for tanh."""
 _RATIOS: Final = {"unequal_tanh": (2.0, 0.5, 1.0), "own_widths": (2.0, 0.5, 1.0)}
 """Widths of the layers over m = n_L, where they are not equal."""
-_GRAM_COPIES: Final = 24
+_GRAM_COPIES: Final = 10
 _SHARE_COPIES: Final = 600
 _SHARE_POINTS: Final = 3
 

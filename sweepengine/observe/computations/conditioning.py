@@ -44,7 +44,9 @@ def _whitened(case: Case) -> list[Floats]:
         for phi, z, gram in zip(passes.forward.features, incoming_signals(net, passes), above, strict=True):
             basis = torch.linalg.qr(phi.mT, mode="complete").Q
             chosen = basis[..., :_POINTS] if case.name == "twin" else basis[..., _POINTS:]
-            of_layers.append(torch.linalg.solve_triangular(torch.linalg.cholesky(gram), z @ chosen, upper=False).numpy())
+            of_layers.append(
+                torch.linalg.solve_triangular(torch.linalg.cholesky(gram), z @ chosen, upper=False).numpy()
+            )
         found.append(of_layers)
     return [np.concatenate(layer) for layer in zip(*found, strict=True)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -73,13 +74,27 @@ def layerwise_identity(now: Case, _: Case) -> float:
         rates, inputs = learning_rates(trained, a.depth), Inputs.prepare(x, a)
         net = network(a, p, [gamma], [alpha], rates)
         _train(net, inputs, 3)
-        rows = jacobian(lambda named, a=a, g=gamma, s=alpha: output(a, named, x, g, s), p, rates)
+        rows = jacobian(partial(output, a, x=x, gamma=gamma, alpha=alpha), p, rates)
         expected = p.width ** (2 * gamma - 1) / alpha**2 * rows @ rows.mT
         dropped = {name: 0.0 for name in rates if name.startswith("b")} if now.name == "twin" else {}
         found = network(a, p, [gamma], [alpha], rates | dropped)
         kernel = found.kernel(*found.passes(inputs)).reshape(expected.shape)
         worst = max(worst, _relative(kernel, expected))
     return worst
+
+
+def readout_hessian(now: Case, _: Case) -> float:
+    """Largest root mean square over architectures of ∂²f/∂W^L∂W^L by automatic differentiation; twin: by W⁰."""
+    import torch
+
+    from sweepengine.observe._by_autograd import hessian_rms, output
+
+    x, found = torch.from_numpy(sphere_points()), []
+    for a in _ARCHITECTURES:
+        p = _parameters(now, a, [now.width] * a.depth, 1)
+        name = "W0" if now.name == "twin" else f"W{a.depth}"
+        found.append(hessian_rms(partial(output, a, x=x, gamma=0.5, alpha=1.0), p, name))
+    return max(found)
 
 
 class _Differences(NamedTuple):
@@ -121,6 +136,13 @@ OBSERVABLES = (
         "differentiation times its transpose; case twin: without the terms of the biases",
         "theory.md §2, S0 §2", kind="computation", measure=layerwise_identity, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda _: 1.0),),
+    ),
+    observable(
+        "readout_hessian", (),
+        "largest root mean square, over 24 networks, of the second derivatives of the output by W^L, by automatic "
+        "differentiation; case twin: by W^0",
+        "theory.md §4 sizes; S3 §8", kind="computation", measure=readout_hessian,
+        defined_for=(cases("claim", "twin"),), cost=(Ingredient(seconds=lambda _: 0.5),),
     ),
     *(
         observable(

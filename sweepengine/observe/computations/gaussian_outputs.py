@@ -98,7 +98,9 @@ def neuron_square_correlation(now: Case, _: Case) -> Floats:
     square = found.square.mean(0)
     # The square of a mean over R networks is too large by variance/R.
     square_of_limit = square**2 - found.square.var(0, ddof=1) / len(found.square)
-    return _by_layer(((found.square_pair.mean(0) - square_of_limit) / (found.quartic.mean(0) - square_of_limit)).mean(-1))
+    return _by_layer(
+        ((found.square_pair.mean(0) - square_of_limit) / (found.quartic.mean(0) - square_of_limit)).mean(-1)
+    )
 
 
 def _by_layer(values: Floats) -> Floats:
@@ -107,7 +109,7 @@ def _by_layer(values: Floats) -> Floats:
 
 
 def _cost(run: Any) -> float:
-    return 3e-8 * (_DEEP * run.width + 40.0 * _SHALLOW)
+    return float(3e-8 * (_DEEP * run.width + 40.0 * _SHALLOW))
 
 
 _OF: Final[dict[str, Any]] = {
