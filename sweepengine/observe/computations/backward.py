@@ -24,9 +24,9 @@ _RELU: Final = Architecture(_DEPTH, "relu", 2**0.5, 0.0, 1.0)
 _TANH: Final = Architecture(_DEPTH, "tanh", 2.0, 0.3, 1.0)
 _NETWORKS: Final = {"deep_relu": _RELU, "deep_tanh": _TANH, "unequal_tanh": _TANH, "own_widths": _TANH}
 """Cases; σ_w = 2 makes c far from 1 for tanh."""
-_RATIOS: Final = {"unequal_tanh": (2.0, 0.5, 1.0), "own_widths": (2.0, 0.5, 1.0)}
+_RATIOS: Final = {"unequal_tanh": (3.0, 1.5, 1.0), "own_widths": (3.0, 1.5, 1.0)}
 """Widths of the layers over m = n_L, where they are not equal."""
-_GRAM_COPIES: Final = 10
+_GRAM_COPIES: Final = 6
 _SHARE_COPIES: Final = 600
 _SHARE_POINTS: Final = 3
 
@@ -61,7 +61,7 @@ def _distances(case: Case) -> _Distances:
     from sweepengine.networks import Inputs, Passes, network
 
     a, x, generator = _NETWORKS[case.name], sphere_points(), case.generator()
-    limits = np.stack(theory.layer_kernels(x, **_settings(a)).gradients)
+    limits = np.stack(theory.layer_kernels(x, **_settings(a)).gradients).astype(np.float64)
     widths = [round(ratio * case.width) for ratio in _RATIOS.get(case.name, (1.0,) * a.depth)]
     divided = case.width / np.array(widths)[:, None, None] if case.name == "own_widths" else 1.0
     inputs, found = Inputs.prepare(torch.from_numpy(x), a), []

@@ -69,7 +69,7 @@ _CASES: Final[dict[str, tuple[Callable[[int, np.random.Generator], Floats], tupl
 """Points, and the networks whose kernels are looked at: Θ_∞, and for relu without biases S4's H^∞ of W alone as well."""
 
 
-def _ratio(kernel: Floats) -> float:
+def _ratio(kernel: NDArray[np.floating]) -> float:
     spectrum = np.linalg.eigvalsh(kernel)
     return float(abs(spectrum[0]) / spectrum[-1])
 

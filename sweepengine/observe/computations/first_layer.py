@@ -78,8 +78,10 @@ def first_layer_kernel(now: Case, _: Case) -> float:
     rows = jacobian(lambda named: preactivation(a, named, x, layer).mT, p, {})
     limit = a.sigma_w**2 * points @ points.T / DIM + a.sigma_b**2
     if now.name == "twin":
-        settings = {"activation": a.activation, "sigma_w": a.sigma_w, "sigma_b": a.sigma_b, "output_bias": True}
-        limit = theory.kernels(points, depth=1, **settings).ntk
+        limits = theory.layer_kernels(
+            points, depth=1, activation=a.activation, sigma_w=a.sigma_w, sigma_b=a.sigma_b, output_bias=True
+        )
+        limit = limits.ntk.astype(np.float64)
     apart = (rows @ rows.mT).numpy() - np.kron(np.eye(now.width), limit)
     return float(np.abs(apart).max() / np.abs(limit).max())
 

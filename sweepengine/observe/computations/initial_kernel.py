@@ -34,9 +34,15 @@ def _limits(case: Case) -> tuple[Floats, Floats]:
     from sweepengine import theory
 
     a = _architecture(case)
-    settings = {"activation": a.activation, "sigma_w": a.sigma_w, "sigma_b": a.sigma_b, "sigma_a": a.sigma_a}
-    limits = theory.kernels(sphere_points(), depth=a.depth, **settings)
-    return limits.nngp, limits.ntk
+    limits = theory.kernels(
+        sphere_points(),
+        depth=a.depth,
+        activation=a.activation,
+        sigma_w=a.sigma_w,
+        sigma_b=a.sigma_b,
+        sigma_a=a.sigma_a,
+    )
+    return limits.nngp.astype(np.float64), limits.ntk.astype(np.float64)
 
 
 def _architecture(case: Case) -> Architecture:
@@ -92,11 +98,35 @@ def _apart(matrices: Floats, limit: Floats) -> Floats:
 
 
 def _apart_tangent(case: Case) -> Floats:
+    """(Θ_0 − Θ_∞)/‖Θ_∞‖_F of many networks."""
     return _apart(case.once(_many).tangent, _limit(case))
 
 
 def _apart_covariance(case: Case) -> Floats:
+    """(V − K)/‖K‖_F of many networks."""
     return _apart(case.once(_many).covariance, case.once(_limits)[0])
+
+
+def kernel_bias(now: Case, _: Case) -> Floats:
+    """Mean over networks of (Θ_0 − Θ_∞)/‖Θ_∞‖_F, all entries."""
+    mean: Floats = _apart_tangent(now).mean(0)
+    return mean
+
+
+def kernel_bias_square(now: Case, _: Case) -> float:
+    """m² times the unbiased estimate of ‖E Θ_0 − Θ_∞‖_F²/‖Θ_∞‖_F²."""
+    return now.width**2 * square_of_mean(_apart_tangent(now))
+
+
+def covariance_bias(now: Case, _: Case) -> Floats:
+    """Mean over networks of (V − K)/‖K‖_F, all entries."""
+    mean: Floats = _apart_covariance(now).mean(0)
+    return mean
+
+
+def covariance_bias_square(now: Case, _: Case) -> float:
+    """m² times the unbiased estimate of ‖E f fᵀ − K‖_F²/‖K‖_F²."""
+    return now.width**2 * square_of_mean(_apart_covariance(now))
 
 
 class _Blocks(NamedTuple):
@@ -133,10 +163,6 @@ def _numbers(run: Any) -> float:
     return float(run.width**2 + 10 * run.width)
 
 
-_BIASED: Final = (
-    ("kernel", "(Theta_0 - Theta_inf)/|Theta_inf|_F", _apart_tangent),
-    ("covariance", "(V - K)/|K|_F, V = phi^L phi^L'/m", _apart_covariance),
-)
 _KNOWN: Final = cases(*ARCHITECTURES, "twin")
 _OF: Final[dict[str, Any]] = {
     "source": "theory.md §4 ntk-init; S1 eq 35, S3 Thm 1",
@@ -154,16 +180,22 @@ OBSERVABLES = (
     *(
         observable(
             f"initial_{name}_bias", ("component",), f"mean over networks of {what}, all entries",
-            measure=lambda now, _, apart=apart: apart(now).mean(0), sizes={"component": POINTS**2}, **_OF,
+            measure=bias, sizes={"component": POINTS**2}, **_OF,
         )
-        for name, what, apart in _BIASED
+        for name, what, bias in (
+            ("kernel", "(Theta_0 - Theta_inf)/|Theta_inf|_F", kernel_bias),
+            ("covariance", "(V - K)/|K|_F, V = phi^L phi^L'/m", covariance_bias),
+        )
     ),
     *(
         observable(
             f"initial_{name}_bias_square", (), f"m^2 times the unbiased estimate of the square of the mean of {what}",
-            measure=lambda now, _, apart=apart: now.width**2 * square_of_mean(apart(now)), **_OF,
+            measure=square, **_OF,
         )
-        for name, what, apart in _BIASED
+        for name, what, square in (
+            ("kernel", "(Theta_0 - Theta_inf)/|Theta_inf|_F", kernel_bias_square),
+            ("covariance", "(V - K)/|K|_F, V = phi^L phi^L'/m", covariance_bias_square),
+        )
     ),
     *(
         observable(
