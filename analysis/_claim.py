@@ -122,9 +122,9 @@ def after_training(sweep: xr.Dataset) -> xr.Dataset:
     return sweep.isel(run=runs, record=[-1]).assign_coords(records_done=("run", np.ones(runs.size, dtype=int)))
 
 
-def of_case(sweep: xr.Dataset, case: str) -> xr.Dataset:
-    """Return the runs of one case of a sweep of computations, labelled as the claim's: a twin for computed claims."""
+def of_case(sweep: xr.Dataset, case: str, claimed: str = "claim") -> xr.Dataset:
+    """Return the runs of one case of a sweep of computations, labelled as another: a twin for computed claims."""
     import numpy as np
 
     runs = sweep.isel(run=np.flatnonzero(sweep["scaling"].values == case))
-    return runs.assign_coords(scaling=("run", np.full(runs.sizes["run"], "claim", dtype=object)))
+    return runs.assign_coords(scaling=("run", np.full(runs.sizes["run"], claimed, dtype=object)))

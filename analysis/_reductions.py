@@ -51,9 +51,16 @@ def initial(variable: str, dim: str = "") -> Reduction:
     return Reduction("initial", lambda done, _: done[variable].isel(record=0, drop=True), {variable: dims}, dim)
 
 
-def final(variable: str) -> Reduction:
-    """The value of a variable (run, record) at the last record of a run."""
-    return Reduction("final", lambda done, _: last(done[variable], done), {variable: ("run", "record")})
+def final(variable: str, dim: str = "") -> Reduction:
+    """The value of a variable (run, record [, dim]) at the last record of a run."""
+    dims = ("run", "record", dim) if dim else ("run", "record")
+    return Reduction("final", lambda done, _: last(done[variable], done), {variable: dims}, dim)
+
+
+def final_vector(variable: str, dim: str) -> Reduction:
+    """The vector (run, record, dim) at the last record of a run, for quantities whose mean's norm is fitted."""
+    dims = ("run", "record", dim)
+    return Reduction("final", lambda done, _: last(done[variable], done), {variable: dims})
 
 
 def accuracy() -> Reduction:
