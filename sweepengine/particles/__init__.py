@@ -48,7 +48,9 @@ from sweepengine.particles._noise import Noise as Noise
 from sweepengine.particles._noise import gaussian_cloud as gaussian_cloud
 from sweepengine.particles._partition import Partition as Partition
 from sweepengine.particles._population import ReluPopulationRisk as ReluPopulationRisk
+from sweepengine.particles._radial import MassRisk as MassRisk
 from sweepengine.particles._radial import RadialUnit as RadialUnit
+from sweepengine.particles._radial import radial_quadrature as radial_quadrature
 from sweepengine.particles._radial import radial_risk as radial_risk
 from sweepengine.particles._radial import radial_start as radial_start
 from sweepengine.particles._random_features import linear_feature_law as linear_feature_law

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from sweepengine.spec._data import DataSpec
 from sweepengine.spec._dynamics import DynamicsSpec
 from sweepengine.spec._fields import Count, Factor, Positive, Section, WholeSpec
-from sweepengine.spec._shared import LIST, Matmul, Name, Seeds, distinct, refuse_matmul
+from sweepengine.spec._shared import LIST, Matmul, Name, Precision, Seeds, distinct, refuse_matmul
 from sweepengine.spec._terms import TERMS, Term
 from sweepengine.spec._unit import AnyUnit, UnitSpec, UserUnitSpec
 from sweepengine.time_methods import METHODS
@@ -83,7 +83,7 @@ class ParticleSpec(WholeSpec):
     initial: InitialSpec
     dynamics: DynamicsSpec
     axes: ParticleAxes
-    precision: Literal["float32", "float64"]
+    precision: Precision
     matmul: Matmul = "full"
     observables: Annotated[tuple[str, ...], LIST, AfterValidator(distinct)] | None = Field(
         default=None,
