@@ -41,10 +41,11 @@ def test_the_radial_prediction_has_the_digits_that_it_promises(job: str) -> None
 
     def risks(start: torch.Tensor, functional: pt.Functional) -> np.ndarray:
         found = dict[int, float]()
-        pt.flow(
-            functional, start, step_size=0.1, steps=run.n_steps,
-            observe=lambda step, _time, cloud: found.setdefault(step, functional.value(cloud)),
-        )  # fmt: skip
+
+        def observe(step: int, _time: float, cloud: torch.Tensor) -> None:
+            found[step] = functional.value(cloud)
+
+        pt.flow(functional, start, step_size=0.1, steps=run.n_steps, observe=observe)
         return np.array([found[step] for step in run.record_steps])
 
     radii, masses = pt.radial_quadrature(3 * RADII, d, kappa)
