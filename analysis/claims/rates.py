@@ -27,11 +27,6 @@ _DIMS: Final = ("run", "record")
 _PAIR: Final = {"residual_norm": _DIMS, "movement_total": _DIMS}
 
 
-def _every_step(done: xr.Dataset) -> bool:
-    """Whether every step was recorded, as a sum over steps needs."""
-    return bool(np.all(np.diff(np.asarray(done["step"].values), axis=-1) == 1))
-
-
 def _pair(done: xr.Dataset) -> tuple[Floats, Floats]:
     """Steps of log X and log Y after the first record, where Y = 0: two arrays (run, record)."""
     x, y = (np.asarray(done[name].values, dtype=np.float64)[:, 1:] for name in _PAIR)
@@ -50,8 +45,6 @@ def _product_rise(done: xr.Dataset, _: xr.Dataset) -> xr.DataArray:
     """The largest rise of X^K Y above its least value so far, in the second half of the records; 1 if it never rises."""
     import xarray as xr
 
-    if not _every_step(done):
-        return xr.full_like(done["width"], np.nan, dtype=np.float64).drop_vars(list(done.coords))
     log_x, log_y = _pair(done)
     steps = (_power(log_x, log_y) * log_x + log_y)[:, log_x.shape[1] // 2 :]
     product = np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1)
@@ -69,8 +62,6 @@ def _growth_ratio(done: xr.Dataset, _: xr.Dataset) -> xr.DataArray:
     """Largest log(growth) at t > 0 over the exponent of its bound; the sum over steps is ∫‖r‖ of gradient descent."""
     import xarray as xr
 
-    if not _every_step(done):
-        return xr.full_like(done["width"], np.nan, dtype=np.float64).drop_vars(list(done.coords))
     network: dict[str, Any] = json.loads(done.attrs["network"])
     gram = np.asarray(done["feature_gram"].isel(record=0, feature_layer=0).values, dtype=np.float64)  # x·x'/d
     norm = np.sqrt(np.diagonal(gram, axis1=1, axis2=2).max(axis=1))
