@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._results import GroupSummary, Summary
 
-_STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim"}
+_STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim", "none": "dim"}
 _ASCII: Final = str.maketrans(
     {"−": "-", "–": "-", "≤": "<=", "→": "->", "±": "+/-", "·": "|", "γ": "gamma", "α": "alpha", "η": "eta", "τ": "tau"}
 )

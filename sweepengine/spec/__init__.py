@@ -38,6 +38,7 @@ from sweepengine.spec._kinds import run_from_json as run_from_json
 from sweepengine.spec._kinds import spec_schema as spec_schema
 from sweepengine.spec._method import Method as Method
 from sweepengine.spec._model import SweepSpec as SweepSpec
+from sweepengine.spec._particle_run import RADII as RADII
 from sweepengine.spec._particle_run import ParticleRun as ParticleRun
 from sweepengine.spec._particle_run import expand_particles as expand_particles
 from sweepengine.spec._particles import ParticleSpec as ParticleSpec

@@ -24,6 +24,7 @@ from sweepengine.spec._shared import (
     LogRecords,
     Matmul,
     Name,
+    Precision,
     Seeds,
     distinct,
     refuse_matmul,
@@ -164,7 +165,7 @@ class SweepSpec(WholeSpec):
     network: NetworkSpec
     training: TrainingSpec
     axes: AxesSpec
-    precision: Literal["float32", "float64"]
+    precision: Precision
     matmul: Matmul = "full"
     observables: Annotated[tuple[str, ...], LIST, AfterValidator(distinct)] | None = Field(
         default=None,

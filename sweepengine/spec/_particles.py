@@ -16,6 +16,7 @@ from sweepengine.spec._shared import (
     Axis,
     Matmul,
     Name,
+    Precision,
     Seeds,
     distinct,
     refuse_matmul,
@@ -95,7 +96,7 @@ class ParticleSpec(WholeSpec):
     initial: InitialSpec
     dynamics: DynamicsSpec
     axes: ParticleAxes
-    precision: Literal["float32", "float64"]
+    precision: Precision
     matmul: Matmul = "full"
     observables: Annotated[tuple[str, ...], LIST, AfterValidator(distinct)] | None = Field(
         default=None,
