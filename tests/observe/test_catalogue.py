@@ -20,7 +20,7 @@ from sweepengine.observe import (
     observable,
     record_cost,
 )
-from sweepengine.observe._conditions import SQUARED_ERROR
+from sweepengine.observe._conditions import Condition
 from sweepengine.observe.cloud_costs import WHOLE, WHOLE_IF_AFFORDABLE, CloudSizes
 from sweepengine.plan import make_plan
 from sweepengine.spec import make_spec
@@ -40,7 +40,9 @@ ENDS = observable(
     kind="networks",
     measure=lambda now, _: torch.stack(now.train.forward.outputs.aminmax(dim=-1), dim=-1),
     cost=(Ingredient(lambda s: 1e9 * s.n, working=lambda s: 10**9 * s.outputs),),
-    defined_for=(SQUARED_ERROR,),
+    defined_for=(
+        Condition(lambda spec: spec.training.loss == "mse", lambda spec: f"needs mse, found {spec.training.loss!r}"),
+    ),
     sizes={"end": ("low", "high")},
 )
 
@@ -68,9 +70,7 @@ def test_one_entry_is_planned_recorded_stored_and_opened(tiny: Tiny, tmp_path: P
     assert sweep.end.values.tolist() == ["low", "high"]
     np.testing.assert_array_equal(sweep.output_ends.sel(end="high"), sweep.outputs_train.max("i"))
     other = content | {"training": content["training"] | {"loss": "logistic"}}
-    with pytest.raises(
-        SpecError, match=r"observables: output_ends is defined for training\.loss mse, found 'logistic'"
-    ):
+    with pytest.raises(SpecError, match=r"observables: output_ends needs mse, found 'logistic'"):
         canonical_names(make_spec(other))
 
 
