@@ -63,6 +63,19 @@ ACCURACY_TEST: Final = Quantity(
     is_share=True,
 )
 
+LINEAR_DISTANCES: Final = tuple(
+    Quantity(
+        f"linear_distance_{points}",
+        supremum(f"linear_distance_{points}"),
+        f"distance from the linearised model, {points}",
+        f"sup_t ‖f_t − f_t^lin‖ on the {points} points, norm taken in each run, then averaged over seeds; f^lin takes the "
+        "same steps f^lin ← f^lin − (η/N) Θ_0 ∂ℓ/∂f",
+        "theory.md §4 linear, general-cost",
+    )
+    for points in ("train", "test")
+)
+"""Quantities that several claims are about, and that no figure shows."""
+
 NETWORKS: Final = Findings(
     name="networks",
     quantities=(KERNEL_DRIFT, MOVEMENT_TOTAL, MOVEMENT_RELATIVE, MOVEMENT_OP, LOSS_TRAIN, LOSS_TEST, ACCURACY_TEST),
