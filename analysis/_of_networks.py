@@ -36,6 +36,13 @@ MOVEMENT_OP: Final = Quantity(
     "sup_t ‖W^l_t − W^l_0‖_op / √m",
     "theory.md §4 lazy",
 )
+MOVEMENT_ROW_MAX: Final = Quantity(
+    "movement_row_max",
+    supremum("movement_row_max", "layer"),
+    "largest movement of a neuron of a layer",
+    "sup_t max_k ‖w_k(t) − w_k(0)‖, w_k the parameters into neuron k",
+    "theory.md §4 lazy: S4 thm 8",
+)
 LOSS_TRAIN: Final = Quantity(
     "loss_train",
     final("loss_train"),
