@@ -56,6 +56,7 @@ CLAIM: Final = Claim(
             _EXPECTED,
             twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
             says_twin="runs at γ = 1 passed off as γ = 0.5",
+            anywhere=True,
         )
         for job in ("features", "features_relu")
     ),

@@ -88,11 +88,13 @@ CLAIM: Final = Claim(
             expected,
             twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
             says_twin="runs at γ = 1 passed off as γ = 0.5",
+            anywhere=expected is _EXPECTED,
         )
         for job, expected in (
             ("one_layer", _EXPECTED),
             ("two_layers", _EXPECTED),
-            ("relu", (*_EXPECTED, *_OF_NEURONS)),
+            ("relu", _EXPECTED),
+            ("relu", _OF_NEURONS),
             ("features", _OF_SIGNS),
         )
     ),

@@ -47,6 +47,7 @@ CLAIM: Final = Claim(
             _EXPECTED,
             twin=lambda sweep: passed_off(sweep, 0.5, 1.0),
             says_twin="runs at γ = 0.5 passed off as γ = 1",
+            anywhere=True,
         )
         for job in ("one_layer", "two_layers", "relu")
     ),

@@ -64,6 +64,7 @@ CLAIM: Final = Claim(
             expected,
             twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
             says_twin="runs at γ = 1 passed off as γ = 0.5",
+            anywhere=True,
         )
         for job, expected in (
             ("remainders", _OF_A_STEP),

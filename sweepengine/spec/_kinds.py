@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from sweepengine.plugins import CodeKind
     from sweepengine.spec._data import DataSpec
-    from sweepengine.spec._fields import WholeSpec
+    from sweepengine.spec._fields import RefineSection, WholeSpec
 
 
 class AnySpec(Protocol):
@@ -53,6 +53,8 @@ class AnySpec(Protocol):
     def method_label(self) -> str:
         """Name and parameters of the time method."""
 
+    @property
+    def refine(self) -> RefineSection | None: ...
     @property
     def workers_of_a_run(self) -> int:
         """See :class:`WholeSpec`, which also documents ``users_parts``, ``unlike_steps`` and the methods below them."""
@@ -161,7 +163,7 @@ class Kind:
     work : str or callable
         Reference to a function from a spec and its data to the :class:`sweepengine.plan.Work` that the plan asks.
     turn : str or callable
-        Reference to the :class:`sweepengine.execute._make_turn.MakeTurn` that advances runs.
+        Reference to the :class:`sweepengine.execute.MakeTurn` that advances runs.
     columns : mapping
         Columns of the table of runs that other kinds lack; :attr:`AnyRun.further_columns` holds their values.
     findings : str or Findings
