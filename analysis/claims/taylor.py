@@ -68,7 +68,6 @@ CLAIM: Final = Claim(
         )
         for job, expected in (
             ("remainders", _OF_A_STEP),
-            ("two_layers", _OF_A_STEP),
             ("relu", _OF_A_STEP),
             ("tangents", _second_order(_TENSOR)),
         )
