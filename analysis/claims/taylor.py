@@ -7,23 +7,23 @@ from typing import Final
 from sweepengine.analysis._claim import Claim, Evidence, passed_off, vanishing_in_the_ntk_scaling
 from sweepengine.analysis._expectations import Exponent
 from sweepengine.analysis._quantities import Quantity
-from sweepengine.analysis._reductions import supremum
+from sweepengine.analysis._reductions import final, supremum
 
 _SOURCE: Final = "S0 §1, S3 §8"
-_STEP: Final = "root mean square over train points, δ the step of gradient descent that would be taken, largest at t"
+_STEP: Final = "root mean square over train points, δ the step of gradient descent that would be taken"
 _SMOOTH: Final = "m^−3/2 of S3 §8 assumes independence"
 _REMAINDER: Final = Quantity(
     "taylor_second_order",
     supremum("taylor_second_order"),
     "Taylor remainder of a step",
-    f"f(θ + δ) − f(θ) − ⟨∇f, δ⟩, {_STEP}",
+    f"sup_t of f(θ + δ) − f(θ) − ⟨∇f, δ⟩, {_STEP}",
     "theory.md §4 taylor",
 )
 _QUADRATIC: Final = Quantity(
     "taylor_quadratic",
-    supremum("taylor_quadratic"),
+    final("taylor_quadratic"),
     "quadratic term of a step",
-    f"½ δᵀ ∇²f δ, {_STEP}",
+    f"½ δᵀ ∇²f δ at the last record, {_STEP}",
     "theory.md §4 taylor",
 )
 _TENSOR: Final = Quantity(
