@@ -44,6 +44,8 @@ class Group:
         Fixed settings of the network, as in the spec of the sweep.
     terms
         Names of the terms of the functional of particles; empty for networks.
+    loss
+        Name of the cost that networks are trained on; empty where there is none.
     """
 
     label: str
@@ -51,6 +53,7 @@ class Group:
     runs: NDArray[np.intp]
     network: dict[str, Any]
     terms: frozenset[str] = frozenset()
+    loss: str = ""
 
     @property
     def setting(self) -> Setting:
@@ -62,6 +65,8 @@ class Group:
             readout=str(self.network.get("readout", "gaussian")),
             trained=str(self.network.get("trained", "all")),
             biases=float(self.axes.get("sigma_b", self.network.get("sigma_b", 0.0))) > 0,
+            centred=bool(self.network.get("centred", False)),
+            loss=self.loss,
             method=str(self.axes["method"]),
             alpha=float(self.axes.get("alpha", math.nan)),
             case=str(self.axes.get("scaling", "")),
@@ -158,9 +163,10 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = (), over: str = "width") -> 
         members.setdefault(tuple(columns[name][i] for name in names), []).append(i)
     network = json.loads(ds.attrs.get("network", "{}"))
     terms = frozenset(_strings(ds, "term")) if "term" in ds.coords else frozenset()
+    loss = str(ds.attrs.get("loss", ""))
     labels = _labels([dict(zip(names, key, strict=True)) for key in members])
     return tuple(
-        Group(label, dict(zip(names, key, strict=True)), np.asarray(runs, dtype=np.intp), network, terms)
+        Group(label, dict(zip(names, key, strict=True)), np.asarray(runs, dtype=np.intp), network, terms, loss)
         for label, (key, runs) in zip(labels, members.items(), strict=True)
     )
 

@@ -256,6 +256,7 @@ def _attributes(store: StoreView) -> dict[str, Any]:
         # All specs of a store agree in these, except for settings that are swept.
         "kind": specs[-1]["spec"].get("kind", "networks"),
         "network": json.dumps(specs[-1]["spec"].get("network", {})),
+        "loss": specs[-1]["spec"].get("training", {}).get("loss", ""),
     }
 
 
