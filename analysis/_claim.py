@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from sweepengine.analysis._expectations import Expectation
+    from sweepengine.analysis._figure import Figure
     from sweepengine.analysis._quantities import Quantity
 
 
@@ -66,6 +67,9 @@ class Evidence:
         Name of the findings to which the quantities belong.
     twin_job
         Name of the job of the twin; that of the claim where it is empty.
+    figures
+        Functions that draw further figures, where a number does not tell it: each from the sweep of ``job`` and its
+        theory to a tuple of figures, empty where the sweep has not recorded what they show.
     """
 
     job: str
@@ -74,6 +78,7 @@ class Evidence:
     says_twin: str
     of: str = "networks"
     twin_job: str = ""
+    figures: tuple[Callable[[xr.Dataset, xr.Dataset], tuple[Figure, ...]], ...] = ()
 
     @property
     def jobs(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -55,6 +56,11 @@ class Equality:
         """See :class:`Expectation`."""
         return f"mean, {self.runs}"
 
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
+        """See :class:`Expectation`."""
+        value = self.value(setting, place)
+        return value - self.within, value + self.within
+
     def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
         """Judge the mean over seeds; a seed's mean over its runs is one replicate."""
         value = self.value(setting, place)
@@ -66,7 +72,7 @@ class Equality:
         measured = mean_estimate(means)
         if not measured.has_interval:
             return Judgement(value, text, measured, "undecided", "an interval over seeds needs at least 2 seeds")
-        low, high = value - self.within, value + self.within
+        low, high = self.allowed(setting, place)
         if low <= measured.low and measured.high <= high:
             return Judgement(value, text, measured, "holds", "")
         if measured.high < low or high < measured.low:
@@ -111,6 +117,11 @@ class Inequality:
     def measures(self) -> str:
         """See :class:`Expectation`."""
         return f"{'largest' if self.side == '≤' else 'smallest'} of all runs, {self.runs}"
+
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
+        """See :class:`Expectation`."""
+        limit = self.limit(setting, place)
+        return (-math.inf, limit) if self.side == "≤" else (limit, math.inf)
 
     def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
         """Judge the run that is nearest to the limit, or beyond it."""
@@ -158,6 +169,10 @@ class Frequency:
     def measures(self) -> str:
         """See :class:`Expectation`."""
         return f"share of runs, {self.runs}"
+
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
+        """See :class:`Expectation`."""
+        return -math.inf, self.limit(setting, place)
 
     def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
         """Judge the share of the runs."""
