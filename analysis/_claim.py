@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sweepengine.analysis._expectations import Exponent
+from sweepengine.analysis._quantities import split_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +52,6 @@ def vanishing_in_the_ntk_scaling(
 class Evidence:
     """What decides a claim: expectations of the runs of a job, and a twin in which one of them must be refuted.
 
-    The expectations are also judged on every other sweep of the same kind.
-
     Attributes
     ----------
     job
@@ -67,6 +66,9 @@ class Evidence:
         Name of the findings to which the quantities belong.
     twin_job
         Name of the job of the twin; that of the claim where it is empty.
+    anywhere
+        Whether the expectations are also judged on every other sweep of the kind, where they apply. False: they depend
+        on the points, the times or the sizes of the job, and a user's sweep says nothing about them.
     figures
         Functions that draw further figures, where a number does not tell it: each from the sweep of ``job`` and its
         theory to a tuple of figures, empty where the sweep has not recorded what they show.
@@ -78,7 +80,12 @@ class Evidence:
     says_twin: str
     of: str = "networks"
     twin_job: str = ""
+    anywhere: bool = False
     figures: tuple[Callable[[xr.Dataset, xr.Dataset], tuple[Figure, ...]], ...] = ()
+
+    def quantity(self, key: str) -> Quantity:
+        """The quantity of a key such as `kernel_drift` or `movement_op/W0`, which one of the expectations is about."""
+        return next(each.quantity for each in self.expected if each.quantity.name == split_key(key)[0])
 
     @property
     def jobs(self) -> tuple[str, ...]:

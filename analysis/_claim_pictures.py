@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from sweepengine.analysis._claim_charts import exponent_chart, level_chart, overview_chart
 from sweepengine.analysis._claim_series import Picture, Series, pictures
 from sweepengine.analysis._figure import Figure, Panel
-from sweepengine.analysis._kinds import findings_of
 from sweepengine.analysis._results import strict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sweepengine.analysis._decision import Decision, Part
-    from sweepengine.analysis._findings import Findings
     from sweepengine.analysis._judgement import ClaimResult
 
 _MANY: Final = 6
@@ -46,8 +44,7 @@ def claim_figures(decision: Decision) -> tuple[Figure, ...]:
     """Draw the figures of a claim; keys are unique among all claims."""
     figures: list[Figure] = []
     for number, part in enumerate(decision.parts):
-        kind = findings_of(part.evidence.of)
-        drawn = [*_overview(part, kind), *(_figure(picture, part, kind) for picture in pictures(part))]
+        drawn = [*_overview(part), *(_figure(picture, part) for picture in pictures(part))]
         drawn += [figure for draw in part.evidence.figures for figure in draw(part.sweep, part.theory)]
         figures += [
             replace(figure, key=f"fig-{decision.claim.id}-{number}-{k}-{figure.key}") for k, figure in enumerate(drawn)
@@ -55,24 +52,24 @@ def claim_figures(decision: Decision) -> tuple[Figure, ...]:
     return tuple(figures)
 
 
-def _overview(part: Part, kind: Findings) -> list[Figure]:
+def _overview(part: Part) -> list[Figure]:
     rows = [row for row in part.rows if row.is_exponent and row.measured is not None]
     if len(rows) < _MANY:
         return []
     panels = []
     for group in dict.fromkeys(row.group for row in rows):
         own = [row for row in rows if row.group == group]
-        alt = f"Exponents of {group}. " + " ".join(f"{kind.title_of(row.observable)}: {_told(row)}." for row in own)
-        panels.append(Panel(group, alt, overview_chart([_overview_row(row, kind) for row in own], alt)))
+        alt = f"Exponents of {group}. " + " ".join(f"{row.title}: {_told(row)}." for row in own)
+        panels.append(Panel(group, alt, overview_chart([_overview_row(row) for row in own], alt)))
     caption = "Every exponent with its 95 % interval (mark and line), and what is expected (orange tick)."
     return [Figure("all", "All exponents", caption, tuple(panels))]
 
 
-def _overview_row(row: ClaimResult, kind: Findings) -> dict[str, Any]:
+def _overview_row(row: ClaimResult) -> dict[str, Any]:
     measured = row.measured
     plain: dict[str, Any] = strict(
         {
-            "what": f"{kind.title_of(row.observable)}: {row.expected_text}",
+            "what": f"{row.title}: {row.expected_text}",
             "measured": measured.value if measured else None,
             "low": measured.low if measured else None,
             "high": measured.high if measured else None,
@@ -82,8 +79,8 @@ def _overview_row(row: ClaimResult, kind: Findings) -> dict[str, Any]:
     return plain
 
 
-def _figure(picture: Picture, part: Part, kind: Findings) -> Figure:
-    quantity = kind.quantity(picture.observable)
+def _figure(picture: Picture, part: Part) -> Figure:
+    quantity = part.evidence.quantity(picture.observable)
     panels = []
     for group, series in picture.panels.items():
         chart = exponent_chart if picture.is_exponent else level_chart

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from sweepengine.analysis._decision import AGAINST, WORST_FIRST
 from sweepengine.analysis._format import number_text
-from sweepengine.analysis._kinds import findings_of
 from sweepengine.analysis._quantities import split_key
 from sweepengine.analysis._tables import INTERVALS, Table
 
@@ -30,10 +29,9 @@ def caught_text(*, caught: bool) -> str:
     return CAUGHT if caught else NOT_CAUGHT
 
 
-def measured_what(part: Part, row: ClaimResult) -> str:
+def measured_what(row: ClaimResult) -> str:
     """What a row measures: the quantity, the number taken of it, and the runs."""
-    title = findings_of(part.evidence.of).title_of(row.observable)
-    return f"{title}: {row.measures} ({row.group})"
+    return f"{row.title}: {row.measures} ({row.group})"
 
 
 def twin_row(part: Part) -> ClaimResult | None:
@@ -95,7 +93,7 @@ def part_table(decision: Decision, part: Part, number: int) -> Table:
 def quantities_table(decision: Decision) -> Table:
     """Formula and source of what a claim measures."""
     found = {
-        (part.evidence.of, split_key(row.observable)[0]): findings_of(part.evidence.of).quantity(row.observable)
+        (part.evidence.of, split_key(row.observable)[0]): part.evidence.quantity(row.observable)
         for part in decision.parts
         for row in part.rows
     }
@@ -143,7 +141,7 @@ def reproduction(decision: Decision, command: str) -> Iterator[tuple[str, str]]:
 def _part_rows(part: Part) -> Iterator[tuple[str, ...]]:
     """Source, what was measured, expected, measured, verdict and why: of each row, and of the twin."""
     for row in part.rows:
-        what, expected = measured_what(part, row), row.expected_text + (f" ({row.note})" if row.note else "")
+        what, expected = measured_what(row), row.expected_text + (f" ({row.note})" if row.note else "")
         yield row.seed, what, expected, row.measured_text, row.verdict, row.why or "–"
     told = twin_row(part)
     yield (
@@ -152,5 +150,5 @@ def _part_rows(part: Part) -> Iterator[tuple[str, ...]]:
         told.expected_text if told else "–",
         told.measured_text if told else "none",
         caught_text(caught=part.twin_is_caught),
-        f"{measured_what(part, told)}: {told.verdict}" if told else "no run of the twin is of the claim's setting",
+        f"{measured_what(told)}: {told.verdict}" if told else "no run of the twin is of the claim's setting",
     )

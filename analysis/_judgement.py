@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.analysis._format import estimate_text, significant_text
-from sweepengine.analysis._quantities import split_key
+from sweepengine.analysis._quantities import split_key, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,8 +25,8 @@ class ClaimResult:
     ----------
     id, seed
         Id of the claim in theory.md §4, and the seed (S0 … S4) or section that states it.
-    group, observable
-        Label of the group of runs, and key of the quantity.
+    group, observable, title
+        Label of the group of runs; key of the quantity, and its title.
     kind
         Rule by which the row is judged: `bound`, `sharp`, `asymptote`, `equality`, `inequality` or `frequency`.
     measures
@@ -53,6 +53,7 @@ class ClaimResult:
     seed: str
     group: str
     observable: str
+    title: str
     kind: str
     measures: str
     axis: str
@@ -89,6 +90,7 @@ class ClaimResult:
             "seed": self.seed,
             "group": self.group,
             "observable": self.observable,
+            "title": self.title,
             "kind": self.kind,
             "measures": self.measures,
             "axis": self.axis,
@@ -151,6 +153,7 @@ def judge_group(
                     seed=expectation.source,
                     group=group,
                     observable=key,
+                    title=title_of(expectation.quantity, place),
                     kind=expectation.kind,
                     measures=expectation.measures,
                     axis=expectation.axis,

@@ -108,6 +108,34 @@ def run(spec: str, *, store: str | None, plugin: list[str] | None, report: bool,
     raise typer.Exit(run_command(spec, store, plugin or [], options, report=report))
 
 
+@app.command()
+@_with_options(
+    inspect.Parameter("store", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=StoreArgument),
+    _option("observable", Annotated[str | None, typer.Option(metavar="NAME", help="Quantity with an exponent.")], None),
+    _option("claim", Annotated[str | None, typer.Option(metavar="ID", help="Claim, in place of a quantity.")], None),
+    _option(
+        "target_halfwidth", Annotated[float | None, typer.Option(help="Half-width of the intervals wanted.")], None
+    ),
+    _option("max_runs", Annotated[int | None, typer.Option(help="Most runs that the store may come to.")], None),
+    _option("plugin", PluginOption, None),
+)
+def refine(
+    store: str,
+    *,
+    observable: str | None,
+    claim: str | None,
+    target_halfwidth: float | None,
+    max_runs: int | None,
+    plugin: list[str] | None,
+    **options: Any,
+) -> None:
+    """Add seeds or widths to a sweep until its exponents are known well enough; by its section refine where not said."""
+    from sweepengine.cli._commands import refine_command
+
+    aim = {"observable": observable, "claim": claim, "target_halfwidth": target_halfwidth, "max_runs": max_runs}
+    refine_command(store, aim, plugin or [], options)
+
+
 ClaimsArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ID]...", help="Ids of claims; all claims where not given.", show_default=False),

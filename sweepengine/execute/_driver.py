@@ -135,8 +135,9 @@ class Session:
         *,
         plugins: Sequence[str | Path] = (),
         progress: Progress | None = None,
+        reason: str = "",
     ) -> Outcome:
-        """Run a sweep; see :func:`run`."""
+        """Run a sweep; see :func:`run`. The store keeps the reason, where there is one, beside the spec."""
         for path in plugins:
             install(read_plugin(path))
         spec, how = _read(spec), self._options
@@ -150,7 +151,7 @@ class Session:
         shown = progress or SilentProgress()
         try:
             with interruptible():
-                return _Driver(make_plan(spec, sweep_store), sweep_store, how, shown, self).run()
+                return _Driver(make_plan(spec, sweep_store), sweep_store, how, shown, self).run(reason)
         finally:
             shown.stop()
 
@@ -203,7 +204,7 @@ class _Driver:
         self._before = {run.id for run in plan.runs} - {run.id for run in plan.missing()}
         self._failures = Failures(progress)
 
-    def run(self) -> Outcome:
+    def run(self, reason: str = "") -> Outcome:
         """Compute the missing runs; a store that lacks none is only read."""
         if self._plan.missing() or self._store.troubles:
             self._store.must_be_free(take_over=self._options.take_over)  # before Ray takes its seconds to start
@@ -216,7 +217,9 @@ class _Driver:
                     self._plan = make_plan(self._plan.spec, self._store)
                 self._store.mend()
                 plan = self._plan
-                self._store.extend(plan.spec, plan.data, plan.new_blocks, plan.predictions(), plan.code, plan.given)
+                self._store.extend(
+                    plan.spec, plan.data, plan.new_blocks, plan.predictions(), plan.code, plan.given, reason
+                )
                 executor.check_shared(self._store)
                 self._work(executor)
                 self._store.must_be_held()  # raises if the store was removed or taken over
