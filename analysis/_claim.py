@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from sweepengine.analysis._expectations import Expectation
-    from sweepengine.analysis._figure import Figure
     from sweepengine.analysis._quantities import Quantity
 
 
@@ -70,8 +69,9 @@ class Evidence:
         Whether the expectations are also judged on every other sweep of the kind, where they apply. False: they depend
         on the points, the times or the sizes of the job, and a user's sweep says nothing about them.
     figures
-        Functions that draw further figures, where a number does not tell it: each from the sweep of ``job`` and its
-        theory to a tuple of figures, empty where the sweep has not recorded what they show.
+        References "module:function" to functions that draw further figures, where a number does not tell it: each from
+        the sweep of ``job`` and its theory to a tuple of `Figure`, empty where the sweep has not recorded what they
+        show. They are texts because the functions lie in modules that import this one.
     """
 
     job: str
@@ -81,7 +81,7 @@ class Evidence:
     of: str = "networks"
     twin_job: str = ""
     anywhere: bool = False
-    figures: tuple[Callable[[xr.Dataset, xr.Dataset], tuple[Figure, ...]], ...] = ()
+    figures: tuple[str, ...] = ()
 
     def quantity(self, key: str) -> Quantity:
         """The quantity of a key such as `kernel_drift` or `movement_op/W0`, which one of the expectations is about."""

@@ -18,6 +18,9 @@ _TWIN: Final = "#8a8a82"
 _DECADES: Final = 1.5
 """Decades from which a value axis is logarithmic."""
 _ROW: Final = 30
+"""Height of a row of the overview in pixels."""
+_LABEL: Final = 330
+"""Longest label of the overview in pixels; phones are not wider."""
 _CROSS: Final = "cross"
 _STRIPS: Final = 0.86
 """Share of the place of a size that its points take."""
@@ -155,7 +158,7 @@ def overview_chart(rows: Rows, description: str) -> dict[str, Any]:
     base = _layer(alt, "rows")
     told = tips(alt, {"what": "what"}, {"measured": "measured", "low": "low", "high": "high", "expected": "expected"})
     layers = (
-        base.mark_text(align="left", dy=-11, fontSize=11.5, color=_TWIN).encode(x=alt.value(2), y=y, text="what:N"),
+        base.mark_text(align="left", dy=-11, fontSize=11.5, limit=_LABEL, color=_TWIN).encode(x=alt.value(2), y=y, text="what:N"),
         base.mark_rule(strokeWidth=1.8, color=COLOURS[0]).encode(x=alt.X("low:Q"), x2="high:Q", y=y),
         base.mark_point(filled=True, size=46, opacity=1, color=COLOURS[0]).encode(x=x, y=y, tooltip=told),
         base.mark_tick(thickness=2, size=15, orient="vertical", color=COLOURS[1]).encode(
@@ -252,4 +255,4 @@ def _shape(alt: ModuleType, series: Sequence[Series]) -> Any:
 
 
 def _legend(alt: ModuleType) -> Any:
-    return alt.Legend(orient="top", title=None, columns=1, symbolSize=70, symbolOpacity=1)
+    return alt.Legend(orient="top", title=None, columns=1, symbolSize=70, symbolOpacity=1, labelExpr="split(datum.label, '\\n')")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._claim_charts import exponent_chart, level_chart, overview_chart
-from sweepengine.analysis._claim_series import Picture, Series, pictures
+from sweepengine.analysis._claim_series import BREAK, Picture, Series, pictures
 from sweepengine.analysis._figure import Figure, Panel
 from sweepengine.analysis._results import strict
 
@@ -45,7 +46,7 @@ def claim_figures(decision: Decision) -> tuple[Figure, ...]:
     figures: list[Figure] = []
     for number, part in enumerate(decision.parts):
         drawn = [*_overview(part), *(_figure(picture, part) for picture in pictures(part))]
-        drawn += [figure for draw in part.evidence.figures for figure in draw(part.sweep, part.theory)]
+        drawn += [figure for name in part.evidence.figures for figure in resolve_name(name)(part.sweep, part.theory)]
         figures += [
             replace(figure, key=f"fig-{decision.claim.id}-{number}-{k}-{figure.key}") for k, figure in enumerate(drawn)
         ]
@@ -69,7 +70,7 @@ def _overview_row(row: ClaimResult) -> dict[str, Any]:
     measured = row.measured
     plain: dict[str, Any] = strict(
         {
-            "what": f"{row.title}: {row.expected_text}",
+            "what": row.title,
             "measured": measured.value if measured else None,
             "low": measured.low if measured else None,
             "high": measured.high if measured else None,
@@ -92,7 +93,7 @@ def _figure(picture: Picture, part: Part) -> Figure:
 
 
 def _read(series: Sequence[Series]) -> str:
-    return " ".join(f"{each.name}." for each in series)
+    return " ".join(f"{each.name.replace(BREAK, ' ')}." for each in series)
 
 
 def _told(row: ClaimResult) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MAX_POINTS: Final = 240
 """Largest number of single runs that a series shows; more are thinned. Means and fits always use all runs."""
 _DIGITS: Final = 5
+BREAK: Final = "\n"
+"""Where the text of a legend goes on in a new line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ def _name(rows: Sequence[ClaimResult], *, is_twin: bool) -> str:
     measured = "; ".join(dict.fromkeys(row.measured_text for row in rows))
     if is_twin:
         return f"{what}: {measured}"
-    return f"{what}: {measured}, expected {', '.join(dict.fromkeys(row.expected_text for row in rows))}"
+    return f"{what}: {measured},{BREAK}expected {', '.join(dict.fromkeys(row.expected_text for row in rows))}"
 
 
 def _key(series: Series) -> tuple[str, str, bool]:

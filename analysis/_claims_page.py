@@ -101,7 +101,7 @@ def _claim(decision: Decision, command: str, numbers: count[int]) -> str:
 <p class="from">Stated in {escape(claim.source)}.</p>
 {figures}
 {tables}
-{table_html(quantities_table(decision))}
+{details("What is measured", table_html(quantities_table(decision)))}
 {_reproduce(reproduction(decision, command))}
 </section>"""
 

@@ -14,6 +14,7 @@ from sweepengine.analysis._claims_tables import (
     reproduction,
     verdicts_table,
 )
+from sweepengine.analysis._levels import LEVEL_RULES
 from sweepengine.analysis._markdown import inline, table_lines
 from sweepengine.analysis._report import ReportPaths, write_report_file
 from sweepengine.analysis._results import strict
@@ -75,7 +76,7 @@ def claims_document(decisions: Sequence[Decision], command: str) -> dict[str, An
         {
             "schema": CLAIMS_SCHEMA,
             "command": command,
-            "verdict_rules": dict(RULES),
+            "verdict_rules": dict((*RULES, *LEVEL_RULES)),
             "claims": [
                 decision.to_dict()
                 | {"quantities": [dict(zip(_QUANTITY, row, strict=True)) for row in quantities_table(decision).rows]}

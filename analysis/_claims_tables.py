@@ -22,6 +22,8 @@ HEADERS: Final = ("id", "source", "what was measured", "expected", "measured [95
 CAUGHT: Final = "caught"
 NOT_CAUGHT: Final = "NOT CAUGHT"
 TWIN: Final = "twin"
+REMARK: Final = "remark"
+"""The column that says why a row is undecided, and notes beside it."""
 
 
 def caught_text(*, caught: bool) -> str:
@@ -72,20 +74,24 @@ def decisions_table(decisions: Sequence[Decision]) -> Table:
         "All rows",
         "Each row is one expectation of a claim; a row “twin” is a wrong copy of the claim, which must be refuted. "
         f"Seconds are those of the claim's jobs, which other claims may share. {INTERVALS}",
-        (*HEADERS, "why"),
+        (*HEADERS, REMARK),
         tuple(rows),
         frozenset({4, 6}),
     )
 
 
 def part_table(decision: Decision, part: Part, number: int) -> Table:
-    """The rows of one piece of evidence, and its twin."""
+    """The rows of one piece of evidence, and its twin; verdicts first, for narrow screens."""
+    rows = tuple(
+        (f"{TWIN}: {what}" if source == TWIN else what, verdict, expected, measured, remark, source)
+        for source, what, expected, measured, verdict, remark in _part_rows(part)
+    )
     return Table(
         f"{decision.claim.id}-{number}",
         f"Rows of {decision.claim.id}, job {part.evidence.job}",
         "",
-        (*HEADERS[1:-1], "why"),
-        tuple(_part_rows(part)),
+        ("what was measured", "verdict", "expected", "measured [95 %]", REMARK, "source"),
+        rows,
         frozenset({3}),
     )
 
@@ -139,10 +145,10 @@ def reproduction(decision: Decision, command: str) -> Iterator[tuple[str, str]]:
 
 
 def _part_rows(part: Part) -> Iterator[tuple[str, ...]]:
-    """Source, what was measured, expected, measured, verdict and why: of each row, and of the twin."""
+    """Source, what was measured, expected, measured, verdict and remark: of each row, and of the twin."""
     for row in part.rows:
-        what, expected = measured_what(row), row.expected_text + (f" ({row.note})" if row.note else "")
-        yield row.seed, what, expected, row.measured_text, row.verdict, row.why or "–"
+        remark = "; ".join(text for text in (row.why, row.note) if text)
+        yield row.seed, measured_what(row), row.expected_text, row.measured_text, row.verdict, remark or "–"
     told = twin_row(part)
     yield (
         TWIN,

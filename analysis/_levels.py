@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -19,6 +19,25 @@ if TYPE_CHECKING:
     from sweepengine.analysis._expectations import Applies, Number, Runs, Sample
     from sweepengine.analysis._quantities import Quantity
     from sweepengine.analysis._setting import Setting
+
+
+LEVEL_RULES: Final[tuple[tuple[str, str], ...]] = (
+    (
+        "equality",
+        "A value with a band, the smallest difference that would matter. It holds if the whole 95 % interval of the mean "
+        "over seeds lies in the band; it differs if the whole interval lies outside. Otherwise it is undecided.",
+    ),
+    (
+        "inequality",
+        "A limit on whose side every run must lie. It holds, or it is violated by one run.",
+    ),
+    (
+        "frequency",
+        "A limit below which at least a given share of the runs must lie. With the exact interval of Clopper and Pearson it "
+        "holds if the whole interval is at or above the share, and is violated if it is below. Otherwise it is undecided.",
+    ),
+)
+"""The rules in words; they are printed in every report."""
 
 
 @dataclass(frozen=True, slots=True)
