@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from sweepengine.analysis._chart_parts import COLOURS, SHAPES, finish, load_altair, log_axis, log_domain, log_ticks, tips
+from sweepengine.analysis._chart_parts import (
+    COLOURS,
+    SHAPES,
+    finish,
+    load_altair,
+    log_axis,
+    log_domain,
+    log_ticks,
+    tips,
+)
+from sweepengine.analysis._format import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +61,7 @@ def exponent_chart(series: Sequence[Series], axis: str, title: str, description:
     dict
         A Vega-Lite specification that contains its data.
     """
-    alt = load_altair()
+    alt, title = load_altair(), printable(title)
     points = [row for each in series for row in each.points() if row["y"] > 0]
     means = [row for each in series for row in each.means()]
     shown = [*points, *means]
@@ -90,7 +100,7 @@ def level_chart(series: Sequence[Series], axis: str, title: str, description: st
     The value axis is logarithmic where all numbers are positive and lie far apart, and linear near 0 where they lie far
     apart and are not all positive. Parameters and result are those of :func:`exponent_chart`.
     """
-    alt = load_altair()
+    alt, title = load_altair(), printable(title)
     points = [row for each in series for row in each.points()]
     allowed = [(each.name, row) for each in series if not each.is_twin for row in each.rows]
     finite = [end for _, row in allowed for end in row.allowed if math.isfinite(end)]
@@ -103,7 +113,11 @@ def level_chart(series: Sequence[Series], axis: str, title: str, description: st
         title=axis_title(axis),
         scale=alt.Scale(domain=[-0.5, max(1, len(sizes)) - 0.5], nice=False),
         axis=alt.Axis(
-            values=list(range(len(sizes))), labelExpr=f"{sizes}[datum.value]", labelOverlap=True, grid=False, ticks=False
+            values=list(range(len(sizes))),
+            labelExpr=f"{sizes}[datum.value]",
+            labelOverlap=True,
+            grid=False,
+            ticks=False,
         ),
     )
     colour, shape = _colour(alt, series), _shape(alt, series)
@@ -113,7 +127,10 @@ def level_chart(series: Sequence[Series], axis: str, title: str, description: st
         if any(map(math.isfinite, row.allowed))
     ]
     limits = [
-        {"s": name, "y": end, "e": row.expected_text} for name, row in allowed for end in row.allowed if math.isfinite(end)
+        {"s": name, "y": end, "e": row.expected_text}
+        for name, row in allowed
+        for end in row.allowed
+        if math.isfinite(end)
     ]
 
     layers = (
@@ -158,7 +175,9 @@ def overview_chart(rows: Rows, description: str) -> dict[str, Any]:
     base = _layer(alt, "rows")
     told = tips(alt, {"what": "what"}, {"measured": "measured", "low": "low", "high": "high", "expected": "expected"})
     layers = (
-        base.mark_text(align="left", dy=-11, fontSize=11.5, limit=_LABEL, color=_TWIN).encode(x=alt.value(2), y=y, text="what:N"),
+        base.mark_text(align="left", dy=-11, fontSize=11.5, limit=_LABEL, color=_TWIN).encode(
+            x=alt.value(2), y=y, text="what:N"
+        ),
         base.mark_rule(strokeWidth=1.8, color=COLOURS[0]).encode(x=alt.X("low:Q"), x2="high:Q", y=y),
         base.mark_point(filled=True, size=46, opacity=1, color=COLOURS[0]).encode(x=x, y=y, tooltip=told),
         base.mark_tick(thickness=2, size=15, orient="vertical", color=COLOURS[1]).encode(
@@ -255,4 +274,6 @@ def _shape(alt: ModuleType, series: Sequence[Series]) -> Any:
 
 
 def _legend(alt: ModuleType) -> Any:
-    return alt.Legend(orient="top", title=None, columns=1, symbolSize=70, symbolOpacity=1, labelExpr="split(datum.label, '\\n')")
+    return alt.Legend(
+        orient="top", title=None, columns=1, symbolSize=70, symbolOpacity=1, labelExpr="split(datum.label, '\\n')"
+    )

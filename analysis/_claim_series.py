@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sweepengine.analysis._format import printable
 from sweepengine.analysis._quantities import split_key
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _series(rows: Iterable[ClaimResult], *, is_twin: bool) -> list[Series]:
 
 
 def _name(rows: Sequence[ClaimResult], *, is_twin: bool) -> str:
-    place = split_key(rows[0].observable)[1]
+    place = printable(split_key(rows[0].observable)[1])
     what = " ".join(["twin"] * is_twin + [place] * bool(place)) or "measured"
     measured = "; ".join(dict.fromkeys(row.measured_text for row in rows))
     if is_twin:

@@ -150,9 +150,10 @@ def decide(claim: Claim, sweeps: Sweeps, seconds: float = float("nan")) -> Decis
 
 
 def _row(row: ClaimResult) -> dict[str, Any]:
-    """A row with the power law behind it; null where there is none."""
-    fit = row.sample.fit
-    return row.to_dict() | {"runs": len(row.sample.values), "fit": fit.to_dict() if fit and row.is_exponent else None}
+    """A row with what is behind it: the allowed values, the number of runs, and the power law or null."""
+    fit = row.sample.fit if row.is_exponent else None
+    behind = {"allowed": list(row.allowed), "runs": len(row.sample.values), "fit": fit.to_dict() if fit else None}
+    return row.to_dict() | behind
 
 
 def _judged(claim: Claim, evidence: Evidence, sweep: xr.Dataset, theory: xr.Dataset) -> tuple[ClaimResult, ...]:

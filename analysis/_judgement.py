@@ -100,7 +100,6 @@ class ClaimResult:
             "measured": self.measured.to_dict() if self.measured else None,
             "verdict": self.verdict,
             "why": self.why,
-            "allowed": list(self.allowed),
         }
 
 

@@ -58,7 +58,9 @@ def kernel_figures(sweep: xr.Dataset, _: xr.Dataset) -> tuple[Figure, ...]:
             f"ordered by target. Start and end share their colours; the difference has its own, and is {drift:.2g} of the "
             "start in the Frobenius norm."
         )
-        figures.append(Figure(f"kernel-{number}", f"The kernel at the start and the end: {label}", caption, tuple(panels)))
+        figures.append(
+            Figure(f"kernel-{number}", f"The kernel at the start and the end: {label}", caption, tuple(panels))
+        )
     return tuple(figures)
 
 
@@ -77,7 +79,9 @@ def spectrum_figures(sweep: xr.Dataset, theory: xr.Dataset) -> tuple[Figure, ...
         name = str(sweep["limit"].values[run]) if "limit" in sweep.coords else ""
         if name in limits:
             matrices[_INFINITE] = np.asarray(theory["ntk_train"].sel(limit=name).values, dtype=np.float64)
-        values = {key: np.linalg.eigvalsh(matrix)[::-1] for key, matrix in matrices.items() if np.isfinite(matrix).all()}
+        values = {
+            key: np.linalg.eigvalsh(matrix)[::-1] for key, matrix in matrices.items() if np.isfinite(matrix).all()
+        }
         told = "; ".join(f"{key}: {each[0]:.3g} to {each[-1]:.3g}" for key, each in values.items())
         alt = f"Eigenvalues of the kernel by rank, {label}. {told}."
         panels.append(Panel(label, alt, _spectrum_chart(values, alt)))

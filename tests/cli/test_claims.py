@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
@@ -154,7 +155,7 @@ def test_every_job_of_a_claim_has_larger_sizes_for_a_cluster(job: str) -> None:
     quick, full = (job_spec(job, size).axes.model_dump(exclude_none=True) for size in ("quick", "full"))  # type: ignore[arg-type]
 
     def count(axes: dict[str, Any]) -> int:
-        return int(len(axes["width"]) * len(axes["seed"]))
+        return math.prod(len(values) for values in axes.values())
 
     assert set(full) >= set(quick)
     assert count(full) > count(quick)
