@@ -79,9 +79,7 @@ def spectrum_figures(sweep: xr.Dataset, theory: xr.Dataset) -> tuple[Figure, ...
         name = str(sweep["limit"].values[run]) if "limit" in sweep.coords else ""
         if name in limits:
             matrices[_INFINITE] = np.asarray(theory["ntk_train"].sel(limit=name).values, dtype=np.float64)
-        values = {
-            key: np.linalg.eigvalsh(matrix)[::-1] for key, matrix in matrices.items() if np.isfinite(matrix).all()
-        }
+        values = {key: _eigenvalues(matrix) for key, matrix in matrices.items() if np.isfinite(matrix).all()}
         told = "; ".join(f"{key}: {each[0]:.3g} to {each[-1]:.3g}" for key, each in values.items())
         alt = f"Eigenvalues of the kernel by rank, {label}. {told}."
         panels.append(Panel(label, alt, _spectrum_chart(values, alt)))
@@ -90,6 +88,11 @@ def spectrum_figures(sweep: xr.Dataset, theory: xr.Dataset) -> tuple[Figure, ...
         "both axes are logarithmic. The grey line is that of infinite width."
     )
     return (Figure("spectrum", "The spectrum of the kernel", caption, tuple(panels)),)
+
+
+def _eigenvalues(matrix: Floats) -> Floats:
+    """Eigenvalues, the largest first."""
+    return np.asarray(np.linalg.eigvalsh(matrix)[::-1], dtype=np.float64)
 
 
 def _widest(sweep: xr.Dataset) -> list[tuple[str, int]]:
@@ -144,7 +147,7 @@ def _matrix_chart(matrix: Floats, largest: float, description: str) -> dict[str,
 
 def _spectrum_chart(values: dict[str, Floats], description: str) -> dict[str, Any]:
     alt = load_altair()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"s": name, "rank": rank, "v": float(f"{value:.4g}")}
         for name, each in values.items()
         for rank, value in enumerate(each, start=1)

@@ -15,7 +15,10 @@ from sweepengine.analysis._format import printable
 if TYPE_CHECKING:
     from sweepengine.analysis._tables import Table
 
-_VERDICTS: Final = frozenset({"holds", "violated", "differs", "undecided"})
+_MARKED: Final = {name: f"verdict {name}" for name in ("holds", "violated", "differs", "undecided")} | {
+    "NOT CAUGHT": "twin missed"
+}
+"""Text of a cell → its classes."""
 _IN_SCRIPT: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -89,6 +92,6 @@ def _class(column: int, table: Table) -> str:
 
 
 def _cell(text: str, is_formula: bool) -> str:
-    if text in _VERDICTS:
-        return f'<span class="verdict {text}">{text}</span>'
+    if text in _MARKED:
+        return f'<span class="{_MARKED[text]}">{text}</span>'
     return formula(text) if is_formula else escape(text)

@@ -259,6 +259,6 @@ def test_what_a_sweep_did_not_record_has_no_fit_and_says_why() -> None:
 
 
 def test_every_sign_has_a_spelling_on_a_terminal_without_unicode() -> None:
-    from sweepengine.analysis._terminal import _in_ascii
+    from sweepengine.analysis._ascii import in_ascii
 
-    assert _in_ascii("mean_field, τ = 0.1, −1/2 → ψ") == "mean_field, tau = 0.1, -1/2 -> ?"
+    assert in_ascii("mean_field, τ = 0.1, −1/2 → ψ, ★") == "mean_field, tau = 0.1, -1/2 -> psi, ?"

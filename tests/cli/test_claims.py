@@ -152,7 +152,7 @@ def test_the_plan_says_the_cost_of_each_job_and_writes_nothing(capsys: pytest.Ca
 
 @pytest.mark.parametrize("job", JOBS)
 def test_every_job_of_a_claim_has_larger_sizes_for_a_cluster(job: str) -> None:
-    quick, full = (job_spec(job, size).axes.model_dump(exclude_none=True) for size in ("quick", "full"))  # type: ignore[arg-type]
+    quick, full = (job_spec(job, size).axes.model_dump(exclude_none=True) for size in ("quick", "full"))
 
     def count(axes: dict[str, Any]) -> int:
         return math.prod(len(values) for values in axes.values())
