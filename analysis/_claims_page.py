@@ -13,7 +13,7 @@ from sweepengine.analysis._claims_tables import (
     reproduction,
     worst_first,
 )
-from sweepengine.analysis._document import NO_SCRIPT, details, document, figure_html
+from sweepengine.analysis._figure_html import NO_SCRIPT, details, figure_html, page_with_figures
 from sweepengine.analysis._markup import escape, formula, table_html
 from sweepengine.analysis._tables import rules_table
 
@@ -44,7 +44,7 @@ def claims_page(decisions: Sequence[Decision], command: str) -> str:
     Returns
     -------
     str
-        A document of :mod:`._document`.
+        A complete document, in which only the two scripts that draw the figures may run.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def claims_page(decisions: Sequence[Decision], command: str) -> str:
 </section>
 {NO_SCRIPT}
 {sections}"""
-    return document("Claims · sweepengine", body)
+    return page_with_figures("Claims · sweepengine", body)
 
 
 def _contents(decisions: Sequence[Decision]) -> str:

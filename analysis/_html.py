@@ -1,10 +1,10 @@
-"""The page of the report on a sweep."""
+"""The report as one self-contained page."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.analysis._document import NO_SCRIPT, details, document, figure_html, section
+from sweepengine.analysis._figure_html import NO_SCRIPT, details, figure_html, page_with_figures, section
 from sweepengine.analysis._markup import escape, table_html
 from sweepengine.analysis._tables import (
     claims_table,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def page(summary: Summary, figures: Sequence[Figure], attrs: Mapping[str, Any]) -> str:
-    """Write the report.
+    """Write the report as one HTML document.
 
     Parameters
     ----------
@@ -39,25 +39,27 @@ def page(summary: Summary, figures: Sequence[Figure], attrs: Mapping[str, Any]) 
     Returns
     -------
     str
-        A document of :mod:`._document`.
+        A complete document, in which only the two scripts that draw the figures may run.
 
     Raises
     ------
     MissingExtraError
         The extra `report` is not installed.
     """
-    title = summary.title or "sweep"
+    title = escape(summary.title or "sweep")
     claims = table_html(claims_table(summary), 1) + details("How a verdict is reached", table_html(rules_table()))
-    body = f"""{_header(summary, escape(title))}
-{_warnings(summary)}
-{section("glance", "At a glance", table_html(glance_table(summary)))}
-{section("figures", "Figures", _figures(figures))}
-{section("claims", "Claims", claims)}
-{section("fits", "Fits", table_html(fits_table(summary), 2))}
-{section("runs", "Runs", table_html(counts_table(summary), 3))}
-{section("definitions", "Definitions", table_html(definitions_table(summary), 4))}
-{section("provenance", "Provenance", table_html(provenance_table(attrs)) + _spec(attrs))}"""
-    return document(f"{title} · sweepengine report", body)
+    sections = (
+        _header(summary, title),
+        _warnings(summary),
+        section("glance", "At a glance", table_html(glance_table(summary))),
+        section("figures", "Figures", _figures(figures)),
+        section("claims", "Claims", claims),
+        section("fits", "Fits", table_html(fits_table(summary), 2)),
+        section("runs", "Runs", table_html(counts_table(summary), 3)),
+        section("definitions", "Definitions", table_html(definitions_table(summary), 4)),
+        section("provenance", "Provenance", table_html(provenance_table(attrs)) + _spec(attrs)),
+    )
+    return page_with_figures(f"{title} · sweepengine report", "\n".join(sections))
 
 
 def _header(summary: Summary, title: str) -> str:

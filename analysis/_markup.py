@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sweepengine.analysis._format import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sweepengine.analysis._tables import Table
 
 _MARKED: Final = {name: f"verdict {name}" for name in ("holds", "violated", "differs", "undecided")} | {
@@ -48,6 +50,50 @@ def script_digest(code: str) -> str:
 def asset(name: str) -> str:
     """Read a file of `analysis/page/`."""
     return resources.files("sweepengine.analysis").joinpath("page", name).read_text(encoding="utf-8")
+
+
+def document(title: str, main: str, scripts: Sequence[str] = ()) -> str:
+    """Write a self-contained page: no network, no outside fonts, and a policy that lets only the given scripts run.
+
+    Parameters
+    ----------
+    title
+        Title of the window, as HTML.
+    main
+        HTML of the content.
+    scripts
+        JavaScript that runs at the end. The Content-Security-Policy allows only scripts with these digests and forbids
+        every connection, so that even a mistake in escaping could not run code from a name or a spec.
+
+    Returns
+    -------
+    str
+        A complete document.
+    """
+    allowed = f"script-src {' '.join(map(script_digest, scripts))}; " if scripts else ""
+    images = "data: blob:" if scripts else "data:"
+    policy = (
+        f"default-src 'none'; {allowed}style-src 'unsafe-inline'; img-src {images}; base-uri 'none'; form-action 'none'"
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="sweepengine">
+<title>{title}</title>
+<style>
+{asset("style.css")}</style>
+</head>
+<body>
+<main>
+{main}
+</main>
+{"".join(f"<script>{script}</script>" + chr(10) for script in scripts)}</body>
+</html>
+"""
 
 
 def table_html(table: Table, number: int | None = None) -> str:

@@ -163,7 +163,7 @@ class Kind:
     work : str or callable
         Reference to a function from a spec and its data to the :class:`sweepengine.plan.Work` that the plan asks.
     turn : str or callable
-        Reference to the :class:`sweepengine.execute._make_turn.MakeTurn` that advances runs.
+        Reference to the :class:`sweepengine.execute.MakeTurn` that advances runs.
     columns : mapping
         Columns of the table of runs that other kinds lack; :attr:`AnyRun.further_columns` holds their values.
     findings : str or Findings

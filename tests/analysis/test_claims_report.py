@@ -100,8 +100,9 @@ def test_texts_are_inert_and_only_our_scripts_may_run(page: Page) -> None:
     assert not any(name.startswith("on") for _, attrs in page.elements for name in attrs)
     assert all((a.get("href") or "#").startswith("#") for _, a in page.elements)
     shown = HOSTILE.replace("\u2028", " ")
-    for text in ("statement", "source", "twin", "seed", "note", "sweepengine", "signed"):
+    for text in ("source", "twin", "seed", "note", "sweepengine", "signed"):
         assert f"{text} {shown}" in page.text, text
+    assert f"statement {shown.replace('_e', 'e')}" in page.text  # a formula, with a lowered e
     assert any("</script>" in json.dumps(chart) for chart in charts(page))  # the text is there, as data
 
 

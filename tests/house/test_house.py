@@ -11,6 +11,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.support.command_line import commands
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
@@ -33,27 +35,19 @@ def test_the_readmes_spec_is_the_quickstart() -> None:
 
 
 def test_the_readmes_commands_exist() -> None:
-    from sweepengine.cli._app import app
-
-    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
     named = set(re.findall(r"^\$ sweepengine (\w+)", README, flags=re.MULTILINE))
-    assert named == commands
+    assert named == set(commands())
     targets = set(re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"^\$ make ([\w-]+)", README, flags=re.MULTILINE)) <= targets
 
 
 def test_the_readmes_options_are_those_of_the_command() -> None:
-    import typer
-
-    from sweepengine.cli._app import app
-
     def shown(default: object) -> str:
         if default is None or isinstance(default, bool):
             return "yes" if default else ""
         return f"{default:g}" if isinstance(default, float) else str(default)
 
-    command = typer.main.get_command(app).commands["run"]  # type: ignore[attr-defined]
-    options = [each for each in command.params if each.param_type_name == "option"]
+    options = [each for each in commands()["run"].params if each.param_type_name == "option"]
     rows = [
         f"| {', '.join(f'`{name}`' for name in (*each.opts, *each.secondary_opts))} | {shown(each.default)} | {each.help} |"
         for each in options

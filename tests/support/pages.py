@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028`|<!--"
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028`|<!--_e_"
 
 
 class Page(HTMLParser):

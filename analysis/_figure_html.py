@@ -1,34 +1,25 @@
-"""What the pages have in common: one self-contained document whose policy lets only our scripts run, and its figures."""
+"""Pages with figures: the libraries that draw them, and each figure with its number, caption and data."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sweepengine.analysis._chart_parts import load_vl_convert, vega_lite_version
-from sweepengine.analysis._markup import asset, escape, formula, script_digest, script_json
+from sweepengine.analysis._markup import asset, document, escape, formula, script_json
 
 if TYPE_CHECKING:
     from sweepengine.analysis._figure import Figure
 
-NO_SCRIPT = "<noscript><p>The figures need JavaScript; the tables hold the same numbers.</p></noscript>"
+NO_SCRIPT: Final = "<noscript><p>The figures need JavaScript; the tables hold the same numbers.</p></noscript>"
 
 
-def document(title: str, body: str) -> str:
-    """Write a page as one HTML document.
+def page_with_figures(title: str, main: str) -> str:
+    """Write a self-contained page in which only the two scripts that draw the figures may run.
 
     Parameters
     ----------
-    title
-        Title of the window; it is escaped here.
-    body
-        HTML of the page, in which every text is escaped.
-
-    Returns
-    -------
-    str
-        A complete document. Its Content-Security-Policy forbids every connection, and allows only the two inline
-        scripts with the digests that it lists, so that even a mistake in escaping could not run code from a name or a
-        spec.
+    title, main
+        As for :func:`._markup.document`.
 
     Raises
     ------
@@ -36,32 +27,7 @@ def document(title: str, body: str) -> str:
         The extra `report` is not installed.
     """
     library = load_vl_convert().javascript_bundle(vl_version=vega_lite_version())
-    embed = asset("embed.js")
-    policy = (
-        f"default-src 'none'; script-src {script_digest(library)} {script_digest(embed)}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; base-uri 'none'; form-action 'none'"
-    )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="sweepengine">
-<title>{escape(title)}</title>
-<style>
-{asset("style.css")}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-<script>{library}</script>
-<script>{embed}</script>
-</body>
-</html>
-"""
+    return document(title, main, [library, asset("embed.js")])
 
 
 def section(key: str, title: str, content: str) -> str:
