@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sweepengine.analysis._expectations import Exponent
+from sweepengine.analysis._quantities import split_key
 from sweepengine.analysis._setting import EPS
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class Evidence:
     anywhere
         Whether the expectations are also judged on every other sweep of the kind, where they apply. False: they depend
         on the points, the times or the sizes of the job, and a user's sweep says nothing about them.
+    figures
+        References "module:function" to functions that draw further figures, where a number does not tell it: each from
+        the sweep of ``job`` and its theory to a tuple of `Figure`, empty where the sweep has not recorded what they
+        show. They are texts because the functions lie in modules that import this one.
     """
 
     job: str
@@ -91,6 +96,11 @@ class Evidence:
     of: str = "networks"
     twin_job: str = ""
     anywhere: bool = False
+    figures: tuple[str, ...] = ()
+
+    def quantity(self, key: str) -> Quantity:
+        """The quantity of a key such as `kernel_drift` or `movement_op/W0`, which one of the expectations is about."""
+        return next(each.quantity for each in self.expected if each.quantity.name == split_key(key)[0])
 
     @property
     def jobs(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def _deviation(modes: xr.DataArray, eigenvalues: xr.DataArray, done: xr.Dataset)
     """The weighted mean of |rate/rate_j − 1| from modes (run, record, mode) and eigenvalues ([run,] mode)."""
     top = modes.isel(mode=slice(-_TOP, None)).astype(np.float64)
     flow = done["step_size"] * eigenvalues.isel(mode=slice(-_TOP, None)) / eigenvalues.sizes["mode"]
-    expected = done["step"] * np.log(np.abs(1 - flow))
+    expected: xr.DataArray = done["step"] * np.log(np.abs(1 - flow))
     start = top.isel(record=0, drop=True)
     measured = np.log(np.abs(top / start))
     kept = (expected >= np.log(_FLOOR)) & (expected < 0)

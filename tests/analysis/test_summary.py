@@ -216,7 +216,7 @@ def test_table_is_ascii_where_the_terminal_is_and_names_cannot_steer_it() -> Non
     out.flush()
     text = raw.getvalue().decode("ascii")
     assert "\x1b" not in text
-    assert "[red]title[/red] tau = 0.1, -1/2 -> ?" in text
+    assert "[red]title[/red] tau = 0.1, -1/2 -> psi" in text
     assert "<= -1/2" in text
 
 

@@ -160,7 +160,10 @@ def posterior_defect(now: Case, _: Case) -> float:
     train, cross, test = _blocks(_covariance(now))
     expected = theory.posterior(train, cross, test, now.once(_hidden).y)
     law = now.once(_trained)[2][1]
-    return law.distance(_Law(expected.mean, expected.covariance), float(test.diagonal().max()))
+    return law.distance(
+        _Law(*(np.asarray(each, dtype=np.float64) for each in (expected.mean, expected.covariance))),
+        float(test.diagonal().max()),
+    )
 
 
 def last_layer_defect(now: Case, _: Case) -> float:
@@ -169,7 +172,10 @@ def last_layer_defect(now: Case, _: Case) -> float:
     step, time, (law, _end) = now.once(_trained)
     dynamics = theory.KernelDynamics.of(train, step=step)
     expected = theory.last_layer_ensemble(dynamics, time, now.once(_hidden).y, nngp_cross=cross, nngp_query=test)
-    return law.distance(_Law(expected.mean, expected.covariance), float(test.diagonal().max()))
+    return law.distance(
+        _Law(*(np.asarray(each, dtype=np.float64) for each in (expected.mean, expected.covariance))),
+        float(test.diagonal().max()),
+    )
 
 
 _TRAINING: Final = Ingredient(seconds=lambda run: 1.0 + 2e-3 * run.width)
