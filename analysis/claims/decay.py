@@ -31,12 +31,12 @@ def _deviation(modes: xr.DataArray, eigenvalues: xr.DataArray, done: xr.Dataset)
     """The weighted mean of |rate/rate_j − 1| from modes (run, record, mode) and eigenvalues ([run,] mode)."""
     top = modes.isel(mode=slice(-_TOP, None)).astype(np.float64)
     flow = done["step_size"] * eigenvalues.isel(mode=slice(-_TOP, None)) / eigenvalues.sizes["mode"]
-    expected: xr.DataArray = done["step"] * np.log(np.abs(1 - flow))
+    expected = done["step"] * np.log(np.abs(1 - flow))
     start = top.isel(record=0, drop=True)
     measured = np.log(np.abs(top / start))
     kept = (expected >= np.log(_FLOOR)) & (expected < 0)
     weight = (start**2).where(kept, 0.0)
-    deviation = np.abs(measured / expected.where(kept) - 1)
+    deviation: xr.DataArray = np.abs(measured / expected.where(kept) - 1)
     total: xr.DataArray = weight.sum(("record", "mode"))
     mean: xr.DataArray = (weight * deviation.where(kept, 0.0)).sum(("record", "mode"), skipna=False) / total
     return mean
