@@ -78,6 +78,41 @@ def of_each_run(theory: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
     return rows.rename(limit="run").drop_vars("run")
 
 
+def for_each_limit(
+    done: xr.Dataset, theory: xr.Dataset, compute: Callable[[xr.Dataset, xr.Dataset], xr.DataArray]
+) -> xr.DataArray:
+    """Put together what a function makes of the runs of each limit and of that limit's theory, (run, …), in their order.
+
+    The theory of a run without a limit is NaN. Runs of one limit share their steps and times.
+    """
+    import xarray as xr
+
+    ids = done["limit"].values
+    parts, places = [], []
+    for limit in np.unique(ids) if ids.size else [""]:
+        at = np.flatnonzero(ids == limit)
+        runs = done.isel(run=at)
+        if at.size:  # else there are no runs, and the steps may still have the dim
+            runs = runs.assign_coords(
+                {name: runs[name].isel(run=0) for name in ("step", "time") if "run" in runs[name].dims}
+            )
+        parts.append(compute(runs, theory.reindex(limit=[limit]).isel(limit=0, drop=True)))
+        places.append(at)
+    return xr.concat(parts, "run").isel(run=np.argsort(np.concatenate(places)))
+
+
+def spectrum(kernel: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Eigenvalues (mode,), not below 0, and eigenvectors (i, mode) of a kernel (i, j); NaN where the kernel is."""
+    import xarray as xr
+
+    matrix = np.asarray(kernel.values, dtype=np.float64)
+    if np.isfinite(matrix).all():
+        values, vectors = np.linalg.eigh(matrix)
+    else:
+        values, vectors = np.full(len(matrix), np.nan), np.full(matrix.shape, np.nan)
+    return xr.DataArray(np.maximum(values, 0.0), dims="mode"), xr.DataArray(vectors, dims=("i", "mode"))
+
+
 def _supremum(variable: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
     """Maximum over the records done. Padding after these records is ignored; a NaN among them makes the maximum NaN."""
     import xarray as xr
