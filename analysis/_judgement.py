@@ -43,6 +43,8 @@ class ClaimResult:
         Measured number with its 95 % interval; None if there is none.
     verdict, why
         `holds`, `violated`, `differs` or `undecided`, and the reason if undecided; `none` of a remark.
+    allowed
+        The smallest and the largest value that the expectation allows; infinite where there is no such end.
     sample
         The values and the fit behind the row, for figures.
     """
@@ -61,6 +63,7 @@ class ClaimResult:
     measured: Estimate | None
     verdict: Verdict
     why: str
+    allowed: tuple[float, float]
     sample: Sample = field(repr=False, compare=False)
 
     @property
@@ -159,6 +162,7 @@ def judge_group(
                     measured=judgement.measured,
                     verdict=verdict,
                     why=why,
+                    allowed=expectation.allowed(setting, place),
                     sample=sample,
                 )
             )

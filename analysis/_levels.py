@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -18,6 +19,29 @@ if TYPE_CHECKING:
     from sweepengine.analysis._expectations import Applies, Number, Runs, Sample
     from sweepengine.analysis._quantities import Quantity
     from sweepengine.analysis._setting import Setting
+
+
+LEVEL_RULES: Final[tuple[tuple[str, str], ...]] = (
+    (
+        "equality",
+        (
+            "A value with a band, the smallest difference that would matter. It holds if the whole 95 % interval of the mean "
+            "over seeds lies in the band; it differs if the whole interval lies outside. Otherwise it is undecided."
+        ),
+    ),
+    (
+        "inequality",
+        "A limit on whose side every run must lie. It holds, or it is violated by one run.",
+    ),
+    (
+        "frequency",
+        (
+            "A limit below which at least a given share of the runs must lie. With the exact interval of Clopper and Pearson it "
+            "holds if the whole interval is at or above the share, and is violated if it is below. Otherwise it is undecided."
+        ),
+    ),
+)
+"""The rules in words; they are printed in every report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +79,11 @@ class Equality:
         """See :class:`Expectation`."""
         return f"mean, {self.runs}"
 
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
+        """See :class:`Expectation`."""
+        value = self.value(setting, place)
+        return value - self.within, value + self.within
+
     def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
         """Judge the mean over seeds; a seed's mean over its runs is one replicate."""
         value = self.value(setting, place)
@@ -66,7 +95,7 @@ class Equality:
         measured = mean_estimate(means)
         if not measured.has_interval:
             return Judgement(value, text, measured, "undecided", "an interval over seeds needs at least 2 seeds")
-        low, high = value - self.within, value + self.within
+        low, high = self.allowed(setting, place)
         if low <= measured.low and measured.high <= high:
             return Judgement(value, text, measured, "holds", "")
         if measured.high < low or high < measured.low:
@@ -111,6 +140,11 @@ class Inequality:
     def measures(self) -> str:
         """See :class:`Expectation`."""
         return f"{'largest' if self.side == '≤' else 'smallest'} of all runs, {self.runs}"
+
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
+        """See :class:`Expectation`."""
+        limit = self.limit(setting, place)
+        return (-math.inf, limit) if self.side == "≤" else (limit, math.inf)
 
     def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
         """Judge the run that is nearest to the limit, or beyond it."""
@@ -159,6 +193,10 @@ class Frequency:
         """See :class:`Expectation`."""
         return f"share of runs, {self.runs}"
 
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
+        """See :class:`Expectation`."""
+        return -math.inf, self.limit(setting, place)
+
     def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
         """Judge the share of the runs."""
         limit = self.limit(setting, place)
@@ -199,6 +237,10 @@ class Remark:
     def measures(self) -> str:
         """See :class:`Expectation`."""
         return f"mean, {self.runs}"
+
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:  # noqa: ARG002 -- nothing is expected
+        """See :class:`Expectation`: every value."""
+        return -math.inf, math.inf
 
     def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:  # noqa: ARG002
         """Report the mean over seeds."""

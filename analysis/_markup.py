@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._tables import Table
 
-_VERDICTS: Final = frozenset({"holds", "violated", "differs", "undecided"})
+_MARKED: Final = {name: f"verdict {name}" for name in ("holds", "violated", "differs", "undecided")} | {
+    "NOT CAUGHT": "twin missed"
+}
+"""Text of a cell → its classes."""
 _IN_SCRIPT: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -27,9 +30,10 @@ def escape(text: str) -> str:
 
 
 def formula(text: str) -> str:
-    """Escape a text of our own and set x_t and m^−1/2 as sub- and superscripts. Do not use it for text from data."""
-    raised = re.sub(r"\^(−?\w+?(?:/\w+)?)(?=_|\W|$)", r"<sup>\1</sup>", escape(text))
-    return re.sub(r"_([^\W_]+)", r"<sub>\1</sub>", raised)
+    """Escape a text of our own and set x_t, m^−1/2 and m^(γ−1) as sub- and superscripts. Do not use it for text from data."""
+    raised = re.sub(r"\^\(([^()^]+)\)", r"<sup>\1</sup>", escape(text))
+    raised = re.sub(r"\^(−?\w+?(?:/\w+)?)(?=_|\W|$)", r"<sup>\1</sup>", raised)
+    return re.sub(r"_([^\W_]+|∞)", r"<sub>\1</sub>", raised)
 
 
 def script_json(value: Any) -> str:
@@ -134,6 +138,6 @@ def _class(column: int, table: Table) -> str:
 
 
 def _cell(text: str, is_formula: bool) -> str:
-    if text in _VERDICTS:
-        return f'<span class="verdict {text}">{text}</span>'
+    if text in _MARKED:
+        return f'<span class="{_MARKED[text]}">{text}</span>'
     return formula(text) if is_formula else escape(text)

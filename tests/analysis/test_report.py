@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import math
 import re
 import shutil
-import subprocess
 import sys
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +14,7 @@ import pytest
 import sweepengine
 from sweepengine import analysis
 from sweepengine.analysis._markup import formula, script_json
+from tests.support.pages import HOSTILE, Page, drawn_by_a_browser, hash_of
 from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028`|<!--_e_"
 STATUS = {("ntk", 2048, 3): "diverged", (HOSTILE, 64, 1): "failed"}
 
 
@@ -38,29 +34,6 @@ def hostile_sweep() -> xr.Dataset:
         attrs={"title": HOSTILE, "spec": f"name: {HOSTILE}\n````\n", "history": HOSTILE, "provenance": json.dumps({"versions": {HOSTILE: HOSTILE}})},
     )  # fmt: skip
     return ds
-
-
-class Page(HTMLParser):
-    """Elements with their attributes, the text of scripts, and all other text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[tuple[dict[str, str | None], str]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag == "script":
-            self.scripts.append((dict(attrs), ""))
-
-    def handle_data(self, data: str) -> None:
-        if self.elements and self.elements[-1][0] == "script" and self.cdata_elem == "script":
-            attrs, text = self.scripts[-1]
-            self.scripts[-1] = (attrs, text + data)
-        else:
-            self.text += data
 
 
 @pytest.fixture(scope="module")
@@ -114,11 +87,7 @@ def test_only_our_scripts_may_run_and_nothing_may_connect(page: Page) -> None:
     assert policy.startswith("default-src 'none';")
     assert "unsafe-eval" not in policy
     assert "connect-src" not in policy
-    digests = {
-        "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
-        for attrs, text in page.scripts
-        if attrs.get("type") != "application/json"
-    }
+    digests = {hash_of(text) for attrs, text in page.scripts if attrs.get("type") != "application/json"}
     script_src = re.search(r"script-src ([^;]*)", policy)
     assert script_src is not None
     assert set(script_src[1].split()) == digests
@@ -296,12 +265,8 @@ def test_every_width_has_a_colour_of_its_own(widths: tuple[int, ...], tmp_path: 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
 def test_a_browser_draws_every_chart_from_the_file_alone(written: analysis.ReportPaths, tmp_path: Path) -> None:
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-             "--disable-background-networking", "--disable-component-update", "--virtual-time-budget=8000",
-             "--enable-logging=stderr", f"--user-data-dir={tmp_path}", "--dump-dom"]  # fmt: skip
-    done = subprocess.run(["chromium", *flags, written.html.as_uri()], capture_output=True, text=True, timeout=60, check=True)  # fmt: skip
-    drawn = Page(done.stdout)
+    drawn, errors = drawn_by_a_browser(written.html, tmp_path)
     assert sum(tag == "svg" and "marks" in (a.get("class") or "") for tag, a in drawn.elements) == 9
     assert "could not be drawn" not in drawn.text
-    assert "CONSOLE" not in done.stderr
+    assert "CONSOLE" not in errors
     assert not any(tag == "img" for tag, _ in drawn.elements)
