@@ -285,5 +285,7 @@ def test_a_remark_reports_a_number_and_leaves_the_verdict_to_others() -> None:
     none = xr.Dataset()
     alone = analysis.Decision(claim, (Part(evidence, (row,), (row,), none, none, ()),), 0.0)
     assert (alone.verdict, alone.twins_are_caught) == ("undecided", False)
-    held = analysis.Decision(claim, (Part(evidence, (row, replace(row, verdict="holds")), (row,), none, none, ()),), 0.0)
+    held = analysis.Decision(
+        claim, (Part(evidence, (row, replace(row, verdict="holds")), (row,), none, none, ()),), 0.0
+    )
     assert held.verdict == "holds"
