@@ -13,6 +13,8 @@ are optional; only the report loads them.
 from sweepengine.analysis._between import run_distances as run_distances
 from sweepengine.analysis._claim import Claim as Claim
 from sweepengine.analysis._claim import Evidence as Evidence
+from sweepengine.analysis._claims_report import write_claims as write_claims
+from sweepengine.analysis._claims_tables import decisions_table as decisions_table
 from sweepengine.analysis._constants import REPORT_SCHEMA as REPORT_SCHEMA
 from sweepengine.analysis._curves import Average as Average
 from sweepengine.analysis._curves import Curves as Curves

@@ -50,8 +50,6 @@ def vanishing_in_the_ntk_scaling(
 class Evidence:
     """What decides a claim: expectations of the runs of a job, and a twin in which one of them must be refuted.
 
-    The expectations are also judged on every other sweep of the same kind.
-
     Attributes
     ----------
     job
@@ -66,6 +64,9 @@ class Evidence:
         Name of the findings to which the quantities belong.
     twin_job
         Name of the job of the twin; that of the claim where it is empty.
+    anywhere
+        Whether the expectations are also judged on every other sweep of the kind, where they apply. False: they depend
+        on the points, the times or the sizes of the job, and a user's sweep says nothing about them.
     """
 
     job: str
@@ -74,6 +75,7 @@ class Evidence:
     says_twin: str
     of: str = "networks"
     twin_job: str = ""
+    anywhere: bool = False
 
     @property
     def jobs(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sweepengine.analysis._quantities import split_key
+from sweepengine.analysis._quantities import split_key, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ class Findings:
     claims
         The claims about the kind.
     claimed
-        Quantities that the claims declare, reduced where a sweep has recorded the variables that they read.
+        Quantities of the claims' expectations, reduced where a sweep has recorded the variables that they read.
 
     Raises
     ------
@@ -89,12 +89,12 @@ class Findings:
 
     @property
     def expected(self) -> tuple[tuple[str, Expectation], ...]:
-        """Pairs of the id of a claim and one of its expectations of these findings."""
+        """Pairs of the id of a claim and one of its expectations that hold in every sweep where they apply."""
         return tuple(
             (claim.id, expectation)
             for claim in self.claims
             for evidence in claim.evidence
-            if evidence.of == self.name
+            if evidence.of == self.name and evidence.anywhere
             for expectation in evidence.expected
         )
 
@@ -104,5 +104,4 @@ class Findings:
 
     def title_of(self, key: str) -> str:
         """Return the title of a key, with the place along the quantity's dim if the key has one."""
-        title, place = self.quantity(key).title, split_key(key)[1]
-        return f"{title.removesuffix(' of a layer')}, {place}" if place else title
+        return title_of(self.quantity(key), split_key(key)[1])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.analysis._format import estimate_text, significant_text
-from sweepengine.analysis._quantities import split_key
+from sweepengine.analysis._quantities import split_key, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,8 +25,8 @@ class ClaimResult:
     ----------
     id, seed
         Id of the claim in theory.md §4, and the seed (S0 … S4) or section that states it.
-    group, observable
-        Label of the group of runs, and key of the quantity.
+    group, observable, title
+        Label of the group of runs; key of the quantity, and its title.
     kind
         Rule by which the row is judged: `bound`, `sharp`, `asymptote`, `equality`, `inequality` or `frequency`.
     measures
@@ -43,12 +43,15 @@ class ClaimResult:
         Measured number with its 95 % interval; None if there is none.
     verdict, why
         `holds`, `violated`, `differs` or `undecided`, and the reason if undecided.
+    sample
+        The values and the fit behind the row, for figures.
     """
 
     id: str
     seed: str
     group: str
     observable: str
+    title: str
     kind: str
     measures: str
     axis: str
@@ -58,6 +61,7 @@ class ClaimResult:
     measured: Estimate | None
     verdict: Verdict
     why: str
+    sample: Sample = field(repr=False, compare=False)
 
     @property
     def is_exponent(self) -> bool:
@@ -83,6 +87,7 @@ class ClaimResult:
             "seed": self.seed,
             "group": self.group,
             "observable": self.observable,
+            "title": self.title,
             "kind": self.kind,
             "measures": self.measures,
             "axis": self.axis,
@@ -144,6 +149,7 @@ def judge_group(
                     seed=expectation.source,
                     group=group,
                     observable=key,
+                    title=title_of(expectation.quantity, place),
                     kind=expectation.kind,
                     measures=expectation.measures,
                     axis=expectation.axis,
@@ -153,6 +159,7 @@ def judge_group(
                     measured=judgement.measured,
                     verdict=verdict,
                     why=why,
+                    sample=sample,
                 )
             )
     return tuple(rows)

@@ -64,11 +64,11 @@ def reduce_runs(
         done = done.compute()  # there is nothing to read, and Dask cannot reduce an array without rows
     theory = xr.Dataset() if theory is None else theory
     reduced: dict[str, xr.Variable] = {}
-    wanted = [q for q in (*kind.quantities, *kind.claimed) if only is None or q in only]
-    for q in (q for q in wanted if q not in kind.claimed):
+    wanted = (*kind.quantities, *kind.claimed) if only is None else tuple(only)
+    for q in (q for q in wanted if q in kind.quantities):
         recorded = _has(q, done, theory)
         reduced[q.name] = q.reduction.compute(done, theory).variable if recorded else _nothing(q, done)
-    for q in (q for q in wanted if q in kind.claimed):
+    for q in (q for q in wanted if q not in kind.quantities):
         if _has(q, done, theory):
             reduced[q.name] = q.reduction.compute(done, theory).variable
     dims = {q.reduction.dim for q in wanted}

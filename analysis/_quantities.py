@@ -74,3 +74,8 @@ def split_key(key: str) -> tuple[str, str]:
     """Return the name and the place of a key; the place is empty where there is no dim."""
     name, _, place = key.partition(SEPARATOR)
     return name, place
+
+
+def title_of(quantity: Quantity, place: str) -> str:
+    """Return the title of a quantity at a place along its dim; the title alone where there is no dim."""
+    return f"{quantity.title.removesuffix(' of a layer')}, {place}" if place else quantity.title

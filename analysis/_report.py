@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from sweepengine.analysis._results import strict
 from sweepengine.analysis._samples import rows_of
 from sweepengine.analysis._summary import summarise_reduced
 from sweepengine.analysis._verdict import RULES
+from sweepengine.files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,7 @@ def write_report(
     }
     folder = Path(directory)
     for name, text in contents.items():
-        _write(folder / name, text.encode("utf-8"))
+        write_report_file(folder / name, text.encode("utf-8"))
     return ReportPaths(folder / REPORT_HTML, folder / REPORT_JSON, folder / REPORT_MARKDOWN)
 
 
@@ -143,9 +143,9 @@ def write_main_figure(
     table, groups = reduce_runs(ds), split(ds, group_by)
     spec = main_figure(summarise_reduced(ds, table, groups, group_by), [rows_of(table, ds, group) for group in groups])
     if target.suffix.lower() == ".svg":
-        _write(target, convert.vegalite_to_svg(spec, vl_version=version).encode("utf-8"))
+        write_report_file(target, convert.vegalite_to_svg(spec, vl_version=version).encode("utf-8"))
     else:
-        _write(target, convert.vegalite_to_png(spec, vl_version=version, scale=2))
+        write_report_file(target, convert.vegalite_to_png(spec, vl_version=version, scale=2))
     return target
 
 
@@ -192,13 +192,10 @@ def _document(ds: xr.Dataset, summary: Summary, table: xr.Dataset) -> dict[str, 
     return document
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_report_file(path: Path, content: bytes) -> None:
+    """Write a file of a report. Raises :class:`ReportWriteError` where it cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
-            part.write(content)
-        Path(part.name).chmod(0o644)
-        Path(part.name).replace(path)
+        replace_file(path, content)
     except OSError as error:
         raise ReportWriteError(
             f"Cannot write {path}: {error.strerror or error}. Choose a directory that exists or can be made, and that "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def samples_of(
     ds, rows, group
         The sweep, the reduced table of the group's finished runs, and the group.
     quantities
-        Those that a claim has declared are left out where no run has a value.
+        Those that are not the kind's own, but a claim's, are left out where no run has a value.
     axis
         The run coordinate along which quantities are fitted.
 
@@ -52,12 +52,12 @@ def samples_of(
     dict
         Key (`movement_op/W0`) → sample.
     """
-    claimed = kind_of(ds).claimed
+    own = kind_of(ds).quantities
     samples = {}
     for q in quantities:
         for key, column in (_columns(rows, q) if q.name in rows else {}).items():
             known = not (column.size and np.all(np.isnan(column)))
-            if known or q not in claimed:
+            if known or q in own:
                 fit, why = _fit(ds, rows, group, q, column, axis) if q.fitted else (None, f"{q.name} is not fitted")
                 samples[key] = Sample(rows[axis].values, rows["seed"].values, column, fit, why)
     return samples
@@ -92,6 +92,18 @@ def judge_sweep(
     return tuple(results)
 
 
+def curves_of(q: Quantity, size: NDArray[Any], seed: NDArray[Any], values: NDArray[np.float64]) -> Curves:
+    """The balanced curves of a quantity; a quantity that compares runs with the widest has no value for that one.
+
+    Raises
+    ------
+    AnalysisError
+        As for :meth:`Curves.from_runs`.
+    """
+    kept = size < size.max(initial=0) if q.against_widest else np.full(size.size, fill_value=True)
+    return Curves.from_runs(size[kept], seed[kept], values[kept])
+
+
 def _columns(rows: xr.Dataset, q: Quantity) -> dict[str, NDArray[np.float64]]:
     """Key → values of a quantity: one column, or one column for each place along the quantity's dim.
 
@@ -118,10 +130,8 @@ def _fit(
     if column.size and np.all(np.isnan(column)):
         return None, f"{q.name} has no value in any finished run; was it among the sweep's observables?"
     size, seed = rows[axis].values, rows["seed"].values
-    # A quantity that compares runs with the widest one has no value for the widest one itself.
-    kept = size < size.max(initial=0) if q.against_widest else np.full(size.size, fill_value=True)
     try:
-        return fit_scaling(Curves.from_runs(size[kept], seed[kept], column[kept]), average=q.average), ""
+        return fit_scaling(curves_of(q, size, seed, column), average=q.average), ""
     except (TooFewWidthsError, TooFewSeedsError, InvalidObservableError) as error:
-        widest = f"The widest, {size.max()}, is what they are compared with. " if not kept.all() else ""
+        widest = f"The widest, {size.max()}, is what they are compared with. " if q.against_widest and size.size else ""
         return None, f"{widest}{error}"

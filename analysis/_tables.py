@@ -86,7 +86,7 @@ def claims_table(summary: Summary) -> Table:
             c.id,
             c.seed,
             c.group,
-            summary.kind.title_of(c.observable),
+            c.title,
             c.expected_text + (f" ({c.note})" if c.note else ""),
             f"{c.measures}: {c.measured_text}" if not c.is_exponent else c.measured_text,
             c.verdict,

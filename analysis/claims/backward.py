@@ -49,6 +49,7 @@ CLAIM: Final = Claim(
             (Exponent(BACKWARD_SHARE, "sharp", lambda s, _: s.readout != "ones", lambda *_: 1.0, "S0 §2, lemma 1"),),
             twin=after_training,
             says_twin="trained networks passed off as networks at t = 0",
+            anywhere=True,
         ),
     ),
     source="S0 §2, lemma 1",

@@ -60,6 +60,7 @@ CLAIM: Final = Claim(
             tuple(exponent for distance in _DISTANCES for exponent in _exponents(distance)),
             twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
             says_twin="runs at γ = 1 passed off as γ = 0.5",
+            anywhere=True,
         ),
     ),
     source="S4 §9",

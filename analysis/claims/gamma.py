@@ -28,6 +28,7 @@ CLAIM: Final = Claim(
             ),
             twin=lambda sweep: passed_off(sweep, 0.5, 0.9),
             says_twin="runs at γ = 0.5 passed off as γ = 0.9",
+            anywhere=True,
         ),
     ),
     source="theory.md §1",

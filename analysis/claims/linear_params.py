@@ -43,6 +43,7 @@ CLAIM: Final = Claim(
             ),
             twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
             says_twin="runs at γ = 1 passed off as γ = 0.5",
+            anywhere=True,
         ),
     ),
     source="S1 eqs 65, 72",

@@ -50,6 +50,7 @@ CLAIM: Final = Claim(
             twin=_of_another_seed,
             of="particles",
             says_twin="particles compared with the widest cloud of another seed",
+            anywhere=True,
         ),
         Evidence(
             "chaos",

@@ -17,6 +17,7 @@ CLAIM: Final = Claim(
             (Exponent(KERNEL_DRIFT, "sharp", lambda s, _: s.kernel_drifts_at(1.0), lambda *_: 0.0, "S4 §4"),),
             twin=lambda sweep: passed_off(sweep, 0.5, 1.0),
             says_twin="runs at γ = 0.5 passed off as γ = 1",
+            anywhere=True,
         ),
     ),
     source="S4 §4",

@@ -46,6 +46,7 @@ CLAIM: Final = Claim(
             ),
             twin=lambda sweep: of_case(sweep, "twin"),
             says_twin="the geodesic in place of the mixture",
+            anywhere=True,
             of="computation",
         ),
     ),

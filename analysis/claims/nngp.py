@@ -49,6 +49,7 @@ CLAIM: Final = Claim(
             ),
             twin=after_training,
             says_twin="trained networks passed off as networks at t = 0",
+            anywhere=True,
         ),
     ),
     source="S1 §3, S3 prop 1",

@@ -22,6 +22,7 @@ CLAIM: Final = Claim(
             ),
             twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
             says_twin="runs at γ = 1 passed off as γ = 0.5",
+            anywhere=True,
         ),
     ),
     source="S0, S3 Thm 2, S1 eq 81",

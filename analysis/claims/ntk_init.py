@@ -48,6 +48,7 @@ CLAIM: Final = Claim(
             ),
             twin=after_training,
             says_twin="trained networks passed off as networks at t = 0",
+            anywhere=True,
         ),
     ),
     source="S0, S1 eq 35, S2 §1.3, S3 Thm 1, S4 lemma 7",

@@ -13,12 +13,14 @@ from sweepengine.spec._data import DrawnData as DrawnData
 from sweepengine.spec._data import FileData as FileData
 from sweepengine.spec._data import ShellsData as ShellsData
 from sweepengine.spec._data import register_data as register_data
+from sweepengine.spec._fields import RefineSection as RefineSection
 from sweepengine.spec._fields import Section as Section
 from sweepengine.spec._fields import WholeSpec as WholeSpec
 from sweepengine.spec._jobs import is_job_name as is_job_name
 from sweepengine.spec._jobs import job_names as job_names
 from sweepengine.spec._jobs import job_path as job_path
 from sweepengine.spec._jobs import job_plugin as job_plugin
+from sweepengine.spec._jobs import job_spec as job_spec
 from sweepengine.spec._kinds import KINDS as KINDS
 from sweepengine.spec._kinds import AnyRun as AnyRun
 from sweepengine.spec._kinds import AnySpec as AnySpec
@@ -38,6 +40,7 @@ from sweepengine.spec._model import SweepSpec as SweepSpec
 from sweepengine.spec._particle_run import ParticleRun as ParticleRun
 from sweepengine.spec._particle_run import expand_particles as expand_particles
 from sweepengine.spec._particles import ParticleSpec as ParticleSpec
+from sweepengine.spec._read import make_refinement as make_refinement
 from sweepengine.spec._read import make_spec as make_spec
 from sweepengine.spec._read import parse_spec as parse_spec
 from sweepengine.spec._read import read_spec as read_spec

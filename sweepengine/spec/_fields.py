@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +38,33 @@ def flat_settings(content: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
+class RefineSection(Section):
+    """What `sweepengine refine` narrows: intervals of exponents, by adding seeds or widths."""
+
+    observable: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="name of the quantity whose exponents are narrowed, such as kernel_drift"
+    )
+    claim: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="id of a claim whose exponents are narrowed, in place of an observable"
+    )
+    target_halfwidth: Annotated[float, Field(gt=0)] = Field(
+        description="half-width of the 95 % intervals at which the refinement ends"
+    )
+    max_runs: Count = Field(description="largest number of runs that the store may come to")
+
+    @model_validator(mode="after")
+    def _one_aim(self) -> Self:
+        if (self.observable is None) == (self.claim is None):
+            raise ValueError("refine: give either an observable or a claim")
+        return self
+
+
 class WholeSpec(Section):
     """Base of the specs of every kind; a subclass adds the fields of its kind, ``kind`` among them."""
+
+    refine: RefineSection | None = Field(
+        default=None, description="what `sweepengine refine STORE` narrows; the runs of the axes do not depend on it"
+    )
 
     if TYPE_CHECKING:
 
@@ -71,8 +96,10 @@ class WholeSpec(Section):
         return f"kind {self.kind!r}"
 
     def fixed_settings(self) -> dict[str, Any]:
-        """All settings but the name and the axes, as one mapping ``section.field`` → plain value."""
-        return flat_settings({key: value for key, value in self.to_json().items() if key not in {"name", "axes"}})
+        """All settings but the name, the axes and the refinement, as one mapping ``section.field`` → plain value."""
+        return flat_settings(
+            {key: value for key, value in self.to_json().items() if key not in {"name", "axes", "refine"}}
+        )
 
     def agreed_settings(self, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:  # noqa: ARG002
         """Settings in which all specs of one store must agree: name → the values that the setting takes.

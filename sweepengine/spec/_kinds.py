@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from sweepengine.plugins import CodeKind
     from sweepengine.spec._data import DataSpec
-    from sweepengine.spec._fields import WholeSpec
+    from sweepengine.spec._fields import RefineSection, WholeSpec
 
 
 class AnySpec(Protocol):
@@ -53,6 +53,8 @@ class AnySpec(Protocol):
     def method_label(self) -> str:
         """Name and parameters of the time method."""
 
+    @property
+    def refine(self) -> RefineSection | None: ...
     @property
     def workers_of_a_run(self) -> int:
         """See :class:`WholeSpec`, which also documents ``users_parts``, ``unlike_steps`` and the methods below them."""

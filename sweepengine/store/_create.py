@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 _CONVENTIONS = "CF-1.11 ACDD-1.3"
 
 
-def spec_entry(spec: AnySpec, code: UserCode) -> dict[str, Any]:
-    """The root's entry for a spec that writes to the store: the spec, and the provenance of its numbers."""
+def spec_entry(spec: AnySpec, code: UserCode, reason: str = "") -> dict[str, Any]:
+    """The root's entry for a spec that writes to the store: the spec, the provenance of its numbers, and why it ran."""
     used = {"user_code": code.provenance()} if code.used else {}
-    return {"spec": spec.to_json(), "provenance": provenance() | used}
+    why = {"reason": reason} if reason else {}
+    return {"spec": spec.to_json(), "provenance": provenance() | used | why}
 
 
 def same_but_for_the_date(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -57,7 +58,9 @@ def describe(metadata: Metadata, specs: list[dict[str, Any]], summary: str, data
         "source": f"sweepengine {newest['versions']['sweepengine']}",
         "date_created": metadata.attributes.get("date_created", newest["date"]),
         "history": "\n".join(
-            f"{entry['provenance']['date']} sweepengine run ({entry['spec']['name']})" for entry in specs
+            f"{entry['provenance']['date']} sweepengine run ({entry['spec']['name']})"
+            + (f": {entry['provenance']['reason']}" if "reason" in entry["provenance"] else "")
+            for entry in specs
         ),
         "license": "not stated",
         "data": data_id,

@@ -253,6 +253,7 @@ class SweepStore(StoreView):
         limits: Mapping[str, Mapping[str, StoredArray]],
         code: UserCode,
         given: Sequence[Given] = (),
+        reason: str = "",
     ) -> None:
         """Create the store, or add new blocks beside the old; existing arrays are not touched.
 
@@ -268,6 +269,8 @@ class SweepStore(StoreView):
             The users' code that the spec uses; its versions and hashes go into the provenance.
         given : sequence of Given
             Given weights, reference cloud or grid that the runs need beside the data.
+        reason : str
+            Why the runs are added, where a refinement has decided it; kept in the provenance.
 
         Raises
         ------
@@ -277,7 +280,7 @@ class SweepStore(StoreView):
             The store cannot be written any more, or another driver has taken over.
         """
         try:
-            self._extend(spec, data, blocks, limits, code, given)
+            self._extend(spec, data, blocks, limits, code, given, reason)
         except (StoreError, RunError):
             raise
         except OSError as error:
@@ -294,9 +297,10 @@ class SweepStore(StoreView):
         limits: Mapping[str, Mapping[str, StoredArray]],
         code: UserCode,
         given: Sequence[Given],
+        reason: str,
     ) -> None:
         metadata = self._next()
-        entry, specs = spec_entry(spec, code), list(metadata.attributes.get("specs", []))
+        entry, specs = spec_entry(spec, code, reason), list(metadata.attributes.get("specs", []))
         if not blocks and any(same_but_for_the_date(entry, older) for older in specs):
             return
         summary = f"Runs of {spec.kind} on {data.description}, written by sweepengine."

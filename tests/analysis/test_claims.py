@@ -90,6 +90,7 @@ CLAIM = _claim.Claim(
             (_expectations.Exponent(ROWS, "sharp", lambda s, layer: layer == "W1", lambda s, _: 1 - s.gamma, "nowhere"),),
             twin=lambda sweep: sweep,
             says_twin="none",
+            anywhere=True,
         ),
     ),
     source="of a test",

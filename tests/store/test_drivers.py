@@ -30,6 +30,7 @@ def driver_of(store: Path, spec: dict[str, Any]) -> tuple[SweepStore, Any]:
 def test_a_driver_that_planned_before_another_one_ran_takes_its_work_over(
     tiny: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
+    from sweepengine.execute import Session
     from sweepengine.execute._driver import _Driver
     from sweepengine.execute._progress import SilentProgress
     from sweepengine.options import RunOptions
@@ -41,10 +42,10 @@ def test_a_driver_that_planned_before_another_one_ran_takes_its_work_over(
     sweepengine.run(tiny(), store, executor="inline")
     expected = numbers(store)
     files = {path: path.read_bytes() for path in (store / "blocks").rglob("*") if path.is_file()}
-    same = _Driver(late_plan, late_store, options, SilentProgress()).run()
+    same = _Driver(late_plan, late_store, options, SilentProgress(), Session(executor="inline")).run()
     assert (same.runs, same.done) == (8, 8)
     assert {path: path.read_bytes() for path in (store / "blocks").rglob("*") if path.is_file()} == files
-    longer = _Driver(longer_plan, longer_store, options, SilentProgress()).run()
+    longer = _Driver(longer_plan, longer_store, options, SilentProgress(), Session(executor="inline")).run()
     assert longer.done == 8
     found = sweepengine.open_sweep(store).load()
     assert found.sizes["run"] == len(set(found.id.values)) == 12
