@@ -37,6 +37,7 @@ CLAIM: Final = Claim(
             ),
             twin=lambda sweep: of_case(sweep, "twin"),
             says_twin="∬W dμdμ with ∫W dμ: the factor 2 dropped",
+            anywhere=True,
             of="computation",
         ),
     ),

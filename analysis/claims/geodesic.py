@@ -50,6 +50,7 @@ CLAIM: Final = Claim(
             ),
             twin=lambda sweep: of_case(sweep, "twin"),
             says_twin="another map T that sends μ to ν, passed off as the optimal one",
+            anywhere=True,
             of="computation",
         ),
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from sweepengine.observe._case import Case, cases
+from sweepengine.observe._case import Case, cases, widths
 from sweepengine.observe._observable import observable
 from sweepengine.observe._record_cost import Ingredient
 from sweepengine.observe.cloud_costs import TEST_FUNCTIONS
@@ -121,7 +121,7 @@ def continuity_defect(now: Case, _: Case) -> Floats:
 
 
 def continuity_order(now: Case, _: Case) -> Floats:
-    """Order in dt of the same, for each test function of which it is not 0."""
+    """Order in dt of the same defect, for each test function of which it is not 0."""
     kept = [TEST_FUNCTIONS.index(name) for name in WITH_ORDER]
     return np.log2(_defects(now, now.width)[kept] / _defects(now, 2 * now.width)[kept])
 
@@ -175,13 +175,13 @@ OBSERVABLES = (
         "continuity_defect", ("test_function",),
         "largest over the flow of |d/dt int chi dmu + int <grad chi, grad dF/dmu> dmu|, of 64 particles without noise; "
         "case twin: of steps with half of the velocity",
-        "S4 4.4 (*)", kind="computation", measure=continuity_defect, defined_for=(cases("claim", "twin"),),
+        "S4 4.4 (*)", kind="computation", measure=continuity_defect, defined_for=(cases("claim", "twin"), widths(_RECORDS, _RECORDS)),
         sizes={"test_function": TEST_FUNCTIONS}, cost=(Ingredient(seconds=lambda run: 1e-3 * run.width + 0.1),),
     ),
     observable(
         "continuity_order", ("function_with_order",),
         "order in dt of continuity_defect, from two step sizes, of the test functions of which it is not 0",
-        "S4 4.4 (*)", kind="computation", measure=continuity_order, defined_for=(cases("claim", "twin"),),
+        "S4 4.4 (*)", kind="computation", measure=continuity_order, defined_for=(cases("claim", "twin"), widths(_RECORDS, _RECORDS)),
         sizes={"function_with_order": WITH_ORDER}, cost=(Ingredient(seconds=lambda run: 3e-3 * run.width + 0.1),),
     ),
     observable(

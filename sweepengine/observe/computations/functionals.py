@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from sweepengine.observe._case import Case, cases
+from sweepengine.observe._case import Case, cases, widths
 from sweepengine.observe._observable import observable
 from sweepengine.observe._record_cost import Ingredient
 
@@ -76,7 +76,7 @@ OBSERVABLES = (
         "relative difference between the central difference of F in a direction nu of total mass 0 and the integral of "
         "dF/dmu d nu, F = int V dmu; iint W dmu dmu, with 2 int W dmu; 1/2 iint W dmu dmu; risks of two costs; case "
         "twin: iint W dmu dmu with int W dmu",
-        "S4 4.4", kind="computation", measure=first_variation_error, defined_for=(cases("claim", "twin"),),
+        "S4 4.4", kind="computation", measure=first_variation_error, defined_for=(cases("claim", "twin"), widths(3)),
         sizes={"functional": FUNCTIONALS}, cost=(Ingredient(seconds=lambda run: 1e-3 * run.width),),
     ),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from sweepengine import transport
-from sweepengine.observe._case import Case, cases
+from sweepengine.observe._case import Case, cases, widths
 from sweepengine.observe._observable import observable
 from sweepengine.observe._record_cost import Ingredient
 
@@ -86,14 +86,14 @@ OBSERVABLES = (
         "mixture_power", (),
         "power of t in W2(mu, (1-t) mu + t nu), exact, of two clouds whose means lie 20 apart, in case far 200; case "
         "twin: in W2(mu, geodesic at t)",
-        "S4 4.2", kind="computation", measure=mixture_power, defined_for=(cases(*_APART),),
+        "S4 4.2", kind="computation", measure=mixture_power, defined_for=(cases(*_APART), widths(64, 64)),
         cost=(Ingredient(seconds=lambda run: 2e-8 * run.width**3 * len(_MIXED)),),
     ),
     observable(
         "speed_excess", (),
         "largest of W2(mu_s, mu_t)/((t - s) W2(mu_0, mu_1)) - 1, exact, along ((1-t) id + t T)_# mu between two clouds, "
         "T optimal; case twin: T another pairing",
-        "S4 4.3", kind="computation", measure=speed_excess, defined_for=(cases("claim", "twin"),),
+        "S4 4.3", kind="computation", measure=speed_excess, defined_for=(cases("claim", "twin"), widths(3)),
         cost=(Ingredient(seconds=lambda run: 2e-9 * run.width**3 + 0.02),),
     ),
     observable(
