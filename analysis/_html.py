@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.analysis._chart_parts import load_vl_convert, vega_lite_version
-from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._markup import asset, escape, script_digest, script_json, table_html
 from sweepengine.analysis._tables import (
     claims_table,
@@ -74,7 +73,7 @@ def page(summary: Summary, figures: Sequence[Figure], attrs: Mapping[str, Any]) 
 {_header(summary, title)}
 {_warnings(summary)}
 {_section("glance", "At a glance", table_html(glance_table(summary)))}
-{_section("figures", "Figures", _figures(figures, summary))}
+{_section("figures", "Figures", _figures(figures))}
 {_section("claims", "Claims", claims)}
 {_section("fits", "Fits", table_html(fits_table(summary), 2))}
 {_section("runs", "Runs", table_html(counts_table(summary), 3))}
@@ -131,10 +130,9 @@ def _details(title: str, content: str) -> str:
     return f"<details><summary>{title}</summary>\n{content}\n</details>"
 
 
-def _figures(figures: Sequence[Figure], summary: Summary) -> str:
+def _figures(figures: Sequence[Figure]) -> str:
     if not figures:
-        why = "No quantity of these runs has a figure" if summary.counts[DONE] else "No run is done yet"
-        return f"<p>{why}: there is nothing to draw.</p>"
+        return "<p>There is nothing to draw: no run is done yet, or no quantity of these runs has a figure.</p>"
     warning = "<noscript><p>The figures need JavaScript; the tables below hold the same numbers.</p></noscript>"
     return warning + "\n".join(_figure(figure, number) for number, figure in enumerate(figures, start=1))
 

@@ -98,7 +98,7 @@ for name in sys.argv[1:]:
     found["theory"] = dumped(sweepengine.open_theory(f"{name}.ray.zarr"))
     found["claims"] = [asdict(row) for row in analysis.summarise(sweep).claims]
     if name == "networks":
-        claim = next(claim for claim in analysis.CLAIMS if claim.id == "output-start")
+        claim = next(claim for claim in analysis.CLAIMS if claim.id == "start-scale")
         found["twin"] = [asdict(row) for row in analysis.summarise(claim.evidence[0].twin(sweep)).claims]
     Path(f"{name}.found.json").write_text(json.dumps(found, default=str))
 """
@@ -219,11 +219,7 @@ def test_plan_executors_and_report_know_what_was_added(found: dict[str, Found]) 
     for name, variable, long_name in (
         ("networks", "margin_train", "least y f(x) over the training points and outputs"),
         ("cloud", "radius", "largest distance of a particle from 0"),
-        (
-            "spectra",
-            "largest_eigenvalue",
-            LARGEST,
-        ),
+        ("spectra", "largest_eigenvalue", LARGEST),
         ("walk", "spread", "mean of x^2 over the walkers"),
     ):
         assert found[name].attrs[variable]["long_name"] == long_name
@@ -272,15 +268,15 @@ def test_theory_has_the_limit_of_the_activation(found: dict[str, Found]) -> None
 
 def test_a_claim_is_measured_judged_and_refuted_by_its_twin(found: dict[str, Found]) -> None:
     networks = found["networks"]
-    rows = {row["group"]: row for row in networks.claims if row["id"] == "output-start"}
+    rows = {row["group"]: row for row in networks.claims if row["id"] == "start-scale"}
     assert {group: row["verdict"] for group, row in rows.items()} == {"ntk": "holds", "mean_field": "holds"}
     for group, row in rows.items():
         runs = networks.sweep.isel(run=np.flatnonzero(networks.sweep.scaling == group), record=0)
         means = np.sqrt((runs.outputs_test**2).mean("test")).groupby("width").mean()
         slope = np.polyfit(np.log(means.width), np.log(means), 1)[0]
         assert row["measured"]["value"] == pytest.approx(slope, rel=1e-9)
-        assert re.search(rf"\| output-start \|.*\| {row['verdict']} \|", networks.report)
-    assert [row["verdict"] for row in networks.twin if row["id"] == "output-start"] == ["differs"]
+        assert re.search(rf"\| start-scale \|.*\| {row['verdict']} \|", networks.report)
+    assert [row["verdict"] for row in networks.twin if row["id"] == "start-scale"] == ["differs"]
     # These speak of methods that follow the flow, which the entry says of this one.
     assert {"ntk-const", "mf-move"} <= {row["id"] for row in networks.claims}
 
