@@ -132,7 +132,7 @@ def _details(title: str, content: str) -> str:
 
 def _figures(figures: Sequence[Figure]) -> str:
     if not figures:
-        return "<p>There is nothing to draw: no run is done yet, or no quantity of these runs has a figure.</p>"
+        return "<p>No run is done yet, or no quantity of these runs has a figure: there is nothing to draw.</p>"
     warning = "<noscript><p>The figures need JavaScript; the tables below hold the same numbers.</p></noscript>"
     return warning + "\n".join(_figure(figure, number) for number, figure in enumerate(figures, start=1))
 

@@ -15,13 +15,17 @@ from sweepengine.analysis._levels import mean_estimate, share_estimate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from sweepengine.analysis._expectations import Judgement
+
+    Values = Sequence[float] | NDArray[np.float64]
 
 Q = Quantity("q", final("q"), "q", "q", "of a test", fitted=False)
 SETTING = Setting(gamma=0.5, depth=1, activation="tanh", method="none", case="claim")
 
 
-def sample(values: Sequence[float], *, size: Sequence[int] | None = None, seed: Sequence[int] | None = None) -> Sample:
+def sample(values: Values, *, size: Sequence[int] | None = None, seed: Sequence[int] | None = None) -> Sample:
     """Runs of one width and of different seeds, unless told."""
     return Sample(
         np.asarray(size or [8] * len(values)),
@@ -32,7 +36,7 @@ def sample(values: Sequence[float], *, size: Sequence[int] | None = None, seed: 
     )
 
 
-def equality(values: Sequence[float], within: float = 0.1, **more: list[int]) -> Judgement:
+def equality(values: Values, within: float = 0.1, **more: list[int]) -> Judgement:
     return Equality(Q, lambda *_: True, lambda *_: 1.0, within, "nowhere").judge(sample(values, **more), SETTING, "")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,14 +14,16 @@ from sweepengine.observe import Case, declared
 from sweepengine.observe.computations import flows, functionals, paths, samples
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
 
-def mean_of(function: object, name: str, width: int, seeds: int) -> Floats:
+def mean_of(function: Callable[[Case, Case], Any], name: str, width: int, seeds: int) -> Floats:
     cases = [Case(name, width, seed) for seed in range(seeds)]
-    return np.mean([function(case, case) for case in cases], 0)  # type: ignore[operator]
+    return np.asarray(np.mean([function(case, case) for case in cases], 0))
 
 
 def line_power(apart: float) -> float:
