@@ -14,7 +14,8 @@ from sweepengine.analysis._between import run_distances as run_distances
 from sweepengine.analysis._claim import Claim as Claim
 from sweepengine.analysis._claim import Evidence as Evidence
 from sweepengine.analysis._claims_report import write_claims as write_claims
-from sweepengine.analysis._claims_tables import decisions_table as decisions_table
+from sweepengine.analysis._claims_terminal import DecisionsView as DecisionsView
+from sweepengine.analysis._claims_terminal import StatementsView as StatementsView
 from sweepengine.analysis._constants import REPORT_SCHEMA as REPORT_SCHEMA
 from sweepengine.analysis._curves import Average as Average
 from sweepengine.analysis._curves import Curves as Curves
@@ -42,6 +43,7 @@ from sweepengine.analysis._judgement import ClaimResult as ClaimResult
 from sweepengine.analysis._levels import Equality as Equality
 from sweepengine.analysis._levels import Frequency as Frequency
 from sweepengine.analysis._levels import Inequality as Inequality
+from sweepengine.analysis._levels import Remark as Remark
 from sweepengine.analysis._observables import reduce_runs as reduce_runs
 from sweepengine.analysis._quantities import Quantity as Quantity
 from sweepengine.analysis._reductions import Reduction as Reduction

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sweepengine.analysis._expectations import Exponent
+from sweepengine.analysis._quantities import split_key
+from sweepengine.analysis._setting import EPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +48,20 @@ def vanishing_in_the_ntk_scaling(
     )
 
 
+def vanishing_between_the_scalings(quantity: Quantity, source: str) -> Exponent:
+    """The exponent min(3/2 − γ, 2 − 2γ) of the same for ½ < γ < 1, one hidden layer and a smooth φ; it is 2 − 2γ there.
+
+    With δ = m^(γ−1), the movement of the features, the drift is c₁δ/√m + c₂δ²: the first term fluctuates with mean 0.
+    """
+    return Exponent(
+        quantity,
+        "sharp",
+        lambda s, _: s.balanced and s.moves_kernel and 0.5 + EPS < s.gamma < 1 - EPS and s.depth == 1 and s.smooth,
+        lambda s, _: min(1.5 - s.gamma, 2 - 2 * s.gamma),
+        source,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What decides a claim: expectations of the runs of a job, and a twin in which one of them must be refuted.
@@ -67,6 +83,10 @@ class Evidence:
     anywhere
         Whether the expectations are also judged on every other sweep of the kind, where they apply. False: they depend
         on the points, the times or the sizes of the job, and a user's sweep says nothing about them.
+    figures
+        References "module:function" to functions that draw further figures, where a number does not tell it: each from
+        the sweep of ``job`` and its theory to a tuple of `Figure`, empty where the sweep has not recorded what they
+        show. They are texts because the functions lie in modules that import this one.
     """
 
     job: str
@@ -76,6 +96,11 @@ class Evidence:
     of: str = "networks"
     twin_job: str = ""
     anywhere: bool = False
+    figures: tuple[str, ...] = ()
+
+    def quantity(self, key: str) -> Quantity:
+        """The quantity of a key such as `kernel_drift` or `movement_op/W0`, which one of the expectations is about."""
+        return next(each.quantity for each in self.expected if each.quantity.name == split_key(key)[0])
 
     @property
     def jobs(self) -> tuple[str, ...]:
@@ -122,9 +147,9 @@ def after_training(sweep: xr.Dataset) -> xr.Dataset:
     return sweep.isel(run=runs, record=[-1]).assign_coords(records_done=("run", np.ones(runs.size, dtype=int)))
 
 
-def of_case(sweep: xr.Dataset, case: str) -> xr.Dataset:
-    """Return the runs of one case of a sweep of computations, labelled as the claim's: a twin for computed claims."""
+def of_case(sweep: xr.Dataset, case: str, claimed: str = "claim") -> xr.Dataset:
+    """Return the runs of one case of a sweep of computations, labelled as another: a twin for computed claims."""
     import numpy as np
 
     runs = sweep.isel(run=np.flatnonzero(sweep["scaling"].values == case))
-    return runs.assign_coords(scaling=("run", np.full(runs.sizes["run"], "claim", dtype=object)))
+    return runs.assign_coords(scaling=("run", np.full(runs.sizes["run"], claimed, dtype=object)))

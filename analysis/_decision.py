@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._observables import reduce_runs
@@ -34,11 +34,18 @@ class Part:
         The evidence.
     rows, twin_rows
         What the sweep of the job says, and what the twin says.
+    sweep, theory
+        The sweep of the job and its theory, for figures.
+    stores
+        Address of the store of each of the evidence's jobs.
     """
 
     evidence: Evidence
     rows: tuple[ClaimResult, ...]
     twin_rows: tuple[ClaimResult, ...]
+    sweep: xr.Dataset = field(repr=False, compare=False)
+    theory: xr.Dataset = field(repr=False, compare=False)
+    stores: tuple[str, ...]
 
     @property
     def twin_is_caught(self) -> bool:
@@ -71,9 +78,9 @@ class Decision:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of the rows; a part without a row leaves the claim undecided."""
+        """The worst verdict of the rows; a part without a row that is judged leaves the claim undecided."""
         verdicts = {row.verdict for row in self.rows}
-        if any(not part.rows for part in self.parts):
+        if any(all(row.verdict == "none" for row in part.rows) for part in self.parts):
             verdicts.add("undecided")
         return next(verdict for verdict in WORST_FIRST if verdict in verdicts)
 
@@ -99,11 +106,14 @@ class Decision:
             "parts": [
                 {
                     "job": part.evidence.job,
-                    "rows": [row.to_dict() for row in part.rows],
+                    "of": part.evidence.of,
+                    "store": part.stores[0],
+                    "rows": [_row(row) for row in part.rows],
                     "twin": part.evidence.says_twin,
                     "twin_job": part.evidence.twin_job or part.evidence.job,
                     "twin_is_caught": part.twin_is_caught,
-                    "twin_rows": [row.to_dict() for row in part.twin_rows],
+                    "twin_store": part.stores[-1],
+                    "twin_rows": [_row(row) for row in part.twin_rows],
                 }
                 for part in self.parts
             ],
@@ -133,8 +143,17 @@ def decide(claim: Claim, sweeps: Sweeps, seconds: float = float("nan")) -> Decis
         sweep, theory = sweeps[evidence.job]
         twin, twin_theory = sweeps[evidence.twin_job or evidence.job]
         rows = _judged(claim, evidence, sweep, theory)
-        parts.append(Part(evidence, rows, _judged(claim, evidence, evidence.twin(twin), twin_theory)))
+        twin_rows = _judged(claim, evidence, evidence.twin(twin), twin_theory)
+        stores = tuple(str(sweeps[job][0].attrs.get("store", "")) for job in evidence.jobs)
+        parts.append(Part(evidence, rows, twin_rows, sweep, theory, stores))
     return Decision(claim, tuple(parts), seconds)
+
+
+def _row(row: ClaimResult) -> dict[str, Any]:
+    """A row with what is behind it: the allowed values, the number of runs, and the power law or null."""
+    fit = row.sample.fit if row.is_exponent else None
+    behind = {"allowed": list(row.allowed), "runs": len(row.sample.values), "fit": fit.to_dict() if fit else None}
+    return row.to_dict() | behind
 
 
 def _judged(claim: Claim, evidence: Evidence, sweep: xr.Dataset, theory: xr.Dataset) -> tuple[ClaimResult, ...]:

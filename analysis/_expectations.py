@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
@@ -63,7 +64,7 @@ class Judgement:
     measured
         The measured number with its 95 % interval; None if there is none.
     verdict, why
-        The verdict, and the reason if it is `undecided`.
+        The verdict, and the reason if it is `undecided`; `none` where the notes expect nothing.
     """
 
     expected: float
@@ -101,6 +102,9 @@ class Expectation(Protocol):
     @property
     def measures(self) -> str:
         """What the measured number is, in words."""
+
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
+        """The smallest and the largest value that is expected; infinite where there is no such end."""
 
     def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
         """Judge a sample."""
@@ -140,6 +144,10 @@ class Exponent:
     def measures(self) -> str:
         """See :class:`Expectation`."""
         return "exponent of m" if self.axis == "width" else f"exponent of {self.axis}"
+
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:  # noqa: ARG002 -- an exponent bounds no value
+        """See :class:`Expectation`."""
+        return -math.inf, math.inf
 
     def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
         """Judge the fit of a sample."""

@@ -1,9 +1,10 @@
-"""Expectations of the size of a quantity: a value, a side of a limit, or a share of the runs."""
+"""Expectations of the size of a quantity: a value, a side of a limit, a share of the runs, or none at all."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -18,6 +19,29 @@ if TYPE_CHECKING:
     from sweepengine.analysis._expectations import Applies, Number, Runs, Sample
     from sweepengine.analysis._quantities import Quantity
     from sweepengine.analysis._setting import Setting
+
+
+LEVEL_RULES: Final[tuple[tuple[str, str], ...]] = (
+    (
+        "equality",
+        (
+            "A value with a band, the smallest difference that would matter. It holds if the whole 95 % interval of the mean "
+            "over seeds lies in the band; it differs if the whole interval lies outside. Otherwise it is undecided."
+        ),
+    ),
+    (
+        "inequality",
+        "A limit on whose side every run must lie. It holds, or it is violated by one run.",
+    ),
+    (
+        "frequency",
+        (
+            "A limit below which at least a given share of the runs must lie. With the exact interval of Clopper and Pearson it "
+            "holds if the whole interval is at or above the share, and is violated if it is below. Otherwise it is undecided."
+        ),
+    ),
+)
+"""The rules in words; they are printed in every report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +79,11 @@ class Equality:
         """See :class:`Expectation`."""
         return f"mean, {self.runs}"
 
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
+        """See :class:`Expectation`."""
+        value = self.value(setting, place)
+        return value - self.within, value + self.within
+
     def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
         """Judge the mean over seeds; a seed's mean over its runs is one replicate."""
         value = self.value(setting, place)
@@ -62,11 +91,11 @@ class Equality:
         seeds, values = sample.of(self.runs)
         if not np.all(np.isfinite(values)) or not values.size:
             return Judgement(value, text, None, "undecided", "a run has no finite value")
-        means = np.array([values[seeds == seed].mean() for seed in np.unique(seeds)])
+        means = _seed_means(seeds, values)
         measured = mean_estimate(means)
         if not measured.has_interval:
             return Judgement(value, text, measured, "undecided", "an interval over seeds needs at least 2 seeds")
-        low, high = value - self.within, value + self.within
+        low, high = self.allowed(setting, place)
         if low <= measured.low and measured.high <= high:
             return Judgement(value, text, measured, "holds", "")
         if measured.high < low or high < measured.low:
@@ -111,6 +140,11 @@ class Inequality:
     def measures(self) -> str:
         """See :class:`Expectation`."""
         return f"{'largest' if self.side == '≤' else 'smallest'} of all runs, {self.runs}"
+
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
+        """See :class:`Expectation`."""
+        limit = self.limit(setting, place)
+        return (-math.inf, limit) if self.side == "≤" else (limit, math.inf)
 
     def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
         """Judge the run that is nearest to the limit, or beyond it."""
@@ -159,6 +193,10 @@ class Frequency:
         """See :class:`Expectation`."""
         return f"share of runs, {self.runs}"
 
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
+        """See :class:`Expectation`."""
+        return -math.inf, self.limit(setting, place)
+
     def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
         """Judge the share of the runs."""
         limit = self.limit(setting, place)
@@ -173,6 +211,47 @@ class Frequency:
             return Judgement(self.least, text, measured, "violated", "")
         why = f"the interval of {values.size} runs contains {self.least:g}; more seeds decide"
         return Judgement(self.least, text, measured, "undecided", why)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A quantity that is reported beside what the notes expect, and about which they state no number: no verdict.
+
+    Attributes
+    ----------
+    quantity, applies, source, note, axis
+        As for :class:`Exponent`.
+    runs
+        Whether the mean is over the runs of every width, or over those of the widest.
+    """
+
+    quantity: Quantity
+    applies: Applies
+    source: str
+    note: str = ""
+    runs: Runs = "the widest"
+    axis: str = "width"
+    kind: Literal["remark"] = "remark"
+
+    @property
+    def measures(self) -> str:
+        """See :class:`Expectation`."""
+        return f"mean, {self.runs}"
+
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:  # noqa: ARG002 -- nothing is expected
+        """See :class:`Expectation`: every value."""
+        return -math.inf, math.inf
+
+    def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:  # noqa: ARG002
+        """Report the mean over seeds."""
+        seeds, values = sample.of(self.runs)
+        measured = mean_estimate(_seed_means(seeds, values)) if values.size else None
+        return Judgement(float("nan"), "–", measured, "none", "")
+
+
+def _seed_means(seeds: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of each seed over its runs: one replicate for each seed."""
+    return np.array([values[seeds == seed].mean() for seed in np.unique(seeds)])
 
 
 def _seeds_for(half_width: float, spread: float) -> int:

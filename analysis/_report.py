@@ -18,6 +18,7 @@ from sweepengine.analysis._constants import (
 from sweepengine.analysis._dataset import check_contract, kind_of, split
 from sweepengine.analysis._errors import ContractError, FigureFormatError, ReportWriteError
 from sweepengine.analysis._figure import FigureSource
+from sweepengine.analysis._levels import LEVEL_RULES
 from sweepengine.analysis._observables import places, reduce_runs
 from sweepengine.analysis._results import strict
 from sweepengine.analysis._samples import rows_of
@@ -179,7 +180,7 @@ def _document(ds: xr.Dataset, summary: Summary, table: xr.Dataset) -> dict[str, 
         {
             "schema": REPORT_SCHEMA,
             **summary.to_dict(),
-            "verdict_rules": dict(RULES),
+            "verdict_rules": dict((*RULES, *LEVEL_RULES)),
             "definitions": {
                 q.name: {"formula": q.symbol, "reduction": q.reduction.name, "unit": q.unit, "source": q.source}
                 for q in quantities

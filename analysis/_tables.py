@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._constants import PROVENANCE_ATTRIBUTES, STATUSES
 from sweepengine.analysis._format import estimate_text, number_text, significant_text
+from sweepengine.analysis._levels import LEVEL_RULES
 from sweepengine.analysis._terminal import level_text
 from sweepengine.analysis._verdict import RULES
 
@@ -163,7 +164,7 @@ def rules_table() -> Table:
         "A wrong verdict is worse than an open one. Without an interval (fewer than two seeds, or no fit) every "
         "verdict is undecided.",
         ("kind of claim", "rule, with e the claimed exponent of m"),
-        RULES,
+        (*RULES, *LEVEL_RULES),
         formula=frozenset({1}),
     )
 

@@ -57,6 +57,11 @@ def store_of(job: str, size: Size = "quick", store_dir: str = STORE_DIR) -> str:
     return f"{store_dir.rstrip('/')}/{size}/{job}.zarr"
 
 
+def report_folder(size: Size = "quick", store_dir: str = STORE_DIR) -> str:
+    """Folder of the report: beside local stores, in the results folder for remote ones."""
+    return f"{STORE_DIR if '://' in store_dir else store_dir.rstrip('/')}/{size}"
+
+
 def decide_claims(
     ids: Sequence[str] = (),
     *,

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 if TYPE_CHECKING:
-    from sweepengine.analysis import Decision
     from sweepengine.claims import Size
     from sweepengine.execute import Progress
 
-_STYLES = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim", "caught": "green"}
-_PLAIN = "none"
-_TABLE_WIDTH = 130
-"""Columns from which a terminal shows the table."""
+_PIPE_WIDTH = 160
+"""Columns of what is no terminal and says no number: one line for each row, for people who search it."""
 
 
 def list_command(ids: list[str]) -> None:
     """Print what each claim says, where the notes say it, and which jobs measure it."""
-    from sweepengine.claims import chosen_claims, jobs_of
+    from sweepengine.analysis import StatementsView
+    from sweepengine.claims import chosen_claims
 
-    table = Table(show_lines=True)
-    for name in ("id", "statement", "source", "jobs"):
-        table.add_column(name, overflow="fold")
-    for claim in chosen_claims(ids):
-        table.add_row(*(Text(text) for text in (claim.id, claim.says, claim.source, ", ".join(jobs_of([claim])))))
-    Console().print(table)
+    _console().print(StatementsView(chosen_claims(ids)))
 
 
 def cost_command(ids: list[str], size: Size, store_dir: str) -> None:
@@ -42,53 +34,43 @@ def cost_command(ids: list[str], size: Size, store_dir: str) -> None:
 
 
 def claims_command(ids: list[str], size: Size, store_dir: str, options: dict[str, Any]) -> int:
-    """Decide claims; the exit code is 1 if a claim is refuted or a negative twin is not caught."""
-    from sweepengine.analysis import write_claims
-    from sweepengine.claims import decide_claims
+    """Decide claims; the exit code is 1 if a claim is refuted, a twin is not caught, or there is no report."""
+    from sweepengine.analysis import DecisionsView, write_claims
+    from sweepengine.claims import decide_claims, report_folder
+    from sweepengine.errors import SweepError
     from sweepengine.execute import progress_for
 
-    console, errors = Console(), Console(stderr=True)
+    console, errors = _console(), Console(stderr=True)
 
     def progress(job: str) -> Progress:
         errors.print(f"job: {job}", markup=False, highlight=False, soft_wrap=True)
         return progress_for(errors)
 
     decisions = list(decide_claims(ids, size=size, store_dir=store_dir, progress=progress, **options))
-    _print_decisions(console, decisions)
-    paths = write_claims(decisions, f"{store_dir.rstrip('/')}/{size}" if "://" not in store_dir else "results/claims")
-    console.print(f"report: {paths.html}", markup=False, highlight=False, soft_wrap=True)
-    for decision in decisions:
-        if not decision.twins_are_caught:
-            errors.print(f"error: {decision.claim.id}: a negative twin was not caught", markup=False, highlight=False)
-        elif decision.is_refuted:
-            errors.print(f"error: {decision.claim.id}: {decision.verdict}", markup=False, highlight=False)
-    return int(any(decision.is_refuted for decision in decisions))
+    console.print(DecisionsView(decisions))
+    wrong = [
+        f"{each.claim.id}: {each.verdict if each.twins_are_caught else 'a negative twin was not caught'}"
+        for each in decisions
+        if each.is_refuted
+    ]
+    try:
+        paths = write_claims(decisions, report_folder(size, store_dir), command=_command(size, store_dir))
+        console.print(f"report: {paths.html}", markup=False, highlight=False, soft_wrap=True)
+    except SweepError as error:  # what was decided is in the stores
+        wrong.append(f"no report: {error}")
+    for line in wrong:
+        errors.print(f"error: {line}", markup=False, highlight=False, soft_wrap=True)
+    return int(bool(wrong))
 
 
-def _print_decisions(console: Console, decisions: list[Decision]) -> None:
-    """Print one table; on a narrow terminal, where its columns would be a few letters wide, one block for each row."""
-    from sweepengine.analysis import decisions_table
+def _command(size: Size, store_dir: str) -> str:
+    """The command that decides claims of these sizes in this folder."""
+    from sweepengine.claims import STORE_DIR
 
-    content = decisions_table(decisions)
-    if console.width >= _TABLE_WIDTH:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in content.headers[:-1]:
-            whole = name in {"id", "expected", "verdict", "seconds"}
-            table.add_column(name, overflow="fold", no_wrap=whole, justify="right" if name == "seconds" else "left")
-        before = ""
-        for row in content.rows:
-            if row[0] != before and before:
-                table.add_section()
-            cells = ["" if row[0] == before else row[0], *row[1:-1]]
-            before = row[0]
-            table.add_row(*(Text(cell, style=_STYLES.get(cell, _PLAIN)) for cell in cells))
-        console.print(table)
-        return
-    before = ""
-    for name, source, what, expected, measured, verdict, seconds, _ in content.rows:
-        if name != before:
-            console.print(Text(f"\n{name} ({seconds} s)" if seconds else f"\n{name}", style="bold"))
-            before = name
-        console.print(Text(f"  {source}: {what}"), soft_wrap=False)
-        line = Text(f"    expected {expected}, measured {measured}: ")
-        console.print(line.append(verdict, style=_STYLES.get(verdict, _PLAIN)))
+    folder = [] if store_dir == STORE_DIR else ["--store-dir", store_dir]
+    return shlex.join(["sweepengine", "claims", *(["--full"] if size == "full" else []), *folder])
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=_PIPE_WIDTH)
