@@ -104,7 +104,7 @@ def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], st
     """
     if not summary.kind.headlines:
         for claim in (c for c in summary.claims if c.group == group.label):
-            yield [claim.title, claim.measured_text, claim.expected_text, claim.verdict], _STYLES[claim.verdict]
+            yield [claim.title, claim.measured_text, claim.expected_text, claim.verdict], STYLES[claim.verdict]
     for name in summary.kind.headlines:
         title = summary.kind.quantity(name).title
         fit = group.fits.get(name)
