@@ -11,8 +11,8 @@ from sweepengine.analysis._reductions import initial
 
 _SOURCE: Final = "S4 §4.4 (*)"
 DEFECT: Final = Quantity(
-    "continuity_defect",
-    initial("continuity_defect", "test_function"),
+    "weak_defect",
+    initial("weak_defect", "test_function"),
     "defect of the continuity equation",
     "largest |Δ∫χ dμ/dt + ∫⟨∇χ, ∇δF/δμ⟩ dμ| at four times, by steps of dt = 1/m, τ = 0; the second term is a central "
     "difference of F along ±dt ∇χ",
@@ -20,16 +20,16 @@ DEFECT: Final = Quantity(
     fitted=False,
 )
 ORDER: Final = Quantity(
-    "continuity_order",
-    initial("continuity_order", "function_with_order"),
+    "weak_order",
+    initial("weak_order", "function_with_order"),
     "order of the defect of the continuity equation",
-    "log₂ of the ratio of continuity_defect at dt = 1/m and at dt/2",
+    "log₂ of the ratio of weak_defect at dt = 1/m and at dt/2",
     "theory.md §4 wgf-weak",
     fitted=False,
 )
 NOISY_DEFECT: Final = Quantity(
-    "noisy_continuity_defect",
-    initial("noisy_continuity_defect", "test_function"),
+    "noisy_weak_defect",
+    initial("noisy_weak_defect", "test_function"),
     "defect of the continuity equation with noise",
     "(Δ∫χ dμ/dt + ∫⟨∇χ, ∇V⟩ dμ)/τ − ∫Δχ dμ of a noisy step of dt = 1/m in V = |θ|²/2",
     "theory.md §4 wgf-weak",

@@ -81,15 +81,15 @@ def test_a_gaussian_loses_its_free_energy_as_the_closed_form_says() -> None:
 def test_the_identities_of_flows_have_their_orders() -> None:
     for name, order in (("claim", 1.0), ("twin", 0.0)):
         assert mean_of(flows.energy_order, name, 32, 2) == pytest.approx(order, abs=0.05)
-        orders = dict(zip(flows.WITH_ORDER, mean_of(flows.continuity_order, name, 32, 2), strict=True))
+        orders = dict(zip(flows.WITH_ORDER, mean_of(flows.weak_order, name, 32, 2), strict=True))
         assert orders.pop("sum") == pytest.approx(2 * order, abs=0.05)
         np.testing.assert_allclose(list(orders.values()), order, atol=0.05)
 
 
 def test_the_laplacian_belongs_to_the_noisy_continuity_equation() -> None:
     """Δχ of |θ|²/2 is 3; of sin(Σθ/√3) minus itself; of exp(−|θ|²/6) itself times (|θ|²/9 − 1)."""
-    found = mean_of(flows.noisy_continuity_defect, "claim", 512, 6)
-    without = mean_of(flows.noisy_continuity_defect, "twin", 512, 6)
+    found = mean_of(flows.noisy_weak_defect, "claim", 512, 6)
+    without = mean_of(flows.noisy_weak_defect, "twin", 512, 6)
     draws = np.random.default_rng(0).standard_normal((400_000, 3)) + 0.5
     square = (draws**2).sum(1)
     sine, bump = -np.sin(draws.sum(1) / math.sqrt(3)).mean(), (np.exp(-square / 6) * (square / 9 - 1)).mean()

@@ -115,12 +115,12 @@ class _Slowed:
             return self.inner.velocity(points) / 2
 
 
-def continuity_defect(now: Case, _: Case) -> Floats:
+def weak_defect(now: Case, _: Case) -> Floats:
     """Largest |d/dt ∫χ dμ + ∫⟨∇χ, ∇δF/δμ⟩ dμ| of steps along a flow at τ = 0, for each test function χ."""
     return _defects(now, now.width)
 
 
-def continuity_order(now: Case, _: Case) -> Floats:
+def weak_order(now: Case, _: Case) -> Floats:
     """Order in dt of the same defect, for each test function of which it is not 0."""
     kept = [TEST_FUNCTIONS.index(name) for name in WITH_ORDER]
     return np.log2(_defects(now, now.width)[kept] / _defects(now, 2 * now.width)[kept])
@@ -141,7 +141,7 @@ def _defects(now: Case, steps: int) -> Floats:
     return np.asarray(np.abs(defects).max(0))
 
 
-def noisy_continuity_defect(now: Case, _: Case) -> Floats:
+def noisy_weak_defect(now: Case, _: Case) -> Floats:
     """(d/dt ∫χ dμ + ∫⟨∇χ, ∇V⟩ dμ)/τ − ∫Δχ dμ of a noisy step in V = |θ|²/2; the twin leaves out ∫Δχ dμ."""
     from sweepengine import particles as pt
 
@@ -172,23 +172,23 @@ OBSERVABLES = (
         cost=(Ingredient(seconds=lambda run: 1e-3 * run.width),),
     ),
     observable(
-        "continuity_defect", ("test_function",),
+        "weak_defect", ("test_function",),
         "largest over the flow of |d/dt int chi dmu + int <grad chi, grad dF/dmu> dmu|, of 64 particles without noise; "
         "case twin: of steps with half of the velocity",
-        "S4 4.4 (*)", kind="computation", measure=continuity_defect, defined_for=(cases("claim", "twin"), widths(_RECORDS, _RECORDS)),
+        "S4 4.4 (*)", kind="computation", measure=weak_defect, defined_for=(cases("claim", "twin"), widths(_RECORDS, _RECORDS)),
         sizes={"test_function": TEST_FUNCTIONS}, cost=(Ingredient(seconds=lambda run: 1e-3 * run.width + 0.1),),
     ),
     observable(
-        "continuity_order", ("function_with_order",),
-        "order in dt of continuity_defect, from two step sizes, of the test functions of which it is not 0",
-        "S4 4.4 (*)", kind="computation", measure=continuity_order, defined_for=(cases("claim", "twin"), widths(_RECORDS, _RECORDS)),
+        "weak_order", ("function_with_order",),
+        "order in dt of weak_defect, from two step sizes, of the test functions of which it is not 0",
+        "S4 4.4 (*)", kind="computation", measure=weak_order, defined_for=(cases("claim", "twin"), widths(_RECORDS, _RECORDS)),
         sizes={"function_with_order": WITH_ORDER}, cost=(Ingredient(seconds=lambda run: 3e-3 * run.width + 0.1),),
     ),
     observable(
-        "noisy_continuity_defect", ("test_function",),
+        "noisy_weak_defect", ("test_function",),
         "(d/dt int chi dmu + int <grad chi, grad V> dmu)/tau - int Laplace chi dmu, of a step of 8000 noisy particles in "
         "V = |theta|^2/2, tau = 1/2; case twin: without the last integral",
-        "S4 4.4 (*)", kind="computation", measure=noisy_continuity_defect, defined_for=(cases("claim", "twin"),),
+        "S4 4.4 (*)", kind="computation", measure=noisy_weak_defect, defined_for=(cases("claim", "twin"),),
         sizes={"test_function": TEST_FUNCTIONS}, cost=(Ingredient(seconds=lambda _: 0.1),),
     ),
 )  # fmt: skip
