@@ -173,6 +173,7 @@ def configuration() -> dict[str, Any]:
             "titleFontSize": 12.5,
             "titleFontWeight": 500,
             "titlePadding": 8,
+            "titleLimit": 320,
             "gridColor": "#e4e4de",
             "gridWidth": 0.8,
             "domainColor": "#8a8a82",
