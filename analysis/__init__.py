@@ -43,6 +43,7 @@ from sweepengine.analysis._judgement import ClaimResult as ClaimResult
 from sweepengine.analysis._levels import Equality as Equality
 from sweepengine.analysis._levels import Frequency as Frequency
 from sweepengine.analysis._levels import Inequality as Inequality
+from sweepengine.analysis._levels import Remark as Remark
 from sweepengine.analysis._observables import reduce_runs as reduce_runs
 from sweepengine.analysis._quantities import Quantity as Quantity
 from sweepengine.analysis._reductions import Reduction as Reduction

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sweepengine.analysis._expectations import Exponent
 from sweepengine.analysis._quantities import split_key
+from sweepengine.analysis._setting import EPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,20 @@ def vanishing_in_the_ntk_scaling(
             sources,
             relu,
         ),
+    )
+
+
+def vanishing_between_the_scalings(quantity: Quantity, source: str) -> Exponent:
+    """The exponent min(3/2 − γ, 2 − 2γ) of the same for ½ < γ < 1, one hidden layer and a smooth φ; it is 2 − 2γ there.
+
+    With δ = m^(γ−1), the movement of the features, the drift is c₁δ/√m + c₂δ²: the first term fluctuates with mean 0.
+    """
+    return Exponent(
+        quantity,
+        "sharp",
+        lambda s, _: s.balanced and s.moves_kernel and 0.5 + EPS < s.gamma < 1 - EPS and s.depth == 1 and s.smooth,
+        lambda s, _: min(1.5 - s.gamma, 2 - 2 * s.gamma),
+        source,
     )
 
 
@@ -132,9 +147,9 @@ def after_training(sweep: xr.Dataset) -> xr.Dataset:
     return sweep.isel(run=runs, record=[-1]).assign_coords(records_done=("run", np.ones(runs.size, dtype=int)))
 
 
-def of_case(sweep: xr.Dataset, case: str) -> xr.Dataset:
-    """Return the runs of one case of a sweep of computations, labelled as the claim's: a twin for computed claims."""
+def of_case(sweep: xr.Dataset, case: str, claimed: str = "claim") -> xr.Dataset:
+    """Return the runs of one case of a sweep of computations, labelled as another: a twin for computed claims."""
     import numpy as np
 
     runs = sweep.isel(run=np.flatnonzero(sweep["scaling"].values == case))
-    return runs.assign_coords(scaling=("run", np.full(runs.sizes["run"], "claim", dtype=object)))
+    return runs.assign_coords(scaling=("run", np.full(runs.sizes["run"], claimed, dtype=object)))

@@ -78,9 +78,9 @@ class Decision:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of the rows; a part without a row leaves the claim undecided."""
+        """The worst verdict of the rows; a part without a row that is judged leaves the claim undecided."""
         verdicts = {row.verdict for row in self.rows}
-        if any(not part.rows for part in self.parts):
+        if any(all(row.verdict == "none" for row in part.rows) for part in self.parts):
             verdicts.add("undecided")
         return next(verdict for verdict in WORST_FIRST if verdict in verdicts)
 

@@ -64,7 +64,7 @@ class Judgement:
     measured
         The measured number with its 95 % interval; None if there is none.
     verdict, why
-        The verdict, and the reason if it is `undecided`.
+        The verdict, and the reason if it is `undecided`; `none` where the notes expect nothing.
     """
 
     expected: float

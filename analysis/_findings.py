@@ -90,13 +90,14 @@ class Findings:
     @property
     def expected(self) -> tuple[tuple[str, Expectation], ...]:
         """Pairs of the id of a claim and one of its expectations that hold in every sweep where they apply."""
-        return tuple(
+        pairs = (
             (claim.id, expectation)
             for claim in self.claims
             for evidence in claim.evidence
             if evidence.of == self.name and evidence.anywhere
             for expectation in evidence.expected
         )
+        return tuple(dict.fromkeys(pairs))  # several jobs may measure one expectation
 
     def quantity(self, key: str) -> Quantity:
         """Return the quantity of a key such as `kernel_drift` or `movement_op/W0`."""

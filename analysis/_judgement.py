@@ -28,13 +28,13 @@ class ClaimResult:
     group, observable, title
         Label of the group of runs; key of the quantity, and its title.
     kind
-        Rule by which the row is judged: `bound`, `sharp`, `asymptote`, `equality`, `inequality` or `frequency`.
+        Rule by which the row is judged: `bound`, `sharp`, `asymptote`, `equality`, `inequality`, `frequency` or `remark`.
     measures
         What the measured number is: the exponent of an axis, a mean, the largest of all runs, a share.
     axis
         The run coordinate along which the runs of the group differ.
     expected
-        Expected exponent, value, limit or share.
+        Expected exponent, value, limit or share; NaN of a remark.
     expected_text
         The expectation as text: `≤ −1/2` for a bound, `−1` for a sharp claim, `→ −3/4` for an asymptote.
     note
@@ -42,7 +42,7 @@ class ClaimResult:
     measured
         Measured number with its 95 % interval; None if there is none.
     verdict, why
-        `holds`, `violated`, `differs` or `undecided`, and the reason if undecided.
+        `holds`, `violated`, `differs` or `undecided`, and the reason if undecided; `none` of a remark.
     allowed
         The smallest and the largest value that the expectation allows; infinite where there is no such end.
     sample

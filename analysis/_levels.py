@@ -1,10 +1,10 @@
-"""Expectations of the size of a quantity: a value, a side of a limit, or a share of the runs."""
+"""Expectations of the size of a quantity: a value, a side of a limit, a share of the runs, or none at all."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -91,7 +91,7 @@ class Equality:
         seeds, values = sample.of(self.runs)
         if not np.all(np.isfinite(values)) or not values.size:
             return Judgement(value, text, None, "undecided", "a run has no finite value")
-        means = np.array([values[seeds == seed].mean() for seed in np.unique(seeds)])
+        means = _seed_means(seeds, values)
         measured = mean_estimate(means)
         if not measured.has_interval:
             return Judgement(value, text, measured, "undecided", "an interval over seeds needs at least 2 seeds")
@@ -211,6 +211,47 @@ class Frequency:
             return Judgement(self.least, text, measured, "violated", "")
         why = f"the interval of {values.size} runs contains {self.least:g}; more seeds decide"
         return Judgement(self.least, text, measured, "undecided", why)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A quantity that is reported beside what the notes expect, and about which they state no number: no verdict.
+
+    Attributes
+    ----------
+    quantity, applies, source, note, axis
+        As for :class:`Exponent`.
+    runs
+        Whether the mean is over the runs of every width, or over those of the widest.
+    """
+
+    quantity: Quantity
+    applies: Applies
+    source: str
+    note: str = ""
+    runs: Runs = "the widest"
+    axis: str = "width"
+    kind: Literal["remark"] = "remark"
+
+    @property
+    def measures(self) -> str:
+        """See :class:`Expectation`."""
+        return f"mean, {self.runs}"
+
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:  # noqa: ARG002 -- nothing is expected
+        """See :class:`Expectation`: every value."""
+        return -math.inf, math.inf
+
+    def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:  # noqa: ARG002
+        """Report the mean over seeds."""
+        seeds, values = sample.of(self.runs)
+        measured = mean_estimate(_seed_means(seeds, values)) if values.size else None
+        return Judgement(float("nan"), "–", measured, "none", "")
+
+
+def _seed_means(seeds: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of each seed over its runs: one replicate for each seed."""
+    return np.array([values[seeds == seed].mean() for seed in np.unique(seeds)])
 
 
 def mean_estimate(values: NDArray[np.float64]) -> Estimate:

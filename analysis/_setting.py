@@ -19,8 +19,7 @@ class Setting:
 
     ``case`` is what a sweep of computations computes, and ``none`` the method of runs that are not trained.
 
-    The law of the rows of the first layer, the ratios of the widths, the number of outputs and the cost change no
-    exponent.
+    The law of the rows of the first layer, the ratios of the widths and the number of outputs change no exponent.
     """
 
     gamma: float
@@ -29,6 +28,8 @@ class Setting:
     readout: str = "gaussian"
     trained: str = "all"
     biases: bool = False
+    centred: bool = False
+    loss: str = "mse"
     method: str = "gd"
     alpha: float = 1.0
     case: str = ""

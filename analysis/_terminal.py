@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._results import GroupSummary, Summary
 
-STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim"}
+STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim", "none": "dim"}
 """Verdict → style on a terminal."""
 _NOTE: Final = (
     "Measured: exponent of the width m with its 95 % interval over seeds (jackknife-t). Expected: ≤ a theorem's bound, "

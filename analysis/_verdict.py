@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from sweepengine.analysis._fit import ScalingFit
 
 Kind = Literal["bound", "sharp", "asymptote"]
-Verdict = Literal["holds", "violated", "differs", "undecided"]
+Verdict = Literal["holds", "violated", "differs", "undecided", "none"]
+"""``none`` is that of a remark, a number about which the notes state nothing."""
 
 RULES: Final[tuple[tuple[str, str], ...]] = (
     (

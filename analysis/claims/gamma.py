@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from sweepengine.analysis._claim import Claim, Evidence, passed_off
+from sweepengine.analysis._claim import Claim, Evidence, passed_off, vanishing_between_the_scalings
 from sweepengine.analysis._expectations import Exponent
-from sweepengine.analysis._of_networks import KERNEL_DRIFT
+from sweepengine.analysis._of_networks import KERNEL_DRIFT, MOVEMENT_TOTAL
 from sweepengine.analysis._setting import EPS
 
 CLAIM: Final = Claim(
     "gamma",
-    "For ½ < γ < 1, one hidden layer and a smooth activation the kernel drifts by m^−2(1−γ).",
+    "For ½ < γ < 1, one hidden layer and a smooth activation the kernel drifts by m^−2(1−γ), and the parameters move by "
+    "m^−(1−γ) of their size.",
     (
         Evidence(
-            "lazy_to_rich",
+            "one_layer",
             (
+                vanishing_between_the_scalings(KERNEL_DRIFT, "theory.md §1, §4"),
                 Exponent(
-                    KERNEL_DRIFT,
+                    MOVEMENT_TOTAL,
                     "sharp",
-                    lambda s, _: (
-                        s.balanced and s.moves_kernel and 0.5 + EPS < s.gamma < 1 - EPS and s.depth == 1 and s.smooth
-                    ),
-                    lambda s, _: 2 * (1 - s.gamma),
+                    lambda s, _: s.balanced and 0.5 + EPS < s.gamma < 1 - EPS and s.depth == 1 and s.smooth,
+                    lambda s, _: 1 - s.gamma,
                     "theory.md §1, §4",
                 ),
             ),

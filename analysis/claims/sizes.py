@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from sweepengine.analysis._claim import Claim, Evidence, passed_off
+from sweepengine.analysis._claim import Claim, Evidence, of_case, passed_off
 from sweepengine.analysis._expectations import Exponent
+from sweepengine.analysis._levels import Inequality
 from sweepengine.analysis._quantities import Quantity
-from sweepengine.analysis._reductions import Reduction, initial
+from sweepengine.analysis._reductions import Reduction, final, initial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +78,16 @@ HESSIAN_HIDDEN: Final = _blocks(
 )
 
 
+HESSIAN_READOUT: Final = Quantity(
+    "readout_hessian",
+    final("readout_hessian"),
+    "Hessian of the last layer with itself",
+    "root mean square of ∂²f/∂W^L∂W^L by automatic differentiation, largest over 24 networks",
+    _SOURCE,
+    fitted=False,
+)
+
+
 def _is_hidden(setting: Setting, layer: str) -> bool:
     return layer not in ("W0", f"W{setting.depth}")
 
@@ -102,7 +113,8 @@ CLAIM: Final = Claim(
     "sizes",
     "At t = 0 the root mean square over all entries of a block is, of the Jacobian: m^−γ for W^0 and W^L, m^(−γ−1/2) "
     "for W^l between, m^−γ for b^l, m^(1/2−γ) for b^L; of the Hessian at γ = 1/2: m^−2 for hidden with hidden, m^−3/2 "
-    "for hidden with W^0 and with W^L, m^−1 for W^0 with itself and with W^L; at another γ m^(1/2−γ) times this.",
+    "for hidden with W^0 and with W^L, m^−1 for W^0 with itself and with W^L, and 0 for W^L with itself; at another γ "
+    "m^(1/2−γ) times this.",
     (
         Evidence(
             "sizes",
@@ -129,6 +141,13 @@ CLAIM: Final = Claim(
             twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
             says_twin="runs at γ = 1 passed off as γ = 0.5",
             anywhere=True,
+        ),
+        Evidence(
+            "exactness",
+            (Inequality(HESSIAN_READOUT, lambda s, _: s.case == "claim", "≤", lambda *_: 1e-14, "S3 §8"),),
+            twin=lambda sweep: of_case(sweep, "twin"),
+            says_twin="W^0 in place of W^L",
+            of="computation",
         ),
     ),
     source="S3 §8",

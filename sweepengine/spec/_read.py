@@ -12,6 +12,7 @@ from sweepengine.files import open_plain_text
 from sweepengine.spec._fields import RefineSection
 from sweepengine.spec._kinds import spec_of
 from sweepengine.spec._messages import describe_all
+from sweepengine.spec._swept import describe_swept
 from sweepengine.spec._yaml import LONGEST_TEXT, load_yaml
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def make_spec(content: Mapping[str, Any]) -> AnySpec:
     try:
         validated: Any = model.model_validate(dict(content))
     except ValidationError as error:
-        raise SpecError(describe_all(error.errors(), model)) from None
+        raise SpecError(describe_swept(error, model, content)) from None
     spec: AnySpec = validated
     return spec
 

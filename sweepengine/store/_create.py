@@ -12,7 +12,7 @@ from sweepengine.store._provenance import provenance
 from sweepengine.store._status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,7 +37,9 @@ def same_but_for_the_date(one: dict[str, Any], other: dict[str, Any]) -> bool:
     )
 
 
-def describe(metadata: Metadata, specs: list[dict[str, Any]], summary: str, data_id: str) -> None:
+def describe(
+    metadata: Metadata, specs: list[dict[str, Any]], summary: str, datasets: Sequence[Mapping[str, Any]]
+) -> None:
     """Set the attributes of the root.
 
     Parameters
@@ -47,8 +49,8 @@ def describe(metadata: Metadata, specs: list[dict[str, Any]], summary: str, data
         Entries of all specs (:func:`spec_entry`), the newest last.
     summary : str
         One sentence for readers.
-    data_id : str
-        Id of the dataset.
+    datasets : sequence of mapping
+        ``id`` and ``settings`` of every set of data that the store has then.
     """
     newest = specs[-1]["provenance"]
     metadata.attributes |= {
@@ -63,9 +65,11 @@ def describe(metadata: Metadata, specs: list[dict[str, Any]], summary: str, data
             for entry in specs
         ),
         "license": "not stated",
-        "data": data_id,
+        "data": datasets[0]["id"],
         "specs": specs,
     }
+    if len(datasets) > 1:
+        metadata.attributes["datasets"] = [dict(each) for each in datasets]
 
 
 def write_limit(metadata: Metadata, limit: str, arrays: Mapping[str, StoredArray]) -> None:

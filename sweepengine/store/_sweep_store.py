@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import RunError, StoreError
+from sweepengine.spec import make_spec
 from sweepengine.store._address import open_address
 from sweepengine.store._chunk import delete_states
 from sweepengine.store._claim import (
@@ -32,7 +33,7 @@ from sweepengine.store._metadata import Metadata
 from sweepengine.store._objects import delete_object, list_objects
 from sweepengine.store._publication import PUBLICATIONS, ROOT_KEY, Generation
 from sweepengine.store._relocate import move_chunk, stem_of
-from sweepengine.store._run_table import RunTable, extended, write_table
+from sweepengine.store._run_table import RunTable, extended, new_columns, write_table
 from sweepengine.store._view import StoreView
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ class SweepStore(StoreView):
     def extend(
         self,
         spec: AnySpec,
-        data: Dataset,
+        data: Sequence[Dataset],
         blocks: Sequence[Block],
         limits: Mapping[str, Mapping[str, StoredArray]],
         code: UserCode,
@@ -260,7 +261,8 @@ class SweepStore(StoreView):
         Parameters
         ----------
         spec : AnySpec
-        data : Dataset
+        data : sequence of Dataset
+            Every set of data that the spec's runs read.
         blocks : sequence of Block
             Blocks of runs that the store does not hold yet; may be empty.
         limits : mapping
@@ -285,14 +287,15 @@ class SweepStore(StoreView):
             raise
         except OSError as error:
             raise unwritable(self.address, error) from error
-        read_data(self.objects, self.nodes, data.id)
+        for each in data:
+            read_data(self.objects, self.nodes, each.id)
         for item in given:
             read_given(self.objects, self.nodes, item.kind, item.id)
 
     def _extend(
         self,
         spec: AnySpec,
-        data: Dataset,
+        data: Sequence[Dataset],
         blocks: Sequence[Block],
         limits: Mapping[str, Mapping[str, StoredArray]],
         code: UserCode,
@@ -301,12 +304,17 @@ class SweepStore(StoreView):
     ) -> None:
         metadata = self._next()
         entry, specs = spec_entry(spec, code, reason), list(metadata.attributes.get("specs", []))
-        if not blocks and any(same_but_for_the_date(entry, older) for older in specs):
+        swept = new_columns(self.table, spec, [make_spec(older["spec"]) for older in specs[-1:]])
+        if not (blocks or swept) and any(same_but_for_the_date(entry, older) for older in specs):
             return
-        summary = f"Runs of {spec.kind} on {data.description}, written by sweepengine."
-        describe(metadata, [*specs, entry], summary, data.id)
-        if data_path(data.id) not in metadata:
-            write_data(metadata, data)
+        known = self.datasets()
+        new = [{"id": each.id, "settings": dict(each.settings)} for each in data]
+        more = f" and {len(data) - 1} more sets of data" if len(data) > 1 else ""
+        summary = f"Runs of {spec.kind} on {data[0].description}{more}, written by sweepengine."
+        describe(metadata, [*specs, entry], summary, [*known, *(each for each in new if each not in known)])
+        for each in data:
+            if data_path(each.id) not in metadata:
+                write_data(metadata, each)
         for item in given:
             metadata.attributes[item.kind] = item.id
             if given_path(item.kind, item.id) not in metadata:
@@ -315,7 +323,7 @@ class SweepStore(StoreView):
             write_limit(metadata, limit, arrays)
         for block in blocks:
             create_block(metadata, block.id, block.shape, attributes_of(block), coordinates_of(block))
-        self._publish(metadata, extended(self.table, blocks) if blocks else None)
+        self._publish(metadata, extended(self.table, blocks, swept) if blocks or swept else None)
 
 
 def unwritable(address: str, error: OSError) -> RunError:

@@ -153,12 +153,12 @@ def test_groups_are_named_by_what_tells_them_apart() -> None:
     same = xr.concat([tanh, tanh], dim="run", data_vars="minimal", coords="minimal", compat="override", join="override")
     with pytest.raises(analysis.DuplicateRunError, match="group_by"):
         analysis.summarise(same)
-    swept = same.assign_coords(sigma_w=("run", np.repeat([1.0, 2.0], tanh.sizes["run"])))
-    labels = [g.label for g in analysis.summarise(swept, group_by=["sigma_w"]).groups]
-    assert labels[0] == "ntk, sigma_w = 1"
+    doubled = same.assign_coords(dropout=("run", np.repeat([1.0, 2.0], tanh.sizes["run"])))
+    labels = [g.label for g in analysis.summarise(doubled, group_by=["dropout"]).groups]
+    assert labels[0] == "ntk, dropout = 1"
     assert len(labels) == 4
     with pytest.raises(analysis.ContractError, match=r"'sigma_v' is not a coordinate on run\. Known: activation"):
-        analysis.summarise(swept, group_by=["sigma_v"])
+        analysis.summarise(doubled, group_by=["sigma_v"])
 
 
 def test_accuracy_is_mean_and_standard_error_at_the_largest_width() -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from sweepengine import analysis
 from sweepengine.analysis import Setting
+from sweepengine.analysis._decision import Decision, Part
 from sweepengine.analysis._expectations import Sample
 from sweepengine.analysis._judgement import judge_group
 from sweepengine.analysis._kinds import findings_of
@@ -266,3 +268,22 @@ def test_relu_reading_before_the_asymptote_is_never_a_violation() -> None:
     assert found["bound"].verdict == "holds"
     assert found["asymptote"].verdict == "undecided"
     assert "pre-asymptotic" in found["asymptote"].why
+
+
+def test_a_remark_reports_a_number_and_leaves_the_verdict_to_others() -> None:
+    """The mean over seeds of the widest runs; a claim of remarks alone is undecided, and no twin of them is caught."""
+    quantity = findings_of("networks").quantities[0]
+    remark = analysis.Remark(quantity, lambda *_: True, "nowhere")
+    setting = Setting(gamma=0.5, depth=1, activation="tanh")
+    sample = Sample(np.array([4, 4, 8, 8]), np.array([0, 1, 0, 1]), np.array([9.0, 9.0, 1.0, 3.0]), None, "")
+    [row] = judge_group([("of-a-test", remark)], "g", setting, {quantity.name: sample})
+    assert (row.verdict, row.kind, row.expected_text) == ("none", "remark", "–")
+    assert row.measured is not None
+    assert row.measured.value == 2.0
+    evidence = analysis.Evidence("no job", (remark,), lambda sweep: sweep, "none")
+    claim = analysis.Claim("of-a-test", "Nothing.", (evidence,), "nowhere")
+    none = xr.Dataset()
+    alone = Decision(claim, (Part(evidence, (row,), (row,), none, none, ()),), 0.0)
+    assert (alone.verdict, alone.twins_are_caught) == ("undecided", False)
+    held = Decision(claim, (Part(evidence, (row, replace(row, verdict="holds")), (row,), none, none, ()),), 0.0)
+    assert held.verdict == "holds"

@@ -56,6 +56,23 @@ def test_the_readmes_options_are_those_of_the_command() -> None:
     assert re.findall(r"^\| `--.*\|$", README, flags=re.MULTILINE) == rows
 
 
+def test_the_readmes_axes_are_those_that_are_declared() -> None:
+    from sweepengine.spec import KINDS, axes_of
+
+    of_layers = {"depth", "activation", "sigma_w", "sigma_b"}  # which a model of the user's own has not
+    specs = {kind.name: kind.spec for kind in KINDS}
+    declared: dict[str, tuple[dict[str, None], list[str]]] = {}
+    for kind in ("networks", "models", "particles"):
+        for axis, sweeps in axes_of(specs.pop(kind)).items():
+            if kind != "models" or axis not in of_layers:
+                settings, names = declared.setdefault(axis, ({}, []))
+                settings[f"`{sweeps.setting}`"] = None
+                names.append(kind)
+    assert all(axes_of(spec) == {} for spec in specs.values())
+    rows = {f"| `{axis}` | {', '.join(paths)} | {', '.join(names)} |" for axis, (paths, names) in declared.items()}
+    assert set(README[README.index("| axis |") :].split("\n\n")[0].splitlines()[2:]) == rows
+
+
 def test_python_is_on_the_first_screen() -> None:
     assert README[: README.index("```python")].count("\n") < 25
 

@@ -35,11 +35,12 @@ SEEN_BY_ANALYSIS = {
     "open_sweep",
     "open_theory",
     "spec",
+    "theory",
     "errors",
     "time_methods",
     "transport",
 }
-"""It reads stores through the public door, and the facts of specs from the package that has them."""
+"""It reads stores through the public door, and the facts of specs and the bounds of theorems from their packages."""
 TORCH_FREE = ["spec", "data", "store", "observe", "theory", "plugins"]
 
 

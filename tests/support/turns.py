@@ -27,7 +27,8 @@ def planned(content: dict[str, Any]) -> tuple[list[Any], Data]:
     """The runs of a spec, and its data as their turns read them."""
     plan = make_plan(make_spec(content), SweepStore("memory://nothing.zarr"))
     dtype = getattr(torch, content["precision"])
-    arrays = (plan.data.x_train, plan.data.y_train, plan.data.x_test, plan.data.y_test)
+    stored = plan.data_of(plan.runs[0])
+    arrays = (stored.x_train, stored.y_train, stored.x_test, stored.y_test)
     x_train, y_train, x_test, y_test = (torch.from_numpy(each).to(dtype) for each in arrays)
     return list(plan.runs), Data(x_train, y_train, x_test, y_test)
 
