@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from sweepengine.analysis._axes import symbol_of
 from sweepengine.analysis._chart_parts import (
     COLOURS,
     SHAPES,
@@ -41,7 +42,7 @@ _MANY: Final = 12
 
 def axis_title(axis: str) -> str:
     """Title of the axis of a fit."""
-    return "width m" if axis == "width" else axis
+    return "width m" if axis == "width" else symbol_of(axis) or axis
 
 
 def exponent_chart(series: Sequence[Series], axis: str, title: str, description: str) -> dict[str, Any]:

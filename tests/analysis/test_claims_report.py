@@ -32,11 +32,9 @@ def always(*_: Any) -> bool:
     return True
 
 
-def claim(name: str, expected: tuple[Any, ...], twin: Any = None, figures: tuple[str, ...] = ()) -> Claim:
-    evidence = Evidence(
-        "quickstart", expected, twin=twin or (lambda sweep: sweep), says_twin=f"twin {HOSTILE}", figures=figures
-    )
-    return Claim(name, f"statement {HOSTILE}", (evidence,), source=f"source {HOSTILE}")
+def claim(name: str, expected: tuple[Any, ...], twin: Any = None, figures: tuple[tuple[str, str], ...] = ()) -> Claim:
+    evidence = Evidence("quickstart", expected, twin=twin or (lambda sweep: sweep), says_twin=f"twin {HOSTILE}")
+    return Claim(name, f"statement {HOSTILE}", (evidence,), source=f"source {HOSTILE}", figures=figures)
 
 
 def reversed_time(sweep: xr.Dataset) -> xr.Dataset:
@@ -59,7 +57,7 @@ def decisions() -> list[Decision]:
                 Exponent(MOVEMENT_OP, "sharp", always, lambda s, _: 1 - s.gamma, "S2"),
             ),
             reversed_time,
-            tuple(f"sweepengine.analysis._kernel_figures:{name}_figures" for name in ("kernel", "spectrum")),
+            tuple(("quickstart", f"sweepengine.analysis._kernel_figures:{name}_figures") for name in ("kernel", "spectrum")),
         ),
         claim("a-value", (Equality(LOSS_TEST, always, lambda *_: 0.1, within=0.05, source="S4"),)),
         claim("limits", (Inequality(SIGNED, always, "≤", lambda *_: 1.0, "S4"), Inequality(KERNEL_DRIFT, always, "≥", lambda *_: 1e-9, "S4"))),
