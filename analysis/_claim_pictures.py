@@ -59,20 +59,23 @@ def _overview(decision: Decision) -> list[Figure]:
     rows = [row for row in decision.rows if row.is_exponent and row.measured is not None]
     if len(rows) < _MANY:
         return []
+    groups = list(dict.fromkeys(row.group for row in rows))
+    together = len(rows) < _MANY / 2 * len(groups)  # else a panel would have a row or two
     panels = []
-    for group in dict.fromkeys(row.group for row in rows):
-        own = [row for row in rows if row.group == group]
-        alt = f"Exponents of {group}. " + " ".join(f"{row.title}: {_told(row)}." for row in own)
-        panels.append(Panel(group, alt, overview_chart([_overview_row(row) for row in own], alt)))
+    for heading in [""] if together else groups:
+        own = [row for row in rows if together or row.group == heading]
+        drawn = [_overview_row(row, f"{row.group}: {row.title}" if together else row.title) for row in own]
+        alt = f"Exponents {heading}: ".replace(" :", ":") + " ".join(f"{row.title}: {_told(row)}." for row in own)
+        panels.append(Panel(heading, alt, overview_chart(drawn, alt)))
     caption = "Every exponent with its 95 % interval (mark and line), and what is expected (orange tick)."
     return [Figure("all", "All exponents", caption, tuple(panels))]
 
 
-def _overview_row(row: ClaimResult) -> dict[str, Any]:
+def _overview_row(row: ClaimResult, what: str) -> dict[str, Any]:
     measured = row.measured
     plain: dict[str, Any] = strict(
         {
-            "what": row.title,
+            "what": what,
             "measured": measured.value if measured else None,
             "low": measured.low if measured else None,
             "high": measured.high if measured else None,

@@ -60,7 +60,7 @@ def decisions() -> list[Decision]:
             tuple(("quickstart", f"sweepengine.analysis._kernel_figures:{name}_figures") for name in ("kernel", "spectrum")),
         ),
         claim("a-value", (Equality(LOSS_TEST, always, lambda *_: 0.1, within=0.05, source="S4"),)),
-        claim("limits", (Inequality(SIGNED, always, "≤", lambda *_: 1.0, "S4"), Inequality(KERNEL_DRIFT, always, "≥", lambda *_: 1e-9, "S4"))),
+        claim("limits", (Inequality(SIGNED, always, "≤", lambda *_: 1e-5, "S4"), Inequality(KERNEL_DRIFT, always, "≥", lambda *_: 1e-9, "S4"))),
         claim("a-share", (Frequency(LOSS_TEST, always, lambda *_: 0.08, least=0.9, source="S4", runs="every width"),)),
         claim("nothing", (Equality(LOSS_TEST, lambda *_: False, lambda *_: 0.1, within=0.05, source="S4"),)),
     ]  # fmt: skip
@@ -170,7 +170,7 @@ def test_json_is_strict_and_has_the_keys_that_the_docs_name(written: analysis.Re
         assert re.findall(r"^\| `(\w+)`", table[1], flags=re.MULTILINE) == list(content), name
     assert row["fit"]["widths"] == [32, 64, 128, 256, 512, 1024, 2048]
     assert document["claims"][1]["parts"][0]["rows"][0]["allowed"] == pytest.approx([0.05, 0.15])
-    assert document["claims"][2]["parts"][0]["rows"][0]["allowed"] == [None, 1.0]
+    assert document["claims"][2]["parts"][0]["rows"][0]["allowed"] == [None, 1e-5]
 
 
 def test_markdown_is_escaped_and_its_tables_are_whole(written: analysis.ReportPaths) -> None:
