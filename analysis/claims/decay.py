@@ -29,14 +29,16 @@ _SYMBOL: Final = (
 
 def _deviation(modes: xr.DataArray, eigenvalues: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
     """The weighted mean of |rate/rate_j − 1| from modes (run, record, mode) and eigenvalues ([run,] mode)."""
+    import xarray as xr
+
     top = modes.isel(mode=slice(-_TOP, None)).astype(np.float64)
     flow = done["step_size"] * eigenvalues.isel(mode=slice(-_TOP, None)) / eigenvalues.sizes["mode"]
-    expected = done["step"] * np.log(np.abs(1 - flow))
+    expected = done["step"] * xr.apply_ufunc(np.log, abs(1 - flow), dask="allowed")
     start = top.isel(record=0, drop=True)
     measured = np.log(np.abs(top / start))
     kept = (expected >= np.log(_FLOOR)) & (expected < 0)
     weight = (start**2).where(kept, 0.0)
-    deviation: xr.DataArray = np.abs(measured / expected.where(kept) - 1)
+    deviation = abs(measured / expected.where(kept) - 1)
     total: xr.DataArray = weight.sum(("record", "mode"))
     mean: xr.DataArray = (weight * deviation.where(kept, 0.0)).sum(("record", "mode"), skipna=False) / total
     return mean
