@@ -97,8 +97,7 @@ def _specs_of_networks() -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"observable {name}", base | {"observables": [name]}
     yield (
         "all observables",
-        NETWORKS
-        | {"observables": [name for name in reversed(known) if not name.startswith("solver_")]},
+        NETWORKS | {"observables": [name for name in reversed(known) if not name.startswith("solver_")]},
     )
 
 
