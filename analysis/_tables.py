@@ -61,8 +61,10 @@ def glance_table(summary: Summary) -> Table:
             fit = group.fits.get(name)
             expected = [c.expected_text for c in summary.claims if c.group == group.label and c.observable == name]
             cells += [estimate_text(fit.exponent) if fit else "no fit", ", ".join(expected) or "–"]
-        at = f" at m = {group.level.width}" if group.level else ""
-        rows.append((*cells, level_text(summary, group) + at))
+        if summary.kind.level:
+            at = f" at m = {group.level.width}" if group.level else ""
+            cells.append(level_text(summary, group) + at)
+        rows.append(tuple(cells))
     return Table(
         "glance",
         "At a glance",
@@ -71,7 +73,7 @@ def glance_table(summary: Summary) -> Table:
         (
             "runs",
             *(text for name in summary.kind.headlines for text in (summary.kind.quantity(name).title, "expected")),
-            summary.kind.quantity(summary.kind.level).title if summary.kind.level else "",
+            *([summary.kind.quantity(summary.kind.level).title] if summary.kind.level else []),
         ),
         tuple(rows),
         frozenset({1, 3, 5}),
