@@ -84,7 +84,7 @@ def replaced(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
 
 
 def test_a_refuted_claim_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    (expected,) = MIXTURE.evidence[0].expected
+    expected = MIXTURE.evidence[0].expected[0]
     replaced(monkeypatch, expected=(replace(expected, value=lambda *_: 0.8),))  # type: ignore[type-var]
     code, said, errors = run()
     assert code == 1
