@@ -57,19 +57,19 @@ def files(folder: Path) -> dict[str, int]:
 
 
 def test_claims_are_decided_and_a_second_call_computes_nothing(run: Run, folder: Path) -> None:
-    code, said, _ = run("mixture", "features")
+    code, said, _ = run("mixture", "psd")
     assert code == 0
     for words in ("S4 §4.2", "power of t along the mixture", "0.5 ± 0.05", "holds", "caught", "2 claims: 2 hold"):
         assert says(said, words), words
     document = json.loads((folder / "quick" / "claims.json").read_text())
     assert [(claim["id"], claim["verdict"]) for claim in document["claims"]] == [
         ("mixture", "holds"),
-        ("features", "holds"),
+        ("psd", "holds"),
     ]
     assert document["command"] == f"sweepengine claims --store-dir {folder}"
     written = files(folder)
     assert len(written) > 20
-    code, again, errors = run("mixture", "features")
+    code, again, errors = run("mixture", "psd")
     assert code == 0
     assert files(folder) == written
     assert again == said  # the seconds too, which are those of the computation
@@ -84,7 +84,7 @@ def replaced(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
 
 
 def test_a_refuted_claim_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    (expected,) = MIXTURE.evidence[0].expected
+    expected = MIXTURE.evidence[0].expected[0]
     replaced(monkeypatch, expected=(replace(expected, value=lambda *_: 0.8),))  # type: ignore[type-var]
     code, said, errors = run()
     assert code == 1
@@ -137,9 +137,9 @@ def test_the_list_says_every_claim_also_where_there_is_little_room(
 
 
 def test_the_plan_says_the_cost_of_each_job_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["claims", "mixture", "features", "--plan"]) == 0
+    assert main(["claims", "mixture", "psd", "--plan"]) == 0
     quick = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in quick] == ["mixture", "features"]
+    assert [line.split(":")[0] for line in quick] == ["mixture", "definiteness"]
     assert main(["claims", "mixture", "--plan", "--full"]) == 0
     (full,) = capsys.readouterr().out.splitlines()
     for line, size in ((quick[0], "quick"), (full, "full")):
