@@ -15,6 +15,8 @@ from sweepengine.analysis._claim import ByComputation as ByComputation
 from sweepengine.analysis._claim import BySweep as BySweep
 from sweepengine.analysis._claim import Claim as Claim
 from sweepengine.analysis._claim import Exponent as Exponent
+from sweepengine.analysis._collapse import Collapse as Collapse
+from sweepengine.analysis._collapse import collapse as collapse
 from sweepengine.analysis._constants import REPORT_SCHEMA as REPORT_SCHEMA
 from sweepengine.analysis._curves import Average as Average
 from sweepengine.analysis._curves import Curves as Curves
@@ -25,6 +27,7 @@ from sweepengine.analysis._errors import FigureFormatError as FigureFormatError
 from sweepengine.analysis._errors import InvalidObservableError as InvalidObservableError
 from sweepengine.analysis._errors import MemoryNeedError as MemoryNeedError
 from sweepengine.analysis._errors import MissingExtraError as MissingExtraError
+from sweepengine.analysis._errors import OptimumAtEdgeError as OptimumAtEdgeError
 from sweepengine.analysis._errors import ReportWriteError as ReportWriteError
 from sweepengine.analysis._errors import TooFewSeedsError as TooFewSeedsError
 from sweepengine.analysis._errors import TooFewWidthsError as TooFewWidthsError
@@ -35,7 +38,12 @@ from sweepengine.analysis._fit import ScalingFit as ScalingFit
 from sweepengine.analysis._fit import fit_scaling as fit_scaling
 from sweepengine.analysis._jackknife import Estimate as Estimate
 from sweepengine.analysis._judgement import ClaimResult as ClaimResult
+from sweepengine.analysis._models import ModelFit as ModelFit
 from sweepengine.analysis._observables import reduce_runs as reduce_runs
+from sweepengine.analysis._optimum import Optimum as Optimum
+from sweepengine.analysis._optimum import locate_optimum as locate_optimum
+from sweepengine.analysis._power import Needed as Needed
+from sweepengine.analysis._power import what_narrows as what_narrows
 from sweepengine.analysis._quantities import Quantity as Quantity
 from sweepengine.analysis._reductions import Reduction as Reduction
 from sweepengine.analysis._reductions import final as final
@@ -47,6 +55,10 @@ from sweepengine.analysis._results import GroupSummary as GroupSummary
 from sweepengine.analysis._results import Level as Level
 from sweepengine.analysis._results import Summary as Summary
 from sweepengine.analysis._setting import Setting as Setting
+from sweepengine.analysis._simultaneous import holm as holm
+from sweepengine.analysis._simultaneous import p_value as p_value
+from sweepengine.analysis._simultaneous import sidak as sidak
+from sweepengine.analysis._simultaneous import simultaneous as simultaneous
 from sweepengine.analysis._summary import summarise as summarise
 from sweepengine.analysis._terminal import SummaryView as SummaryView
 from sweepengine.analysis._terminal import to_text as to_text

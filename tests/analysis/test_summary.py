@@ -193,7 +193,8 @@ def test_dict_is_strict_json_and_unrounded() -> None:
     fit = again["groups"][0]["fits"]["kernel_drift"]
     assert fit["p"]["low"] is None
     assert fit["p"]["value"] == summary.groups[0].fits["kernel_drift"].p.value
-    assert fit["exponent_of_m"]["value"] == -fit["p"]["value"]
+    assert fit["exponent_of_m"]["value"] == -fit["p_limit"]["value"]
+    assert fit["exponent_of_m_at_these_widths"]["value"] == -fit["p"]["value"]
 
 
 @pytest.mark.parametrize("width", [80, 100])
