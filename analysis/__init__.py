@@ -11,15 +11,18 @@ are optional; only the report loads them.
 """
 
 from sweepengine.analysis._between import run_distances as run_distances
-from sweepengine.analysis._claim import ByComputation as ByComputation
-from sweepengine.analysis._claim import BySweep as BySweep
 from sweepengine.analysis._claim import Claim as Claim
-from sweepengine.analysis._claim import Exponent as Exponent
+from sweepengine.analysis._claim import Evidence as Evidence
+from sweepengine.analysis._claims_report import write_claims as write_claims
+from sweepengine.analysis._claims_terminal import DecisionsView as DecisionsView
+from sweepengine.analysis._claims_terminal import StatementsView as StatementsView
 from sweepengine.analysis._collapse import Collapse as Collapse
 from sweepengine.analysis._collapse import collapse as collapse
 from sweepengine.analysis._constants import REPORT_SCHEMA as REPORT_SCHEMA
 from sweepengine.analysis._curves import Average as Average
 from sweepengine.analysis._curves import Curves as Curves
+from sweepengine.analysis._decision import Decision as Decision
+from sweepengine.analysis._decision import decide as decide
 from sweepengine.analysis._errors import AnalysisError as AnalysisError
 from sweepengine.analysis._errors import ContractError as ContractError
 from sweepengine.analysis._errors import DuplicateRunError as DuplicateRunError
@@ -31,6 +34,8 @@ from sweepengine.analysis._errors import OptimumAtEdgeError as OptimumAtEdgeErro
 from sweepengine.analysis._errors import ReportWriteError as ReportWriteError
 from sweepengine.analysis._errors import TooFewSeedsError as TooFewSeedsError
 from sweepengine.analysis._errors import TooFewWidthsError as TooFewWidthsError
+from sweepengine.analysis._expectations import Expectation as Expectation
+from sweepengine.analysis._expectations import Exponent as Exponent
 from sweepengine.analysis._findings import Curve as Curve
 from sweepengine.analysis._findings import Findings as Findings
 from sweepengine.analysis._finite_size import FiniteSize as FiniteSize
@@ -38,6 +43,10 @@ from sweepengine.analysis._fit import ScalingFit as ScalingFit
 from sweepengine.analysis._fit import fit_scaling as fit_scaling
 from sweepengine.analysis._jackknife import Estimate as Estimate
 from sweepengine.analysis._judgement import ClaimResult as ClaimResult
+from sweepengine.analysis._levels import Equality as Equality
+from sweepengine.analysis._levels import Frequency as Frequency
+from sweepengine.analysis._levels import Inequality as Inequality
+from sweepengine.analysis._levels import Remark as Remark
 from sweepengine.analysis._models import ModelFit as ModelFit
 from sweepengine.analysis._observables import reduce_runs as reduce_runs
 from sweepengine.analysis._optimum import Optimum as Optimum

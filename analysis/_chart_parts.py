@@ -19,6 +19,7 @@ COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e
 SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "cross")
 _RAMP: Final = ((46, 108, 184), (140, 100, 184), (205, 96, 132), (222, 128, 62))
 """Blue to orange through rose: ordered, and clear of both black and white at either end."""
+_FEWEST_TICKS: Final = 3
 
 
 def load_altair() -> ModuleType:
@@ -93,12 +94,20 @@ def log_domain(values: Sequence[float], pad: float) -> list[float]:
 
 
 def log_ticks(domain: Sequence[float]) -> list[float]:
-    """Return round ticks of a log axis: 1, 2, 5 times powers of ten below two decades; 1, 3 below three; else 1."""
+    """Return round ticks of a log axis: 1, 2, 5 times powers of ten below two decades; 1, 3 below three; else 1.
+
+    Where these are fewer than three, the axis is so short that it has evenly spaced ticks.
+    """
     low, high = domain
     decades = math.log10(high / low)
     steps = (1, 2, 5) if decades < 2 else (1, 3) if decades < 3 else (1,)
     ends = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [step * 10.0**power for power in ends for step in steps if low <= step * 10.0**power <= high]
+    ticks = [step * 10.0**power for power in ends for step in steps if low <= step * 10.0**power <= high]
+    if len(ticks) >= _FEWEST_TICKS:
+        return ticks
+    size = 10.0 ** math.floor(math.log10(high - low))
+    step = next(step for step in (size, size / 2, size / 5, size / 10) if high // step - low // step >= _FEWEST_TICKS)
+    return [step * k for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def log_axis(alt: ModuleType, field: str, values: Sequence[float], *, pad: float, title: str, grid: bool = True) -> Any:

@@ -1,48 +1,21 @@
-"""The form of a claim: what the notes state and where, what measures it, the expected number, and a negative twin."""
+"""The form of a claim: what the notes state and where, what measures it, the expectations, and a negative twin."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sweepengine.analysis._expectations import Exponent
+from sweepengine.analysis._quantities import split_key
+from sweepengine.analysis._setting import EPS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import xarray as xr
 
+    from sweepengine.analysis._expectations import Expectation
     from sweepengine.analysis._quantities import Quantity
-    from sweepengine.analysis._setting import Setting
-    from sweepengine.analysis._verdict import Kind, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Exponent:
-    """The power of the width with which a quantity is expected to fall, Q ~ m^−p.
-
-    Attributes
-    ----------
-    quantity
-        The measured quantity: one of the findings of a kind of sweep, or one that the claim itself declares. The latter
-        is reduced where a sweep has recorded the variables that it reads.
-    kind
-        A theorem's `bound`, a `sharp` exponent, or an `asymptote`.
-    applies
-        From the setting of a group of runs and a place along the quantity's dim (empty without a dim): whether the
-        claim speaks of them.
-    p
-        From the same arguments: the exponent.
-    source
-        Seed and equation, or the section of theory.md.
-    note
-        Text beside the expectation, such as the exponent that a trial read.
-    """
-
-    quantity: Quantity
-    kind: Kind
-    applies: Callable[[Setting, str], bool]
-    p: Callable[[Setting, str], float]
-    source: str
-    note: str = ""
 
 
 def vanishing_in_the_ntk_scaling(
@@ -75,51 +48,64 @@ def vanishing_in_the_ntk_scaling(
     )
 
 
+def vanishing_between_the_scalings(quantity: Quantity, source: str) -> Exponent:
+    """The exponent min(3/2 − γ, 2 − 2γ) of the same for ½ < γ < 1, one hidden layer and a smooth φ; it is 2 − 2γ there.
+
+    With δ = m^(γ−1), the movement of the features, the drift is c₁δ/√m + c₂δ²: the first term fluctuates with mean 0.
+    """
+    return Exponent(
+        quantity,
+        "sharp",
+        lambda s, _: s.balanced and s.moves_kernel and 0.5 + EPS < s.gamma < 1 - EPS and s.depth == 1 and s.smooth,
+        lambda s, _: min(1.5 - s.gamma, 2 - 2 * s.gamma),
+        source,
+    )
+
+
 @dataclass(frozen=True, slots=True)
-class BySweep:
-    """Evidence from a sweep: the claim is judged on every sweep of its kind, and a packaged job measures it.
+class Evidence:
+    """What decides a claim: expectations of the runs of a job, and a twin in which one of them must be refuted.
 
     Attributes
     ----------
     job
-        Name of the packaged job.
-    exponents
-        Expected exponents, in the order of the tables.
+        Name of the packaged job that measures the claim.
+    expected
+        Expectations, in the order of the tables.
     twin
-        Turns the sweep of the job into one that must refute at least one of the exponents.
+        Turns the sweep of ``twin_job`` into one that must refute at least one of the expectations.
+    says_twin
+        What is wrong in the twin, in a few words, such as "runs at γ = 1 passed off as γ = 1/2".
     of
-        Name of the findings to which the claim belongs.
+        Name of the findings to which the quantities belong.
+    twin_job
+        Name of the job of the twin; that of the claim where it is empty.
+    anywhere
+        Whether the expectations are also judged on every other sweep of the kind, where they apply. False: they depend
+        on the points, the times or the sizes of the job, and a user's sweep says nothing about them.
+    figures
+        References "module:function" to functions that draw further figures, where a number does not tell it: each from
+        the sweep of ``job`` and its theory to a tuple of `Figure`, empty where the sweep has not recorded what they
+        show. They are texts because the functions lie in modules that import this one.
     """
 
     job: str
-    exponents: tuple[Exponent, ...]
+    expected: tuple[Expectation, ...]
     twin: Callable[[xr.Dataset], xr.Dataset]
+    says_twin: str
     of: str = "networks"
+    twin_job: str = ""
+    anywhere: bool = False
+    figures: tuple[str, ...] = ()
 
+    def quantity(self, key: str) -> Quantity:
+        """The quantity of a key such as `kernel_drift` or `movement_op/W0`, which one of the expectations is about."""
+        return next(each.quantity for each in self.expected if each.quantity.name == split_key(key)[0])
 
-@dataclass(frozen=True, slots=True)
-class ByComputation:
-    """Evidence from a computation: its number must lie in an interval, and the number of its twin must lie outside.
-
-    Attributes
-    ----------
-    symbol
-        Formula of the number.
-    low, high
-        Ends of the interval.
-    compute, twin
-        Return the number: `compute` where the claim is true, `twin` where it is false.
-    """
-
-    symbol: str
-    low: float
-    high: float
-    compute: Callable[[], float]
-    twin: Callable[[], float]
-
-    def judge(self, value: float) -> Verdict:
-        """`holds` for a number in the interval, else `differs`; NaN differs."""
-        return "holds" if self.low <= value <= self.high else "differs"
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """Names of the jobs that the evidence needs."""
+        return (self.job, self.twin_job) if self.twin_job else (self.job,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +117,17 @@ class Claim:
     id
         Id of the row.
     says
-        The statement of the notes, in a sentence.
+        The statement of the notes, in a sentence, with its equation.
     evidence
-        The sweep or computation that measures the claim, with its expectation and its negative twin.
+        What measures the parts of the statement.
+    source
+        Where the notes state it: seeds with sections or equations.
     """
 
     id: str
     says: str
-    evidence: BySweep | ByComputation
+    evidence: tuple[Evidence, ...]
+    source: str
 
 
 def passed_off(sweep: xr.Dataset, measured: float, claimed: float) -> xr.Dataset:
@@ -156,3 +145,11 @@ def after_training(sweep: xr.Dataset) -> xr.Dataset:
 
     runs = np.flatnonzero(np.isclose(sweep["gamma"].values, 1.0))
     return sweep.isel(run=runs, record=[-1]).assign_coords(records_done=("run", np.ones(runs.size, dtype=int)))
+
+
+def of_case(sweep: xr.Dataset, case: str, claimed: str = "claim") -> xr.Dataset:
+    """Return the runs of one case of a sweep of computations, labelled as another: a twin for computed claims."""
+    import numpy as np
+
+    runs = sweep.isel(run=np.flatnonzero(sweep["scaling"].values == case))
+    return runs.assign_coords(scaling=("run", np.full(runs.sizes["run"], claimed, dtype=object)))

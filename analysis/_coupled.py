@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from sweepengine.analysis._constants import GROUP_AXES
+from sweepengine.analysis._axes import group_axes
 from sweepengine.transport import coupled_distance
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def _by_reference(done: xr.Dataset, width: NDArray[np.int64]) -> dict[int, list[
     The reference is the widest run of the seed. A seed whose widest run is narrower than the widest of the same
     settings has no reference.
     """
-    axes = [name for name in (*GROUP_AXES, "temperature") if name in done.coords]
-    columns = [np.asarray(done[name].values).tolist() for name in axes]
+    columns = [np.asarray(done[name].values).tolist() for name in group_axes(done)]
     settings = list(zip(*columns, strict=True))
     widest = {key: max(int(m) for k, m in zip(settings, width, strict=True) if k == key) for key in set(settings)}
     seeds = np.asarray(done["seed"].values).tolist()

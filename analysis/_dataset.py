@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sweepengine.analysis._axes import group_axes, symbol_of
 from sweepengine.analysis._constants import GROUP_AXES, STATUSES
 from sweepengine.analysis._errors import ContractError
 from sweepengine.analysis._format import printable
@@ -24,21 +26,11 @@ if TYPE_CHECKING:
     from sweepengine.analysis._findings import Findings
 
 COORDINATES: Final = ("id", "status", "records_done", "diverged_step", "width", "seed", *GROUP_AXES)
-_SYMBOLS: Final = {
-    "gamma": "γ",
-    "depth": "L",
-    "activation": "",
-    "alpha": "α",
-    "step_size": "η",
-    "scaling": "",
-    "temperature": "τ",
-    "method": "",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Runs that differ in width and seed alone.
+    """Runs that differ in one axis, by default the width, and in the seed alone.
 
     Attributes
     ----------
@@ -52,6 +44,8 @@ class Group:
         Fixed settings of the network, as in the spec of the sweep.
     terms
         Names of the terms of the functional of particles; empty for networks.
+    loss
+        Name of the cost that networks are trained on; empty where there is none.
     """
 
     label: str
@@ -59,19 +53,23 @@ class Group:
     runs: NDArray[np.intp]
     network: dict[str, Any]
     terms: frozenset[str] = frozenset()
+    loss: str = ""
 
     @property
     def setting(self) -> Setting:
-        """The setting of the group, which decides what claims apply to it."""
+        """The setting of the group, which decides what claims apply to it; the axis that varies is unknown in it."""
         return Setting(
-            gamma=float(self.axes["gamma"]),
-            depth=int(self.axes["depth"]),
-            activation=str(self.axes["activation"]),
+            gamma=float(self.axes.get("gamma", math.nan)),
+            depth=int(self.axes.get("depth", 1)),
+            activation=str(self.axes.get("activation", "")),
             readout=str(self.network.get("readout", "gaussian")),
             trained=str(self.network.get("trained", "all")),
-            biases=float(self.network.get("sigma_b", 0.0)) > 0,
+            biases=float(self.axes.get("sigma_b", self.network.get("sigma_b", 0.0))) > 0,
+            centred=bool(self.network.get("centred", False)),
+            loss=self.loss,
             method=str(self.axes["method"]),
-            alpha=float(self.axes["alpha"]),
+            alpha=float(self.axes.get("alpha", math.nan)),
+            case=str(self.axes.get("scaling", "")),
             terms=self.terms,
         )
 
@@ -124,15 +122,19 @@ def count_statuses(ds: xr.Dataset, runs: NDArray[np.intp] | None = None) -> dict
     return {status: statuses.count(status) for status in STATUSES}
 
 
-def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
-    """Divide the runs into groups within which only width and seed differ.
+def split(ds: xr.Dataset, group_by: Sequence[str] = (), over: str = "width") -> tuple[Group, ...]:
+    """Divide the runs into groups within which only one axis, by default the width, and the seed differ.
 
     Parameters
     ----------
     ds
         The sweep.
     group_by
-        Further run coordinates to divide by, beside scaling, gamma, depth, activation, alpha, step_size and method.
+        Further run coordinates to divide by, beside scaling, gamma, depth, activation, alpha, step_size, method and the
+        settings that were swept.
+    over
+        The run coordinate in which the runs of a group differ. A step size that follows from the other coordinates, as an
+        automatic one does, may differ with it.
 
     Returns
     -------
@@ -144,31 +146,45 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = ()) -> tuple[Group, ...]:
     ContractError
         A name in `group_by` is not a coordinate on run.
     """
-    for name in group_by:
+    for name in (*group_by, over):
         if name not in ds.coords or ds[name].dims != ("run",):
             known = sorted(str(c) for c in ds.coords if ds[c].dims == ("run",))
             raise ContractError(
-                f"`group_by` names {name!r}, which is not a coordinate on run. Known: {', '.join(known)}."
+                f"{name!r} is not a coordinate on run. Known: {', '.join(known)}. Divide by these, or fit along one."
             )
-    fixed = (*GROUP_AXES, *(n for n in kind_of(ds).axes if n in ds.coords))
-    names = (*fixed, *(n for n in group_by if n not in fixed))
-    columns = {name: np.asarray(ds[name].values).tolist() for name in names}
+    fixed = (*group_axes(ds), *(n for n in kind_of(ds).axes if n in ds.coords))
+    axes = ("width", *fixed) if over != "width" else fixed
+    names = tuple(name for name in dict.fromkeys((*axes, *group_by)) if name != over)
+    columns = {name: np.asarray(ds[name].values).tolist() for name in (*names, over)}
+    if over != "width" and "step_size" not in (over, *group_by) and _follows(columns, "step_size"):
+        names = tuple(name for name in names if name != "step_size")
     members: dict[tuple[Any, ...], list[int]] = {}
     for i in range(ds.sizes["run"]):
         members.setdefault(tuple(columns[name][i] for name in names), []).append(i)
     network = json.loads(ds.attrs.get("network", "{}"))
     terms = frozenset(_strings(ds, "term")) if "term" in ds.coords else frozenset()
+    loss = str(ds.attrs.get("loss", ""))
     labels = _labels([dict(zip(names, key, strict=True)) for key in members])
     return tuple(
-        Group(label, dict(zip(names, key, strict=True)), np.asarray(runs, dtype=np.intp), network, terms)
+        Group(label, dict(zip(names, key, strict=True)), np.asarray(runs, dtype=np.intp), network, terms, loss)
         for label, (key, runs) in zip(labels, members.items(), strict=True)
     )
+
+
+def _follows(columns: dict[str, list[Any]], axis: str) -> bool:
+    """Whether an axis has one value for all other columns, as an automatic step size has for each set of data."""
+    others = [column for name, column in columns.items() if name != axis]
+    values: dict[tuple[Any, ...], set[Any]] = {}
+    for key, value in zip(zip(*others, strict=True), columns[axis], strict=True):
+        values.setdefault(key, set()).add(value)
+    return all(len(each) == 1 for each in values.values())
 
 
 def _labels(axes: list[dict[str, Any]]) -> list[str]:
     """Name every group by its scaling, and by as many further axes as are needed to tell the groups apart."""
     labels = [printable(str(a["scaling"])) for a in axes]
-    for name in axes[0] if axes else ():
+    # The step size comes last: where it is automatic, the axes that determine it say more.
+    for name in sorted(axes[0], key=lambda name: name == "step_size") if axes else ():
         if len(set(labels)) == len(labels):
             break
         if name == "scaling":
@@ -181,7 +197,7 @@ def _labels(axes: list[dict[str, Any]]) -> list[str]:
 
 def _part(name: str, value: Any) -> str:
     text = f"{value:g}" if isinstance(value, float) else printable(str(value))
-    symbol = _SYMBOLS.get(name, name)
+    symbol = symbol_of(name)
     return f"{symbol} = {text}" if symbol else text
 
 

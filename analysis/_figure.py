@@ -25,12 +25,13 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A numbered figure: a title, a caption and its panels."""
+    """A numbered figure: a title, a caption, its panels, and the formula of what is shown, in words of our own."""
 
     key: str
     title: str
     caption: str
     panels: tuple[Panel, ...]
+    formula: str = ""
 
 
 @dataclass(frozen=True, slots=True)

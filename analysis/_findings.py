@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sweepengine.analysis._quantities import split_key
+from sweepengine.analysis._quantities import split_key, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sweepengine.analysis._claim import Claim
+    from sweepengine.analysis._expectations import Expectation
     from sweepengine.analysis._quantities import Quantity
 
 
@@ -31,13 +32,13 @@ class Findings:
     Attributes
     ----------
     name
-        Name by which claims refer to the findings (`BySweep.of`).
+        Name by which claims refer to the findings (`Evidence.of`).
     quantities
         Quantities to which every run is reduced; NaN where a sweep has not recorded the variables that they read.
     headlines
         Names of the quantities whose exponents the summary shows for every group.
     level
-        Name of the quantity whose mean at the largest width the summary shows.
+        Name of the quantity whose mean at the largest width the summary shows; empty where there is none.
     curves
         Figures over time, drawn where the variable was recorded.
     width_title, width_text
@@ -52,7 +53,7 @@ class Findings:
     claims
         The claims about the kind.
     claimed
-        Quantities that the claims declare, reduced where a sweep has recorded the variables that they read.
+        Quantities of the claims' expectations, reduced where a sweep has recorded the variables that they read.
 
     Raises
     ------
@@ -86,11 +87,22 @@ class Findings:
             )
         object.__setattr__(self, "_by_name", by_name)
 
+    @property
+    def expected(self) -> tuple[tuple[str, Expectation], ...]:
+        """Pairs of the id of a claim and one of its expectations that hold in every sweep where they apply."""
+        pairs = (
+            (claim.id, expectation)
+            for claim in self.claims
+            for evidence in claim.evidence
+            if evidence.of == self.name and evidence.anywhere
+            for expectation in evidence.expected
+        )
+        return tuple(dict.fromkeys(pairs))  # several jobs may measure one expectation
+
     def quantity(self, key: str) -> Quantity:
         """Return the quantity of a key such as `kernel_drift` or `movement_op/W0`."""
         return self._by_name[split_key(key)[0]]
 
     def title_of(self, key: str) -> str:
         """Return the title of a key, with the place along the quantity's dim if the key has one."""
-        title, place = self.quantity(key).title, split_key(key)[1]
-        return f"{title.removesuffix(' of a layer')}, {place}" if place else title
+        return title_of(self.quantity(key), split_key(key)[1])

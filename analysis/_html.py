@@ -1,11 +1,11 @@
-"""The report as one self-contained page: no network, no outside fonts, and a policy that lets only our scripts run."""
+"""The report as one self-contained page."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.analysis._chart_parts import load_vl_convert, vega_lite_version
-from sweepengine.analysis._markup import asset, escape, script_digest, script_json, table_html
+from sweepengine.analysis._figure_html import NO_SCRIPT, details, figure_html, page_with_figures, section
+from sweepengine.analysis._markup import escape, table_html
 from sweepengine.analysis._tables import (
     claims_table,
     counts_table,
@@ -39,52 +39,27 @@ def page(summary: Summary, figures: Sequence[Figure], attrs: Mapping[str, Any]) 
     Returns
     -------
     str
-        A complete document. Its Content-Security-Policy forbids every connection, and allows only the two inline
-        scripts with the digests that it lists, so that even a mistake in escaping could not run code from a name or a
-        spec.
+        A complete document, in which only the two scripts that draw the figures may run.
 
     Raises
     ------
     MissingExtraError
         The extra `report` is not installed.
     """
-    library = load_vl_convert().javascript_bundle(vl_version=vega_lite_version())
-    embed = asset("embed.js")
-    policy = (
-        f"default-src 'none'; script-src {script_digest(library)} {script_digest(embed)}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; base-uri 'none'; form-action 'none'"
-    )
     title = escape(summary.title or "sweep")
-    claims = table_html(claims_table(summary), 1) + _details("How a verdict is reached", table_html(rules_table()))
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="sweepengine">
-<title>{title} · sweepengine report</title>
-<style>
-{asset("style.css")}</style>
-</head>
-<body>
-<main>
-{_header(summary, title)}
-{_warnings(summary)}
-{_section("glance", "At a glance", table_html(glance_table(summary)))}
-{_section("figures", "Figures", _figures(figures))}
-{_section("claims", "Claims", claims)}
-{_section("fits", "Fits", table_html(fits_table(summary), 2))}
-{_section("runs", "Runs", table_html(counts_table(summary), 3))}
-{_section("definitions", "Definitions", table_html(definitions_table(summary), 4))}
-{_section("provenance", "Provenance", table_html(provenance_table(attrs)) + _spec(attrs))}
-</main>
-<script>{library}</script>
-<script>{embed}</script>
-</body>
-</html>
-"""
+    claims = table_html(claims_table(summary), 1) + details("How a verdict is reached", table_html(rules_table()))
+    sections = (
+        _header(summary, title),
+        _warnings(summary),
+        section("glance", "At a glance", table_html(glance_table(summary))),
+        section("figures", "Figures", _figures(figures)),
+        section("claims", "Claims", claims),
+        section("fits", "Fits", table_html(fits_table(summary), 2)),
+        section("runs", "Runs", table_html(counts_table(summary), 3)),
+        section("definitions", "Definitions", table_html(definitions_table(summary), 4)),
+        section("provenance", "Provenance", table_html(provenance_table(attrs)) + _spec(attrs)),
+    )
+    return page_with_figures(f"{title} · sweepengine report", "\n".join(sections))
 
 
 def _header(summary: Summary, title: str) -> str:
@@ -122,37 +97,10 @@ def _warnings(summary: Summary) -> str:
     return f'<aside class="warnings" aria-label="Warnings"><h2>Read this first</h2>\n<ul>{items}</ul></aside>'
 
 
-def _section(key: str, title: str, content: str) -> str:
-    return f'<section id="{key}">\n<h2>{title}</h2>\n{content}\n</section>'
-
-
-def _details(title: str, content: str) -> str:
-    return f"<details><summary>{title}</summary>\n{content}\n</details>"
-
-
 def _figures(figures: Sequence[Figure]) -> str:
     if not figures:
         return "<p>No run is done yet: there is nothing to draw.</p>"
-    warning = "<noscript><p>The figures need JavaScript; the tables below hold the same numbers.</p></noscript>"
-    return warning + "\n".join(_figure(figure, number) for number, figure in enumerate(figures, start=1))
-
-
-def _figure(figure: Figure, number: int) -> str:
-    panels = []
-    for k, panel in enumerate(figure.panels):
-        heading = f"<h4>{escape(panel.heading)}</h4>" if panel.heading else ""
-        data = f"{figure.key}-{k}"
-        panels.append(
-            f'<div class="panel">{heading}<div class="chart" data-chart="{data}" role="group" '
-            f'aria-label="{escape(panel.alt)}"></div>\n'
-            f'<script type="application/json" id="{data}">{script_json(panel.spec)}</script></div>'
-        )
-    many = " many" if len(panels) > 1 else ""
-    return (
-        f'<figure class="plot" id="{figure.key}"><h3>{escape(figure.title[:1].upper() + figure.title[1:])}</h3>\n'
-        f'<div class="panels{many}">{"".join(panels)}</div>\n'
-        f"<figcaption><b>Figure {number}.</b> {escape(figure.caption)}</figcaption></figure>"
-    )
+    return NO_SCRIPT + "\n".join(figure_html(figure, number) for number, figure in enumerate(figures, start=1))
 
 
 def _spec(attrs: Mapping[str, Any]) -> str:

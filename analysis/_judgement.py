@@ -1,24 +1,20 @@
-"""The table of claims: the verdict of a group of runs on each claim that applies to it."""
+"""The table of claims: the verdict of a group of runs on each expectation that applies to it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from sweepengine.analysis._claim import BySweep
-from sweepengine.analysis._format import exponent_text
-from sweepengine.analysis._quantities import split_key
-from sweepengine.analysis._verdict import Kind, Verdict, judge
+from sweepengine.analysis._format import estimate_text, significant_text
+from sweepengine.analysis._quantities import split_key, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sweepengine.analysis._claim import Claim
-    from sweepengine.analysis._fit import ScalingFit
+    from sweepengine.analysis._expectations import Expectation, Judgement, Sample
     from sweepengine.analysis._jackknife import Estimate
     from sweepengine.analysis._setting import Setting
-
-_SIGN: Final[dict[Kind, str]] = {"bound": "≤ ", "sharp": "", "asymptote": "→ "}
+    from sweepengine.analysis._verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +25,63 @@ class ClaimResult:
     ----------
     id, seed
         Id of the claim in theory.md §4, and the seed (S0 … S4) or section that states it.
-    group, observable, kind
-        Label of the group of runs, key of the quantity, and sort of the claim.
+    group, observable, title
+        Label of the group of runs; key of the quantity, and its title.
+    kind
+        Rule by which the row is judged: `bound`, `sharp`, `asymptote`, `equality`, `inequality`, `frequency` or `remark`.
+    measures
+        What the measured number is: the exponent of an axis, a mean, the largest of all runs, a share.
+    axis
+        The run coordinate along which the runs of the group differ.
     expected
-        Claimed exponent of m.
+        Expected exponent, value, limit or share; NaN of a remark.
     expected_text
-        The claimed exponent as text: `≤ −1/2` for a bound, `−1` for a sharp claim, `→ −3/4` for an asymptote.
+        The expectation as text: `≤ −1/2` for a bound, `−1` for a sharp claim, `→ −3/4` for an asymptote.
     note
         A remark on the expectation.
     measured
-        Measured exponent of m with its 95 % interval; None if there is no fit.
+        Measured number with its 95 % interval; None if there is none.
     verdict, why
-        `holds`, `violated`, `differs` or `undecided`, and the reason if undecided.
+        `holds`, `violated`, `differs` or `undecided`, and the reason if undecided; `none` of a remark.
+    allowed
+        The smallest and the largest value that the expectation allows; infinite where there is no such end.
+    sample
+        The values and the fit behind the row, for figures.
     """
 
     id: str
     seed: str
     group: str
     observable: str
-    kind: Kind
+    title: str
+    kind: str
+    measures: str
+    axis: str
     expected: float
     expected_text: str
     note: str
     measured: Estimate | None
     verdict: Verdict
     why: str
+    allowed: tuple[float, float]
+    sample: Sample = field(repr=False, compare=False)
+
+    @property
+    def is_exponent(self) -> bool:
+        """Whether the row is about an exponent."""
+        return self.kind in {"bound", "sharp", "asymptote"}
+
+    @property
+    def measured_text(self) -> str:
+        """The measured number with its interval; the words `no fit` or `none` where there is no number."""
+        if self.measured is None:
+            return "no fit" if self.is_exponent else "none"
+        if self.is_exponent:
+            return estimate_text(self.measured)
+        value = significant_text(self.measured.value)
+        if not self.measured.has_interval:
+            return value
+        return f"{value} [{significant_text(self.measured.low)}, {significant_text(self.measured.high)}]"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain numbers and strings."""
@@ -62,83 +90,80 @@ class ClaimResult:
             "seed": self.seed,
             "group": self.group,
             "observable": self.observable,
+            "title": self.title,
             "kind": self.kind,
-            "expected_exponent_of_m": self.expected,
+            "measures": self.measures,
+            "axis": self.axis,
+            "expected_value": self.expected,
             "expected": self.expected_text,
             "note": self.note,
-            "measured_exponent_of_m": self.measured.to_dict() if self.measured else None,
+            "measured": self.measured.to_dict() if self.measured else None,
             "verdict": self.verdict,
             "why": self.why,
         }
 
 
-def _judged(setting: Setting, fit: ScalingFit, kind: Kind, p: float) -> tuple[Verdict, str]:
+def _guarded(setting: Setting, sample: Sample, expectation: Expectation, judgement: Judgement) -> tuple[Verdict, str]:
+    """The verdict, where the runs of the group are such runs as the claim is about."""
     if not setting.follows_the_flow:
         return "undecided", f"the claim is about gradient descent or flow; these runs were trained by {setting.method}"
-    verdict, why = judge(fit, kind, p)
-    width = fit.kept[0]
-    if verdict in ("differs", "violated") and setting.before_its_limit(width):
+    against = judgement.verdict in ("differs", "violated") and sample.fit is not None and expectation.axis == "width"
+    if against and sample.fit is not None and setting.before_its_limit(sample.fit.kept[0]):
         side = "small" if setting.alpha < 1 else "large"
         return "undecided", (
-            f"α = {setting.alpha:g} is so {side} that a reading from width {width} on is not yet one of the limit; "
-            "take wider networks, or α nearer to 1"
+            f"α = {setting.alpha:g} is so {side} that a reading from width {sample.fit.kept[0]} on is not yet one of "
+            "the limit; take wider networks, or α nearer to 1"
         )
-    return verdict, why
+    return judgement.verdict, judgement.why
 
 
-def judge_claims(
-    claims: Iterable[Claim],
-    group: str,
-    setting: Setting,
-    fits: Mapping[str, ScalingFit],
-    failures: Mapping[str, str],
+def judge_group(
+    expected: Iterable[tuple[str, Expectation]], group: str, setting: Setting, samples: Mapping[str, Sample]
 ) -> tuple[ClaimResult, ...]:
-    """Judge every claim that applies to one group of runs.
+    """Judge every expectation that applies to one group of runs.
 
     Parameters
     ----------
-    claims
-        Claims about the kind of sweep. Claims that a computation measures are skipped, since they say nothing of runs.
+    expected
+        Pairs of the id of a claim and one of its expectations, all of one axis.
     group, setting
         Label and setting of the group.
-    fits, failures
-        Key (`movement_op/W0`) → fit; key → the reason why there is no fit.
+    samples
+        Key (`movement_op/W0`) → values of the quantity in the group, with their fit.
 
     Returns
     -------
     tuple of ClaimResult
-        In the order of the claims; an expectation on a quantity with a dim gives one row for each place along it.
+        In the order of the expectations; one of a quantity with a dim gives one row for each place along it.
     """
     if setting.depth < 1:  # a model of the user's own, about which there are no claims
         return ()
-    expected = [
-        (claim.id, exponent)
-        for claim in claims
-        if isinstance(claim.evidence, BySweep)
-        for exponent in claim.evidence.exponents
-    ]
     rows = []
-    for name, exponent in expected:
-        for key in [*fits, *failures]:
+    for name, expectation in expected:
+        for key, sample in samples.items():
             observable, place = split_key(key)
-            if observable != exponent.quantity.name or not exponent.applies(setting, place):
+            if observable != expectation.quantity.name or not expectation.applies(setting, place):
                 continue
-            p = exponent.p(setting, place)
-            fit = fits.get(key)
-            verdict, why = _judged(setting, fit, exponent.kind, p) if fit else ("undecided", failures[key])
+            judgement = expectation.judge(sample, setting, place)
+            verdict, why = _guarded(setting, sample, expectation, judgement)
             rows.append(
                 ClaimResult(
                     id=name,
-                    seed=exponent.source,
+                    seed=expectation.source,
                     group=group,
                     observable=key,
-                    kind=exponent.kind,
-                    expected=0.0 - p,  # never −0.0
-                    expected_text=_SIGN[exponent.kind] + exponent_text(0.0 - p),
-                    note=exponent.note,
-                    measured=fit.exponent if fit else None,
+                    title=title_of(expectation.quantity, place),
+                    kind=expectation.kind,
+                    measures=expectation.measures,
+                    axis=expectation.axis,
+                    expected=judgement.expected,
+                    expected_text=judgement.expected_text,
+                    note=expectation.note,
+                    measured=judgement.measured,
                     verdict=verdict,
                     why=why,
+                    allowed=expectation.allowed(setting, place),
+                    sample=sample,
                 )
             )
     return tuple(rows)

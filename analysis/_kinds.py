@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sweepengine.analysis._claim import BySweep
 from sweepengine.analysis._errors import ContractError
 from sweepengine.analysis.claims import CLAIMS
 from sweepengine.spec import kinds, resolve
@@ -42,12 +41,8 @@ def findings_of(kind: str) -> Findings:
 @cache
 def _with_claims(reference: object) -> Findings:
     base: Findings = resolve(reference)
-    about = [
-        (claim, evidence)
-        for claim in CLAIMS
-        if isinstance(evidence := claim.evidence, BySweep) and evidence.of == base.name
-    ]
+    about = [claim for claim in CLAIMS if any(evidence.of == base.name for evidence in claim.evidence)]
+    base = replace(base, claims=tuple(about))
     # Claims that share a quantity share one object; Findings refuses two quantities of the same name.
-    quantities = dict.fromkeys(exponent.quantity for _, evidence in about for exponent in evidence.exponents)
-    claimed = tuple(quantity for quantity in quantities if quantity not in base.quantities)
-    return replace(base, claims=tuple(claim for claim, _ in about), claimed=claimed)
+    quantities = dict.fromkeys(expectation.quantity for _, expectation in base.expected)
+    return replace(base, claimed=tuple(quantity for quantity in quantities if quantity not in base.quantities))

@@ -154,7 +154,7 @@ def limit_exponent(
 def _union(curve: LogCurve, corrections: Sequence[float], confidence: float, *, refute: bool) -> Limit:
     parts = [_one_term(curve, q, confidence, refute) for q in corrections]
     value, weight, low, high = (np.stack(column) for column in zip(*parts, strict=True))
-    explained = (weight > 0).any(axis=0)
+    explained = np.asarray((weight > 0).any(axis=0))
     middle = np.where(explained, np.sum(weight * value, axis=0) / np.where(explained, weight.sum(axis=0), 1.0), np.nan)
     has_interval = explained & (np.asarray(curve.seeds) > 1)
     return Limit(

@@ -43,7 +43,7 @@ def markdown(summary: Summary, attrs: Mapping[str, Any]) -> str:
         definitions_table(summary),
         provenance_table(attrs),
     ):
-        lines += _table(table)
+        lines += table_lines(table)
     spec = str(attrs.get("spec", "")).strip("\n")
     if spec:
         longest = max((len(run) for run in re.findall(r"`+", spec)), default=0)
@@ -58,7 +58,8 @@ def inline(text: str) -> str:
     return re.sub(r"([\\`*_\[\]|~#!])", r"\\\1", flat)
 
 
-def _table(table: Table) -> list[str]:
+def table_lines(table: Table) -> list[str]:
+    """Write a table as lines of Markdown."""
     rule = "|".join(" ---: " if k in table.numeric else " --- " for k in range(len(table.headers)))
     rows = [f"| {' | '.join(map(inline, row))} |" for row in table.rows]
     head = f"| {' | '.join(map(inline, table.headers))} |"

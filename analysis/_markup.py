@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from sweepengine.analysis._format import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sweepengine.analysis._tables import Table
 
-_VERDICTS: Final = frozenset({"holds", "violated", "differs", "undecided"})
+_MARKED: Final = {name: f"verdict {name}" for name in ("holds", "violated", "differs", "undecided")} | {
+    "NOT CAUGHT": "twin missed"
+}
+"""Text of a cell → its classes."""
 _IN_SCRIPT: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -25,9 +30,10 @@ def escape(text: str) -> str:
 
 
 def formula(text: str) -> str:
-    """Escape a text of our own and set x_t and m^−1/2 as sub- and superscripts. Do not use it for text from data."""
-    raised = re.sub(r"\^(−?\w+?(?:/\w+)?)(?=_|\W|$)", r"<sup>\1</sup>", escape(text))
-    return re.sub(r"_([^\W_]+)", r"<sub>\1</sub>", raised)
+    """Escape a text of our own and set x_t, m^−1/2 and m^(γ−1) as sub- and superscripts. Do not use it for text from data."""
+    raised = re.sub(r"\^\(([^()^]+)\)", r"<sup>\1</sup>", escape(text))
+    raised = re.sub(r"\^(−?\w+?(?:/\w+)?)(?=_|\W|$)", r"<sup>\1</sup>", raised)
+    return re.sub(r"_([^\W_]+|∞)", r"<sub>\1</sub>", raised)
 
 
 def script_json(value: Any) -> str:
@@ -44,6 +50,50 @@ def script_digest(code: str) -> str:
 def asset(name: str) -> str:
     """Read a file of `analysis/page/`."""
     return resources.files("sweepengine.analysis").joinpath("page", name).read_text(encoding="utf-8")
+
+
+def document(title: str, main: str, scripts: Sequence[str] = ()) -> str:
+    """Write a self-contained page: no network, no outside fonts, and a policy that lets only the given scripts run.
+
+    Parameters
+    ----------
+    title
+        Title of the window, as HTML.
+    main
+        HTML of the content.
+    scripts
+        JavaScript that runs at the end. The Content-Security-Policy allows only scripts with these digests and forbids
+        every connection, so that even a mistake in escaping could not run code from a name or a spec.
+
+    Returns
+    -------
+    str
+        A complete document.
+    """
+    allowed = f"script-src {' '.join(map(script_digest, scripts))}; " if scripts else ""
+    images = "data: blob:" if scripts else "data:"
+    policy = (
+        f"default-src 'none'; {allowed}style-src 'unsafe-inline'; img-src {images}; base-uri 'none'; form-action 'none'"
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="sweepengine">
+<title>{title}</title>
+<style>
+{asset("style.css")}</style>
+</head>
+<body>
+<main>
+{main}
+</main>
+{"".join(f"<script>{script}</script>" + chr(10) for script in scripts)}</body>
+</html>
+"""
 
 
 def table_html(table: Table, number: int | None = None) -> str:
@@ -88,6 +138,6 @@ def _class(column: int, table: Table) -> str:
 
 
 def _cell(text: str, is_formula: bool) -> str:
-    if text in _VERDICTS:
-        return f'<span class="verdict {text}">{text}</span>'
+    if text in _MARKED:
+        return f'<span class="{_MARKED[text]}">{text}</span>'
     return formula(text) if is_formula else escape(text)

@@ -10,12 +10,17 @@ from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._dataset import check_contract, kind_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     import xarray as xr
+    from numpy.typing import NDArray
 
     from sweepengine.analysis._quantities import Quantity
 
 
-def reduce_runs(ds: xr.Dataset, *, theory: xr.Dataset | None = None) -> xr.Dataset:
+def reduce_runs(
+    ds: xr.Dataset, *, theory: xr.Dataset | None = None, only: Collection[Quantity] | None = None
+) -> xr.Dataset:
     """Reduce every finished run to the quantities of its kind, in one Dask computation.
 
     A worker holds no more than one chunk of the store. Kernels are read only at their first record, and only if a
@@ -27,6 +32,8 @@ def reduce_runs(ds: xr.Dataset, *, theory: xr.Dataset | None = None) -> xr.Datas
         A sweep as `sweepengine.open_sweep` returns it: lazy or in memory, dims (run, record, ...).
     theory
         The dataset that `sweepengine.open_theory` returns for the same store, for claims that compare with a limit.
+    only
+        The quantities to compute; all of the kind where not given.
 
     Returns
     -------
@@ -57,17 +64,53 @@ def reduce_runs(ds: xr.Dataset, *, theory: xr.Dataset | None = None) -> xr.Datas
     if not done.sizes["run"]:
         done = done.compute()  # there is nothing to read, and Dask cannot reduce an array without rows
     theory = xr.Dataset() if theory is None else theory
+    wanted = (*kind.quantities, *kind.claimed) if only is None else tuple(only)
+    rows = _alike(done)
+    parts = [_reduced(*_own_points(done.isel(run=each), theory), wanted, kind.quantities) for each in rows]
+    if len(parts) == 1:
+        return parts[0].compute()
+    joined = xr.concat(parts, "run", data_vars="all", coords="minimal", compat="override", join="exact")
+    return joined.isel(run=np.argsort(np.concatenate(rows))).compute()
+
+
+def _alike(done: xr.Dataset) -> list[NDArray[np.intp]]:
+    """Positions of the runs that have equally many points; several sets only where ``n_train`` or ``n_test`` differ."""
+    counts = [np.asarray(done[name].values) for name in ("n_train", "n_test") if name in done.coords]
+    keys = list(zip(*counts, strict=True))
+    if not keys:
+        return [np.arange(done.sizes["run"])]
+    return [np.flatnonzero([key == each for key in keys]) for each in dict.fromkeys(keys)]
+
+
+def _own_points(done: xr.Dataset, theory: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+    """Runs of equally many points, and the theory, without the padding to the points of other runs."""
+    own: dict[str, int] = {}
+    for name, dims in (("n_train", ("i", "j", "mode")), ("n_test", ("test", "test_other"))):
+        if name in done.coords and done.sizes["run"]:
+            own |= dict.fromkeys(dims, int(done[name].values[0]))
+    # The kernel of a network of k outputs has k modes for each point, that of the theory has one.
+    of_runs = own | ({"mode": own["mode"] * done.sizes.get("output", 1)} if "mode" in own else {})
+    return (
+        done.isel({dim: slice(size) for dim, size in of_runs.items()}, missing_dims="ignore"),
+        theory.isel({dim: slice(size) for dim, size in own.items()}, missing_dims="ignore"),
+    )
+
+
+def _reduced(
+    done: xr.Dataset, theory: xr.Dataset, wanted: Sequence[Quantity], usual: Collection[Quantity]
+) -> xr.Dataset:
+    """Finished runs of equally many points, reduced; lazy where the runs are. Usual quantities are NaN where unknown."""
     reduced: dict[str, xr.Variable] = {}
-    for q in kind.quantities:
+    for q in (q for q in wanted if q in usual):
         recorded = _has(q, done, theory)
         reduced[q.name] = q.reduction.compute(done, theory).variable if recorded else _nothing(q, done)
-    for q in kind.claimed:
+    for q in (q for q in wanted if q not in usual):
         if _has(q, done, theory):
             reduced[q.name] = q.reduction.compute(done, theory).variable
-    dims = {q.reduction.dim for q in (*kind.quantities, *kind.claimed)}
+    dims = {q.reduction.dim for q in wanted}
     kept = [name for name in done.coords if set(done[name].dims) <= {"run"} or name in dims]
     rest = done.drop_vars([name for name in (*done.data_vars, *done.coords) if name not in kept])
-    return rest.assign({name: values.astype(np.float64) for name, values in reduced.items()}).compute()
+    return rest.assign({name: values.astype(np.float64) for name, values in reduced.items()})
 
 
 def _has(q: Quantity, done: xr.Dataset, theory: xr.Dataset) -> bool:

@@ -36,6 +36,13 @@ MOVEMENT_OP: Final = Quantity(
     "sup_t ‖W^l_t − W^l_0‖_op / √m",
     "theory.md §4 lazy",
 )
+MOVEMENT_ROW_MAX: Final = Quantity(
+    "movement_row_max",
+    supremum("movement_row_max", "layer"),
+    "largest movement of a neuron of a layer",
+    "sup_t max_k ‖w_k(t) − w_k(0)‖, w_k the parameters into neuron k",
+    "theory.md §4 lazy: S4 thm 8",
+)
 LOSS_TRAIN: Final = Quantity(
     "loss_train",
     final("loss_train"),
@@ -62,6 +69,19 @@ ACCURACY_TEST: Final = Quantity(
     fitted=False,
     is_share=True,
 )
+
+LINEAR_DISTANCES: Final = tuple(
+    Quantity(
+        f"linear_distance_{points}",
+        supremum(f"linear_distance_{points}"),
+        f"distance from the linearised model, {points}",
+        f"sup_t ‖f_t − f_t^lin‖ on the {points} points, norm taken in each run, then averaged over seeds; f^lin takes the "
+        "same steps f^lin ← f^lin − (η/N) Θ_0 ∂ℓ/∂f",
+        "theory.md §4 linear, general-cost",
+    )
+    for points in ("train", "test")
+)
+"""Quantities that several claims are about, and that no figure shows."""
 
 NETWORKS: Final = Findings(
     name="networks",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
+    from sweepengine.analysis._curves import Average
     from sweepengine.analysis._reductions import Reduction
     from sweepengine.analysis._setting import Setting
 
@@ -38,7 +39,10 @@ class Quantity:
     unit
         "1" where the quantity is a ratio or a number.
     fitted
-        Whether a power of the width is fitted; the fit is to the mean over seeds of the norms taken in each run.
+        Whether a power of the width is fitted.
+    average
+        What the fit averages over seeds: norms taken in each run; or, for a quantity that is a vector (a dim beside
+        those of the reduction), the vectors, whose mean's norm is fitted with variance/S subtracted.
     is_share
         Whether the quantity lies between 0 and 1, and is shown with fixed decimals.
     against_widest
@@ -55,6 +59,7 @@ class Quantity:
     source: str
     unit: str = "1"
     fitted: bool = True
+    average: Average = "mean_of_norms"
     is_share: bool = False
     against_widest: bool = False
     why_none: Callable[[xr.Dataset, Setting, NDArray[np.float64]], str] | None = None
@@ -69,3 +74,8 @@ def split_key(key: str) -> tuple[str, str]:
     """Return the name and the place of a key; the place is empty where there is no dim."""
     name, _, place = key.partition(SEPARATOR)
     return name, place
+
+
+def title_of(quantity: Quantity, place: str) -> str:
+    """Return the title of a quantity at a place along its dim; the title alone where there is no dim."""
+    return f"{quantity.title.removesuffix(' of a layer')}, {place}" if place else quantity.title

@@ -51,9 +51,16 @@ def initial(variable: str, dim: str = "") -> Reduction:
     return Reduction("initial", lambda done, _: done[variable].isel(record=0, drop=True), {variable: dims}, dim)
 
 
-def final(variable: str) -> Reduction:
-    """The value of a variable (run, record) at the last record of a run."""
-    return Reduction("final", lambda done, _: last(done[variable], done), {variable: ("run", "record")})
+def final(variable: str, dim: str = "") -> Reduction:
+    """The value of a variable (run, record [, dim]) at the last record of a run."""
+    dims = ("run", "record", dim) if dim else ("run", "record")
+    return Reduction("final", lambda done, _: last(done[variable], done), {variable: dims}, dim)
+
+
+def final_vector(variable: str, dim: str) -> Reduction:
+    """The vector (run, record, dim) at the last record of a run, for quantities whose mean's norm is fitted."""
+    dims = ("run", "record", dim)
+    return Reduction("final", lambda done, _: last(done[variable], done), {variable: dims})
 
 
 def accuracy() -> Reduction:
@@ -69,6 +76,41 @@ def of_each_run(theory: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
     """A variable of the theory, (limit, …), taken at the limit of each run, (run, …); NaN for a run without a limit."""
     rows = theory.reindex(limit=done["limit"].values)
     return rows.rename(limit="run").drop_vars("run")
+
+
+def for_each_limit(
+    done: xr.Dataset, theory: xr.Dataset, compute: Callable[[xr.Dataset, xr.Dataset], xr.DataArray]
+) -> xr.DataArray:
+    """Put together what a function makes of the runs of each limit and of that limit's theory, (run, …), in their order.
+
+    The theory of a run without a limit is NaN. Runs of one limit share their steps and times.
+    """
+    import xarray as xr
+
+    ids = done["limit"].values
+    parts, places = [], []
+    for limit in np.unique(ids) if ids.size else [""]:
+        at = np.flatnonzero(ids == limit)
+        runs = done.isel(run=at)
+        if at.size:  # else there are no runs, and the steps may still have the dim
+            runs = runs.assign_coords(
+                {name: runs[name].isel(run=0) for name in ("step", "time") if "run" in runs[name].dims}
+            )
+        parts.append(compute(runs, theory.reindex(limit=[limit]).isel(limit=0, drop=True)))
+        places.append(at)
+    return xr.concat(parts, "run").isel(run=np.argsort(np.concatenate(places)))
+
+
+def spectrum(kernel: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Eigenvalues (mode,), not below 0, and eigenvectors (i, mode) of a kernel (i, j); NaN where the kernel is."""
+    import xarray as xr
+
+    matrix = np.asarray(kernel.values, dtype=np.float64)
+    if np.isfinite(matrix).all():
+        values, vectors = np.linalg.eigh(matrix)
+    else:
+        values, vectors = np.full(len(matrix), np.nan), np.full(matrix.shape, np.nan)
+    return xr.DataArray(np.maximum(values, 0.0), dims="mode"), xr.DataArray(vectors, dims=("i", "mode"))
 
 
 def _supremum(variable: xr.DataArray, done: xr.Dataset) -> xr.DataArray:

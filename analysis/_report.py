@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +18,13 @@ from sweepengine.analysis._constants import (
 from sweepengine.analysis._dataset import check_contract, split
 from sweepengine.analysis._errors import FigureFormatError, ReportWriteError
 from sweepengine.analysis._figure import FigureSource
+from sweepengine.analysis._levels import LEVEL_RULES
 from sweepengine.analysis._observables import places, reduce_runs
 from sweepengine.analysis._results import strict
-from sweepengine.analysis._summary import rows_of, summarise_reduced
+from sweepengine.analysis._samples import rows_of
+from sweepengine.analysis._summary import summarise_reduced
 from sweepengine.analysis._verdict import RULES
+from sweepengine.files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +87,7 @@ def write_report(
     load_altair(), load_vl_convert()  # so that a missing extra is reported before the sweep is read
     ds, theory = _opened(ds_or_url, theory)
     table, groups = reduce_runs(ds, theory=theory) if table is None else table, split(ds, group_by)
-    summary = summarise_reduced(ds, table, groups)
+    summary = summarise_reduced(ds, table, groups, group_by)
     tables = [rows_of(table, ds, group) for group in groups]
     contents = {
         REPORT_HTML: page(summary, build_figures(FigureSource(ds, summary, groups, tables)), ds.attrs),
@@ -94,7 +96,7 @@ def write_report(
     }
     folder = Path(directory)
     for name, text in contents.items():
-        _write(folder / name, text.encode("utf-8"))
+        write_report_file(folder / name, text.encode("utf-8"))
     return ReportPaths(folder / REPORT_HTML, folder / REPORT_JSON, folder / REPORT_MARKDOWN)
 
 
@@ -135,11 +137,11 @@ def write_main_figure(
     convert, version = load_vl_convert(), vega_lite_version()
     ds, _ = _opened(ds_or_url, None)
     table, groups = reduce_runs(ds), split(ds, group_by)
-    spec = main_figure(summarise_reduced(ds, table, groups), [rows_of(table, ds, group) for group in groups])
+    spec = main_figure(summarise_reduced(ds, table, groups, group_by), [rows_of(table, ds, group) for group in groups])
     if target.suffix.lower() == ".svg":
-        _write(target, convert.vegalite_to_svg(spec, vl_version=version).encode("utf-8"))
+        write_report_file(target, convert.vegalite_to_svg(spec, vl_version=version).encode("utf-8"))
     else:
-        _write(target, convert.vegalite_to_png(spec, vl_version=version, scale=2))
+        write_report_file(target, convert.vegalite_to_png(spec, vl_version=version, scale=2))
     return target
 
 
@@ -173,7 +175,7 @@ def _document(ds: xr.Dataset, summary: Summary, table: xr.Dataset) -> dict[str, 
         {
             "schema": REPORT_SCHEMA,
             **summary.to_dict(),
-            "verdict_rules": dict(RULES),
+            "verdict_rules": dict((*RULES, *LEVEL_RULES)),
             "definitions": {
                 q.name: {"formula": q.symbol, "reduction": q.reduction.name, "unit": q.unit, "source": q.source}
                 for q in quantities
@@ -186,13 +188,10 @@ def _document(ds: xr.Dataset, summary: Summary, table: xr.Dataset) -> dict[str, 
     return document
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_report_file(path: Path, content: bytes) -> None:
+    """Write a file of a report. Raises :class:`ReportWriteError` where it cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
-            part.write(content)
-        Path(part.name).chmod(0o644)
-        Path(part.name).replace(path)
+        replace_file(path, content)
     except OSError as error:
         raise ReportWriteError(
             f"Cannot write {path}: {error.strerror or error}. Choose a directory that exists or can be made, and that "

@@ -51,7 +51,7 @@ class GroupSummary:
         Key (`kernel_drift`, `movement_op/W0`) → fit; key → the reason why there is no fit.
     level_name, level
         Name of the quantity that is shown beside the exponents (for networks the test accuracy, for particles the test
-        loss), and its mean at the largest width with a finished run; None if no run is finished or all values are NaN.
+        loss), and its mean at the largest width with a finished run; None if no run is finished or all values are NaN; both empty for kinds without such a quantity.
     """
 
     label: str
@@ -74,7 +74,7 @@ class GroupSummary:
             "seeds": list(self.seeds),
             "fits": {key: fit.to_dict() for key, fit in self.fits.items()},
             "without_fit": dict(self.failures),
-            self.level_name: self.level.to_dict() if self.level else None,
+            **({self.level_name: self.level.to_dict() if self.level else None} if self.level_name else {}),
         }
 
 

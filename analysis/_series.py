@@ -81,7 +81,11 @@ def scaling_rows(summary: Summary, tables: Sequence[xr.Dataset], key: str) -> Sc
             )
         middle = math.exp(float(np.mean(np.log(fit.kept))))
         anchor = float(fit.predict(np.array([middle]))[0])
-        claims = [c for c in summary.claims if c.group == group.label and c.observable == key and c.kind != "bound"]
+        claims = [
+            c
+            for c in summary.claims
+            if c.group == group.label and c.observable == key and c.kind in ("sharp", "asymptote")
+        ]
         rows.expected.extend(
             {
                 "group": name,

@@ -17,8 +17,9 @@ EPS: Final = 1e-9
 class Setting:
     """The settings of a group of runs on which exponents depend; the fields are those of a spec.
 
-    The law of the rows of the first layer, the ratios of the widths, the number of outputs and the cost change no
-    exponent.
+    ``case`` is what a sweep of computations computes, and ``none`` the method of runs that are not trained.
+
+    The law of the rows of the first layer, the ratios of the widths and the number of outputs change no exponent.
     """
 
     gamma: float
@@ -27,8 +28,11 @@ class Setting:
     readout: str = "gaussian"
     trained: str = "all"
     biases: bool = False
+    centred: bool = False
+    loss: str = "mse"
     method: str = "gd"
     alpha: float = 1.0
+    case: str = ""
     terms: frozenset[str] = frozenset()
 
     def before_its_limit(self, width: float) -> bool:
@@ -57,7 +61,7 @@ class Setting:
     @property
     def follows_the_flow(self) -> bool:
         """Whether the runs were trained by gradient descent or flow, about which all claims speak."""
-        return follows_the_flow(self.method)
+        return self.method == "none" or follows_the_flow(self.method)
 
     @property
     def _facts(self) -> ActivationEntry | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._constants import PROVENANCE_ATTRIBUTES, STATUSES
 from sweepengine.analysis._format import estimate_text, number_text, significant_text
+from sweepengine.analysis._levels import LEVEL_RULES
 from sweepengine.analysis._terminal import at_these_widths, level_text
 from sweepengine.analysis._verdict import RULES
 
@@ -75,7 +76,7 @@ def glance_table(summary: Summary) -> Table:
         (
             "runs",
             *(text for name in summary.kind.headlines for text in (summary.kind.quantity(name).title, "expected")),
-            summary.kind.quantity(summary.kind.level).title,
+            summary.kind.quantity(summary.kind.level).title if summary.kind.level else "",
         ),
         tuple(rows),
         frozenset({1, 3, 5}),
@@ -89,9 +90,9 @@ def claims_table(summary: Summary) -> Table:
             c.id,
             c.seed,
             c.group,
-            summary.kind.title_of(c.observable),
+            c.title,
             c.expected_text + (f" ({c.note})" if c.note else ""),
-            estimate_text(c.measured) if c.measured else "no fit",
+            f"{c.measures}: {c.measured_text}" if not c.is_exponent else c.measured_text,
             c.verdict,
             c.why or "–",
         )
@@ -176,7 +177,7 @@ def rules_table() -> Table:
         "A wrong verdict is worse than an open one. Without an interval (fewer than two seeds, or no fit) every "
         "verdict is undecided.",
         ("kind of claim", "rule, with e the claimed exponent of m"),
-        RULES,
+        (*RULES, *LEVEL_RULES),
         formula=frozenset({1}),
     )
 

@@ -6,6 +6,7 @@ import io
 import math
 from typing import TYPE_CHECKING, Final
 
+from sweepengine.analysis._ascii import in_ascii
 from sweepengine.analysis._constants import STATUSES
 from sweepengine.analysis._format import estimate_text, number_text, printable, significant_text
 
@@ -18,19 +19,12 @@ if TYPE_CHECKING:
     from sweepengine.analysis._fit import ScalingFit
     from sweepengine.analysis._results import GroupSummary, Summary
 
-_STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim"}
-_ASCII: Final = str.maketrans(
-    {"−": "-", "–": "-", "≤": "<=", "→": "->", "±": "+/-", "·": "|", "γ": "gamma", "α": "alpha", "η": "eta", "τ": "tau"}
-)
+STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim", "none": "dim"}
+"""Verdict → style on a terminal."""
 _NOTE: Final = (
     "Limit: exponent of the width m as m → ∞, finite-size terms allowed for, with its 95 % interval over seeds; in the "
     "second line that of a straight line at these widths. Expected: ≤ a theorem's bound, → an asymptote. Accuracy and loss: mean ± standard error over seeds at the largest width."
 )
-
-
-def _in_ascii(text: str) -> str:
-    """The text in ASCII; ``?`` stands for a sign that has no spelling here."""
-    return text.translate(_ASCII).encode("ascii", "replace").decode()
 
 
 class SummaryView:
@@ -50,7 +44,7 @@ class SummaryView:
 
         def text(content: str, style: str = "") -> Text:
             clean = printable(content)
-            return Text(_in_ascii(clean) if ascii_only else clean, style=style)
+            return Text(in_ascii(clean) if ascii_only else clean, style=style)
 
         yield text(_headline(self.summary), "bold")
         yield self._table(ascii_only)
@@ -77,7 +71,7 @@ class SummaryView:
                 shown = [printable(group.label) if k == 0 else "", *cells]
                 styles = ["bold", "", "", "", style]
                 table.add_row(
-                    *(Text(_in_ascii(c) if ascii_only else c, style=s) for c, s in zip(shown, styles, strict=True))
+                    *(Text(in_ascii(c) if ascii_only else c, style=s) for c, s in zip(shown, styles, strict=True))
                 )
             table.add_section()
         return table
@@ -115,7 +109,7 @@ def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], st
             yield [title, measured, "–", "–"], "dim"
         for k, claim in enumerate(claims):
             first = [title, measured] if k == 0 else ["", ""]
-            yield [*first, claim.expected_text, claim.verdict], _STYLES[claim.verdict]
+            yield [*first, claim.expected_text, claim.verdict], STYLES[claim.verdict]
     if group.level:
         title = summary.kind.quantity(group.level_name).title
         yield [title, f"{level_text(summary, group)} at {group.level.width}", "", ""], ""

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from sweepengine.analysis._power import Ends
 
 Kind = Literal["bound", "sharp", "asymptote"]
-Verdict = Literal["holds", "violated", "differs", "undecided"]
+Verdict = Literal["holds", "violated", "differs", "undecided", "none"]
+"""``none`` is that of a remark, a number about which the notes state nothing."""
 
 RULES: Final[tuple[tuple[str, str], ...]] = (
     (
@@ -71,7 +72,7 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
 """The rules in words, in terms of the exponent of m; they are printed in every report."""
 
 
-def decide(kind: Kind, p: float, limit: Ends, cautious: Ends) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def apply_rules(kind: Kind, p: float, limit: Ends, cautious: Ends) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Apply the rules to intervals of any shape.
 
     Parameters
@@ -120,7 +121,9 @@ def judge(fit: ScalingFit, kind: Kind, p: float) -> tuple[Verdict, str]:
             f"the curve bends at the widest {len(fit.limit_widths)} widths as no finite-size term does: "
             f"{estimate_text(fit.exponent_at_these_widths)} at these widths is no limit; larger widths would decide"
         )
-    holds, contradicted = decide(kind, p, *((np.array(e.low), np.array(e.high)) for e in (fit.p_limit, fit.p_cautious)))
+    holds, contradicted = apply_rules(
+        kind, p, *((np.array(e.low), np.array(e.high)) for e in (fit.p_limit, fit.p_cautious))
+    )
     if holds:
         return "holds", ""
     if contradicted:
@@ -146,7 +149,7 @@ def _why(fit: ScalingFit, kind: Kind, p: float) -> str:
 def _decides(fit: ScalingFit, kind: Kind, p: float) -> str:
     """What would decide, if the exponent is what it now seems."""
     needed = what_decides(
-        fit.curve, lambda limit, cautious: np.logical_or(*decide(kind, p, limit, cautious)), bends=fit.bends
+        fit.curve, lambda limit, cautious: np.logical_or(*apply_rules(kind, p, limit, cautious)), bends=fit.bends
     )
     return f"to decide: {needed_text(needed, fit.axis)}"
 

@@ -22,7 +22,7 @@ from sweepengine.analysis._limit import SLOW_CORRECTIONS, Limit, LogCurve, limit
 from sweepengine.analysis._models import OFFSET, fit_model
 from sweepengine.analysis._power import what_decides, what_narrows
 from sweepengine.analysis._ranges import P, first_straight, scan
-from sweepengine.analysis._verdict import Kind, decide
+from sweepengine.analysis._verdict import Kind, apply_rules
 
 Floats = NDArray[np.float64]
 Widths = NDArray[np.floating[Any]]
@@ -85,7 +85,7 @@ def line_coverage(values: Floats, log_m: Floats) -> float:
 def shares(limit: Limit, cautious: Limit, kind: Kind, off: float) -> tuple[float, ...]:
     """Shares of trials in which a claim holds and is contradicted; and that holds, of lengths and half-lengths < 0.1."""
     ends = ((limit.low, limit.high), (cautious.low, cautious.high))
-    holds, contradicted = (verdict & limit.explained for verdict in decide(kind, TRUE_P + off, *ends))
+    holds, contradicted = (verdict & limit.explained for verdict in apply_rules(kind, TRUE_P + off, *ends))
     length = limit.high - limit.low
     # A class of fewer trials than a twentieth is not a share of anything.
     short = (length < MARGIN, length < 2 * MARGIN)
@@ -151,7 +151,7 @@ def power_table(trials: int, seed: int) -> None:
             for _ in range(pilots):
                 curve = _curve(simulate(rng, (1, 8), m, noise, 0.0, 1.0), m)
                 needed = (
-                    what_decides(curve, lambda a, b: decide("sharp", TRUE_P, a, b)[0], bends=False)
+                    what_decides(curve, lambda a, b: apply_rules("sharp", TRUE_P, a, b)[0], bends=False)
                     if what == "seeds to decide"
                     else what_narrows(curve, half)
                 )
@@ -164,7 +164,7 @@ def power_table(trials: int, seed: int) -> None:
                 limit = limit_exponent(_curves(simulate(rng, (20, seeds), grown, noise, 0.0, 1.0), grown))
                 if what == "seeds to decide":
                     met.append(
-                        float(decide("sharp", TRUE_P, (limit.low, limit.high), (limit.low, limit.high))[0].mean())
+                        float(apply_rules("sharp", TRUE_P, (limit.low, limit.high), (limit.low, limit.high))[0].mean())
                     )
                 else:
                     met.append(float(np.mean((limit.high - limit.low) / 2 <= 1.1 * half)))

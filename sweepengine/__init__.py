@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sweepengine.claims import decide_claims as decide_claims
     from sweepengine.errors import DamagedError as DamagedError
     from sweepengine.errors import DamageWarning as DamageWarning
     from sweepengine.errors import DataError as DataError
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 """The one place where the version stands; the package's metadata read it here."""
 
 _NAMES = {
+    "sweepengine.claims": ("decide_claims",),
     "sweepengine.errors": (
         "DamageWarning",
         "DamagedError",
@@ -67,6 +69,7 @@ __all__ = [
     "SweepSpec",
     "__version__",
     "analysis",
+    "decide_claims",
     "errors",
     "make_spec",
     "networks",

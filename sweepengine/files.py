@@ -1,11 +1,13 @@
-"""Opening of files that users name: only plain files, and without waiting."""
+"""Files that users name: opening plain files without waiting, and replacing a file as a whole."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+import tempfile
 from io import BufferedReader, FileIO, TextIOWrapper
+from pathlib import Path
 
 
 def open_plain(path: str | os.PathLike[str]) -> FileIO:
@@ -34,3 +36,18 @@ def open_plain_text(path: str | os.PathLike[str]) -> TextIOWrapper:
     Reading raises :class:`UnicodeDecodeError` if the bytes are not UTF-8.
     """
     return TextIOWrapper(BufferedReader(open_plain(path)), encoding="utf-8")
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new one, never a part; make its folder if needed.
+
+    Raises
+    ------
+    OSError
+        The folder or the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
+        part.write(content)
+    Path(part.name).chmod(0o644)
+    Path(part.name).replace(path)

@@ -88,8 +88,8 @@ for name in sys.argv[1:]:
     found["theory"] = dumped(sweepengine.open_theory(f"{name}.ray.zarr"))
     found["claims"] = [asdict(row) for row in analysis.summarise(sweep).claims]
     if name == "networks":
-        claim = next(claim for claim in analysis.CLAIMS if claim.id == "init-scale")
-        found["twin"] = [asdict(row) for row in analysis.summarise(claim.evidence.twin(sweep)).claims]
+        claim = next(claim for claim in analysis.CLAIMS if claim.id == "start-scale")
+        found["twin"] = [asdict(row) for row in analysis.summarise(claim.evidence[0].twin(sweep)).claims]
     Path(f"{name}.found.json").write_text(json.dumps(found, default=str))
 """
 
@@ -257,15 +257,15 @@ def test_theory_has_the_limit_of_the_activation(found: dict[str, Found]) -> None
 
 def test_a_claim_is_measured_judged_and_refuted_by_its_twin(found: dict[str, Found]) -> None:
     networks = found["networks"]
-    rows = {row["group"]: row for row in networks.claims if row["id"] == "init-scale"}
+    rows = {row["group"]: row for row in networks.claims if row["id"] == "start-scale"}
     assert {group: row["verdict"] for group, row in rows.items()} == {"ntk": "holds", "mean_field": "holds"}
     for group, row in rows.items():
         runs = networks.sweep.isel(run=np.flatnonzero(networks.sweep.scaling == group), record=0)
         means = np.sqrt((runs.outputs_test**2).mean("test")).groupby("width").mean()
         slope = np.polyfit(np.log(means.width), np.log(means), 1)[0]
         assert row["measured"]["value"] == pytest.approx(slope, rel=1e-9)
-        assert re.search(rf"\| init-scale \|.*\| {row['verdict']} \|", networks.report)
-    assert [row["verdict"] for row in networks.twin if row["id"] == "init-scale"] == ["differs"]
+        assert re.search(rf"\| start-scale \|.*\| {row['verdict']} \|", networks.report)
+    assert [row["verdict"] for row in networks.twin if row["id"] == "start-scale"] == ["differs"]
     # These speak of methods that follow the flow, which the entry says of this one.
     assert {"ntk-const", "mf-move"} <= {row["id"] for row in networks.claims}
 

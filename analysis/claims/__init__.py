@@ -1,9 +1,9 @@
 """The claims of theory.md §4. Each claim has a file, whose name is the claim's id and whose ``CLAIM`` is the claim.
 
 A claim is added by adding its file. The claims about networks are stated for ½ ≤ γ ≤ 1: below ½ the uncentred output
-grows like m^(½−γ), and the exponents would depend on whether the output is centred, which a dataset does not say. α is
-fixed within a group, so it changes no exponent of the limit; where the widths are too small to show the limit, no claim
-is contradicted (:meth:`sweepengine.analysis.Setting.before_its_limit`).
+grows like m^(½−γ), and with it the residuals that move the network. In a group of runs of many widths α is fixed, so it
+changes no exponent of the limit; where the widths are too small to show the limit, no claim is contradicted
+(:meth:`sweepengine.analysis.Setting.before_its_limit`).
 """
 
 from __future__ import annotations

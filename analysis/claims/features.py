@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sweepengine.analysis._claim import BySweep, Claim, Exponent, passed_off
+from sweepengine.analysis._claim import Claim, Evidence, passed_off
+from sweepengine.analysis._expectations import Exponent
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import supremum
 
@@ -37,25 +38,27 @@ def _is_theirs(setting: Setting) -> bool:
 
 def _exponents(distance: Quantity) -> tuple[Exponent, ...]:
     return (
+        Exponent(distance, "bound", lambda s, _: _is_theirs(s), lambda *_: 0.5, "S4 §9, S1 eq 81"),
         Exponent(distance, "sharp", lambda s, _: _is_theirs(s) and s.smooth, lambda *_: 1.0, "S4 §9"),
-        Exponent(
-            distance,
-            "asymptote",
-            lambda s, _: _is_theirs(s) and s.shallow_relu,
-            lambda *_: 0.75,
-            "S4 §9",
-            note="trial read −0.6 to −0.7 up to m = 1024",
-        ),
+        Exponent(distance, "asymptote", lambda s, _: _is_theirs(s) and s.shallow_relu, lambda *_: 0.75, "S4 §9"),
     )
 
 
+_EXPECTED: Final = tuple(exponent for distance in _DISTANCES for exponent in _exponents(distance))
+
 CLAIM: Final = Claim(
     "features",
-    "Where only W is trained and a = ±1, the distance of f_t from random features made of the gradients at t = 0 is "
-    "m^−1 for a smooth activation, and tends to m^−3/4 for relu.",
-    BySweep(
-        "features",
-        tuple(exponent for distance in _DISTANCES for exponent in _exponents(distance)),
-        twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+    "Where only W is trained and a = ±1, the distance of f_t from random features made of the gradients at t = 0, and "
+    "from f_0 + ⟨W_t − W_0, ∇f_0⟩, is m^−1 for a smooth activation, and tends to m^−3/4 for relu.",
+    tuple(
+        Evidence(
+            job,
+            _EXPECTED,
+            twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+            says_twin="runs at γ = 1 passed off as γ = 0.5",
+            anywhere=True,
+        )
+        for job in ("features", "features_relu")
     ),
+    source="S4 §9",
 )

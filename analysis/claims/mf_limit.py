@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from sweepengine.analysis._claim import BySweep, Claim, Exponent
+from sweepengine.analysis._claim import Claim, Evidence
+from sweepengine.analysis._expectations import Exponent
 from sweepengine.analysis._of_particles import CHAOS_OUTPUTS, CHAOS_PARTICLES
 
 if TYPE_CHECKING:
@@ -25,27 +26,32 @@ CLAIM: Final = Claim(
     "mf-limit",
     "The distance of the outputs and particles of a cloud of m from those of the widest cloud M, which begins with the "
     "same particles, divided by √(1 − m/M), is m^−1/2.",
-    BySweep(
-        "particles",
-        (
-            Exponent(
-                CHAOS_OUTPUTS,
-                "sharp",
-                lambda s, _: s.has_outputs,
-                lambda *_: 0.5,
-                "S4 §4",
-                note="trial read −0.51",
+    (
+        Evidence(
+            "particles",
+            (
+                Exponent(
+                    CHAOS_OUTPUTS,
+                    "sharp",
+                    lambda s, _: s.has_outputs,
+                    lambda *_: 0.5,
+                    "S4 §4",
+                    note="trial read −0.51",
+                ),
+                Exponent(
+                    CHAOS_PARTICLES,
+                    "sharp",
+                    lambda s, _: s.couples,
+                    lambda *_: 0.5,
+                    "S4 §4",
+                    note="trial read −0.49",
+                ),
             ),
-            Exponent(
-                CHAOS_PARTICLES,
-                "sharp",
-                lambda s, _: s.couples,
-                lambda *_: 0.5,
-                "S4 §4",
-                note="trial read −0.49",
-            ),
+            twin=_of_another_seed,
+            of="particles",
+            says_twin="particles compared with the widest cloud of another seed",
+            anywhere=True,
         ),
-        twin=_of_another_seed,
-        of="particles",
     ),
+    source="S4 §4",
 )

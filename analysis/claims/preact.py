@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sweepengine.analysis._claim import BySweep, Claim, Exponent, passed_off
+from sweepengine.analysis._claim import Claim, Evidence, passed_off
+from sweepengine.analysis._expectations import Exponent
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import supremum
 from sweepengine.analysis._setting import EPS
@@ -26,22 +27,30 @@ PREACTIVATION_MOVEMENT: Final = Quantity(
     "theory.md §4 preact",
 )
 
+_EXPECTED: Final = (
+    Exponent(
+        PREACTIVATION_MOVEMENT,
+        "sharp",
+        _applies,
+        lambda s, _: 1 - s.gamma,
+        "S3 §5.3",
+        note="trial read −0.48 at γ = 1/2",
+    ),
+)
+
 CLAIM: Final = Claim(
     "preact",
     "The root mean square of h^l_t − h^l_0 is m^−1/2 in the NTK scaling and m^0 in the mean-field scaling; for L = 1 "
     "it is m^(γ−1) between the two.",
-    BySweep(
-        "lazy_to_rich",
-        (
-            Exponent(
-                PREACTIVATION_MOVEMENT,
-                "sharp",
-                _applies,
-                lambda s, _: 1 - s.gamma,
-                "S3 §5.3",
-                note="trial read −0.48 at γ = 1/2",
-            ),
-        ),
-        twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+    tuple(
+        Evidence(
+            job,
+            _EXPECTED,
+            twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+            says_twin="runs at γ = 1 passed off as γ = 0.5",
+            anywhere=True,
+        )
+        for job in ("one_layer", "two_layers", "relu")
     ),
+    source="S3 §5.3",
 )

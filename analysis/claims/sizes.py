@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from sweepengine.analysis._claim import BySweep, Claim, Exponent, passed_off
+from sweepengine.analysis._claim import Claim, Evidence, of_case, passed_off
+from sweepengine.analysis._expectations import Exponent
+from sweepengine.analysis._levels import Inequality
 from sweepengine.analysis._quantities import Quantity
-from sweepengine.analysis._reductions import Reduction, initial
+from sweepengine.analysis._reductions import Reduction, final, initial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +78,16 @@ HESSIAN_HIDDEN: Final = _blocks(
 )
 
 
+HESSIAN_READOUT: Final = Quantity(
+    "readout_hessian",
+    final("readout_hessian"),
+    "Hessian of the last layer with itself",
+    "root mean square of ∂²f/∂W^L∂W^L by automatic differentiation, largest over 24 networks",
+    _SOURCE,
+    fitted=False,
+)
+
+
 def _is_hidden(setting: Setting, layer: str) -> bool:
     return layer not in ("W0", f"W{setting.depth}")
 
@@ -101,27 +113,42 @@ CLAIM: Final = Claim(
     "sizes",
     "At t = 0 the root mean square over all entries of a block is, of the Jacobian: m^−γ for W^0 and W^L, m^(−γ−1/2) "
     "for W^l between, m^−γ for b^l, m^(1/2−γ) for b^L; of the Hessian at γ = 1/2: m^−2 for hidden with hidden, m^−3/2 "
-    "for hidden with W^0 and with W^L, m^−1 for W^0 with itself and with W^L; at another γ m^(1/2−γ) times this.",
-    BySweep(
-        "sizes",
-        (
-            Exponent(JACOBIAN, "sharp", _has_jacobian, lambda s, layer: s.gamma + 0.5 * _is_hidden(s, layer), "S3 §8"),
-            Exponent(
-                JACOBIAN_BIAS,
-                "sharp",
-                _has_jacobian_bias,
-                lambda s, layer: s.gamma - 0.5 * (layer == f"W{s.depth}"),
-                "S3 §8",
+    "for hidden with W^0 and with W^L, m^−1 for W^0 with itself and with W^L, and 0 for W^L with itself; at another γ "
+    "m^(1/2−γ) times this.",
+    (
+        Evidence(
+            "sizes",
+            (
+                Exponent(
+                    JACOBIAN, "sharp", _has_jacobian, lambda s, layer: s.gamma + 0.5 * _is_hidden(s, layer), "S3 §8"
+                ),
+                Exponent(
+                    JACOBIAN_BIAS,
+                    "sharp",
+                    _has_jacobian_bias,
+                    lambda s, layer: s.gamma - 0.5 * (layer == f"W{s.depth}"),
+                    "S3 §8",
+                ),
+                _hessian(
+                    HESSIAN_DIAGONAL,
+                    lambda s, layer: 1.0 + _is_hidden(s, layer),
+                    note="m^−2 for W^0, which S3 §8 counts as a hidden layer, is refuted",
+                ),
+                _hessian(HESSIAN_FIRST, lambda s, layer: 1.0 + 0.5 * _is_hidden(s, layer)),
+                _hessian(HESSIAN_LAST, lambda *_: 1.5),
+                _hessian(HESSIAN_HIDDEN, lambda *_: 2.0),
             ),
-            _hessian(
-                HESSIAN_DIAGONAL,
-                lambda s, layer: 1.0 + _is_hidden(s, layer),
-                note="m^−2 for W^0, which S3 §8 counts as a hidden layer, is refuted",
-            ),
-            _hessian(HESSIAN_FIRST, lambda s, layer: 1.0 + 0.5 * _is_hidden(s, layer)),
-            _hessian(HESSIAN_LAST, lambda *_: 1.5),
-            _hessian(HESSIAN_HIDDEN, lambda *_: 2.0),
+            twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+            says_twin="runs at γ = 1 passed off as γ = 0.5",
+            anywhere=True,
         ),
-        twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+        Evidence(
+            "exactness",
+            (Inequality(HESSIAN_READOUT, lambda s, _: s.case == "claim", "≤", lambda *_: 1e-14, "S3 §8"),),
+            twin=lambda sweep: of_case(sweep, "twin"),
+            says_twin="W^0 in place of W^L",
+            of="computation",
+        ),
     ),
+    source="S3 §8",
 )

@@ -77,31 +77,99 @@ def _typed(option: Field[Any], hint: Any) -> Any:
 _HINTS = get_type_hints(RunOptions)
 
 
-def _with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the signature that Typer reads, with one parameter for every option of a run."""
-    kinds = inspect.Parameter
-    own: dict[str, tuple[Any, Any]] = {
-        "store": (StoreOption, None),
-        **{each.name: (_typed(each, _HINTS[each.name]), each.default) for each in fields(RunOptions)},
-        "plugin": (PluginOption, None),
-        "report": (Annotated[bool, typer.Option(help="Write the report when the sweep is done.")], True),
-    }
-    parameters = [kinds("spec", kinds.POSITIONAL_OR_KEYWORD, annotation=SpecArgument)]
-    parameters += [
-        kinds(name, kinds.KEYWORD_ONLY, default=default, annotation=hint) for name, (hint, default) in own.items()
-    ]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {each.name: each.annotation for each in parameters}
-    return command
+def _with_options(*own: inspect.Parameter) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the signature that Typer reads: parameters of its own, and one for every option of a run."""
+    shared = [_option(each.name, _typed(each, _HINTS[each.name]), each.default) for each in fields(RunOptions)]
+
+    def signed(command: Callable[..., None]) -> Callable[..., None]:
+        parameters = sorted((*own, *shared), key=lambda parameter: parameter.kind)
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {each.name: each.annotation for each in parameters}
+        return command
+
+    return signed
+
+
+def _option(name: str, hint: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
 
 
 @app.command()
-@_with_options
+@_with_options(
+    inspect.Parameter("spec", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=SpecArgument),
+    _option("store", StoreOption, None),
+    _option("plugin", PluginOption, None),
+    _option("report", Annotated[bool, typer.Option(help="Write the report when the sweep is done.")], True),
+)
 def run(spec: str, *, store: str | None, plugin: list[str] | None, report: bool, **options: Any) -> None:
     """Run a sweep, or what is missing of it: the same command again resumes."""
     from sweepengine.cli._commands import run_command
 
     raise typer.Exit(run_command(spec, store, plugin or [], options, report=report))
+
+
+@app.command()
+@_with_options(
+    inspect.Parameter("store", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=StoreArgument),
+    _option("observable", Annotated[str | None, typer.Option(metavar="NAME", help="Quantity with an exponent.")], None),
+    _option("claim", Annotated[str | None, typer.Option(metavar="ID", help="Claim, in place of a quantity.")], None),
+    _option(
+        "target_halfwidth", Annotated[float | None, typer.Option(help="Half-width of the intervals wanted.")], None
+    ),
+    _option("max_runs", Annotated[int | None, typer.Option(help="Most runs that the store may come to.")], None),
+    _option("plugin", PluginOption, None),
+)
+def refine(
+    store: str,
+    *,
+    observable: str | None,
+    claim: str | None,
+    target_halfwidth: float | None,
+    max_runs: int | None,
+    plugin: list[str] | None,
+    **options: Any,
+) -> None:
+    """Add seeds or widths to a sweep until its exponents are known well enough; by its section refine where not said."""
+    from sweepengine.cli._commands import refine_command
+
+    aim = {"observable": observable, "claim": claim, "target_halfwidth": target_halfwidth, "max_runs": max_runs}
+    refine_command(store, aim, plugin or [], options)
+
+
+ClaimsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID]...", help="Ids of claims; all claims where not given.", show_default=False),
+]
+
+
+@app.command()
+@_with_options(
+    inspect.Parameter("ids", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=ClaimsArgument, default=None),
+    _option(
+        "full", Annotated[bool, typer.Option("--full/--quick", help="Sizes for a cluster, or for a laptop.")], False
+    ),
+    _option(
+        "store_dir",
+        Annotated[str, typer.Option(metavar="DIR", help="Folder for a store of each job.")],
+        "results/claims",
+    ),
+    _option("list_only", Annotated[bool, typer.Option("--list", help="Say what each claim states, and stop.")], False),
+    _option(
+        "cost_only", Annotated[bool, typer.Option("--plan", help="Say what each job would cost, and stop.")], False
+    ),
+)
+def claims(
+    ids: list[str] | None, *, full: bool, store_dir: str, list_only: bool, cost_only: bool, **options: Any
+) -> None:
+    """Decide the statements of the notes: run what is missing, print the verdicts, write claims.html, .md and .json."""
+    from sweepengine.cli._claims import claims_command, cost_command, list_command
+
+    if list_only:
+        list_command(ids or [])
+    elif cost_only:
+        cost_command(ids or [], "full" if full else "quick", store_dir)
+    else:
+        raise typer.Exit(claims_command(ids or [], "full" if full else "quick", store_dir, options))
 
 
 @app.command()

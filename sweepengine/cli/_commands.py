@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from sweepengine.execute import Outcome
-    from sweepengine.spec import AnySpec
+    from sweepengine.spec import AnySpec, RefineSection
     from sweepengine.store import Damage, DamagedMarkError, SweepStore
 
 
@@ -36,6 +36,8 @@ def run_command(
     console, errors = Console(), Console(stderr=True)
     sweep_spec = _read_spec(spec, plugins)
     outcome = run(sweep_spec, store, progress=progress_for(errors), **options)
+    if sweep_spec.refine is not None and not outcome.failed:
+        print_refinement(console, errors, outcome.store, sweep_spec.refine, options)
     has_findings = bool(kind_of(sweep_spec).findings)  # a kind of the user's own may have none
     reduced = _print_summary(console, outcome.store) if has_findings else None
     console.print(f"store:  {outcome.store}", markup=False, highlight=False, soft_wrap=True)
@@ -43,6 +45,28 @@ def run_command(
         errors.print(line, markup=False, highlight=False, soft_wrap=True)
     unreported = report and reduced and not _report_after_run(console, errors, outcome.store, *reduced)
     return int(outcome.failed > 0 or bool(unreported))
+
+
+def refine_command(store: str, content: dict[str, Any], plugins: list[str], options: dict[str, Any]) -> None:
+    """Add runs to a sweep until its intervals are short enough, and print each decision and the summary."""
+    from sweepengine.spec import make_refinement
+
+    _install(plugins)
+    console, errors = Console(), Console(stderr=True)
+    given = {name: value for name, value in content.items() if value is not None}
+    print_refinement(console, errors, store, make_refinement(given) if given else None, options)
+    _print_summary(console, store)
+
+
+def print_refinement(
+    console: Console, errors: Console, store: str, aim: RefineSection | None, options: dict[str, Any]
+) -> None:
+    """Refine a sweep, and print one line for each decision."""
+    from sweepengine.execute import progress_for
+    from sweepengine.refine import refine
+
+    for decided in refine(store, aim, progress=lambda _: progress_for(errors), **options):
+        console.print(f"refine: {decided.why}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _read_spec(word: str, plugins: list[str]) -> AnySpec:

@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(number, signal.SIG_IGN if arguments is None else handler)
     if code == 0 or not (came or code == INTERRUPTED):
         return code
-    again = f" `{shlex.join(['sweepengine', *words])}` goes on from there." if words[:1] == ["run"] else ""
+    resumes = words[:1] in (["run"], ["claims"])
+    again = f" `{shlex.join(['sweepengine', *words])}` goes on from there." if resumes else ""
     _say(f"stopped; what was committed is kept.{again}")
     return TERMINATED if signal.SIGTERM in came[:1] else INTERRUPTED
 

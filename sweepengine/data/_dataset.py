@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweepengine.data._preprocess import PREPROCESSING
+from sweepengine.data._preprocess import POINTWISE, PREPROCESSING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from sweepengine.spec import DataSection
@@ -34,6 +36,8 @@ class Dataset:
     y_train, y_test : ndarray of float64, shapes (N,) and (N_test,), or (N, k) and (N_test, k) for k ≥ 2 outputs
     description : str
         One line for people.
+    settings : mapping
+        What the section of the spec says of the content, as plain values; see :meth:`DataSection.settings`.
     """
 
     id: str
@@ -42,15 +46,21 @@ class Dataset:
     x_test: NDArray[np.float64]
     y_test: NDArray[np.float64]
     description: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def outputs(self) -> int:
         """Number k of targets of each point."""
         return self.y_train.shape[1] if self.y_train.ndim == 2 else 1
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in (self.x_train, self.y_train, self.x_test, self.y_test))
 
-def from_content(points: Points, preprocess: str, description: str) -> Dataset:
-    """A data set of given points, preprocessed; its id hashes the raw points and the name of the preprocessing.
+
+def from_content(points: Points, preprocess: str, description: str, pool: NDArray[np.float64] | None = None) -> Dataset:
+    """A data set of given points, preprocessed; its id hashes the raw points and the preprocessing.
 
     Parameters
     ----------
@@ -60,6 +70,9 @@ def from_content(points: Points, preprocess: str, description: str) -> Dataset:
         A name of :data:`sweepengine.data._preprocess.PREPROCESSING`.
     description : str
         One line for people.
+    pool : ndarray of float64, shape (M, d), optional
+        Raw points whose statistics the preprocessing uses, for training points that are the first of a larger set; the
+        training points themselves where not given.
 
     Raises
     ------
@@ -67,11 +80,13 @@ def from_content(points: Points, preprocess: str, description: str) -> Dataset:
         A point cannot be preprocessed.
     """
     digest = hashlib.sha256(preprocess.encode())
-    for array in points:
+    x_train, y_train, x_test, y_test = points
+    pool = x_train if pool is None else pool
+    further = preprocess not in POINTWISE and not np.array_equal(pool, x_train)
+    for array in (*points, pool) if further else points:
         digest.update(str(array.shape).encode())
         digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
-    x_train, y_train, x_test, y_test = points
-    x_train, x_test = PREPROCESSING[preprocess](x_train, x_test)
+    x_train, x_test = PREPROCESSING[preprocess](x_train, x_test, pool)
     return Dataset(digest.hexdigest()[:16], x_train, y_train, x_test, y_test, description)
 
 

@@ -40,7 +40,12 @@ def digits(spec: DigitsData) -> Dataset:
         )
     labels = random_labels(spec.seed, len(x), count) if spec.random_labels else _places(digit[order], spec.classes)
     y = targets_of(labels, count, spec.targets)
-    return from_content((x[:n], y[:n], x[n:asked], y[n:asked]), spec.preprocess, _description(spec))
+    if not spec.nested:
+        return from_content((x[:n], y[:n], x[n:asked], y[n:asked]), spec.preprocess, _description(spec))
+    # Counted from the end, so that more test points begin with the fewer too.
+    last = len(x) - 1 - np.arange(spec.n_test)
+    pool = x[: len(x) - spec.n_test]
+    return from_content((x[:n], y[:n], x[last], y[last]), spec.preprocess, _description(spec), pool)
 
 
 def _places(digit: NDArray[np.integer], classes: tuple[int, ...]) -> NDArray[np.intp]:
@@ -56,4 +61,5 @@ def _description(spec: DigitsData) -> str:
     else:
         classes = f"{', '.join(map(str, spec.classes))} ({spec.targets or 'one_hot'})"
     labels = ", random labels" if spec.random_labels else ""
-    return f"{spec.name}, classes {classes}{labels}, preprocess {spec.preprocess}, seed {spec.seed}"
+    nested = ", nested" if spec.nested else ""
+    return f"{spec.name}, classes {classes}{labels}{nested}, preprocess {spec.preprocess}, seed {spec.seed}"

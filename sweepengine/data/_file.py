@@ -43,8 +43,11 @@ def file_points(spec: FileData) -> Dataset:
         raise DataError(
             f"data.path: y_train has shape {y_train.shape}, y_test {y_test.shape}; give both as many targets a point"
         )
+    n, pool = spec.n_train, x_train
+    if n is not None and n > len(pool):
+        raise DataError(f"data.n_train: found {n}, but x_train of {spec.path} has {len(pool)} points; ask for no more")
     description = f"{spec.path}, preprocess {spec.preprocess}"
-    return from_content((x_train, y_train, x_test, y_test), spec.preprocess, description)
+    return from_content((pool[:n], y_train[:n], x_test, y_test), spec.preprocess, description, pool)
 
 
 def _inputs(x: Array, name: str) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def load(spec: DataSection) -> Dataset:
         preprocessed.
     """
     dataset: Dataset = resolve_name(spec.loader)(spec)
-    return dataset
+    return replace(dataset, settings=spec.settings())
 
 
 def fresh_points(spec: DataSection, seed: int, step: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
-def center_sphere(x_train: Array, x_test: Array) -> tuple[Array, Array]:
-    """Subtract the training mean and scale every row to norm √d, so that x·x/d = 1.
+def center_sphere(x_train: Array, x_test: Array, pool: Array) -> tuple[Array, Array]:
+    """Subtract a mean and scale every row to norm √d, so that x·x/d = 1.
 
     Parameters
     ----------
     x_train, x_test : ndarray of float64, shapes (N, d) and (N_test, d)
+    pool : ndarray of float64, shape (M, d)
+        The points whose mean is subtracted: the training points, or a larger set that begins with them.
 
     Returns
     -------
@@ -30,9 +32,9 @@ def center_sphere(x_train: Array, x_test: Array) -> tuple[Array, Array]:
     Raises
     ------
     DataError
-        A point equals the training mean and has no direction.
+        A point equals the mean and has no direction.
     """
-    mean = x_train.mean(axis=0)
+    mean = pool.mean(axis=0)
     return _on_sphere(x_train - mean, "training"), _on_sphere(x_test - mean, "test")
 
 
@@ -47,9 +49,14 @@ def _on_sphere(x: Array, what: str) -> Array:
     return scaled
 
 
-def none(x_train: Array, x_test: Array) -> tuple[Array, Array]:
+def none(x_train: Array, x_test: Array, pool: Array) -> tuple[Array, Array]:  # noqa: ARG001 -- needs no statistics
     """The inputs unchanged."""
     return x_train, x_test
 
 
-PREPROCESSING: dict[str, Callable[[Array, Array], tuple[Array, Array]]] = {"center_sphere": center_sphere, "none": none}
+PREPROCESSING: dict[str, Callable[[Array, Array, Array], tuple[Array, Array]]] = {
+    "center_sphere": center_sphere,
+    "none": none,
+}
+POINTWISE = frozenset({"none"})
+"""Preprocessing for which the pool does not matter."""

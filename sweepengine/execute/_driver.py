@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweepengine.errors import RunError, SpecError, StoreError
+from sweepengine.errors import SpecError, StoreError
 from sweepengine.execute._device import pick_device
 from sweepengine.execute._executor import InlineExecutor
 from sweepengine.execute._failures import Failures
@@ -23,7 +23,7 @@ from sweepengine.store import Status, SweepStore, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, Self
 
     from sweepengine.execute._events import Event
     from sweepengine.execute._executor import Executor
@@ -97,21 +97,93 @@ def run(
         There is no such device or cluster, the device cannot multiply in the precision asked for, or another driver has
         taken the store over.
     """
-    for path in plugins:
-        install(read_plugin(path))
-    spec = _read(spec)
-    how = RunOptions.of(options)
-    if how.cuda_graphs and (unlike := spec.unlike_steps()):
-        raise SpecError(f"cuda_graphs: found {unlike}, whose steps are not recorded; leave cuda_graphs out")
-    sweep_store = SweepStore(store or default_store(spec), durability=how.durability)
-    if sweep_store.address.startswith("memory://") and how.executor == "ray":
-        raise StoreError(f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path")
-    shown = progress or SilentProgress()
-    try:
-        with interruptible():
-            return _Driver(make_plan(spec, sweep_store), sweep_store, how, shown).run()
-    finally:
-        shown.stop()
+    with Session(**options) as session:
+        return session.run(spec, store, plugins=plugins, progress=progress)
+
+
+class Session:
+    """Sweeps that are run one after the other on one executor, which the first sweep with missing runs starts.
+
+    Use it as a context manager, which ends the executor.
+
+    Parameters
+    ----------
+    **options
+        How to run: the attributes of :class:`sweepengine.options.RunOptions` by name.
+
+    Raises
+    ------
+    SpecError
+        An option is unknown, or has a value that is not allowed.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._options = RunOptions.of(options)
+        self._executor: Executor | None = None
+        self._shards = 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def run(
+        self,
+        spec: AnySpec | Mapping[str, Any] | str | Path,
+        store: str | Path | None = None,
+        *,
+        plugins: Sequence[str | Path] = (),
+        progress: Progress | None = None,
+        reason: str = "",
+    ) -> Outcome:
+        """Run a sweep; see :func:`run`. The store keeps the reason, where there is one, beside the spec."""
+        for path in plugins:
+            install(read_plugin(path))
+        spec, how = _read(spec), self._options
+        if how.cuda_graphs and (unlike := spec.unlike_steps()):
+            raise SpecError(f"cuda_graphs: found {unlike}, whose steps are not recorded; leave cuda_graphs out")
+        sweep_store = SweepStore(store or default_store(spec), durability=how.durability)
+        if sweep_store.address.startswith("memory://") and how.executor == "ray":
+            raise StoreError(
+                f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path"
+            )
+        shown = progress or SilentProgress()
+        try:
+            with interruptible():
+                return _Driver(make_plan(spec, sweep_store), sweep_store, how, shown, self).run(reason)
+        finally:
+            shown.stop()
+
+    def executor_for(self, spec: AnySpec) -> Executor:
+        """The executor, started if needed. Raises if this machine or cluster cannot do what the spec asks for."""
+        if spec.matmul != "full" and self._options.address is None:
+            from sweepengine.networks import matmul_precision  # imports torch, which a driver of Ray needs only here
+
+            with matmul_precision(spec.matmul, pick_device(self._options.device)):
+                pass
+        if self._executor is not None and self._shards != spec.workers_of_a_run:
+            self.close()
+        if self._executor is None:
+            self._shards = spec.workers_of_a_run
+            self._executor = self._start()
+        return self._executor
+
+    def _start(self) -> Executor:
+        if self._options.executor == "inline":
+            if self._options.device == "cuda":
+                pick_device("cuda")
+            return InlineExecutor()
+        from sweepengine.execute._ray import RayExecutor
+
+        return RayExecutor(self._options.address, self._options.workers, self._options.device, self._shards)
+
+    def close(self) -> None:
+        """End the executor and what still runs on it; a later sweep starts another one."""
+        if self._executor is not None:
+            with uninterrupted():
+                self._executor.close()
+                self._executor = None
 
 
 def _read(spec: AnySpec | Mapping[str, Any] | str | Path) -> AnySpec:
@@ -122,35 +194,42 @@ def _read(spec: AnySpec | Mapping[str, Any] | str | Path) -> AnySpec:
 
 
 class _Driver:
-    """One call of :func:`run`."""
+    """One call of :meth:`Session.run`."""
 
-    def __init__(self, plan: Plan, store: SweepStore, options: RunOptions, progress: Progress) -> None:
+    def __init__(
+        self, plan: Plan, store: SweepStore, options: RunOptions, progress: Progress, session: Session
+    ) -> None:
         self._plan, self._store, self._options, self._progress = plan, store, options, progress
+        self._session = session
         self._before = {run.id for run in plan.runs} - {run.id for run in plan.missing()}
         self._failures = Failures(progress)
 
-    def run(self) -> Outcome:
+    def run(self, reason: str = "") -> Outcome:
         """Compute the missing runs; a store that lacks none is only read."""
         if self._plan.missing() or self._store.troubles:
             self._store.must_be_free(take_over=self._options.take_over)  # before Ray takes its seconds to start
             try_users_code(self._plan)
-            executor = self._start_executor()  # before anything is written: a missing cluster leaves no trace
+            executor = self._session.executor_for(
+                self._plan.spec
+            )  # before anything is written: a missing cluster leaves no trace
             try:
                 if self._store.claim(take_over=self._options.take_over):
                     self._plan = make_plan(self._plan.spec, self._store)
                 self._store.mend()
                 plan = self._plan
-                self._store.extend(plan.spec, plan.data, plan.new_blocks, plan.predictions(), plan.code, plan.given)
+                self._store.extend(
+                    plan.spec, plan.data, plan.new_blocks, plan.predictions(), plan.code, plan.given, reason
+                )
                 executor.check_shared(self._store)
                 self._work(executor)
                 self._store.must_be_held()  # raises if the store was removed or taken over
-            except (StoreError, RunError):
+            except BaseException as error:
+                self._session.close()  # before the store is released, because tasks may still write
+                if isinstance(error, OSError) and not isinstance(error, StoreError):
+                    raise unwritable(self._store.address, error) from error
                 raise
-            except OSError as error:
-                raise unwritable(self._store.address, error) from error
             finally:
                 with uninterrupted():
-                    executor.close()
                     self._store.release()
                     self._store.clear_removed()
         return self._outcome()
@@ -165,23 +244,6 @@ class _Driver:
             done=statuses.count(Status.DONE),
             diverged=statuses.count(Status.DIVERGED),
             failed=statuses.count(Status.FAILED),
-        )
-
-    def _start_executor(self) -> Executor:
-        """Return the executor; raise, before anything is written, if this machine cannot do what is asked."""
-        if self._plan.spec.matmul != "full" and self._options.address is None:
-            from sweepengine.networks import matmul_precision  # imports torch, which a driver of Ray needs only here
-
-            with matmul_precision(self._plan.spec.matmul, pick_device(self._options.device)):
-                pass
-        if self._options.executor == "inline":
-            if self._options.device == "cuda":
-                pick_device("cuda")
-            return InlineExecutor()
-        from sweepengine.execute._ray import RayExecutor
-
-        return RayExecutor(
-            self._options.address, self._options.workers, self._options.device, self._plan.spec.workers_of_a_run
         )
 
     def _work(self, executor: Executor) -> None:

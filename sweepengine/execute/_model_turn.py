@@ -52,5 +52,5 @@ def model_turn(
     *,
     cuda_graphs: bool,  # noqa: ARG001 -- refused for models
 ) -> ModelTurn:
-    """One run of a user's model; see :class:`sweepengine.execute._make_turn.MakeTurn`."""
+    """One run of a user's model; see :class:`sweepengine.execute.MakeTurn`."""
     return ModelTurn(runs, data, state)

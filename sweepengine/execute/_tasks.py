@@ -13,10 +13,11 @@ from sweepengine.execute._task import PackTask
 from sweepengine.store import HeldError, SupersededError, fail_chunk, write_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sweepengine.options import RunOptions
     from sweepengine.plan import Pack, Plan
+    from sweepengine.spec import AnyRun
     from sweepengine.store import Nodes, SweepStore
 
 MOST_ATTEMPTS = 3
@@ -61,15 +62,15 @@ class Tasks:
             chunks=pack.chunks,
             runs=pack.runs,
             attempts=self._attempts(pack.block, pack.chunks),
-            nodes=self._nodes(pack.block),
+            nodes=self._nodes(pack.block, pack.runs),
             code=self._plan.code,
             workers=self._plan.spec.workers_of_a_run,
             options=self._options,
         )
 
-    def _nodes(self, block: str) -> Nodes:
-        """Return the arrays of the store that the runs of a block read and write."""
-        return self._store.nodes_of(block, self._plan.data.id, self._plan.given)
+    def _nodes(self, block: str, runs: Mapping[int, AnyRun]) -> Nodes:
+        """Return the arrays of the store that runs of a block read and write; they all read the same data."""
+        return self._store.nodes_of(block, next(iter(runs.values())).data_id, self._plan.given)
 
     def _attempts(self, block: str, chunks: tuple[int, ...]) -> dict[int, int]:
         """Count a try of some chunks, and return the numbers of these attempts."""
@@ -131,7 +132,7 @@ class Tasks:
             chunks=(0,),
             runs={position - first: run for position, run in task.runs.items() if first <= position < stop},
             attempts=self._attempts(place.block, (0,)),
-            nodes=self._nodes(place.block),
+            nodes=self._nodes(place.block, task.runs),
         )
         history = self._packs[place.block, 0] = self._history(task)
         chunks = tuple(chunk for chunk in task.chunks if chunk != error.chunk)

@@ -53,7 +53,8 @@ def _begun(run: AnyRun, plan: Plan, shape: BlockShape) -> list[Record | None]:
 
     dtype = getattr(torch, run.precision)
     names = ("x_train", "y_train", "x_test", "y_test")
-    arrays = {name: torch.from_numpy(getattr(plan.data, name)).to(dtype) for name in names}
+    stored = plan.data_of(run)
+    arrays = {name: torch.from_numpy(getattr(stored, name)).to(dtype) for name in names}
     data = Data(**arrays, given={needed.kind: needed.arrays for needed in plan.given})
     with one_thread():
         turn = make_turn([run], data, None, shape, Shards())

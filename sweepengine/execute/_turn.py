@@ -197,5 +197,5 @@ def network_turn(
     *,
     cuda_graphs: bool,
 ) -> NetworkTurn:
-    """Networks that are trained together; see :class:`sweepengine.execute._make_turn.MakeTurn`."""
+    """Networks that are trained together; see :class:`sweepengine.execute.MakeTurn`."""
     return NetworkTurn(runs, data, state, cuda_graph if cuda_graphs else None)

@@ -3,6 +3,7 @@
 The declarations of observables import no torch. ``measure`` and the functions that measure observables import it.
 """
 
+from sweepengine.observe._case import Case as Case
 from sweepengine.observe._catalogue import declare as declare
 from sweepengine.observe._catalogue import declared as declared
 from sweepengine.observe._catalogue import observables_of as observables_of

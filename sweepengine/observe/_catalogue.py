@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sweepengine.observe import _cloud, _kernel, _linear, _movement, _output, _signal, _solver, _taylor
+from sweepengine.observe import _cloud, _kernel, _linear, _movement, _output, _signal, _solver, _taylor, computations
 from sweepengine.plugins import current, find
 
 if TYPE_CHECKING:
@@ -69,3 +69,4 @@ _NETWORKS = [each for subject in _SUBJECTS for each in subject.OBSERVABLES]
 # The ids of runs of networks are made with the default observables in front.
 declare(sorted(_NETWORKS, key=lambda each: not each.by_default))
 declare(_cloud.OBSERVABLES)
+declare(computations.OBSERVABLES)

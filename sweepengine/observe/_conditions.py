@@ -39,9 +39,12 @@ LAYERS = Condition(
     ),
     alternatives="A model has",
 )
-SQUARED_ERROR = Condition(
-    lambda spec: spec.training.loss == "mse",
-    lambda spec: f"is defined for training.loss mse, found {spec.training.loss!r}; leave it out",
+SOLVED = Condition(
+    lambda spec: spec.training.loss == "mse" or spec.training.method.name == "gd",
+    lambda spec: (
+        f"follows the linear model of training.loss {spec.training.loss} step by step, which it does for gd; found "
+        f"training.method {spec.training.method.name}; leave it out, or train by gd or with the loss mse"
+    ),
 )
 LINEAR_MODEL = Condition(
     lambda spec: spec.training.method.method().dynamics is not None,

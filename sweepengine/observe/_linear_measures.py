@@ -1,4 +1,4 @@
-"""Distance from the network linearised at t = 0, in outputs and in parameters (theory.md §3; S1 eqs 64–74)."""
+"""Distance from the network linearised at t = 0, in outputs and in parameters (theory.md §3; S1 eqs 64–74; S3 §2.1)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from sweepengine.networks import linear_factor
+from sweepengine.networks import COSTS, linear_factor
 from sweepengine.observe._linalg import apply, rms
 from sweepengine.observe._movement_measures import squared_distance
 from sweepengine.observe._shared import shared
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
 
 class _Linear(NamedTuple):
-    """The linearised model after n steps of descent or flow on the squared error, in float64, over ([R,] Nk).
+    """The linearised model after n steps of descent or flow, in float64, over ([R,] Nk).
 
     Attributes
     ----------
     train : Tensor
         f^lin_t on the training points.
     pull : Tensor
-        Θ_0⁻¹(I − E)(f_0 − y), which Jacobians multiply to give the change of parameters and of outputs elsewhere.
-        E = (I − ηΘ_0/N)^n for descent, e^{−Θ_0 nη/N} for flow.
+        (η/N) Σ ∂ℓ/∂f over the steps, which Jacobians multiply to give the change of parameters and of outputs
+        elsewhere. For the squared error it is Θ_0⁻¹(I − E)(f_0 − y) with E = (I − ηΘ_0/N)^n for descent and
+        e^{−Θ_0 nη/N} for flow.
     """
 
     train: Tensor
@@ -35,6 +36,27 @@ class _Linear(NamedTuple):
 
 @shared
 def _linear(now: Moment, start: Moment) -> _Linear:
+    """The linearised model: in closed form for the squared error, else step by step."""
+    return _by_modes(now, start) if isinstance(now.problem.cost, COSTS["mse"]) else _by_steps(now, start)
+
+
+def _by_steps(now: Moment, start: Moment) -> _Linear:
+    """The linearised model after f ← f − (η/N) Θ_0 ∂ℓ/∂f for any cost (S3 §2.1).
+
+    The moment at t = 0 keeps how far the steps have come, so that each step is taken once for all records.
+    """
+    first = start.train.forward.outputs.to(torch.float64)
+    y = now.problem.y_train.to(torch.float64)
+    rate = now.problem.step_size / y.shape[0]
+    done, pull = start.shared.get(_by_steps, (0, torch.zeros_like(now.flat(first))))
+    for _ in range(done, now.step):
+        outputs = first - apply(start.matrix, pull).reshape(first.shape)
+        pull = pull + rate * now.flat(now.problem.cost.gradient(outputs, y))
+    start.shared[_by_steps] = (now.step, pull)
+    return _Linear(now.flat(first) - apply(start.matrix, pull), pull)
+
+
+def _by_modes(now: Moment, start: Moment) -> _Linear:
     """The linearised model by the eigenvalues λ of Θ_0, with the method's own factor for a step.
 
     At λ = 0 the matrix Θ_0⁻¹(I − E) is nη/N.

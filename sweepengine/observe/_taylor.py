@@ -7,7 +7,7 @@ from functools import partial
 from sweepengine.observe._conditions import LAYERS
 from sweepengine.observe._observable import observable
 from sweepengine.observe._record_cost import FREE
-from sweepengine.observe.network_costs import HESSIAN, TANGENT, TAYLOR
+from sweepengine.observe.network_costs import HESSIAN, TANGENT, TAYLOR, TAYLOR_TENSOR
 
 _of = partial(observable, kind="networks", measure="sweepengine.observe._taylor_measures")
 
@@ -24,6 +24,10 @@ OBSERVABLES = (
         "gradient descent that would be taken now: the sum over residuals r_b r_c of (grad f_b)' Hessian(f) (grad "
         "f_c); phi'' = 0 where phi is piecewise linear", "theory.md §4 taylor, S0 §1, S3 §8", cost=(TAYLOR,),
         defined_for=(LAYERS,)),
+    _of("taylor_tensor", (),
+        "root mean square over all triples (a, b, c) of training points and outputs of (grad f_b)' Hessian(f_a) "
+        "(grad f_c) of what is trained, times (m^(2 gamma - 1) / alpha^2)^2; phi'' = 0 where phi is piecewise linear",
+        "theory.md §4 taylor, S0 §1, S3 §8", cost=(TAYLOR_TENSOR,), defined_for=(LAYERS,)),
     _of("jacobian_rms", ("layer",),
         "root mean square of df/dW^l over training points, outputs and all entries; 0 where W^l is not trained",
         "theory.md §4 sizes, S3 §8", cost=FREE, defined_for=(LAYERS,)),

@@ -40,6 +40,28 @@ def taylor_quadratic(now: Moment, start: Moment) -> Tensor:
     return 0.5 * rms(now.flat(second))
 
 
+def taylor_tensor(now: Moment, _: Moment) -> Tensor:
+    """Root mean square over all (α, β, γ) of (m^{2γ−1}/α²)² ∇f_βᵀ ∇²f_α ∇f_γ, by polarisation.
+
+    With u_β the step that the residual of β alone makes, u_βᵀHu_γ = ½ ((u_β + u_γ)ᵀH(u_β + u_γ) − u_βᵀHu_β − u_γᵀHu_γ).
+    """
+    here = now.in_float64
+    outputs, n = here.train.forward.outputs, here.problem.y_train.shape[0]
+    units = torch.eye(here.flat(outputs).shape[-1], dtype=torch.float64, device=outputs.device)
+
+    def bent(residual: Tensor) -> Tensor:
+        added = here.layers.parameters.map(torch.zeros_like)
+        pull = residual.reshape(here.problem.y_train.shape).expand(outputs.shape)
+        here.network.descend(*here.train, pull, float(n), into=added)
+        return here.flat(here.layers.along(here.problem.train, here.kept, added)[1])
+
+    alone = [bent(unit) for unit in units]
+    squares = torch.stack([each.square() for each in alone]).sum(0)
+    for one, two in torch.combinations(torch.arange(len(units))).tolist():
+        squares = squares + 2 * (0.5 * (bent(units[one] + units[two]) - alone[one] - alone[two])).square()
+    return (squares.mean(-1) / len(units) ** 2).sqrt()
+
+
 def linearisation_defect(now: Moment, start: Moment) -> Tensor:
     """Root mean square of f_t − f_0 − ⟨∇f_0, θ_t − θ_0⟩."""
     here, first = now.in_float64, start.in_float64

@@ -127,4 +127,9 @@ TAYLOR = _made(
     held=_float64_numbers,
     working=lambda s: 2.0 * s.hidden_weights + 6.0 * s.n * s.width,
 )
+TAYLOR_TENSOR = _made(
+    lambda s: s.pairs * (s.pairs + 1) / 2 * (16.0 * s.n * s.hidden_weights + 1500.0 * s.n * s.width * s.depth),
+    held=_float64_numbers,
+    working=lambda s: 2.0 * s.hidden_weights + 6.0 * s.n * s.width + 3.0 * s.pairs**2,
+)
 HESSIAN = _made(_hessian_flops, working=_hessian_numbers)

@@ -47,11 +47,15 @@ from sweepengine.particles._interaction import RieszKernel as RieszKernel
 from sweepengine.particles._noise import Noise as Noise
 from sweepengine.particles._noise import gaussian_cloud as gaussian_cloud
 from sweepengine.particles._partition import Partition as Partition
+from sweepengine.particles._population import ReluPopulationRisk as ReluPopulationRisk
+from sweepengine.particles._radial import MassRisk as MassRisk
 from sweepengine.particles._radial import RadialUnit as RadialUnit
+from sweepengine.particles._radial import radial_quadrature as radial_quadrature
 from sweepengine.particles._radial import radial_risk as radial_risk
 from sweepengine.particles._radial import radial_start as radial_start
 from sweepengine.particles._random_features import linear_feature_law as linear_feature_law
 from sweepengine.particles._random_features import linear_feature_risk as linear_feature_risk
+from sweepengine.particles._random_features import relu_feature_floor as relu_feature_floor
 from sweepengine.particles._random_features import relu_feature_risk as relu_feature_risk
 from sweepengine.particles._random_features import relu_network_risk as relu_network_risk
 from sweepengine.particles._random_features import relu_products as relu_products

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from sweepengine.particles._partition import Partition
+    from sweepengine.particles._terms import Field
+
     Array = NDArray[np.float64]
 
 LOW, HIGH, FOOT, TOP = -2.5, 7.5, 0.5, 1.5
@@ -72,8 +75,8 @@ class RadialUnit:
         """ψ(r_k; z_i), shape (n, N)."""
 
         def ramp(beta: Array, above: float) -> Array:  # E (βu − c)₊
-            partial, tail = self._tails(above / np.maximum(beta, 1e-300))
-            return beta * partial - above * tail
+            a = above / np.maximum(beta, 1e-300)
+            return beta * self._partial(a) - above * self._tail(a)
 
         return self._staircase(points, prepared, ramp) + LOW
 
@@ -82,7 +85,7 @@ class RadialUnit:
         weighted = weights * prepared
 
         def slope(beta: Array, above: float) -> Array:
-            return self._tails(above / np.maximum(beta, 1e-300))[0]
+            return self._partial(above / np.maximum(beta, 1e-300))
 
         return lambda points: (self._staircase(points, prepared, slope) @ weighted).unsqueeze(1)
 
@@ -91,14 +94,19 @@ class RadialUnit:
         difference = (ramp(beta, FOOT) - ramp(beta, TOP)) * ((HIGH - LOW) / (TOP - FOOT))
         return torch.from_numpy(difference).to(points)
 
-    def _tails(self, a: Array) -> tuple[Array, Array]:
-        """E u 1{u > a} and P(u > a) for a ≥ 0."""
+    def _partial(self, a: Array) -> Array:
+        """E u 1{u > a} for a ≥ 0."""
         if self.d is None:
-            return np.exp(-a * a / 2) / math.sqrt(2 * math.pi), special.ndtr(-a)
+            return np.asarray(np.exp(-a * a / 2) / math.sqrt(2 * math.pi))
         half = (self.d - 1) / 2
-        rest = np.clip(1 - a * a, 0, None)
         constant = math.exp(math.lgamma(self.d / 2) - math.lgamma(half)) / (2 * math.sqrt(math.pi) * half)
-        return constant * rest**half, special.betainc(half, 0.5, rest) / 2
+        return np.asarray(constant * np.clip(1 - a * a, 0, None) ** half)
+
+    def _tail(self, a: Array) -> Array:
+        """P(u > a) for a ≥ 0."""
+        if self.d is None:
+            return np.asarray(special.ndtr(-a))
+        return np.asarray(special.betainc((self.d - 1) / 2, 0.5, np.clip(1 - a * a, 0, None)) / 2)
 
 
 def radial_risk(d: int | None, delta: float) -> Risk:
@@ -155,6 +163,59 @@ def radial_start(count: int, d: int | None, kappa: float) -> Tensor:
     levels = (np.arange(count) + 0.5) / count
     radii = np.sqrt(2 * special.gammaincinv(d / 2, levels))  # quantiles of the chi law
     return torch.from_numpy(radii * (kappa / math.sqrt(d))).unsqueeze(1)
+
+
+def radial_quadrature(count: int, d: int, kappa: float) -> tuple[Tensor, Tensor]:
+    """Radii |w| of w ~ N(0, κ² I_d/d) with masses: Gauss–Legendre nodes in the quantiles.
+
+    Nodes that are even in the quantiles follow a law whose radii part at a threshold, which even masses resolve to
+    their size only and nodes that are even in |w| do not resolve at all.
+
+    Parameters
+    ----------
+    count : int
+        Number of radii.
+    d : int
+        Dimension of w.
+    kappa : float
+        κ > 0.
+
+    Returns
+    -------
+    radii : Tensor of float64, shape (count, 1)
+    masses : Tensor of float64, shape (count,)
+        Positive, of sum 1.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    radii = np.sqrt(2 * special.gammaincinv(d / 2, (nodes + 1) / 2)) * (kappa / math.sqrt(d))
+    return torch.from_numpy(radii).unsqueeze(1), torch.from_numpy(weights / weights.sum())
+
+
+@dataclass(frozen=True)
+class MassRisk:
+    """A risk as a functional of Σ_k mass_k δ_{θ_k}, whose particles move as all particles do but weigh unlike.
+
+    Attributes
+    ----------
+    risk : Risk
+        With a unit that has ``values``.
+    masses : Tensor, shape (m,)
+        Mass of each particle, of sum 1.
+    """
+
+    risk: Risk
+    masses: Tensor
+
+    def value(self, particles: Tensor, partition: Partition) -> float:  # noqa: ARG002
+        """The risk at particles (m, p), which are few: they are not cut up."""
+        return self.risk.value_of(self._outputs(particles))
+
+    def field(self, particles: Tensor, partition: Partition) -> Field:  # noqa: ARG002
+        """Its first variation."""
+        return self.risk.field_of(self._outputs(particles), particles.dtype)
+
+    def _outputs(self, particles: Tensor) -> Tensor:
+        return self.masses @ self.risk.unit.values(particles, self.risk.prepared)
 
 
 def _chi_nodes(d: int) -> tuple[Array, Array]:

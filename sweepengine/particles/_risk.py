@@ -122,9 +122,12 @@ class Risk:
 
     def field(self, particles: Tensor, partition: Partition) -> Field:
         """δR/δμ(θ) = Σ_i weights_i ∂ℓ(f_μ(x_i), y_i) ψ(θ; x_i), with the N outputs f_μ(x_i) frozen."""
-        outputs = self.outputs(particles, partition)
+        return self.field_of(self.outputs(particles, partition), particles.dtype)
+
+    def field_of(self, outputs: Tensor, dtype: torch.dtype) -> Field:
+        """The first variation for outputs (N,) that are known already, at particles of a dtype."""
         slopes = self._cost.gradient(outputs, self.targets.to(outputs)) * self._weights(outputs)
-        slopes = slopes.to(particles.dtype)
+        slopes = slopes.to(dtype)
         return _RiskField(self.unit, self.prepared, slopes, self.unit.pull(self.prepared, -slopes))
 
     @property

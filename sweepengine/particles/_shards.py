@@ -163,9 +163,9 @@ class ShardGroup:
             self._group.shutdown()
             del self._group  # this closes the connections, which the other ranks notice
 
-    def partition(self, particles: range, *, chunk: int, threads: int = 1) -> Partition:
+    def partition(self, particles: range, *, chunk: int) -> Partition:
         """The partition with which this rank loops over its ``particles``, one of :func:`spans`."""
-        return Partition(chunk, threads, self.total, particles.start, self.least)
+        return Partition(chunk, 1, self.total, particles.start, self.least)
 
     def total(self, values: Tensor) -> Tensor:
         """A new tensor with the sum over all ranks of a tensor on the group's device, the same on every rank."""

@@ -84,14 +84,14 @@ def _with_noise(
         here.add_(field.velocity(here), alpha=instant.size)
         if instant.noise is not None:
             noise = instant.noise
-            here.add_(_moving(functional, mix(lambda step: noise.draw(step, chunk, here))), alpha=amplitude)
+            here.add_(only_moving(functional, mix(lambda step: noise.draw(step, chunk, here))), alpha=amplitude)
 
     partition.each(len(particles), work)
 
 
-def _moving(functional: Functional, kick: Tensor) -> Tensor:
-    """The noise with 0 in the coordinates that do not move."""
-    return kick if functional.moving is None else kick * functional.moving
+def only_moving(functional: Functional, vectors: Tensor) -> Tensor:
+    """Vectors, such as the noise, with 0 in the coordinates that do not move."""
+    return vectors if functional.moving is None else vectors * functional.moving
 
 
 def stochastic_heun(functional: Functional, particles: Tensor, instant: Instant, partition: Partition) -> None:
@@ -105,7 +105,7 @@ def stochastic_heun(functional: Functional, particles: Tensor, instant: Instant,
 
     def work(chunk: slice) -> None:
         if instant.noise is not None:
-            kick = _moving(functional, instant.noise.draw(instant.step, chunk, particles[chunk]))
+            kick = only_moving(functional, instant.noise.draw(instant.step, chunk, particles[chunk]))
             particles[chunk].add_(kick, alpha=amplitude)
             predicted[chunk].add_(kick, alpha=amplitude)
         predicted[chunk].add_(slope[chunk], alpha=instant.size)

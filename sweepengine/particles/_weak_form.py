@@ -10,6 +10,7 @@ import torch
 
 from sweepengine.particles._errors import ParameterError
 from sweepengine.particles._partition import Partition
+from sweepengine.particles._steps import only_moving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -131,7 +132,7 @@ def weak_form_defects(
         here = particles[chunk]
         kick = torch.zeros_like(here)
         if tau and noise is not None:
-            kick = _moving(functional, noise.draw(step, chunk, here)) * amplitude
+            kick = only_moving(functional, noise.draw(step, chunk, here)) * amplitude
         after = here + size * field.velocity(here) + kick
         sums = []
         for test in functions:
@@ -156,7 +157,7 @@ def _along(functional: Functional, test: TestFunction, particles: Tensor, size: 
 
         def work(chunk: slice) -> None:
             here = particles[chunk]
-            there[chunk] = here + by * _moving(functional, _derivatives(functional, test, here, warm=False)[1])
+            there[chunk] = here + by * only_moving(functional, _derivatives(functional, test, here, warm=False)[1])
 
         partition.each(len(particles), work)
         return functional.value(there, partition)
@@ -172,7 +173,7 @@ def _derivatives(
         at = here.detach().requires_grad_()
         values = test(at)
         (gradient,) = torch.autograd.grad(values.sum(), at, create_graph=warm)
-        laplacian = _divergence(_moving(functional, gradient), at) if warm else values.new_zeros(())
+        laplacian = _divergence(only_moving(functional, gradient), at) if warm else values.new_zeros(())
     return values.detach(), gradient.detach(), laplacian
 
 
@@ -184,7 +185,3 @@ def _divergence(gradient: Tensor, at: Tensor) -> Tensor:
             (second,) = torch.autograd.grad(column, at, retain_graph=True)
             total = total + second[:, coordinate].sum()
     return total.detach()
-
-
-def _moving(functional: Functional, vectors: Tensor) -> Tensor:
-    return vectors if functional.moving is None else vectors * functional.moving

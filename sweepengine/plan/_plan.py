@@ -9,21 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweepengine.data import load, no_data
 from sweepengine.errors import SpecError
 from sweepengine.observe import canonical_names
 from sweepengine.plan._cost import machine_memory
-from sweepengine.plan._work import work_of
+from sweepengine.plan._work import JoinedWork
 from sweepengine.plugins import UserCode
 from sweepengine.spec import kind_key
-from sweepengine.store import STORE_FILES, Status
+from sweepengine.store import DATA_FILES, STORE_FILES, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from sweepengine.data import Dataset, Given
     from sweepengine.plan._cost import MachineRate
-    from sweepengine.plan._work import Work
     from sweepengine.spec import AnyRun, AnySpec
     from sweepengine.store import Block, BlockShape, RunMark, StoredArray, SweepStore
 
@@ -61,7 +59,8 @@ class Plan:
     Attributes
     ----------
     spec : AnySpec
-    data : Dataset
+    data : tuple of Dataset
+        Every set of data that runs read, once.
     given : tuple of Given
         Arrays that the runs need beside the data.
     runs : tuple of AnyRun
@@ -77,16 +76,20 @@ class Plan:
     """
 
     spec: AnySpec
-    data: Dataset
+    data: tuple[Dataset, ...]
     given: tuple[Given, ...]
     runs: tuple[AnyRun, ...]
     new_blocks: tuple[Block, ...]
     known: dict[str, RunMark | None]
     limits: dict[str, AnyRun]
     code: UserCode
-    _work: Work
+    _work: JoinedWork
     _places: dict[str, tuple[str, int]]
     _shapes: dict[str, BlockShape]
+
+    def data_of(self, run: AnyRun) -> Dataset:
+        """The data that a run reads."""
+        return next(data for data in self.data if data.id == run.data_id)
 
     def missing(self) -> list[AnyRun]:
         """Runs that are neither done nor diverged."""
@@ -146,9 +149,8 @@ class Plan:
 
     def disk_bytes(self) -> int:
         """Uncompressed bytes of the missing runs' variables, of new predictions, and of a new store's data."""
-        d = self.data.x_train.shape[1]
         limits = sum(self._work.limit_size(run)[0] for run in self.limits.values())
-        data = 0 if self.known else 8 * (d + self.data.outputs) * (len(self.data.y_train) + len(self.data.y_test))
+        data = 0 if self.known else sum(data.nbytes for data in self.data)
         data += 0 if self.known else sum(each.nbytes for each in self.given)
         return limits + data + sum(self._shapes[self._places[run.id][0]].run_bytes() for run in self.missing())
 
@@ -157,6 +159,7 @@ class Plan:
         rest = 0 if self.known else STORE_FILES
         if not self.known:
             rest += sum(2 + 2 * len(each.arrays) for each in self.given)
+            rest += DATA_FILES * (len(self.data) - 1)
         limits = sum(1 + 2 * self._work.limit_size(run)[1] for run in self.limits.values())
         return sum(shape.file_count() for shape in self.blocks().values()) + limits + rest
 
@@ -209,10 +212,9 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     """
     code = _user_code(spec)  # first, so that an unknown name is reported before data are loaded
     store.check(spec, code)
-    data = no_data() if spec.data is None else load(spec.data)
-    work = work_of(spec, data)
-    store.check_contents(data.id, work.given)
     _refuse_too_many(spec)
+    work = JoinedWork(spec)
+    store.check_contents(work.data, work.given)
     runs = work.runs()
     places = store.places()
     shapes = store.block_shapes()
@@ -226,7 +228,7 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     have = store.limits()
     firsts = [block.runs[0] for block in new_blocks]
     limits = {run.limit_id: run for run in firsts if run.limit_id and run.limit_id not in have}
-    plan = Plan(spec, data, work.given, runs, new_blocks, known, limits, code, work, places, shapes)
+    plan = Plan(spec, work.data, work.given, runs, new_blocks, known, limits, code, work, places, shapes)
     if plan.memory_bytes() > machine_memory():
         raise SpecError(
             f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB, this machine has "

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweepengine.spec import RADII
 from sweepengine.store import StoredArray
 
 if TYPE_CHECKING:
     import torch
 
     from sweepengine.spec import ParticleRun
-
-RADII = 48
-"""Number of mid-quantiles of |w| that represent its law; with twice as many the risk agrees to four digits."""
 
 
 def predict_radial(run: ParticleRun) -> dict[str, StoredArray]:
@@ -36,7 +34,8 @@ def predict_radial(run: ParticleRun) -> dict[str, StoredArray]:
     if run.radial is None:
         raise AssertionError("only runs with a radial reduction name a limit")
     d, delta, kappa = run.radial
-    functional = particles.Functional([particles.radial_risk(d, delta)])
+    start, masses = particles.radial_quadrature(RADII, d, kappa)
+    functional = particles.Functional([particles.MassRisk(particles.radial_risk(d, delta), masses)])
     risks = np.full(len(run.record_steps), np.nan)
     places = {step: record for record, step in enumerate(run.record_steps)}
 
@@ -44,7 +43,6 @@ def predict_radial(run: ParticleRun) -> dict[str, StoredArray]:
         if step in places:
             risks[places[step]] = functional.value(cloud)
 
-    start = particles.radial_start(RADII, d, kappa)
     particles.flow(functional, start, step_size=run.step_size, steps=run.n_steps, method=run.method, observe=observe)
     long_name = "population risk of the infinitely large cloud, by the reduction to |w|"
     return {"risk": StoredArray(("record",), risks, long_name, "Mei, Montanari & Nguyen 2018")}

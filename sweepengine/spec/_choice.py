@@ -6,15 +6,16 @@ The table is looked up whenever a spec is read, so that an entry that was regist
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-from pydantic import Discriminator, TypeAdapter
+from pydantic import BaseModel, Discriminator, TypeAdapter
 from pydantic_core import PydanticKnownError, core_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.fields import FieldInfo
     from pydantic.json_schema import JsonSchemaValue
 
 
@@ -30,7 +31,23 @@ class OneOf:
     """
 
     def __init__(self, table: Callable[[], Mapping[str, type[BaseModel]]], key: str) -> None:
-        self._table, self._key = table, key
+        self._table, self.key = table, key
+
+    @classmethod
+    def within(cls, field: FieldInfo) -> OneOf | None:
+        """The choice in a field's annotation; None where there is none."""
+        return next((part for part in (*field.metadata, *_parts(field.annotation)) if isinstance(part, cls)), None)
+
+    def model_of(self, content: object) -> type[BaseModel] | None:
+        """The class of a section, or that which a mapping names; None where it names none."""
+        if isinstance(content, BaseModel):
+            return type(content)
+        name = content.get(self.key) if isinstance(content, dict) else None
+        return self._table().get(name) if isinstance(name, str) else None
+
+    def names_with(self, field: str) -> list[str]:
+        """Names of the classes that have a field."""
+        return [name for name, model in self._table().items() if field in model.model_fields]
 
     @property
     def models(self) -> list[type[BaseModel]]:
@@ -38,7 +55,7 @@ class OneOf:
         return list(self._table().values())
 
     def _adapter(self) -> TypeAdapter[Any]:
-        return _union(tuple(self.models), self._key)
+        return _union(tuple(self.models), self.key)
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_before_validator_function(
@@ -49,6 +66,24 @@ class OneOf:
         self, _schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return handler(self._adapter().core_schema)
+
+
+def models_in(field: FieldInfo) -> list[type[BaseModel]]:
+    """Every model class named in the type annotation of a field."""
+    return [model for part in (field.annotation, *field.metadata) for model in _models_of(part)]
+
+
+def _models_of(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, OneOf):
+        return annotation.models
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_of(part)]
+
+
+def _parts(annotation: Any) -> list[Any]:
+    """The parts of a type annotation, inner parts too."""
+    return [inner for part in get_args(annotation) for inner in (part, *_parts(part))]
 
 
 @lru_cache(maxsize=16)

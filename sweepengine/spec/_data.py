@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from sweepengine.errors import shown
 from sweepengine.spec._choice import OneOf
-from sweepengine.spec._fields import Count, Section, Seed
+from sweepengine.spec._fields import Count, Dimension, NonNegative, Section, Seed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +42,10 @@ class DataSection(Section):
     def located(self, folder: Path) -> Self:  # noqa: ARG002
         """A copy whose file paths begin with a folder; the section itself where it names no file."""
         return self
+
+    def settings(self) -> dict[str, Any]:
+        """Plain values of the settings of which the content is made; equal contents may have other paths and targets."""
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={"path", "targets"})
 
 
 DATASETS: dict[str, type[DataSection]] = {}
@@ -83,6 +87,20 @@ class DigitsData(DataSection):
     random_labels: bool = Field(
         default=False, description="whether classes are drawn at random, whatever the image shows (S4 §3.2)"
     )
+    nested: bool = Field(
+        default=False,
+        description="whether a smaller n_train gives the beginning of a larger data set: the test points are then the "
+        "last of the drawn order, and center_sphere subtracts the mean of all other points; if false, the test points "
+        "follow the training points and the mean is theirs",
+    )
+
+    def refuse_axis(self, field: str) -> None:
+        """Raise ValueError for ``n_train`` unless the data are nested."""
+        if field == "n_train" and not self.nested:
+            raise ValueError(
+                "axes.n_train: with every other n_train the digits have other test points and another mean; set "
+                "data.nested: true, which keeps both"
+            )
 
     @field_validator("classes")
     @classmethod
@@ -109,7 +127,10 @@ class FileData(DataSection):
     )
     targets: TargetsName | None = Field(default=None, description=_TARGETS)
     preprocess: PreprocessName = Field(
-        default="none", description="center_sphere: minus the training mean, each row scaled to norm √d"
+        default="none", description="center_sphere: minus the mean of x_train, each row scaled to norm √d"
+    )
+    n_train: Count | None = Field(
+        default=None, description="number of training points, the first of x_train; all of them where not given"
     )
 
     def located(self, folder: Path) -> Self:
@@ -135,7 +156,7 @@ class DrawnData(DataSection):
     name: Literal["gaussian", "sphere"] = Field(
         description="law of x: gaussian is N(0, I_d); sphere is uniform on the sphere of radius √d, so that x·x/d = 1"
     )
-    d: Annotated[int, Field(ge=1, le=10_000_000)]
+    d: Dimension
     n_train: Count
     n_test: Count
     teacher: Literal["linear", "neuron", "quadratic", "sign", "random_signs"] = Field(
@@ -143,7 +164,7 @@ class DrawnData(DataSection):
         "(w_o·x)² − 1; sign: the sign of w_o·x; random_signs: ±1 at random, whatever x is (S4 §3.2)"
     )
     outputs: Annotated[int, Field(ge=1, le=100_000)] = Field(default=1, description="number k of targets of each point")
-    noise: Annotated[float, Field(ge=0, le=1e12)] = Field(
+    noise: NonNegative = Field(
         default=0.0,
         description="standard deviation of Gaussian noise on training targets; test targets are the teacher's own",
     )
@@ -168,7 +189,7 @@ class ShellsData(DataSection):
     loader = "sweepengine.data._drawn:drawn"
     fresh_points = "sweepengine.data._drawn:fresh_points"
     name: Literal["shells"]
-    d: Annotated[int, Field(ge=1, le=10_000_000)]
+    d: Dimension
     delta: Annotated[float, Field(gt=0, lt=1)] = Field(description="Δ")
     n_train: Count
     n_test: Count

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sweepengine.spec._swept import axes_of, swept, values_of_axes, variants, with_first_values, without_swept
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sweepengine.plugins import CodeKind
 
 # The ranges are wide enough for any experiment, and narrow enough that no product of such numbers overflows.
 Positive = Annotated[float, Field(ge=1e-12, le=1e12)]
+NonNegative = Annotated[float, Field(ge=0, le=1e12)]
 Factor = Annotated[float, Field(ge=-1e12, le=1e12)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 # Names, parameters and costs are listed by layer; nobody trains deeper fully connected networks without skips.
 Depth = Annotated[int, Field(ge=1, le=1000)]
+Dimension = Annotated[int, Field(ge=1, le=10_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -24,6 +28,9 @@ class Section(BaseModel):
     """One mapping of a spec: it refuses unknown fields and converts no types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    def refuse_axis(self, field: str) -> None:
+        """Raise ValueError where a sweep over a field of the section would change more than the field."""
 
 
 def flat_settings(content: dict[str, Any]) -> dict[str, Any]:
@@ -38,8 +45,33 @@ def flat_settings(content: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
+class RefineSection(Section):
+    """What `sweepengine refine` narrows: intervals of exponents, by adding seeds or widths."""
+
+    observable: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="name of the quantity whose exponents are narrowed, such as kernel_drift"
+    )
+    claim: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="id of a claim whose exponents are narrowed, in place of an observable"
+    )
+    target_halfwidth: Annotated[float, Field(gt=0)] = Field(
+        description="half-width of the 95 % intervals at which the refinement ends"
+    )
+    max_runs: Count = Field(description="largest number of runs that the store may come to")
+
+    @model_validator(mode="after")
+    def _one_aim(self) -> Self:
+        if (self.observable is None) == (self.claim is None):
+            raise ValueError("refine: give either an observable or a claim")
+        return self
+
+
 class WholeSpec(Section):
     """Base of the specs of every kind; a subclass adds the fields of its kind, ``kind`` among them."""
+
+    refine: RefineSection | None = Field(
+        default=None, description="what `sweepengine refine STORE` narrows; the runs of the axes do not depend on it"
+    )
 
     if TYPE_CHECKING:
 
@@ -50,6 +82,32 @@ class WholeSpec(Section):
     def reads(cls, content: Mapping[str, Any]) -> bool:
         """Whether a mapping is meant as a spec of this kind."""
         return content.get("kind", "networks") in get_args(cls.model_fields["kind"].annotation)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_sections(cls, content: Any) -> Any:
+        return with_first_values(cls, content) if isinstance(content, dict) else content
+
+    @model_validator(mode="after")
+    def _axes_fit(self) -> Self:
+        axes = axes_of(type(self))
+        for axis in self.swept:
+            name, field = axes[axis].path
+            getattr(self, name).refuse_axis(field)
+        return self
+
+    @property
+    def swept(self) -> dict[str, tuple[Any, ...]]:
+        """Axis → values, for the axes that list values of a setting. The setting itself has the first of them."""
+        return swept(self)
+
+    def variants(self) -> Iterator[Self]:
+        """The plain sweeps whose union this sweep is; see :func:`sweepengine.spec._swept.variants`."""
+        return variants(self, self.to_json())
+
+    def values_of_axes(self) -> dict[str, Any]:
+        """Axis → value of its setting in a plain sweep, which is its own only variant."""
+        return values_of_axes(self)
 
     @property
     def workers_of_a_run(self) -> int:
@@ -71,8 +129,10 @@ class WholeSpec(Section):
         return f"kind {self.kind!r}"
 
     def fixed_settings(self) -> dict[str, Any]:
-        """All settings but the name and the axes, as one mapping ``section.field`` → plain value."""
-        return flat_settings({key: value for key, value in self.to_json().items() if key not in {"name", "axes"}})
+        """All settings but the name, the axes and the refinement, as one mapping ``section.field`` → plain value."""
+        return flat_settings(
+            {key: value for key, value in self.to_json().items() if key not in {"name", "axes", "refine"}}
+        )
 
     def agreed_settings(self, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:  # noqa: ARG002
         """Settings in which all specs of one store must agree: name → the values that the setting takes.
@@ -82,8 +142,10 @@ class WholeSpec(Section):
         used : sequence of mapping
             Kind, name and version of each piece of users' code that the spec names.
         """
-        return {key: (value,) for key, value in self.fixed_settings().items()}
+        axes = axes_of(type(self))
+        settings = {key: (value,) for key, value in self.fixed_settings().items()}
+        return settings | {axes[axis].setting: values for axis, values in self.swept.items()}
 
     def to_json(self) -> dict[str, Any]:
         """Plain values from which :func:`sweepengine.spec.make_spec` makes an equal spec."""
-        return self.model_dump(mode="json", exclude_none=True)
+        return without_swept(self, self.model_dump(mode="json", exclude_none=True))

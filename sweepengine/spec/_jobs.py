@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from sweepengine.errors import SpecError, shown
+from sweepengine.spec._read import make_spec, read_spec
+from sweepengine.spec._yaml import load_yaml
+
+if TYPE_CHECKING:
+    from sweepengine.spec._kinds import AnySpec
 
 _FOLDER = Path(__file__).parents[1] / "jobs"
+_FULL = _FOLDER / "sizes" / "full.yaml"
 
 
 def job_names() -> list[str]:
@@ -32,6 +39,24 @@ def job_path(name: str) -> Path:
             "a file of your own ends in .yaml"
         )
     return _FOLDER / f"{name}.yaml"
+
+
+def job_spec(name: str, size: Literal["quick", "full"] = "quick") -> AnySpec:
+    """The spec of a packaged job: as its file has it, or with the axes that it has for a cluster.
+
+    Raises
+    ------
+    SpecError
+        There is no job of this name, or the job has no sizes for a cluster.
+    """
+    path = job_path(name)
+    if size == "quick":
+        return read_spec(path)
+    sizes = load_yaml(_FULL.read_text(encoding="utf-8"))
+    if name not in sizes:
+        raise SpecError(f"{name}: this job has no sizes for a cluster; add them to {_FULL.name}")
+    content = load_yaml(path.read_text(encoding="utf-8"))
+    return make_spec(content | {"axes": content["axes"] | sizes[name]}).located(path.parent)
 
 
 def job_plugin(job: Path) -> Path | None:

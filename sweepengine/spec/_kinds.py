@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import TypeAdapter
 
 from sweepengine.errors import SpecError, shown
 from sweepengine.plugins import current, register
+from sweepengine.spec._column import Column
+from sweepengine.spec._computation import ComputationRun, ComputationSpec
 from sweepengine.spec._model import SweepSpec
 from sweepengine.spec._particle_run import ParticleRun
 from sweepengine.spec._particles import ParticleSpec
 from sweepengine.spec._run import Run
+from sweepengine.spec._swept import axes_of, with_swept_left_out
 from sweepengine.spec._user_model import ModelRun, ModelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
     from sweepengine.plugins import CodeKind
     from sweepengine.spec._data import DataSpec
-    from sweepengine.spec._fields import WholeSpec
+    from sweepengine.spec._fields import RefineSection, WholeSpec
 
 
 class AnySpec(Protocol):
@@ -53,12 +56,18 @@ class AnySpec(Protocol):
         """Name and parameters of the time method."""
 
     @property
+    def refine(self) -> RefineSection | None: ...
+    @property
     def workers_of_a_run(self) -> int:
-        """See :class:`WholeSpec`, which also documents ``users_parts``, ``unlike_steps`` and the methods below them."""
+        """See :class:`WholeSpec`, which also documents the methods below ``located``."""
 
     def located(self, folder: Path) -> Self:
         """A copy whose file paths, which were relative to ``folder``, begin with it."""
 
+    @property
+    def swept(self) -> dict[str, tuple[Any, ...]]: ...
+    def variants(self) -> Iterator[Self]: ...
+    def values_of_axes(self) -> dict[str, Any]: ...
     def users_parts(self) -> tuple[tuple[CodeKind, str], ...]: ...
     def unlike_steps(self) -> str: ...
     def agreed_settings(self, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]: ...
@@ -130,24 +139,6 @@ class AnyRun(Protocol):
         """A cheaper run that calls the same users' code and records only the given observables."""
 
 
-class Column(NamedTuple):
-    """A column of the table of runs.
-
-    Attributes
-    ----------
-    dtype : type or str
-        NumPy's dtype; ``str`` for text.
-    fill
-        Value in the rows of runs of other kinds.
-    long_name : str
-        Description in the store.
-    """
-
-    dtype: Any
-    fill: Any
-    long_name: str
-
-
 @dataclass(frozen=True)
 class Kind:
     """One kind of sweep: all that distinguishes it from other kinds.
@@ -160,7 +151,7 @@ class Kind:
     work : str or callable
         Reference to a function from a spec and its data to the :class:`sweepengine.plan.Work` that the plan asks.
     turn : str or callable
-        Reference to the :class:`sweepengine.execute._make_turn.MakeTurn` that advances runs.
+        Reference to the :class:`sweepengine.execute.MakeTurn` that advances runs.
     columns : mapping
         Columns of the table of runs that other kinds lack; :attr:`AnyRun.further_columns` holds their values.
     findings : str or Findings
@@ -176,6 +167,16 @@ class Kind:
     columns: Mapping[str, Column] = field(default_factory=dict)
     findings: object = ""
 
+    @property
+    def swept_columns(self) -> dict[str, Column]:
+        """Columns that a table has in stores where the setting was swept; the axes of the spec declare them."""
+        return {axis: sweeps.column for axis, sweeps in axes_of(self.spec).items() if sweeps.column is not None}
+
+    @property
+    def further_columns(self) -> dict[str, Column]:
+        """All columns that a table of this kind may have beside those of every table."""
+        return {**self.columns, **self.swept_columns}
+
     def identity(self) -> dict[str, object]:
         """The fields that a fingerprint covers: all but the findings, which change no stored number."""
         return {name: value for name, value in vars(self).items() if name != "findings"}
@@ -183,6 +184,11 @@ class Kind:
 
 _OF_NETWORKS = "sweepengine.analysis._of_networks:NETWORKS"
 KINDS = (
+    Kind(
+        "computation", ComputationSpec, ComputationRun, "sweepengine.plan._computations:ComputationWork",
+        "sweepengine.execute._computation_turn:computation_turn",
+        findings="sweepengine.analysis._of_computations:COMPUTATIONS",
+    ),
     Kind(
         "models", ModelSpec, ModelRun, "sweepengine.plan._models:ModelWork",
         "sweepengine.execute._model_turn:model_turn", findings=_OF_NETWORKS,
@@ -221,8 +227,9 @@ def register_kind(kind: Kind, version: str = "1") -> None:
     of_runs: Any = kind.run.kind
     if of_runs != kind.name:
         raise SpecError(f"kind {kind.name}: its runs say the kind {of_runs!r}; give both one name")
-    for name, column in kind.columns.items():
-        others = (other.columns[name] for other in kinds() if other.name != kind.name and name in other.columns)
+    for name, column in kind.further_columns.items():
+        every = (other.further_columns for other in kinds() if other.name != kind.name)
+        others = (columns[name] for columns in every if name in columns)
         if any(repr(other) != repr(column) for other in others):  # as text, because NaN is not equal to itself
             raise SpecError(f"kind {kind.name}: its column {name!r} means something else in another kind; rename it")
     register("kind", kind.name, version, kind, kind.spec)
@@ -258,8 +265,13 @@ def kind_key(spec: AnySpec) -> tuple[tuple[CodeKind, str], ...]:
 
 
 def further_columns() -> dict[str, Column]:
-    """Columns of the table of runs that only some kinds have, by name."""
-    return {name: column for kind in kinds() for name, column in kind.columns.items()}
+    """Columns of the table of runs that only some kinds have, or only stores where a setting was swept, by name."""
+    return {name: column for kind in kinds() for name, column in kind.further_columns.items()}
+
+
+def axis_symbols() -> dict[str, str]:
+    """Axis → symbol, for the axes of all kinds that list values of a setting."""
+    return {axis: sweeps.symbol for kind in kinds() for axis, sweeps in axes_of(kind.spec).items()}
 
 
 def resolve(reference: object) -> Any:
@@ -291,4 +303,4 @@ def spec_schema() -> dict[str, Any]:
     union: Any = SweepSpec
     for kind in kinds():
         union |= kind.spec
-    return TypeAdapter(union).json_schema()
+    return with_swept_left_out(TypeAdapter(union).json_schema(), [kind.spec for kind in kinds()])

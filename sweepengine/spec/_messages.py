@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, get_args
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, get_args
 
 from sweepengine.errors import shown
-from sweepengine.spec._choice import OneOf
+from sweepengine.spec._choice import models_in
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from pydantic_core import ErrorDetails
 
 _MOST_ERRORS = 40
@@ -33,15 +32,6 @@ _EXPECTED = {
 }
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    """Every model class named in a type annotation."""
-    if isinstance(annotation, OneOf):
-        return annotation.models
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models_in(part)]
-
-
 def _walk(
     model: type[BaseModel], location: tuple[int | str, ...]
 ) -> tuple[tuple[int | str, ...], list[type[BaseModel]]]:
@@ -58,9 +48,7 @@ def _walk(
             path.append(part)
         if owners:
             fields = [owner.model_fields[str(part)] for owner in owners]
-            models = [
-                inner for field in fields for part in (field.annotation, *field.metadata) for inner in _models_in(part)
-            ]
+            models = [inner for field in fields for inner in models_in(field)]
         elif isinstance(part, str):
             models = [inner for inner in models if inner.__name__ == part or _is_branch(inner, part)] or models
     return tuple(path), models

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, field_validator, model_validator
 
 from sweepengine.errors import shown
 from sweepengine.spec._architecture import Architecture
+from sweepengine.spec._column import Column
 from sweepengine.spec._data import DataSpec
-from sweepengine.spec._fields import Count, Depth, Positive, Section, WholeSpec
+from sweepengine.spec._fields import Count, Depth, Dimension, NonNegative, Positive, Section, Seed, WholeSpec
 from sweepengine.spec._method import AnyMethod, gradient_descent, methods_alone
 from sweepengine.spec._shared import (
     LIST,
+    OF_DATA_SEED,
+    OF_N_TRAIN,
     ActivationName,
+    Axis,
     EveryRecords,
     LogRecords,
     Matmul,
     Name,
+    Precision,
     Seeds,
     distinct,
     refuse_matmul,
 )
+from sweepengine.spec._swept import Sweeps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+StepSize = Literal["auto"] | Positive
 ScalingValue = Literal["ntk", "mean_field"] | Annotated[float, Field(ge=0.5, le=1.0)]
 
 
@@ -50,9 +58,7 @@ class NetworkSpec(Section):
         description="standard deviation of hidden weights; required for the fully connected network",
         json_schema_extra=_without_default,
     )
-    sigma_b: Annotated[float, Field(ge=0, le=1e12)] = Field(
-        default=0.0, description="standard deviation of biases; 0: no biases"
-    )
+    sigma_b: NonNegative = Field(default=0.0, description="standard deviation of biases; 0: no biases")
     sigma_a: Positive | None = Field(
         default=None, description="standard deviation of read-out weights; sigma_w where not given"
     )
@@ -88,7 +94,7 @@ class TrainingSpec(Section):
         description="mean over points of a cost; mse: (f − y)²/2, logistic: log(1 + exp(−y f)), huber: Huber's cost "
         "with δ = 1, each summed over outputs; cross_entropy: −Σ_o y_o log softmax(f)_o"
     )
-    step_size: Literal["auto"] | Positive = Field(
+    step_size: StepSize = Field(
         description="η; auto: the largest η ≤ N/(4 λ_max) for which time/η is whole, λ_max that of a fixed wide "
         "reference network"
     )
@@ -116,14 +122,34 @@ class TrainingSpec(Section):
 class AxesSpec(Section):
     """The swept axes; every combination of their values is one run."""
 
-    scaling: Annotated[tuple[ScalingValue, ...], LIST, AfterValidator(distinct)] = Field(
-        description="ntk (γ = 1/2), mean_field (γ = 1), or γ itself in [0.5, 1]"
-    )
-    width: Annotated[tuple[Count, ...], LIST, AfterValidator(distinct)] = Field(description="hidden width m")
+    scaling: Axis[ScalingValue] = Field(description="ntk (γ = 1/2), mean_field (γ = 1), or γ itself in [0.5, 1]")
+    width: Axis[Count] = Field(description="hidden width m")
     seed: Seeds
-    depth: Annotated[tuple[Depth, ...], LIST, AfterValidator(distinct)] | None = None
-    activation: Annotated[tuple[ActivationName, ...], LIST, AfterValidator(distinct)] | None = None
-    alpha: Annotated[tuple[Positive, ...], LIST, AfterValidator(distinct)] | None = None
+    depth: Annotated[Axis[Depth] | None, Sweeps("network.depth", symbol="L", by_kind=True)] = None
+    activation: Annotated[Axis[ActivationName] | None, Sweeps("network.activation", by_kind=True)] = None
+    alpha: Annotated[Axis[Positive] | None, Sweeps("network.alpha", symbol="α", by_kind=True)] = None
+    sigma_w: Annotated[
+        Axis[Positive] | None,
+        Sweeps("network.sigma_w", Column("float64", math.nan, "standard deviation of hidden weights"), "σ_w"),
+    ] = None
+    sigma_b: Annotated[
+        Axis[NonNegative] | None,
+        Sweeps("network.sigma_b", Column("float64", math.nan, "standard deviation of biases"), "σ_b"),
+    ] = None
+    step_size: Annotated[Axis[StepSize] | None, Sweeps("training.step_size", symbol="η")] = None
+    n_train: Annotated[Axis[Count] | None, OF_N_TRAIN] = None
+    data_seed: Annotated[Axis[Seed] | None, OF_DATA_SEED] = None
+    d: Annotated[
+        Axis[Dimension] | None, Sweeps("data.d", Column("int64", -1, "dimension d of the drawn points"), "d")
+    ] = None
+    data_noise: Annotated[
+        Axis[NonNegative] | None,
+        Sweeps(
+            "data.noise",
+            Column("float64", math.nan, "standard deviation of the noise on training targets"),
+            "data noise",
+        ),
+    ] = None
 
 
 class SweepSpec(WholeSpec):
@@ -139,7 +165,7 @@ class SweepSpec(WholeSpec):
     network: NetworkSpec
     training: TrainingSpec
     axes: AxesSpec
-    precision: Literal["float32", "float64"]
+    precision: Precision
     matmul: Matmul = "full"
     observables: Annotated[tuple[str, ...], LIST, AfterValidator(distinct)] | None = Field(
         default=None,
@@ -167,10 +193,7 @@ class SweepSpec(WholeSpec):
         return self
 
     @model_validator(mode="after")
-    def _one_home_for_each_setting(self) -> SweepSpec:
-        for field in ("depth", "activation", "alpha"):
-            if getattr(self.network, field) is not None and getattr(self.axes, field) is not None:
-                raise ValueError(f"network.{field} and axes.{field} are both given; remove one of them")
+    def _bias_of_the_output(self) -> SweepSpec:
         if self.network.output_bias and self.network.sigma_b == 0:
             raise ValueError("network.output_bias: found true with sigma_b = 0, which gives no bias; set sigma_b > 0")
         return self
@@ -266,8 +289,4 @@ class SweepSpec(WholeSpec):
             settings.setdefault("network.sigma_a", settings["network.sigma_w"])
         if all(ratio == 1 for ratio in self.network.width_ratios or ()):
             settings.pop("network.width_ratios", None)
-        for field in ("depth", "activation", "alpha"):
-            values = getattr(self.axes, field)
-            if values is not None:
-                settings[f"network.{field}"] = tuple(values)
         return settings

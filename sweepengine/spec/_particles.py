@@ -8,8 +8,20 @@ from pydantic import AfterValidator, Field, model_validator
 
 from sweepengine.spec._data import DataSpec
 from sweepengine.spec._dynamics import DynamicsSpec
-from sweepengine.spec._fields import Count, Factor, Positive, Section, WholeSpec
-from sweepengine.spec._shared import LIST, Matmul, Name, Seeds, distinct, refuse_matmul
+from sweepengine.spec._fields import Count, Factor, NonNegative, Positive, Section, Seed, WholeSpec
+from sweepengine.spec._shared import (
+    LIST,
+    OF_DATA_SEED,
+    OF_N_TRAIN,
+    Axis,
+    Matmul,
+    Name,
+    Precision,
+    Seeds,
+    distinct,
+    refuse_matmul,
+)
+from sweepengine.spec._swept import Sweeps
 from sweepengine.spec._terms import TERMS, Term
 from sweepengine.spec._unit import AnyUnit, UnitSpec, UserUnitSpec
 from sweepengine.time_methods import METHODS
@@ -25,7 +37,7 @@ class FunctionalSpec(Section):
     """F(μ) = Σ terms + τ∫log μ dμ."""
 
     terms: Annotated[tuple[Term, ...], LIST]
-    temperature: Annotated[float, Field(ge=0, le=1e12)] | None = Field(
+    temperature: NonNegative | None = Field(
         default=None, description="τ, carried by noise; 0 where not given; to sweep it, give axes.temperature instead"
     )
 
@@ -53,11 +65,12 @@ class InitialSpec(Section):
 class ParticleAxes(Section):
     """The swept axes; every combination of their values is one run."""
 
-    width: Annotated[tuple[Count, ...], LIST, AfterValidator(distinct)] = Field(description="number of particles m")
+    width: Axis[Count] = Field(description="number of particles m")
     seed: Seeds
-    temperature: (
-        Annotated[tuple[Annotated[float, Field(ge=0, le=1e12)], ...], LIST, AfterValidator(distinct)] | None
-    ) = None
+    temperature: Annotated[Axis[NonNegative] | None, Sweeps("functional.temperature", symbol="τ", by_kind=True)] = None
+    step_size: Annotated[Axis[Positive] | None, Sweeps("dynamics.step_size", symbol="η")] = None
+    n_train: Annotated[Axis[Count] | None, OF_N_TRAIN] = None
+    data_seed: Annotated[Axis[Seed] | None, OF_DATA_SEED] = None
 
 
 class LatticeSpec(Section):
@@ -83,7 +96,7 @@ class ParticleSpec(WholeSpec):
     initial: InitialSpec
     dynamics: DynamicsSpec
     axes: ParticleAxes
-    precision: Literal["float32", "float64"]
+    precision: Precision
     matmul: Matmul = "full"
     observables: Annotated[tuple[str, ...], LIST, AfterValidator(distinct)] | None = Field(
         default=None,
@@ -164,8 +177,6 @@ class ParticleSpec(WholeSpec):
     def _dynamics_fit(self) -> ParticleSpec:
         dynamics, method = self.dynamics, self.dynamics.method
         adaptive = dynamics.time_method.adaptive
-        if self.axes.temperature is not None and self.functional.temperature is not None:
-            raise ValueError("functional.temperature and axes.temperature are both given; remove one of them")
         if any(self.temperatures) and not dynamics.time_method.noise:
             raise ValueError(
                 f"dynamics.method: found {method!r} at temperature {max(self.temperatures):g}; only "

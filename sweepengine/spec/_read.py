@@ -9,8 +9,10 @@ from pydantic import ValidationError
 
 from sweepengine.errors import SpecError
 from sweepengine.files import open_plain_text
+from sweepengine.spec._fields import RefineSection
 from sweepengine.spec._kinds import spec_of
 from sweepengine.spec._messages import describe_all
+from sweepengine.spec._swept import describe_swept
 from sweepengine.spec._yaml import LONGEST_TEXT, load_yaml
 
 if TYPE_CHECKING:
@@ -31,9 +33,17 @@ def make_spec(content: Mapping[str, Any]) -> AnySpec:
     try:
         validated: Any = model.model_validate(dict(content))
     except ValidationError as error:
-        raise SpecError(describe_all(error.errors(), model)) from None
+        raise SpecError(describe_swept(error, model, content)) from None
     spec: AnySpec = validated
     return spec
+
+
+def make_refinement(content: Mapping[str, Any]) -> RefineSection:
+    """Validate a mapping as the section ``refine`` of a spec. Raises :class:`SpecError` as :func:`make_spec` does."""
+    try:
+        return RefineSection.model_validate(dict(content))
+    except ValidationError as error:
+        raise SpecError(describe_all(error.errors(), RefineSection)) from None
 
 
 def parse_spec(text: str) -> AnySpec:

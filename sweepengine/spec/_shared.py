@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from sweepengine.activations import ACTIVATIONS, layer_activations
 from sweepengine.errors import shown
 from sweepengine.spec._choice import NameOf
+from sweepengine.spec._column import Column
 from sweepengine.spec._fields import Count, Section, Seed
+from sweepengine.spec._swept import Sweeps
 
 GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
 """The named scalings (theory.md §1): the output is multiplied by α m^{-γ}."""
@@ -33,6 +35,13 @@ def distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
             raise ValueError(f"{shown(value)} stands twice; keep it once")
         seen.add(key)
     return values
+
+
+_Value = TypeVar("_Value")
+Axis = Annotated[tuple[_Value, ...], LIST, AfterValidator(distinct)]
+"""The values of an axis."""
+OF_N_TRAIN = Sweeps("data.n_train", Column("int64", -1, "number N of training points"), "N")
+OF_DATA_SEED = Sweeps("data.seed", Column("int64", -1, "seed of the data"), "data seed")
 
 
 def _plain_name(value: str) -> str:
@@ -67,7 +76,7 @@ Seeds = Annotated[
             {
                 "anyOf": [
                     {"type": "integer", "minimum": 1},
-                    {"type": "array", "items": schema.pop("items"), "minItems": 1},
+                    {key: schema.pop(key) for key in ("type", "items", "minItems")},
                 ]
             }
         ),
@@ -76,6 +85,14 @@ Seeds = Annotated[
 """The axis of seeds, which every kind of sweep has."""
 
 
+Precision = Annotated[
+    Literal["float32", "float64"],
+    Field(
+        description="float32 takes half the memory and is faster; float64 is for what must agree to rounding. With relu and other "
+        "activations with kinks a float32 run can end elsewhere than the float64 one, by up to 4 % in the kernel late "
+        "in training: rounding decides on which side of its kink a neuron goes on"
+    ),
+]
 Matmul = Annotated[
     Literal["full", "tf32", "bf16"],
     Field(

@@ -12,6 +12,7 @@ from sweepengine.plugins import canonical_model
 from sweepengine.spec._architecture import Architecture
 from sweepengine.spec._model import SweepSpec
 from sweepengine.spec._run import Run
+from sweepengine.spec._swept import axes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,8 +64,13 @@ class ModelSpec(SweepSpec):
 
     @model_validator(mode="after")
     def _one_kind_of_network(self) -> Self:
-        strange = sorted(self.network.model_fields_set - _BESIDE_A_MODEL)
-        swept = [f"axes.{field}" for field in ("depth", "activation") if getattr(self.axes, field) is not None]
+        axes = axes_of(type(self))
+        foreign = [
+            axis for axis in self.swept if axes[axis].path[0] == "network" and axes[axis].path[1] not in _BESIDE_A_MODEL
+        ]
+        fixed = self.network.model_fields_set - {axes[axis].path[1] for axis in foreign}
+        strange = sorted(fixed - _BESIDE_A_MODEL)
+        swept = [f"axes.{axis}" for axis in foreign]
         for path in [*(f"network.{field}" for field in strange), *swept]:
             raise ValueError(
                 f"{path}: belongs to the fully connected network, and network.model names {shown(self.model)}; "

@@ -28,6 +28,7 @@ from sweepengine.store._open import open_theory as open_theory
 from sweepengine.store._part import ChunkPart as ChunkPart
 from sweepengine.store._part import ChunkPlace as ChunkPlace
 from sweepengine.store._part import Share as Share
+from sweepengine.store._run_table import DATA_FILES as DATA_FILES
 from sweepengine.store._run_table import STORE_FILES as STORE_FILES
 from sweepengine.store._status import Status as Status
 from sweepengine.store._sweep_store import SweepStore as SweepStore

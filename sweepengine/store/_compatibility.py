@@ -89,8 +89,9 @@ def _has_finished_runs(store: StoreView) -> bool:
 def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> None:
     """Raise unless a spec's fixed settings agree with those of the specs that wrote a store.
 
-    If one spec sweeps a setting, the other spec's value must be on that axis. Users' code must have the version that
-    the store has, and other code under that version is refused. Code from which no finished run comes may change.
+    A setting that the specs of the store have swept must have one of the values that they gave it, or more. Users' code
+    must have the version that the store has, and other code under that version is refused. Code from which no finished
+    run comes may change.
 
     Parameters
     ----------
@@ -111,20 +112,22 @@ def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> No
     bound = _bound(store) if any(entry["provenance"].get("user_code") for entry in written) else {}
     _refuse_other_code(address, bound, code)
     _refuse_other_dims(store, code)
+    theirs: dict[str, dict[str, Any]] = {}
     for entry in written:
         used = [_unless_bound(each, bound, mine) for each in entry["provenance"].get("user_code", [])]
-        theirs = _settings(make_spec(entry["spec"]), used)
-        differing = [
-            f"{key}: the store has {_show(theirs.get(key))}, this spec {_show(ours.get(key))}"
-            for key in sorted(ours.keys() | theirs.keys())
-            if not set(map(repr, ours.get(key, ()))) & set(map(repr, theirs.get(key, ())))
-        ]
-        if differing:
-            raise StoreError(
-                f"store: {address} was written with other fixed settings (longer axes would be an extension):\n"
-                + "\n".join(differing)
-                + "\nName another --store, or go back to the settings of the store"
-            )
+        for key, values in _settings(make_spec(entry["spec"]), used).items():
+            theirs.setdefault(key, {}).update({repr(value): value for value in values})
+    differing = [
+        f"{key}: the store has {_show(tuple(theirs.get(key, {}).values()))}, this spec {_show(ours.get(key))}"
+        for key in sorted(ours.keys() | theirs.keys())
+        if not set(map(repr, ours.get(key, ()))) & theirs.get(key, {}).keys()
+    ]
+    if differing:
+        raise StoreError(
+            f"store: {address} was written with other fixed settings (longer axes would be an extension):\n"
+            + "\n".join(differing)
+            + "\nName another --store, or go back to the settings of the store"
+        )
 
 
 def _unless_bound(used: Mapping[str, str], bound: Bound, mine: Sequence[Mapping[str, str]]) -> Mapping[str, str]:

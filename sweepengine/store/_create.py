@@ -12,7 +12,7 @@ from sweepengine.store._provenance import provenance
 from sweepengine.store._status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 _CONVENTIONS = "CF-1.11 ACDD-1.3"
 
 
-def spec_entry(spec: AnySpec, code: UserCode) -> dict[str, Any]:
-    """The root's entry for a spec that writes to the store: the spec, and the provenance of its numbers."""
+def spec_entry(spec: AnySpec, code: UserCode, reason: str = "") -> dict[str, Any]:
+    """The root's entry for a spec that writes to the store: the spec, the provenance of its numbers, and why it ran."""
     used = {"user_code": code.provenance()} if code.used else {}
-    return {"spec": spec.to_json(), "provenance": provenance() | used}
+    why = {"reason": reason} if reason else {}
+    return {"spec": spec.to_json(), "provenance": provenance() | used | why}
 
 
 def same_but_for_the_date(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -36,7 +37,9 @@ def same_but_for_the_date(one: dict[str, Any], other: dict[str, Any]) -> bool:
     )
 
 
-def describe(metadata: Metadata, specs: list[dict[str, Any]], summary: str, data_id: str) -> None:
+def describe(
+    metadata: Metadata, specs: list[dict[str, Any]], summary: str, datasets: Sequence[Mapping[str, Any]]
+) -> None:
     """Set the attributes of the root.
 
     Parameters
@@ -46,8 +49,8 @@ def describe(metadata: Metadata, specs: list[dict[str, Any]], summary: str, data
         Entries of all specs (:func:`spec_entry`), the newest last.
     summary : str
         One sentence for readers.
-    data_id : str
-        Id of the dataset.
+    datasets : sequence of mapping
+        ``id`` and ``settings`` of every set of data that the store has then.
     """
     newest = specs[-1]["provenance"]
     metadata.attributes |= {
@@ -57,12 +60,16 @@ def describe(metadata: Metadata, specs: list[dict[str, Any]], summary: str, data
         "source": f"sweepengine {newest['versions']['sweepengine']}",
         "date_created": metadata.attributes.get("date_created", newest["date"]),
         "history": "\n".join(
-            f"{entry['provenance']['date']} sweepengine run ({entry['spec']['name']})" for entry in specs
+            f"{entry['provenance']['date']} sweepengine run ({entry['spec']['name']})"
+            + (f": {entry['provenance']['reason']}" if "reason" in entry["provenance"] else "")
+            for entry in specs
         ),
         "license": "not stated",
-        "data": data_id,
+        "data": datasets[0]["id"],
         "specs": specs,
     }
+    if len(datasets) > 1:
+        metadata.attributes["datasets"] = [dict(each) for each in datasets]
 
 
 def write_limit(metadata: Metadata, limit: str, arrays: Mapping[str, StoredArray]) -> None:

@@ -215,11 +215,14 @@ class Block:
     shape : BlockShape
     runs : tuple of AnyRun
         In the order of the ``run`` dim.
+    axes : mapping
+        Axis → value of its setting for these runs, for the axes that may have a column in the table of runs.
     """
 
     id: str
     shape: BlockShape
     runs: tuple[AnyRun, ...]
+    axes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sweepengine.errors import DamageWarning, StoreError
 from sweepengine.spec import further_columns, make_spec
-from sweepengine.store._data import data_path, given_path
+from sweepengine.store._data import given_path
 from sweepengine.store._layout import SCHEDULES, block_path, limit_path
 from sweepengine.store._lazy import CommittedValues, WholeValues
 from sweepengine.store._marks import RunMark
+from sweepengine.store._points import counts_of_points, targets
 from sweepengine.store._run_table import COLUMNS
 from sweepengine.store._status import DAMAGED, Status
 from sweepengine.store._view import StoreView, runs_of
@@ -44,8 +46,10 @@ def open_sweep(url: str | Path) -> xr.Dataset:
         valid records are eager coordinates of ``run``. ``step`` and ``time`` are coordinates of ``record`` if all runs
         share them, else of (``run``, ``record``). Stores of particles have ``grid_points`` (``grid``, ``coord``) and
         ``reference_points`` (``reference``, ``coord``) if the sweep has a grid or a reference cloud. Runs of fewer
-        records or layers than others are padded with NaN (steps with −1), and records that are not committed are NaN;
-        ``records_done`` counts the valid records.
+        records, layers or points than others are padded with NaN (steps with −1), and records that are not committed
+        are NaN; ``records_done`` counts the valid records. Where runs differ in their points, ``n_train`` and
+        ``n_test`` count them, and targets that are not the same for all runs have the dim ``run`` too. A setting that
+        was swept is a coordinate of ``run`` under the name of its axis.
 
     Warns
     -----
@@ -72,7 +76,7 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     every = [shape.sizes for shape in shapes.values()]
     sizes = {dim: max(each[dim] for each in every) for dim in every[0] if dim != "run"}
     coords: dict[str, Any] = {name: ("run", _plain(column)) for name, column in table.columns.items()}
-    coords |= marks.coords(segments)
+    coords = counts_of_points(shapes, segments) | coords | marks.coords(segments)
     # The method is a fixed setting of a store, so every run has that of the newest spec.
     label = make_spec(store.attributes["specs"][-1]["spec"]).method_label
     coords["method"] = ("run", np.full(len(table), label), {"long_name": "time method"})
@@ -95,10 +99,7 @@ def open_sweep(url: str | Path) -> xr.Dataset:
         attributes = {"long_name": variable.long_name, "units": variable.units, "source": variable.source}
         variables[variable.name] = (variable.dims, _concatenate(parts, shape), attributes)
     variables |= _predicted_curves(store, table.columns["limit"], sizes["record"])
-    for dim, name, long_name in (("i", "train", "training targets"), ("test", "test", "test targets")):
-        targets = _values(store, data_path(store.attributes["data"], f"y_{name}"))
-        dims = (dim, "output")[: targets.ndim]
-        variables[f"targets_{name}"] = (dims, targets, {"long_name": long_name, "units": "1"})
+    variables |= targets(store, segments, partial(_values, store))
     for kind in ("grid", "reference"):
         if store.attributes.get(kind):
             path = given_path(kind, store.attributes[kind], "points")
@@ -255,6 +256,7 @@ def _attributes(store: StoreView) -> dict[str, Any]:
         # All specs of a store agree in these, except for settings that are swept.
         "kind": specs[-1]["spec"].get("kind", "networks"),
         "network": json.dumps(specs[-1]["spec"].get("network", {})),
+        "loss": specs[-1]["spec"].get("training", {}).get("loss", ""),
     }
 
 

@@ -15,11 +15,12 @@ import numpy as np
 from sweepengine.spec import Column, further_columns, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
+    from sweepengine.spec import AnySpec
     from sweepengine.store._layout import Block
     from sweepengine.store._metadata import Metadata
     from sweepengine.store._publication import Publication
@@ -43,9 +44,11 @@ COLUMNS: dict[str, Column] = {
 }
 """Columns that the tables of all kinds of sweeps have."""
 
-STORE_FILES = 9 + 2 * (4 + len(COLUMNS))
-"""Number of files of a store beside its blocks: the root, its publication, the claim and six groups; two for each of
-the data's four arrays and of the table's columns."""
+DATA_FILES = 1 + 2 * 4
+"""Number of files of a set of data: its group, and two for each of four arrays."""
+STORE_FILES = 8 + DATA_FILES + 2 * len(COLUMNS)
+"""Number of files of a store beside its blocks: the root, its publication, the claim and five groups; one set of data;
+two for each of the table's columns."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +114,9 @@ class RunTable:
         return list(self.positions)
 
 
-def rows_of(block: Block) -> dict[str, list[Any]]:
-    """The table's columns for the runs of one block."""
-    rows: dict[str, list[Any]] = {name: [] for name in _names(block)}
+def rows_of(block: Block, names: Collection[str]) -> dict[str, list[Any]]:
+    """The named columns of the table for the runs of one block."""
+    rows: dict[str, list[Any]] = {name: [] for name in names}
     for position, run in enumerate(block.runs):
         values = {
             "id": run.id,
@@ -129,8 +132,8 @@ def rows_of(block: Block) -> dict[str, list[Any]]:
             "limit": run.limit_id,
             "step_size": run.step_size,
         } | run.further_columns
-        for name, value in values.items():
-            rows[name].append(value)
+        for name, column in rows.items():
+            column.append(values[name] if name in values else block.axes[name])
     return rows
 
 
@@ -152,17 +155,54 @@ def read_table(store: Store, publication: Publication) -> RunTable:
     return RunTable({name: nodes.values(store, f"{path}/{name}") for name in (*COLUMNS, *extra)})
 
 
-def extended(table: RunTable | None, blocks: Sequence[Block]) -> RunTable:
-    """A table with the runs of new blocks at its end."""
+def new_columns(table: RunTable | None, spec: AnySpec, before: Sequence[AnySpec]) -> dict[str, Any]:
+    """The columns that a table lacks for what a spec sweeps.
+
+    Parameters
+    ----------
+    table : RunTable or None
+    spec : AnySpec
+    before : sequence of AnySpec
+        The newest spec that has written to the store, if there is one.
+
+    Returns
+    -------
+    dict
+        Axis → value of its setting in the rows that the table has. No spec has swept it, so they all have one value.
+    """
+    have = COLUMNS.keys() if table is None else table.columns.keys()
+    new = [axis for axis in spec.swept if axis in kind_of(spec).swept_columns and axis not in have]
+    values = before[-1].values_of_axes() if before else {}
+    return {axis: values.get(axis) for axis in new}
+
+
+def extended(table: RunTable | None, blocks: Sequence[Block], swept: Mapping[str, Any]) -> RunTable:
+    """A table with the runs of new blocks at its end.
+
+    Parameters
+    ----------
+    table : RunTable or None
+    blocks : sequence of Block
+    swept : mapping
+        As :func:`new_columns` gives them.
+    """
     columns = {} if table is None else table.columns
-    names = columns or _names(blocks[0])
-    added = [rows_of(block) for block in blocks]
+    names = dict.fromkeys((*(columns or _names(blocks[0])), *swept))
+    added = [rows_of(block, names) for block in blocks]
     joined = {}
     for name in names:
-        dtype = (COLUMNS | further_columns())[name].dtype
-        values = np.array([value for rows in added for value in rows[name]], dtype=object if dtype is str else dtype)
-        joined[name] = np.concatenate([columns[name], values]) if columns else values
+        values = _column(name, [value for rows in added for value in rows[name]])
+        before = columns.get(name)
+        if before is None and table is not None:
+            before = _column(name, [swept[name]] * len(table))
+        joined[name] = values if before is None else np.concatenate([before, values])
     return RunTable(joined)
+
+
+def _column(name: str, values: Sequence[Any]) -> NDArray[Any]:
+    """A column of the table; None stands for the column's fill value."""
+    dtype, fill, _ = (COLUMNS | further_columns())[name]
+    return np.array([fill if value is None else value for value in values], dtype=object if dtype is str else dtype)
 
 
 def write_table(metadata: Metadata, path: str, table: RunTable) -> None:

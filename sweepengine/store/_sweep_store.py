@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import RunError, StoreError
+from sweepengine.spec import make_spec
 from sweepengine.store._address import open_address
 from sweepengine.store._chunk import delete_states
 from sweepengine.store._claim import (
@@ -32,7 +33,7 @@ from sweepengine.store._metadata import Metadata
 from sweepengine.store._objects import delete_object, list_objects
 from sweepengine.store._publication import PUBLICATIONS, ROOT_KEY, Generation
 from sweepengine.store._relocate import move_chunk, stem_of
-from sweepengine.store._run_table import RunTable, extended, write_table
+from sweepengine.store._run_table import RunTable, extended, new_columns, write_table
 from sweepengine.store._view import StoreView
 
 if TYPE_CHECKING:
@@ -248,18 +249,20 @@ class SweepStore(StoreView):
     def extend(
         self,
         spec: AnySpec,
-        data: Dataset,
+        data: Sequence[Dataset],
         blocks: Sequence[Block],
         limits: Mapping[str, Mapping[str, StoredArray]],
         code: UserCode,
         given: Sequence[Given] = (),
+        reason: str = "",
     ) -> None:
         """Create the store, or add new blocks beside the old; existing arrays are not touched.
 
         Parameters
         ----------
         spec : AnySpec
-        data : Dataset
+        data : sequence of Dataset
+            Every set of data that the spec's runs read.
         blocks : sequence of Block
             Blocks of runs that the store does not hold yet; may be empty.
         limits : mapping
@@ -268,6 +271,8 @@ class SweepStore(StoreView):
             The users' code that the spec uses; its versions and hashes go into the provenance.
         given : sequence of Given
             Given weights, reference cloud or grid that the runs need beside the data.
+        reason : str
+            Why the runs are added, where a refinement has decided it; kept in the provenance.
 
         Raises
         ------
@@ -277,32 +282,39 @@ class SweepStore(StoreView):
             The store cannot be written any more, or another driver has taken over.
         """
         try:
-            self._extend(spec, data, blocks, limits, code, given)
+            self._extend(spec, data, blocks, limits, code, given, reason)
         except (StoreError, RunError):
             raise
         except OSError as error:
             raise unwritable(self.address, error) from error
-        read_data(self.objects, self.nodes, data.id)
+        for each in data:
+            read_data(self.objects, self.nodes, each.id)
         for item in given:
             read_given(self.objects, self.nodes, item.kind, item.id)
 
     def _extend(
         self,
         spec: AnySpec,
-        data: Dataset,
+        data: Sequence[Dataset],
         blocks: Sequence[Block],
         limits: Mapping[str, Mapping[str, StoredArray]],
         code: UserCode,
         given: Sequence[Given],
+        reason: str,
     ) -> None:
         metadata = self._next()
-        entry, specs = spec_entry(spec, code), list(metadata.attributes.get("specs", []))
-        if not blocks and any(same_but_for_the_date(entry, older) for older in specs):
+        entry, specs = spec_entry(spec, code, reason), list(metadata.attributes.get("specs", []))
+        swept = new_columns(self.table, spec, [make_spec(older["spec"]) for older in specs[-1:]])
+        if not (blocks or swept) and any(same_but_for_the_date(entry, older) for older in specs):
             return
-        summary = f"Runs of {spec.kind} on {data.description}, written by sweepengine."
-        describe(metadata, [*specs, entry], summary, data.id)
-        if data_path(data.id) not in metadata:
-            write_data(metadata, data)
+        known = self.datasets()
+        new = [{"id": each.id, "settings": dict(each.settings)} for each in data]
+        more = f" and {len(data) - 1} more sets of data" if len(data) > 1 else ""
+        summary = f"Runs of {spec.kind} on {data[0].description}{more}, written by sweepengine."
+        describe(metadata, [*specs, entry], summary, [*known, *(each for each in new if each not in known)])
+        for each in data:
+            if data_path(each.id) not in metadata:
+                write_data(metadata, each)
         for item in given:
             metadata.attributes[item.kind] = item.id
             if given_path(item.kind, item.id) not in metadata:
@@ -311,7 +323,7 @@ class SweepStore(StoreView):
             write_limit(metadata, limit, arrays)
         for block in blocks:
             create_block(metadata, block.id, block.shape, attributes_of(block), coordinates_of(block))
-        self._publish(metadata, extended(self.table, blocks) if blocks else None)
+        self._publish(metadata, extended(self.table, blocks, swept) if blocks or swept else None)
 
 
 def unwritable(address: str, error: OSError) -> RunError:

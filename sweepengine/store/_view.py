@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import DamagedError, StoreError
+from sweepengine.spec import make_spec
 from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._claim import epoch_of, next_epoch, read_claims
 from sweepengine.store._data import GIVEN_KINDS, data_path, given_path
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from zarr.abc.store import Store
 
-    from sweepengine.data import Given
+    from sweepengine.data import Dataset, Given
     from sweepengine.store._marks import RunMark
 
 _OURS = {
@@ -162,24 +163,42 @@ class StoreView:
         if not self.exists:
             raise StoreError(f"store: there is nothing at {self.address}; `sweepengine run SPEC` writes a store")
 
-    def check_contents(self, data_id: str, given: Sequence[Given]) -> None:
+    def datasets(self) -> list[dict[str, Any]]:
+        """``id`` and ``settings`` of every set of data in the store, as :class:`sweepengine.data.Dataset` has them."""
+        if "datasets" in self.attributes:
+            return list(self.attributes["datasets"])
+        if not self.exists:
+            return []
+        section = make_spec(self.attributes["specs"][-1]["spec"]).data
+        return [{"id": self.attributes["data"], "settings": {} if section is None else section.settings()}]
+
+    def check_contents(self, data: Sequence[Dataset], given: Sequence[Given]) -> None:
         """Refuse data, given weights, a reference cloud or a grid with another content than those of the store.
 
-        Only the content counts, not where the files lie.
+        Only the content counts, not where the files lie. Data of settings that the store has not are new in it.
 
         Raises
         ------
         StoreError
             A content is not what the store has.
         """
-        contents = {"data": data_id} | dict.fromkeys(GIVEN_KINDS, "") | {each.kind: each.id for each in given}
-        for name, ours in contents.items() if self.exists else ():
-            theirs = self.attributes.get(name, "")
+        if not self.exists:
+            return
+        known = self.datasets()
+        for each in data:
+            same = [stored["id"] for stored in known if stored["settings"] == each.settings]
+            if same and each.id not in same:
+                self._refuse_content("data", same[0], each.id)
+        for kind, ours in (dict.fromkeys(GIVEN_KINDS, "") | {each.kind: each.id for each in given}).items():
+            theirs = self.attributes.get(kind, "")
             if theirs != ours:
-                raise StoreError(
-                    f"store: {self.address} was written with other {name} (content {theirs or 'none'}, now "
-                    f"{ours or 'none'}); name another --store, or go back to the {name} of the store"
-                )
+                self._refuse_content(kind, theirs, ours)
+
+    def _refuse_content(self, name: str, theirs: str, ours: str) -> None:
+        raise StoreError(
+            f"store: {self.address} was written with other {name} (content {theirs or 'none'}, now "
+            f"{ours or 'none'}); name another --store, or go back to the {name} of the store"
+        )
 
     def places(self) -> dict[str, tuple[str, int]]:
         """Run id → (block, position) of every run in the store."""

@@ -34,6 +34,7 @@ from sweepengine.theory._convergence import fitting_time_bound as fitting_time_b
 from sweepengine.theory._convergence import h_infinity as h_infinity
 from sweepengine.theory._convergence import movement_bound as movement_bound
 from sweepengine.theory._convergence import proof_quantities as proof_quantities
+from sweepengine.theory._convergence import required_width as required_width
 from sweepengine.theory._convergence import stability_radius as stability_radius
 from sweepengine.theory._costs import CROSS_ENTROPY as CROSS_ENTROPY
 from sweepengine.theory._costs import LOGISTIC as LOGISTIC

@@ -96,6 +96,17 @@ def movement_bound(lambda0: float, points: int, width: int, residual: float, nor
     return 2 * require_positive(norm, "norm") * share * residual / require_positive(lambda0, "lambda0")
 
 
+def required_width(lambda0: float, points: int, delta: float, norm: float, residual: float) -> float:
+    """Return the width that the proof of S4 Thm 8 needs for a run that starts with this residual |y − f_0|.
+
+    From it on the movement bound is at most the radius, and H_0 is within λ_0/4 of H^∞, with probability ≥ 1 − 2δ.
+    Parameters as in `concentration_width` and `movement_bound`.
+    """
+    at_one = movement_bound(lambda0, points, 1, require_positive(residual, "residual"), norm)  # the bound is ∝ m^(−1/2)
+    still = (at_one / stability_radius(lambda0, points, delta, norm)) ** 2
+    return max(concentration_width(lambda0, points, delta, norm), still)
+
+
 @dataclass(frozen=True, slots=True)
 class ProofQuantities:
     """All constants of S4 Thm 8 for one data set.
@@ -107,8 +118,7 @@ class ProofQuantities:
     concentration_width, radius : float
         The results of `concentration_width` and `stability_radius` at the same δ.
     required_width : float
-        The width that the proof needs: from it on the movement bound is ≤ the radius and H_0 is within λ_0/4 of H^∞,
-        with probability ≥ 1 − 2δ, for a run that starts with this residual.
+        The result of `required_width`.
     fitting_time : float
         Bound on the time to reach the tolerance, in the time of the sum loss.
     """
@@ -147,11 +157,13 @@ def proof_quantities(x: npt.ArrayLike, *, residual: float, delta: float, toleran
             f"λ_0 = {lambda0:.3g} is 0 to rounding: S4 Thm 8 needs inputs no two of which are parallel; "
             "drop one of each pair"
         )
-    radius = stability_radius(lambda0, n, delta, norm)
-    concentrated = concentration_width(lambda0, n, delta, norm)
-    still = n * (2 * norm * require_positive(residual, "residual") / (lambda0 * radius)) ** 2
-    time = fitting_time_bound(lambda0, residual, tolerance)
-    return ProofQuantities(lambda0, concentrated, radius, max(concentrated, still), time)
+    return ProofQuantities(
+        lambda0,
+        concentration_width(lambda0, n, delta, norm),
+        stability_radius(lambda0, n, delta, norm),
+        required_width(lambda0, n, delta, norm, residual),
+        fitting_time_bound(lambda0, residual, tolerance),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +173,8 @@ class RunBounds:
     Attributes
     ----------
     rate_ratio : float
-        Largest |y − f_t|²/(e^{−λ_0 t}|y − f_0|²) until the tolerance is reached.
+        Largest |y − f_t|²/(e^{−λ_0 t}|y − f_0|²) at the recorded times t > 0 until the tolerance is reached; 0 if the
+        run starts within it.
     time_ratio : float
         First recorded time at which the residual is within the tolerance, over its bound; NaN if there is none.
     movement_ratio : float
@@ -210,9 +223,9 @@ def check_run(
         raise ShapeError(f"shapes {t.shape}, {r.shape}, {w.shape}; expected equal (T,), T >= 2, the first time 0")
     bound_time = fitting_time_bound(lambda0, float(r[0]), tolerance, points=points)
     reached = np.flatnonzero(r <= tolerance)
-    until = slice(0, int(reached[0]) + 1 if reached.size else t.size)
+    until = slice(1, int(reached[0]) + 1 if reached.size else t.size)  # at t = 0 the ratio is 1
     allowed = np.exp(-lambda0 * t[until] / require_count(points, "points")) * r[0] ** 2
     # A run that starts within the tolerance meets a time bound of 0 exactly.
     late = math.nan if not reached.size else 0.0 if reached[0] == 0 else float(t[reached[0]]) / bound_time
     moved = float(w.max()) / movement_bound(lambda0, data_points, width, float(r[0]), norm)
-    return RunBounds(float((r[until] ** 2 / allowed).max()), late, moved)
+    return RunBounds(float((r[until] ** 2 / allowed).max(initial=0.0)), late, moved)

@@ -17,6 +17,10 @@ from scipy.special import roots_hermitenorm
 from sweepengine.theory._checks import require_count
 from sweepengine.theory._types import Array, Elementwise
 
+_NODES = 64
+_REACH = 12.0
+"""Largest radius in standard deviations of rules for kinks; the probability beyond it, e^{−72}, is left out."""
+
 
 def hermite_rule(nodes: int) -> tuple[Array, Array]:
     """Return nodes z and weights w, Σ w f(z) ≈ E f(z) for z ~ N(0, 1); exact for polynomials of degree < 2·nodes."""
@@ -96,7 +100,7 @@ class HermiteSeries:
 
 
 def expect_pair(
-    function: Callable[[Array, Array], Array], q1: float, q2: float, k: float, *, nodes: int = 64, reach: float = 12.0
+    function: Callable[[Array, Array], Array], q1: float, q2: float, k: float, *, nodes: int = _NODES
 ) -> float:
     """Return E[function(u, v)] for (u, v) ~ N(0, [[q1, k], [k, q2]]), kinks or jumps at u = 0 and v = 0 allowed.
 
@@ -111,8 +115,6 @@ def expect_pair(
         Variances and covariance, q1, q2 > 0, k² ≤ q1 q2.
     nodes : int
         Points per sector and in the radius.
-    reach : float
-        Largest radius in standard deviations; the probability beyond it, e^{−reach²/2}, is left out.
     """
     points, weights = np.polynomial.legendre.leggauss(nodes)
     theta = 2 * np.arctan2(*np.sqrt(np.maximum([q1 * q2 - k * np.sqrt(q1 * q2), q1 * q2 + k * np.sqrt(q1 * q2)], 0)))
@@ -122,17 +124,17 @@ def expect_pair(
     half = np.diff(edges) / 2
     omega = (edges[:-1, None] + half[:, None] * (points + 1)).ravel()
     angular = (half[:, None] * weights).ravel() / (2 * np.pi)
-    radius = reach * (points + 1) / 2
-    radial = weights * (reach / 2) * radius * np.exp(-(radius**2) / 2)
+    radius = _REACH * (points + 1) / 2
+    radial = weights * (_REACH / 2) * radius * np.exp(-(radius**2) / 2)
     u = np.sqrt(q1) * radius[:, None] * np.cos(omega)
     v = np.sqrt(q2) * radius[:, None] * np.cos(omega - theta)
     return float(radial @ function(u, v) @ angular)
 
 
-def expect_single(function: Elementwise, q: float, *, nodes: int = 64, reach: float = 12.0) -> float:
+def expect_single(function: Elementwise, q: float) -> float:
     """Return E[function(u)] for u ~ N(0, q), a kink or jump at u = 0 allowed; see `expect_pair`."""
-    points, weights = np.polynomial.legendre.leggauss(nodes)
-    z = reach * (points + 1) / 2
-    density = weights * (reach / 2) * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    points, weights = np.polynomial.legendre.leggauss(_NODES)
+    z = _REACH * (points + 1) / 2
+    density = weights * (_REACH / 2) * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     u = np.sqrt(q) * z
     return float(density @ (function(u) + function(-u)))

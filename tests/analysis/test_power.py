@@ -12,7 +12,7 @@ from sweepengine import analysis
 from sweepengine.analysis._jackknife import log_means
 from sweepengine.analysis._limit import LogCurve, limit_exponent
 from sweepengine.analysis._power import continued, what_decides
-from sweepengine.analysis._verdict import decide, needed_text
+from sweepengine.analysis._verdict import apply_rules, needed_text
 from tests.support.curves import WIDTHS, curves
 
 NOISE = ("normal", 0.15)
@@ -59,14 +59,14 @@ def test_the_seeds_asked_for_decide_as_often_as_is_said() -> None:
     answers = [
         needed.seeds
         for needed in (
-            what_decides(pilot, lambda limit, _: decide("sharp", TRUE_P, limit, limit)[0], bends=False)
+            what_decides(pilot, lambda limit, _: apply_rules("sharp", TRUE_P, limit, limit)[0], bends=False)
             for pilot in pilots(rng)
         )
         if needed.seeds
     ]
     assert len(answers) >= 5
     limit = limit_exponent(curve_of(rng, 200, 8 + round(float(np.median(answers))), WIDTHS.astype(float)))
-    holds = decide("sharp", TRUE_P, (limit.low, limit.high), (limit.low, limit.high))[0]
+    holds = apply_rules("sharp", TRUE_P, (limit.low, limit.high), (limit.low, limit.high))[0]
     assert 0.65 < holds.mean() < 0.97
 
 

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
+import math
 import re
 import shutil
-import subprocess
 import sys
-from html.parser import HTMLParser
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import sweepengine
 from sweepengine import analysis
-from sweepengine.analysis._chart_parts import log_ticks, ramp
-from sweepengine.analysis._markdown import inline
 from sweepengine.analysis._markup import formula, script_json
+from tests.support.pages import HOSTILE, Page, drawn_by_a_browser, hash_of
 from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     import xarray as xr
 
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028`|<!--"
 STATUS = {("ntk", 2048, 3): "diverged", (HOSTILE, 64, 1): "failed"}
 
 
@@ -37,29 +34,6 @@ def hostile_sweep() -> xr.Dataset:
         attrs={"title": HOSTILE, "spec": f"name: {HOSTILE}\n````\n", "history": HOSTILE, "provenance": json.dumps({"versions": {HOSTILE: HOSTILE}})},
     )  # fmt: skip
     return ds
-
-
-class Page(HTMLParser):
-    """Elements with their attributes, the text of scripts, and all other text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[tuple[dict[str, str | None], str]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag == "script":
-            self.scripts.append((dict(attrs), ""))
-
-    def handle_data(self, data: str) -> None:
-        if self.elements and self.elements[-1][0] == "script" and self.cdata_elem == "script":
-            attrs, text = self.scripts[-1]
-            self.scripts[-1] = (attrs, text + data)
-        else:
-            self.text += data
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +72,13 @@ def test_the_check_above_catches_plain_json_in_a_script() -> None:
     """The negative twin: the same name, written without escaping, opens a second script."""
     naive = Page(f'<script type="application/json">{json.dumps(HOSTILE)}</script>')
     assert len([1 for attrs, _ in naive.scripts if attrs.get("type") != "application/json"]) == 1
-    safe = Page(f'<script type="application/json">{script_json(HOSTILE)}</script>')
-    assert len(safe.scripts) == 1
+
+
+def test_what_could_end_a_script_is_written_otherwise(page: Page) -> None:
+    assert json.loads(script_json({"a": HOSTILE})) == {"a": HOSTILE}
+    assert not re.search("[<>&\u2028]", script_json({"a": HOSTILE}))  # of which names have lost the last already
+    for attrs, text in page.scripts:
+        assert attrs.get("type") != "application/json" or not re.search("[<>&\u2028]", text)
 
 
 def test_only_our_scripts_may_run_and_nothing_may_connect(page: Page) -> None:
@@ -108,11 +87,7 @@ def test_only_our_scripts_may_run_and_nothing_may_connect(page: Page) -> None:
     assert policy.startswith("default-src 'none';")
     assert "unsafe-eval" not in policy
     assert "connect-src" not in policy
-    digests = {
-        "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
-        for attrs, text in page.scripts
-        if attrs.get("type") != "application/json"
-    }
+    digests = {hash_of(text) for attrs, text in page.scripts if attrs.get("type") != "application/json"}
     script_src = re.search(r"script-src ([^;]*)", policy)
     assert script_src is not None
     assert set(script_src[1].split()) == digests
@@ -188,7 +163,8 @@ def test_markdown_is_escaped_and_has_the_tables(written: analysis.ReportPaths) -
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
         assert len(widths) == 1, block
     assert "−0." in body
-    assert inline("a|b`c<d>_e_") == r"a\|b\`c&lt;d&gt;\_e\_"
+    name = r"&lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(2)&gt; \`\|&lt;\!--\_e\_"
+    assert f"| {name} |" in body
 
 
 def test_the_same_sweep_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -207,19 +183,12 @@ def test_a_sweep_without_finished_runs_has_a_report(tmp_path: Path) -> None:
     assert "provenance (not a JSON object)" in text
 
 
-def test_a_url_is_opened_through_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ds, _ = make_sweep(widths=(8, 16, 32), seeds=2)
-    asked: list[str] = []
-
-    def open_sweep(url: str) -> xr.Dataset:
-        asked.append(url)
-        return ds
-
-    monkeypatch.setattr(sweepengine, "open_sweep", open_sweep, raising=False)
-    monkeypatch.setattr(sweepengine, "open_theory", lambda _: None, raising=False)
-    analysis.write_report("results/x.zarr", tmp_path)
-    analysis.write_main_figure(Path("results/y.zarr"), tmp_path / "main.svg")
-    assert asked == ["results/x.zarr", "results/y.zarr"]
+def test_a_url_is_opened_through_the_engine(tmp_path: Path, tiny: Callable[..., dict[str, Any]]) -> None:
+    store = tmp_path / "x.zarr"
+    sweepengine.run(tiny(name="opened"), store, executor="inline")
+    document = json.loads(analysis.write_report(str(store), tmp_path).json.read_text(encoding="utf-8"))
+    assert [run["id"] for run in document["finished_runs"]] == list(sweepengine.open_sweep(store).id.values)
+    assert "<svg" in analysis.write_main_figure(store, tmp_path / "main.svg").read_text(encoding="utf-8")
 
 
 def test_main_figure_is_svg_or_png_and_nothing_else(tmp_path: Path) -> None:
@@ -254,25 +223,50 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     assert isinstance(caught.value, OSError)
 
 
-def test_small_pieces() -> None:
+def test_formulas_are_set_with_raised_and_lowered_signs() -> None:
     assert formula("‖W^l_t‖_F <b>") == "‖W<sup>l</sup><sub>t</sub>‖<sub>F</sub> &lt;b&gt;"
     assert formula("m^−1/2.") == "m<sup>−1/2</sup>."
-    assert json.loads(script_json({"a": HOSTILE})) == {"a": HOSTILE}
-    assert not re.search("[<>&\u2028]", script_json({"a": HOSTILE}))
-    assert log_ticks([0.04, 1.3]) == pytest.approx([0.05, 0.1, 0.2, 0.5, 1.0])
-    assert log_ticks([1e-4, 1.0]) == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1, 1.0])
-    assert len(set(ramp(7))) == 7
-    assert len(ramp(1)) == 1
+
+
+def parts(spec: Any, key: str) -> Iterator[dict[str, Any]]:
+    """The mappings within a chart, or several, that have a key."""
+    if isinstance(spec, dict) and key in spec:
+        yield spec
+    for each in spec.values() if isinstance(spec, dict) else spec if isinstance(spec, list) else ():
+        yield from parts(each, key)
+
+
+def charts(page: Page) -> list[Any]:
+    return [json.loads(text) for attrs, text in page.scripts if attrs.get("type") == "application/json"]
+
+
+def test_log_axes_have_round_ticks(page: Page) -> None:
+    """1, 2, 5 times powers of ten below two decades; 1, 3 below three; else the powers alone."""
+    rules = set()
+    for channel in parts(charts(page), "axis"):
+        if channel.get("scale", {}).get("type") == "log" and channel["scale"].get("base") is None:
+            low, high = channel["scale"]["domain"]
+            decades = math.log10(high / low)
+            digits = "125" if decades < 2 else "13" if decades < 3 else "1"
+            numbers = sorted(float(f"{digit}e{power}") for digit in digits for power in range(-12, 12))
+            assert channel["axis"]["values"] == pytest.approx([each for each in numbers if low <= each <= high])
+            rules.add(digits)
+    assert len(rules) > 1
+
+
+@pytest.mark.parametrize("widths", [(8,), (32, 64, 128, 256, 512, 1024, 2048)])
+def test_every_width_has_a_colour_of_its_own(widths: tuple[int, ...], tmp_path: Path) -> None:
+    ds, _ = make_sweep(widths=widths, seeds=2)
+    page = Page(analysis.write_report(ds, tmp_path).html.read_text(encoding="utf-8"))
+    scales = [each["scale"] for each in parts(charts(page), "scale") if each["scale"].get("domain") == list(widths)]
+    assert scales
+    assert all(len(set(scale["range"])) == len(scale["range"]) == len(widths) for scale in scales)
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
 def test_a_browser_draws_every_chart_from_the_file_alone(written: analysis.ReportPaths, tmp_path: Path) -> None:
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-             "--disable-background-networking", "--disable-component-update", "--virtual-time-budget=8000",
-             "--enable-logging=stderr", f"--user-data-dir={tmp_path}", "--dump-dom"]  # fmt: skip
-    done = subprocess.run(["chromium", *flags, written.html.as_uri()], capture_output=True, text=True, timeout=60, check=True)  # fmt: skip
-    drawn = Page(done.stdout)
+    drawn, errors = drawn_by_a_browser(written.html, tmp_path)
     assert sum(tag == "svg" and "marks" in (a.get("class") or "") for tag, a in drawn.elements) == 9
     assert "could not be drawn" not in drawn.text
-    assert "CONSOLE" not in done.stderr
+    assert "CONSOLE" not in errors
     assert not any(tag == "img" for tag, _ in drawn.elements)

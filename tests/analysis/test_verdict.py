@@ -8,15 +8,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from sweepengine import analysis
 from sweepengine.analysis import Setting
-from sweepengine.analysis._judgement import judge_claims
+from sweepengine.analysis._decision import Part
+from sweepengine.analysis._expectations import Sample
+from sweepengine.analysis._judgement import judge_group
 from sweepengine.analysis._kinds import findings_of
 from tests.support.curves import WIDTHS, curves, simulate
 from tests.support.synthetic import make_sweep
 
-CLAIMS = findings_of("networks").claims
+
+def judge_claims(
+    setting: Setting, fits: dict[str, analysis.ScalingFit], failures: dict[str, str]
+) -> tuple[analysis.ClaimResult, ...]:
+    none = np.empty(0)
+    samples = {key: Sample(none, none, none, fit, "") for key, fit in fits.items()}
+    samples |= {key: Sample(none, none, none, None, why) for key, why in failures.items()}
+    return judge_group(findings_of("networks").expected, "g", setting, samples)
 
 
 def fit_with(
@@ -96,7 +106,7 @@ def test_an_undecided_claim_says_what_would_decide_it() -> None:
 
 def expected(gamma: float, depth: int, activation: str, **network: Any) -> set[tuple[str, str, str, str]]:
     fits = {key: fit_with(0.4, 0.6) for key in ("kernel_drift", "movement_total", "movement_op/W0")}
-    rows = judge_claims(CLAIMS, "g", Setting(gamma, depth, activation, **network), fits, {})
+    rows = judge_claims(Setting(gamma, depth, activation, **network), fits, {})
     return {(r.id, r.observable, r.kind, r.expected_text) for r in rows}
 
 
@@ -142,13 +152,13 @@ def test_claims_are_those_of_the_theory() -> None:
 def test_nothing_is_contradicted_where_alpha_hides_the_limit(gamma: float, alpha: float, verdicts: set[str]) -> None:
     false = fit_with(0.3, 0.35, cautious=(0.3, 0.35))
     assert false.kept[0] == 32
-    rows = judge_claims(CLAIMS, "g", Setting(gamma, 1, "tanh", alpha=alpha), {"kernel_drift": false}, {})
+    rows = judge_claims(Setting(gamma, 1, "tanh", alpha=alpha), {"kernel_drift": false}, {})
     assert {row.verdict for row in rows} == verdicts
     assert all(f"α = {alpha:g} is so" in row.why for row in rows if row.verdict == "undecided")
     sharp = fit_with(0.98, 1.02)
     [held] = [
         row
-        for row in judge_claims(CLAIMS, "g", Setting(0.5, 1, "tanh", alpha=0.01), {"kernel_drift": sharp}, {})
+        for row in judge_claims(Setting(0.5, 1, "tanh", alpha=0.01), {"kernel_drift": sharp}, {})
         if row.kind == "sharp"
     ]
     assert held.verdict == "holds"
@@ -167,9 +177,7 @@ def test_claims_are_silent_where_the_network_is_not_theirs() -> None:
     assert expected(0.5, 1, "tanh", trained="last_layer") == {("lazy", "movement_total", "sharp", "−1/2")}
     assert expected(1.0, 1, "tanh", trained="last_layer") == {("lazy", "movement_total", "sharp", "0")}
     assert expected(0.5, 1, "tanh", trained="hidden_weights") == plain
-    rows = judge_claims(
-        CLAIMS, "g", Setting(0.5, 1, "tanh", trained="hidden_weights"), {}, {"movement_op/W1": "no movement"}
-    )
+    rows = judge_claims(Setting(0.5, 1, "tanh", trained="hidden_weights"), {}, {"movement_op/W1": "no movement"})
     assert rows == ()
 
 
@@ -177,9 +185,7 @@ def sizes(*setting: Any, **network: Any) -> dict[str, str]:
     """Expected exponents of the claim `sizes`, of some of its quantities in networks of two hidden layers."""
     blocks = ("jacobian_rms/W0 jacobian_rms/W1 jacobian_rms/W2 jacobian_rms_bias/W1 jacobian_rms_bias/W2 "
               "hessian_diagonal/W0 hessian_diagonal/W1 hessian_first/W1 hessian_first/W2 hessian_last/W1")  # fmt: skip
-    rows = judge_claims(
-        CLAIMS, "g", Setting(*setting, **network), {key: fit_with(0.4, 0.6) for key in blocks.split()}, {}
-    )
+    rows = judge_claims(Setting(*setting, **network), {key: fit_with(0.4, 0.6) for key in blocks.split()}, {})
     return {row.observable: row.expected_text for row in rows}
 
 
@@ -215,7 +221,7 @@ def test_a_share_of_backward_signals_that_is_1_has_no_exponent() -> None:
 
 
 def test_a_failed_fit_leaves_its_claims_undecided_with_the_reason() -> None:
-    rows = judge_claims(CLAIMS, "g", Setting(1.0, 1, "tanh"), {}, {"kernel_drift": "Found 0.0 at width 32"})
+    rows = judge_claims(Setting(1.0, 1, "tanh"), {}, {"kernel_drift": "Found 0.0 at width 32"})
     assert [(r.verdict, r.why, r.measured) for r in rows] == [("undecided", "Found 0.0 at width 32", None)]
 
 
@@ -243,3 +249,24 @@ def test_relu_reading_before_the_asymptote_is_never_a_violation() -> None:
     assert found["bound"].verdict == "holds"
     assert found["asymptote"].verdict == "undecided"
     assert "pre-asymptotic" in found["asymptote"].why
+
+
+def test_a_remark_reports_a_number_and_leaves_the_verdict_to_others() -> None:
+    """The mean over seeds of the widest runs; a claim of remarks alone is undecided, and no twin of them is caught."""
+    quantity = findings_of("networks").quantities[0]
+    remark = analysis.Remark(quantity, lambda *_: True, "nowhere")
+    setting = Setting(gamma=0.5, depth=1, activation="tanh")
+    sample = Sample(np.array([4, 4, 8, 8]), np.array([0, 1, 0, 1]), np.array([9.0, 9.0, 1.0, 3.0]), None, "")
+    [row] = judge_group([("of-a-test", remark)], "g", setting, {quantity.name: sample})
+    assert (row.verdict, row.kind, row.expected_text) == ("none", "remark", "–")
+    assert row.measured is not None
+    assert row.measured.value == 2.0
+    evidence = analysis.Evidence("no job", (remark,), lambda sweep: sweep, "none")
+    claim = analysis.Claim("of-a-test", "Nothing.", (evidence,), "nowhere")
+    none = xr.Dataset()
+    alone = analysis.Decision(claim, (Part(evidence, (row,), (row,), none, none, ()),), 0.0)
+    assert (alone.verdict, alone.twins_are_caught) == ("undecided", False)
+    held = analysis.Decision(
+        claim, (Part(evidence, (row, replace(row, verdict="holds")), (row,), none, none, ()),), 0.0
+    )
+    assert held.verdict == "holds"

@@ -13,6 +13,7 @@ import yaml
 
 from sweepengine import __version__
 from sweepengine.cli import main
+from tests.support.failures import fail_starts
 from tests.support.texts import says
 
 if TYPE_CHECKING:
@@ -161,10 +162,7 @@ def test_a_store_of_other_settings_is_refused(tiny: Tiny, capsys: pytest.Capture
 def test_failed_runs_give_exit_code_1(
     tiny: Tiny, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise RuntimeError("no weights today")
-
-    monkeypatch.setattr("sweepengine.execute._start.initialise", broken)
+    fail_starts(monkeypatch, "no weights today", lambda _widths, _seed: True)
     spec = write(tiny(axes={"width": [8], "seed": 1}))
     assert main(["run", spec, "--executor", "inline", "--no-report"]) == 1
     said = capsys.readouterr().err

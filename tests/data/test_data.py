@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import sweepengine
-from sweepengine.data import _memory, check_cost, load
+from sweepengine.data import check_cost, load
 from sweepengine.errors import DataError, SpecError, StoreError
 from sweepengine.spec import SweepSpec, make_spec, read_spec
+from tests.support.memory import free_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +126,7 @@ def test_drawn_data_beyond_any_memory_are_refused(
         dataset(DRAWN, d=10_000_000, n_train=400, n_test=300)
     with pytest.raises(SpecError, match=r"data: found 7000000\d* numbers in all, more than the"):
         dataset({"name": "shells", "d": 10_000_000, "delta": 0.5, "n_train": 400, "n_test": 300})
-    monkeypatch.setattr(_memory, "available_memory", lambda: 16 * 2 * 256 * 6 - 1)
+    free_memory(monkeypatch, 16 * 2 * 256 * 6 - 1)
     with pytest.raises(DataError, match=r"data: what is drawn takes 4\.92e-05 GB, and .* are free; take fewer points"):
         dataset(DRAWN)
     with pytest.raises(SpecError, match=r"data\.noise: found -1"):

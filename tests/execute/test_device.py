@@ -14,16 +14,20 @@ import torch
 
 import sweepengine
 from sweepengine.errors import SpecError
-from sweepengine.execute import _pack, _ray_cluster
+from sweepengine.execute import _ray_cluster
 from sweepengine.execute._device import particles_at_a_time
-from sweepengine.observe import canonical_names, declared
-from sweepengine.observe._conditions import LINEAR_MODEL
+from sweepengine.observe import canonical_names
 from sweepengine.particles import Neuron, Partition, _fused, on_device
 from sweepengine.spec import ParticleRun, ParticleSpec, expand_particles, make_spec
+from tests.support.observables import defined_for
+from tests.support.plugins import own_registry
+from tests.support.turns import planned, turn_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from sweepengine.execute import Data
 
 NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
 
@@ -46,54 +50,43 @@ def test_devices_have_names(tiny: Callable[..., dict[str, Any]], tmp_path: Path)
         sweepengine.run(tiny(), tmp_path / "x.zarr", executor="inline", device="tpu")
 
 
-@pytest.fixture
-def _strangers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """While a task runs, a tensor that names no device lands on one that holds no numbers."""
-    advance = _pack._ChunkJob.events
-
-    def with_strangers(job: Any) -> Iterator[Any]:
-        torch.set_default_device("meta")
-        try:
-            yield from advance(job)
-        finally:
-            torch.set_default_device("cpu")
-
-    monkeypatch.setattr(_pack._ChunkJob, "events", with_strangers)
-    yield
-    torch.set_default_device("cpu")
+def records_among_strangers(runs: list[Any], data: Data) -> list[Any]:
+    """The records of a turn while a tensor that names no device lands on one that holds no numbers."""
+    with torch.device("meta"):
+        turn = turn_of(runs, data)
+        found = [record for record in turn.advance() if record is not None]
+        turn.state()
+    return found
 
 
 @pytest.mark.parametrize(
     ("method", "turn"),
     [("gd", 1), ("gd", 4), ({"name": "momentum", "beta": 0.5, "batch_size": 5}, 1), ("heun", 2), ("rk45", 1)],
 )
-@pytest.mark.usefixtures("_strangers")
 def test_every_tensor_of_a_network_names_its_device(
-    method: Any, turn: int, tiny: Callable[..., dict[str, Any]], tmp_path: Path
+    method: Any, turn: int, tiny: Callable[..., dict[str, Any]]
 ) -> None:
-    observed = [
-        name
-        for name, each in declared("networks").items()
-        if method != "momentum" and LINEAR_MODEL not in each.defined_for
-    ]
     content = tiny(
         network={"depth": 2, "sigma_b": 0.3, "output_bias": True, "centred": True},
         training={"method": method},
         axes={"width": [8], "seed": 2},
-        observables=observed,
     )
-    outcome = sweepengine.run(content, tmp_path / "a.zarr", executor="inline", runs_per_turn=turn, device="cpu")
-    assert outcome.done == outcome.runs
-    assert np.isfinite(sweepengine.open_sweep(tmp_path / "a.zarr").kernel).all()
+    names = defined_for(content)
+    assert ("linear_distance_train" in names) == (not isinstance(method, dict))
+    runs, data = planned(content | {"observables": names})
+    for start in range(0, len(runs), turn):
+        records = records_among_strangers(runs[start : start + turn], data)
+        assert [record.index for record in records] == list(range(6))
+        assert all(np.isfinite(values["kernel"]).all() for record in records for values in record.values)
 
 
-@pytest.mark.usefixtures("_strangers")
-def test_the_test_of_devices_can_fail(
-    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sweepengine.execute._turn.loss", lambda *_, **__: torch.zeros(1))
-    outcome = sweepengine.run(tiny(), tmp_path / "a.zarr", executor="inline")
-    assert outcome.failed == outcome.runs
+def test_the_test_of_devices_can_fail(tiny: Callable[..., dict[str, Any]]) -> None:
+    with own_registry():
+        sweepengine.register_observable(name="stranger", long_name="none")(lambda _now, _start: torch.zeros(()))
+        [run, *_], data = planned(tiny(axes={"width": [8], "seed": 1}, observables=["stranger"]))
+        assert len([record for record in turn_of([run], data).advance() if record is not None]) == 6
+        with pytest.raises(NotImplementedError, match="meta tensor"):
+            records_among_strangers([run], data)
 
 
 @pytest.mark.parametrize(

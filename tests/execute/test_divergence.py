@@ -11,12 +11,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import sweepengine
-from sweepengine.execute import _turn
-from sweepengine.execute._data import Data
+from sweepengine.execute import Data
 from sweepengine.execute._divergence import Divergence
-from sweepengine.execute._turn import NetworkTurn
 from sweepengine.networks import Inputs, initialise, learning_rates, network
 from sweepengine.spec import Architecture, Method, Run
+from tests.support.turns import turn_of, watched_losses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,15 +72,21 @@ def expected() -> list[int]:
     return found
 
 
+@pytest.fixture
+def look_every(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Have turns read after so many steps which runs have diverged."""
+    return lambda steps: monkeypatch.setattr("sweepengine.execute._turn.LOOKS", steps)
+
+
 @pytest.mark.parametrize("patience", [1, 3, 64, 10**6])
 @pytest.mark.parametrize("group", [True, False])
 def test_the_step_is_that_of_an_immediate_look(
-    patience: int, group: bool, expected: list[int], monkeypatch: pytest.MonkeyPatch
+    patience: int, group: bool, expected: list[int], look_every: Callable[[int], None]
 ) -> None:
-    monkeypatch.setattr(_turn, "LOOKS", patience)
+    look_every(patience)
     found, recorded = [], []
     for each in [runs()] if group else [[run] for run in runs()]:
-        turn = NetworkTurn(each, problem())
+        turn = turn_of(each, problem())
         records = [record.values for record in turn.advance() if record is not None]
         found += turn.diverged_step.tolist()
         recorded += [sum(values[place] is not None for values in records) for place in range(len(each))]
@@ -91,7 +96,7 @@ def test_the_step_is_that_of_an_immediate_look(
 
 @pytest.mark.parametrize("every", [1, 5, 50])
 def test_a_turn_that_goes_on_from_its_states_finds_the_same(every: int, expected: list[int]) -> None:
-    turn, state = NetworkTurn(runs(), problem()), None
+    turn, state = turn_of(runs(), problem()), None
     while True:
         for place, _ in enumerate(turn.advance()):
             if place == every:
@@ -99,7 +104,7 @@ def test_a_turn_that_goes_on_from_its_states_finds_the_same(every: int, expected
                 break
         else:
             break
-        turn = NetworkTurn(runs(), problem(), state)
+        turn = turn_of(runs(), problem(), state)
     assert turn.diverged_step.tolist() == expected
 
 
@@ -116,7 +121,7 @@ def test_looks_that_nobody_passes() -> None:
 
 @pytest.mark.parametrize("commit_seconds", [1e-9, 10.0])
 def test_a_sweep_tells_who_diverged_when(
-    commit_seconds: float, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    commit_seconds: float, tiny: Tiny, tmp_path: Path, look_every: Callable[[int], None]
 ) -> None:
     content = tiny(
         network={"activation": "quadratic"},
@@ -125,7 +130,7 @@ def test_a_sweep_tells_who_diverged_when(
     )
     tables: list[NDArray[np.int64]] = []
     for patience in (1, 64):
-        monkeypatch.setattr(_turn, "LOOKS", patience)
+        look_every(patience)
         store = tmp_path / f"{patience}.zarr"
         sweepengine.run(content, store, executor="inline", runs_per_turn=4, commit_seconds=commit_seconds)
         sweep = sweepengine.open_sweep(store).load()
@@ -147,7 +152,7 @@ class StaysThere(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
 
-def a_step_elsewhere(turn: NetworkTurn) -> None:
+def a_step_elsewhere(turn: Any) -> None:
     """One step that records nothing on a device that holds no numbers, from which none can be read."""
     turn.step = 1
     with StaysThere():  # type: ignore[no-untyped-call]
@@ -168,7 +173,7 @@ def test_a_step_reads_nothing_from_its_device(method: Method) -> None:
     for a in ARCHITECTURES:
         for outputs in (1, 2):
             for seeds in ((0,), (0, 1)):
-                a_step_elsewhere(NetworkTurn(runs(method, a, seeds), problem(outputs=outputs, device="meta")))
+                a_step_elsewhere(turn_of(runs(method, a, seeds), problem(outputs=outputs, device="meta")))
 
 
 @pytest.mark.parametrize(
@@ -183,14 +188,8 @@ def test_a_step_reads_nothing_from_its_device(method: Method) -> None:
     ],
 )
 def test_the_test_of_reads_can_fail(reads: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    look = Divergence.look
-
-    def curious(self: Divergence, loss: torch.Tensor) -> None:
-        reads(loss)
-        look(self, loss)
-
-    turn = NetworkTurn(runs(seeds=(0, 1)), problem(device="meta"))
-    monkeypatch.setattr(Divergence, "look", curious)
+    turn = turn_of(runs(seeds=(0, 1)), problem(device="meta"))
+    watched_losses(monkeypatch, reads)
     with pytest.raises((RuntimeError, AssertionError)):
         a_step_elsewhere(turn)
 
@@ -201,11 +200,11 @@ def test_a_single_network_with_an_output_bias_goes_on_from_its_state() -> None:
     these = runs(Method("momentum", beta=0.5), a, (0,))
     ends = []
     for resumed in (False, True):
-        turn = NetworkTurn(these, problem())
+        turn = turn_of(these, problem())
         if resumed:
             for _ in zip(range(20), turn.advance(), strict=False):
                 state = {name: np.array(each) for name, each in turn.state().items()}
-            turn = NetworkTurn(these, problem(), state)
+            turn = turn_of(these, problem(), state)
         assert sum(each is None for each in turn.advance()) == (STEPS - int(state["step"]) if resumed else STEPS)
         ends.append(turn.state())
     for name, values in ends[0].items():

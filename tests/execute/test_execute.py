@@ -9,9 +9,9 @@ import pytest
 
 import sweepengine
 from sweepengine.errors import DataError, SpecError
-from sweepengine.networks import initialise
 from sweepengine.observe import declared
 from sweepengine.store import SweepStore, read_failures
+from tests.support.failures import fail_starts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,12 +90,7 @@ def test_a_failing_run_is_recorded_with_its_traceback_and_tried_again(
 ) -> None:
     expected = computed(tiny(), tmp_path / "whole.zarr")
 
-    def broken(architecture: Any, widths: list[int], d: int, seed: int, dtype: Any, **options: Any) -> Any:
-        if (widths, seed) == ([16], 1):
-            raise RuntimeError("a bad weight")
-        return initialise(architecture, widths, d, seed, dtype, **options)
-
-    monkeypatch.setattr("sweepengine.execute._start.initialise", broken)
+    fail_starts(monkeypatch, "a bad weight", lambda widths, seed: (widths, seed) == ([16], 1))
     store = tmp_path / "f.zarr"
     outcome = sweepengine.run(tiny(), store, executor="inline")
     assert (outcome.done, outcome.failed) == (6, 2)

@@ -19,7 +19,7 @@ import xarray as xr
 import yaml
 
 import sweepengine
-from sweepengine.store import Status, SweepStore
+from sweepengine.store import Status, SweepStore, find_damage
 from tests.support.stores import numbers
 from tests.support.texts import says
 
@@ -35,6 +35,17 @@ SLOW: dict[str, Any] = {
     "axes": {"scaling": ["ntk", "mean_field"], "width": [384, 512], "seed": 4},
     "precision": "float32",
 }
+SEVERAL: dict[str, Any] = {
+    **SLOW,
+    "data": {"name": "digits", "classes": [3, 8], "n_test": 16, "nested": True},
+    "network": {"depth": 2, "activation": "tanh", "sigma_w": 1.4},
+    "training": {key: value for key, value in SLOW["training"].items() if key != "step_size"},
+    "axes": {
+        "scaling": ["mean_field"], "width": [384], "seed": 2,
+        "n_train": [24, 64], "sigma_b": [0.0, 0.5], "step_size": [0.1, 0.2],
+    },
+}  # fmt: skip
+"""Runs on two sets of data, of four architectures with them, and of two step sizes."""
 DRIVER = """
 import sys, yaml, sweepengine
 spec = yaml.safe_load(open(sys.argv[1]))
@@ -55,6 +66,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
 def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a driver in a process group of its own; whatever it leaves is killed afterwards."""
     (tmp_path / "slow.yaml").write_text(yaml.safe_dump(SLOW))
+    (tmp_path / "several.yaml").write_text(yaml.safe_dump(SEVERAL))
     begun: list[subprocess.Popen[str]] = []
     known: set[psutil.Process] = set()
 
@@ -149,6 +161,25 @@ def test_killing_everything_loses_nothing_that_was_marked(
     out = finish(start())
     assert says(out, "done=16")
     assert_same_bits(store, uninterrupted)
+
+
+def test_killing_everything_while_runs_of_unlike_data_are_under_way(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    sweepengine.run(SEVERAL, tmp_path / "whole.zarr", executor="inline")
+    store = tmp_path / "several.zarr"
+    process = start("-c", DRIVER, "several.yaml", "several.zarr")
+    wait_until_midway(process, store)
+    others = family(process)
+    os.killpg(process.pid, signal.SIGKILL)
+    kill_all(others)
+    process.wait()
+    psutil.wait_procs(others, timeout=PATIENCE)
+    assert_midway(store)
+    out = finish(start("-c", DRIVER, "several.yaml", "several.zarr"))
+    assert says(out, "done=16")
+    assert_same_bits(store, numbers(tmp_path / "whole.zarr"))
+    assert list(find_damage(SweepStore(store))) == []
 
 
 def test_repeating_the_command_at_once_after_killing_the_driver_alone(

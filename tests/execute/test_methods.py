@@ -8,25 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 import xarray as xr
 
 import sweepengine
 from sweepengine import analysis, theory
 from sweepengine.analysis import Setting
-from sweepengine.data import load
 from sweepengine.errors import SpecError
-from sweepengine.execute._data import Data
-from sweepengine.execute._turn import NetworkTurn
-from sweepengine.observe import canonical_names
-from sweepengine.spec import Method, Run, SweepSpec, expand, fixed_step_count, make_spec
+from sweepengine.spec import Method, Run, SweepSpec, make_spec
 from tests.support.stops import stop_in_commit
+from tests.support.turns import planned, turn_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from sweepengine.execute import Turn
 
     Tiny = Callable[..., dict[str, Any]]
     State = dict[str, NDArray[np.generic]]
@@ -42,15 +40,6 @@ def label(method: Any) -> str:
     return str(method["name"] if isinstance(method, dict) else method)
 
 
-def runs_of(content: dict[str, Any]) -> tuple[list[Run], Data]:
-    spec = SweepSpec.model_validate(content)
-    data = load(spec.data)
-    arrays = (data.x_train, data.y_train, data.x_test, data.y_test)
-    x_train, y_train, x_test, y_test = (torch.from_numpy(each) for each in arrays)
-    runs = list(expand(spec, data.id, lambda _: fixed_step_count(spec.training), canonical_names(spec)))
-    return runs, Data(x_train, y_train, x_test, y_test)
-
-
 def stored(state: State) -> State:
     """A state as it comes back from a store."""
     stream = io.BytesIO()
@@ -60,7 +49,7 @@ def stored(state: State) -> State:
         return dict(arrays)
 
 
-def rest(turn: NetworkTurn) -> list[dict[str, NDArray[np.floating]]]:
+def rest(turn: Turn) -> list[dict[str, NDArray[np.floating]]]:
     """What the records from here on hold."""
     found = [record.values[0] for record in turn.advance() if record is not None]
     return [values for values in found if values is not None]
@@ -80,24 +69,24 @@ def test_a_turn_goes_on_with_the_same_bits_from_every_yield(tiny: Tiny, method: 
         axes={"width": [6], "seed": [3], "scaling": [0.8]},
         observables=["outputs_train", "kernel", *SOLVER],
     )
-    (run,), data = runs_of(content)
-    whole, states, counts = NetworkTurn([run], data), [], []
+    (run,), data = planned(content)
+    whole, states, counts = turn_of([run], data), [], []
     records = 0
     for record in whole.advance():
         records += record is not None
         states.append(stored(whole.state()))
         counts.append(records)
-    expected = rest(NetworkTurn([run], data))
+    expected = rest(turn_of([run], data))
     assert len(states) > 12
     for place in {1, 2, 7, 8, len(states) // 2, len(states) - 3}:
-        assert equal(rest(NetworkTurn([run], data, states[place])), expected[counts[place] :]), place
+        assert equal(rest(turn_of([run], data, states[place])), expected[counts[place] :]), place
     # A resume that forgets what the method holds is seen.
     own = [name for name in states[6] if name.startswith(("momentum_", "control_"))]
     assert bool(own) == (label(method) in {"momentum", "rk45"})
     if own:
-        fresh = NetworkTurn([run], data).state()
+        fresh = turn_of([run], data).state()
         forgetful = states[6] | {name: fresh[name] for name in own}
-        assert not equal(rest(NetworkTurn([run], data, forgetful)), expected[counts[6] :])
+        assert not equal(rest(turn_of([run], data, forgetful)), expected[counts[6] :])
 
 
 @pytest.mark.parametrize("method", [SGD, HEAVY, RK45], ids=label)
@@ -139,9 +128,9 @@ def test_packs_change_no_bit_where_each_run_has_its_own_steps(tiny: Tiny, tmp_pa
 
 
 def test_methods_are_part_of_the_id_and_descent_is_neutral(tiny: Tiny) -> None:
-    runs = [runs_of(tiny(training={"method": method}))[0][0] for method in METHODS]
+    runs = [planned(tiny(training={"method": method}))[0][0] for method in METHODS]
     assert len({run.id for run in runs}) == len(METHODS)
-    plain = runs_of(tiny())[0][0]
+    plain = planned(tiny())[0][0]
     assert runs[0] == plain
     assert "method" not in plain._content()
     by_name = dict(zip(map(label, METHODS), runs, strict=True))

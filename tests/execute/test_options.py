@@ -303,5 +303,8 @@ def test_a_model_that_is_linear_keeps_no_distance_from_its_linearisation(tiny: T
         sweep = sweepengine.open_sweep(store).load()
         for name in names:
             assert (float(sweep[name].max()) < 1e-12) == linear, (trained, name)
-    with pytest.raises(SpecError, match=r"linear_distance_train is defined for training\.loss mse, found 'logistic'"):
-        sweepengine.run(tiny(training={"loss": "logistic"}, observables=names), tmp_path / "no.zarr", executor="inline")
+    content = tiny(training={"loss": "logistic", "method": "heun"}, observables=names)
+    with pytest.raises(
+        SpecError, match=r"linear_distance_train follows .*training\.loss logistic .*found training\.method heun"
+    ):
+        sweepengine.run(content, tmp_path / "no.zarr", executor="inline")

@@ -6,6 +6,7 @@ megabyte. ``test_sharded_runs.py`` has the same on Ray.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -19,22 +20,25 @@ import xarray as xr
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 import sweepengine
-from sweepengine.execute import _pack, _particle_turn, _ray
+from sweepengine.execute import _pack, _ray
 from sweepengine.execute._events import Event
 from sweepengine.execute._executor import InlineExecutor, Report
 from sweepengine.execute._shards import Shards
 from sweepengine.observe.measure import CloudMoment
 from sweepengine.particles import Partition, ShardGroup
-from sweepengine.store import ChunkPart, SweepStore, _chunk, _layout, open_address, read_mark
-from sweepengine.store._digests import digest
-from sweepengine.store._marks import write_mark
+from sweepengine.store import ChunkPart, SweepStore, read_mark
 from sweepengine.store._process import Process
+from tests.support.marks import change_mark, instead_of_marks
+from tests.support.progress import Said
+from tests.support.stores import cut_chunks
+from tests.support.turns import Begun, watched_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from sweepengine.execute._task import PackTask
+    from sweepengine.store import Mark
 
 HERE = "127.0.0.1"
 LANGEVIN: dict[str, Any] = {
@@ -116,24 +120,6 @@ def _follow(task: PackTask, rank: int, port: int) -> None:
         _pack.follow(task, Shards(group))
 
 
-class Said:
-    """Progress that keeps what was said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def start(self, runs: int, records: int, packs: int) -> None: ...
-
-    def update(self, event: Event) -> None: ...
-
-    def pack_finished(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-    def say(self, message: str) -> None:
-        self.lines.append(message)
-
-
 class StoppedError(BaseException):
     """Stands for a kill of the driver and all workers."""
 
@@ -145,8 +131,7 @@ def _threads_and_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_pack, "matmul_precision", lambda *_: nullcontext())
     # Threads that have ended stand for processes that have.
     monkeypatch.setattr(Process, "is_gone", property(lambda _: True))
-    monkeypatch.setattr(_layout, "PIECE_ROWS", 8)
-    monkeypatch.setattr(_layout, "CHUNK_TARGET", 100)
+    cut_chunks(monkeypatch, PIECE_ROWS=8, CHUNK_TARGET=100)
     for each in vars(CloudMoment).values():
         if isinstance(each, cached_property):
             # Before Python 3.12 one lock for all objects: a rank that waits in a sum would keep the others out.
@@ -163,17 +148,17 @@ def run(spec: dict[str, Any], store: Path, shards: int, commit_seconds: float = 
 def run_until(write: int, spec: dict[str, Any], store: Path, shards: int, *, marked: bool = True) -> None:
     """Run, with a commit at every step, until a mark has been written for this many times, or until right before."""
     with pytest.MonkeyPatch.context() as patch:
-        count, real = 1, write_mark  # the claim is the first
+        count = 1  # the claim is the first
 
-        def stopping(*arguments: Any) -> None:
+        def stopping(_mark: Mark, put: Callable[[], None]) -> None:
             nonlocal count
             count += 1
             if count < write or marked:
-                real(*arguments)
+                put()
             if count == write:
                 raise StoppedError
 
-        patch.setattr(_chunk, "write_mark", stopping)
+        instead_of_marks(patch, stopping)
         with pytest.raises(StoppedError):
             run(spec, store, shards, commit_seconds=1e-9)
 
@@ -237,38 +222,30 @@ def test_shards_that_do_not_sum_are_told_apart(
 
 
 @pytest.fixture
-def begun(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[Begun]:
     """The step from which each worker's turn goes on."""
-    steps: list[int] = []
-    real = _particle_turn.ParticleTurn.__init__
-
-    def made(self: _particle_turn.ParticleTurn, *arguments: Any) -> None:
-        real(self, *arguments)
-        steps.append(self.step)
-
-    monkeypatch.setattr(_particle_turn.ParticleTurn, "__init__", made)
-    return steps
+    return watched_turns(monkeypatch)
 
 
 @pytest.mark.parametrize(
     ("name", "before", "after"), [("langevin", 2, 3), ("langevin", 1, 3), ("adaptive", 3, 2), ("pairs", 3, 1)]
 )
 def test_a_run_goes_on_on_any_number_of_shards(
-    name: str, before: int, after: int, tmp_path: Path, wholes: Callable[[str], xr.Dataset], begun: list[int]
+    name: str, before: int, after: int, tmp_path: Path, wholes: Callable[[str], xr.Dataset], begun: list[Begun]
 ) -> None:
     store = tmp_path / "x.zarr"
     run_until(7, SPECS[name], store, before)
     assert len(list(store.glob("state/*/*/*.npz"))) in {before, 2 * before}
-    assert begun == [0] * before
+    assert begun == [Begun(1, 0)] * before
     begun.clear()
     run(SPECS[name], store, after)
     assert len(begun) == after
-    assert min(begun) > 0
+    assert min(begun).step > 0
     assert agree(store, wholes(name))
 
 
 def test_a_kill_between_the_parts_of_a_state_and_the_mark_goes_on_from_the_mark(
-    tmp_path: Path, wholes: Callable[[str], xr.Dataset], begun: list[int]
+    tmp_path: Path, wholes: Callable[[str], xr.Dataset], begun: list[Begun]
 ) -> None:
     store = tmp_path / "x.zarr"
     run_until(7, LANGEVIN, store, 3, marked=False)
@@ -279,7 +256,7 @@ def test_a_kill_between_the_parts_of_a_state_and_the_mark_goes_on_from_the_mark(
     assert named < there  # the other slot is written, and nobody names it
     begun.clear()
     run(LANGEVIN, store, 2)
-    assert min(begun) > 0
+    assert min(begun).step > 0
     assert agree(store, wholes("langevin"))
 
 
@@ -320,7 +297,7 @@ PIECE = "blocks/*/particles/c/0/0/3/0"  # of rank 1 of 2 and of 3
     ],
 )
 def test_what_one_shard_has_left_damaged_is_said_and_computed_again(
-    place: str, damage: Callable[[Path], None], tmp_path: Path, wholes: Callable[[str], xr.Dataset], begun: list[int]
+    place: str, damage: Callable[[Path], None], tmp_path: Path, wholes: Callable[[str], xr.Dataset], begun: list[Begun]
 ) -> None:
     store = tmp_path / "x.zarr"
     run_until(7, LANGEVIN, store, 2)
@@ -330,7 +307,7 @@ def test_what_one_shard_has_left_damaged_is_said_and_computed_again(
         damage(path)
     begun.clear()
     said = run(LANGEVIN, store, 3)
-    assert begun == [0, 0, 0]
+    assert begun == [Begun(1, 0)] * 3
     what = "state" if place.startswith("state") else "stored particles"
     assert any(f"damaged: the {what} of run" in line and "again from t = 0" in line for line in said), said
     assert agree(store, wholes("langevin"))
@@ -343,19 +320,18 @@ def test_the_digest_of_a_part_is_what_keeps_wrong_numbers_out(
     store = tmp_path / "x.zarr"
     run_until(7, LANGEVIN, store, 2)
     [block] = SweepStore(store).block_shapes()
-    objects = open_address(str(store), read_only=False)
-    mark = read_mark(objects, block, 0)
+    mark = read_mark(SweepStore(store).objects, block, 0)
     assert mark is not None
     first, part = mark.states
     shifted(store / part.key)
-    damaged = replace(part, digest=digest((store / part.key).read_bytes()))
-    write_mark(objects, block, 0, replace(mark, states=(first, damaged)))
+    found = hashlib.blake2b((store / part.key).read_bytes(), digest_size=16).hexdigest()
+    change_mark(store, block, states=(first, replace(part, digest=found)))
     run(LANGEVIN, store, 3)
     assert not agree(store, wholes("langevin"))
 
 
 def test_a_shard_that_cannot_write_ends_all_and_they_try_again(
-    tmp_path: Path, wholes: Callable[[str], xr.Dataset], begun: list[int], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, wholes: Callable[[str], xr.Dataset], begun: list[Begun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, failed = ChunkPart.write_state, []
 
@@ -369,7 +345,7 @@ def test_a_shard_that_cannot_write_ends_all_and_they_try_again(
     said = run(LANGEVIN, tmp_path / "x.zarr", 3, commit_seconds=1e-9)
     assert len(failed) == 1
     assert sum("its worker stopped (ShardError" in line for line in said) == 1
-    assert begun == [0, 0, 0, 5, 5, 5]
+    assert begun == [Begun(1, 0)] * 3 + [Begun(1, 5)] * 3
     assert agree(tmp_path / "x.zarr", wholes("langevin"))
 
 

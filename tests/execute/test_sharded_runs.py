@@ -14,7 +14,7 @@ import pytest
 
 import sweepengine
 from sweepengine.errors import RunError, SpecError
-from sweepengine.store import _layout
+from sweepengine.store import piece_length
 from tests.support.texts import says
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ def test_too_many_shards_are_refused_before_anything_is_written(tmp_path: Path) 
 
 def test_pieces_are_whole_chunks_of_a_sensible_size() -> None:
     for particles in (1, 10**5, 10**7, 10**9):
-        length = _layout.piece_length(particles, 33, "float32")
-        full = 132 * (length + 1) > _layout.CHUNK_LIMIT
-        assert 132 * length <= _layout.CHUNK_LIMIT
-        assert length % _layout.PIECE_ROWS == 0 or full
-        assert particles / length <= _layout.MOST_PIECES or full
-    assert _layout.piece_length(10**5, 33, "float32") == 8192
+        length = piece_length(particles, 33, "float32")
+        full = 132 * (length + 1) > 32_000_000
+        assert 132 * length <= 32_000_000
+        assert length % 2048 == 0 or full
+        assert particles / length <= 1024 or full
+    assert piece_length(10**5, 33, "float32") == 8192
 
 
 LEARNING: dict[str, Any] = SHARED | {

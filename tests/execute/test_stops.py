@@ -18,10 +18,10 @@ from sweepengine.errors import Interrupted, SpecError
 from sweepengine.execute import _pack
 from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._failures import Failures
-from sweepengine.execute._progress import SilentProgress
 from sweepengine.execute._signals import deferred, interruptible
 from sweepengine.options import RunOptions
 from sweepengine.store import SweepStore, read_failures
+from tests.support.progress import Said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,16 +51,6 @@ class Culprit(torch.nn.Module):
 """
 
 
-class Lines(SilentProgress):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, message: str) -> None:
-        self.lines.append(message)
-
-
 def test_the_run_that_stops_its_worker_is_recorded_as_failed_alone(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,10 +62,10 @@ def test_the_run_that_stops_its_worker_is_recorded_as_failed_alone(
         yield from train(self, positions, runs, state)
 
     monkeypatch.setattr(_pack._ChunkJob, "_train", dies)
-    lines = Lines()
-    outcome = sweepengine.run(tiny(), tmp_path / "s.zarr", executor="inline", runs_per_turn=4, progress=lines)
+    said = Said()
+    outcome = sweepengine.run(tiny(), tmp_path / "s.zarr", executor="inline", runs_per_turn=4, progress=said)
     assert (outcome.done, outcome.failed) == (7, 1)
-    assert len([line for line in lines.lines if "its worker stopped (EOFError" in line]) == 2
+    assert len([line for line in said.lines if "its worker stopped (EOFError" in line]) == 2
     store = SweepStore(tmp_path / "s.zarr")
     (text,) = [text for block in store.block_shapes() for text in read_failures(store.objects, block).values()]
     assert text.endswith("its worker stopped while the run was advanced: EOFError: the worker is gone")
@@ -121,13 +111,13 @@ def test_runs_are_named_at_once_and_silence_is_broken_within_the_timeout(monkeyp
 
 
 def test_failures_are_said_once_for_each_reason() -> None:
-    lines = Lines()
-    failures = Failures(lines)
+    said = Said()
+    failures = Failures(said)
     failures.add([Failure(1, "run a", "x"), Failure(1, "run b", "x"), Failure(2, "2 runs of block c", "y")])
     failures.add([Failure(3, "3 runs of block d", "x")])
     failures.say_rest()
     failures.say_rest()
-    assert lines.lines == [
+    assert said.lines == [
         "failed: run a: x",
         "failed: 2 runs of block c: y",
         "failed: 4 runs more (run b, 3 runs of block d): x",

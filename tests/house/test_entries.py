@@ -20,6 +20,7 @@ from sweepengine.particles import Neuron, on_device
 from sweepengine.particles import _fused as _fused_particles
 from sweepengine.spec import DATASETS, DataSection, DrawnData, ShellsData, make_spec, spec_schema
 from tests.support import added, pinned
+from tests.support.triton import pretend_triton
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,8 +112,7 @@ def test_an_added_activation_is_an_entry_alone(monkeypatch: pytest.MonkeyPatch, 
         assert set(ds.activation.values) == {"swish"}
         assert bool((ds.loss_train[:, -1] < ds.loss_train[:, 0]).all())
     assert bool(sweepengine.open_theory(tmp_path / "network.zarr").ntk_train.isnull().all())  # theory lists it not
-    monkeypatch.setattr(_fused, "find_spec", lambda _: object())
-    monkeypatch.setattr(_fused_particles, "find_spec", lambda _: object())
+    pretend_triton(monkeypatch, installed=True)
     assert not _fused.is_fused("swish", CUDA, torch.float32, biased=True)
     assert _fused.is_fused("gelu", CUDA, torch.float32, biased=True)  # twin
     neuron = Neuron(3, "swish")

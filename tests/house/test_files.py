@@ -13,9 +13,9 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from sweepengine.data import _memory as memory_module
 from sweepengine.data import load_weights, open_arrays
 from sweepengine.errors import DataError
+from tests.support.memory import free_memory
 
 TIB = 2**40
 
@@ -180,13 +180,13 @@ def test_a_file_cut_short_while_it_is_read(tmp_path: Path) -> None:
 
 def test_sizes_are_compared_with_the_memory_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez(tmp_path / "d.npz", a=np.zeros(1000, "i1"))
-    monkeypatch.setattr(memory_module, "available_memory", lambda: 15_999)
+    free_memory(monkeypatch, 15_999)
     said = refusal(tmp_path / "d.npz")
     assert (
         "a has shape (1000,), which in float64 and with one copy takes 1.6e-05 GB, and 1.6e-05 GB of memory are free"
         in said
     )
-    monkeypatch.setattr(memory_module, "available_memory", lambda: 16_000)
+    free_memory(monkeypatch, 16_000)
     with open_arrays(tmp_path / "d.npz", "data.path") as file:
         assert len(file.read("a")) == 1000
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.support.command_line import commands
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
@@ -33,33 +35,42 @@ def test_the_readmes_spec_is_the_quickstart() -> None:
 
 
 def test_the_readmes_commands_exist() -> None:
-    from sweepengine.cli._app import app
-
-    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
     named = set(re.findall(r"^\$ sweepengine (\w+)", README, flags=re.MULTILINE))
-    assert named == commands
+    assert named == set(commands())
     targets = set(re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"^\$ make ([\w-]+)", README, flags=re.MULTILINE)) <= targets
 
 
 def test_the_readmes_options_are_those_of_the_command() -> None:
-    import typer
-
-    from sweepengine.cli._app import app
-
     def shown(default: object) -> str:
         if default is None or isinstance(default, bool):
             return "yes" if default else ""
         return f"{default:g}" if isinstance(default, float) else str(default)
 
-    command = typer.main.get_command(app).commands["run"]  # type: ignore[attr-defined]
-    options = [each for each in command.params if each.param_type_name == "option"]
+    options = [each for each in commands()["run"].params if each.param_type_name == "option"]
     rows = [
         f"| {', '.join(f'`{name}`' for name in (*each.opts, *each.secondary_opts))} | {shown(each.default)} | {each.help} |"
         for each in options
     ]
     assert len(rows) > 10
     assert re.findall(r"^\| `--.*\|$", README, flags=re.MULTILINE) == rows
+
+
+def test_the_readmes_axes_are_those_that_are_declared() -> None:
+    from sweepengine.spec import KINDS, axes_of
+
+    of_layers = {"depth", "activation", "sigma_w", "sigma_b"}  # which a model of the user's own has not
+    specs = {kind.name: kind.spec for kind in KINDS}
+    declared: dict[str, tuple[dict[str, None], list[str]]] = {}
+    for kind in ("networks", "models", "particles"):
+        for axis, sweeps in axes_of(specs.pop(kind)).items():
+            if kind != "models" or axis not in of_layers:
+                settings, names = declared.setdefault(axis, ({}, []))
+                settings[f"`{sweeps.setting}`"] = None
+                names.append(kind)
+    assert all(axes_of(spec) == {} for spec in specs.values())
+    rows = {f"| `{axis}` | {', '.join(paths)} | {', '.join(names)} |" for axis, (paths, names) in declared.items()}
+    assert set(README[README.index("| axis |") :].split("\n\n")[0].splitlines()[2:]) == rows
 
 
 def test_python_is_on_the_first_screen() -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import fields
 from typing import Any
 
 import pytest
 
-from sweepengine.cli._app import app
 from sweepengine.errors import SpecError
 from sweepengine.options import RunOptions
+from tests.support.command_line import commands
 
 
 @pytest.mark.parametrize(
@@ -42,9 +41,6 @@ def test_options_that_exclude_each_other_are_refused() -> None:
 
 
 def test_every_option_is_one_of_the_command_line_with_its_default() -> None:
-    command = next(
-        each.callback for each in app.registered_commands if each.callback and each.callback.__name__ == "run"
-    )
-    parameters = inspect.signature(command).parameters
+    defaults = {each.name: each.default for each in commands()["run"].params}
     for option in fields(RunOptions):
-        assert parameters[option.name].default == option.default
+        assert defaults[option.name] == option.default

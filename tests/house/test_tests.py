@@ -87,6 +87,29 @@ def test_tests_take_the_public_door_where_there_is_one() -> None:
     assert found == set()
 
 
+def private_things(program: str) -> set[str]:
+    """What a program imports from private modules, or names in a text, as ``monkeypatch.setattr`` takes it."""
+    nodes = list(ast.walk(ast.parse(program)))
+    imports = [
+        node for node in nodes if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sweepengine")
+    ]
+    found = {f"{node.module}.{alias.name}" for node in imports for alias in node.names}
+    found |= {str(node.value) for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {name for name in found if re.fullmatch(r"sweepengine(\.\w+)*\._(?!_)\w+(\.\w+)?", name)}
+
+
+def test_what_the_support_reaches_into_no_test_reaches_into_by_itself() -> None:
+    """So a private thing that several tests need moves in one place."""
+    assert private_things('from sweepengine.store._marks import Mark\nx = "sweepengine.execute._turn.LOOKS"') == {
+        "sweepengine.store._marks.Mark", "sweepengine.execute._turn.LOOKS"
+    }  # fmt: skip
+    support = {name for path in (TESTS / "support").glob("*.py") for name in private_things(path.read_text())}
+    assert len(support) > 5
+    support -= {"sweepengine.execute._divergence.Divergence"}  # which has a test of its own
+    others = {path for path in TESTS.rglob("test_*.py") if path != Path(__file__)}
+    assert {path.name: both for path in others if (both := private_things(path.read_text()) & support)} == {}
+
+
 def test_the_folders_are_those_of_the_packages() -> None:
     packages = {path.parent.name for path in (ROOT / "sweepengine").glob("*/__init__.py")}
     folders = {path.parent.name for path in TESTS.glob("*/*.*")} - {"__pycache__"}

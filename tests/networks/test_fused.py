@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 from sweepengine.activations import ACTIVATIONS, layer_activations
 from sweepengine.networks import _fused, activation
 from tests.support.texts import says
+from tests.support.triton import pretend_triton
 
 needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="triton is not installed here")
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -52,7 +53,7 @@ def test_the_passes_are_those_that_are_stated() -> None:
 
 
 def test_it_is_taken_where_it_saves_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_fused, "find_spec", lambda _: object())
+    pretend_triton(monkeypatch, installed=True)
     assert {name for name in layer_activations() if not _fused.is_fused(name, CUDA, torch.float32, biased=False)} == {
         "identity", "leaky_relu", "relu", "tanh"
     }  # fmt: skip
@@ -62,14 +63,14 @@ def test_it_is_taken_where_it_saves_a_pass(monkeypatch: pytest.MonkeyPatch) -> N
             assert not _fused.is_fused(name, CUDA, torch.float64, biased=biased)
             assert not _fused.is_fused(name, CPU, torch.float32, biased=biased)
     assert _fused.fused_layer("gelu", torch.ones(2), biased=True) is None
-    monkeypatch.setattr(_fused, "find_spec", lambda _: None)
+    pretend_triton(monkeypatch, installed=False)
     assert not _fused.is_fused("gelu", CUDA, torch.float32, biased=True)
 
 
 def test_on_a_gpu_it_is_taken_once_it_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = SimpleNamespace(checked_layer=lambda *given: given)
     monkeypatch.setitem(sys.modules, "sweepengine.networks.triton_activations", asked)
-    monkeypatch.setattr(_fused, "find_spec", lambda _: object())
+    pretend_triton(monkeypatch, installed=True)
     like: Any = SimpleNamespace(device=CUDA, dtype=torch.float32)
     taken: Any = _fused.fused_layer("gelu", like, biased=False)
     assert taken == ("gelu", CUDA)

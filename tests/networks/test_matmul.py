@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     Tiny = Callable[..., dict[str, Any]]
+    Multiplies = Callable[[Callable[[str, torch.device], str]], None]
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -37,6 +38,12 @@ def all_settings() -> list[str]:
 def set_for_all(precision: str) -> None:
     """PyTorch's general setting, of which its types know nothing."""
     setattr(torch.backends, "fp32_precision", precision)  # noqa: B010
+
+
+@pytest.fixture
+def multiplies(monkeypatch: pytest.MonkeyPatch) -> Multiplies:
+    """Have every device multiply as a function of (precision that is asked for, device) says."""
+    return lambda how: monkeypatch.setattr(_matmul, "_measured", how)
 
 
 @pytest.fixture(autouse=True)
@@ -102,23 +109,23 @@ def test_a_general_setting_is_followed_again_afterwards() -> None:
     assert settings() == ("ieee", "ieee")
 
 
-def test_the_device_that_is_asked_alone_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_matmul, "_measured", lambda name, _device: name)
+def test_the_device_that_is_asked_alone_rounds(multiplies: Multiplies) -> None:
+    multiplies(lambda name, _device: name)
     with matmul_precision("tf32", CUDA):
         assert all_settings() == ["ieee"] * 3 + ["tf32"] * 3
     with matmul_precision("bf16", CPU):
         assert all_settings() == ["bf16"] * 3 + ["ieee"] * 3
 
 
-def test_a_device_that_multiplies_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_matmul, "_measured", lambda _name, _device: "full")
+def test_a_device_that_multiplies_otherwise_is_refused(multiplies: Multiplies) -> None:
+    multiplies(lambda _name, _device: "full")
     with pytest.raises(
         RunError, match="matmul: found tf32, but cpu multiplies in full here; set matmul: full, or take"
     ):
         matmul_precision("tf32", CPU).__enter__()
     with pytest.raises(RunError, match="found bf16, but cuda multiplies in full"):
         matmul_precision("bf16", CUDA).__enter__()  # which PyTorch itself refuses to set
-    monkeypatch.setattr(_matmul, "_measured", lambda _name, _device: "tf32")
+    multiplies(lambda _name, _device: "tf32")
     with pytest.raises(
         RunError, match="matmul: found full, but something outside of PyTorch makes cuda multiply in tf32"
     ):
@@ -182,9 +189,9 @@ def test_a_sweep_multiplies_in_full_whatever_the_process_does(
 
 
 def test_a_sweep_multiplies_as_it_says_and_keeps_it(
-    tiny: Tiny, tmp_path: Path, seen: set[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+    tiny: Tiny, tmp_path: Path, seen: set[tuple[str, ...]], multiplies: Multiplies
 ) -> None:
-    monkeypatch.setattr(_matmul, "_measured", lambda name, _device: name)
+    multiplies(lambda name, _device: name)
     spec = tiny(precision="float32", matmul="tf32", axes={"width": [8], "seed": 1})
     store = tmp_path / "a.zarr"
     assert sweepengine.run(spec, store, executor="inline", device="cpu").done == 2
@@ -196,16 +203,16 @@ def test_a_sweep_multiplies_as_it_says_and_keeps_it(
 
 
 def test_a_sweep_on_a_device_without_it_is_refused_before_anything_is_written(
-    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Tiny, tmp_path: Path, multiplies: Multiplies
 ) -> None:
-    monkeypatch.setattr(_matmul, "_measured", lambda _name, _device: "full")
+    multiplies(lambda _name, _device: "full")
     with pytest.raises(RunError, match="matmul: found tf32, but cpu multiplies in full here"):
         sweepengine.run(tiny(precision="float32", matmul="tf32"), tmp_path / "a.zarr", executor="inline", device="cpu")
     assert not any(tmp_path.iterdir())
 
 
 def test_a_device_that_is_found_wanting_on_a_worker_fails_the_runs(
-    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Tiny, tmp_path: Path, multiplies: Multiplies
 ) -> None:
     spec = tiny(precision="float32", matmul="bf16")
     asked: list[str] = []
@@ -214,7 +221,7 @@ def test_a_device_that_is_found_wanting_on_a_worker_fails_the_runs(
         asked.append(name)
         return name if len(asked) == 1 else "full"
 
-    monkeypatch.setattr(_matmul, "_measured", there_but_not_here)
+    multiplies(there_but_not_here)
     outcome = sweepengine.run(spec, tmp_path / "a.zarr", executor="inline", device="cpu")
     assert (outcome.failed, outcome.done) == (outcome.runs, 0)
     assert np.isnan(sweepengine.open_sweep(tmp_path / "a.zarr").loss_train).all()

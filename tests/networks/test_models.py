@@ -14,12 +14,12 @@ import sweepengine
 from sweepengine import analysis
 from sweepengine.data import load
 from sweepengine.errors import DataError, SpecError, StoreError
-from sweepengine.execute._data import Data
-from sweepengine.execute._turn import NetworkTurn
 from sweepengine.networks import Law, initialise
-from sweepengine.plan import _step_size, make_plan
+from sweepengine.plan import make_plan
 from sweepengine.spec import AnySpec, Run, SweepSpec, make_spec
 from sweepengine.store import SweepStore, read_given
+from tests.support.memory import machine_of
+from tests.support.turns import planned, turn_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,21 +235,14 @@ def test_several_outputs_in_groups_equal_single_runs_to_rounding(tiny: Tiny) -> 
 
 
 def test_a_turn_of_several_outputs_continues_from_its_state(tiny: Tiny) -> None:
-    spec = make_spec(tiny(data=THREE, training={"loss": "cross_entropy"}, observables=OUTPUTS))
-    plan = make_plan(spec, SweepStore("memory://nothing.zarr"))
-    x_train, y_train, x_test, y_test = (
-        torch.from_numpy(getattr(plan.data, name)) for name in ("x_train", "y_train", "x_test", "y_test")
-    )
-    data = Data(x_train, y_train, x_test, y_test)
-    run = plan.runs[0]
-    assert isinstance(run, Run)
-    whole = [record for record in NetworkTurn([run], data).advance() if record]
-    turn = NetworkTurn([run], data)
+    [run, *_], data = planned(tiny(data=THREE, training={"loss": "cross_entropy"}, observables=OUTPUTS))
+    whole = [record for record in turn_of([run], data).advance() if record]
+    turn = turn_of([run], data)
     progress = turn.advance()
     for _ in range(9):
         next(progress)
     state = {name: np.copy(values) for name, values in turn.state().items()}
-    rest = [record for record in NetworkTurn([run], data, state).advance() if record]
+    rest = [record for record in turn_of([run], data, state).advance() if record]
     assert 0 < len(rest) < len(whole)
     for found, expected in zip(rest[::-1], whole[::-1], strict=False):
         assert found.index == expected.index
@@ -387,9 +380,7 @@ def test_the_automatic_step_of_given_weights_is_that_of_their_own_kernel(tiny: T
 def test_an_automatic_step_that_no_memory_holds_is_refused_before_it_is_looked_for(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(
-        _step_size, "machine_memory", lambda: 16 * (64 * 4096 + 4096**2 + 12 * (64 + 2 * 4096) + 12**2) - 1
-    )
+    machine_of(monkeypatch, 16 * (64 * 4096 + 4096**2 + 12 * (64 + 2 * 4096) + 12**2) - 1)
     content = tiny(network={"depth": 2}, training={"step_size": "auto"})
     message = r"auto takes the kernel of 12 points and 2 layers of width 4096, which needs 0\.274 GB; this"
     with pytest.raises(SpecError, match=message):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -20,14 +21,16 @@ from sweepengine.networks import (
     network,
     scaling_table,
 )
-from sweepengine.networks import _propagation as propagation
 from sweepengine.networks import activation as activation_of
-from sweepengine.networks._scaling import Row, Scaling
 from sweepengine.spec import Architecture
 from tests.support.networks_reference import PHI, D, N, Oracle, points, relative, traced
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
+
+    OfTable = Callable[[Callable[..., object]], None]
 
 TIGHT = 1e-12
 
@@ -192,22 +195,25 @@ def test_grams_make_the_kernel(outputs: int) -> None:
         assert relative(net.kernel(*left, against=right), theta) < 1e-13
 
 
+@pytest.fixture
+def of_table(monkeypatch: pytest.MonkeyPatch) -> OfTable:
+    """Have networks made from now on by another table."""
+    return lambda table: monkeypatch.setattr("sweepengine.networks._propagation.scaling_table", table)
+
+
 @pytest.mark.parametrize("name", ["W0", "W1", "b0", "b1", "W2", "b2"])
 @pytest.mark.parametrize("what", ["forward", "rate"])
-def test_a_wrong_multiplier_is_seen(name: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_multiplier_is_seen(name: str, what: str, of_table: OfTable) -> None:
     """Each number of the table, five per cent off, fails the comparison with autograd."""
 
-    def wrong(*args: object) -> Scaling:
-        table = scaling_table(*args)  # type: ignore[arg-type]
+    def wrong(*args: Any) -> object:
+        table = scaling_table(*args)
         row = table.rows[name]
-        rows = table.rows | {
-            name: Row(row.forward * 1.05, row.rate) if what == "forward" else Row(row.forward, row.rate * 1.05)
-        }
-        return Scaling(rows, table.output, table.speed)
+        return replace(table, rows=table.rows | {name: replace(row, **{what: getattr(row, what) * 1.05})})
 
     a = Architecture(2, "tanh", 1.1, 0.5, 0.8, output_bias=True)
     check(a, make(a, 8, 2), 0.75, 1.7)
-    monkeypatch.setattr(propagation, "scaling_table", wrong)
+    of_table(wrong)
     if name == "W0" and what == "forward":
         # The first layer's forward multiplier is applied to the inputs; the kernel takes it from the table.
         net = network(a, make(a, 8, 2), [0.75], [1.7])
@@ -220,14 +226,12 @@ def test_a_wrong_multiplier_is_seen(name: str, what: str, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("field", ["output", "speed"])
-def test_a_wrong_exponent_is_seen(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(*args: object) -> Scaling:
-        table = scaling_table(*args)  # type: ignore[arg-type]
-        output = table.output * 8**0.1 if field == "output" else table.output
-        speed = table.speed * 8**0.1 if field == "speed" else table.speed
-        return Scaling(table.rows, output, speed)
+def test_a_wrong_exponent_is_seen(field: str, of_table: OfTable) -> None:
+    def wrong(*args: Any) -> object:
+        table = scaling_table(*args)
+        return replace(table, **{field: getattr(table, field) * 8**0.1})
 
     a = Architecture(1, "tanh", 1.1, 0.5, 0.8)
-    monkeypatch.setattr(propagation, "scaling_table", wrong)
+    of_table(wrong)
     with pytest.raises(AssertionError):
         check(a, make(a, 8, 1), 0.75, 1.7)

@@ -27,9 +27,7 @@ from sweepengine.networks import (
     stack,
     stepper,
 )
-from sweepengine.networks._gradient_flow import SMALLEST_STEP, AdaptiveFlow, FixedFlow
-from sweepengine.networks._minibatches import Minibatches
-from sweepengine.networks._parameters import flat, parts_of
+from sweepengine.networks._gradient_flow import SMALLEST_STEP, FixedFlow
 from sweepengine.runge_kutta import DORMAND_PRINCE, EULER, HEUN, RK4, Tableau
 from sweepengine.spec import Architecture, Method
 from tests.support.networks_reference import Oracle, points
@@ -37,9 +35,10 @@ from tests.support.networks_reference import Oracle, points
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
-    from sweepengine.networks import Parameters, Stepper
+    from sweepengine.networks import AnyParameters, Parameters, Stepper
 
 SMOOTH = Architecture(2, "tanh", 1.3, 0.4, 1.1, output_bias=True)
 RELU = Architecture(1, "relu", 2**0.5, 0.0, 1.0)
@@ -51,6 +50,10 @@ BATCHES = Method("sgd", batch_size=3, replacement=False)
 def targets(n: int, outputs: int = 1) -> Tensor:
     y = points(n, outputs, seed=9)
     return y if outputs > 1 else y[:, 0]
+
+
+def flat(parameters: AnyParameters) -> Tensor:
+    return torch.cat([tensor.reshape(-1) for tensor in parameters.tensors().values()])
 
 
 def training(
@@ -177,18 +180,27 @@ def test_a_linear_model_follows_its_closed_form(method: str, bound: float, outpu
         assert float((found - expected(wrong)).abs().max()) > 1e-4
 
 
+def batches(seed: int, n: int, size: int, replacement: bool) -> Callable[[int], NDArray[np.intp]]:
+    """The points of a step by its number, read off the targets that descent takes at it."""
+    start = initialise(SMOOTH, 4, 3, 0, torch.float64)
+    method = stepper(Method("sgd", batch_size=size, replacement=replacement), training(SMOOTH, start, 0.1, n), seed)
+    place = {float(y): index for index, y in enumerate(targets(n))}
+    assert len(place) == n
+    return lambda step: np.array([place[float(y)] for y in method.points(step).targets])
+
+
 def autograd_descent(a: Architecture, start: Parameters, method: Method, steps: int, eta: float, seed: int) -> Tensor:
     """The loop as a textbook has it, gradients by autograd."""
     n, beta = 5, method.beta or 0.0
     x, y = points(n, start.sizes[0]), targets(n, start.outputs)
-    batches = Minibatches(seed, n, method.batch_size or n, bool(method.replacement))
+    batch = batches(seed, n, method.batch_size or n, bool(method.replacement))
     rates = learning_rates(a.trained, a.depth)
     named = {name: tensor.clone() for name, tensor in start.tensors().items()}
     moved = {name: torch.zeros_like(tensor) for name, tensor in named.items()}
     f0 = Oracle(a, start, GAMMA, ALPHA).outputs(x).detach() if a.centred else torch.zeros_like(y)
     for step in range(steps):
-        index = torch.from_numpy(batches.batch(step))
-        here = parts_of(torch.cat([tensor.reshape(-1) for tensor in named.values()]), start)
+        index = torch.from_numpy(batch(step))
+        here = start.with_tensors(dict(named))
 
         def risk(outputs: Tensor, index: Tensor = index) -> Tensor:
             return 0.5 * (outputs - f0[index] - y[index]).square().sum() / len(index)
@@ -241,26 +253,26 @@ def test_momentum_keeps_the_time_of_the_flow() -> None:
 
 def test_minibatches() -> None:
     n, size = 23, 5
-    batches = Minibatches(7, n, size, replacement=False)
+    batch = batches(7, n, size, replacement=False)
     for epoch in (0, 1, 100_000):
-        seen = np.concatenate([batches.batch(4 * epoch + k) for k in range(4)])
+        seen = np.concatenate([batch(4 * epoch + k) for k in range(4)])
         assert len(set(seen.tolist())) == 20
         assert set(seen.tolist()) < set(range(n))
-    fresh = Minibatches(7, n, size, replacement=False)
+    fresh = batches(7, n, size, replacement=False)
     for step in (17, 3, 400_001, 0):  # no memory of earlier steps
-        np.testing.assert_array_equal(fresh.batch(step), Minibatches(7, n, size, False).batch(step))
-    assert not np.array_equal(batches.batch(0), batches.batch(4))
-    assert not np.array_equal(batches.batch(0), Minibatches(8, n, size, False).batch(0))
+        np.testing.assert_array_equal(fresh(step), batches(7, n, size, replacement=False)(step))
+    assert not np.array_equal(batch(0), batch(4))
+    assert not np.array_equal(batch(0), batches(8, n, size, replacement=False)(0))
     for replacement in (False, True):
-        drawn = Minibatches(1, n, size, replacement)
-        counts = np.bincount(np.concatenate([drawn.batch(step) for step in range(2000)]), minlength=n)
+        drawn = batches(1, n, size, replacement)
+        counts = np.bincount(np.concatenate([drawn(step) for step in range(2000)]), minlength=n)
         # Each point has the same chance: binomial spread or less (4.5 standard errors).
         assert np.abs(counts - 2000 * size / n).max() < 4.5 * math.sqrt(2000 * size / n)
-        doubles = sum(len(set(drawn.batch(step).tolist())) < size for step in range(300))
+        doubles = sum(len(set(drawn(step).tolist())) < size for step in range(300))
         assert (doubles > 50) == replacement
     with pytest.raises(ValueError, match="batches of 6 out of 5 points"):
-        Minibatches(0, 5, 6, replacement=False)
-    assert Minibatches(0, 5, 6, replacement=True).batch(0).shape == (6,)
+        batches(0, 5, 6, replacement=False)
+    assert batches(0, 5, 6, replacement=True)(0).shape == (6,)
 
 
 def test_batches_of_an_epoch_average_to_the_whole_gradient() -> None:
@@ -295,8 +307,12 @@ def test_methods_with_choices_refuse_a_group(method: Method) -> None:
         stepper(method, training(SMOOTH, group, 0.3, runs=2), 0)
 
 
-def adaptive(a: Architecture, start: Parameters, tolerance: float, steps: int, eta: float, n: int) -> AdaptiveFlow:
-    method = AdaptiveFlow(training(a, start, eta, n), tolerance)
+def adaptive(a: Architecture, start: Parameters, tolerance: float, eta: float, n: int = 5) -> Stepper:
+    return stepper(Method("rk45", tolerance=tolerance), training(a, start, eta, n), 0)
+
+
+def adapted(a: Architecture, start: Parameters, tolerance: float, steps: int, eta: float, n: int) -> Stepper:
+    method = adaptive(a, start, tolerance, eta, n)
     run_to(method, steps)
     return method
 
@@ -309,7 +325,7 @@ def test_a_tolerance_means_the_same_at_every_width(width: int) -> None:
     wanted = exact.network.forward(exact.points.inputs).outputs
     steps = []
     for tolerance in (1e-4, 1e-7):
-        found = adaptive(SMOOTH, start, tolerance, 8, 0.5, 6)
+        found = adapted(SMOOTH, start, tolerance, 8, 0.5, 6)
         error = float((found.training.network.forward(exact.points.inputs).outputs - wanted).abs().max())
         assert tolerance / 1000 < error < 20 * tolerance
         assert found.report().forced == 0
@@ -320,7 +336,7 @@ def test_a_tolerance_means_the_same_at_every_width(width: int) -> None:
 def test_adaptive_steps_get_through_relus_kinks() -> None:
     """Thousands of kinks at a tolerance that no step can meet there: as many steps as the floor allows, no more."""
     start, n, steps, eta = initialise(RELU, 64, 6, 1, torch.float64), 24, 10, 0.25
-    found = adaptive(RELU, start, 1e-7, steps, eta, n)
+    found = adapted(RELU, start, 1e-7, steps, eta, n)
     report, net, inputs = found.report(), found.training.network, found.training.points.inputs
     assert isinstance(net, Network)
     fine = training(RELU, start, eta / 400, n)
@@ -334,7 +350,7 @@ def test_adaptive_steps_get_through_relus_kinks() -> None:
     wanted = fine.network.forward(inputs).outputs
     scale = float((wanted - targets(n)).abs().max())
     assert float((net.forward(inputs).outputs - wanted).abs().max()) < 2e-4 < 0.01 * scale
-    loose = adaptive(RELU, start, 1e-3, steps, eta, n).report()
+    loose = adapted(RELU, start, 1e-3, steps, eta, n).report()
     assert loose.steps + loose.rejected < report.steps / 4
     assert loose.forced == 0
 
@@ -343,7 +359,7 @@ def test_what_blows_up_ends() -> None:
     """NaN is never within a tolerance: the smallest step stands, and the caller sees the outputs."""
     a = replace(RELU, activation="quadratic")
     start = initialise(a, 8, 3, 0, torch.float64).map(lambda tensor: tensor * 1e30)
-    method = AdaptiveFlow(training(a, start, 1.0), 1e-4)
+    method = adaptive(a, start, 1e-4, 1.0)
     here = method.points(0.0)
     net = method.training.network
     position = method.step(Now(0.0, here, net.forward(here.inputs)), 5)
@@ -354,21 +370,11 @@ def test_what_blows_up_ends() -> None:
 
 def test_the_state_of_the_control_is_its_own() -> None:
     start = initialise(SMOOTH, 8, 3, 1, torch.float64)
-    method = AdaptiveFlow(training(SMOOTH, start, 0.5), 1e-6)
+    method = adaptive(SMOOTH, start, 1e-6, 0.5)
     run_to(method, 3)
     state = {name: value.copy() for name, value in method.state().items()}
-    other = AdaptiveFlow(training(SMOOTH, start, 0.5), 1e-6)
+    other = adaptive(SMOOTH, start, 1e-6, 0.5)
     assert other.report().steps == 0
     other.restore(state)
     assert other.report() == method.report()
     assert other.state() == state
-
-
-def check_flat_order(check: Callable[[Tensor, Tensor], None]) -> None:
-    start = initialise(SMOOTH, 4, 3, 0, torch.float64)
-    for name, tensor in parts_of(flat(start), start).tensors().items():
-        check(tensor, start.tensors()[name])
-
-
-def test_a_vector_and_its_parts() -> None:
-    check_flat_order(lambda found, expected: torch.testing.assert_close(found, expected, rtol=0, atol=0))

@@ -13,21 +13,19 @@ from sweepengine.errors import SpecError
 from sweepengine.observe import (
     FREE,
     Ingredient,
-    _catalogue,
     canonical_names,
     declare,
     declared,
     observable,
     record_cost,
 )
-from sweepengine.observe._conditions import SQUARED_ERROR
 from sweepengine.observe.cloud_costs import WHOLE, WHOLE_IF_AFFORDABLE, CloudSizes
 from sweepengine.plan import make_plan
 from sweepengine.spec import make_spec
 from sweepengine.store import SweepStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     Tiny = Callable[..., dict[str, Any]]
@@ -40,15 +38,19 @@ ENDS = observable(
     kind="networks",
     measure=lambda now, _: torch.stack(now.train.forward.outputs.aminmax(dim=-1), dim=-1),
     cost=(Ingredient(lambda s: 1e9 * s.n, working=lambda s: 10**9 * s.outputs),),
-    defined_for=(SQUARED_ERROR,),
+    defined_for=declared("networks")["linear_distance_train"].defined_for,
     sizes={"end": ("low", "high")},
 )
 
 
 @pytest.fixture(autouse=True)
-def _own_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
-    copies = {kind: dict(known) for kind, known in _catalogue._DECLARED.items()}
-    monkeypatch.setattr(_catalogue, "_DECLARED", copies)
+def _own_catalogue() -> Iterator[None]:
+    catalogue: list[Any] = [declared(kind) for kind in ("networks", "particles")]
+    before = [dict(known) for known in catalogue]
+    yield
+    for known, names in zip(catalogue, before, strict=True):
+        known.clear()
+        known.update(names)
 
 
 def test_one_entry_is_planned_recorded_stored_and_opened(tiny: Tiny, tmp_path: Path) -> None:
@@ -67,10 +69,8 @@ def test_one_entry_is_planned_recorded_stored_and_opened(tiny: Tiny, tmp_path: P
     assert sweep.output_ends.dims == ("run", "record", "end")
     assert sweep.end.values.tolist() == ["low", "high"]
     np.testing.assert_array_equal(sweep.output_ends.sel(end="high"), sweep.outputs_train.max("i"))
-    other = content | {"training": content["training"] | {"loss": "logistic"}}
-    with pytest.raises(
-        SpecError, match=r"observables: output_ends is defined for training\.loss mse, found 'logistic'"
-    ):
+    other = content | {"training": content["training"] | {"loss": "logistic", "method": "heun"}}
+    with pytest.raises(SpecError, match=r"observables: output_ends follows .*training\.loss logistic .*method heun"):
         canonical_names(make_spec(other))
 
 

@@ -24,13 +24,11 @@ from sweepengine.observe import (
     unflatten,
     variables_of,
 )
-from sweepengine.observe._conditions import SQUARED_ERROR
 from sweepengine.observe._linear_measures import summed_powers
 from sweepengine.observe.measure import Moment, Problem, Recorder
-from sweepengine.plan import make_plan
-from sweepengine.plan._cost import cost_of_record
+from sweepengine.plan import MachineRate, make_plan
 from sweepengine.spec import Architecture, Run, make_spec
-from sweepengine.store import BlockShape, SweepStore
+from sweepengine.store import SweepStore
 from tests.support.networks_reference import points
 from tests.support.observe_reference import PlainCost, PlainMoment, Points
 
@@ -154,13 +152,11 @@ def test_a_forgotten_cost_is_no_cost_of_nothing() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_every_variable_equals_automatic_differentiation(name: str) -> None:
     case = CASES[name]()
-    mse = "logistic" not in name
-    names = [each for each in DERIVED if mse or SQUARED_ERROR not in VARIABLES[each].defined_for]
-    for found, plain in zip(case.measured(names), case.plain, strict=True):
+    for found, plain in zip(case.measured(DERIVED), case.plain, strict=True):
         expected, wrong = plain.variables(), plain.wrong().variables()
         assert set(expected) == set(DERIVED)
         blind = []
-        for each in names:
+        for each in DERIVED:
             # What is zero but for rounding is measured against the size of what it is made of.
             if expected[each].nan_to_num().abs().max() < 1e-12:
                 assert float(found[each].nan_to_num().abs().max()) < 1e-12, each
@@ -320,19 +316,33 @@ def test_the_page_of_observables_names_each_and_only_these() -> None:
 
 def test_the_plan_adds_up_what_is_chosen(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     """Also of a block that comes from a store, whose variables say nothing of what they cost."""
-    costs = {}
+    seconds, memory = [], []
     for names in (["loss_train"], ["loss_train", "kernel"], ["loss_train", "kernel", "hessian_rms"]):
-        spec = make_spec(tiny(network={"depth": 2}, observables=names))
-        plan = make_plan(spec, SweepStore(tmp_path / "plan.zarr"))
-        run, shape = plan.runs[0], next(iter(plan.blocks().values()))
-        stored = BlockShape.from_json(shape.to_json())
-        assert isinstance(run, Run)
-        d = plan.data.x_train.shape[1]
-        costs[len(names)] = cost_of_record(run, shape, d)
-        assert cost_of_record(run, stored, d) == costs[len(names)]
-    assert costs[1].flops == costs[1].bytes == 0
-    assert 0 < costs[2].flops < costs[3].flops
-    assert 0 < costs[2].bytes < costs[3].bytes
+        spec = make_spec(tiny(network={"depth": 2}, axes={"width": [16]}, observables=names))
+        store = SweepStore(tmp_path / f"{len(names)}.zarr")
+        plan = make_plan(spec, store)
+        store.claim()
+        store.extend(spec, plan.data, plan.new_blocks, {}, plan.code)
+        store.release()
+        again = make_plan(spec, store)
+        assert not again.new_blocks
+        costs = [
+            (sum(pack.seconds for pack in each.packs(MachineRate(1e6))) / len(each.runs), each.memory_bytes())
+            for each in (plan, again)
+        ]
+        assert costs[0] == costs[1]
+        seconds.append(costs[0][0])
+        shape = plan.shape(plan.runs[0])
+        memory.append(costs[0][1] - shape.run_bytes() * shape.chunk_runs)
+    sizes = Sizes(n=12, n_test=10, d=64, width=16, depth=2)
+    ingredients = [VARIABLES["kernel"].cost, (*VARIABLES["kernel"].cost, *VARIABLES["hessian_rms"].cost)]
+    expected = [record_cost(VARIABLES["loss_train"].cost, sizes), *(record_cost(each, sizes) for each in ingredients)]
+    assert expected[0].flops == expected[0].bytes == 0
+    for cost, more, bytes_ in zip(expected, seconds, memory, strict=True):
+        assert more - seconds[0] == pytest.approx(6 * cost.flops / 0.5e6, rel=1e-9)  # six records
+        assert bytes_ - memory[0] == int(cost.kept + cost.bytes) - int(expected[0].kept + expected[0].bytes)
+    assert seconds[0] < seconds[1] < seconds[2]
+    assert memory[0] < memory[1] < memory[2]
 
 
 @pytest.mark.parametrize("steps", [0, 1, 10**4, 10**7])

@@ -14,13 +14,14 @@ import torch
 import sweepengine
 from sweepengine.errors import SpecError, StoreError
 from sweepengine.observe import Ingredient, declared
-from sweepengine.observe._user import taken
 from sweepengine.plan import MachineRate, make_plan
-from sweepengine.plugins import _registry
 from sweepengine.spec import make_spec
 from sweepengine.store import SweepStore
+from tests.support.plugins import fresh_registry, own_registry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from sweepengine.observe.measure import CloudMoment
@@ -56,8 +57,9 @@ def moved(now, start):
 
 
 @pytest.fixture(autouse=True)
-def _fresh_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_registry, "_REGISTRY", _registry._Registry())
+def _own_registry() -> Iterator[None]:
+    with own_registry():
+        yield
 
 
 def plugin(folder: Path, factor: str = "1") -> list[str]:
@@ -71,7 +73,7 @@ def test_they_are_recorded_from_end_to_end(tmp_path: Path, executor: Any) -> Non
     store = tmp_path / "o.zarr"
     outcome = sweepengine.run(CLOUD, store, executor=executor, plugins=plugin(tmp_path))
     assert (outcome.done, outcome.failed) == (2, 0)
-    _registry._REGISTRY = _registry._Registry()  # opening a store needs no plugin
+    fresh_registry()  # opening a store needs no plugin
     sweep = sweepengine.open_sweep(store).load()
     assert sweep.spread.dims == ("run", "record", "end", "coord")
     wide = sweep.isel(run=1)
@@ -145,7 +147,9 @@ def test_no_observable_can_take_a_name_that_a_dataset_of_particles_has(tmp_path:
     content = CLOUD | {"observables": names, "reference": str(tmp_path / "r.npz"), "axes": {"width": [8], "seed": 1}}
     sweepengine.run(content, tmp_path / "t.zarr", executor="inline")
     sweep = sweepengine.open_sweep(tmp_path / "t.zarr")
-    assert {str(name) for name in [*sweep.variables, *sweep.dims]} <= {*declared("particles"), *taken("particles")}
+    for name in {*sweep.variables, *sweep.dims}:
+        with pytest.raises(SpecError, match=f"the name {name!r} is one of sweepengine's own"):
+            sweepengine.register_observable(name=str(name), kind="particles", long_name="own")
 
 
 def test_the_plan_counts_the_cost_that_is_said(tmp_path: Path) -> None:

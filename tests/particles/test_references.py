@@ -165,6 +165,48 @@ def test_relu_products_and_risks_agree_with_sampling() -> None:
     assert pt.relu_feature_risk(np.vstack([weights, target]), target)[0] == pytest.approx(0, abs=1e-14)
 
 
+def test_the_floor_of_features_is_the_share_of_the_degrees_that_they_lack() -> None:
+    """d = 3: the best space of 9 functions is |x| times the harmonics of degree 0, 1 and 2, by sampling."""
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((400_000, 3))
+    u = x / np.linalg.norm(x, axis=1, keepdims=True)
+    second = np.stack([u[:, i] * u[:, j] for i in range(3) for j in range(i + 1)], axis=1)
+    harmonics = np.concatenate([np.ones((len(x), 1)), u, second[:, :5]], axis=1) * np.linalg.norm(x, axis=1)[:, None]
+    for count, kept in ((1, harmonics[:, :1]), (4, harmonics[:, :4]), (9, harmonics)):
+        aim = np.maximum(x @ np.array([0.6, 0.0, 0.8]), 0)
+        rest = aim - kept @ np.linalg.lstsq(kept, aim, rcond=None)[0]
+        assert np.square(rest).mean() / 0.5 == pytest.approx(pt.relu_feature_floor(count, 3), abs=0.003), count
+    limits = [pt.relu_feature_floor(1 + d + extra, d) for d, extra in ((4000, 0), (4000, 4000 * 4001 // 2 - 1))]
+    assert limits == pytest.approx([0.5 - 1 / math.pi, 0.5 - 1.5 / math.pi], abs=1e-4)  # Hermite degrees ≥ 2 and ≥ 3
+    assert pt.relu_feature_floor(0, 5) == 1.0
+    weights = rng.standard_normal((40, 5))
+    targets = rng.standard_normal((5, 200))
+    share = (pt.relu_feature_risk(weights, targets)[0] / np.square(targets).sum(0)).mean() * 2
+    assert share > pt.relu_feature_floor(40, 5)
+    assert share < pt.relu_feature_floor(10, 5)  # twin: fewer functions, so that the floor is no trivial one
+
+
+def test_the_population_risk_is_that_of_very_many_points() -> None:
+    d = 3
+    cloud, target = pt.gaussian_cloud(6, 7, d + 1), np.array([0.6, 0.0, 0.8])
+    exact = pt.Functional([pt.ReluPopulationRisk(target)])
+    x = pt.gaussian_cloud(7, 400_000, d)
+    sampled = pt.Functional([pt.Risk(pt.Neuron(d, "relu"), x, (x @ torch.from_numpy(target)).clamp_min(0))])
+    assert exact.value(cloud) == pytest.approx(sampled.value(cloud), rel=0.02)
+    assert exact.value(cloud) == pytest.approx(pt.relu_network_risk(cloud.numpy(), target) / 2, rel=1e-14)
+    for of in ("velocity", "first_variation"):
+        values = [
+            getattr(each, of)(*((cloud, cloud) if of == "first_variation" else (cloud,))) for each in (exact, sampled)
+        ]
+        torch.testing.assert_close(values[0], values[1], atol=0.02, rtol=0.02)
+        assert not torch.allclose(values[0], 1.2 * values[1], atol=0.02, rtol=0.02)  # twin
+    direction, step = pt.gaussian_cloud(8, 7, d + 1), 1e-6
+    ahead, behind = (exact.value(cloud + sign * step * direction) for sign in (1, -1))
+    assert -float((exact.velocity(cloud) * direction).sum()) / 7 == pytest.approx(
+        (ahead - behind) / (2 * step), rel=1e-6
+    )
+
+
 def test_trained_particles_learn_the_neuron_that_random_features_miss() -> None:
     """S4 §10: same m and d, one relu teacher; population risks by κ."""
     d, m = 12, 60

@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from sweepengine import particles as pt
-
-if TYPE_CHECKING:
-    from sweepengine.particles._terms import Field
 
 START = pt.gaussian_cloud(1, 50, 3)
 INPUTS = pt.gaussian_cloud(2, 9, 2)
@@ -89,14 +86,16 @@ class WrongVelocity:
 
     @dataclass(frozen=True)
     class _Field:
-        inner: Field
+        inner: Any  # a field of the term
         factor: float
 
         def first_variation(self, points: torch.Tensor) -> torch.Tensor:
-            return self.inner.first_variation(points)
+            values: torch.Tensor = self.inner.first_variation(points)
+            return values
 
         def velocity(self, points: torch.Tensor) -> torch.Tensor:
-            return self.factor * self.inner.velocity(points)
+            velocity: torch.Tensor = self.inner.velocity(points)
+            return self.factor * velocity
 
 
 @pytest.mark.parametrize("functional", FUNCTIONALS.values(), ids=FUNCTIONALS)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from sweepengine.plugins import _registry
+from tests.support.plugins import own_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(autouse=True)
-def _fresh_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_registry() -> Iterator[None]:
     """Each test registers for itself alone."""
-    monkeypatch.setattr(_registry, "_REGISTRY", _registry._Registry())
+    with own_registry():
+        yield

@@ -18,14 +18,10 @@ import torch
 import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import SpecError, StoreError
-from sweepengine.observe import Ingredient, declared, user_observable
-from sweepengine.observe._user import taken
-from sweepengine.observe._user_measure import measured
+from sweepengine.observe import Ingredient, user_observable
 from sweepengine.options import ExecutorName
-from sweepengine.plugins import Plugin, current, install, read_plugin
-from sweepengine.plugins._fingerprint import fingerprint
+from sweepengine.plugins import Plugin, current, install, read_plugin, register
 from sweepengine.spec import Architecture, ModelRun, Run, run_from_json
-from sweepengine.store._run_table import COLUMNS
 from tests.support.plugins import JOBS, MODEL, OBSERVABLES, TWIN, fresh_registry, observing, plugin
 
 if TYPE_CHECKING:
@@ -61,8 +57,9 @@ def test_the_observable_of_the_docs() -> None:
     block = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)[0]
     install(Plugin("docs/plugins.md", block))
     outputs = torch.linspace(-1.9, 1.9, 12, dtype=torch.float64)
-    now = SimpleNamespace(train=SimpleNamespace(forward=SimpleNamespace(outputs=outputs)), has_output_dim=False)
-    value = measured(user_observable("outputs_histogram@1"), now, now)
+    now = SimpleNamespace(train=SimpleNamespace(forward=SimpleNamespace(outputs=outputs)))
+    observable: Any = user_observable("outputs_histogram@1")
+    value = observable.function(now, now)
     assert value.shape == (32,)
     assert float(value.sum()) == pytest.approx(1)
 
@@ -240,9 +237,10 @@ def test_bad_registrations(arguments: dict[str, Any], message: str) -> None:
 def test_no_observable_can_take_a_name_that_a_dataset_has(tiny: Tiny, tmp_path: Path) -> None:
     sweepengine.run(tiny(), tmp_path / "t.zarr", executor="inline")
     sweep = sweepengine.open_sweep(tmp_path / "t.zarr")
-    names = {str(name) for name in [*sweep.variables, *sweep.dims]}
-    assert names <= {*declared("networks"), *taken("networks")}
-    assert set(COLUMNS) <= taken("networks")
+    [table] = (tmp_path / "t.zarr" / "runs").glob("*/")
+    for name in {*sweep.variables, *sweep.dims, *(column.name for column in table.glob("*/"))}:
+        with pytest.raises(SpecError, match=f"the name {name!r} is one of sweepengine's own"):
+            sweepengine.register_observable(name=str(name), long_name="own")
 
 
 @dataclass(frozen=True)
@@ -265,10 +263,12 @@ def test_fingerprints_of_observables_are_those_of_before() -> None:
 
     sweepengine.register_observable(name="o", dims=["bin"], sizes={"bin": 3}, long_name="own", cost=[Ingredient()])(own)
     variable = Variable("o", ("run", "record", "bin"), "own", "1", "user code")
-    before = SimpleNamespace(variable=variable, sizes=(("bin", 3),), function=own)
-    assert current("observable")["o"].fingerprint == fingerprint(before)
-    before.sizes = (("bin", 4),)
-    assert current("observable")["o"].fingerprint != fingerprint(before)
+    for size in (3, 4):
+        register(
+            "observable", f"o{size}", "1", SimpleNamespace(variable=variable, sizes=(("bin", size),), function=own), own
+        )
+    assert current("observable")["o"].fingerprint == current("observable")["o3"].fingerprint
+    assert current("observable")["o"].fingerprint != current("observable")["o4"].fingerprint
 
 
 def test_ids_without_user_code_are_those_of_before() -> None:

@@ -26,9 +26,8 @@ from sweepengine.spec import (
     make_spec,
     parse_spec,
     read_spec,
+    record_schedule,
 )
-from sweepengine.spec._schedule import every_schedule, log_schedule
-from sweepengine.spec._yaml import load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +75,15 @@ def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
     assert Run.from_json(base.to_json() | change).id != base.id
 
 
+def read_value(text: str) -> str:
+    """The value that a text of YAML stands for, as the refusal of a field that can hold no such value shows it."""
+    with pytest.raises(SpecError) as refused:
+        parse_spec(QUICKSTART.read_text().replace("records: {spacing: log, count: 24}", f"records: {text}"))
+    found = re.match(r"training\.records: found (.*?)(?:; |$)", str(refused.value))
+    assert found is not None, refused.value
+    return found[1]
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [("1e-3", 0.001), ("1E3", 1000.0), ("-.5", -0.5), ("010", 10), ("0o10", 8), ("0x1F", 31), ("+7", 7), ("1.", 1.0),
@@ -83,38 +91,43 @@ def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
      ("2001-01-01", "2001-01-01"), (".5e2", 50.0), ("e3", "e3"), ("-", "-"), ("[1e-3, 2]", [0.001, 2])],
 )  # fmt: skip
 def test_yaml_values_are_those_of_yaml_1_2(text: str, value: object) -> None:
-    found = load_yaml(f"x: {text}" if text != "-" else "x: '-'")["x"]
-    assert found == value
-    assert type(found) is type(value)
+    assert read_value(text if text != "-" else "'-'") == repr(value)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_every_printed_float_is_read_back(value: float) -> None:
-    assert load_yaml(f"x: {value!r}")["x"] == value
+    assert read_value(repr(value)) == repr(value)
+
+
+def schedule(n_steps: int, **records: Any) -> tuple[int, ...]:
+    """The steps that a spec with such records has among so many."""
+    spec = parse_spec(QUICKSTART.read_text().replace("{spacing: log, count: 24}", json.dumps(records)))
+    assert isinstance(spec, SweepSpec)
+    return record_schedule(spec.training.records, n_steps, "training")
 
 
 @given(n_steps=st.integers(1, 3000), share=st.floats(0, 1))
 def test_log_schedules_are_distinct_whole_steps_from_zero_to_the_end(n_steps: int, share: float) -> None:
     count = 2 + round(share * (n_steps - 1))
-    steps = log_schedule(n_steps, count)
+    steps = schedule(n_steps, spacing="log", count=count)
     assert len(steps) == count
     assert (steps[0], steps[-1]) == (0, n_steps)
     assert all(a < b for a, b in pairwise(steps))
 
 
 def test_log_schedule_is_geometric_where_it_can_be() -> None:
-    steps = log_schedule(100_000, 24)
+    steps = schedule(100_000, spacing="log", count=24)
     ratios = [b / a for a, b in pairwise(steps[6:])]
     assert max(ratios) / min(ratios) < 1.2
 
 
 def test_a_count_that_does_not_fit_names_the_largest() -> None:
     with pytest.raises(SpecError, match="use count: 11 or fewer"):
-        log_schedule(10, 12)
-    assert log_schedule(10, 11) == tuple(range(11))
-    assert every_schedule(10, 4) == (0, 4, 8, 10)
+        schedule(10, spacing="log", count=12)
+    assert schedule(10, spacing="log", count=11) == tuple(range(11))
+    assert schedule(10, spacing="every", k=4) == (0, 4, 8, 10)
     with pytest.raises(SpecError, match="use k: 10 or fewer"):
-        every_schedule(10, 11)
+        schedule(10, spacing="every", k=11)
 
 
 def test_a_step_size_must_divide_the_time(tiny: Callable[..., dict[str, Any]]) -> None:
@@ -203,7 +216,7 @@ def test_deep_nesting_is_refused_where_it_begins(text: str) -> None:
     """PyYAML reads n lists within each other in a time that grows like n²: 8 kB took 45 seconds."""
     begun = time.process_time()
     with pytest.raises(SpecError, match=r"line \d+: found more than 16 mappings and lists within each other"):
-        load_yaml(text)
+        parse_spec(text)
     assert time.process_time() - begun < 5  # 0.2 s, whatever the length
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
@@ -206,37 +207,29 @@ def test_a_new_method_is_one_entry(tmp_path: Path) -> None:
 
 
 class HalvedSteps(pt.AdaptiveSteps):
-    """An adaptive method of its own."""
+    """An adaptive method of its own: it keeps the states that it went on from, and may be stopped after some tries."""
+
+    resumed: ClassVar[list[Any]] = []
+    left: ClassVar[float] = math.inf
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        self.resumed.append(named["state"])
+        super().__init__(*given, **named)
+
+    def advance(self, step: int, target: int) -> int:
+        HalvedSteps.left -= 1
+        if not HalvedSteps.left:
+            raise KeyboardInterrupt
+        return super().advance(step, target)
 
 
 @pytest.mark.usefixtures("table")
-def test_a_new_adaptive_method_keeps_its_control_in_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_adaptive_method_keeps_its_control_in_the_state(tmp_path: Path) -> None:
     register(replace(METHODS["rk45"], name="halved", formerly=None, particles=Use(f"{__name__}:HalvedSteps", held=10)))
-    resumed: list[Any] = []
-    real = HalvedSteps.__init__
-
-    def made(self: HalvedSteps, *given: Any, **named: Any) -> None:
-        resumed.append(named["state"])
-        real(self, *given, **named)
-
-    monkeypatch.setattr(HalvedSteps, "__init__", made)
     content, store = with_method(ALONE, "halved"), tmp_path / "x.zarr"
-    with monkeypatch.context() as patch:
-        patch.setattr(HalvedSteps, "advance", stopping_after(5))
-        with pytest.raises(KeyboardInterrupt):
-            sweepengine.run(content, store, executor="inline", commit_seconds=1e-9)
+    HalvedSteps.left = 5
+    with pytest.raises(KeyboardInterrupt):
+        sweepengine.run(content, store, executor="inline", commit_seconds=1e-9)
     sweepengine.run(content, store, executor="inline")
-    assert resumed[0] is None
-    assert resumed[-1][0] > 0
-
-
-def stopping_after(tries: int) -> Any:
-    left = [tries]
-
-    def advance(self: HalvedSteps, step: int, target: int) -> int:
-        left[0] -= 1
-        if not left[0]:
-            raise KeyboardInterrupt
-        return pt.AdaptiveSteps.advance(self, step, target)
-
-    return advance
+    assert HalvedSteps.resumed[0] is None
+    assert HalvedSteps.resumed[-1][0] > 0

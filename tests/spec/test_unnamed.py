@@ -18,7 +18,6 @@ from sweepengine.spec import (
     make_spec,
     run_from_json,
 )
-from sweepengine.spec._unnamed import UNNAMED_OF_NETWORKS
 
 NETWORKS: dict[str, Any] = {
     "name": "networks",
@@ -58,7 +57,7 @@ def network(**changes: Any) -> Run:
 
 
 def test_the_default_set_of_networks_is_the_one_that_no_id_names() -> None:
-    assert canonical_names(make_spec(NETWORKS)) == UNNAMED_OF_NETWORKS == network().observables
+    assert canonical_names(make_spec(NETWORKS)) == network().observables
 
 
 @pytest.mark.parametrize("snapshots", [0, 2])
@@ -83,13 +82,13 @@ def test_the_default_set_of_particles_is_the_one_that_no_id_names(
 def test_a_kept_run_of_networks_without_names_has_the_default_set() -> None:
     run = network()
     stored = run.to_json()
-    assert tuple(stored["observables"]) == UNNAMED_OF_NETWORKS
+    assert tuple(stored["observables"]) == canonical_names(make_spec(NETWORKS))
     assert run_from_json(stored | {"observables": []}) == run
-    assert replace(run, observables=UNNAMED_OF_NETWORKS[:-1]).id != run.id
+    assert replace(run, observables=run.observables[:-1]).id != run.id
 
 
 def test_an_id_names_every_other_set_in_full() -> None:
     """Also one that is larger than the default set: it is another if what is recorded by default grows."""
-    larger = (*UNNAMED_OF_NETWORKS, "weights")
+    larger = (*network().observables, "weights")
     assert network(observables=larger)._content()["observables"] == larger
     assert "observables" not in network()._content()

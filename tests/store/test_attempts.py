@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from sweepengine.errors import RunError, StoreError
 from sweepengine.plan import make_plan
 from sweepengine.spec import make_spec
 from sweepengine.store import (
+    ChunkPart,
     ChunkPlace,
     ChunkWriter,
     HeldError,
@@ -24,18 +26,18 @@ from sweepengine.store import (
     Status,
     SupersededError,
     SweepStore,
-    _layout,
     find_damage,
 )
-from sweepengine.store._marks import attempts_at, read_attempt, write_mark
-from sweepengine.store._process import Process
+from tests.support.marks import instead_of_marks, marks_at
+from tests.support.stores import cut_chunks, some_values
 from tests.support.stores import numbers_wherever as numbers
-from tests.support.stores import some_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from sweepengine.store import Mark
 
 
 def place_of(store: SweepStore) -> ChunkPlace:
@@ -49,12 +51,12 @@ def test_a_chunk_whose_holder_may_write_is_left_to_it(created: SweepStore) -> No
     old.record(0, 0, some_values(place.shape, 0))
     with pytest.raises(HeldError, match="may still write"):
         ChunkWriter(place, 2001)
-    assert attempts_at(place.store, place.block, 0) == [1001]  # who may not write leaves no mark
+    assert list(marks_at(created.address, place.block)) == [1001]  # who may not write leaves no mark
     old.commit()
     old.release()
     new = ChunkWriter(place, 2001)
     assert new.run(0).records_done == 1
-    assert attempts_at(place.store, place.block, 0) == [2001]
+    assert list(marks_at(created.address, place.block)) == [2001]
     old.record(0, 1, some_values(place.shape, 1))
     with pytest.raises(SupersededError, match="attempt 2001 has taken over from 1001"):
         old.commit()
@@ -82,10 +84,9 @@ def test_runs_of_a_held_chunk_go_on_elsewhere_and_the_late_writer_changes_nothin
     state = new.read_state(refs)
     assert state is not None
     assert (positions, int(state["step"])) == ((0,), 2)
-    left = read_attempt(old_place.store, old_place.block, 0, 1001)
-    assert left is not None
+    left = marks_at(created.address, old_place.block)[1001]
     assert not list((Path(created.address) / "state" / old_place.block).rglob("*.npz"))  # moved, and not kept twice
-    assert {key.split("/")[0] for key in left.tails} == {variable.name for variable in place.shape.variables}
+    assert {key.split("/")[0] for key in left["tails"]} == {variable.name for variable in place.shape.variables}
     new.record(0, 2, some_values(old_place.shape, 2))
     new.finish(0, Status.DONE)
     new.commit()
@@ -116,8 +117,6 @@ def test_what_does_not_match_its_mark_is_not_moved(created: SweepStore) -> None:
 
 
 def test_a_store_that_was_removed_while_it_was_written_does_not_come_back(created: SweepStore) -> None:
-    import shutil
-
     place = place_of(created)
     writer = ChunkWriter(place, 1001)
     writer.record(0, 0, some_values(place.shape, 0))
@@ -167,8 +166,6 @@ def test_a_write_that_may_be_on_its_way_keeps_the_chunk_held(
     created: SweepStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An interruption does not stop zarr's own thread: the chunk is free when this process ends, and not before."""
-    from sweepengine.store import _part
-
     place = place_of(created)
     writer = ChunkWriter(place, created.attempt(1))
     writer.record(0, 0, some_values(place.shape, 0))
@@ -177,7 +174,7 @@ def test_a_write_that_may_be_on_its_way_keeps_the_chunk_held(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(_part.ChunkPart, "write", interrupted)
+        patch.setattr(ChunkPart, "write", interrupted)
         with pytest.raises(KeyboardInterrupt):
             writer.commit()
     writer.release()
@@ -188,13 +185,14 @@ def test_a_write_that_may_be_on_its_way_keeps_the_chunk_held(
 def test_a_worker_that_lost_the_others_in_a_commit_says_that_it_writes_no_more(created: SweepStore) -> None:
     """The lead's own arrays are written when it waits for the others, whose end their processes say."""
     place = place_of(created)
-    here, gone = Process.current(), replace(Process.current(), pid=2**22 - 1)
+    gone = 2**22 - 1
 
     def gather(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if lost:
             raise ConnectionError("another shard has stopped")
         if values.ndim == 2:  # who takes part
-            values[1] = np.frombuffer(json.dumps(gone.to_json()).encode().ljust(values.shape[1]), dtype=np.uint8)
+            other = json.loads(values[0].tobytes().rstrip(b"\0 ")) | {"pid": gone}
+            values[1] = np.frombuffer(json.dumps(other).encode().ljust(values.shape[1]), dtype=np.uint8)
         return values
 
     lost: list[bool] = []
@@ -204,16 +202,14 @@ def test_a_worker_that_lost_the_others_in_a_commit_says_that_it_writes_no_more(c
     with pytest.raises(ConnectionError):
         old.commit()
     old.release(others_too=False)
-    left = read_attempt(place.store, place.block, 0, 1001)
-    assert left is not None
-    assert left.processes == (gone,) != (here,)
+    assert (
+        [each["pid"] for each in marks_at(created.address, place.block)[1001]["processes"]] == [gone] != [os.getpid()]
+    )
     ChunkWriter(place, 2001)  # which is not held back
 
 
 def test_a_run_that_starts_again_is_never_shown_half(created: SweepStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stop between the arrays and the mark of the first commit after the restart."""
-    from sweepengine.store import _chunk
-
     place = place_of(created)
     writer = ChunkWriter(place, created.attempt(1))
     for record in range(2):
@@ -223,13 +219,13 @@ def test_a_run_that_starts_again_is_never_shown_half(created: SweepStore, monkey
     writer.record(0, 0, some_values(place.shape, 5))
     marks = iter(range(1))
 
-    def stopped(*arguments: Any) -> None:
+    def stopped(_mark: Mark, write: Callable[[], None]) -> None:
         if next(marks, None) is None:
             raise KeyboardInterrupt
-        write_mark(*arguments)
+        write()
 
     with monkeypatch.context() as patch:
-        patch.setattr(_chunk, "write_mark", stopped)
+        instead_of_marks(patch, stopped)
         with pytest.raises(KeyboardInterrupt):
             writer.commit()
     found = numbers(Path(created.address))
@@ -266,19 +262,15 @@ def test_a_sweep_whose_store_is_removed_in_its_last_commit_says_so_and_begins_ag
     tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commit writes its mark into a folder that is gone, as it does where it was removed between two of its writes."""
-    import shutil
-
-    from sweepengine.store import _chunk
-
     path, spec = tmp_path / "removed.zarr", tiny(axes={"scaling": ["ntk"], "width": [8], "seed": 1})
 
-    def removed(*arguments: Any) -> None:
-        if arguments[3].runs[0].status is Status.DONE:
+    def removed(mark: Mark, write: Callable[[], None]) -> None:
+        if mark.runs[0].status is Status.DONE:
             shutil.rmtree(path, ignore_errors=True)
-        write_mark(*arguments)
+        write()
 
     with monkeypatch.context() as patch:
-        patch.setattr(_chunk, "write_mark", removed)
+        instead_of_marks(patch, removed)
         with pytest.raises(RunError, match="it was removed while this driver was at work; run the same command again"):
             sweepengine.run(spec, path, executor="inline")
     assert sweepengine.run(spec, path, executor="inline").done == 1
@@ -292,7 +284,7 @@ def test_status_counts_the_runs_where_they_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Runs that were moved are counted in their new block alone."""
-    monkeypatch.setattr(_layout, "CHUNK_TARGET", 1)
+    cut_chunks(monkeypatch, CHUNK_TARGET=1)
     store = SweepStore(tmp_path / "moved.zarr")
     sweepengine.run(tiny(axes={"width": [8]}), store.address, executor="inline")
     store.claim()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 
 import sweepengine
 from sweepengine.errors import RunError
 from sweepengine.spec import make_spec
 from sweepengine.store import SweepStore
-from tests.support.stores import numbers
+from tests.support.plugins import own_registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,28 +26,34 @@ def driver_of(store: Path, spec: dict[str, Any]) -> tuple[SweepStore, Any]:
     return sweep_store, make_plan(make_spec(spec), sweep_store)
 
 
+@pytest.mark.parametrize(("widths", "runs"), [([8, 16], 8), ([8, 24], 12)])
 def test_a_driver_that_planned_before_another_one_ran_takes_its_work_over(
-    tiny: Callable[..., dict[str, Any]], tmp_path: Path
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path, widths: list[int], runs: int
 ) -> None:
-    from sweepengine.execute._driver import _Driver
-    from sweepengine.execute._progress import SilentProgress
-    from sweepengine.options import RunOptions
+    """A driver tries users' code when it has planned and before it claims the store: there the other one comes."""
+    store, content = tmp_path / "shared.zarr", tiny(observables=["kernel", "other"])
+    files: list[dict[Path, bytes]] = []
+    asked: list[str] = []
 
-    store = tmp_path / "shared.zarr"
-    options = RunOptions(executor="inline")
-    late_store, late_plan = driver_of(store, tiny())
-    longer_store, longer_plan = driver_of(store, tiny(axes={"width": [8, 24]}))
-    sweepengine.run(tiny(), store, executor="inline")
-    expected = numbers(store)
-    files = {path: path.read_bytes() for path in (store / "blocks").rglob("*") if path.is_file()}
-    same = _Driver(late_plan, late_store, options, SilentProgress()).run()
-    assert (same.runs, same.done) == (8, 8)
-    assert {path: path.read_bytes() for path in (store / "blocks").rglob("*") if path.is_file()} == files
-    longer = _Driver(longer_plan, longer_store, options, SilentProgress()).run()
-    assert longer.done == 8
+    def blocks() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in (store / "blocks").rglob("*") if path.is_file()}
+
+    def other(now: Any, _start: Any) -> Any:
+        asked.append("the late driver" if not asked else "the other one, or a run")
+        if len(asked) == 1:
+            assert not store.exists()
+            assert sweepengine.run(content, store, executor="inline").done == 8
+            files.append(blocks())
+        return now.kernel[0, 0]
+
+    with own_registry():
+        sweepengine.register_observable(name="other", long_name="what comes between")(other)
+        late = sweepengine.run(content | {"axes": content["axes"] | {"width": widths}}, store, executor="inline")
+    assert (late.runs, late.skipped, late.done) == (8, 0, 8)
+    assert files[0].items() <= blocks().items()
+    assert (blocks() == files[0]) == (runs == 8)
     found = sweepengine.open_sweep(store).load()
-    assert found.sizes["run"] == len(set(found.id.values)) == 12
-    np.testing.assert_array_equal(found.sel(run=np.isin(found.id, expected.id)).kernel, expected.kernel)
+    assert found.sizes["run"] == len(set(found.id.values)) == runs
 
 
 def test_the_newest_driver_goes_on_and_the_older_stops(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:

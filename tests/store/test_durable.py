@@ -10,9 +10,8 @@ import pytest
 from zarr.buffer import default_buffer_prototype
 from zarr.storage import LocalStore
 
-from sweepengine.store import _durable, open_address
-from sweepengine.store._durable import DurableStore
-from tests.support.power import Recorder
+from sweepengine.store import open_address
+from tests.support.power import Recorder, flushes, recording_disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,18 +21,16 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    recorder = Recorder()
-    monkeypatch.setattr(_durable, "DISK", recorder)
-    return recorder
+    return recording_disk(monkeypatch)
 
 
 def buffer(content: bytes) -> Buffer:
     return default_buffer_prototype().buffer.from_bytes(content)
 
 
-def opened(folder: Path) -> DurableStore:
+def opened(folder: Path) -> LocalStore:
     store = open_address(str(folder), read_only=False, durability="fsync")
-    assert isinstance(store, DurableStore)
+    assert isinstance(store, LocalStore)
     return store
 
 
@@ -116,14 +113,7 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
 
 
 def test_the_real_disk_syncs_files_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[int] = []
-    flush = _durable._flush
-
-    def counted(descriptor: int) -> None:
-        synced.append(descriptor)
-        flush(descriptor)
-
-    monkeypatch.setattr(_durable, "_flush", counted)
+    synced = flushes(monkeypatch)
     store = opened(tmp_path / "s")
     store.set_sync("x", buffer(b"1"))
     first = len(synced)
@@ -138,14 +128,14 @@ def test_the_real_disk_syncs_files_and_folders(tmp_path: Path, monkeypatch: pyte
 def test_copies_of_the_store_stay_durable(tmp_path: Path) -> None:
     store = opened(tmp_path / "s")
     for copy in (store.with_read_only(read_only=True), pickle.loads(pickle.dumps(store))):  # noqa: S301
-        assert type(copy) is DurableStore
+        assert type(copy) is type(store)
         assert copy == store
     with pytest.raises(ValueError, match="read-only"):
         store.with_read_only(read_only=True).set_sync("x", buffer(b"1"))
 
 
 def test_the_option_changes_local_stores_alone(tmp_path: Path) -> None:
-    assert type(open_address(str(tmp_path / "s"), read_only=False)) is LocalStore
+    assert type(open_address(str(tmp_path / "s"), read_only=False)) is LocalStore is not type(opened(tmp_path / "s"))
     assert type(open_address("memory://s.zarr", read_only=False, durability="fsync")) is type(
         open_address("memory://s.zarr", read_only=False)
     )

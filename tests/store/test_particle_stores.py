@@ -9,8 +9,9 @@ import xarray as xr
 
 import sweepengine
 from sweepengine.errors import StoreError
-from sweepengine.store import SweepStore, _layout
+from sweepengine.store import SweepStore
 from tests.support.particle_sweeps import NETWORK, TEACHER, changed, computed
+from tests.support.stores import cut_chunks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +21,7 @@ def test_particles_of_one_snapshot_lie_in_chunks_below_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = computed(TEACHER, tmp_path / "whole.zarr")
-    monkeypatch.setattr(_layout, "CHUNK_LIMIT", 500)
-    monkeypatch.setattr(_layout, "CHUNK_TARGET", 1)
+    cut_chunks(monkeypatch, CHUNK_LIMIT=500, CHUNK_TARGET=1)
     found = computed(TEACHER, tmp_path / "cut.zarr")
     xr.testing.assert_identical(found, expected)
     for shape in SweepStore(tmp_path / "cut.zarr").block_shapes().values():

@@ -16,8 +16,8 @@ import xarray as xr
 
 import sweepengine
 from sweepengine.errors import StoreError
-from sweepengine.store import ChunkWriter, SweepStore, _claim, _durable, find_damage
-from tests.support.power import BEST, WORST, Operation, PowerCut, Recorder, chance
+from sweepengine.store import ChunkWriter, SweepStore, find_damage
+from tests.support.power import BEST, WORST, Operation, PowerCut, chance, recording_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +100,7 @@ def numbers(sweep: xr.Dataset) -> xr.Dataset:
 
 
 def recorded(spec: dict[str, Any], base: Path) -> Recording:
-    recorder, store, promises = Recorder(), base / "sweep.zarr", []
+    store, promises = base / "sweep.zarr", []
 
     def promise_after(owner: type, name: str) -> None:
         inner = getattr(owner, name)
@@ -112,7 +112,7 @@ def recorded(spec: dict[str, Any], base: Path) -> Recording:
         patch.setattr(owner, name, outer)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_durable, "DISK", recorder)
+        recorder = recording_disk(patch)
         promise_after(SweepStore, "extend")
         promise_after(ChunkWriter, "commit")
         sweepengine.run(spec, store, executor="inline", durability="fsync", commit_seconds=1e-9)
@@ -156,8 +156,7 @@ def goes_on(recording: Recording, store: Path) -> None:
     assert not list(find_damage(SweepStore(store)))
 
 
-def check(recording: Recording, between: int, chances: int, every: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_claim, "_SETTLE_SECONDS", 0.0, raising=False)  # the driver before is known to be dead
+def check(recording: Recording, between: int, chances: int, every: int) -> None:
     whole = {at for at, _ in recording.promises}  # where no commit is half done
     for number, (cut, store) in enumerate(recording.states(recording.cuts(between, seed=1), chances)):
         promised = recording.promised(cut)
@@ -169,19 +168,16 @@ def check(recording: Recording, between: int, chances: int, every: int, monkeypa
         shutil.rmtree(store.parent)
 
 
-def test_what_was_committed_is_there_and_the_sweep_goes_on(
-    recording: Recording, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    check(recording, between=20, chances=1, every=6, monkeypatch=monkeypatch)
+def test_what_was_committed_is_there_and_the_sweep_goes_on(recording: Recording) -> None:
+    check(recording, between=20, chances=1, every=6)
 
 
 @pytest.mark.slow
-def test_many_more_cuts(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    check(recording, between=60, chances=3, every=9, monkeypatch=monkeypatch)
+def test_many_more_cuts(recording: Recording) -> None:
+    check(recording, between=60, chances=3, every=9)
 
 
-def test_a_creation_that_was_killed_is_done_again(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_claim, "_SETTLE_SECONDS", 0.0, raising=False)
+def test_a_creation_that_was_killed_is_done_again(recording: Recording) -> None:
     disk = PowerCut(recording.base, recording.operations)
     written = next(place for place, each in enumerate(recording.operations) if each[0] == "sync")
     # Only a part of the claim; and arrays, below groups that zarr makes, with nothing published.

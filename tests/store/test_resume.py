@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,10 @@ import zarr
 
 import sweepengine
 from sweepengine.store import BlockShape, ChunkWriter, RunMark, Status, SweepStore, read_mark
-from sweepengine.store._marks import write_mark
+from tests.support.marks import change_mark
 from tests.support.stops import stop_in_commit
 from tests.support.stores import finished, numbers, some_values
+from tests.support.turns import watched_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,10 +120,9 @@ def test_a_finished_run_found_damaged_on_the_way_is_computed_again(
     store = finished(tiny, tmp_path, axes={"width": [8]})
     expected = numbers(store)
     block = next((store / "blocks").glob("w*"))
-    objects = SweepStore(store).objects.with_read_only(read_only=False)
-    mark = read_mark(objects, block.name, 0)
+    mark = read_mark(SweepStore(store).objects, block.name, 0)
     assert mark is not None
-    write_mark(objects, block.name, 0, replace(mark, runs=(*mark.runs[:3], RunMark())))
+    change_mark(store, block.name, runs=(*mark.runs[:3], RunMark()))
     zarr.open_array(store, path=f"blocks/{block.name}/loss_test", mode="r+")[0, 2] = 0.25
     assert sweepengine.run(tiny(axes={"width": [8]}), store, executor="inline").done == 4
     xr.testing.assert_identical(numbers(store), expected)
@@ -158,8 +157,6 @@ def test_a_smaller_sweep_leaves_the_state_of_the_others(
 def test_a_turn_with_a_diverged_run_resumes_where_it_was(
     tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sweepengine.execute._turn import NetworkTurn
-
     content = tiny(
         network={"activation": "relu"},
         training={"step_size": 0.125, "time": 60.0, "records": {"count": 12}},
@@ -175,15 +172,8 @@ def test_a_turn_with_a_diverged_run_resumes_where_it_was(
         sweepengine.run(content, store, **options)
     monkeypatch.undo()
     assert "diverged" in sweepengine.open_sweep(store).status.values
-    started: list[tuple[int, float]] = []
-
-    def watched(runs: Any, data: Any, state: Any = None, record: Any = None) -> Any:
-        made = NetworkTurn(runs, data, state, record)
-        started.append((len(runs), made.step))
-        return made
-
-    monkeypatch.setattr("sweepengine.execute._turn.NetworkTurn", watched)
+    started = watched_turns(monkeypatch)
     sweepengine.run(content, store, **options)
-    assert started[0][0] == 8
-    assert started[0][1] > 10
+    assert started[0].runs == 8
+    assert started[0].step > 10
     xr.testing.assert_identical(numbers(store), expected)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shutil
 import subprocess
@@ -18,15 +17,12 @@ from zarr.storage import LocalStore
 import sweepengine
 from sweepengine.errors import DamageWarning, StoreError
 from sweepengine.observe import declared
-from sweepengine.store import BlockShape, Status, SweepStore
-from sweepengine.store._digests import chain_digest
-from tests.support.stores import finished
+from sweepengine.store import BlockShape, ChunkWriter, Status, SweepStore, read_mark
+from tests.support.stores import finished, some_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 
 def test_plain_xarray_opens_the_store_without_this_package(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
@@ -199,18 +195,29 @@ def test_chunks_hold_whole_runs_within_their_limits(n_train: int, records: int, 
     assert BlockShape.from_json(json.loads(json.dumps(shape.to_json()))) == shape
 
 
-def test_series_digests_see_every_change() -> None:
-    def series_digest(series: NDArray[np.float64]) -> str:
-        return functools.reduce(chain_digest, series, "")
+def test_the_digests_of_a_mark_see_every_change_of_a_series(created: SweepStore) -> None:
+    block, shape = next(iter(created.block_shapes().items()))
+    writer = ChunkWriter(created.place(block, shape, 0), 1)
+    records = [some_values(shape, record) for record in range(5)]
+    changed = {name: values.copy() for name, values in records[3].items()}
+    changed["kernel"][1, 2] = np.nextafter(changed["kernel"][1, 2], np.inf)
+    series = [records, list(records), [records[1], records[0], *records[2:]], [*records[:3], changed, records[4]]]
 
-    records = np.random.default_rng(0).standard_normal((5, 3))
-    digest = series_digest(records)
-    assert digest != series_digest(records[:4])
-    assert digest != series_digest(records[[1, 0, 2, 3, 4]])
-    changed = records.copy()
-    changed[3, 1] = np.nextafter(changed[3, 1], np.inf)
-    assert digest != series_digest(changed)
-    assert digest == series_digest(records.copy())
+    def digests() -> list[str]:
+        writer.commit()
+        mark = read_mark(created.objects, block, 0)
+        assert mark is not None
+        return [run.digests["kernel"] for run in mark.runs]
+
+    for run, values in enumerate(series):
+        for record in range(4):
+            writer.record(run, record, values[record])
+    shorter = digests()
+    for run, values in enumerate(series):
+        writer.record(run, 4, values[4])
+    first, same, reordered, other = digests()
+    assert first == same
+    assert len({first, reordered, other, shorter[0]}) == 4
 
 
 def test_statuses_are_stored_with_their_meanings(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:

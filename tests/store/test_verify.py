@@ -14,8 +14,9 @@ import zarr
 import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import DamagedError, DamageWarning, RunError
-from sweepengine.store import ChunkWriter, SupersededError, SweepStore, _verify, find_damage, read_mark, repair
-from tests.support.stores import numbers
+from sweepengine.store import ChunkWriter, SupersededError, SweepStore, find_damage, read_mark, repair
+from tests.support.stops import stop_after_commits
+from tests.support.stores import cut_chunks, numbers
 from tests.support.texts import says
 
 if TYPE_CHECKING:
@@ -126,15 +127,8 @@ def test_what_computing_again_does_not_mend_is_said(
 def halted(tmp_path: Path, tiny: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A sweep that was killed with runs in training."""
     store = tmp_path / "tiny.zarr"
-    commits, commit = iter(range(3)), ChunkWriter.commit
-
-    def committed(*arguments: Any) -> None:
-        commit(*arguments)
-        if next(commits, None) is None:
-            raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(ChunkWriter, "commit", committed)
+        stop_after_commits(patch, 4)
         with pytest.raises(KeyboardInterrupt):
             sweepengine.run(tiny(), store, executor="inline", commit_seconds=1e-9)
     return store
@@ -166,10 +160,18 @@ def test_a_sweep_at_work_is_not_damaged(
 
     before = {(block, 0): mark_of(block, 0) for block in SweepStore(halted).block_shapes()}
     sweepengine.run(tiny(), halted, executor="inline")  # drops the states
-    monkeypatch.setattr(_verify, "read_mark", lambda _store, block, chunk: before[block, chunk])
-    assert list(find_damage(SweepStore(halted)))
-    monkeypatch.setattr(_verify, "read_mark", lambda _store, *place: before.pop(place, None) or mark_of(*place))
-    assert not list(find_damage(SweepStore(halted)))
+    for stale, looks in (
+        (True, 10**9),
+        (False, 1),
+    ):  # a mark that stays as it was, and one that has changed at a second look
+        left = dict.fromkeys(before, looks)
+
+        def read(_store: Any, *place: Any, left: dict[Any, int] = left) -> Mark | None:
+            left[place] -= 1
+            return before[place] if left[place] >= 0 else mark_of(*place)
+
+        monkeypatch.setattr("sweepengine.store._verify.read_mark", read)
+        assert bool(list(find_damage(SweepStore(halted)))) == stale
 
 
 def test_a_repair_that_another_driver_ends_says_so(
@@ -356,7 +358,7 @@ def test_one_chunk_of_several_is_repaired_and_the_sweep_goes_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The runs of a damaged mark move; what they leave behind concerns nobody any more."""
-    monkeypatch.setattr("sweepengine.store._layout.CHUNK_RUNS_LIMIT", 2)
+    cut_chunks(monkeypatch, CHUNK_RUNS_LIMIT=2)
     store = tmp_path / "tiny.zarr"
     sweepengine.run(tiny_of_module, store, executor="inline")
     expected = numbers(store)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import xarray as xr
 import sweepengine
 from sweepengine.cli import main
 from sweepengine.store import SweepStore, find_damage
+from tests.support.turns import watched_turns
 
 KEPT = Path(__file__).parents[1] / "kept" / "version2.zip"
 
@@ -92,20 +92,11 @@ def test_a_killed_sweep_of_version_2_goes_on_from_its_state(
 ) -> None:
     """In a new block, because nothing says whether its worker still writes: which then changes nothing."""
     store, spec = folder / f"{name}.zarr", spec_of(folder / f"{name}.zarr")
-    begun: list[int] = []
-    kind = "_turn:NetworkTurn" if name == "killed" else "_particle_turn:ParticleTurn"
-    turn = resolve_name(f"sweepengine.execute.{kind}")
-
-    def watched(*arguments: Any) -> Any:
-        made = turn(*arguments)
-        begun.append(int(made.step))
-        return made
-
-    monkeypatch.setattr(f"sweepengine.execute.{kind.replace(':', '.')}", watched)
+    begun = watched_turns(monkeypatch)
     outcome = sweepengine.run(spec, store, executor="inline")
     assert (outcome.skipped, outcome.done) == (1, 3)
     assert len(begun) == 2
-    assert begun[0] > 0 == begun[1]
+    assert begun[0].step > 0 == begun[1].step
     assert not list(find_damage(SweepStore(store)))
     sweepengine.run(spec, folder / "fresh.zarr", executor="inline")
     assert_close(store, folder / "fresh.zarr")

@@ -136,7 +136,7 @@ class PlainMoment:
             return f + moved.reshape(f.shape)
 
         for _ in range(self.step):
-            added = self.velocity(jacobian, linear(jacobian, self.points.x) - self.points.y)
+            added = self.velocity(jacobian, self.cost.gradient(linear(jacobian, self.points.x), self.points.y))
             omega = {name: omega[name] + added[name] for name in omega}
         return omega, linear(jacobian, self.points.x), linear(cross, self.points.x_test)
 
@@ -161,6 +161,21 @@ class PlainMoment:
                 if self.rates[f"W{one}"] and self.rates[f"W{two}"]:
                     found[one, two] = rms(blocks[f"W{one}"][f"W{two}"])
         return found
+
+    def taylor_tensor(self, jacobian: Named) -> Tensor:
+        """Over all triples, by a Jacobian of a Jacobian along the tangents themselves."""
+        pairs = self.points.y.numel()
+        tangents = [self.velocity(jacobian, torch.eye(pairs, dtype=torch.float64)[pair]) for pair in range(pairs)]
+
+        def along(c: Tensor) -> Tensor:
+            moved = {
+                name: each + torch.tensordot(c, torch.stack([t[name] for t in tangents]), dims=1)
+                for name, each in self.last.items()
+            }
+            return self.raw(moved, self.points.x)
+
+        second = torch.func.jacrev(torch.func.jacrev(along))(torch.zeros(pairs, dtype=torch.float64))
+        return rms(second) * (len(self.points.x) / self.eta) ** 2
 
     def variables(self) -> dict[str, Tensor]:
         """Every variable."""
@@ -252,6 +267,7 @@ class PlainMoment:
             "linearisation_defect": rms(f - start - defect),
             "taylor_second_order": rms(along(zero + 1) - f - slope),
             "taylor_quadratic": rms(torch.func.jacrev(torch.func.jacrev(along))(zero)) / 2,
+            "taylor_tensor": net.taylor_tensor(jacobian),
             "jacobian_rms": torch.stack(
                 [net.rates[f"W{layer}"] * rms(jacobian[f"W{layer}"]) for layer in range(depth + 1)]
             ),

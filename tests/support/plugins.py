@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import sweepengine
 from sweepengine.plugins import _registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Tiny = Callable[..., dict[str, Any]]
 
@@ -78,3 +79,14 @@ def loaded(content: dict[str, Any], store: Path, plugins: list[str]) -> Any:
 def fresh_registry() -> None:
     """Forget all that this process has registered."""
     _registry._REGISTRY = _registry._Registry()
+
+
+@contextmanager
+def own_registry() -> Iterator[None]:
+    """Within it this process has registered nothing yet; what is registered there is forgotten afterwards."""
+    before = _registry._REGISTRY
+    fresh_registry()
+    try:
+        yield
+    finally:
+        _registry._REGISTRY = before

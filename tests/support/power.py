@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from sweepengine.store._durable import Disk
+from sweepengine.store import _durable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import pytest
 
 Change = dict[str, "File | Folder | None"]
 """Names of a folder → what they name from now on; None: nothing."""
@@ -25,7 +27,7 @@ Operation = tuple[str, Path, Path | None, bytes]
 """Kind, path, second path of a rename or link, content of a write."""
 
 
-class Recorder(Disk):
+class Recorder(_durable.Disk):
     """A disk that writes down what is done to it, in the order in which it is done."""
 
     def __init__(self) -> None:
@@ -81,6 +83,26 @@ class Recorder(Disk):
             super().remove_tree(folder)
             for kind, each in zip([*kinds, "rmdir"], [*below, folder], strict=True):
                 self._note(kind, each)
+
+
+def recording_disk(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """What durable stores of this process write to from now on."""
+    recorder = Recorder()
+    monkeypatch.setattr(_durable, "DISK", recorder)
+    return recorder
+
+
+def flushes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Descriptors that the real disk flushes from now on."""
+    flushed: list[int] = []
+    flush = _durable._flush
+
+    def counted(descriptor: int) -> None:
+        flushed.append(descriptor)
+        flush(descriptor)
+
+    monkeypatch.setattr(_durable, "_flush", counted)
+    return flushed
 
 
 @dataclass(eq=False)

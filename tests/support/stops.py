@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.store import ChunkWriter
-from sweepengine.store._marks import write_mark
+from tests.support.marks import instead_of_marks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
+
+    from sweepengine.store import Mark
 
 
 def stop_after_commits(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
@@ -28,15 +32,13 @@ def stop_after_commits(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 
 def stop_in_commit(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """Interrupt this process in the given commit, between arrays-and-state and mark."""
-    seen: list[int] = []
-    seen_states: list[Any] = []
+    seen: list[Any] = []
 
-    def interrupted(*arguments: Any) -> None:
-        if arguments[-1].states and arguments[-1].states not in seen_states:
-            seen_states.append(arguments[-1].states)
-            seen.append(1)
+    def interrupted(mark: Mark, write: Callable[[], None]) -> None:
+        if mark.states and mark.states not in seen:
+            seen.append(mark.states)
             if len(seen) == count:
                 raise KeyboardInterrupt
-        write_mark(*arguments)
+        write()
 
-    monkeypatch.setattr("sweepengine.store._chunk.write_mark", interrupted)
+    instead_of_marks(monkeypatch, interrupted)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import pytest
     import xarray as xr
 
     from sweepengine.store import BlockShape
@@ -37,3 +38,9 @@ def numbers_wherever(store: Path) -> xr.Dataset:
     """What must be the same wherever and whenever a run was computed; a run that was moved lies elsewhere."""
     opened = sweepengine.open_sweep(store).load().drop_attrs()
     return opened.drop_vars(["peak_memory", "block", "position"])
+
+
+def cut_chunks(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
+    """Have small sweeps cut into chunks as large ones are, by other limits of the layout."""
+    for name, limit in limits.items():
+        monkeypatch.setattr(f"sweepengine.store._layout.{name}", limit)

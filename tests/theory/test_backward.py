@@ -7,8 +7,6 @@ import numpy.typing as npt
 import pytest
 
 from sweepengine import theory
-from sweepengine.theory._architecture import Architecture, architecture
-from sweepengine.theory._backward import alignment_constant
 
 Floats = npt.NDArray[Any]
 
@@ -87,18 +85,23 @@ def test_conditional_covariance_is_as_the_lemma_says(spec: str, sigma_b: float, 
         assert np.abs(twins.mean(0)).max() > 4 / np.sqrt(count)
 
 
-def _net(spec: str, sigma_b: float, depth: int = 2) -> Architecture:
-    return architecture(depth=depth, activation_spec=spec, sigma_w=1.5, sigma_b=sigma_b)
+def _alignment_constant(spec: str, sigma_b: float, rng: np.random.Generator) -> float:
+    """c, the m-fold share of z inside the features of a single point (theory.md §4, row backward)."""
+    x = np.array([[0.7, -1.1, 0.4]])
+    layers = theory.backward_check(x, rng, width=50, depth=2, activation=spec, sigma_w=1.5, sigma_b=sigma_b)
+    return float(50 * layers[0].share_predicted[0])
 
 
-def test_alignment_constants() -> None:
+def test_alignment_constants(rng: np.random.Generator) -> None:
     for spec in ("relu", "abs", "identity"):
-        assert alignment_constant(_net(spec, 0.0), 1.3) == pytest.approx(1.0, abs=1e-12)
-        assert alignment_constant(_net(spec, 0.9), 1.3) == pytest.approx(1.0, abs=1e-12)
+        assert _alignment_constant(spec, 0.0, rng) == pytest.approx(1.0, abs=1e-12)
+        assert _alignment_constant(spec, 0.9, rng) == pytest.approx(1.0, abs=1e-12)
     for spec in ("tanh", "erf"):
-        assert 0.1 < alignment_constant(_net(spec, 0.0), 1.3) < 0.9
+        assert 0.1 < _alignment_constant(spec, 0.0, rng) < 0.9
     # erf in closed form: φ'² ∝ e^{−2h²}, so E[h²φ'²]/(q Eφ'²) = 1/(1 + 4q).
-    assert alignment_constant(_net("erf", 0.0), 1.3) == pytest.approx(1 / (1 + 4 * 1.3), rel=1e-12)
+    first = 1.5**2 * (0.7**2 + 1.1**2 + 0.4**2) / 3
+    q = 1.5**2 * float(theory.dual_activation("erf", first, first, first).value)
+    assert _alignment_constant("erf", 0.0, rng) == pytest.approx(1 / (1 + 4 * q), rel=1e-12)
 
 
 @pytest.mark.parametrize("sigma_b", [0.0, 1.0])

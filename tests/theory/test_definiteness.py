@@ -45,6 +45,16 @@ def test_odd_and_even_activations_cannot_tell_antipodal_points_without_bias(
     assert abs(found.ratio) < ZERO
 
 
+def test_an_even_activation_loses_no_digits_at_antipodal_points() -> None:
+    """Rounded norms must not enter: two layers of abs would make a rounding error ε of v into √ε of the kernel."""
+    for seed in range(8):
+        x = np.random.default_rng(seed).standard_normal((9, 3))
+        x /= np.linalg.norm(x, axis=1, keepdims=True)
+        points = np.concatenate([x, -x[:1]])
+        found = theory.definiteness(points, depth=2, activation="abs", sigma_w=1.5, sigma_b=0.0)
+        assert abs(found.ratio) < ZERO, seed
+
+
 def test_relu_with_one_layer_tells_at_most_d_antipodal_pairs(sphere: Sphere) -> None:
     d = 3
     x = sphere(d + 1, d)

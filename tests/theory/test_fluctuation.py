@@ -1,14 +1,13 @@
 """The 1/m variance of the NTK at initialisation, L = 1."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from sweepengine import theory
-from sweepengine.theory._fluctuation import ReadOut
 
 Floats = npt.NDArray[Any]
 
@@ -59,7 +58,7 @@ def test_relu_diagonal_in_closed_form() -> None:
 
 @pytest.mark.parametrize("spec", ["relu", "tanh"])
 @pytest.mark.parametrize("law", ["gaussian", "signs"])
-def test_monte_carlo_over_networks(spec: str, law: ReadOut, rng: np.random.Generator) -> None:
+def test_monte_carlo_over_networks(spec: str, law: Literal["gaussian", "signs"], rng: np.random.Generator) -> None:
     x = rng.standard_normal((3, 4))
     width, networks = 50, 8000
     act = theory.activation(spec)

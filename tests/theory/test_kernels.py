@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 from sweepengine import theory
 from sweepengine.theory import _kernels
-from sweepengine.theory._architecture import architecture
-from sweepengine.theory._finite import FiniteNetwork
 
 Floats = npt.NDArray[Any]
 Reference = Callable[[str], dict[str, npt.NDArray[Any]]]
@@ -358,16 +356,19 @@ def test_two_hidden_layers_of_finite_width(spec: str, rng: np.random.Generator) 
     x = rng.standard_normal((3, 4))
     arch: dict[str, Any] = {"depth": 2, "sigma_w": 1.3, "sigma_b": 0.4, "sigma_a": 0.8}
     limit = theory.kernels(x, activation=spec, **arch)
-    net = architecture(activation_spec=spec, **arch)
+    phi = theory.activation(spec)
     width, networks = 512, 60
     first = 1.3**2 * x @ x.T / 4 + 0.4**2
     nngp, ntk = np.empty((networks, 3, 3)), np.empty((networks, 3, 3))
     for s in range(networks):
-        network = FiniteNetwork.sample(net, 4, width, rng)
-        hidden = network.forward(x)
-        g, _ = network.backward(hidden)
-        phi = [net.activation.function(h) for h in hidden]
-        gram, slope = ([a @ a.T / width for a in arrays] for arrays in (phi, g))
+        w0, w1, a = (rng.standard_normal(shape) for shape in ((width, 4), (width, width), width))
+        b0, b1 = rng.standard_normal((2, width))
+        h1 = 1.3 / 2 * x @ w0.T + 0.4 * b0
+        h2 = 1.3 / np.sqrt(width) * phi.function(h1) @ w1.T + 0.4 * b1
+        g2 = 0.8 * a * phi.derivative(h2)
+        g1 = 1.3 / np.sqrt(width) * g2 @ w1 * phi.derivative(h1)
+        gram = [phi.function(h) @ phi.function(h).T / width for h in (h1, h2)]
+        slope = [g @ g.T / width for g in (g1, g2)]
         nngp[s] = 0.64 * gram[1]
         # The layerwise identity, theory.md §2.
         ntk[s] = nngp[s] + (1.69 * gram[0] + 0.16) * slope[1] + first * slope[0]

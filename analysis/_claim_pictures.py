@@ -1,0 +1,106 @@
+"""The figures of a decided claim: its exponents at a glance, one figure for each quantity, and those that it names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, Final
+
+from sweepengine.analysis._claim_charts import exponent_chart, level_chart, overview_chart
+from sweepengine.analysis._claim_series import BREAK, Picture, Series, pictures
+from sweepengine.analysis._figure import Figure, Panel
+from sweepengine.analysis._results import strict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sweepengine.analysis._decision import Decision, Part
+    from sweepengine.analysis._judgement import ClaimResult
+
+_MANY: Final = 6
+"""Number of exponents from which they are also shown one below the other."""
+
+HOW_TO_READ: Final = (
+    (
+        "an exponent",
+        (
+            "Both axes are logarithmic. Small marks are single runs, large ones means over seeds. The line is the fitted power "
+            "law, dashed over sizes that the fit leaves out; the band around it has the slopes of its 95 % interval; the "
+            "dotted line has the expected exponent. A bound is a line that the data must fall at least as steeply as."
+        ),
+    ),
+    (
+        "a value, a limit or a share",
+        (
+            "Marks are single runs, one strip for each series at each size; the bar across a strip is their mean. The shaded "
+            "part is what is expected, within dotted limits."
+        ),
+    ),
+    (
+        "the twin",
+        (
+            "Grey crosses, with their own fit: a wrong copy of the claim, judged by the same rules, which must come out "
+            "otherwise. A twin that does not would mean that the test cannot fail."
+        ),
+    ),
+)
+"""What the marks mean, for all figures of the page."""
+
+
+def claim_figures(decision: Decision) -> tuple[Figure, ...]:
+    """Draw the figures of a claim; keys are unique among all claims."""
+    figures: list[Figure] = []
+    for number, part in enumerate(decision.parts):
+        drawn = [*_overview(part), *(_figure(picture, part) for picture in pictures(part))]
+        drawn += [figure for name in part.evidence.figures for figure in resolve_name(name)(part.sweep, part.theory)]
+        figures += [
+            replace(figure, key=f"fig-{decision.claim.id}-{number}-{k}-{figure.key}") for k, figure in enumerate(drawn)
+        ]
+    return tuple(figures)
+
+
+def _overview(part: Part) -> list[Figure]:
+    rows = [row for row in part.rows if row.is_exponent and row.measured is not None]
+    if len(rows) < _MANY:
+        return []
+    panels = []
+    for group in dict.fromkeys(row.group for row in rows):
+        own = [row for row in rows if row.group == group]
+        alt = f"Exponents of {group}. " + " ".join(f"{row.title}: {_told(row)}." for row in own)
+        panels.append(Panel(group, alt, overview_chart([_overview_row(row) for row in own], alt)))
+    caption = "Every exponent with its 95 % interval (mark and line), and what is expected (orange tick)."
+    return [Figure("all", "All exponents", caption, tuple(panels))]
+
+
+def _overview_row(row: ClaimResult) -> dict[str, Any]:
+    measured = row.measured
+    plain: dict[str, Any] = strict(
+        {
+            "what": row.title,
+            "measured": measured.value if measured else None,
+            "low": measured.low if measured else None,
+            "high": measured.high if measured else None,
+            "expected": row.expected,
+        }
+    )
+    return plain
+
+
+def _figure(picture: Picture, part: Part) -> Figure:
+    quantity = part.evidence.quantity(picture.observable)
+    panels = []
+    for group, series in picture.panels.items():
+        chart = exponent_chart if picture.is_exponent else level_chart
+        alt = f"{quantity.title} along {picture.axis}, {group}. {_read(series)}"
+        panels.append(Panel(group, alt, chart(series, picture.axis, quantity.title, alt)))
+    has_twin = any(series.is_twin for panel in picture.panels.values() for series in panel)
+    caption = f"Crosses: the twin, {part.evidence.says_twin}." if has_twin else ""
+    return Figure(picture.observable, quantity.title, caption, tuple(panels), f"{quantity.symbol}.")
+
+
+def _read(series: Sequence[Series]) -> str:
+    return " ".join(f"{each.name.replace(BREAK, ' ')}." for each in series)
+
+
+def _told(row: ClaimResult) -> str:
+    return f"{row.measured_text}, expected {row.expected_text}"

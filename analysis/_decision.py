@@ -1,0 +1,162 @@
+"""The decision of a claim from the sweeps of its jobs: the rows of its evidence, and those of its negative twins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from sweepengine.analysis._observables import reduce_runs
+from sweepengine.analysis._samples import judge_sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import xarray as xr
+
+    from sweepengine.analysis._claim import Claim, Evidence
+    from sweepengine.analysis._judgement import ClaimResult
+    from sweepengine.analysis._verdict import Verdict
+
+    Sweeps = Mapping[str, tuple[xr.Dataset, xr.Dataset]]
+    """Name of a job → the sweep, and the theory of its store."""
+
+WORST_FIRST: Final[tuple[Verdict, ...]] = ("violated", "differs", "undecided", "holds")
+AGAINST: Final = frozenset({"violated", "differs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of evidence, judged.
+
+    Attributes
+    ----------
+    evidence
+        The evidence.
+    rows, twin_rows
+        What the sweep of the job says, and what the twin says.
+    sweep, theory
+        The sweep of the job and its theory, for figures.
+    stores
+        Address of the store of each of the evidence's jobs.
+    """
+
+    evidence: Evidence
+    rows: tuple[ClaimResult, ...]
+    twin_rows: tuple[ClaimResult, ...]
+    sweep: xr.Dataset = field(repr=False, compare=False)
+    theory: xr.Dataset = field(repr=False, compare=False)
+    stores: tuple[str, ...]
+
+    @property
+    def twin_is_caught(self) -> bool:
+        """Whether at least one expectation is refuted in the twin."""
+        return any(row.verdict in AGAINST for row in self.twin_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A claim with its verdict.
+
+    Attributes
+    ----------
+    claim
+        The claim.
+    parts
+        Its evidence, judged.
+    seconds
+        Time that its jobs took when they were computed; NaN where that is not known.
+    """
+
+    claim: Claim
+    parts: tuple[Part, ...]
+    seconds: float
+
+    @property
+    def rows(self) -> tuple[ClaimResult, ...]:
+        """The rows of all parts."""
+        return tuple(row for part in self.parts for row in part.rows)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of the rows; a part without a row that is judged leaves the claim undecided."""
+        verdicts = {row.verdict for row in self.rows}
+        if any(all(row.verdict == "none" for row in part.rows) for part in self.parts):
+            verdicts.add("undecided")
+        return next(verdict for verdict in WORST_FIRST if verdict in verdicts)
+
+    @property
+    def twins_are_caught(self) -> bool:
+        """Whether every negative twin comes out otherwise than the claim."""
+        return all(part.twin_is_caught for part in self.parts)
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether the claim is violated or differs, or a twin is not caught."""
+        return self.verdict in AGAINST or not self.twins_are_caught
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers, lists and strings."""
+        return {
+            "id": self.claim.id,
+            "says": self.claim.says,
+            "source": self.claim.source,
+            "verdict": self.verdict,
+            "twins_are_caught": self.twins_are_caught,
+            "seconds": self.seconds,
+            "parts": [
+                {
+                    "job": part.evidence.job,
+                    "of": part.evidence.of,
+                    "store": part.stores[0],
+                    "rows": [_row(row) for row in part.rows],
+                    "twin": part.evidence.says_twin,
+                    "twin_job": part.evidence.twin_job or part.evidence.job,
+                    "twin_is_caught": part.twin_is_caught,
+                    "twin_store": part.stores[-1],
+                    "twin_rows": [_row(row) for row in part.twin_rows],
+                }
+                for part in self.parts
+            ],
+        }
+
+
+def decide(claim: Claim, sweeps: Sweeps, seconds: float = float("nan")) -> Decision:
+    """Decide a claim from the sweeps of its jobs.
+
+    Parameters
+    ----------
+    claim
+        The claim.
+    sweeps
+        Name of each of its jobs → the sweep as `sweepengine.open_sweep` returns it, and the theory of
+        `sweepengine.open_theory`.
+    seconds
+        Time that the jobs took.
+
+    Raises
+    ------
+    ContractError
+        A sweep lacks what the contract promises.
+    """
+    parts = []
+    for evidence in claim.evidence:
+        sweep, theory = sweeps[evidence.job]
+        twin, twin_theory = sweeps[evidence.twin_job or evidence.job]
+        rows = _judged(claim, evidence, sweep, theory)
+        twin_rows = _judged(claim, evidence, evidence.twin(twin), twin_theory)
+        stores = tuple(str(sweeps[job][0].attrs.get("store", "")) for job in evidence.jobs)
+        parts.append(Part(evidence, rows, twin_rows, sweep, theory, stores))
+    return Decision(claim, tuple(parts), seconds)
+
+
+def _row(row: ClaimResult) -> dict[str, Any]:
+    """A row with what is behind it: the allowed values, the number of runs, and the power law or null."""
+    fit = row.sample.fit if row.is_exponent else None
+    behind = {"allowed": list(row.allowed), "runs": len(row.sample.values), "fit": fit.to_dict() if fit else None}
+    return row.to_dict() | behind
+
+
+def _judged(claim: Claim, evidence: Evidence, sweep: xr.Dataset, theory: xr.Dataset) -> tuple[ClaimResult, ...]:
+    quantities = {expectation.quantity for expectation in evidence.expected}
+    table = reduce_runs(sweep, theory=theory, only=quantities)
+    return judge_sweep(sweep, table, [(claim.id, expectation) for expectation in evidence.expected])

@@ -1,0 +1,275 @@
+"""Expectations of the size of a quantity: a value, a side of a limit, a share of the runs, or none at all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from sweepengine.analysis._constants import CONFIDENCE
+from sweepengine.analysis._expectations import Judgement
+from sweepengine.analysis._format import significant_text
+from sweepengine.analysis._jackknife import Estimate, t_quantile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sweepengine.analysis._expectations import Applies, Number, Runs, Sample
+    from sweepengine.analysis._quantities import Quantity
+    from sweepengine.analysis._setting import Setting
+
+
+LEVEL_RULES: Final[tuple[tuple[str, str], ...]] = (
+    (
+        "equality",
+        (
+            "A value with a band, the smallest difference that would matter. It holds if the whole 95 % interval of the mean "
+            "over seeds lies in the band; it differs if the whole interval lies outside. Otherwise it is undecided."
+        ),
+    ),
+    (
+        "inequality",
+        "A limit on whose side every run must lie. It holds, or it is violated by one run.",
+    ),
+    (
+        "frequency",
+        (
+            "A limit below which at least a given share of the runs must lie. With the exact interval of Clopper and Pearson it "
+            "holds if the whole interval is at or above the share, and is violated if it is below. Otherwise it is undecided."
+        ),
+    ),
+)
+"""The rules in words; they are printed in every report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equality:
+    """The value that the mean over seeds of a quantity is expected to have.
+
+    The band is the value ± ``within``. The expectation **holds** if the whole 95 % interval of the mean lies in the
+    band (two one-sided tests of equivalence, Schuirmann 1987); it **differs** if the whole interval lies outside;
+    otherwise it is **undecided**.
+
+    Attributes
+    ----------
+    quantity, applies, source, note, axis
+        As for :class:`Exponent`.
+    value
+        The expected value, from the setting and the place.
+    within
+        Half-width of the band, in the quantity's unit: the smallest difference that would matter.
+    runs
+        Whether the mean is over the runs of every width, or over those of the widest.
+    """
+
+    quantity: Quantity
+    applies: Applies
+    value: Number
+    within: float
+    source: str
+    note: str = ""
+    runs: Runs = "every width"
+    axis: str = "width"
+    kind: Literal["equality"] = "equality"
+
+    @property
+    def measures(self) -> str:
+        """See :class:`Expectation`."""
+        return f"mean, {self.runs}"
+
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
+        """See :class:`Expectation`."""
+        value = self.value(setting, place)
+        return value - self.within, value + self.within
+
+    def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
+        """Judge the mean over seeds; a seed's mean over its runs is one replicate."""
+        value = self.value(setting, place)
+        text = f"{significant_text(value)} ± {significant_text(self.within, 2)}"
+        seeds, values = sample.of(self.runs)
+        if not np.all(np.isfinite(values)) or not values.size:
+            return Judgement(value, text, None, "undecided", "a run has no finite value")
+        means = _seed_means(seeds, values)
+        measured = mean_estimate(means)
+        if not measured.has_interval:
+            return Judgement(value, text, measured, "undecided", "an interval over seeds needs at least 2 seeds")
+        low, high = self.allowed(setting, place)
+        if low <= measured.low and measured.high <= high:
+            return Judgement(value, text, measured, "holds", "")
+        if measured.high < low or high < measured.low:
+            return Judgement(value, text, measured, "differs", "")
+        distance = self.within - abs(measured.value - value)
+        if distance <= 0:
+            return Judgement(
+                value, text, measured, "undecided", "the interval reaches into the band; more seeds decide"
+            )
+        need = int(np.ceil(means.size * (measured.half_width / distance) ** 2)) - means.size + 1
+        why = f"the interval is ± {measured.half_width:.2g} and reaches out of the band: about {need} more seeds"
+        return Judgement(value, text, measured, "undecided", why)
+
+
+@dataclass(frozen=True, slots=True)
+class Inequality:
+    """A limit on whose side the quantity is expected to lie in every run. It **holds** or is **violated**.
+
+    Attributes
+    ----------
+    quantity, applies, source, note, axis
+        As for :class:`Exponent`.
+    side
+        ``≤`` or ``≥``.
+    limit
+        The limit, from the setting and the place.
+    runs
+        Whether the runs of every width are meant, or those of the widest.
+    """
+
+    quantity: Quantity
+    applies: Applies
+    side: Literal["≤", "≥"]
+    limit: Number
+    source: str
+    note: str = ""
+    runs: Runs = "every width"
+    axis: str = "width"
+    kind: Literal["inequality"] = "inequality"
+
+    @property
+    def measures(self) -> str:
+        """See :class:`Expectation`."""
+        return f"{'largest' if self.side == '≤' else 'smallest'} of all runs, {self.runs}"
+
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
+        """See :class:`Expectation`."""
+        limit = self.limit(setting, place)
+        return (-math.inf, limit) if self.side == "≤" else (limit, math.inf)
+
+    def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
+        """Judge the run that is nearest to the limit, or beyond it."""
+        limit = self.limit(setting, place)
+        text = f"{self.side} {significant_text(limit)}"
+        _, values = sample.of(self.runs)
+        if not values.size or np.isnan(values).any():
+            return Judgement(limit, text, None, "undecided", "a run has no value")
+        extreme = float(values.max() if self.side == "≤" else values.min())
+        inside = extreme <= limit if self.side == "≤" else extreme >= limit
+        nan = float("nan")
+        return Judgement(limit, text, Estimate(extreme, nan, nan, nan), "holds" if inside else "violated", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """The share of runs in which a quantity is expected to lie at or below a limit.
+
+    With the exact interval of Clopper and Pearson: it **holds** if the whole interval lies at or above ``least``, is
+    **violated** if it lies below, and is otherwise **undecided**.
+
+    Attributes
+    ----------
+    quantity, applies, source, note, axis
+        As for :class:`Exponent`.
+    limit
+        The limit of the quantity, from the setting and the place.
+    least
+        The smallest share that is expected, such as 1 − δ.
+    runs
+        Whether the runs of every width are meant, or those of the widest.
+    """
+
+    quantity: Quantity
+    applies: Applies
+    limit: Number
+    least: float
+    source: str
+    note: str = ""
+    runs: Runs = "the widest"
+    axis: str = "width"
+    kind: Literal["frequency"] = "frequency"
+
+    @property
+    def measures(self) -> str:
+        """See :class:`Expectation`."""
+        return f"share of runs, {self.runs}"
+
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
+        """See :class:`Expectation`."""
+        return -math.inf, self.limit(setting, place)
+
+    def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
+        """Judge the share of the runs."""
+        limit = self.limit(setting, place)
+        text = f"≤ {significant_text(limit)} in ≥ {100 * self.least:g} %"
+        _, values = sample.of(self.runs)
+        if not values.size or np.isnan(values).any():
+            return Judgement(self.least, text, None, "undecided", "a run has no value")
+        measured = share_estimate(int((values <= limit).sum()), values.size)
+        if measured.low >= self.least:
+            return Judgement(self.least, text, measured, "holds", "")
+        if measured.high < self.least:
+            return Judgement(self.least, text, measured, "violated", "")
+        why = f"the interval of {values.size} runs contains {self.least:g}; more seeds decide"
+        return Judgement(self.least, text, measured, "undecided", why)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A quantity that is reported beside what the notes expect, and about which they state no number: no verdict.
+
+    Attributes
+    ----------
+    quantity, applies, source, note, axis
+        As for :class:`Exponent`.
+    runs
+        Whether the mean is over the runs of every width, or over those of the widest.
+    """
+
+    quantity: Quantity
+    applies: Applies
+    source: str
+    note: str = ""
+    runs: Runs = "the widest"
+    axis: str = "width"
+    kind: Literal["remark"] = "remark"
+
+    @property
+    def measures(self) -> str:
+        """See :class:`Expectation`."""
+        return f"mean, {self.runs}"
+
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:  # noqa: ARG002 -- nothing is expected
+        """See :class:`Expectation`: every value."""
+        return -math.inf, math.inf
+
+    def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:  # noqa: ARG002
+        """Report the mean over seeds."""
+        seeds, values = sample.of(self.runs)
+        measured = mean_estimate(_seed_means(seeds, values)) if values.size else None
+        return Judgement(float("nan"), "–", measured, "none", "")
+
+
+def _seed_means(seeds: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of each seed over its runs: one replicate for each seed."""
+    return np.array([values[seeds == seed].mean() for seed in np.unique(seeds)])
+
+
+def mean_estimate(values: NDArray[np.float64]) -> Estimate:
+    """Mean of one value for each seed, with Student's interval; the ends are NaN for one value."""
+    mean = float(values.mean())
+    if values.size < 2:
+        return Estimate(mean, float("nan"), float("nan"), float("nan"))
+    se = float(values.std(ddof=1) / np.sqrt(values.size))
+    half = float(t_quantile(values.size - 1)) * se
+    return Estimate(mean, mean - half, mean + half, se)
+
+
+def share_estimate(successes: int, runs: int) -> Estimate:
+    """Share of successes with the exact interval of Clopper and Pearson (1934)."""
+    from scipy import special
+
+    tail = (1 - CONFIDENCE) / 2
+    low = float(special.betaincinv(successes, runs - successes + 1, tail)) if successes else 0.0
+    high = float(special.betaincinv(successes + 1, runs - successes, 1 - tail)) if successes < runs else 1.0
+    share = successes / runs
+    return Estimate(share, low, high, float(np.sqrt(share * (1 - share) / runs)))

@@ -1,0 +1,41 @@
+"""Formulas on which computed claims rest, against exact sums; the claims themselves are in tests/analysis."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from sweepengine.observe import Case
+from sweepengine.observe._at_start import ARCHITECTURES, networks_at_start, sphere_points, square_of_mean
+from sweepengine.observe.computations import gaussian_outputs
+
+
+def test_the_square_of_a_mean_has_no_bias() -> None:
+    """Over all pairs of two equally likely vectors the estimate averages to ‖E v‖²; ‖mean‖² does not."""
+    vectors = np.array([[1.0, 2.0], [3.0, -1.0]])
+    expected = float(np.sum(vectors.mean(0) ** 2))
+    draws = [vectors[list(pair)] for pair in product((0, 1), repeat=2)]
+    assert np.mean([square_of_mean(pair) for pair in draws]) == pytest.approx(expected, rel=1e-14)
+    assert np.mean([np.sum(pair.mean(0) ** 2) for pair in draws]) > expected + 0.5
+
+
+def test_the_fourth_moment_over_all_signs_of_the_read_out() -> None:
+    """E_a f⁴ = 3 V² − 2 mean φ⁴/m for a = ±1: the sum over all 2^m read-outs."""
+    phi = np.random.default_rng(0).standard_normal(6)
+    outputs = np.array([np.dot(a, phi) / 6**0.5 for a in product((-1, 1), repeat=6)])
+    variance = np.mean(phi**2)
+    assert np.mean(outputs**4) == pytest.approx(3 * variance**2 - 2 * np.mean(phi**4) / 6, rel=1e-13)
+
+
+def test_groups_of_networks_are_those_of_one_generator() -> None:
+    """Large and small groups draw the same numbers of networks; a case gives the same numbers again."""
+    a = ARCHITECTURES["deep_cos"]
+    sizes = [len(net.parameters.readout) for net in networks_at_start(a, 1024, 5, np.random.default_rng(0))]
+    assert sizes == [2, 2, 1]
+    assert np.allclose(np.diagonal(sphere_points() @ sphere_points().T), 5.0, rtol=1e-14)
+    first, second = (
+        gaussian_outputs.neuron_correlation(case, case) for case in (Case("deep_cos", 64, 3), Case("deep_cos", 64, 3))
+    )
+    assert np.array_equal(first, second)

@@ -1,0 +1,51 @@
+"""Pages as a reader of HTML sees them, and a text that would run code wherever it is not escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028`|<!--_e_"
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, the text of scripts, and all other text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
+
+    def handle_data(self, data: str) -> None:
+        if self.elements and self.elements[-1][0] == "script" and self.cdata_elem == "script":
+            attrs, text = self.scripts[-1]
+            self.scripts[-1] = (attrs, text + data)
+        else:
+            self.text += data
+
+
+def hash_of(script: str) -> str:
+    """The source by which a Content-Security-Policy allows a script."""
+    return "'sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() + "'"
+
+
+def drawn_by_a_browser(html: Path, folder: Path) -> tuple[Page, str]:
+    """The page after Chromium has run its scripts, and what Chromium says."""
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+             "--disable-background-networking", "--disable-component-update", "--virtual-time-budget=8000",
+             "--enable-logging=stderr", f"--user-data-dir={folder}", "--dump-dom"]  # fmt: skip
+    done = subprocess.run(["chromium", *flags, html.as_uri()], capture_output=True, text=True, timeout=60, check=True)
+    return Page(done.stdout), done.stderr
