@@ -20,6 +20,7 @@ SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "cross")
 _RAMP: Final = ((46, 108, 184), (140, 100, 184), (205, 96, 132), (222, 128, 62))
 """Blue to orange through rose: ordered, and clear of both black and white at either end."""
 _FEWEST_TICKS: Final = 3
+_MOST_TICKS: Final = 10
 
 
 def load_altair() -> ModuleType:
@@ -104,7 +105,7 @@ def log_ticks(domain: Sequence[float]) -> list[float]:
     ends = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [step * 10.0**power for power in ends for step in steps if low <= step * 10.0**power <= high]
     if len(ticks) >= _FEWEST_TICKS:
-        return ticks
+        return ticks[:: math.ceil(len(ticks) / _MOST_TICKS)]
     size = 10.0 ** math.floor(math.log10(high - low))
     step = next(step for step in (size, size / 2, size / 5, size / 10) if high // step - low // step >= _FEWEST_TICKS)
     return [step * k for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
@@ -173,6 +174,7 @@ def configuration() -> dict[str, Any]:
             "titleFontSize": 12.5,
             "titleFontWeight": 500,
             "titlePadding": 8,
+            "titleLimit": 320,
             "gridColor": "#e4e4de",
             "gridWidth": 0.8,
             "domainColor": "#8a8a82",

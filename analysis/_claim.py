@@ -83,10 +83,6 @@ class Evidence:
     anywhere
         Whether the expectations are also judged on every other sweep of the kind, where they apply. False: they depend
         on the points, the times or the sizes of the job, and a user's sweep says nothing about them.
-    figures
-        References "module:function" to functions that draw further figures, where a number does not tell it: each from
-        the sweep of ``job`` and its theory to a tuple of `Figure`, empty where the sweep has not recorded what they
-        show. They are texts because the functions lie in modules that import this one.
     """
 
     job: str
@@ -96,7 +92,6 @@ class Evidence:
     of: str = "networks"
     twin_job: str = ""
     anywhere: bool = False
-    figures: tuple[str, ...] = ()
 
     def quantity(self, key: str) -> Quantity:
         """The quantity of a key such as `kernel_drift` or `movement_op/W0`, which one of the expectations is about."""
@@ -122,12 +117,23 @@ class Claim:
         What measures the parts of the statement.
     source
         Where the notes state it: seeds with sections or equations.
+    figures
+        Further figures, where a number does not tell it: pairs of a packaged job and a reference "module:function" to what
+        draws them, from the sweep of the job and its theory to a tuple of `Figure`, empty where the sweep has not
+        recorded what they show. They are texts because the functions lie in modules that import this one.
     """
 
     id: str
     says: str
     evidence: tuple[Evidence, ...]
     source: str
+    figures: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """Names of the jobs that the claim needs, each once."""
+        needed = [job for evidence in self.evidence for job in evidence.jobs]
+        return tuple(dict.fromkeys([*needed, *(job for job, _ in self.figures)]))
 
 
 def passed_off(sweep: xr.Dataset, measured: float, claimed: float) -> xr.Dataset:

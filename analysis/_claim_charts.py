@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from sweepengine.analysis._axes import symbol_of
 from sweepengine.analysis._chart_parts import (
     COLOURS,
     SHAPES,
@@ -41,7 +42,7 @@ _MANY: Final = 12
 
 def axis_title(axis: str) -> str:
     """Title of the axis of a fit."""
-    return "width m" if axis == "width" else axis
+    return "width m" if axis == "width" else symbol_of(axis) or axis
 
 
 def exponent_chart(series: Sequence[Series], axis: str, title: str, description: str) -> dict[str, Any]:
@@ -97,14 +98,15 @@ def exponent_chart(series: Sequence[Series], axis: str, title: str, description:
 def level_chart(series: Sequence[Series], axis: str, title: str, description: str) -> dict[str, Any]:
     """Chart of values at each size: single runs side by side, their means, and what is expected as a band.
 
-    The value axis is logarithmic where all numbers are positive and lie far apart, and linear near 0 where they lie far
-    apart and are not all positive. Parameters and result are those of :func:`exponent_chart`.
+    The value axis is logarithmic where all numbers are positive and lie far apart. Where they are not all positive and what
+    is expected is much smaller than the largest, it is linear up to that size and logarithmic beyond. Parameters and result are those of :func:`exponent_chart`.
     """
     alt, title = load_altair(), printable(title)
     points = [row for each in series for row in each.points()]
-    allowed = [(each.name, row) for each in series if not each.is_twin for row in each.rows]
+    # What is expected of several series alike is drawn once.
+    allowed = {row.allowed: (each.name, row) for each in series if not each.is_twin for row in each.rows}.values()
     finite = [end for _, row in allowed for end in row.allowed if math.isfinite(end)]
-    channel, (low, high) = _value_axis(alt, [*(row["y"] for row in points), *finite], title)
+    channel, (low, high) = _value_axis(alt, [row["y"] for row in points], finite, title)
     y = alt.Y(**channel)
     sizes = sorted({row["x"] for row in points})
     dots, means = _side_by_side(points, sizes, [each.name for each in series])
@@ -170,7 +172,12 @@ def overview_chart(rows: Rows, description: str) -> dict[str, Any]:
     numbers = [row[name] for row in rows for name in ("measured", "low", "high", "expected") if row[name] is not None]
     low, high = min(numbers), max(numbers)
     pad = 0.06 * (high - low) or 0.5
-    x = alt.X("measured:Q", title="exponent", scale=alt.Scale(domain=[low - pad, high + pad], nice=False, zero=False))
+    x = alt.X(
+        "measured:Q",
+        title="exponent",
+        scale=alt.Scale(domain=[low - pad, high + pad], nice=False, zero=False),
+        axis=alt.Axis(tickCount=6, labelOverlap=True),
+    )
     y = alt.Y("at:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.8, len(rows) - 0.3], reverse=True, nice=False))
     base = _layer(alt, "rows")
     told = tips(alt, {"what": "what"}, {"measured": "measured", "low": "low", "high": "high", "expected": "expected"})
@@ -213,23 +220,25 @@ def _size_axis(alt: ModuleType, sizes: Sequence[float], title: str) -> Any:
     )
 
 
-def _value_axis(alt: ModuleType, numbers: Sequence[float], title: str) -> tuple[dict[str, Any], tuple[float, float]]:
+def _value_axis(
+    alt: ModuleType, values: Sequence[float], ends: Sequence[float], title: str
+) -> tuple[dict[str, Any], tuple[float, float]]:
     """Keyword arguments of the channel of values, and the ends of its scale."""
-    sizes = [abs(number) for number in numbers if number]
-    wide = bool(sizes) and math.log10(max(sizes) / min(sizes)) > _DECADES
-    if wide and min(numbers) > 0:
+    numbers = [*values, *ends]
+    low, high = min(numbers, default=0.0), max(numbers, default=1.0)
+    largest = max(map(abs, numbers), default=0.0)
+    if low > 0 and math.log10(high / low) > _DECADES:
         channel = log_axis(alt, "y:Q", numbers, pad=1.5, title=title)
         return channel, (channel["scale"].domain[0], channel["scale"].domain[1])
-    low, high = min(numbers, default=0.0), max(numbers, default=1.0)
-    if wide:
-        finest = min(sizes)
-        powers = range(math.floor(math.log10(finest)), math.ceil(math.log10(max(sizes))) + 1)
+    # Values of either sign, or 0: what is expected must be seen beside them.
+    finest = min((abs(end) for end in ends if end), default=0.0)
+    if finest and math.log10(largest / finest) > _DECADES:
+        powers = range(math.floor(math.log10(finest)), math.ceil(math.log10(largest)) + 1)
         every = max(1, math.ceil(len(powers) / _DECADES_SHOWN))
         ticks = [sign * 10.0**power for power in powers[::every] for sign in (-1, 1)]
         low, high = (end * 1.5 if end else 0.0 for end in (low, high))
         scale = alt.Scale(type="symlog", constant=finest, domain=[low, high], nice=False)
-        shown = [0.0, *(tick for tick in ticks if low <= tick <= high)]
-        axis = alt.Axis(values=shown, format="~g", labelOverlap=True)
+        axis = alt.Axis(values=[0.0, *(tick for tick in ticks if low <= tick <= high)], format="~g", labelOverlap=True)
         return {"shorthand": "y:Q", "title": title, "scale": scale, "axis": axis}, (low, high)
     pad = 0.12 * (high - low) or abs(high) or 1.0
     low, high = low - pad, high + pad

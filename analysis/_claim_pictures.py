@@ -14,7 +14,7 @@ from sweepengine.analysis._results import strict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sweepengine.analysis._decision import Decision, Part
+    from sweepengine.analysis._decision import Decision
     from sweepengine.analysis._judgement import ClaimResult
 
 _MANY: Final = 6
@@ -49,34 +49,33 @@ HOW_TO_READ: Final = (
 
 def claim_figures(decision: Decision) -> tuple[Figure, ...]:
     """Draw the figures of a claim; keys are unique among all claims."""
-    figures: list[Figure] = []
-    for number, part in enumerate(decision.parts):
-        drawn = [*_overview(part), *(_figure(picture, part) for picture in pictures(part))]
-        drawn += [figure for name in part.evidence.figures for figure in resolve_name(name)(part.sweep, part.theory)]
-        figures += [
-            replace(figure, key=f"fig-{decision.claim.id}-{number}-{k}-{figure.key}") for k, figure in enumerate(drawn)
-        ]
-    return tuple(figures)
+    figures = [*_overview(decision), *map(_figure, pictures(decision.parts))]
+    for job, reference in decision.claim.figures:
+        figures += resolve_name(reference)(*decision.sweeps[job])
+    return tuple(replace(each, key=f"fig-{decision.claim.id}-{k}-{each.key}") for k, each in enumerate(figures))
 
 
-def _overview(part: Part) -> list[Figure]:
-    rows = [row for row in part.rows if row.is_exponent and row.measured is not None]
+def _overview(decision: Decision) -> list[Figure]:
+    rows = [row for row in decision.rows if row.is_exponent and row.measured is not None]
     if len(rows) < _MANY:
         return []
+    groups = list(dict.fromkeys(row.group for row in rows))
+    together = len(rows) < _MANY / 2 * len(groups)  # else a panel would have a row or two
     panels = []
-    for group in dict.fromkeys(row.group for row in rows):
-        own = [row for row in rows if row.group == group]
-        alt = f"Exponents of {group}. " + " ".join(f"{row.title}: {_told(row)}." for row in own)
-        panels.append(Panel(group, alt, overview_chart([_overview_row(row) for row in own], alt)))
+    for heading in [""] if together else groups:
+        own = [row for row in rows if together or row.group == heading]
+        drawn = [_overview_row(row, f"{row.group}: {row.title}" if together else row.title) for row in own]
+        alt = f"Exponents {heading}: ".replace(" :", ":") + " ".join(f"{row.title}: {_told(row)}." for row in own)
+        panels.append(Panel(heading, alt, overview_chart(drawn, alt)))
     caption = "Every exponent with its 95 % interval (mark and line), and what is expected (orange tick)."
     return [Figure("all", "All exponents", caption, tuple(panels))]
 
 
-def _overview_row(row: ClaimResult) -> dict[str, Any]:
+def _overview_row(row: ClaimResult, what: str) -> dict[str, Any]:
     measured = row.measured
     plain: dict[str, Any] = strict(
         {
-            "what": row.title,
+            "what": what,
             "measured": measured.value if measured else None,
             "low": measured.low if measured else None,
             "high": measured.high if measured else None,
@@ -86,16 +85,14 @@ def _overview_row(row: ClaimResult) -> dict[str, Any]:
     return plain
 
 
-def _figure(picture: Picture, part: Part) -> Figure:
-    quantity = part.evidence.quantity(picture.observable)
-    panels = []
+def _figure(picture: Picture) -> Figure:
+    quantity, panels = picture.quantity, []
     for group, series in picture.panels.items():
         chart = exponent_chart if picture.is_exponent else level_chart
         alt = f"{quantity.title} along {picture.axis}, {group}. {_read(series)}"
         panels.append(Panel(group, alt, chart(series, picture.axis, quantity.title, alt)))
-    has_twin = any(series.is_twin for panel in picture.panels.values() for series in panel)
-    caption = f"Crosses: the twin, {part.evidence.says_twin}." if has_twin else ""
-    return Figure(picture.observable, quantity.title, caption, tuple(panels), f"{quantity.symbol}.")
+    caption = f"Crosses: the twin, {'; '.join(picture.twins)}." if picture.twins else ""
+    return Figure(quantity.name, quantity.title, caption, tuple(panels), f"{quantity.symbol}.")
 
 
 def _read(series: Sequence[Series]) -> str:

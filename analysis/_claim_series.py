@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sweepengine.analysis._decision import Part
     from sweepengine.analysis._fit import ScalingFit
     from sweepengine.analysis._judgement import ClaimResult
+    from sweepengine.analysis._quantities import Quantity
 
     Rows = list[dict[str, Any]]
 
@@ -119,32 +120,49 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One quantity along one axis: the series of each group of runs, with those of the twin beside them."""
+    """One quantity along one axis: the series of each group of runs, with those of the twins beside them.
 
-    observable: str
+    Attributes
+    ----------
+    quantity
+        The quantity.
+    axis
+        The run coordinate along which the runs of a group differ.
+    is_exponent
+        Whether exponents are expected of it.
+    panels
+        Label of a group → its series.
+    twins
+        What is wrong in the twins that are shown.
+    """
+
+    quantity: Quantity
     axis: str
     is_exponent: bool
     panels: dict[str, list[Series]] = field(default_factory=dict)
+    twins: dict[str, None] = field(default_factory=dict)
 
 
-def pictures(part: Part) -> tuple[Picture, ...]:
-    """One picture for each quantity, axis and form of expectation of a part, in the order of its rows.
+def pictures(parts: Iterable[Part]) -> tuple[Picture, ...]:
+    """One picture for each quantity, axis and form of expectation of a claim, in the order of its rows.
 
     A series of the twin stands in the panel of the group that has its label, else in the first one of which the same
     is expected, else in a panel of its own.
     """
-    found: dict[tuple[str, str, bool], Picture] = {}
-    for series in _series(part.rows, is_twin=False):
-        key = _key(series)
-        found.setdefault(key, Picture(*key)).panels.setdefault(series.rows[0].group, []).append(series)
-    for series in _series(part.twin_rows, is_twin=True):
-        if _key(series) in found:
-            panels = found[_key(series)].panels
-            label = series.rows[0].group
-            like = [name for name, others in panels.items() if any(_alike(series, other) for other in others)]
-            panels.setdefault(next(iter(([label] if label in panels else like) or [f"twin: {label}"])), []).append(
-                series
-            )
+    found: dict[tuple[Quantity, str, bool], Picture] = {}
+    for part in parts:
+        own = [_key(part, series) for series in _series(part.rows, is_twin=False)]
+        for key, series in own:
+            found.setdefault(key, Picture(*key)).panels.setdefault(series.rows[0].group, []).append(series)
+        for key, series in (_key(part, series) for series in _series(part.twin_rows, is_twin=True)):
+            like = [each for other, each in own if other == key]
+            if like:
+                label, panels = series.rows[0].group, found[key].panels
+                places = [each.rows[0].group for each in like]
+                alike = [each.rows[0].group for each in like if _alike(series, each)]
+                place = next(iter(([label] if label in places else alike) or [f"twin: {label}"]))
+                panels.setdefault(place, []).append(series)
+                found[key].twins[part.evidence.says_twin] = None
     return tuple(found.values())
 
 
@@ -164,9 +182,9 @@ def _name(rows: Sequence[ClaimResult], *, is_twin: bool) -> str:
     return f"{what}: {measured},{BREAK}expected {', '.join(dict.fromkeys(row.expected_text for row in rows))}"
 
 
-def _key(series: Series) -> tuple[str, str, bool]:
+def _key(part: Part, series: Series) -> tuple[tuple[Quantity, str, bool], Series]:
     row = series.rows[0]
-    return split_key(row.observable)[0], row.axis, row.is_exponent
+    return (part.evidence.quantity(row.observable), row.axis, row.is_exponent), series
 
 
 def _alike(one: Series, other: Series) -> bool:
@@ -175,7 +193,7 @@ def _alike(one: Series, other: Series) -> bool:
     def expected(series: Series) -> set[tuple[str, str, str]]:
         return {(row.observable, row.kind, row.expected_text) for row in series.rows}
 
-    return not other.is_twin and bool(expected(one) & expected(other))
+    return bool(expected(one) & expected(other))
 
 
 def _anchor(fit: ScalingFit) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from sweepengine.analysis._claims_tables import (
 )
 from sweepengine.analysis._figure_html import NO_SCRIPT, details, figure_html, page_with_figures
 from sweepengine.analysis._markup import escape, formula, table_html
-from sweepengine.analysis._tables import rules_table
+from sweepengine.analysis._tables import INTERVALS, rules_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,7 +87,9 @@ def _contents(decisions: Sequence[Decision]) -> str:
 
 
 def _reading() -> str:
-    terms = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>\n" for name, text in HOW_TO_READ)
+    terms = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>\n" for name, text in (*HOW_TO_READ, ("brackets", INTERVALS))
+    )
     return f"<dl>\n{terms}</dl>\n" + details("How a verdict is reached", table_html(rules_table()))
 
 

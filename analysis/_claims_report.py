@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._claims_page import claims_page
 from sweepengine.analysis._claims_tables import (
+    caught_text,
     counts_sentence,
-    decisions_table,
+    part_table,
     quantities_table,
     reproduction,
-    verdicts_table,
+    worst_first,
 )
 from sweepengine.analysis._levels import LEVEL_RULES
 from sweepengine.analysis._markdown import inline, table_lines
 from sweepengine.analysis._report import ReportPaths, write_report_file
 from sweepengine.analysis._results import strict
-from sweepengine.analysis._tables import rules_table
+from sweepengine.analysis._tables import INTERVALS, rules_table
 from sweepengine.analysis._verdict import RULES
 
 if TYPE_CHECKING:
@@ -91,16 +92,29 @@ _QUANTITY: Final = ("title", "formula", "unit", "source")
 
 
 def claims_markdown(decisions: Sequence[Decision], command: str) -> str:
-    """Write the verdicts, all rows and how to reproduce each claim as GitHub-flavoured Markdown."""
+    """Write the verdicts, and for each claim its rows and how to reproduce it, as GitHub-flavoured Markdown."""
     lines = ["# Claims", "", inline(counts_sentence(decisions)), ""]
-    for table in (verdicts_table(decisions), decisions_table(decisions), rules_table()):
-        lines += table_lines(table)
-    lines += ["## How to reproduce", ""]
+    for verdict, some in worst_first(decisions).items():
+        lines += [f"* {verdict}:", *(f"  * {_entry(decision)}" for decision in some)]
+    lines += ["", inline(INTERVALS), ""]
     for decision in decisions:
-        lines += [f"{inline(decision.claim.id)}:", ""]
+        claim, caught = decision.claim, caught_text(caught=decision.twins_are_caught)
+        lines += [f"## {inline(claim.id)}", "", f"**{decision.verdict}**, twin {caught}. {inline(claim.says)}", ""]
+        lines += [f"Stated in {inline(claim.source)}.", ""]
+        for number, part in enumerate(decision.parts):
+            lines += table_lines(part_table(decision, part, number), 3)
+        lines += table_lines(quantities_table(decision), 3)
+        lines += ["### How to reproduce", ""]
         lines += [f"* {_code(line)} {inline(what)}" for line, what in reproduction(decision, command)]
         lines += [""]
+    lines += table_lines(rules_table())
     return "\n".join(lines)
+
+
+def _entry(decision: Decision) -> str:
+    """A claim as an entry of the contents, with a link to its section."""
+    name, caught = inline(decision.claim.id), caught_text(caught=decision.twins_are_caught)
+    return f"[{name}](#{decision.claim.id}), twin {caught}: {inline(decision.claim.says)}"
 
 
 def _code(text: str) -> str:

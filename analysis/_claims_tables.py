@@ -113,27 +113,11 @@ def quantities_table(decision: Decision) -> Table:
     )
 
 
-def verdicts_table(decisions: Sequence[Decision]) -> Table:
-    """One row for each claim, the worst verdicts first."""
-    rows = tuple(
-        (
-            decision.claim.id,
-            decision.verdict,
-            caught_text(caught=decision.twins_are_caught),
-            decision.claim.says,
-            decision.claim.source,
-        )
-        for some in worst_first(decisions).values()
-        for decision in some
-    )
-    return Table("claims", "Verdicts", "", ("id", "verdict", "twin", "statement", "source"), rows)
-
-
 def reproduction(decision: Decision, command: str) -> Iterator[tuple[str, str]]:
     """Commands that decide a claim, run its jobs alone and report on them; each with what it does."""
     yield f"{command} {decision.claim.id}", "decides this claim: it runs what its stores lack."
-    stores = {job: store for part in decision.parts for job, store in zip(part.evidence.jobs, part.stores, strict=True)}
-    for job, store in stores.items():
+    for job in decision.claim.jobs:
+        store = decision.store(job)
         yield shlex.join(["sweepengine", "run", job]), "runs its job alone, with the sizes of the job's file."
         if store:
             yield (

@@ -121,18 +121,14 @@ class StatementsView:
             for claim in self.claims:
                 yield text(claim.id, "bold")
                 yield _indented(text(claim.says), 2)
-                yield _indented(text(f"{claim.source}; {_jobs(claim)}", "dim"), 2)
+                yield _indented(text(f"{claim.source}; {', '.join(claim.jobs)}", "dim"), 2)
             return
         table = Table(show_lines=True, box=box.ASCII if options.ascii_only else box.SQUARE)
         for name in ("id", "statement", "source", "jobs"):
             table.add_column(name, overflow="fold")
         for claim in self.claims:
-            table.add_row(*map(text, (claim.id, claim.says, claim.source, _jobs(claim))))
+            table.add_row(*map(text, (claim.id, claim.says, claim.source, ", ".join(claim.jobs))))
         yield table
-
-
-def _jobs(claim: Claim) -> str:
-    return ", ".join(dict.fromkeys(job for evidence in claim.evidence for job in evidence.jobs))
 
 
 def _writer(*, ascii_only: bool) -> Write:

@@ -34,18 +34,11 @@ class Part:
         The evidence.
     rows, twin_rows
         What the sweep of the job says, and what the twin says.
-    sweep, theory
-        The sweep of the job and its theory, for figures.
-    stores
-        Address of the store of each of the evidence's jobs.
     """
 
     evidence: Evidence
     rows: tuple[ClaimResult, ...]
     twin_rows: tuple[ClaimResult, ...]
-    sweep: xr.Dataset = field(repr=False, compare=False)
-    theory: xr.Dataset = field(repr=False, compare=False)
-    stores: tuple[str, ...]
 
     @property
     def twin_is_caught(self) -> bool:
@@ -65,11 +58,18 @@ class Decision:
         Its evidence, judged.
     seconds
         Time that its jobs took when they were computed; NaN where that is not known.
+    sweeps
+        The sweeps of its jobs and their theories, for figures.
     """
 
     claim: Claim
     parts: tuple[Part, ...]
     seconds: float
+    sweeps: Sweeps = field(repr=False, compare=False)
+
+    def store(self, job: str) -> str:
+        """Address of the store of one of the claim's jobs; empty where the sweep says none."""
+        return str(self.sweeps[job][0].attrs.get("store", ""))
 
     @property
     def rows(self) -> tuple[ClaimResult, ...]:
@@ -107,12 +107,12 @@ class Decision:
                 {
                     "job": part.evidence.job,
                     "of": part.evidence.of,
-                    "store": part.stores[0],
+                    "store": self.store(part.evidence.job),
                     "rows": [_row(row) for row in part.rows],
                     "twin": part.evidence.says_twin,
                     "twin_job": part.evidence.twin_job or part.evidence.job,
                     "twin_is_caught": part.twin_is_caught,
-                    "twin_store": part.stores[-1],
+                    "twin_store": self.store(part.evidence.twin_job or part.evidence.job),
                     "twin_rows": [_row(row) for row in part.twin_rows],
                 }
                 for part in self.parts
@@ -144,9 +144,8 @@ def decide(claim: Claim, sweeps: Sweeps, seconds: float = float("nan")) -> Decis
         twin, twin_theory = sweeps[evidence.twin_job or evidence.job]
         rows = _judged(claim, evidence, sweep, theory)
         twin_rows = _judged(claim, evidence, evidence.twin(twin), twin_theory)
-        stores = tuple(str(sweeps[job][0].attrs.get("store", "")) for job in evidence.jobs)
-        parts.append(Part(evidence, rows, twin_rows, sweep, theory, stores))
-    return Decision(claim, tuple(parts), seconds)
+        parts.append(Part(evidence, rows, twin_rows))
+    return Decision(claim, tuple(parts), seconds, {job: sweeps[job] for job in claim.jobs})
 
 
 def _row(row: ClaimResult) -> dict[str, Any]:

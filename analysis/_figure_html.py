@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 NO_SCRIPT: Final = "<noscript><p>The figures need JavaScript; the tables hold the same numbers.</p></noscript>"
 
+_MANY: Final = 4
+"""Number of panels beyond which they are small."""
+
 
 def page_with_figures(title: str, main: str) -> str:
     """Write a self-contained page in which only the two scripts that draw the figures may run.
@@ -53,6 +56,7 @@ def figure_html(figure: Figure, number: int) -> str:
         )
     caption = " ".join(text for text in (formula(figure.formula), escape(figure.caption)) if text)
     many = " many" if len(panels) > 1 else ""
+    many += " small" if len(panels) > _MANY else ""
     return (
         f'<figure class="plot" id="{figure.key}"><h3>{escape(figure.title[:1].upper() + figure.title[1:])}</h3>\n'
         f'<div class="panels{many}">{"".join(panels)}</div>\n'

@@ -55,7 +55,7 @@ def build_figures(source: FigureSource) -> tuple[Figure, ...]:
     if panels:
         figures.append(Figure("fig-width", kind.width_title, f"{kind.width_text} {_SCALING_CAPTION}", tuple(panels)))
     recorded = [curve for curve in kind.curves if curve.variable in ds.data_vars]
-    curves = time_rows(ds, source.groups, [curve.variable for curve in recorded])
+    curves = time_rows(ds, source.groups, [curve.variable for curve in recorded]) if recorded else {}
     for curve in recorded:
         limits = limit_rows(ds, source.groups, curve.limit)
         figure = _time_figure(curve, curves[curve.variable], limits)

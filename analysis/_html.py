@@ -99,7 +99,7 @@ def _warnings(summary: Summary) -> str:
 
 def _figures(figures: Sequence[Figure]) -> str:
     if not figures:
-        return "<p>No run is done yet: there is nothing to draw.</p>"
+        return "<p>No run is done yet, or no quantity of these runs has a figure: there is nothing to draw.</p>"
     return NO_SCRIPT + "\n".join(figure_html(figure, number) for number, figure in enumerate(figures, start=1))
 
 

@@ -105,7 +105,7 @@ class Equality:
             return Judgement(
                 value, text, measured, "undecided", "the interval reaches into the band; more seeds decide"
             )
-        need = int(np.ceil(means.size * (measured.half_width / distance) ** 2)) - means.size + 1
+        need = max(1, _seeds_for(distance, measured.se * np.sqrt(means.size)) - means.size)
         why = f"the interval is ± {measured.half_width:.2g} and reaches out of the band: about {need} more seeds"
         return Judgement(value, text, measured, "undecided", why)
 
@@ -252,6 +252,12 @@ class Remark:
 def _seed_means(seeds: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The mean of each seed over its runs: one replicate for each seed."""
     return np.array([values[seeds == seed].mean() for seed in np.unique(seeds)])
+
+
+def _seeds_for(half_width: float, spread: float) -> int:
+    """Seeds with which Student's 95 % interval is ± ``half_width``, from the standard deviation over seeds."""
+    normal = t_quantile(10**6)
+    return int(np.ceil((normal * spread / half_width) ** 2 + normal**2 / 2))
 
 
 def mean_estimate(values: NDArray[np.float64]) -> Estimate:

@@ -58,10 +58,10 @@ def inline(text: str) -> str:
     return re.sub(r"([\\`*_\[\]|~#!])", r"\\\1", flat)
 
 
-def table_lines(table: Table) -> list[str]:
-    """Write a table as lines of Markdown."""
+def table_lines(table: Table, level: int = 2) -> list[str]:
+    """Write a table as lines of Markdown, below a heading of the given level."""
     rule = "|".join(" ---: " if k in table.numeric else " --- " for k in range(len(table.headers)))
     rows = [f"| {' | '.join(map(inline, row))} |" for row in table.rows]
     head = f"| {' | '.join(map(inline, table.headers))} |"
     caption = [inline(table.caption), ""] if table.caption else []
-    return [f"## {table.title}", "", *caption, head, f"|{rule}|", *rows, ""]
+    return [f"{'#' * level} {inline(table.title)}", "", *caption, head, f"|{rule}|", *rows, ""]

@@ -34,7 +34,7 @@ CHAOS_OUTPUTS: Final = Quantity(
     Reduction("final", _outputs_apart, {"outputs_test": ("run", "record", "test")}),
     "distance of outputs to the widest",
     "(1/N Σ_i (f^m(x_i) − f^M(x_i))²)^1/2 / √(1 − m/M) on the test points, against the widest run M of the same seed, "
-    "whose particles begin with those of m",
+    "which begins with the same m particles or neurons",
     "theory.md §4 mf-limit: S4 §4",
     against_widest=True,
     why_none=partial(why_no_distance, "chaos_outputs"),

@@ -15,8 +15,8 @@ from sweepengine.analysis._constants import (
     REPORT_MARKDOWN,
     REPORT_SCHEMA,
 )
-from sweepengine.analysis._dataset import check_contract, split
-from sweepengine.analysis._errors import FigureFormatError, ReportWriteError
+from sweepengine.analysis._dataset import check_contract, kind_of, split
+from sweepengine.analysis._errors import ContractError, FigureFormatError, ReportWriteError
 from sweepengine.analysis._figure import FigureSource
 from sweepengine.analysis._levels import LEVEL_RULES
 from sweepengine.analysis._observables import places, reduce_runs
@@ -136,6 +136,11 @@ def write_main_figure(
         raise FigureFormatError(f"Cannot write a figure named {target.name!r}; its name must end in .svg or .png.")
     convert, version = load_vl_convert(), vega_lite_version()
     ds, _ = _opened(ds_or_url, None)
+    if not kind_of(ds).headlines:
+        raise ContractError(
+            f"A sweep of kind {kind_of(ds).name!r} has no quantity to draw against width. Write a report, or open the "
+            "sweep and draw what it has recorded."
+        )
     table, groups = reduce_runs(ds), split(ds, group_by)
     spec = main_figure(summarise_reduced(ds, table, groups, group_by), [rows_of(table, ds, group) for group in groups])
     if target.suffix.lower() == ".svg":

@@ -66,17 +66,19 @@ def glance_table(summary: Summary) -> Table:
                 f"{estimate_text(fit.exponent)}; {at_these_widths(fit)}" if fit else "no fit",
                 ", ".join(expected) or "–",
             ]
-        at = f" at m = {group.level.width}" if group.level else ""
-        rows.append((*cells, level_text(summary, group) + at))
+        if summary.kind.level:
+            at = f" at m = {group.level.width}" if group.level else ""
+            cells.append(level_text(summary, group) + at)
+        rows.append(tuple(cells))
     return Table(
         "glance",
         "At a glance",
-        "Exponents of the width in the limit with 95 % intervals, and those of a straight line at these widths. ≤ marks a theorem's bound, → an asymptote. "
-        "The last column is the mean ± standard error over seeds at the largest width.",
+        "Exponents of the width in the limit with 95 % intervals, and those of a straight line at these widths. ≤ marks "
+        "a theorem's bound, → an asymptote. The last column is the mean ± standard error over seeds at the largest width.",
         (
             "runs",
             *(text for name in summary.kind.headlines for text in (summary.kind.quantity(name).title, "expected")),
-            summary.kind.quantity(summary.kind.level).title if summary.kind.level else "",
+            *([summary.kind.quantity(summary.kind.level).title] if summary.kind.level else []),
         ),
         tuple(rows),
         frozenset({1, 3, 5}),

@@ -99,7 +99,13 @@ def _headline(summary: Summary) -> str:
 
 
 def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], str]]:
-    """Yield one row for each claim; only the first row of a quantity has its title and its measured exponent."""
+    """Yield one row for each claim; only the first row of a quantity has its title and its measured exponent.
+
+    The claims are those about headline quantities, or all claims where the kind has no headline.
+    """
+    if not summary.kind.headlines:
+        for claim in (c for c in summary.claims if c.group == group.label):
+            yield [claim.title, claim.measured_text, claim.expected_text, claim.verdict], STYLES[claim.verdict]
     for name in summary.kind.headlines:
         title = summary.kind.quantity(name).title
         fit = group.fits.get(name)

@@ -49,7 +49,7 @@ def chosen_claims(ids: Sequence[str] = ()) -> tuple[Claim, ...]:
 
 def jobs_of(claims: Sequence[Claim]) -> tuple[str, ...]:
     """Names of the jobs that claims need, each once."""
-    return tuple(dict.fromkeys(job for claim in claims for evidence in claim.evidence for job in evidence.jobs))
+    return tuple(dict.fromkeys(job for claim in claims for job in claim.jobs))
 
 
 def store_of(job: str, size: Size = "quick", store_dir: str = STORE_DIR) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text()
 BLOCKS = re.findall(r"^```python\n# (.*?)\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
-NAMES = ("networks", "cloud", "walk")
+NAMES = ("networks", "cloud", "spectra", "walk")
 WAVE = {"name": "wave", "n_train": 6, "n_test": 5, "frequency": 0.5}
 RECORDS = {"spacing": "log", "count": 4}
 SPECS: dict[str, dict[str, Any]] = {
@@ -50,6 +50,12 @@ SPECS: dict[str, dict[str, Any]] = {
         "observables": ["objective", "particles", "radius"],
         "precision": "float64",
     },
+    "spectra": {
+        "kind": "computation",
+        "name": "spectra",
+        "axes": {"case": ["claim", "twin"], "width": [16, 64], "seed": 4},
+        "observables": ["largest_eigenvalue"],
+    },
     "walk": {
         "kind": "walk",
         "name": "walk",
@@ -58,6 +64,10 @@ SPECS: dict[str, dict[str, Any]] = {
         "axes": {"width": [8, 16], "seed": [0, 1, 2]},
     },
 }
+LARGEST = (
+    "largest modulus of an eigenvalue of a symmetric Gaussian matrix over sqrt(m), 2 in the limit; case twin: of a Gaussian "
+    "matrix, 1"
+)
 PROGRAM = """
 import contextlib, io, json, sys
 from dataclasses import asdict
@@ -188,7 +198,7 @@ def test_the_page_has_an_example_of_every_row_of_its_table() -> None:
     rows = re.findall(r"^\| \[.*?\]\(#(.*?)\) \| .*? \| 1 \|", PAGE, flags=re.MULTILINE)
     titles = re.findall(r"^## (.*)$", PAGE, flags=re.MULTILINE)
     assert rows == [title.lower().replace(" ", "-") for title in titles]
-    assert len(rows) == 9
+    assert len(rows) == 10
     assert len(BLOCKS) == PAGE.count("```python")
 
 
@@ -209,6 +219,7 @@ def test_plan_executors_and_report_know_what_was_added(found: dict[str, Found]) 
     for name, variable, long_name in (
         ("networks", "margin_train", "least y f(x) over the training points and outputs"),
         ("cloud", "radius", "largest distance of a particle from 0"),
+        ("spectra", "largest_eigenvalue", LARGEST),
         ("walk", "spread", "mean of x^2 over the walkers"),
     ):
         assert found[name].attrs[variable]["long_name"] == long_name
@@ -283,6 +294,24 @@ def test_particles_are_the_formulas_written_out(found: dict[str, Found]) -> None
         np.testing.assert_allclose(clouds[-1], at, rtol=1e-12)
         np.testing.assert_allclose(run.radius, np.sqrt((clouds**2).sum(2)).max(1), rtol=1e-14)
         np.testing.assert_allclose(run.objective, 0.5 * ((clouds / 2) ** 4).sum(2).mean(1) / 4, rtol=1e-13)
+
+
+def test_a_computation_is_the_formula_written_out(found: dict[str, Found]) -> None:
+    sweep = found["spectra"].sweep
+    for position in range(sweep.sizes["run"]):
+        run = sweep.isel(run=position)
+        m = int(run.width)
+        entries = np.random.Generator(np.random.Philox(np.random.SeedSequence([int(run.seed), m]))).standard_normal(
+            (m, m)
+        )
+        if str(run.scaling.values) == "claim":
+            expected = np.abs(np.linalg.eigvalsh((entries + entries.T) / np.sqrt(2 * m))).max()
+        else:
+            expected = np.abs(np.linalg.eigvals(entries / np.sqrt(m))).max()
+        assert float(run.largest_eigenvalue[0]) == pytest.approx(expected, rel=1e-10)
+    widest = sweep.largest_eigenvalue.values[sweep.width.values == 64, 0].reshape(2, -1).mean(1)
+    assert widest[0] == pytest.approx(2, abs=0.2)
+    assert widest[1] == pytest.approx(1, abs=0.2)
 
 
 def test_a_kind_of_sweep_goes_the_whole_way(found: dict[str, Found]) -> None:

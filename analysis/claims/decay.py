@@ -112,4 +112,5 @@ CLAIM: Final = Claim(
         ),
     ),
     source=_SOURCE,
+    figures=(("decay", "sweepengine.analysis._mode_figures:mode_figures"),),
 )

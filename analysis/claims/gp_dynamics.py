@@ -29,4 +29,5 @@ CLAIM: Final = Claim(
         ),
     ),
     source="S1 §5.2",
+    figures=(("ensemble", "sweepengine.analysis._histogram_figures:output_figures"),),
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _of_another_seed(sweep: xr.Dataset) -> xr.Dataset:
-    """Give the widest clouds other seeds: particles that share neither start nor noise do not come together."""
+    """Give the widest runs other seeds: particles that share neither start nor noise do not come together."""
     width, seed = sweep["width"].values, sweep["seed"].values
     seeds = np.unique(seed)
     following = seeds[(np.searchsorted(seeds, seed) + 1) % seeds.size]
@@ -25,7 +25,7 @@ def _of_another_seed(sweep: xr.Dataset) -> xr.Dataset:
 CLAIM: Final = Claim(
     "mf-limit",
     "The distance of the outputs and particles of a cloud of m from those of the widest cloud M, which begins with the "
-    "same particles, divided by √(1 − m/M), is m^−1/2.",
+    "same particles, divided by √(1 − m/M), is m^−1/2; so are the outputs of networks with one hidden layer at γ = 1.",
     (
         Evidence(
             "particles",
@@ -51,6 +51,20 @@ CLAIM: Final = Claim(
             of="particles",
             says_twin="particles compared with the widest cloud of another seed",
             anywhere=True,
+        ),
+        Evidence(
+            "chaos",
+            (
+                Exponent(
+                    CHAOS_OUTPUTS,
+                    "sharp",
+                    lambda s, _: s.at(1.0) and s.depth == 1 and s.balanced,
+                    lambda *_: 0.5,
+                    "S4 §4",
+                ),
+            ),
+            twin=_of_another_seed,
+            says_twin="networks compared with the widest one of another seed",
         ),
     ),
     source="S4 §4",

@@ -194,4 +194,5 @@ CLAIM: Final = Claim(
         ),
     ),
     source=_SOURCE,
+    figures=(("ensemble", "sweepengine.analysis._histogram_figures:output_figures"),),
 )

@@ -34,12 +34,12 @@ CLAIM: Final = Claim(
             twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
             says_twin="runs at γ = 1 passed off as γ = 0.5",
             anywhere=True,
-            figures=(
-                "sweepengine.analysis._kernel_figures:kernel_figures",
-                "sweepengine.analysis._kernel_figures:spectrum_figures",
-            ),
         )
         for job in ("one_layer", "two_layers", "relu")
     ),
     source="S0, S3 Thm 2, S1 eq 81",
+    figures=(
+        ("lazy_to_rich", "sweepengine.analysis._kernel_figures:kernel_figures"),
+        ("lazy_to_rich", "sweepengine.analysis._kernel_figures:spectrum_figures"),
+    ),
 )

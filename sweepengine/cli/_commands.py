@@ -160,7 +160,9 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
     for name, values in axes.items():
         table.add_row(name, f"{len(values)}: {', '.join(map(str, values[:12]))}{' …' if len(values) > 12 else ''}")
     table.add_section()
-    for (depth, activation), run in {(run.depth, run.activation): run for run in plan.runs}.items():
+    # A run without steps, such as a computation, has no step size.
+    stepped = {(run.depth, run.activation): run for run in plan.runs if run.n_steps}
+    for (depth, activation), run in stepped.items():
         table.add_row(
             "step size",
             f"{run.step_size:.6g} × {run.n_steps} steps = {run.time:g}, {len(run.record_steps)} records "

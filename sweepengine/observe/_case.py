@@ -44,6 +44,19 @@ class Case:
         return made
 
 
+def widths(least: int, multiple: int = 1) -> Condition:
+    """The condition that a spec asks for widths that an observable can take: not too small, and multiples of a number."""
+
+    def refused(spec: Any) -> list[int]:
+        return [width for width in spec.axes.width if width < least or width % multiple]
+
+    of = f" that is a multiple of {multiple}" if multiple > 1 else ""
+    return Condition(
+        lambda spec: not refused(spec),
+        lambda spec: f"takes a width of at least {least}{of}; found {refused(spec)[0]} under axes.width",
+    )
+
+
 def cases(*names: str) -> Condition:
     """The condition that a spec asks for no other cases than an observable knows."""
 

@@ -8,6 +8,7 @@ from sweepengine.errors import SpecError
 from sweepengine.observe._catalogue import declared
 from sweepengine.observe._observable import observable
 from sweepengine.observe._record_cost import FREE
+from sweepengine.observe._variable import OUTPUT_DIMS
 from sweepengine.plugins import register
 from sweepengine.spec import kind_names
 
@@ -59,13 +60,14 @@ def register_observable(
     dims : sequence of str
         Dims beside run and record; a scalar has none. They are dims of ``sizes`` or dims of the sweep. Networks have
         ``i`` and ``j`` (training points), ``test``, ``layer``, ``hidden``, ``mode``, and ``output``, which is left out
-        for a single output. Particles have ``i``, ``j``, ``test``, ``coord``, ``term`` and ``particle``.
+        for a single output. Particles have ``i``, ``j``, ``test``, ``coord``, ``term`` and ``particle``; computations
+        have none.
     sizes : mapping, optional
         Dim → size, for dims that the sweep does not have.
     version : str
         Part of every run's id. Change it whenever the numbers change; other code under the same version is refused.
     kind : str
-        The kind of sweep whose runs have the observable: ``networks`` or ``particles``.
+        The kind of sweep whose runs have the observable: ``networks``, ``particles`` or ``computation``.
     cost : sequence of Ingredient, optional
         Ingredients that the plan counts. Without them the plan takes the observable as free.
 
@@ -74,8 +76,9 @@ def register_observable(
     decorator
         For ``function(now, start) -> Tensor``, where ``now`` and ``start`` are the moments now and at t = 0: two
         :class:`sweepengine.observe.measure.Moment` of one network, or two
-        :class:`sweepengine.observe.measure.CloudMoment`. The tensor has a floating-point dtype and the shape of
-        ``dims``. The function must draw no random numbers and change nothing.
+        :class:`sweepengine.observe.measure.CloudMoment`; of a computation one :class:`sweepengine.observe.Case`, twice.
+        The tensor has a floating-point dtype and the shape of ``dims``. The function must draw no random numbers, but
+        those of :meth:`Case.generator`, and change nothing.
 
     Raises
     ------
@@ -94,6 +97,8 @@ def register_observable(
             raise SpecError(f"observable {name}: sizes names {dim!r}, which is not among its dims {list(dims)}")
         if not isinstance(size, int) or size < 1:
             raise SpecError(f"observable {name}: the dim {dim!r} has size {size!r}; expected a whole number from 1 on")
+    for dim in {*dims} & {*OUTPUT_DIMS} - reserved:
+        raise SpecError(f"observable {name}: the dim {dim!r} is one of networks alone; give it another name")
     if len(set(dims)) < len(dims) or {"run", "record"} & set(dims):
         raise SpecError(f"observable {name}: found dims {list(dims)}; each once, and without run and record")
 

@@ -86,7 +86,7 @@ def own_dims(run: AnyRun, extents: Mapping[str, int]) -> tuple[dict[str, int], d
         unknown = [dim for dim in observable.variable.dims[2:] if dim not in sizes]
         if unknown:
             raise SpecError(
-                f"observable {key}: its dim {unknown[0]!r} has no size; give one with sizes={{{unknown[0]!r}: …}}, or "
-                f"use dims of the sweep: {', '.join(extents)}"
+                f"observable {key}: its dim {unknown[0]!r} has no size; give one with sizes={{{unknown[0]!r}: …}}"
+                + (f", or use dims of the sweep: {', '.join(extents)}" if extents else "")
             )
     return {dim: size for dim, size in sizes.items() if dim not in extents}, labels

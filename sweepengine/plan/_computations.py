@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.observe import canonical_names, ingredients_of, observables_of, record_cost, variables_of
+from sweepengine.observe import canonical_names, ingredients_of, record_cost, variables_of
+from sweepengine.plan._blocks import own_dims
 from sweepengine.plan._cost import WORKER_BYTES
 from sweepengine.spec import expand_computations
 from sweepengine.store import make_block
@@ -36,10 +37,7 @@ class ComputationWork:
 
     def block(self, runs: Sequence[ComputationRun]) -> Block:
         """The block of runs of one layout."""
-        observables = observables_of(runs[0].kind, runs[0].observables)
-        extents = {dim: size for each in observables for dim, size in each.extents.items()}
-        labels = {dim: names for each in observables for dim, names in each.sizes if isinstance(names, tuple)}
-        return make_block(runs, variables_of(runs[0]), extents, labels)
+        return make_block(runs, variables_of(runs[0]), *own_dims(runs[0], {}))
 
     def seconds(self, run: ComputationRun, shape: BlockShape, rate: MachineRate) -> float:  # noqa: ARG002
         """Estimated seconds of one run on one thread; the sizes of the ingredients are the run itself."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from sweepengine import analysis
 from sweepengine.analysis import Setting
@@ -263,10 +262,7 @@ def test_a_remark_reports_a_number_and_leaves_the_verdict_to_others() -> None:
     assert row.measured.value == 2.0
     evidence = analysis.Evidence("no job", (remark,), lambda sweep: sweep, "none")
     claim = analysis.Claim("of-a-test", "Nothing.", (evidence,), "nowhere")
-    none = xr.Dataset()
-    alone = analysis.Decision(claim, (Part(evidence, (row,), (row,), none, none, ()),), 0.0)
+    alone = analysis.Decision(claim, (Part(evidence, (row,), (row,)),), 0.0, {})
     assert (alone.verdict, alone.twins_are_caught) == ("undecided", False)
-    held = analysis.Decision(
-        claim, (Part(evidence, (row, replace(row, verdict="holds")), (row,), none, none, ()),), 0.0
-    )
+    held = analysis.Decision(claim, (Part(evidence, (row, replace(row, verdict="holds")), (row,)),), 0.0, {})
     assert held.verdict == "holds"

@@ -71,7 +71,7 @@ def _distances(case: Case) -> _Distances:
         mixed = replace(p, hidden=(p.hidden[0], *other.parameters.hidden[1:]))
         through = network(a, mixed, [0.5] * len(p.readout), [1.0] * len(p.readout))
         own, copy = (
-            np.stack(each.grams(Passes(inputs, forward, each.signals(forward))).signals, axis=1) * divided
+            torch.stack(each.grams(Passes(inputs, forward, each.signals(forward))).signals, dim=1).numpy() * divided
             for each in (net, through)
         )
         relative = np.stack([own - limits, copy - limits]) / _norm(limits)[:, None, None]

@@ -36,8 +36,8 @@ def _parameters(case: Case, architecture: Architecture, widths: list[int], outpu
 
     generator = case.generator()
     (group,) = networks_at_start(architecture, widths, 1, generator, outputs=outputs)
-    arrays = {name: tensor[0] for name, tensor in group.parameters.tensors().items()}
-    arrays[f"b{architecture.depth}"] = torch.from_numpy(generator.standard_normal(outputs))
+    arrays = {name: tensor[0].numpy() for name, tensor in group.parameters.tensors().items()}
+    arrays[f"b{architecture.depth}"] = generator.standard_normal(outputs)
     return from_arrays(arrays, architecture, torch.float64)
 
 
