@@ -16,6 +16,8 @@ from sweepengine.analysis._claim import Evidence as Evidence
 from sweepengine.analysis._claims_report import write_claims as write_claims
 from sweepengine.analysis._claims_terminal import DecisionsView as DecisionsView
 from sweepengine.analysis._claims_terminal import StatementsView as StatementsView
+from sweepengine.analysis._collapse import Collapse as Collapse
+from sweepengine.analysis._collapse import collapse as collapse
 from sweepengine.analysis._constants import REPORT_SCHEMA as REPORT_SCHEMA
 from sweepengine.analysis._curves import Average as Average
 from sweepengine.analysis._curves import Curves as Curves
@@ -28,6 +30,7 @@ from sweepengine.analysis._errors import FigureFormatError as FigureFormatError
 from sweepengine.analysis._errors import InvalidObservableError as InvalidObservableError
 from sweepengine.analysis._errors import MemoryNeedError as MemoryNeedError
 from sweepengine.analysis._errors import MissingExtraError as MissingExtraError
+from sweepengine.analysis._errors import OptimumAtEdgeError as OptimumAtEdgeError
 from sweepengine.analysis._errors import ReportWriteError as ReportWriteError
 from sweepengine.analysis._errors import TooFewSeedsError as TooFewSeedsError
 from sweepengine.analysis._errors import TooFewWidthsError as TooFewWidthsError
@@ -44,7 +47,12 @@ from sweepengine.analysis._levels import Equality as Equality
 from sweepengine.analysis._levels import Frequency as Frequency
 from sweepengine.analysis._levels import Inequality as Inequality
 from sweepengine.analysis._levels import Remark as Remark
+from sweepengine.analysis._models import ModelFit as ModelFit
 from sweepengine.analysis._observables import reduce_runs as reduce_runs
+from sweepengine.analysis._optimum import Optimum as Optimum
+from sweepengine.analysis._optimum import locate_optimum as locate_optimum
+from sweepengine.analysis._power import Needed as Needed
+from sweepengine.analysis._power import what_narrows as what_narrows
 from sweepengine.analysis._quantities import Quantity as Quantity
 from sweepengine.analysis._reductions import Reduction as Reduction
 from sweepengine.analysis._reductions import final as final
@@ -56,6 +64,10 @@ from sweepengine.analysis._results import GroupSummary as GroupSummary
 from sweepengine.analysis._results import Level as Level
 from sweepengine.analysis._results import Summary as Summary
 from sweepengine.analysis._setting import Setting as Setting
+from sweepengine.analysis._simultaneous import holm as holm
+from sweepengine.analysis._simultaneous import p_value as p_value
+from sweepengine.analysis._simultaneous import sidak as sidak
+from sweepengine.analysis._simultaneous import simultaneous as simultaneous
 from sweepengine.analysis._summary import summarise as summarise
 from sweepengine.analysis._terminal import SummaryView as SummaryView
 from sweepengine.analysis._terminal import to_text as to_text

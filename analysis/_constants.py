@@ -15,14 +15,15 @@ MIN_WIDTHS: Final = 3
 MIN_WIDTHS_KEPT: Final = 4
 """Fewest widths that remain when small ones are dropped: with fewer, a bend cannot be told from a straight line."""
 RESOLUTION: Final = 0.25
-"""Half-width from which an interval decides no verdict, because the exponents of theory.md §4 lie a quarter apart."""
+"""Half-width from which a finite-size fit counts as not identified, as the exponents of theory.md §4 lie this far apart."""
+MARGIN: Final = 0.1
+"""A claim holds only if the interval excludes every exponent that is off by this much or more."""
+CONTRADICTION: Final = 0.99
+"""Confidence of the interval outside which a claim must lie to be contradicted."""
 
 BEND_CONFIDENCE: Final = 0.99
 """Confidence at which a residual trend is called a bend. Small widths are dropped at this level and not at 95 %, since
 every needless drop costs the exponent's interval some coverage (tested)."""
-SLOWEST_CORRECTION: Final = 0.25
-"""Exponent q of the slowest finite-size term m^−q that a verdict allows for. At γ = 3/4 the drift is
-c₁ m^−3/4 + c₂ m^−1/2, so the first term dies out as m^−1/4 relative to the second."""
 ROUNDING: Final = 1e-9
 """Curvature, or distance of an exponent from a claimed one, that counts as rounding however short its interval is: the
 interval over seeds that agree has length 0."""

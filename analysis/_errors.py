@@ -23,6 +23,10 @@ class TooFewSeedsError(AnalysisError, ValueError):
     """No seed is available at every width (or fewer than the chosen average needs)."""
 
 
+class OptimumAtEdgeError(AnalysisError, ValueError):
+    """The best value lies at an end of the axis, or the seeds do not agree that it lies inside."""
+
+
 class InvalidObservableError(AnalysisError, ValueError):
     """An observable is NaN, infinite or not positive, so that its logarithm does not exist."""
 

@@ -112,5 +112,6 @@ def _time_figure(
 
 
 def _fitted(summary: Summary, key: str) -> str:
-    parts = [f"{g.label}: exponent {estimate_text(g.fits[key].exponent)}" for g in summary.groups if key in g.fits]
+    fits = [(group.label, group.fits[key]) for group in summary.groups if key in group.fits]
+    parts = [f"{label}: exponent in the limit {estimate_text(fit.exponent)}" for label, fit in fits]
     return "; ".join(parts) + "." if parts else "No fit."

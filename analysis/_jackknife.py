@@ -65,9 +65,9 @@ class Estimate:
         return {"value": self.value, "low": self.low, "high": self.high, "se": self.se}
 
 
-def t_quantile(dof: int, confidence: float = CONFIDENCE) -> float:
-    """Return the two-sided Student quantile: P(abs(T) <= q) = `confidence` at `dof` degrees of freedom."""
-    return float(special.stdtrit(dof, 0.5 + confidence / 2))
+def t_quantile(dof: int | NDArray[np.int64], confidence: float = CONFIDENCE) -> Floats:
+    """Return the two-sided Student quantile: P(abs(T) <= q) = `confidence` at `dof` degrees of freedom, any shape."""
+    return np.asarray(special.stdtrit(np.asarray(dof, dtype=np.float64), 0.5 + confidence / 2), dtype=np.float64)
 
 
 def log_means(curves: Floats) -> tuple[Floats, Floats]:

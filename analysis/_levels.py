@@ -266,7 +266,7 @@ def mean_estimate(values: NDArray[np.float64]) -> Estimate:
     if values.size < 2:
         return Estimate(mean, float("nan"), float("nan"), float("nan"))
     se = float(values.std(ddof=1) / np.sqrt(values.size))
-    half = t_quantile(values.size - 1) * se
+    half = float(t_quantile(values.size - 1)) * se
     return Estimate(mean, mean - half, mean + half, se)
 
 

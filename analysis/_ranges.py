@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.analysis._constants import BEND_CONFIDENCE, MIN_WIDTHS_KEPT, ROUNDING, SLOWEST_CORRECTION
+from sweepengine.analysis._constants import BEND_CONFIDENCE, MIN_WIDTHS_KEPT, ROUNDING
 from sweepengine.analysis._jackknife import jackknife_t
 
 if TYPE_CHECKING:
@@ -18,23 +18,15 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-P, LOG_A, CURVATURE, P_LIMIT = range(4)
+P, LOG_A, CURVATURE = range(3)
 """Rows of :func:`contrasts`."""
 
 
 def contrasts(log_m: Floats) -> Floats:
-    """Rows (4, M) whose products with the log means are p, log A, the curvature and the extrapolated exponent.
-
-    The slope of a line is the local exponent at the mean of log m; the slope of a parabola at the largest width is the
-    local exponent there. If the difference from the limit dies out as m^−q, the two exponents give the limit
-    (Richardson): (p_last − r p_mean)/(1 − r) with r = (m_last/m_mean)^−q.
-    """
+    """Rows (3, M) whose products with the log means are p, log A and the curvature."""
     line = np.linalg.pinv(np.stack([np.ones_like(log_m), log_m], axis=1))
-    z = log_m - log_m[-1]
-    parabola = np.linalg.pinv(np.stack([np.ones_like(z), z, z**2], axis=1))
-    p_mean, p_last = -line[1], -parabola[1]
-    r = np.exp(SLOWEST_CORRECTION * z.mean())
-    return np.stack([p_mean, line[0], parabola[2], (p_last - r * p_mean) / (1 - r)])
+    parabola = np.linalg.pinv(np.stack([np.ones_like(log_m), log_m, log_m**2], axis=1))
+    return np.stack([-line[1], line[0], parabola[2]])
 
 
 def scan(full: Floats, left_out: Floats, log_m: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
@@ -48,12 +40,12 @@ def scan(full: Floats, left_out: Floats, log_m: Floats) -> tuple[Floats, Floats,
     Returns
     -------
     stats, left_stats
-        The statistics of :func:`contrasts` for every range, (..., K, 4), and without one seed, (..., S, K, 4).
+        The statistics of :func:`contrasts` for every range, (..., K, 3), and without one seed, (..., S, K, 3).
     straight
         (..., K), whether the 99 % interval of the curvature of the range from width k on contains 0.
     """
     m = log_m.size
-    rows = np.zeros((max(1, m - MIN_WIDTHS_KEPT + 1), 4, m))
+    rows = np.zeros((max(1, m - MIN_WIDTHS_KEPT + 1), 3, m))
     for k in range(rows.shape[0]):
         rows[k, :, k:] = contrasts(log_m[k:])
     stats = np.einsum("...m,kcm->...kc", full, rows)

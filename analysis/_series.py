@@ -58,7 +58,7 @@ def scaling_rows(summary: Summary, tables: Sequence[xr.Dataset], key: str) -> Sc
     rows = ScalingRows([], [], [], [], [])
     for group, table in zip(summary.groups, tables, strict=True):
         fit = group.fits.get(key)
-        name = f"{group.label}: {'exponent ' + estimate_text(fit.exponent) if fit else 'no fit'}"
+        name = f"{group.label}: {'limit ' + estimate_text(fit.exponent) if fit else 'no fit'}"
         rows.names.append(name)
         points = [
             {"group": name, "width": int(m), "seed": int(s), "value": float(q)}

@@ -35,7 +35,7 @@ class Setting:
     case: str = ""
     terms: frozenset[str] = frozenset()
 
-    def before_its_limit(self, width: int) -> bool:
+    def before_its_limit(self, width: float) -> bool:
         """Whether at this width α still hides the exponents of the limit that γ determines; never at α = 1.
 
         Features move by about 1/(α m^(1−γ)). For γ < 1 this tends to 0, but while it is above 1 the movement is not yet

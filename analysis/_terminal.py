@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
 
+    from sweepengine.analysis._fit import ScalingFit
     from sweepengine.analysis._results import GroupSummary, Summary
 
 STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim", "none": "dim"}
 """Verdict → style on a terminal."""
 _NOTE: Final = (
-    "Measured: exponent of the width m with its 95 % interval over seeds (jackknife-t). Expected: ≤ a theorem's bound, "
-    "→ an asymptote. Accuracy and loss: mean ± standard error over seeds at the largest width."
+    "Limit: exponent of the width m as m → ∞, finite-size terms allowed for, with its 95 % interval over seeds; in the "
+    "second line that of a straight line at these widths. Expected: ≤ a theorem's bound, → an asymptote. Accuracy and loss: mean ± standard error over seeds at the largest width."
 )
 
 
@@ -63,7 +64,7 @@ class SummaryView:
             collapse_padding=True,
             header_style="bold",
         )
-        for name, least in (("scaling", 7), ("quantity", 17), ("measured [95 %]", 22), ("expected", 8), ("verdict", 9)):
+        for name, least in (("scaling", 7), ("quantity", 17), ("limit [95 %]", 22), ("expected", 8), ("verdict", 9)):
             table.add_column(name, min_width=least, no_wrap=name in {"expected", "verdict"}, overflow="fold")
         for group in self.summary.groups:
             for k, (cells, style) in enumerate(_rows(self.summary, group)):
@@ -108,7 +109,7 @@ def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], st
     for name in summary.kind.headlines:
         title = summary.kind.quantity(name).title
         fit = group.fits.get(name)
-        measured = estimate_text(fit.exponent) if fit else "no fit"
+        measured = f"{estimate_text(fit.exponent)}\n{at_these_widths(fit)}" if fit else "no fit"
         claims = [c for c in summary.claims if c.group == group.label and c.observable == name]
         if not claims:
             yield [title, measured, "–", "–"], "dim"
@@ -118,6 +119,13 @@ def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], st
     if group.level:
         title = summary.kind.quantity(group.level_name).title
         yield [title, f"{level_text(summary, group)} at {group.level.width}", "", ""], ""
+
+
+def at_these_widths(fit: ScalingFit) -> str:
+    """Return `at these widths −0.98 ± 0.03`: the exponent of the straight line, which is none of the limit."""
+    line = fit.exponent_at_these_widths
+    spread = f" ± {significant_text(line.half_width, 2)}" if line.has_interval else ""
+    return f"at these widths {number_text(line.value)}{spread}"
 
 
 def level_text(summary: Summary, group: GroupSummary) -> str:

@@ -85,12 +85,12 @@ def _fits(group: GroupSummary, kind: Findings) -> list[str]:
     for title, fit in fits.items():
         if fit.dropped:
             sentences.append(
-                f"{group.label}, {title}: the curve bends at small widths; the fit leaves out m = "
+                f"{group.label}, {title}: the curve bends at small widths; the line at these widths leaves out m = "
                 f"{', '.join(map(str, fit.dropped))}."
             )
-        if fit.bends:
+        if not fit.explained:
             sentences.append(
-                f"{group.label}, {title}: the curve still bends at m = {fit.kept[0]} to {fit.kept[-1]}; "
-                "its exponent is no limit."
+                f"{group.label}, {title}: the curve bends at m = {fit.limit_widths[0]} to {fit.limit_widths[-1]} as no "
+                "finite-size term does; its exponent in the limit is unknown."
             )
     return sentences

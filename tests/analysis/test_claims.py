@@ -45,20 +45,19 @@ def part(name: str) -> Part:
 
 @pytest.mark.parametrize("name", EVIDENCE)
 def test_claims_hold_on_their_job(name: str) -> None:
-    """At these widths finite-size terms move an exponent by some hundredths beyond its interval over seeds."""
+    """The limit's interval is far wider than that at these widths; with it sharp claims of small jobs are undecided."""
     _, evidence = EVIDENCE[name]
     rows = part(name).rows
     assert {row.observable.split("/")[0] for row in rows} == {each.quantity.name for each in evidence.expected}
     for row in rows:
         assert row.measured is not None, row
         assert row.verdict in ({"none"} if row.kind == "remark" else {"holds", "undecided"}), row
-        if row.is_exponent:
-            assert row.measured.half_width < 0.2, row  # an interval that holds everything proves nothing
+        assert row.verdict in {"holds", "none"} or row.why, row
         if row.kind == "sharp":
+            # An interval that holds everything would prove nothing.
             for shift, inside in ((0.0, True), (-0.5, False), (0.5, False)):
                 near = row.measured.low - 0.05 <= row.expected + shift <= row.measured.high + 0.05
                 assert near == inside, row
-    assert "holds" in {row.verdict for row in rows}
 
 
 @pytest.mark.parametrize("name", EVIDENCE)

@@ -49,7 +49,10 @@ def test_exact_power_law_is_recovered_to_rounding() -> None:
     assert fit.amplitude.value == pytest.approx(3.0, rel=1e-12)
     assert fit.curvature.value == pytest.approx(0.0, abs=1e-12)
     assert fit.p_limit.value == pytest.approx(0.75, abs=1e-10)
-    assert fit.exponent.value == -fit.p.value
+    assert fit.p_limit.half_width < 1e-3
+    assert fit.exponent.value == -fit.p_limit.value
+    assert fit.exponent_at_these_widths.value == -fit.p.value
+    assert fit.explained
     assert fit.dropped == ()
     assert fit.predict(np.array([100.0]))[0] == pytest.approx(3.0 * 100**-0.75, rel=1e-12)
 
@@ -99,8 +102,14 @@ def test_a_curve_that_never_straightens_says_so() -> None:
     log_m = np.log(WIDTHS)
     values = np.exp(-0.5 * log_m + 0.05 * log_m**2) * np.exp(1e-4 * np.random.default_rng(0).standard_normal((8, 7)))
     fit = analysis.fit_scaling(curves(values))
-    assert fit.kept == (256, 512, 1024, 2048)
+    assert list(fit.kept) == [256, 512, 1024, 2048]
     assert fit.bends
+    crooked = WIDTHS**-0.5 * (1 + 0.1 * (-1) ** np.arange(7)) * values * np.exp(0.5 * log_m - 0.05 * log_m**2)
+    unexplained = analysis.fit_scaling(curves(crooked))
+    assert not unexplained.explained
+    assert list(unexplained.limit_widths) == [256, 512, 1024, 2048]
+    assert unexplained.p_limit.has_interval
+    assert analysis.judge(unexplained, "sharp", 0.5)[0] == "undecided"
 
 
 def test_finite_size_term_is_found_where_it_is_and_not_invented() -> None:
@@ -162,6 +171,18 @@ def long_form(widths: list[int], seeds: int) -> tuple[Floats, Floats, Floats]:
     return m.ravel().astype(float), s.ravel().astype(float), 1.0 / m.ravel()
 
 
+def test_an_axis_may_be_any_positive_number() -> None:
+    alpha = np.array([0.5, 1.0, 2.0, 4.0, 8.0])
+    x, s = np.meshgrid(alpha, np.arange(4))
+    table = analysis.Curves.from_runs(x.ravel(), s.ravel(), 3 * x.ravel() ** -1.5, "alpha")
+    fit = analysis.fit_scaling(table)
+    assert (table.axis, fit.axis, fit.widths) == ("alpha", "alpha", (0.5, 1.0, 2.0, 4.0, 8.0))
+    assert fit.p.value == pytest.approx(1.5, abs=1e-12)
+    assert fit.p_limit.value == pytest.approx(1.5, abs=1e-9)
+    whole = analysis.Curves.from_runs(2 * x.ravel(), s.ravel(), x.ravel(), "n_train")
+    assert whole.widths.dtype == np.int64
+
+
 def test_unbalanced_seeds_are_cut_to_the_common_ones_and_counted() -> None:
     m, s, q = long_form([8, 16, 32, 64], 5)
     keep = ~((m == 16) & (s == 2)) & ~((m == 64) & (s == 4))
@@ -183,6 +204,12 @@ def test_values_without_a_logarithm_are_refused_by_name(bad: float) -> None:
 
 
 def test_data_that_cannot_be_fitted_raise_typed_errors_with_a_way_out() -> None:
+    with pytest.raises(analysis.ContractError, match=r"width 8\.5; widths are whole numbers"):
+        analysis.Curves.from_runs([8.5, 16, 32], [0, 0, 0], [1, 1, 1])
+    with pytest.raises(analysis.ContractError, match="alpha 0; values of alpha are positive"):
+        analysis.Curves.from_runs([0, 16, 32], [0, 0, 0], [1, 1, 1], "alpha")
+    with pytest.raises(analysis.TooFewWidthsError, match=r"Found 2 values of n_train .* Add values of n_train"):
+        analysis.Curves.from_runs(*long_form([8, 16], 4), "n_train")
     with pytest.raises(analysis.TooFewWidthsError, match=r"at least 3.*Add widths"):
         analysis.Curves.from_runs(*long_form([8, 16], 4))
     m, s, q = long_form([8, 16, 32], 3)

@@ -36,7 +36,7 @@ def test_the_report_shows_chaos_propagate_and_the_cloud(tmp_path: Path) -> None:
     sweep = sweepengine.open_sweep(tmp_path / "cloud.zarr")
     [group] = analysis.summarise(sweep).groups
     fit = group.fits["chaos_particles"]
-    assert fit.widths == (16, 32, 64)
+    assert list(fit.widths) == [16, 32, 64]
     assert {claim.id for claim in analysis.summarise(sweep).claims} == {"mf-limit"}
     spec = make_spec(content)
     assert isinstance(spec, ParticleSpec)

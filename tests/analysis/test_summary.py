@@ -191,7 +191,8 @@ def test_dict_is_strict_json_and_unrounded() -> None:
     fit = again["groups"][0]["fits"]["kernel_drift"]
     assert fit["p"]["low"] is None
     assert fit["p"]["value"] == summary.groups[0].fits["kernel_drift"].p.value
-    assert fit["exponent_of_m"]["value"] == -fit["p"]["value"]
+    assert fit["exponent_of_m"]["value"] == -fit["p_limit"]["value"]
+    assert fit["exponent_of_m_at_these_widths"]["value"] == -fit["p"]["value"]
 
 
 @pytest.mark.parametrize("width", [80, 100])
@@ -233,7 +234,7 @@ def test_table_is_ascii_where_the_terminal_is_and_names_cannot_steer_it() -> Non
 def test_numbers_carry_the_decimals_that_their_interval_earns(value: float, half: float, text: str) -> None:
     summary = analysis.summarise(make_sweep(widths=(8, 16, 32), seeds=2)[0])
     group = summary.groups[0]
-    fit = replace(group.fits["kernel_drift"], p=analysis.Estimate(-value, -value - half, -value + half, half / 2))
+    fit = replace(group.fits["kernel_drift"], p_limit=analysis.Estimate(-value, -value - half, -value + half, half / 2))
     measured = replace(summary, groups=(replace(group, fits=group.fits | {"kernel_drift": fit}),))
     assert f" {text} " in analysis.to_text(measured, 120)
 
