@@ -23,6 +23,7 @@ from sweepengine.analysis._curves import Average as Average
 from sweepengine.analysis._curves import Curves as Curves
 from sweepengine.analysis._decision import Decision as Decision
 from sweepengine.analysis._decision import decide as decide
+from sweepengine.analysis._decision import decided_together as decided_together
 from sweepengine.analysis._errors import AnalysisError as AnalysisError
 from sweepengine.analysis._errors import ContractError as ContractError
 from sweepengine.analysis._errors import DuplicateRunError as DuplicateRunError

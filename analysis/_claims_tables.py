@@ -6,8 +6,9 @@ import math
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from sweepengine.analysis._decision import AGAINST, WORST_FIRST
+from sweepengine.analysis._decision import WORST_FIRST
 from sweepengine.analysis._format import number_text
+from sweepengine.analysis._judgement import AGAINST
 from sweepengine.analysis._quantities import split_key
 from sweepengine.analysis._tables import INTERVALS, Table
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from sweepengine.analysis._verdict import Verdict
 
 HEADERS: Final = ("id", "source", "what was measured", "expected", "measured [95 %]", "verdict", "seconds")
+TOGETHER: Final = "[95 % together]"
+"""The column of the intervals that cover together, which reports have beside the single ones."""
 CAUGHT: Final = "caught"
 NOT_CAUGHT: Final = "NOT CAUGHT"
 TWIN: Final = "twin"
@@ -66,33 +69,33 @@ def decisions_table(decisions: Sequence[Decision]) -> Table:
     for decision in decisions:
         seconds = "–" if math.isnan(decision.seconds) else number_text(decision.seconds, 1)
         for part in decision.parts:
-            for cells in _part_rows(part):
-                rows.append((decision.claim.id, *cells[:-1], seconds, cells[-1]))
+            for *cells, remark, together in _part_rows(part):
+                rows.append((decision.claim.id, *cells, seconds, remark, together))
                 seconds = ""
     return Table(
         "decisions",
         "All rows",
         "Each row is one expectation of a claim; a row “twin” is a wrong copy of the claim, which must be refuted. "
         f"Seconds are those of the claim's jobs, which other claims may share. {INTERVALS}",
-        (*HEADERS, REMARK),
+        (*HEADERS, REMARK, TOGETHER),
         tuple(rows),
-        frozenset({4, 6}),
+        frozenset({4, 6, 8}),
     )
 
 
 def part_table(decision: Decision, part: Part, number: int) -> Table:
     """The rows of one piece of evidence, and its twin; verdicts first, for narrow screens."""
     rows = tuple(
-        (f"{TWIN}: {what}" if source == TWIN else what, verdict, expected, measured, remark, source)
-        for source, what, expected, measured, verdict, remark in _part_rows(part)
+        (f"{TWIN}: {what}" if source == TWIN else what, verdict, expected, measured, together, remark, source)
+        for source, what, expected, measured, verdict, remark, together in _part_rows(part)
     )
     return Table(
         f"{decision.claim.id}-{number}",
         f"Rows of {decision.claim.id}, job {part.evidence.job}",
         "",
-        ("what was measured", "verdict", "expected", "measured [95 %]", REMARK, "source"),
+        ("what was measured", "verdict", "expected", "measured [95 %]", TOGETHER, REMARK, "source"),
         rows,
-        frozenset({3}),
+        frozenset({3, 4}),
     )
 
 
@@ -127,16 +130,20 @@ def reproduction(decision: Decision, command: str) -> Iterator[tuple[str, str]]:
 
 
 def _part_rows(part: Part) -> Iterator[tuple[str, ...]]:
-    """Source, what was measured, expected, measured, verdict and remark: of each row, and of the twin."""
+    """Source, what was measured, expected, measured, verdict, remark and joint interval of each row, and of the twin."""
     for row in part.rows:
         remark = "; ".join(text for text in (row.why, row.note) if text)
-        yield row.seed, measured_what(row), row.expected_text, row.measured_text, row.verdict, remark or "–"
-    told = twin_row(part)
+        told = (row.seed, measured_what(row), row.expected_text, row.measured_text, row.verdict)
+        yield *told, remark or "–", row.together_text
+    refuting = twin_row(part)
     yield (
         TWIN,
         part.evidence.says_twin,
-        told.expected_text if told else "–",
-        told.measured_text if told else "none",
+        refuting.expected_text if refuting else "–",
+        refuting.measured_text if refuting else "none",
         caught_text(caught=part.twin_is_caught),
-        f"{measured_what(told)}: {told.verdict}" if told else "no run of the twin is of the claim's setting",
+        f"{measured_what(refuting)}: {refuting.verdict}"
+        if refuting
+        else "no run of the twin is of the claim's setting",
+        "–",
     )

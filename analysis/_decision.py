@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from sweepengine.analysis._judgement import AGAINST, judged_together
 from sweepengine.analysis._observables import reduce_runs
 from sweepengine.analysis._samples import judge_sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     """Name of a job → the sweep, and the theory of its store."""
 
 WORST_FIRST: Final[tuple[Verdict, ...]] = ("violated", "differs", "undecided", "holds")
-AGAINST: Final = frozenset({"violated", "differs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +159,14 @@ def _judged(claim: Claim, evidence: Evidence, sweep: xr.Dataset, theory: xr.Data
     quantities = {expectation.quantity for expectation in evidence.expected}
     table = reduce_runs(sweep, theory=theory, only=quantities)
     return judge_sweep(sweep, table, [(claim.id, expectation) for expectation in evidence.expected])
+
+
+def decided_together(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    """Return the decisions of one table, whose rows are refuted only by intervals that cover together."""
+    rows = iter(judged_together([row for decision in decisions for row in decision.rows]))
+    return tuple(
+        replace(
+            decision, parts=tuple(replace(part, rows=tuple(next(rows) for _ in part.rows)) for part in decision.parts)
+        )
+        for decision in decisions
+    )

@@ -106,8 +106,8 @@ class Expectation(Protocol):
     def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
         """The smallest and the largest value that is expected; infinite where there is no such end."""
 
-    def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
-        """Judge a sample."""
+    def judge(self, sample: Sample, setting: Setting, place: str, rows: int = 1) -> Judgement:
+        """Judge a sample, with the interval that it needs in a table of so many rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +149,11 @@ class Exponent:
         """See :class:`Expectation`."""
         return -math.inf, math.inf
 
-    def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
+    def judge(self, sample: Sample, setting: Setting, place: str, rows: int = 1) -> Judgement:
         """Judge the fit of a sample."""
         p = self.p(setting, place)
         expected = 0.0 - p  # never −0.0
-        fit = sample.fit
+        fit = sample.fit.simultaneous(rows) if sample.fit and rows > 1 else sample.fit
         verdict, why = judge(fit, self.kind, p) if fit else ("undecided", sample.why_no_fit)
         return Judgement(
             expected, _SIGN[self.kind] + exponent_text(expected), fit.exponent if fit else None, verdict, why

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._format import estimate_text, significant_text
 from sweepengine.analysis._quantities import split_key, title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sweepengine.analysis._expectations import Expectation, Judgement, Sample
     from sweepengine.analysis._jackknife import Estimate
     from sweepengine.analysis._setting import Setting
     from sweepengine.analysis._verdict import Verdict
+
+AGAINST: Final = frozenset({"violated", "differs"})
+"""The verdicts that refute a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,11 @@ class ClaimResult:
         `holds`, `violated`, `differs` or `undecided`, and the reason if undecided; `none` of a remark.
     allowed
         The smallest and the largest value that the expectation allows; infinite where there is no such end.
-    sample
-        The values and the fit behind the row, for figures.
+    together
+        The measured number with the interval that covers together with those of the other rows of the table; None where
+        there is no interval.
+    expectation, setting, sample
+        What was judged: the expectation, the setting of the group, and the values with their fit.
     """
 
     id: str
@@ -64,7 +70,10 @@ class ClaimResult:
     verdict: Verdict
     why: str
     allowed: tuple[float, float]
+    expectation: Expectation = field(repr=False, compare=False)
+    setting: Setting = field(repr=False, compare=False)
     sample: Sample = field(repr=False, compare=False)
+    together: Estimate | None = None
 
     @property
     def is_exponent(self) -> bool:
@@ -76,12 +85,21 @@ class ClaimResult:
         """The measured number with its interval; the words `no fit` or `none` where there is no number."""
         if self.measured is None:
             return "no fit" if self.is_exponent else "none"
+        return self._text(self.measured)
+
+    @property
+    def together_text(self) -> str:
+        """The interval that covers together with those of the other rows; a dash where there is none."""
+        text = self._text(self.together) if self.together is not None else ""
+        return text[text.index("[") :] if "[" in text else "–"
+
+    def _text(self, measured: Estimate) -> str:
         if self.is_exponent:
-            return estimate_text(self.measured)
-        value = significant_text(self.measured.value)
-        if not self.measured.has_interval:
+            return estimate_text(measured)
+        value = significant_text(measured.value)
+        if not measured.has_interval:
             return value
-        return f"{value} [{significant_text(self.measured.low)}, {significant_text(self.measured.high)}]"
+        return f"{value} [{significant_text(measured.low)}, {significant_text(measured.high)}]"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain numbers and strings."""
@@ -98,6 +116,7 @@ class ClaimResult:
             "expected": self.expected_text,
             "note": self.note,
             "measured": self.measured.to_dict() if self.measured else None,
+            "together": self.together.to_dict() if self.together else None,
             "verdict": self.verdict,
             "why": self.why,
         }
@@ -163,7 +182,30 @@ def judge_group(
                     verdict=verdict,
                     why=why,
                     allowed=expectation.allowed(setting, place),
+                    expectation=expectation,
+                    setting=setting,
                     sample=sample,
                 )
             )
     return tuple(rows)
+
+
+def judged_together(rows: Sequence[ClaimResult]) -> tuple[ClaimResult, ...]:
+    """Return the rows of one table with the intervals that cover together (Šidák), by which alone a row is refuted.
+
+    A table of forty true claims would refute two by single 95 % intervals. A row that only its single interval refutes
+    becomes `undecided`. Rows without an interval stay as they are.
+    """
+    count = sum(row.measured is not None and row.measured.has_interval for row in rows)
+    return tuple(_together(row, count) for row in rows)
+
+
+def _together(row: ClaimResult, count: int) -> ClaimResult:
+    if row.measured is None or not row.measured.has_interval:
+        return row
+    wide = row.expectation.judge(row.sample, row.setting, split_key(row.observable)[1], count)
+    row = replace(row, together=wide.measured)
+    if row.verdict not in AGAINST or wide.verdict in AGAINST:
+        return row
+    why = f"refuted by its own interval, but not by the one that it needs in a table of {count} rows"
+    return replace(row, verdict="undecided", why=why)

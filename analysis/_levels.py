@@ -12,6 +12,7 @@ from sweepengine.analysis._constants import CONFIDENCE
 from sweepengine.analysis._expectations import Judgement
 from sweepengine.analysis._format import significant_text
 from sweepengine.analysis._jackknife import Estimate, t_quantile
+from sweepengine.analysis._simultaneous import sidak, simultaneous
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +85,7 @@ class Equality:
         value = self.value(setting, place)
         return value - self.within, value + self.within
 
-    def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
+    def judge(self, sample: Sample, setting: Setting, place: str, rows: int = 1) -> Judgement:
         """Judge the mean over seeds; a seed's mean over its runs is one replicate."""
         value = self.value(setting, place)
         text = f"{significant_text(value)} ± {significant_text(self.within, 2)}"
@@ -93,6 +94,8 @@ class Equality:
             return Judgement(value, text, None, "undecided", "a run has no finite value")
         means = _seed_means(seeds, values)
         measured = mean_estimate(means)
+        if measured.has_interval and rows > 1:
+            measured = simultaneous(measured, means.size - 1, rows)
         if not measured.has_interval:
             return Judgement(value, text, measured, "undecided", "an interval over seeds needs at least 2 seeds")
         low, high = self.allowed(setting, place)
@@ -146,7 +149,7 @@ class Inequality:
         limit = self.limit(setting, place)
         return (-math.inf, limit) if self.side == "≤" else (limit, math.inf)
 
-    def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
+    def judge(self, sample: Sample, setting: Setting, place: str, rows: int = 1) -> Judgement:
         """Judge the run that is nearest to the limit, or beyond it."""
         limit = self.limit(setting, place)
         text = f"{self.side} {significant_text(limit)}"
@@ -197,14 +200,14 @@ class Frequency:
         """See :class:`Expectation`."""
         return -math.inf, self.limit(setting, place)
 
-    def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:
+    def judge(self, sample: Sample, setting: Setting, place: str, rows: int = 1) -> Judgement:
         """Judge the share of the runs."""
         limit = self.limit(setting, place)
         text = f"≤ {significant_text(limit)} in ≥ {100 * self.least:g} %"
         _, values = sample.of(self.runs)
         if not values.size or np.isnan(values).any():
             return Judgement(self.least, text, None, "undecided", "a run has no value")
-        measured = share_estimate(int((values <= limit).sum()), values.size)
+        measured = share_estimate(int((values <= limit).sum()), values.size, sidak(rows))
         if measured.low >= self.least:
             return Judgement(self.least, text, measured, "holds", "")
         if measured.high < self.least:
@@ -242,7 +245,7 @@ class Remark:
         """See :class:`Expectation`: every value."""
         return -math.inf, math.inf
 
-    def judge(self, sample: Sample, setting: Setting, place: str) -> Judgement:  # noqa: ARG002
+    def judge(self, sample: Sample, setting: Setting, place: str, rows: int = 1) -> Judgement:  # noqa: ARG002
         """Report the mean over seeds."""
         seeds, values = sample.of(self.runs)
         measured = mean_estimate(_seed_means(seeds, values)) if values.size else None
@@ -270,11 +273,11 @@ def mean_estimate(values: NDArray[np.float64]) -> Estimate:
     return Estimate(mean, mean - half, mean + half, se)
 
 
-def share_estimate(successes: int, runs: int) -> Estimate:
+def share_estimate(successes: int, runs: int, confidence: float = CONFIDENCE) -> Estimate:
     """Share of successes with the exact interval of Clopper and Pearson (1934)."""
     from scipy import special
 
-    tail = (1 - CONFIDENCE) / 2
+    tail = (1 - confidence) / 2
     low = float(special.betaincinv(successes, runs - successes + 1, tail)) if successes else 0.0
     high = float(special.betaincinv(successes + 1, runs - successes, 1 - tail)) if successes < runs else 1.0
     share = successes / runs

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sweepengine.analysis._dataset import Group, count_statuses, kind_of, split
+from sweepengine.analysis._judgement import judged_together
 from sweepengine.analysis._observables import reduce_runs
 from sweepengine.analysis._results import GroupSummary, Level, Summary
 from sweepengine.analysis._samples import judge_sweep, rows_of, samples_of
@@ -65,7 +66,7 @@ def summarise_reduced(
         store=str(ds.attrs.get("store", "")),
         counts=count_statuses(ds),
         groups=tuple(summaries),
-        claims=judge_sweep(ds, table, kind.expected, group_by),
+        claims=judged_together(judge_sweep(ds, table, kind.expected, group_by)),
         warnings=collect_warnings(summaries, _first_divergence(ds, groups), kind),
         kind=kind,
     )

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sweepengine.analysis import CLAIMS, decide
+from sweepengine.analysis import CLAIMS, decide, decided_together
 from sweepengine.errors import RunError, SpecError, StoreError
 from sweepengine.execute import Session
 from sweepengine.files import replace_file
@@ -69,8 +69,8 @@ def decide_claims(
     store_dir: str = STORE_DIR,
     progress: Callable[[str], Progress] | None = None,
     **options: Any,
-) -> Iterator[Decision]:
-    """Decide claims one after the other: run what is missing of their jobs, then judge them.
+) -> tuple[Decision, ...]:
+    """Decide claims: run what is missing of their jobs, then judge them, as rows of one table.
 
     Parameters
     ----------
@@ -85,9 +85,10 @@ def decide_claims(
     **options
         How to run: the attributes of :class:`sweepengine.options.RunOptions` by name.
 
-    Yields
-    ------
-    Decision
+    Returns
+    -------
+    tuple of Decision
+        In the order of the ids. A row is refuted only by an interval that covers together with those of all rows.
 
     Raises
     ------
@@ -101,6 +102,7 @@ def decide_claims(
     claims = chosen_claims(ids)
     seconds = _read_seconds(store_dir, size)
     sweeps: dict[str, tuple[xr.Dataset, xr.Dataset]] = {}
+    decisions: list[Decision] = []
     with Session(**options) as session:
         for claim in claims:
             for job in (job for job in jobs_of([claim]) if job not in sweeps):
@@ -115,7 +117,8 @@ def decide_claims(
                     seconds[job] = seconds.get(job, 0.0) + time.monotonic() - begun
                     _write_seconds(store_dir, size, seconds)
                 sweeps[job] = (open_sweep(address), open_theory(address))
-            yield decide(claim, sweeps, sum(seconds.get(job, math.nan) for job in jobs_of([claim])))
+            decisions.append(decide(claim, sweeps, sum(seconds.get(job, math.nan) for job in jobs_of([claim]))))
+    return decided_together(decisions)
 
 
 def costs(ids: Sequence[str] = (), *, size: Size = "quick", store_dir: str = STORE_DIR) -> Iterator[tuple[str, str]]:
