@@ -149,7 +149,7 @@ class Inequality:
         limit = self.limit(setting, place)
         return (-math.inf, limit) if self.side == "≤" else (limit, math.inf)
 
-    def judge(self, sample: Sample, setting: Setting, place: str, rows: int = 1) -> Judgement:
+    def judge(self, sample: Sample, setting: Setting, place: str, rows: int = 1) -> Judgement:  # noqa: ARG002 -- no interval
         """Judge the run that is nearest to the limit, or beyond it."""
         limit = self.limit(setting, place)
         text = f"{self.side} {significant_text(limit)}"
