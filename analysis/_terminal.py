@@ -99,7 +99,9 @@ def _headline(summary: Summary) -> str:
 
 
 def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], str]]:
-    """Yield one row for each claim; only the first row of a quantity has its title and its measured exponent.
+    """Yield one row for each claim; the first row of a quantity has its title and its exponent in the limit.
+
+    The second row has the exponent at these widths.
 
     The claims are those about headline quantities, or all claims where the kind has no headline.
     """
@@ -109,23 +111,31 @@ def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], st
     for name in summary.kind.headlines:
         title = summary.kind.quantity(name).title
         fit = group.fits.get(name)
-        measured = f"{estimate_text(fit.exponent)}\n{at_these_widths(fit)}" if fit else "no fit"
+        left = [[title, estimate_text(fit.exponent) if fit else "no fit"]]
+        if fit:
+            left.append(["  at these widths", line_text(fit)])
         claims = [c for c in summary.claims if c.group == group.label and c.observable == name]
-        if not claims:
-            yield [title, measured, "–", "–"], "dim"
-        for k, claim in enumerate(claims):
-            first = [title, measured] if k == 0 else ["", ""]
-            yield [*first, claim.expected_text, claim.verdict], STYLES[claim.verdict]
+        for k in range(max(len(left), len(claims))):
+            cells = left[k] if k < len(left) else ["", ""]
+            if k < len(claims):
+                yield [*cells, claims[k].expected_text, claims[k].verdict], STYLES[claims[k].verdict]
+            else:
+                yield [*cells, *(["–", "–"] if not claims and k == 0 else ["", ""])], "dim"
     if group.level:
         title = summary.kind.quantity(group.level_name).title
         yield [title, f"{level_text(summary, group)} at {group.level.width}", "", ""], ""
 
 
-def at_these_widths(fit: ScalingFit) -> str:
-    """Return `at these widths −0.98 ± 0.03`: the exponent of the straight line, which is none of the limit."""
+def line_text(fit: ScalingFit) -> str:
+    """Return `−0.98 ± 0.03`: the exponent of the straight line at these widths, which is none of the limit."""
     line = fit.exponent_at_these_widths
     spread = f" ± {significant_text(line.half_width, 2)}" if line.has_interval else ""
-    return f"at these widths {number_text(line.value)}{spread}"
+    return f"{number_text(line.value)}{spread}"
+
+
+def at_these_widths(fit: ScalingFit) -> str:
+    """Return `at these widths −0.98 ± 0.03`."""
+    return f"at these widths {line_text(fit)}"
 
 
 def level_text(summary: Summary, group: GroupSummary) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sweepengine.spec._kinds import AnySpec
 
 _FOLDER = Path(__file__).parents[1] / "jobs"
-_FULL = _FOLDER / "sizes" / "full.yaml"
+_SIZES = _FOLDER / "sizes"
 
 
 def job_names() -> list[str]:
@@ -41,8 +41,15 @@ def job_path(name: str) -> Path:
     return _FOLDER / f"{name}.yaml"
 
 
-def job_spec(name: str, size: Literal["quick", "full"] = "quick") -> AnySpec:
-    """The spec of a packaged job: as its file has it, or with the axes that it has for a cluster.
+def job_spec(name: str, size: Literal["small", "quick", "full"] = "small") -> AnySpec:
+    """The spec of a packaged job: as its file has it (small), or with the axes by which claims are decided.
+
+    Parameters
+    ----------
+    name : str
+    size : {"small", "quick", "full"}
+        The axes of the job's file; those of ``jobs/sizes/quick.yaml``, for a laptop, where that file has some; or those
+        of ``jobs/sizes/full.yaml``, for a cluster.
 
     Raises
     ------
@@ -50,13 +57,13 @@ def job_spec(name: str, size: Literal["quick", "full"] = "quick") -> AnySpec:
         There is no job of this name, or the job has no sizes for a cluster.
     """
     path = job_path(name)
-    if size == "quick":
+    if size == "small":
         return read_spec(path)
-    sizes = load_yaml(_FULL.read_text(encoding="utf-8"))
-    if name not in sizes:
-        raise SpecError(f"{name}: this job has no sizes for a cluster; add them to {_FULL.name}")
+    sizes = load_yaml((_SIZES / f"{size}.yaml").read_text(encoding="utf-8"))
+    if name not in sizes and size == "full":
+        raise SpecError(f"{name}: this job has no sizes for a cluster; add them to jobs/sizes/full.yaml")
     content = load_yaml(path.read_text(encoding="utf-8"))
-    return make_spec(content | {"axes": content["axes"] | sizes[name]}).located(path.parent)
+    return make_spec(content | {"axes": content["axes"] | sizes.get(name, {})}).located(path.parent)
 
 
 def job_plugin(job: Path) -> Path | None:

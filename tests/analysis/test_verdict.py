@@ -121,11 +121,14 @@ def test_claims_are_those_of_the_theory() -> None:
     assert expected(0.5, 1, "my_own") == {bound, *lazy_half}
     assert expected(0.75, 1, "erf") == {
         ("gamma", "kernel_drift", "sharp", "−1/2"),
+        ("gamma", "movement_total", "sharp", "−1/4"),
+        ("ntk-const", "kernel_drift", "sharp", "−1/2"),
         ("lazy", "movement_total", "sharp", "−1/4"),
         ("lazy", "movement_op/W0", "sharp", "−1/4"),
     }
     assert expected(1.0, 1, "relu") == {
         ("mf-move", "kernel_drift", "sharp", "0"),
+        ("mf-move", "movement_total", "sharp", "0"),
         ("lazy", "movement_total", "sharp", "0"),
         ("lazy", "movement_op/W0", "sharp", "0"),
     }

@@ -134,7 +134,7 @@ def test_an_observable_belongs_to_its_kind(tmp_path: Path) -> None:
         make_plan(make_spec(CLOUD | {"observables": ["own"]}), SweepStore(tmp_path / "k.zarr"))
     with pytest.raises(SpecError, match=r"found 'accuracy_test'\. It is an observable of networks"):
         make_plan(make_spec(CLOUD | {"observables": ["accuracy_test"]}), SweepStore(tmp_path / "k.zarr"))
-    with pytest.raises(SpecError, match="found the kind 'clouds'; expected one of networks, particles"):
+    with pytest.raises(SpecError, match="found the kind 'clouds'; expected one of computation, networks, particles"):
         sweepengine.register_observable(name="own", kind="clouds", long_name="own")
     with pytest.raises(SpecError, match="the name 'objective' is one of sweepengine's own"):
         sweepengine.register_observable(name="objective", kind="particles", long_name="own")

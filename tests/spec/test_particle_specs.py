@@ -48,7 +48,7 @@ def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "clouds"}, r"kind: found 'clouds'; allowed: 'networks', 'particles'"),
+        ({"kind": "clouds"}, r"kind: found 'clouds'; allowed: 'computation', 'networks', 'particles'"),
         ({"unit": None}, r"unit: missing; a risk needs it"),
         ({"functional": {"terms": []}}, r"functional\.terms: .*the list is empty"),
         (

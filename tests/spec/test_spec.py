@@ -254,6 +254,7 @@ def test_the_schema_describes_the_quickstart() -> None:
     schema = SweepSpec.model_json_schema()
     assert set(schema["properties"]) == {
         "kind",
+        "refine",
         "name",
         "data",
         "network",
