@@ -161,8 +161,8 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
         table.add_row(name, f"{len(values)}: {', '.join(map(str, values[:12]))}{' …' if len(values) > 12 else ''}")
     table.add_section()
     # A run without steps, such as a computation, has no step size.
-    stepped = {(run.depth, run.activation): run for run in plan.runs if run.n_steps}
-    for (depth, activation), run in stepped.items():
+    stepped = {(run.depth, run.activation, run.step_size): run for run in plan.runs if run.n_steps}
+    for (depth, activation, _), run in stepped.items():
         table.add_row(
             "step size",
             f"{run.step_size:.6g} × {run.n_steps} steps = {run.time:g}, {len(run.record_steps)} records "
