@@ -75,14 +75,22 @@ def possible_additions(curves: Curves, target: float, average: Average = "mean_o
     if seeds < LEAST_SEEDS or not math.isfinite(now):
         more = max(LEAST_SEEDS - seeds, 2)
         return (Addition("seed", _next_seeds(curves, more), math.inf),)
-    needed = math.ceil(seeds * ((now / target) ** 2 - 1)) if target < now else 1
-    more = min(max(needed, 2), seeds)
+    more = more_seeds(seeds, now, target)
     ratio = curves.widths[-1] / curves.widths[-2]
     width = round(curves.widths[-1] * ratio)
     return (
         Addition("seed", _next_seeds(curves, more), _median(lambda: _with_seeds(curves, more, generator), average)),
         Addition("width", (width,), _median(lambda: _with_width(curves, width, generator), average)),
     )
+
+
+def more_seeds(seeds: int, now: float, target: float) -> int:
+    """Seeds to add to an interval of ± ``now`` that is wanted to be ± ``target``.
+
+    They are two at least, and at most as many as there are, because the spread of few seeds says little.
+    """
+    needed = math.ceil(seeds * ((now / target) ** 2 - 1)) if target < now else 1
+    return min(max(needed, 2), seeds)
 
 
 def best_addition(additions: Sequence[Addition], now: float, target: float, seconds: Sequence[float]) -> Addition:

@@ -1,6 +1,6 @@
 """How often the intervals cover and the verdicts are right, by simulation: the tables of docs/statistics.md.
 
-    OMP_NUM_THREADS=1 python benchmarks/coverage.py [--trials 2000] [--seed 1] [--only coverage|verdicts|power|offset]
+    OMP_NUM_THREADS=1 python benchmarks/coverage.py [--trials 2000] [--seed 1] [--only coverage|verdicts|power|offset|refinement]
 
 A cell is a number of seeds, a set of widths, a law of the noise and a finite-size term. Q = m^−p (1 + B m^−q) times
 noise, half of whose variance a seed's widths share: log-normal with the given spread, or log Q with Student's t at 3
@@ -22,6 +22,7 @@ from sweepengine.analysis._limit import SLOW_CORRECTIONS, Limit, LogCurve, limit
 from sweepengine.analysis._models import OFFSET, fit_model
 from sweepengine.analysis._power import what_decides, what_narrows
 from sweepengine.analysis._ranges import P, first_straight, scan
+from sweepengine.analysis._refinement import more_seeds
 from sweepengine.analysis._verdict import Kind, apply_rules
 
 Floats = NDArray[np.float64]
@@ -192,6 +193,42 @@ def offset_table(trials: int, seed: int) -> None:
         print(f"| {level:g} | {seeds} | {spread:g} | {100 * found[0]:.1f} % | {100 * found[1]:.1f} % |", flush=True)
 
 
+def refinement_table(trials: int, seed: int) -> None:
+    """Print the coverage that is left where seeds are added until the interval is short: the rule of `refine`."""
+    print(
+        "\n| noise | term | first seeds | target | met | median seeds | covers when it stops |\n"
+        + "| --- " * 3
+        + "| ---: " * 4
+        + "|"
+    )
+    m, most = WIDTHS["7 widths, 32–2048"], 512
+    for spread, term, first, target in product((0.1, 0.3), TERMS, (4, 8), (0.05, 0.1)):
+        b, q = TERMS[term]
+        values = simulate(np.random.default_rng(seed), (trials // 4, most), m, ("normal", spread), b, q)
+        waiting = {first: np.arange(len(values))}
+        ends: dict[int, tuple[float, bool]] = {}  # trial → seeds at its end, and whether its interval covers
+        while waiting:
+            seeds = min(waiting)
+            some = waiting.pop(seeds)
+            limit = limit_exponent(_curves(values[some, :seeds], m))
+            half = (limit.high - limit.low) / 2
+            inside = (limit.low <= TRUE_P) & (limit.high >= TRUE_P)
+            for trial, now, covered in zip(some, half, inside, strict=True):
+                after = seeds + (more_seeds(seeds, float(now), target) if math.isfinite(now) else seeds)
+                if now <= target or after > most:
+                    ends[int(trial)] = (float(seeds) if now <= target else math.inf, bool(covered))
+                else:
+                    waiting[after] = np.append(waiting.get(after, np.empty(0, np.intp)), trial)
+        sizes, covers_at_end = (np.array(column) for column in zip(*ends.values(), strict=True))
+        met = np.isfinite(sizes)
+        median = f"{np.median(sizes):g}" if np.isfinite(np.median(sizes)) else f"> {most}"
+        covered = f"{100 * covers_at_end[met].mean():.1f} %" if met.any() else "–"
+        print(
+            f"| {spread:g} | {term} | {first} | ± {target:g} | {100 * met.mean():.0f} % | {median} | {covered} |",
+            flush=True,
+        )
+
+
 def _curves(values: Floats, m: Widths) -> LogCurve:
     return LogCurve.from_replicates(np.log(m), *log_means(values))
 
@@ -204,7 +241,13 @@ def _range(found: "list[float] | tuple[float, ...]") -> str:
     return f"{100 * min(found):.1f} – {100 * max(found):.1f} %"
 
 
-TABLES = {"coverage": coverage_table, "verdicts": verdict_table, "power": power_table, "offset": offset_table}
+TABLES = {
+    "coverage": coverage_table,
+    "verdicts": verdict_table,
+    "power": power_table,
+    "offset": offset_table,
+    "refinement": refinement_table,
+}
 
 
 def main() -> None:
