@@ -45,9 +45,7 @@ from sweepengine.analysis._fit import fit_scaling as fit_scaling
 from sweepengine.analysis._jackknife import Estimate as Estimate
 from sweepengine.analysis._judgement import ClaimResult as ClaimResult
 from sweepengine.analysis._levels import Equality as Equality
-from sweepengine.analysis._levels import Frequency as Frequency
 from sweepengine.analysis._levels import Inequality as Inequality
-from sweepengine.analysis._levels import Remark as Remark
 from sweepengine.analysis._models import ModelFit as ModelFit
 from sweepengine.analysis._observables import reduce_runs as reduce_runs
 from sweepengine.analysis._optimum import Optimum as Optimum
@@ -65,6 +63,8 @@ from sweepengine.analysis._results import GroupSummary as GroupSummary
 from sweepengine.analysis._results import Level as Level
 from sweepengine.analysis._results import Summary as Summary
 from sweepengine.analysis._setting import Setting as Setting
+from sweepengine.analysis._shares import Frequency as Frequency
+from sweepengine.analysis._shares import Remark as Remark
 from sweepengine.analysis._simultaneous import holm as holm
 from sweepengine.analysis._simultaneous import p_value as p_value
 from sweepengine.analysis._simultaneous import sidak as sidak

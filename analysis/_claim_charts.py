@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 from sweepengine.analysis._axes import symbol_of
 from sweepengine.analysis._chart_parts import (
     COLOURS,
-    SHAPES,
     finish,
     load_altair,
     log_axis,
-    log_domain,
-    log_ticks,
     tips,
+)
+from sweepengine.analysis._claim_channels import (
+    TWIN,
+    colour_by_series,
+    shape_by_series,
+    side_by_side,
+    size_axis,
+    value_axis,
 )
 from sweepengine.analysis._format import printable
 
@@ -25,19 +30,10 @@ if TYPE_CHECKING:
     from sweepengine.analysis._claim_series import Rows, Series
 
 _HEIGHT: Final = 280
-_TWIN: Final = "#8a8a82"
-_DECADES: Final = 1.5
-"""Decades from which a value axis is logarithmic."""
 _ROW: Final = 30
 """Height of a row of the overview in pixels."""
 _LABEL: Final = 330
 """Longest label of the overview in pixels; phones are not wider."""
-_CROSS: Final = "cross"
-_STRIPS: Final = 0.86
-"""Share of the place of a size that its points take."""
-_DECADES_SHOWN: Final = 8
-_MANY: Final = 12
-"""Sizes beyond which the ticks of an axis are not at the sizes."""
 
 
 def axis_title(axis: str) -> str:
@@ -66,9 +62,9 @@ def exponent_chart(series: Sequence[Series], axis: str, title: str, description:
     points = [row for each in series for row in each.points() if row["y"] > 0]
     means = [row for each in series for row in each.means()]
     shown = [*points, *means]
-    x = _size_axis(alt, [row["x"] for row in shown], axis_title(axis))
+    x = size_axis(alt, [row["x"] for row in shown], axis_title(axis))
     y = alt.Y(**log_axis(alt, "y:Q", [row["y"] for row in shown], pad=1.3, title=title))
-    colour, shape = _colour(alt, series), _shape(alt, series)
+    colour, shape = colour_by_series(alt, series), shape_by_series(alt, series)
     dashes = alt.StrokeDash("part:N", scale=alt.Scale(domain=["kept", "dropped"], range=[[1, 0], [6, 4]]), legend=None)
     data = {
         "band": [row for each in series for row in each.band()],
@@ -106,10 +102,10 @@ def level_chart(series: Sequence[Series], axis: str, title: str, description: st
     # What is expected of several series alike is drawn once.
     allowed = {row.allowed: (each.name, row) for each in series if not each.is_twin for row in each.rows}.values()
     finite = [end for _, row in allowed for end in row.allowed if math.isfinite(end)]
-    channel, (low, high) = _value_axis(alt, [row["y"] for row in points], finite, title)
+    channel, (low, high) = value_axis(alt, [row["y"] for row in points], finite, title)
     y = alt.Y(**channel)
     sizes = sorted({row["x"] for row in points})
-    dots, means = _side_by_side(points, sizes, [each.name for each in series])
+    dots, means = side_by_side(points, sizes, [each.name for each in series])
     x = alt.X(
         "at:Q",
         title=axis_title(axis),
@@ -122,7 +118,7 @@ def level_chart(series: Sequence[Series], axis: str, title: str, description: st
             ticks=False,
         ),
     )
-    colour, shape = _colour(alt, series), _shape(alt, series)
+    colour, shape = colour_by_series(alt, series), shape_by_series(alt, series)
     bands = [
         {"s": name, "y": max(row.allowed[0], low), "top": min(row.allowed[1], high)}
         for name, row in allowed
@@ -182,7 +178,7 @@ def overview_chart(rows: Rows, description: str) -> dict[str, Any]:
     base = _layer(alt, "rows")
     told = tips(alt, {"what": "what"}, {"measured": "measured", "low": "low", "high": "high", "expected": "expected"})
     layers = (
-        base.mark_text(align="left", dy=-11, fontSize=11.5, limit=_LABEL, color=_TWIN).encode(
+        base.mark_text(align="left", dy=-11, fontSize=11.5, limit=_LABEL, color=TWIN).encode(
             x=alt.value(2), y=y, text="what:N"
         ),
         base.mark_rule(strokeWidth=1.8, color=COLOURS[0]).encode(x=alt.X("low:Q"), x2="high:Q", y=y),
@@ -204,85 +200,3 @@ def _chart(
     """Lay charts over each other. Their data are put in at the end: Altair would copy them several times."""
     spec = finish(alt.layer(*layers).properties(width="container", height=height, description=description), "container")
     return spec | {"datasets": data}
-
-
-def _size_axis(alt: ModuleType, sizes: Sequence[float], title: str) -> Any:
-    """Logarithmic axis with ticks at the sizes; of sizes of which one is 0 or less, a linear one."""
-    values = sorted(set(sizes))
-    if values and values[0] <= 0:
-        return alt.X("x:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(grid=False))
-    ticks = values if len(values) <= _MANY else log_ticks(log_domain(values, 1.0))
-    return alt.X(
-        "x:Q",
-        title=title,
-        scale=alt.Scale(type="log", base=2, domain=log_domain(values, 1.25), nice=False),
-        axis=alt.Axis(values=ticks, format="~g", labelOverlap=True, grid=False),
-    )
-
-
-def _value_axis(
-    alt: ModuleType, values: Sequence[float], ends: Sequence[float], title: str
-) -> tuple[dict[str, Any], tuple[float, float]]:
-    """Keyword arguments of the channel of values, and the ends of its scale."""
-    numbers = [*values, *ends]
-    low, high = min(numbers, default=0.0), max(numbers, default=1.0)
-    largest = max(map(abs, numbers), default=0.0)
-    if low > 0 and math.log10(high / low) > _DECADES:
-        channel = log_axis(alt, "y:Q", numbers, pad=1.5, title=title)
-        return channel, (channel["scale"].domain[0], channel["scale"].domain[1])
-    # Values of either sign, or 0: what is expected must be seen beside them.
-    finest = min((abs(end) for end in ends if end), default=0.0)
-    if finest and math.log10(largest / finest) > _DECADES:
-        powers = range(math.floor(math.log10(finest)), math.ceil(math.log10(largest)) + 1)
-        every = max(1, math.ceil(len(powers) / _DECADES_SHOWN))
-        ticks = [sign * 10.0**power for power in powers[::every] for sign in (-1, 1)]
-        low, high = (end * 1.5 if end else 0.0 for end in (low, high))
-        scale = alt.Scale(type="symlog", constant=finest, domain=[low, high], nice=False)
-        axis = alt.Axis(values=[0.0, *(tick for tick in ticks if low <= tick <= high)], format="~g", labelOverlap=True)
-        return {"shorthand": "y:Q", "title": title, "scale": scale, "axis": axis}, (low, high)
-    pad = 0.12 * (high - low) or abs(high) or 1.0
-    low, high = low - pad, high + pad
-    scale = alt.Scale(domain=[low, high], nice=False, zero=False)
-    axis = alt.Axis(format="~g", labelOverlap=True, tickCount=6)
-    return {"shorthand": "y:Q", "title": title, "scale": scale, "axis": axis}, (low, high)
-
-
-def _side_by_side(points: Rows, sizes: Sequence[float], names: Sequence[str]) -> tuple[Rows, Rows]:
-    """Points and means with their places: at each size a strip for each series, within it the runs beside each other."""
-    dots, means = [], []
-    strip = _STRIPS / max(1, len(names))
-    for k, size in enumerate(sizes):
-        for number, name in enumerate(names):
-            here = [row for row in points if row["x"] == size and row["s"] == name]
-            start = k - _STRIPS / 2 + number * strip + 0.05 * strip
-            end = start + 0.9 * strip
-            dots += [
-                row | {"at": round(start + (n + 0.5) / len(here) * (end - start), 4)} for n, row in enumerate(here)
-            ]
-            if here:
-                mean = sum(row["y"] for row in here) / len(here)
-                means.append({"s": name, "x": size, "at": round(start, 4), "to": round(end, 4), "y": mean})
-    return dots, means
-
-
-def _colour(alt: ModuleType, series: Sequence[Series]) -> Any:
-    """Colour by series; all of the twin are grey."""
-    own = [each for each in series if not each.is_twin]
-    colours = {each.name: COLOURS[k % len(COLOURS)] for k, each in enumerate(own)}
-    colours |= {each.name: _TWIN for each in series if each.is_twin}
-    return alt.Color("s:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), legend=_legend(alt))
-
-
-def _shape(alt: ModuleType, series: Sequence[Series]) -> Any:
-    """Shape by series, in the same legend; all of the twin are crosses."""
-    own = [each for each in series if not each.is_twin]
-    rest = [shape for shape in SHAPES if shape != _CROSS]
-    shapes = {each.name: rest[k % len(rest)] for k, each in enumerate(own)}
-    shapes |= {each.name: _CROSS for each in series if each.is_twin}
-    return alt.Shape("s:N", scale=alt.Scale(domain=list(shapes), range=list(shapes.values())), legend=_legend(alt))
-
-
-def _legend(alt: ModuleType) -> Any:
-    return alt.Legend(
-        orient="top", title=None, columns=1, symbolSize=70, symbolOpacity=1, labelExpr="split(datum.label, '\\n')"
-    )

@@ -1,4 +1,4 @@
-"""Expectations of the size of a quantity: a value, a side of a limit, a share of the runs, or none at all."""
+"""Expectations of the size of a quantity: a value, or a side of a limit."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from sweepengine.analysis._constants import CONFIDENCE
 from sweepengine.analysis._expectations import Judgement
 from sweepengine.analysis._format import significant_text
 from sweepengine.analysis._jackknife import Estimate, t_quantile
-from sweepengine.analysis._simultaneous import sidak, simultaneous
+from sweepengine.analysis._simultaneous import simultaneous
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,7 +91,7 @@ class Equality:
         seeds, values = sample.of(self.runs)
         if not np.all(np.isfinite(values)) or not values.size:
             return Judgement(value, text, None, "undecided", "a run has no finite value")
-        means = _seed_means(seeds, values)
+        means = seed_means(seeds, values)
         measured = mean_estimate(means)
         if measured.has_interval and rows > 1:
             measured = simultaneous(measured, means.size - 1, rows)
@@ -162,105 +161,9 @@ class Inequality:
         return Judgement(limit, text, Estimate(extreme, nan, nan, nan), "holds" if inside else "violated", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Frequency:
-    """The share of runs in which a quantity is expected to lie at or below a limit.
-
-    With the exact interval of Clopper and Pearson: it **holds** if the whole interval lies at or above ``least``, is
-    **violated** if it lies below, and is otherwise **undecided**.
-
-    Attributes
-    ----------
-    quantity, applies, source, note, axis
-        As for :class:`Exponent`.
-    limit
-        The limit of the quantity, from the setting and the place.
-    least
-        The smallest share that is expected, such as 1 − δ.
-    runs
-        Whether the runs of every width are meant, or those of the widest.
-    """
-
-    quantity: Quantity
-    applies: Applies
-    limit: Number
-    least: float
-    source: str
-    note: str = ""
-    runs: Runs = "the widest"
-    axis: str = "width"
-    kind: Literal["frequency"] = "frequency"
-
-    @property
-    def measures(self) -> str:
-        """See :class:`Expectation`."""
-        return f"share of runs, {self.runs}"
-
-    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:
-        """See :class:`Expectation`."""
-        return -math.inf, self.limit(setting, place)
-
-    def judge(self, sample: Sample, setting: Setting, place: str, rows: int = 1) -> Judgement:
-        """Judge the share of the runs."""
-        limit = self.limit(setting, place)
-        text = f"≤ {significant_text(limit)} in ≥ {100 * self.least:g} %"
-        _, values = sample.of(self.runs)
-        if not values.size or np.isnan(values).any():
-            return Judgement(self.least, text, None, "undecided", "a run has no value")
-        measured = share_estimate(int((values <= limit).sum()), values.size, sidak(rows))
-        if measured.low >= self.least:
-            return Judgement(self.least, text, measured, "holds", "")
-        if measured.high < self.least:
-            return Judgement(self.least, text, measured, "violated", "")
-        why = f"the interval of {values.size} runs contains {self.least:g}; more seeds decide"
-        return Judgement(self.least, text, measured, "undecided", why)
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """A quantity that is reported beside what the notes expect, and about which they state no number: no verdict.
-
-    Attributes
-    ----------
-    quantity, applies, source, note, axis
-        As for :class:`Exponent`.
-    runs
-        Whether the mean is over the runs of every width, or over those of the widest.
-    """
-
-    quantity: Quantity
-    applies: Applies
-    source: str
-    note: str = ""
-    runs: Runs = "the widest"
-    axis: str = "width"
-    kind: Literal["remark"] = "remark"
-
-    @property
-    def measures(self) -> str:
-        """See :class:`Expectation`."""
-        return f"mean, {self.runs}"
-
-    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:  # noqa: ARG002 -- nothing is expected
-        """See :class:`Expectation`: every value."""
-        return -math.inf, math.inf
-
-    def judge(self, sample: Sample, setting: Setting, place: str, rows: int = 1) -> Judgement:  # noqa: ARG002
-        """Report the mean over seeds."""
-        seeds, values = sample.of(self.runs)
-        measured = mean_estimate(_seed_means(seeds, values)) if values.size else None
-        return Judgement(float("nan"), "–", measured, "none", "")
-
-
-def _seed_means(seeds: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def seed_means(seeds: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The mean of each seed over its runs: one replicate for each seed."""
     return np.array([values[seeds == seed].mean() for seed in np.unique(seeds)])
-
-
-def _seeds_for(half_width: float, spread: float) -> int:
-    """Seeds with which Student's 95 % interval is ± ``half_width``, from the standard deviation over seeds."""
-    normal = t_quantile(10**6)
-    return int(np.ceil((normal * spread / half_width) ** 2 + normal**2 / 2))
 
 
 def mean_estimate(values: NDArray[np.float64]) -> Estimate:
@@ -273,12 +176,7 @@ def mean_estimate(values: NDArray[np.float64]) -> Estimate:
     return Estimate(mean, mean - half, mean + half, se)
 
 
-def share_estimate(successes: int, runs: int, confidence: float = CONFIDENCE) -> Estimate:
-    """Share of successes with the exact interval of Clopper and Pearson (1934)."""
-    from scipy import special
-
-    tail = (1 - confidence) / 2
-    low = float(special.betaincinv(successes, runs - successes + 1, tail)) if successes else 0.0
-    high = float(special.betaincinv(successes + 1, runs - successes, 1 - tail)) if successes < runs else 1.0
-    share = successes / runs
-    return Estimate(share, low, high, float(np.sqrt(share * (1 - share) / runs)))
+def _seeds_for(half_width: float, spread: float) -> int:
+    """Seeds with which Student's 95 % interval is ± ``half_width``, from the standard deviation over seeds."""
+    normal = t_quantile(10**6)
+    return int(np.ceil((normal * spread / half_width) ** 2 + normal**2 / 2))

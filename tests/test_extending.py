@@ -269,12 +269,13 @@ def test_theory_has_the_limit_of_the_activation(found: dict[str, Found]) -> None
 def test_a_claim_is_measured_judged_and_refuted_by_its_twin(found: dict[str, Found]) -> None:
     networks = found["networks"]
     rows = {row["group"]: row for row in networks.claims if row["id"] == "start-scale"}
-    assert {group: row["verdict"] for group, row in rows.items()} == {"ntk": "holds", "mean_field": "holds"}
+    assert {group: row["verdict"] for group, row in rows.items()} == {"ntk": "undecided", "mean_field": "undecided"}
     for group, row in rows.items():
         runs = networks.sweep.isel(run=np.flatnonzero(networks.sweep.scaling == group), record=0)
         means = np.sqrt((runs.outputs_test**2).mean("test")).groupby("width").mean()
         slope = np.polyfit(np.log(means.width), np.log(means), 1)[0]
-        assert row["measured"]["value"] == pytest.approx(slope, rel=1e-9)
+        # Three widths and few seeds: the limit's interval holds the slope at these widths and is too long to decide.
+        assert row["measured"]["low"] < slope < row["measured"]["high"]
         assert re.search(rf"\| start-scale \|.*\| {row['verdict']} \|", networks.report)
     assert [row["verdict"] for row in networks.twin if row["id"] == "start-scale"] == ["differs"]
     # These speak of methods that follow the flow, which the entry says of this one.

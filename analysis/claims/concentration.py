@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from sweepengine.analysis._claim import Claim, Evidence, of_case
 from sweepengine.analysis._expectations import Exponent
-from sweepengine.analysis._levels import Frequency, Remark
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import Reduction, final
+from sweepengine.analysis._shares import Frequency, Remark
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from sweepengine.analysis._claim import Claim, Evidence
-from sweepengine.analysis._levels import Inequality, Remark
+from sweepengine.analysis._levels import Inequality
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import Reduction, of_each_run
+from sweepengine.analysis._shares import Remark
 from sweepengine.analysis.claims.random_labels import narrowest
 
 if TYPE_CHECKING:

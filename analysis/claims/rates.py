@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sweepengine.analysis._claim import Claim, Evidence, of_case
-from sweepengine.analysis._levels import Inequality, Remark
+from sweepengine.analysis._levels import Inequality
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import Reduction, final
+from sweepengine.analysis._shares import Remark
 
 if TYPE_CHECKING:
     import xarray as xr

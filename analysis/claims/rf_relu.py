@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sweepengine.analysis._claim import Claim, Evidence, of_case
-from sweepengine.analysis._levels import Inequality, Remark
+from sweepengine.analysis._levels import Inequality
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import final
+from sweepengine.analysis._shares import Remark
 
 if TYPE_CHECKING:
     from sweepengine.analysis._setting import Setting

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from sweepengine.analysis._claim import Claim, Evidence, of_case
-from sweepengine.analysis._levels import Frequency, Inequality, Remark
+from sweepengine.analysis._levels import Inequality
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import Reduction, final
+from sweepengine.analysis._shares import Frequency, Remark
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -5,6 +5,7 @@ A remainder is a difference of nearly equal numbers, so it is computed in float6
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import torch
@@ -57,7 +58,7 @@ def taylor_tensor(now: Moment, _: Moment) -> Tensor:
 
     alone = [bent(unit) for unit in units]
     squares = torch.stack([each.square() for each in alone]).sum(0)
-    for one, two in torch.combinations(torch.arange(len(units))).tolist():
+    for one, two in combinations(range(len(units)), 2):
         squares = squares + 2 * (0.5 * (bent(units[one] + units[two]) - alone[one] - alone[two])).square()
     return (squares.mean(-1) / len(units) ** 2).sqrt()
 

@@ -131,9 +131,10 @@ def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> No
 
 
 def _unless_bound(used: Mapping[str, str], bound: Bound, mine: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
-    """Users' code of an earlier spec, in the new spec's version if no finished run comes from the earlier one."""
-    if (used["kind"], used["name"], used["version"]) in bound:
-        return used
+    """Users' code of an earlier spec: in the version that is bound; where none is, in that of the new spec."""
+    for kind, name, version in bound:
+        if (kind, name) == (used["kind"], used["name"]):
+            return {**used, "version": version}
     same = (each for each in mine if (each["kind"], each["name"]) == (used["kind"], used["name"]))
     return next(same, used)
 

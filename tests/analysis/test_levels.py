@@ -10,7 +10,8 @@ from scipy import stats
 
 from sweepengine.analysis import Equality, Frequency, Inequality, Quantity, Setting, final
 from sweepengine.analysis._expectations import Sample
-from sweepengine.analysis._levels import mean_estimate, share_estimate
+from sweepengine.analysis._levels import mean_estimate
+from sweepengine.analysis._shares import share_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -149,7 +149,8 @@ def test_a_longer_axis_extends_its_store_and_other_settings_do_not(tmp_path: Pat
 
 def test_a_kind_has_a_name_and_columns_of_its_own() -> None:
     with pytest.raises(
-        SpecError, match=r"kind: found 'kernel_regression'; allowed: 'networks', 'particles'\. .*--plugin"
+        SpecError,
+        match=r"kind: found 'kernel_regression'; allowed: 'computation', 'networks', 'particles'\. .*--plugin",
     ):
         make_spec(SPEC)
     assert kinds() == KINDS

@@ -285,6 +285,6 @@ def test_claims_are_not_judged_on_other_dynamics(tiny: Tiny, tmp_path: Path) -> 
         verdicts[label(method)] = {(claim.verdict, claim.why) for claim in summary.claims}
     assert {verdict for verdict, _ in verdicts["sgd"]} == {"undecided"}
     assert all("gradient descent or flow" in why and "sgd(batch_size=5" in why for _, why in verdicts["sgd"])
-    assert {verdict for verdict, _ in verdicts["gd"]} != {"undecided"}
+    assert not any("gradient descent or flow" in why for _, why in verdicts["gd"])
     known = {name: Method(name).dynamics is not None for name in ("gd", "sgd", "momentum", "heun", "rk4", "rk45")}
     assert {name: Setting(0.5, 1, "tanh", method=name).follows_the_flow for name in known} == known
