@@ -10,7 +10,7 @@ from sweepengine.analysis._quantities import split_key
 from sweepengine.analysis._setting import EPS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import xarray as xr
 
@@ -143,6 +143,20 @@ def passed_off(sweep: xr.Dataset, measured: float, claimed: float) -> xr.Dataset
     runs = sweep.isel(run=np.flatnonzero(np.isclose(sweep["gamma"].values, measured)))
     labels = np.full(runs.sizes["run"], f"runs at γ = {measured:g}", dtype=object)
     return runs.assign_coords(gamma=("run", np.full(runs.sizes["run"], claimed)), scaling=("run", labels))
+
+
+def in_the_ntk_scaling(jobs: Iterable[str], expected: tuple[Expectation, ...]) -> tuple[Evidence, ...]:
+    """Evidence from each of some jobs that have both scalings; the twin passes γ = 1 off as γ = 1/2."""
+    return tuple(
+        Evidence(
+            job,
+            expected,
+            twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
+            says_twin="runs at γ = 1 passed off as γ = 0.5",
+            anywhere=True,
+        )
+        for job in jobs
+    )
 
 
 def after_training(sweep: xr.Dataset) -> xr.Dataset:

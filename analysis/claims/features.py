@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sweepengine.analysis._claim import Claim, Evidence, passed_off
+from sweepengine.analysis._claim import Claim, in_the_ntk_scaling
 from sweepengine.analysis._expectations import Exponent
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import supremum
@@ -50,15 +50,6 @@ CLAIM: Final = Claim(
     "features",
     "Where only W is trained and a = ±1, the distance of f_t from random features made of the gradients at t = 0, and "
     "from f_0 + ⟨W_t − W_0, ∇f_0⟩, is m^−1 for a smooth activation, and tends to m^−3/4 for relu.",
-    tuple(
-        Evidence(
-            job,
-            _EXPECTED,
-            twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
-            says_twin="runs at γ = 1 passed off as γ = 0.5",
-            anywhere=True,
-        )
-        for job in ("features", "features_relu")
-    ),
+    in_the_ntk_scaling(("features", "features_relu"), _EXPECTED),
     source="S4 §9",
 )

@@ -6,8 +6,7 @@ from typing import Final
 
 from sweepengine.analysis._claim import (
     Claim,
-    Evidence,
-    passed_off,
+    in_the_ntk_scaling,
     vanishing_between_the_scalings,
     vanishing_in_the_ntk_scaling,
 )
@@ -27,15 +26,6 @@ CLAIM: Final = Claim(
     "linear",
     "In the NTK scaling sup_t ‖f_t − f_t^lin‖ is O(m^−1/2), on train and test points; it is m^−1 for a smooth activation, "
     "and tends to m^−3/4 for relu; for ½ < γ < 1, one layer and a smooth activation it is m^−2(1−γ).",
-    tuple(
-        Evidence(
-            job,
-            _EXPECTED,
-            twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
-            says_twin="runs at γ = 1 passed off as γ = 0.5",
-            anywhere=True,
-        )
-        for job in ("one_layer", "two_layers", "relu")
-    ),
+    in_the_ntk_scaling(("one_layer", "two_layers", "relu"), _EXPECTED),
     source="S0 §1, S1 eq 81",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sweepengine.analysis._claim import Claim, Evidence, passed_off
+from sweepengine.analysis._claim import Claim, in_the_ntk_scaling
 from sweepengine.analysis._expectations import Exponent
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import final
@@ -39,15 +39,6 @@ _EXPECTED: Final = (
 CLAIM: Final = Claim(
     "linear-params",
     "In the NTK scaling ‖θ_t − θ_0 − ω_t‖/‖θ_t − θ_0‖ is m^−1/2 for a smooth activation, about m^−1/4 for relu.",
-    tuple(
-        Evidence(
-            job,
-            _EXPECTED,
-            twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
-            says_twin="runs at γ = 1 passed off as γ = 0.5",
-            anywhere=True,
-        )
-        for job in ("remainders", "two_layers", "relu")
-    ),
+    in_the_ntk_scaling(("remainders", "two_layers", "relu"), _EXPECTED),
     source="S1 eqs 65, 72",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sweepengine.analysis._claim import Claim, Evidence, passed_off
+from sweepengine.analysis._claim import Claim, in_the_ntk_scaling
 from sweepengine.analysis._expectations import Exponent
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import supremum
@@ -42,15 +42,6 @@ CLAIM: Final = Claim(
     "preact",
     "The root mean square of h^l_t − h^l_0 is m^−1/2 in the NTK scaling and m^0 in the mean-field scaling; for L = 1 "
     "it is m^(γ−1) between the two.",
-    tuple(
-        Evidence(
-            job,
-            _EXPECTED,
-            twin=lambda sweep: passed_off(sweep, 1.0, 0.5),
-            says_twin="runs at γ = 1 passed off as γ = 0.5",
-            anywhere=True,
-        )
-        for job in ("one_layer", "two_layers", "relu")
-    ),
+    in_the_ntk_scaling(("one_layer", "two_layers", "relu"), _EXPECTED),
     source="S3 §5.3",
 )
