@@ -10,7 +10,7 @@ from sweepengine.analysis._decision import WORST_FIRST
 from sweepengine.analysis._format import number_text
 from sweepengine.analysis._judgement import AGAINST
 from sweepengine.analysis._quantities import split_key
-from sweepengine.analysis._tables import INTERVALS, Table
+from sweepengine.analysis._tables import INTERVALS, TOGETHER, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from sweepengine.analysis._verdict import Verdict
 
 HEADERS: Final = ("id", "source", "what was measured", "expected", "measured [95 %]", "verdict", "seconds")
-TOGETHER: Final = "[95 % together]"
-"""The column of the intervals that cover together, which reports have beside the single ones."""
 CAUGHT: Final = "caught"
 NOT_CAUGHT: Final = "NOT CAUGHT"
 TWIN: Final = "twin"

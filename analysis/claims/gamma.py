@@ -11,8 +11,8 @@ from sweepengine.analysis._setting import EPS
 
 CLAIM: Final = Claim(
     "gamma",
-    "For ½ < γ < 1, one hidden layer and a smooth activation the kernel drifts by m^−2(1−γ), and the parameters move by "
-    "m^−(1−γ) of their size.",
+    "For ½ < γ < 1, one hidden layer and a smooth activation the kernel drifts by m^(2γ−2), and the parameters move by "
+    "m^(γ−1) of their size.",
     (
         Evidence(
             "one_layer",

@@ -25,7 +25,7 @@ _EXPECTED: Final = tuple(
 CLAIM: Final = Claim(
     "linear",
     "In the NTK scaling sup_t ‖f_t − f_t^lin‖ is O(m^−1/2), on train and test points; it is m^−1 for a smooth activation, "
-    "and tends to m^−3/4 for relu; for ½ < γ < 1, one layer and a smooth activation it is m^−2(1−γ).",
+    "and tends to m^−3/4 for relu; for ½ < γ < 1, one layer and a smooth activation it is m^(2γ−2).",
     in_the_ntk_scaling(("one_layer", "two_layers", "relu"), _EXPECTED),
     source="S0 §1, S1 eq 81",
 )

@@ -25,7 +25,7 @@ _EXPECTED: Final = (
 CLAIM: Final = Claim(
     "ntk-const",
     "In the NTK scaling sup_t ‖Θ_t − Θ_0‖_F / ‖Θ_0‖_F is O(m^−1/2); it is m^−1 for a smooth activation, and tends to "
-    "m^−3/4 for relu in one layer; for ½ < γ < 1, one layer and a smooth activation it is m^−2(1−γ).",
+    "m^−3/4 for relu in one layer; for ½ < γ < 1, one layer and a smooth activation it is m^(2γ−2).",
     in_the_ntk_scaling(("one_layer", "two_layers", "relu"), _EXPECTED),
     source="S0, S3 Thm 2, S1 eq 81",
     figures=(
