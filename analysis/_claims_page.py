@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from itertools import count
 
-    from sweepengine.analysis._decision import Decision, Part
+    from sweepengine.analysis._decision import Decision
 
 _HEADINGS: Final = {
     "violated": "Violated",
@@ -96,7 +96,7 @@ def _reading() -> str:
 def _claim(decision: Decision, command: str, numbers: count[int]) -> str:
     claim, verdict = decision.claim, decision.verdict
     figures = "\n".join(figure_html(figure, next(numbers)) for figure in claim_figures(decision))
-    tables = "\n".join(_part(decision, part, number) for number, part in enumerate(decision.parts))
+    tables = "\n".join(table_html(part_table(decision, part, number)) for number, part in enumerate(decision.parts))
     return f"""<section class="claim" id="{_anchor(decision)}">
 <h2>{escape(claim.id)} <span class="verdict {verdict}">{verdict}</span> {_twin_badge(caught=decision.twins_are_caught)}</h2>
 <p class="says">{formula(claim.says)}</p>
@@ -106,10 +106,6 @@ def _claim(decision: Decision, command: str, numbers: count[int]) -> str:
 {details("What is measured", table_html(quantities_table(decision)))}
 {_reproduce(reproduction(decision, command))}
 </section>"""
-
-
-def _part(decision: Decision, part: Part, number: int) -> str:
-    return table_html(part_table(decision, part, number))
 
 
 def _reproduce(lines: Iterable[tuple[str, str]]) -> str:

@@ -126,7 +126,7 @@ def _guarded(setting: Setting, sample: Sample, expectation: Expectation, judgeme
     """The verdict, where the runs of the group are such runs as the claim is about."""
     if not setting.follows_the_flow:
         return "undecided", f"the claim is about gradient descent or flow; these runs were trained by {setting.method}"
-    against = judgement.verdict in ("differs", "violated") and sample.fit is not None and expectation.axis == "width"
+    against = judgement.verdict in AGAINST and sample.fit is not None and expectation.axis == "width"
     if against and sample.fit is not None and setting.before_its_limit(sample.fit.kept[0]):
         side = "small" if setting.alpha < 1 else "large"
         return "undecided", (

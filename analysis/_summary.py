@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sweepengine.analysis._dataset import Group, count_statuses, kind_of, split
 from sweepengine.analysis._judgement import judged_together
+from sweepengine.analysis._levels import mean_estimate
 from sweepengine.analysis._observables import reduce_runs
 from sweepengine.analysis._results import GroupSummary, Level, Summary
 from sweepengine.analysis._samples import judge_sweep, rows_of, samples_of
@@ -96,8 +96,8 @@ def _level(rows: xr.Dataset, name: str) -> Level | None:
     values = rows[name].values[rows["width"].values == width]
     if np.all(np.isnan(values)):
         return None
-    se = float(np.std(values, ddof=1) / math.sqrt(values.size)) if values.size > 1 else math.nan
-    return Level(width, float(np.mean(values)), se, int(values.size))
+    estimate = mean_estimate(values)
+    return Level(width, estimate.value, estimate.se, int(values.size))
 
 
 def _first_divergence(ds: xr.Dataset, groups: tuple[Group, ...]) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sweepengine.analysis import CLAIMS, decide, decided_together
-from sweepengine.errors import RunError, SpecError, StoreError
+from sweepengine.errors import RunError, SpecError, StoreError, did_you_mean
 from sweepengine.execute import Session
 from sweepengine.files import replace_file
 from sweepengine.plan import MachineRate, make_plan
@@ -41,8 +40,7 @@ def chosen_claims(ids: Sequence[str] = ()) -> tuple[Claim, ...]:
     known = {claim.id: claim for claim in CLAIMS}
     for name in ids:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, known)
             raise SpecError(f"claims: found {name!r}, which is no claim.{hint} Claims: {', '.join(known)}")
     return tuple(known[name] for name in dict.fromkeys(ids)) if ids else CLAIMS
 
@@ -105,7 +103,7 @@ def decide_claims(
     decisions: list[Decision] = []
     with Session(**options) as session:
         for claim in claims:
-            for job in (job for job in jobs_of([claim]) if job not in sweeps):
+            for job in (job for job in claim.jobs if job not in sweeps):
                 address, begun = store_of(job, size, store_dir), time.monotonic()
                 outcome = session.run(job_spec(job, size), address, progress=progress(job) if progress else None)
                 if outcome.failed:
@@ -117,7 +115,7 @@ def decide_claims(
                     seconds[job] = seconds.get(job, 0.0) + time.monotonic() - begun
                     _write_seconds(store_dir, size, seconds)
                 sweeps[job] = (open_sweep(address), open_theory(address))
-            decisions.append(decide(claim, sweeps, sum(seconds.get(job, math.nan) for job in jobs_of([claim]))))
+            decisions.append(decide(claim, sweeps, sum(seconds.get(job, math.nan) for job in claim.jobs)))
     return decided_together(decisions)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 class SweepError(Exception):
@@ -73,6 +74,12 @@ def users_code(what: str, error: type[SweepError] = RunError) -> Iterator[None]:
         place = traceback.extract_tb(raised.__traceback__)[-1]
         text = f"{type(raised).__name__}: {raised}".removesuffix(": ")
         raise error(f"{what} raised {text} ({place.filename}, line {place.lineno})") from raised
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question for the end of a message, with a space before it: the known name that is nearest; empty if none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def shown(value: object, longest: int = 60) -> str:

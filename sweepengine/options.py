@@ -5,12 +5,11 @@ No option changes a result beyond rounding. The module imports nothing but the e
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field, fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
-from sweepengine.errors import SpecError
+from sweepengine.errors import SpecError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,9 +110,7 @@ class RunOptions:
         known = [option.name for option in fields(cls)]
         for name in options:
             if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
-                hint = f" Did you mean {close[0]!r}?" if close else ""
-                raise SpecError(f"{name}: unknown option.{hint} Options: {', '.join(known)}")
+                raise SpecError(f"{name}: unknown option.{did_you_mean(name, known)} Options: {', '.join(known)}")
         return cls(**options)
 
     def __post_init__(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,14 +11,14 @@ from sweepengine.analysis._dataset import kind_of, split
 from sweepengine.analysis._quantities import split_key
 from sweepengine.analysis._refinement import best_addition, half_width, possible_additions
 from sweepengine.analysis._samples import curves_of, rows_of, samples_of
-from sweepengine.errors import SpecError, shown
+from sweepengine.errors import SpecError, did_you_mean, shown
 from sweepengine.execute import Session
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.spec import GAMMA_BY_LABEL, RefineSection, make_spec
 from sweepengine.store import SweepStore, open_sweep, open_theory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import xarray as xr
@@ -105,14 +104,13 @@ def refine(
         while True:
             sweep_store = SweepStore(store)
             sweep_store.must_exist()
-            entries = sweep_store.attributes["specs"]
-            spec = make_spec(entries[-1]["spec"])
-            wanted = _aim_of(aim, [make_spec(entry["spec"]) for entry in entries])
+            specs = [make_spec(entry["spec"]) for entry in sweep_store.attributes["specs"]]
+            wanted = _aim_of(aim, specs)
             sweep = open_sweep(sweep_store.address)
             interval = max(
                 _intervals(sweep, open_theory(sweep_store.address), wanted), key=lambda each: each.half_width
             )
-            decided, refined = _decide(interval, wanted, spec, sweep_store, sweep.sizes["run"])
+            decided, refined = _decide(interval, wanted, specs[-1], sweep_store, sweep.sizes["run"])
             yield decided
             if refined is None:
                 return
@@ -138,7 +136,7 @@ def _quantities(sweep: xr.Dataset, aim: RefineSection) -> tuple[Quantity, ...]:
     if aim.claim is not None:
         claims = {claim.id: claim for claim in CLAIMS}
         if aim.claim not in claims:
-            near = _near(aim.claim, claims)
+            near = did_you_mean(aim.claim, claims)
             raise SpecError(f"refine.claim: found {shown(aim.claim)}.{near} Claims are {', '.join(claims)}")
         evidence = [each for each in claims[aim.claim].evidence if each.of == kind.name]
         named = [expectation.quantity for each in evidence for expectation in each.expected]
@@ -148,14 +146,9 @@ def _quantities(sweep: xr.Dataset, aim: RefineSection) -> tuple[Quantity, ...]:
         fitted = [each.name for each in (*kind.quantities, *kind.claimed) if each.fitted]
         raise SpecError(
             f"refine: {shown(aim.claim or aim.observable)} has no exponent in a sweep of {kind.name}."
-            f"{_near(aim.observable or '', fitted)} Quantities with exponents are {', '.join(fitted)}"
+            f"{did_you_mean(aim.observable or '', fitted)} Quantities with exponents are {', '.join(fitted)}"
         )
     return tuple(dict.fromkeys(each for each in named if each.fitted))
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), 1)
-    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _intervals(sweep: xr.Dataset, theory: xr.Dataset, aim: RefineSection) -> list[_Interval]:

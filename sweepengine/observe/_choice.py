@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sweepengine.errors import SpecError, shown
+from sweepengine.errors import SpecError, did_you_mean, shown
 from sweepengine.observe._catalogue import declared, observables_of, user_keys
 from sweepengine.observe._variable import OUTPUT_DIMS
 from sweepengine.spec import kind_names
@@ -69,8 +68,7 @@ def _names(kind: str, condition: Condition, *, needed: bool) -> list[str]:
 def _in_order(names: Sequence[str], known: Collection[str], kind: str) -> tuple[str, ...]:
     unknown = [name for name in names if name not in known]
     if unknown:
-        close = difflib.get_close_matches(unknown[0], known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(unknown[0], known)
         kinds = [name for name in kind_names() if name != kind and unknown[0] in {*declared(name), *user_keys(name)}]
         hint += f" It is an observable of {kinds[0]}." if kinds else ""
         raise SpecError(

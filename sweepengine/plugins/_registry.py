@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from sweepengine.errors import SpecError
+from sweepengine.errors import SpecError, did_you_mean
 from sweepengine.plugins._fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -147,10 +146,8 @@ def meant(kind: CodeKind, name: str, found: str) -> Entry:
     known = current(kind)
     if name in known:
         return known[name]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
     raise SpecError(
-        f"{found}, which is not registered (registered: {', '.join(sorted(known)) or 'none'}).{hint} "
+        f"{found}, which is not registered (registered: {', '.join(sorted(known)) or 'none'}).{did_you_mean(name, known)} "
         "Did you forget --plugin FILE, or plugins=[…] in Python?"
     )
 

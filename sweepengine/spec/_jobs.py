@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from sweepengine.errors import SpecError, shown
+from sweepengine.errors import SpecError, did_you_mean, shown
 from sweepengine.spec._read import make_spec, read_spec
 from sweepengine.spec._yaml import load_yaml
 
@@ -32,10 +31,8 @@ def job_path(name: str) -> Path:
     """
     names = job_names()
     if name not in names:
-        near = difflib.get_close_matches(name, names, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise SpecError(
-            f"{shown(name)} is neither a file nor a packaged job.{hint} Packaged jobs: {', '.join(names)}; "
+            f"{shown(name)} is neither a file nor a packaged job.{did_you_mean(name, names)} Packaged jobs: {', '.join(names)}; "
             "a file of your own ends in .yaml"
         )
     return _FOLDER / f"{name}.yaml"

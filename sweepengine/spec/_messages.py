@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, get_args
 
-from sweepengine.errors import shown
+from sweepengine.errors import did_you_mean, shown
 from sweepengine.spec._choice import models_in
 
 if TYPE_CHECKING:
@@ -77,8 +76,7 @@ def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
         *outer, key = error["loc"]
         place, models = _walk(model, tuple(outer))
         allowed = sorted({name for candidate in models for name in candidate.model_fields})
-        close = difflib.get_close_matches(str(key), allowed, n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
+        hint = did_you_mean(str(key), allowed)
         return f"{_joined((*place, key))}: unknown key.{hint} Allowed here: {', '.join(allowed)}"
     path = _joined(_walk(model, error["loc"])[0])
     if kind == "union_tag_invalid":
