@@ -49,7 +49,7 @@ def floor(place: ChunkPlace, values: dict[str, np.ndarray], state: bytes, mark: 
     """Return the seconds that the plain writes take."""
     start = time.perf_counter()
     for name, content in values.items():
-        place.array(name)[: content.shape[0]] = content
+        place.arrays[name][: content.shape[0]] = content
     put_object(place.store, "state/floor.npz", state)
     put_object(place.store, "marks/floor.json", mark)
     return time.perf_counter() - start
@@ -76,7 +76,7 @@ def main() -> int:
             for record in range(shape.records - 1):
                 writer.record(run, record, {name: values[run, record] for name, values in made.items()})
         writer.commit((0,), state)
-        copied = made | {name: np.zeros(stop - first, dtype=place.array(name).dtype) for name in RUN_ARRAYS}
+        copied = made | {name: np.zeros(stop - first, dtype=place.arrays[name].dtype) for name in RUN_ARRAYS}
         [key] = [ref.key for refs in writer.state_refs().values() for ref in refs]
         content = get_object(place.store, key) or b""
         mark = get_object(place.store, f"marks/{block}/0/{store.attempt(1):09d}.json") or b""

@@ -218,7 +218,14 @@ class _Driver:
                 self._store.mend()
                 plan = self._plan
                 self._store.extend(
-                    plan.spec, plan.data, plan.new_blocks, plan.predictions(), plan.code, plan.given, reason
+                    plan.spec,
+                    plan.data,
+                    plan.new_blocks,
+                    plan.predictions(),
+                    plan.code,
+                    plan.given,
+                    plan.references,
+                    reason,
                 )
                 executor.check_shared(self._store)
                 self._work(executor)

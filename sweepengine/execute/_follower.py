@@ -39,7 +39,8 @@ class Follower:
     """
 
     def __init__(self, task: PackTask, store: Store, data: Data, shards: Shards) -> None:
-        self._task, self._store, self._data, self._shards = task, store, data, shards
+        self._task, self._data, self._shards = task, data, shards
+        self._block = ChunkPlace.of(store, task.nodes, task.block, task.shape)
         self._share = shards.share(task.shape)
 
     def follow(self) -> None:
@@ -72,14 +73,12 @@ class Follower:
     def _open(self, chunk: int) -> None:
         self._chunk = chunk
         self._share.processes()  # tells the lead this process, which it writes into the mark that it claims
-        self._part = ChunkPart(
-            ChunkPlace(self._store, self._task.nodes, self._task.block, self._task.shape, chunk), self._share
-        )
+        self._part = ChunkPart(self._block.at(chunk), self._share)
         self._share.wait()  # until the lead has claimed the mark
         self._part.load(self._mark().runs)
 
     def _mark(self) -> Mark:
-        mark, task = read_mark(self._store, self._task.block, self._chunk), self._task
+        mark, task = read_mark(self._block.store, self._task.block, self._chunk), self._task
         if mark is None or mark.attempt != task.attempts[self._chunk]:
             raise SupersededError(f"{task.block} chunk {self._chunk}: another attempt has taken over")
         return mark

@@ -77,12 +77,12 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
     shards = shards or Shards()
     store, data = _opened(task)
     shape = task.shape
+    block = ChunkPlace.of(store, task.nodes, task.block, shape)
     for chunk in task.chunks:
         first, stop = shape.chunk_span(chunk)
         memory = PeakMemory()
         shards.order(Order.CHUNK, chunk)
-        place = ChunkPlace(store, task.nodes, task.block, shape, chunk)
-        writer = ChunkWriter(place, task.attempts[chunk], shards.share(shape))
+        writer = ChunkWriter(block.at(chunk), task.attempts[chunk], shards.share(shape))
         here = {position: run for position, run in task.runs.items() if first <= position < stop}
         events = _ChunkJob(writer, store, here, data, task, memory, shards).events()
         with _released(writer, shards):

@@ -81,7 +81,8 @@ class NetworkTurn:
         self._recorder = Recorder(first.kind, first.observables, moment)
         outputs = moment.train.forward.outputs
         losses = [self._loss(each, data.y_train) for each in (outputs, torch.zeros_like(outputs))]
-        self._divergence = Divergence(DIVERGED_FACTOR * torch.maximum(*losses).reshape(-1))
+        limit = DIVERGED_FACTOR * torch.maximum(*losses).reshape(-1)
+        self._divergence = Divergence(limit, data.y_train, self._loss)
         self.step: float = 0
         self.due = 0
         self.diverged_step = np.full(len(runs), -1, dtype=np.int64)
@@ -170,13 +171,13 @@ class NetworkTurn:
         return bool((self.diverged_step >= 0).all())
 
     def _forward(self, points: Points) -> Forward:
-        """The forward pass of a step, with a look at its loss: all points' at a record, the step's between records."""
+        """The forward pass of a step, whose outputs are looked at: all points' at a record, else the step's."""
         forward = self._network.forward(points.inputs, self._space)
-        self._divergence.look(self._loss(forward.outputs, points.targets))
+        self._divergence.look(forward.outputs, points.targets)
         return forward
 
     def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Loss of each run, from outputs ([R,] N [, k])."""
+        """Loss of each run, from outputs ([steps,] [R,] N [, k])."""
         return loss(self._problem.cost, outputs, targets, output_dim=targets.dim() == 2)
 
     def _values(self, values: dict[str, torch.Tensor]) -> list[dict[str, NDArray[np.floating]] | None]:

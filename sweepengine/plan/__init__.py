@@ -11,4 +11,5 @@ from sweepengine.plan._limit import predict_limit as predict_limit
 from sweepengine.plan._plan import Pack as Pack
 from sweepengine.plan._plan import Plan as Plan
 from sweepengine.plan._plan import make_plan as make_plan
+from sweepengine.plan._step_size import References as References
 from sweepengine.plan._work import Work as Work

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sweepengine.data import Dataset
     from sweepengine.plan._cost import MachineRate
+    from sweepengine.plan._step_size import References
     from sweepengine.spec import ComputationRun, ComputationSpec
     from sweepengine.store import Block, BlockShape, StoredArray
 
@@ -24,7 +25,7 @@ class ComputationWork:
 
     given: tuple[Any, ...] = ()
 
-    def __init__(self, spec: ComputationSpec, data: Dataset) -> None:
+    def __init__(self, spec: ComputationSpec, data: Dataset, references: References) -> None:  # noqa: ARG002
         self._spec, self._data = spec, data
 
     def runs(self) -> tuple[ComputationRun, ...]:

@@ -120,7 +120,7 @@ def run_memory(run: Run, shape: BlockShape, d: int) -> int:
         passes += n * k * sum(widths)
     cost = cost_of_record(run, shape, d)
     weights = parameters * (2 + run.method.copies)
-    return WORKER_BYTES + (weights + passes) * item + int(cost.kept + cost.bytes) + shape.run_bytes() * shape.chunk_runs
+    return WORKER_BYTES + (weights + passes) * item + int(cost.kept + cost.bytes) + shape.held_bytes()
 
 
 def sweep_seconds(pack_seconds: list[float], workers: int) -> float:

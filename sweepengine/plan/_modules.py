@@ -144,4 +144,4 @@ def module_memory(run: Run, shape: BlockShape, d: int) -> int:
     # The Jacobian of one point at least is held whole; the pass that makes it takes as much again.
     jacobians = 4 * max(JACOBIAN_BYTES, outline.numbers * shape.sizes["output"] * item)
     parameters = outline.numbers * ((3 + run.method.copies) * item + 3 * 8)
-    return WORKER_BYTES + parameters + jacobians + shape.run_bytes() * shape.chunk_runs
+    return WORKER_BYTES + parameters + jacobians + shape.held_bytes()

@@ -11,7 +11,7 @@ from sweepengine.observe import canonical_names
 from sweepengine.plan._blocks import network_block, network_dims
 from sweepengine.plan._cost import run_memory, run_seconds
 from sweepengine.plan._limit import LIMIT_ARRAYS, limit_bytes, predict_limit
-from sweepengine.plan._step_size import reference_lambda_max, step_count
+from sweepengine.plan._step_size import reference_id, reference_lambda_max, step_count
 from sweepengine.spec import Run, expand
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sweepengine.data import Dataset, Given
     from sweepengine.plan._cost import MachineRate
+    from sweepengine.plan._step_size import References
     from sweepengine.spec import Architecture, SweepSpec
     from sweepengine.store import Block, BlockShape, StoredArray
 
@@ -28,22 +29,27 @@ class NetworkWork:
 
     of: ClassVar[type[Run]] = Run
 
-    def __init__(self, spec: SweepSpec, data: Dataset) -> None:
+    def __init__(self, spec: SweepSpec, data: Dataset, references: References) -> None:
         check_cost(data, spec.training.loss)
         _refuse_large_batches(spec, len(data.y_train))
-        self._spec, self._data = spec, data
+        self._spec, self._data, self._references = spec, data, references
         _refuse_equal_outputs(spec, data)
         self._weights = _given_weights(spec, data)
         self.given: tuple[Given, ...] = () if self._weights is None else (self._weights,)
 
     def runs(self) -> tuple[Run, ...]:
         """All runs of the sweep."""
+        weights = "" if self._weights is None else self._weights.id
 
         @cache
         def steps(architecture: Architecture) -> int:
-            return step_count(self._spec, len(self._data.y_train), partial(self._lambda_max, architecture))
+            known = partial(
+                self._references.lambda_max,
+                reference_id(architecture, self._data, weights),
+                partial(self._lambda_max, architecture),
+            )
+            return step_count(self._spec, len(self._data.y_train), known)
 
-        weights = "" if self._weights is None else self._weights.id
         return tuple(expand(self._spec, self._data.id, steps, canonical_names(self._spec), weights, self.of))
 
     def layout(self, run: Run) -> Hashable:

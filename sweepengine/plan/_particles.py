@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from sweepengine.data import Dataset, Given
     from sweepengine.plan._cost import MachineRate
+    from sweepengine.plan._step_size import References
     from sweepengine.spec import ParticleRun, ParticleSpec
     from sweepengine.store import Block, BlockShape, StoredArray
 
@@ -42,7 +43,7 @@ _ADAPTIVE_TRIES = 2
 class ParticleWork:
     """The work of a sweep of particles; see :class:`sweepengine.plan._work.Work`."""
 
-    def __init__(self, spec: ParticleSpec, data: Dataset) -> None:
+    def __init__(self, spec: ParticleSpec, data: Dataset, references: References) -> None:  # noqa: ARG002
         for place, term in enumerate(spec.functional.terms):
             if isinstance(term, RiskTerm):
                 check_cost(data, term.cost, f"functional.terms.{place}.cost")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sweepengine.errors import SpecError
 from sweepengine.observe import canonical_names
 from sweepengine.plan._cost import machine_memory
+from sweepengine.plan._step_size import References
 from sweepengine.plan._work import JoinedWork
 from sweepengine.plugins import UserCode
 from sweepengine.spec import kind_key
@@ -71,6 +72,8 @@ class Plan:
         Limit id → a run with this limit, for the infinite-width predictions that the store does not have yet.
     known : dict
         Run id → its mark in the store (None: not begun), for the runs that have a place in the store.
+    references : dict
+        Largest eigenvalues of reference kernels, as :class:`References` has them.
     code : UserCode
         The users' code that the sweep needs.
     """
@@ -82,6 +85,7 @@ class Plan:
     new_blocks: tuple[Block, ...]
     known: dict[str, RunMark | None]
     limits: dict[str, AnyRun]
+    references: dict[str, float]
     code: UserCode
     _work: JoinedWork
     _places: dict[str, tuple[str, int]]
@@ -132,13 +136,12 @@ class Plan:
     def _packs_of(self, block: str, runs: dict[int, AnyRun], rate: MachineRate) -> Iterator[Pack]:
         shape = self._shapes[block]
         seconds = self._work.seconds(next(iter(runs.values())), shape, rate)
+        by_chunk: dict[int, dict[int, AnyRun]] = {}
+        for position in sorted(runs):
+            by_chunk.setdefault(position // shape.chunk_runs, {})[position] = runs[position]
         chunks: list[int] = []
         held: dict[int, AnyRun] = {}
-        for chunk in range(shape.n_chunks):
-            first, stop = shape.chunk_span(chunk)
-            here = {position: run for position, run in runs.items() if first <= position < stop}
-            if not here:
-                continue
+        for chunk, here in by_chunk.items():
             chunks.append(chunk)
             held |= here
             if len(held) * seconds >= SHORTEST_PACK:
@@ -213,7 +216,8 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     code = _user_code(spec)  # first, so that an unknown name is reported before data are loaded
     store.check(spec, code)
     _refuse_too_many(spec)
-    work = JoinedWork(spec)
+    references = References(store.references())
+    work = JoinedWork(spec, references)
     store.check_contents(work.data, work.given)
     runs = work.runs()
     places = store.places()
@@ -228,7 +232,9 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     have = store.limits()
     firsts = [block.runs[0] for block in new_blocks]
     limits = {run.limit_id: run for run in firsts if run.limit_id and run.limit_id not in have}
-    plan = Plan(spec, work.data, work.given, runs, new_blocks, known, limits, code, work, places, shapes)
+    plan = Plan(
+        spec, work.data, work.given, runs, new_blocks, known, limits, references.values, code, work, places, shapes
+    )
     if plan.memory_bytes() > machine_memory():
         raise SpecError(
             f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB, this machine has "

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+from dataclasses import asdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,7 +16,7 @@ from sweepengine.plan._cost import machine_memory
 from sweepengine.spec import Architecture, fixed_step_count, refuse_many_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
@@ -24,6 +27,40 @@ REFERENCE_WIDTH = 4096
 REFERENCE_SEED = 0
 SAFETY = 4.0
 """η ≤ N/(SAFETY λ_max): in mean-field scaling λ_max grows 2–5 times during training (theory.md §6)."""
+
+
+class References:
+    """Largest eigenvalues of the kernels of reference networks.
+
+    A store keeps them: a later plan then needs no network, and has the same step sizes on every machine, though the
+    last bit of an eigenvalue may differ.
+
+    Parameters
+    ----------
+    known : mapping
+        Id of a reference (:func:`reference_id`) → largest eigenvalue.
+
+    Attributes
+    ----------
+    values : dict
+        The known ones, and those computed since.
+    """
+
+    def __init__(self, known: Mapping[str, float]) -> None:
+        self.values = dict(known)
+
+    def lambda_max(self, reference: str, compute: Callable[[], float]) -> float:
+        """The largest eigenvalue of a reference, computed if it is not known."""
+        if reference not in self.values:
+            self.values[reference] = compute()
+        return self.values[reference]
+
+
+def reference_id(architecture: Architecture, data: Dataset, weights: str) -> str:
+    """Id of all that the kernel of a reference network depends on; ``weights`` is the id of given weights, or empty."""
+    content = {"architecture": asdict(architecture), "data": data.id, "weights": weights}
+    settings = {"width": REFERENCE_WIDTH, "seed": REFERENCE_SEED}
+    return hashlib.sha256(json.dumps(content | settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Given | None = None) -> float:

@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sweepengine.data import load, no_data
 from sweepengine.errors import SpecError
+from sweepengine.plan._cost import MachineRate
 from sweepengine.spec import kind_of, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from sweepengine.data import Dataset, Given
-    from sweepengine.plan._cost import MachineRate
+    from sweepengine.plan._step_size import References
     from sweepengine.spec import AnyRun, AnySpec
     from sweepengine.store import Block, BlockShape, StoredArray
 
 
 class Work(Protocol):
     """The work of one plain spec with its data, for the plan. Its methods take the runs that :meth:`runs` returns.
+
+    A kind names a class of three arguments: the spec, its data, and a :class:`sweepengine.plan.References`, which kinds
+    without an automatic step size pass over.
 
     Attributes
     ----------
@@ -51,12 +55,18 @@ class Work(Protocol):
         """Bytes of a worker with a task that advances the run."""
 
 
+NOMINAL = MachineRate(flops=5e10)
+"""A usual machine. Chunks are cut by its seconds, so that their size does not depend on the machine that plans."""
+
+
 class JoinedWork:
     """The work of a sweep: that of each of its plain sweeps, with the methods of :class:`Work`.
 
     Parameters
     ----------
     spec : AnySpec
+    references : References
+        Reference kernels that the store knows; the work adds those that it computes.
 
     Attributes
     ----------
@@ -71,14 +81,14 @@ class JoinedWork:
         A combination of swept settings is not allowed, or spec and data do not fit.
     """
 
-    def __init__(self, spec: AnySpec) -> None:
+    def __init__(self, spec: AnySpec, references: References) -> None:
         loaded: dict[str, Dataset] = {}
         self._parts: list[tuple[AnySpec, Work]] = []
         for variant in spec.variants():
             section = "" if variant.data is None else variant.data.model_dump_json()
             if section not in loaded:
                 loaded[section] = no_data() if variant.data is None else load(variant.data)
-            work: Work = resolve(kind_of(variant).work)(variant, loaded[section])
+            work: Work = resolve(kind_of(variant).work)(variant, loaded[section], references)
             self._parts.append((variant, work))
         self.data = tuple({data.id: data for data in loaded.values()}.values())
         self.given = _one_of_each(spec, [given for _, work in self._parts for given in work.given])
@@ -101,9 +111,11 @@ class JoinedWork:
         return self._part_of[run.id], self._work(run).layout(run)
 
     def block(self, runs: Sequence[AnyRun]) -> Block:
-        """The block of runs of one layout, with the values of the axes."""
+        """The block of runs of one layout, with the values of the axes, cut into chunks."""
         variant, work = self._parts[self._part_of[runs[0].id]]
-        return replace(work.block(runs), axes=variant.values_of_axes())
+        block = work.block(runs)
+        shape = block.shape.cut(work.seconds(runs[0], block.shape, NOMINAL))
+        return replace(block, shape=shape, axes=variant.values_of_axes())
 
     def seconds(self, run: AnyRun, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated seconds of one run on one thread."""

@@ -14,10 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from sweepengine.store._attempts import check_attempt, claim_chunk
-from sweepengine.store._layout import RUN_ARRAYS
 from sweepengine.store._marks import Mark, RunMark, StateRef, is_state, state_prefix, write_mark
 from sweepengine.store._objects import delete_object, list_objects
 from sweepengine.store._part import ALONE, NO_STATE, ChunkPart, ChunkPlace, Share
@@ -26,8 +23,9 @@ from sweepengine.store._publication import must_be_published
 from sweepengine.store._status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -152,8 +150,7 @@ class ChunkWriter:
         slot = NO_STATE if state is None else self._free_slot(positions[0])
         self._share.announce(slot)
         self._is_writing = True  # into arrays, which later attempts use too; the names of states and marks are our own
-        self._part.write()
-        write_run_arrays(place, self._runs)
+        tails = self._mark.tails | self._part.write(self._runs)
         self._is_writing = False
         # States of other runs stay: a sweep of fewer runs must not lose the states of the runs that it leaves alone.
         kept = [ref for ref in self._mark.states if not set(ref.positions) & set(positions) and self._is_needed(ref)]
@@ -161,7 +158,6 @@ class ChunkWriter:
             self._share.wait()
         else:
             kept += self._part.write_state(self._mark.attempt, positions, slot, state)
-        tails = self._mark.tails | self._part.tails
         if not self._share.is_alone:  # other workers write pieces of snapshots, and keep their tails to themselves
             shared = {variable.name for variable in place.shape.variables if variable.is_snapshot}
             tails = {key: tail for key, tail in tails.items() if key.partition("/")[0] not in shared}
@@ -200,14 +196,6 @@ def delete_states(place: ChunkPlace, named: Collection[str] = ()) -> None:
     for key in list_objects(place.store, prefix):
         if key not in named and is_state(key.removeprefix(prefix)):
             delete_object(place.store, key)
-
-
-def write_run_arrays(place: ChunkPlace, runs: Sequence[RunMark]) -> None:
-    """Write the :data:`RUN_ARRAYS` of a chunk's runs (status and others), which readers of plain zarr see."""
-    first, stop = place.span
-    for name in RUN_ARRAYS:
-        array = place.array(name)
-        array[first:stop] = np.array([getattr(run, name) for run in runs], dtype=array.dtype)
 
 
 def refs_by_positions(mark: Mark) -> dict[tuple[int, ...], list[StateRef]]:

@@ -26,7 +26,7 @@ from __future__ import annotations
 import hashlib
 import math
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +44,16 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 3
 LEGACY_VERSION = 2
 """The previous layout version. It can be read, and the first driver that writes carries the store over."""
-CHUNK_TARGET = 1_000_000
+CHUNK_TARGET = 4_000_000
 """Bytes that a chunk should have, about."""
 CHUNK_LIMIT = 32_000_000
 """Bytes that a chunk may have at most."""
-CHUNK_RUNS_LIMIT = 16
+CHUNK_RUNS_LIMIT = 256
+"""Runs that a chunk has at most."""
+CHUNK_SECONDS = 4.0
+"""Seconds that the runs of a chunk take together at most, about, so that several workers have something to do."""
+PIECE_TARGET = 1_000_000
+"""Bytes that a piece of a snapshot should have, about."""
 PIECE_ROWS = 2048
 """Particles that are advanced at a time. A piece of a snapshot is a multiple of it, unless that is above the limit."""
 MOST_PIECES = 1024
@@ -57,6 +62,10 @@ SCHEDULES = {"record": ("step", "time"), SNAPSHOT: ("snapshot_step", "snapshot_t
 """Dim over instants → names of its coordinates: steps and training times."""
 RUN_ARRAYS = ("status", "records_done", "diverged_step", "peak_memory")
 """Arrays of a block with one number for each run. A mark has the same numbers under the same names."""
+_UNNAMED_RUNS, _UNNAMED_BYTES = 16, 1_000_000
+"""The limits of chunks when shapes did not say yet how many runs a chunk has."""
+_COPIES = 3
+"""Copies of what is written at a time: transposed, compressed, and what the allocator keeps (measured on Linux)."""
 _SCHEDULE_ARRAYS = 2  # step, time; as many again where there are snapshots
 
 
@@ -73,6 +82,8 @@ class BlockShape:
         dtype of the variables.
     variables : tuple of Variable
         What is recorded.
+    chunk_runs : int
+        Runs in one chunk: the same number for all variables, so that one task owns whole chunks of every array.
     labels : mapping
         Dim → the labels along it, for the dims that have labels.
     snapshots : tuple of int
@@ -84,6 +95,7 @@ class BlockShape:
     extents: Mapping[str, int]
     precision: str
     variables: tuple[Variable, ...]
+    chunk_runs: int
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     snapshots: tuple[int, ...] = ()
 
@@ -114,14 +126,28 @@ class BlockShape:
         """Number of pieces of a snapshot."""
         return -(-self.sizes["particle"] // self.piece)
 
-    @property
-    def chunk_runs(self) -> int:
-        """Runs in one chunk: the same number for all variables, so that one task owns whole chunks of every array."""
-        heaviest = max(self._run_bytes(variable) for variable in self.variables)
-        runs = 1
-        while runs < CHUNK_RUNS_LIMIT and runs * heaviest < CHUNK_TARGET:
+    def cut(self, seconds: float) -> BlockShape:
+        """The same block, cut into chunks of as many runs as make about 4 MB and take about 4 seconds.
+
+        Parameters
+        ----------
+        seconds : float
+            Seconds that one run takes, about. They are a guess and may differ between versions; the shape keeps the
+            number of runs that came of it.
+        """
+        heaviest, runs = self.heaviest_run, 1
+        while (
+            runs < min(CHUNK_RUNS_LIMIT, self.runs)
+            and runs * heaviest < CHUNK_TARGET
+            and 2 * runs * seconds <= CHUNK_SECONDS
+        ):
             runs *= 2
-        return min(runs, self.runs)
+        return replace(self, chunk_runs=min(runs, self.runs))
+
+    @property
+    def heaviest_run(self) -> int:
+        """Bytes of the variable that takes most in one run."""
+        return max(self._run_bytes(variable) for variable in self.variables)
 
     @property
     def n_chunks(self) -> int:
@@ -161,6 +187,11 @@ class BlockShape:
         """Uncompressed bytes of one run's variables."""
         return sum(self._run_bytes(variable) for variable in self.variables)
 
+    def held_bytes(self) -> int:
+        """Bytes that a worker holds of a chunk: its records, and copies of what it writes at a time."""
+        records = self.run_bytes() * self.chunk_runs
+        return records + _COPIES * min(records, CHUNK_LIMIT)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values from which :meth:`from_json` makes an equal shape."""
         return {
@@ -169,6 +200,7 @@ class BlockShape:
             "extents": dict(self.extents),
             "precision": self.precision,
             "variables": [variable.to_json() for variable in self.variables],
+            "chunk_runs": self.chunk_runs,
             "labels": {dim: list(names) for dim, names in self.labels.items()},
             "snapshots": list(self.snapshots),
         }
@@ -179,13 +211,22 @@ class BlockShape:
         variables = tuple(Variable.from_json(each) for each in content["variables"])
         labels = {dim: tuple(names) for dim, names in content["labels"].items()}
         snapshots = tuple(content.get("snapshots", ()))
-        return cls(**content | {"variables": variables, "labels": labels, "snapshots": snapshots})
+        shape = cls(**{"chunk_runs": 0} | content | {"variables": variables, "labels": labels, "snapshots": snapshots})
+        return shape if shape.chunk_runs else replace(shape, chunk_runs=_unnamed_chunk_runs(shape))
+
+
+def _unnamed_chunk_runs(shape: BlockShape) -> int:
+    """Runs in one chunk of a block that was made before shapes said so."""
+    runs = 1
+    while runs < _UNNAMED_RUNS and runs * shape.heaviest_run < _UNNAMED_BYTES:
+        runs *= 2
+    return min(runs, shape.runs)
 
 
 def piece_length(particles: int, coordinates: int, precision: str) -> int:
     """Particles in one chunk of a snapshot. The number depends on the shape alone, so the layout knows no shards.
 
-    A piece has about :data:`CHUNK_TARGET` bytes, more if there would be more than :data:`MOST_PIECES` pieces, and at
+    A piece has about :data:`PIECE_TARGET` bytes, more if there would be more than :data:`MOST_PIECES` pieces, and at
     most :data:`CHUNK_LIMIT`.
 
     Parameters
@@ -200,7 +241,7 @@ def piece_length(particles: int, coordinates: int, precision: str) -> int:
     int
     """
     row = coordinates * np.dtype(precision).itemsize
-    wanted = max(CHUNK_TARGET / row, particles / MOST_PIECES)
+    wanted = max(PIECE_TARGET / row, particles / MOST_PIECES)
     return max(1, min(PIECE_ROWS * math.ceil(wanted / PIECE_ROWS), CHUNK_LIMIT // row))
 
 
@@ -270,9 +311,9 @@ def make_block(
     first = runs[0]
     digest = hashlib.sha256("".join(run.id for run in runs).encode()).hexdigest()[:10]
     shape = BlockShape(
-        len(runs), len(first.record_steps), extents, first.precision, tuple(variables), labels, snapshots
+        len(runs), len(first.record_steps), extents, first.precision, tuple(variables), 1, labels, snapshots
     )
-    return Block(id=f"w{first.width:06d}-d{first.depth}-{digest}", shape=shape, runs=tuple(runs))
+    return Block(id=f"w{first.width:06d}-d{first.depth}-{digest}", shape=shape.cut(0.0), runs=tuple(runs))
 
 
 def limit_path(limit: str, name: str = "") -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +54,7 @@ class CommittedValues:
     ) -> None:
         self._path, name = block_path(block, variable.name), variable.name
         nodes = nodes.below([block_path(block)])
-        self._block, self._name = ChunkPlace(store, nodes, block, shape, 0), name
+        self._block, self._name = ChunkPlace.of(store, nodes, block, shape), name
         # The object keeps only what reading needs: it travels with the dask graph, and there may be many runs.
         self._records_done = [run.records_done if run else 0 for run in runs]
         self._digests = [run.digests.get(name, "") if run else "" for run in runs]
@@ -101,7 +100,7 @@ class CommittedValues:
         length = shape.chunk_runs
         for chunk in range(begin // length, -(-end // length)):
             first, stop = shape.chunk_span(chunk)
-            part = ChunkPart(replace(self._block, chunk=chunk), ALONE, only=(self._name,))
+            part = ChunkPart(self._block.at(chunk), ALONE, only=(self._name,))
             marks = [RunMark(records_done=records) for records in self._records_done[first:stop]]
             for position, digests in zip(range(first, stop), part.load(marks), strict=True):
                 if digests.get(self._name, "") != self._digests[position]:

@@ -9,27 +9,27 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sweepengine.errors import StoreError
+from sweepengine.store._arrays import BlockArrays
 from sweepengine.store._digests import DIGEST_BYTES, chain_digest, digest, piece_digests
-from sweepengine.store._layout import BlockShape, block_path
+from sweepengine.store._layout import RUN_ARRAYS, BlockShape
 from sweepengine.store._marks import RunMark, StateRef, state_prefix
 from sweepengine.store._nodes import UNREADABLE, Nodes
 from sweepengine.store._objects import get_object, put_object
 from sweepengine.store._process import Process
-from sweepengine.store._tails import TailRecorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    import zarr
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
     from sweepengine.observe import Variable
+    from sweepengine.store._arrays import Part
 
 ROWS_OF_STATE = "particles"
 """Name of the one array of a state that is divided: each shard has its own rows of it."""
@@ -109,31 +109,46 @@ class ChunkPlace:
 
     Attributes
     ----------
-    store : Store
-    nodes : Nodes
-        The published nodes, those of the block at least.
-    block : str
-        Id of the block.
+    arrays : BlockArrays
+        The arrays of the block.
     shape : BlockShape
         Shape of the block.
     chunk : int
         Index of the chunk along ``run``.
     """
 
-    store: Store
-    nodes: Nodes
-    block: str
+    arrays: BlockArrays
     shape: BlockShape
     chunk: int
+
+    @classmethod
+    def of(cls, store: Store, nodes: Nodes, block: str, shape: BlockShape, chunk: int = 0) -> ChunkPlace:
+        """A chunk of a block whose arrays are not open yet."""
+        return cls(BlockArrays(store, nodes, block), shape, chunk)
+
+    def at(self, chunk: int) -> ChunkPlace:
+        """Another chunk of the block, with the arrays that are open already."""
+        return replace(self, chunk=chunk)
+
+    @property
+    def store(self) -> Store:
+        """The store that holds the block."""
+        return self.arrays.store
+
+    @property
+    def nodes(self) -> Nodes:
+        """The published nodes, those of the block at least."""
+        return self.arrays.nodes
+
+    @property
+    def block(self) -> str:
+        """Id of the block."""
+        return self.arrays.block
 
     @property
     def span(self) -> tuple[int, int]:
         """Position of its first run in the block, and the first position after it."""
         return self.shape.chunk_span(self.chunk)
-
-    def array(self, name: str) -> zarr.Array[Any]:
-        """One array of the block."""
-        return self.nodes.array(self.store, block_path(self.block, name))
 
 
 class ChunkPart:
@@ -146,11 +161,6 @@ class ChunkPart:
     only : collection of str, optional
         Names of the variables to hold; all variables of this worker's share if not given.
 
-    Attributes
-    ----------
-    tails : dict of str
-        Checksums at the ends of the stored chunks that this object has written, as :class:`Mark` has them.
-
     Raises
     ------
     StoreError
@@ -159,19 +169,15 @@ class ChunkPart:
 
     def __init__(self, place: ChunkPlace, share: Share, only: Collection[str] | None = None) -> None:
         shape = place.shape
-        recorder = TailRecorder(place.store, block_path(place.block) + "/")
-        self.tails = recorder.tails
-        place = replace(place, store=recorder)
         self._place, self._shape, self._share = place, shape, share
         self._first, self._stop = place.span
         held = [variable for variable in shape.variables if share.leads or variable.is_snapshot]
         self._variables = [variable for variable in held if only is None or variable.name in only]
-        self._arrays = {variable.name: place.array(variable.name) for variable in self._variables}
         self._buffers = {variable.name: self._empty(variable) for variable in self._variables}
         self._records_done = [0] * (self._stop - self._first)
         self._changed_from = shape.records
         for variable in self._variables:
-            chunks, expected = self._arrays[variable.name].chunks, shape.chunk_shape(variable)
+            chunks, expected = place.arrays[variable.name].chunks, shape.chunk_shape(variable)
             if share.rows is not None and variable.is_snapshot and chunks[2:] != expected[2:]:
                 raise StoreError(
                     f"block {place.block}: found chunks {chunks} of {variable.name}, expected {expected}; shards "
@@ -220,7 +226,7 @@ class ChunkPart:
     def _stored(self, variable: Variable) -> NDArray[np.floating]:
         try:
             where = (slice(self._first, self._stop), slice(None), *self._rows(variable))
-            return np.asarray(self._arrays[variable.name][where])
+            return np.asarray(self._place.arrays[variable.name][where])
         except UNREADABLE:
             # Bytes that fail their checksum or do not decode: no run of the chunk matches the mark, so all start again.
             return np.full_like(self._buffers[variable.name], np.nan)
@@ -272,18 +278,35 @@ class ChunkPart:
         """Take over the buffers of another part of the same shape; each run has ``records_done`` valid records."""
         self._buffers, self._records_done, self._changed_from = other._buffers, list(records_done), 0
 
-    def write(self) -> None:
-        """Write the records that have changed since the last write."""
+    def write(self, runs: Sequence[RunMark] = ()) -> dict[str, str]:
+        """Write the records that have changed since the last write.
+
+        Parameters
+        ----------
+        runs : sequence of RunMark
+            Marks of the chunk's runs, if :data:`RUN_ARRAYS` are to be written too, which readers of plain zarr see.
+
+        Returns
+        -------
+        dict of str
+            Checksums at the ends of the stored chunks that were written, as :class:`Mark` has them.
+        """
         furthest = max(self._records_done)
+        parts: list[Part] = []
         for variable in self._variables:
-            array, buffer = self._arrays[variable.name], self._buffers[variable.name]
+            array, buffer = self._place.arrays[variable.name], self._buffers[variable.name]
             begin, end = (self._shape.held(variable, records) for records in (self._changed_from, furthest))
             per_chunk = array.chunks[1]
             for start in range(begin // per_chunk * per_chunk, end, per_chunk):
                 stop = min(start + per_chunk, buffer.shape[1])
                 where = (slice(self._first, self._stop), slice(start, stop), *self._rows(variable))
-                array[where] = buffer[:, start:stop]
+                parts.append((variable.name, where, buffer[:, start:stop]))
+        for name in RUN_ARRAYS if runs else ():
+            values = np.array([getattr(run, name) for run in runs], dtype=self._place.arrays[name].dtype)
+            parts.append((name, (slice(self._first, self._stop),), values))
+        tails = self._place.arrays.write(parts)
         self._changed_from = self._shape.records
+        return tails
 
     def state_stem(self, attempt: int, position: int, slot: int) -> str:
         """Beginning of the keys of a run's state; every attempt has two slots for it."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from sweepengine.errors import StoreError
 from sweepengine.observe import SNAPSHOT
 from sweepengine.store._attempts import check_attempt
-from sweepengine.store._chunk import write_run_arrays
 from sweepengine.store._create import create_block
 from sweepengine.store._digests import digest
 from sweepengine.store._layout import SCHEDULES, block_path
@@ -75,12 +74,12 @@ def move_chunk(metadata: Metadata, old: ChunkPlace, block: str, attempt: int, co
     check_attempt(old.store, old.block, old.chunk, attempt)
     first, stop = old.span
     attributes = old.nodes.attributes(block_path(old.block))
-    shape = replace(old.shape, runs=stop - first)
+    shape = replace(old.shape, runs=stop - first, chunk_runs=stop - first)
     instants = [SCHEDULES[dim] for dim in ("record", SNAPSHOT) if dim in shape.sizes]
     names = [*(name for pair in instants for name in pair), *shape.labels]
     coordinates = {name: old.nodes.values(old.store, block_path(old.block, name)) for name in names}
     create_block(metadata, block, shape, {k: v for k, v in attributes.items() if k != "shape"}, coordinates)
-    new = ChunkPlace(old.store, metadata.nodes, block, shape, 0)
+    new = ChunkPlace.of(old.store, metadata.nodes, block, shape)
     write_mark(new.store, block, 0, _copied(old, new, Mark(copying, (Process.current(),), released=True)))
     return new
 
@@ -107,9 +106,8 @@ def _copied(old: ChunkPlace, new: ChunkPlace, blank: Mark) -> Mark:
         source, target = (ChunkPart(place, ALONE, only=(name,)) for place in (old, new))
         source.load(runs)
         target.take(source, [run.records_done for run in runs])
-        target.write()
-        tails |= target.tails
-    write_run_arrays(new, runs)
+        tails |= target.write()
+    ChunkPart(new, ALONE, only=()).write(runs)
     states = tuple(moved for ref in mark.states if (moved := _moved_state(old, new, ref)) is not None)
     return replace(blank, runs=runs, states=states, tails=tails)
 

@@ -254,6 +254,7 @@ class SweepStore(StoreView):
         limits: Mapping[str, Mapping[str, StoredArray]],
         code: UserCode,
         given: Sequence[Given] = (),
+        references: Mapping[str, float] | None = None,
         reason: str = "",
     ) -> None:
         """Create the store, or add new blocks beside the old; existing arrays are not touched.
@@ -271,6 +272,8 @@ class SweepStore(StoreView):
             The users' code that the spec uses; its versions and hashes go into the provenance.
         given : sequence of Given
             Given weights, reference cloud or grid that the runs need beside the data.
+        references : mapping, optional
+            Largest eigenvalues of reference kernels, for later plans.
         reason : str
             Why the runs are added, where a refinement has decided it; kept in the provenance.
 
@@ -282,7 +285,7 @@ class SweepStore(StoreView):
             The store cannot be written any more, or another driver has taken over.
         """
         try:
-            self._extend(spec, data, blocks, limits, code, given, reason)
+            self._extend(spec, data, blocks, limits, code, given, references or {}, reason)
         except (StoreError, RunError):
             raise
         except OSError as error:
@@ -300,6 +303,7 @@ class SweepStore(StoreView):
         limits: Mapping[str, Mapping[str, StoredArray]],
         code: UserCode,
         given: Sequence[Given],
+        references: Mapping[str, float],
         reason: str,
     ) -> None:
         metadata = self._next()
@@ -312,6 +316,8 @@ class SweepStore(StoreView):
         more = f" and {len(data) - 1} more sets of data" if len(data) > 1 else ""
         summary = f"Runs of {spec.kind} on {data[0].description}{more}, written by sweepengine."
         describe(metadata, [*specs, entry], summary, [*known, *(each for each in new if each not in known)])
+        if references:
+            metadata.attributes["references"] = {**self.references(), **references}
         for each in data:
             if data_path(each.id) not in metadata:
                 write_data(metadata, each)

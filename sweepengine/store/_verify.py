@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -165,11 +165,12 @@ def _of_run_arrays(place: ChunkPlace, runs: Sequence[RunMark], *, is_still: bool
     """
     first, stop = place.span
     written = any(run.status is not Status.PENDING for run in runs)
-    there = replace(place, store=ConfirmingStore(place.store)) if written else place
+    confirming = ChunkPlace.of(ConfirmingStore(place.store), place.nodes, place.block, place.shape)
+    arrays = confirming.arrays if written else place.arrays
     for name in RUN_ARRAYS:
         expected = [int(getattr(run, name)) for run in runs]
         try:
-            shown = np.asarray(there.array(name)[first:stop]).tolist()
+            shown = np.asarray(arrays[name][first:stop]).tolist()
         except (*UNREADABLE, OSError):
             shown = None
         if shown is None or (is_still and shown != expected):

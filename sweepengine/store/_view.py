@@ -227,12 +227,16 @@ class StoreView:
 
     def place(self, block: str, shape: BlockShape, chunk: int) -> ChunkPlace:
         """One chunk of a block."""
-        return ChunkPlace(self.objects, self.nodes, block, shape, chunk)
+        return ChunkPlace.of(self.objects, self.nodes, block, shape, chunk)
 
     def nodes_of(self, block: str, data_id: str, given: Sequence[Given]) -> Nodes:
         """The nodes that a task reads and writes: of a block, of the data and of what is given beside them."""
         groups = [block_path(block), data_path(data_id), *(given_path(each.kind, each.id) for each in given)]
         return self.nodes.below(groups)
+
+    def references(self) -> dict[str, float]:
+        """Largest eigenvalues of the reference kernels from which automatic step sizes of the store follow, by id."""
+        return dict(self.attributes.get("references", {}))
 
     def limits(self) -> set[str]:
         """Ids of the infinite-width predictions in the store."""

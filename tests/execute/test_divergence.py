@@ -15,7 +15,7 @@ from sweepengine.execute import Data
 from sweepengine.execute._divergence import Divergence
 from sweepengine.networks import Inputs, initialise, learning_rates, network
 from sweepengine.spec import Architecture, Method, Run
-from tests.support.turns import turn_of, watched_losses
+from tests.support.turns import turn_of, watched_looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,13 +108,18 @@ def test_a_turn_that_goes_on_from_its_states_finds_the_same(every: int, expected
     assert turn.diverged_step.tolist() == expected
 
 
-def test_looks_that_nobody_passes() -> None:
-    found = Divergence(torch.tensor([torch.inf, torch.nan, 1.0, 1.0], dtype=torch.float64))
+@pytest.mark.parametrize("on_all_points", [True, False])
+def test_looks_that_nobody_passes(on_all_points: bool) -> None:
+    zero = torch.zeros(1, dtype=torch.float64)
+    targets = zero if on_all_points else zero.clone()
+    limits = torch.tensor([torch.inf, torch.nan, 1.0, 1.0], dtype=torch.float64)
+    found = Divergence(limits, zero, lambda outputs, targets: (outputs - targets).sum(-1))
     for step, last in ((3, 1.0), (4, torch.nan), (5, 0.5)):
-        found.look(torch.tensor([1.0 if step < 5 else torch.inf, 0.0, last, 1.0], dtype=torch.float64))
+        losses = torch.tensor([1.0 if step < 5 else torch.inf, 0.0, last, 1.0], dtype=torch.float64)
+        found.look(losses[:, None], targets)
         found.count(step)
     assert found.read().tolist() == [5, 3, 4, -1]
-    found.look(torch.tensor([0.0, 0.0, 0.0, 2.0], dtype=torch.float64))
+    found.look(torch.tensor([0.0, 0.0, 0.0, 2.0], dtype=torch.float64)[:, None], targets)
     found.count(6.2)
     assert found.read().tolist() == [5, 3, 4, 7]  # what was found stays
 
@@ -189,7 +194,7 @@ def test_a_step_reads_nothing_from_its_device(method: Method) -> None:
 )
 def test_the_test_of_reads_can_fail(reads: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     turn = turn_of(runs(seeds=(0, 1)), problem(device="meta"))
-    watched_losses(monkeypatch, reads)
+    watched_looks(monkeypatch, reads)
     with pytest.raises((RuntimeError, AssertionError)):
         a_step_elsewhere(turn)
 

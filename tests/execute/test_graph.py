@@ -21,7 +21,7 @@ from sweepengine.execute._graph import WARM_UP, Kept, cuda_graph
 from sweepengine.execute._turn import NetworkTurn
 from sweepengine.networks import Network, Stepper
 from sweepengine.spec import Architecture, Method, Run, make_spec
-from tests.support.turns import watched_losses
+from tests.support.turns import watched_looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,7 +195,7 @@ def spoiled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         return end
 
     if name == "read":
-        watched_losses(monkeypatch, lambda loss: float(loss.sum()))
+        watched_looks(monkeypatch, lambda loss: float(loss.sum()))
     else:
         monkeypatch.setattr(Stepper.__subclasses__()[0], "step", locals()[name])
 

@@ -131,7 +131,7 @@ def _threads_and_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_pack, "matmul_precision", lambda *_: nullcontext())
     # Threads that have ended stand for processes that have.
     monkeypatch.setattr(Process, "is_gone", property(lambda _: True))
-    cut_chunks(monkeypatch, PIECE_ROWS=8, CHUNK_TARGET=100)
+    cut_chunks(monkeypatch, PIECE_ROWS=8, PIECE_TARGET=100, CHUNK_TARGET=100)
     for each in vars(CloudMoment).values():
         if isinstance(each, cached_property):
             # Before Python 3.12 one lock for all objects: a rank that waits in a sum would keep the others out.

@@ -333,7 +333,7 @@ def test_the_plan_adds_up_what_is_chosen(tiny: Callable[..., dict[str, Any]], tm
         assert costs[0] == costs[1]
         seconds.append(costs[0][0])
         shape = plan.shape(plan.runs[0])
-        memory.append(costs[0][1] - shape.run_bytes() * shape.chunk_runs)
+        memory.append(costs[0][1] - shape.held_bytes())
     sizes = Sizes(n=12, n_test=10, d=64, width=16, depth=2)
     ingredients = [VARIABLES["kernel"].cost, (*VARIABLES["kernel"].cost, *VARIABLES["hessian_rms"].cost)]
     expected = [record_cost(VARIABLES["loss_train"].cost, sizes), *(record_cost(each, sizes) for each in ingredients)]

@@ -108,7 +108,7 @@ def test_what_does_not_match_its_mark_is_not_moved(created: SweepStore) -> None:
     for run in range(2):
         old.record(run, 0, some_values(old_place.shape, run))
     old.commit((0, 1), {"step": np.array(1)})
-    old_place.array("loss_train")[1, 0] = 0.5
+    old_place.arrays["loss_train"][1, 0] = 0.5
     [state] = (Path(created.address) / "state").rglob("*.npz")
     state.write_bytes(state.read_bytes()[:-1])
     moved = ChunkWriter(created.relocate(old_place.block, 0, 1002), created.attempt(1))
@@ -170,7 +170,7 @@ def test_a_write_that_may_be_on_its_way_keeps_the_chunk_held(
     writer = ChunkWriter(place, created.attempt(1))
     writer.record(0, 0, some_values(place.shape, 0))
 
-    def interrupted(_part: Any) -> None:
+    def interrupted(_part: Any, _runs: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

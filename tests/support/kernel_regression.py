@@ -98,7 +98,7 @@ class RegressionWork:
 
     given: tuple[Any, ...] = ()
 
-    def __init__(self, spec: RegressionSpec, data: Any) -> None:
+    def __init__(self, spec: RegressionSpec, data: Any, references: Any) -> None:  # noqa: ARG002
         self.spec, self.data = spec, data
 
     def runs(self) -> tuple[RegressionRun, ...]:

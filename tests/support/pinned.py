@@ -140,11 +140,13 @@ def described(plan: Plan) -> dict[str, Any]:
     rate = MachineRate(1e10)
     seconds = sum(plan._work.seconds(run, plan.shape(run), rate) for run in plan.runs)
     shapes = {block.id: block.shape.to_json() for block in plan.new_blocks}
+    chunks = [shape.pop("chunk_runs") for shape in shapes.values()]
     ids = [[run.id, run.limit_id] for run in plan.runs]
     return {
         "first": ids[0],
         "ids": hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:16],
         "blocks": hashlib.sha256(json.dumps(shapes, sort_keys=True).encode()).hexdigest()[:16],
+        "chunks": chunks,
         "variables": [variable.name for variable in plan.new_blocks[0].shape.variables],
         "memory": plan.memory_bytes(),
         "disk": plan.disk_bytes(),

@@ -62,12 +62,12 @@ def watched_turns(monkeypatch: pytest.MonkeyPatch) -> list[Begun]:
     return begun
 
 
-def watched_losses(monkeypatch: pytest.MonkeyPatch, see: Callable[[torch.Tensor], object]) -> None:
-    """Show the losses that turns of networks look at for divergence, before they do."""
+def watched_looks(monkeypatch: pytest.MonkeyPatch, see: Callable[[torch.Tensor], object]) -> None:
+    """Show the outputs that turns of networks look at for divergence, before they do."""
     look = Divergence.look
 
-    def seen(self: Divergence, loss: torch.Tensor) -> None:
-        see(loss)
-        look(self, loss)
+    def seen(self: Divergence, outputs: torch.Tensor, targets: torch.Tensor) -> None:
+        see(outputs)
+        look(self, outputs, targets)
 
     monkeypatch.setattr(Divergence, "look", seen)
