@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-from scipy.special import erf, expit, ndtr
+import scipy
 
 from sweepengine.theory._angle import Kink, piecewise_linear_dual
 from sweepengine.theory._checks import require_count
@@ -158,8 +158,20 @@ def _hermite_of(degree: float) -> Activation:
     return hermite(int(degree))
 
 
+def _erf(u: Array) -> Array:
+    return np.asarray(scipy.special.erf(u))
+
+
+def _normal_cdf(u: Array) -> Array:
+    return np.asarray(scipy.special.ndtr(u))
+
+
+def _sigmoid(u: Array) -> Array:
+    return np.asarray(scipy.special.expit(u))
+
+
 def _gelu_derivative(u: Array) -> Array:
-    return np.asarray(ndtr(u) + u * np.exp(-u * u / 2) / np.sqrt(2 * np.pi))
+    return np.asarray(_normal_cdf(u) + u * np.exp(-u * u / 2) / np.sqrt(2 * np.pi))
 
 
 _FIXED: Mapping[str, Callable[[], Activation]] = MappingProxyType(
@@ -167,10 +179,10 @@ _FIXED: Mapping[str, Callable[[], Activation]] = MappingProxyType(
         "relu": lambda: piecewise_linear(1, 0, "relu"),
         "leaky_relu": lambda: piecewise_linear(1, LEAKY_SLOPE, "leaky_relu"),
         "abs": lambda: piecewise_linear(1, -1, "abs"),
-        "erf": lambda: Activation("erf", erf, lambda u: 2 / np.sqrt(np.pi) * np.exp(-u * u), erf_dual, parity="odd"),
+        "erf": lambda: Activation("erf", _erf, lambda u: 2 / np.sqrt(np.pi) * np.exp(-u * u), erf_dual, parity="odd"),
         "sin": lambda: Activation("sin", np.sin, np.cos, sin_dual, parity="odd"),
         "cos": lambda: Activation("cos", np.cos, lambda u: -np.sin(u), cos_dual, parity="even"),
-        "gelu": lambda: Activation("gelu", lambda u: u * ndtr(u), _gelu_derivative, gelu_dual),
+        "gelu": lambda: Activation("gelu", lambda u: u * _normal_cdf(u), _gelu_derivative, gelu_dual),
         "exp": lambda: Activation("exp", np.exp, np.exp, exp_dual),
         "identity": lambda: Activation(
             "identity", np.copy, np.ones_like, identity_dual, parity="odd", degree=1, monomial=True
@@ -179,7 +191,7 @@ _FIXED: Mapping[str, Callable[[], Activation]] = MappingProxyType(
             "quadratic", np.square, lambda u: 2 * u, quadratic_dual, parity="even", degree=2, monomial=True
         ),
         "tanh": lambda: from_callable(np.tanh, lambda u: 1 - np.tanh(u) ** 2, name="tanh", parity="odd"),
-        "softplus": lambda: from_callable(lambda u: np.logaddexp(0, u), expit, name="softplus"),
+        "softplus": lambda: from_callable(lambda u: np.logaddexp(0, u), _sigmoid, name="softplus"),
     }
 )
 _WITH_PARAMETER: Mapping[str, Callable[[float], Activation]] = MappingProxyType(

@@ -12,7 +12,7 @@ at every truncation, and by Cauchy–Schwarz its error is at most the tail Σ_{n
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import roots_hermitenorm
+import scipy
 
 from sweepengine.theory._checks import require_count
 from sweepengine.theory._types import Array, Elementwise
@@ -24,7 +24,7 @@ _REACH = 12.0
 
 def hermite_rule(nodes: int) -> tuple[Array, Array]:
     """Return nodes z and weights w, Σ w f(z) ≈ E f(z) for z ~ N(0, 1); exact for polynomials of degree < 2·nodes."""
-    z, w = roots_hermitenorm(nodes)
+    z, w = scipy.special.roots_hermitenorm(nodes)
     return np.asarray(z), np.asarray(w) / np.sum(w)
 
 
