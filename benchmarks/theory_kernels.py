@@ -6,8 +6,10 @@ The floor is arccos and sqrt over the N² entries of each layer, in cache, and n
 be enough. NumPy's arccos uses AVX-512 if the processor has it, and PyTorch's is three times slower there: both floors
 are shown. The row after the floors is the work that no implementation can leave out: x xᵀ, half the floor, and writing
 the two results once. Every repeat times the floors and all cases one after the other, and a ratio is taken within a
-repeat, so that the machine's state cancels. Times are processor times of the one thread. `--large` adds N = 20 000 in
-float64 with its peak resident memory.
+repeat, so that the machine's state cancels. Times are processor times of the one thread. A second table has every
+activation, on one thread and on two in wall time, over the time of relu in the same repeat. `--large` adds N = 20 000
+in float64 with its peak resident memory. To compare with another version, run both one after the other on a quiet
+machine, or set `OTHER` to its folder: then the second table has the ratio of its time to this one's.
 """
 
 import argparse

@@ -164,7 +164,7 @@ def backward_check(
     hidden = network.forward(inputs)
     g, z = network.backward(hidden)
     free, _ = network.backward(hidden, copies)
-    variances = net.variances(inputs)
+    variances = net.points(inputs).variances
     layers = []
     for index in range(depth):
         last = index == depth - 1

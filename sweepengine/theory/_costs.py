@@ -30,7 +30,9 @@ class Cost:
 SQUARED = Cost("squared", lambda f, y: np.square(f - y).sum(-1) / 2, lambda f, y: f - y)
 """½|f − y|²: gives the closed form of `KernelDynamics`."""
 
-LOGISTIC = Cost("logistic", lambda f, y: np.logaddexp(0, -y * f).sum(-1), lambda f, y: np.asarray(-y * scipy.special.expit(-y * f)))
+LOGISTIC = Cost(
+    "logistic", lambda f, y: np.logaddexp(0, -y * f).sum(-1), lambda f, y: np.asarray(-y * scipy.special.expit(-y * f))
+)
 """Σ_o log(1 + e^{−y f}), labels y = ±1."""
 
 CROSS_ENTROPY = Cost(

@@ -228,7 +228,9 @@ def test_a_driver_of_ray_needs_no_torch() -> None:
 def test_a_driver_imports_only_what_it_uses() -> None:
     unused = {"scipy", "sklearn", "xarray", "dask", "ray", "torch", "sweepengine.theory"}
     assert not loaded_after("import sweepengine.execute, sweepengine.plan") & unused
-    digits = "from sweepengine.data import load; from sweepengine.spec import job_spec; load(job_spec('quickstart').data)"
+    digits = (
+        "from sweepengine.data import load; from sweepengine.spec import job_spec; load(job_spec('quickstart').data)"
+    )
     assert not loaded_after(digits) & unused
 
 
