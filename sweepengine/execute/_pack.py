@@ -255,9 +255,6 @@ class _ChunkJob:
     ) -> Iterator[Event]:
         graphs = self._options.cuda_graphs
         turn = make_turn(runs, self._data, state, self._task.shape, self._shards, cuda_graphs=graphs)
-        ids = {"runs": np.array(json.dumps([run.to_json() for run in runs]))}
-        if self._task.code.used:
-            ids["code"] = np.array(self._task.code.tag())
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
         steps = 0
         for record in turn.advance():
@@ -273,7 +270,7 @@ class _ChunkJob:
                     self._writer.record(position, record.index, values)
                 yield Event(records=len(written))
             if time.monotonic() - self._last_commit >= self._options.commit_seconds:
-                state = turn.state() | ids
+                state = turn.state() | self._maker(runs)
                 yield from self._tell_diverged(positions, turn, told)  # turn.state() may have detected a divergence
                 if len(told) == len(positions):
                     return  # no run would continue from the state
@@ -287,6 +284,11 @@ class _ChunkJob:
         for position in alive:
             self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
         yield Event(done=len(alive), message=self._shards.report(steps))
+
+    def _maker(self, runs: list[AnyRun]) -> dict[str, NDArray[np.generic]]:
+        """Arrays of a state that say which runs it continues, and which users' code has made it."""
+        code = {"code": np.array(self._task.code.tag())} if self._task.code.used else {}
+        return {"runs": np.array(json.dumps([run.to_json() for run in runs])), **code}
 
     def _bind_code(self) -> None:
         """Bind the store to users' code, once, before the first run that this code has finished is committed."""
