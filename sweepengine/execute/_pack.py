@@ -237,7 +237,9 @@ class _ChunkJob:
             # The runs are those of the state: a run that has diverged is among them, and the task has it no longer.
             runs = [run_from_json(content) for content in json.loads(str(state["runs"]))]
         try:
-            yield from _within(partial(_matmul, runs[0], self._data), self._train(positions, runs, state))
+            # Throttled here too: to enter the scope takes as long as a step of a small network.
+            events = _throttled(self._train(positions, runs, state), self._options.run_timeout)
+            yield from _within(partial(_matmul, runs[0], self._data), events)
         except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
             # A run's own failure is data. A store that cannot be written (OSError) or a takeover is no run's failure.
             if self._shards.size > 1 and not isinstance(error, StepLimitError):
