@@ -45,6 +45,7 @@ from sweepengine.networks import (
     initialise,
     learning_rates,
     loss,
+    matmul_precision,
     network,
     stepper,
 )
@@ -105,12 +106,13 @@ def inner_loop(m: int, n: int, d: int) -> Callable[[int], None]:
     looks = Divergence(limit, points.targets, lambda outputs, targets: loss(cost, outputs, targets))
 
     def advance(count: int) -> None:
-        for step in range(count):
-            forward = net.forward(inputs, space)
-            looks.look(forward.outputs, points.targets)
-            looks.count(step)
-            steps.step(Now(step, points, forward), count)
-        looks.read()
+        with matmul_precision("full", inputs.points.device, large=True):
+            for step in range(count):
+                forward = net.forward(inputs, space)
+                looks.look(forward.outputs, points.targets)
+                looks.count(step)
+                steps.step(Now(step, points, forward), count)
+            looks.read()
 
     return advance
 

@@ -19,7 +19,7 @@ from sweepengine.execute._follower import Follower
 from sweepengine.execute._make_turn import make_turn
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._shards import Order, Shards
-from sweepengine.networks import matmul_precision
+from sweepengine.networks import LARGE_PRODUCT, matmul_precision
 from sweepengine.observe import given_ids
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import run_from_json
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 EVENT_SECONDS = 0.5
+_ROWS_AT_A_TIME = 512
+"""Particles of one chunk on a CPU; the widths of networks from which their products are large are below it."""
 BEATS = 4
 """Signs of life that a task gives within a run's timeout."""
 
@@ -139,7 +141,9 @@ _ALIVE = Event()
 
 
 def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
-    return matmul_precision(run.matmul, data.x_train.device)
+    # Of a network the products of its first layer, of a cloud those of one chunk of particles.
+    multiplications = data.x_train.numel() * min(run.width, _ROWS_AT_A_TIME)
+    return matmul_precision(run.matmul, data.x_train.device, large=multiplications >= LARGE_PRODUCT)
 
 
 def _within(scope: Callable[[], AbstractContextManager[None]], items: Iterator[Item]) -> Iterator[Item]:

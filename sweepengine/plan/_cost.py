@@ -57,12 +57,15 @@ class MachineRate:
         """Time a few products of a size usual in training on one thread, for about 0.1 s."""
         import torch
 
+        from sweepengine.networks import matmul_precision
+
         dtype = getattr(torch, precision)
         a, b = torch.ones(128, 1024, dtype=dtype), torch.ones(1024, 256, dtype=dtype)
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            best = min(_seconds_of_product(a, b) for _ in range(20))
+            with matmul_precision("full", torch.device("cpu"), large=True):
+                best = min(_seconds_of_product(a, b) for _ in range(20))
         finally:
             torch.set_num_threads(threads)
         return cls(flops=2.0 * 128 * 1024 * 256 / best)
