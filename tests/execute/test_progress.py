@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from sweepengine.execute import _progress
 from sweepengine.execute._events import Event
 from sweepengine.execute._progress import _Counts
 
@@ -15,7 +14,7 @@ START_UP, HEAVY, LIGHT, SLOWER = 6.0, 1.0, 0.1, 1.5
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(_progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("sweepengine.execute._progress.time.monotonic", lambda: now[0])
     return now
 
 
