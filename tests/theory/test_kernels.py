@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sweepengine import theory
 from sweepengine.theory import _kernels
+from sweepengine.theory._angle_tiles import AngleTiles
 
 Floats = npt.NDArray[Any]
 Reference = Callable[[str], dict[str, npt.NDArray[Any]]]
@@ -246,7 +247,7 @@ def test_what_a_thread_raises_is_raised(monkeypatch: pytest.MonkeyPatch) -> None
     def refuse(*_: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(_kernels.AngleTiles, "__call__", refuse)
+    monkeypatch.setattr(AngleTiles, "__call__", refuse)
     with pytest.raises(MemoryError, match="no room"):
         theory.kernels(np.eye(20), depth=1, activation="relu", sigma_w=1.0, sigma_b=0.0, threads=2)
 
