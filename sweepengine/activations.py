@@ -33,6 +33,8 @@ class ActivationEntry:
         Degree of a polynomial φ; None for any other φ.
     unit_slopes : bool
         Whether φ' only takes the values −1, 0 and 1, so that a product with φ' rounds nothing.
+    by_numpy : bool
+        Whether NumPy computes φ on the host.
     in_layers : bool
         Whether layers of networks may have the activation; units of particles may have every activation.
     """
@@ -44,6 +46,7 @@ class ActivationEntry:
     kinks: tuple[float, ...]
     degree: int | None
     unit_slopes: bool = False
+    by_numpy: bool = False
     in_layers: bool = True
 
     @property
@@ -54,7 +57,7 @@ class ActivationEntry:
     @property
     def element_seconds(self) -> float:
         """Seconds in which one CPU thread makes φ and multiplies by φ' of one float32 entry, about (measured)."""
-        return 2.2e-9 if self.smooth and self.degree is None else 0.3e-9
+        return 2.2e-9 if self.smooth and self.degree is None and not self.by_numpy else 0.3e-9
 
     @property
     def smooth(self) -> bool:
@@ -90,7 +93,7 @@ ACTIVATIONS: dict[str, ActivationEntry] = {
         unit_slopes=True,
     ),
     "tanh": ActivationEntry(
-        torch=f"{_TORCH}:TANH", passes=1, kernel=f"{_KERNELS}:tanh", parity="odd", kinks=(), degree=None
+        torch=f"{_TORCH}:TANH", passes=1, kernel=f"{_KERNELS}:tanh", parity="odd", kinks=(), degree=None, by_numpy=True
     ),
     "erf": ActivationEntry(
         torch=f"{_TORCH}:ERF", passes=5, kernel=f"{_KERNELS}:erf", parity="odd", kinks=(), degree=None

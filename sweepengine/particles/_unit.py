@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
 import torch
 
 from sweepengine.activations import ACTIVATIONS
@@ -131,13 +130,13 @@ class Neuron:
         held = (
             None if differentiated else self._scratch.rows(len(chunk), prepared)
         )  # autograd must keep the pre-activations
-        phi, _ = self._evaluate(self._preactivation(chunk, prepared, held))
+        phi, _ = self._function.evaluate(self._preactivation(chunk, prepared, held))
         summed = phi.sum(0) if self.output == "none" else self._outer(chunk) @ phi
         return summed * self.scale
 
     def values(self, points: Tensor, prepared: Tensor) -> Tensor:
         """ψ(θ_k; x_i), shape (n, N)."""
-        phi, _ = self._evaluate(self._preactivation(points, prepared))
+        phi, _ = self._function.evaluate(self._preactivation(points, prepared))
         phi = phi * self.scale
         return phi if self.output == "none" else phi * self._outer(points).unsqueeze(1)
 
@@ -157,7 +156,7 @@ class Neuron:
                 torch.mm(torch.gt(h, 0, out=h), weighted, out=inner)
                 total = (inner * w).sum(1)
             else:
-                phi, slope = self._evaluate(h)
+                phi, slope = self._function.evaluate(h)
                 total = phi @ weights
                 if not self._function.saves_slope:
                     self._function.multiply(one.expand_as(h), slope, h)
@@ -203,14 +202,6 @@ class Neuron:
         a = points[:, self.inner]
         # Contiguous, because a product with a column of stride p takes twice the time.
         return a.tanh() if self.output == "tanh" else a.contiguous()
-
-    def _evaluate(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """What the activation's ``evaluate`` gives; tanh on the host by NumPy, which takes a tenth of PyTorch's time."""
-        if self.activation != "tanh" or h.device.type != "cpu" or h.requires_grad:
-            return self._function.evaluate(h)
-        phi = h.numpy()
-        np.tanh(phi, out=phi)
-        return h, h
 
     @cached_property
     def _scratch(self) -> _Scratch:
