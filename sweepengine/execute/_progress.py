@@ -17,7 +17,7 @@ class Progress(Protocol):
     """Shows how a sweep goes."""
 
     def start(self, runs: int, records: int, packs: int) -> None:
-        """Begin to show a sweep with so many runs, records and packs to do."""
+        """Begin to show a sweep with so many runs, records and packs to do, the first or one after :meth:`stop`."""
 
     def update(self, event: Event) -> None:
         """Add the progress that an event tells."""
@@ -139,9 +139,10 @@ class BarProgress:
         self._bars.start()
 
     def start(self, runs: int, records: int, packs: int) -> None:
-        """Set the bar's length."""
+        """Set the bar's length; a bar that has stopped goes on, as the next sweep of a refinement has it."""
         self._counts = _Counts(runs, records, packs)
-        self._bars.update(self._task, total=records, description=self._counts.line())
+        self._bars.reset(self._task, total=records, description=self._counts.line())
+        self._bars.start()
 
     def update(self, event: Event) -> None:
         """Move the bar."""
