@@ -161,9 +161,7 @@ def _where(fit: ScalingFit, kind: Kind, p: float) -> str:
 
 def _decides(fit: ScalingFit, kind: Kind, p: float) -> str:
     """What would decide, if the exponent is what it now seems."""
-    needed = what_decides(
-        fit.curve, lambda limit, cautious: np.logical_or(*apply_rules(kind, p, limit, cautious)), bends=fit.bends
-    )
+    needed = what_decides(fit.curve, lambda limit, cautious: np.logical_or(*apply_rules(kind, p, limit, cautious)))
     return f"to decide: {needed_text(needed, fit.axis)}"
 
 
