@@ -47,7 +47,7 @@ def path_figures(sweep: xr.Dataset, _: xr.Dataset) -> tuple[Figure, ...]:
             f"Paths of {ends[name].shape[1]} points under {title}: straight chords whose root mean square length is "
             f"{length[name]:.3g}."
         )
-        panels.append(Panel(f"{title}, chords of {length[name]:.3g}", alt, _chart(*ends[name], domain, alt)))
+        panels.append(Panel(f"{title}, chords of {length[name]:.3g}", alt, _chart(ends[name], domain, alt)))
     caption = (
         "The points (1−t)x + tT(x) of a cloud in the plane at five times t, and the chord from x to T(x) of each. Both maps "
         "send the same cloud to the same cloud, so the clouds at t = 0 and t = 1 are equal and those between are not. The "
@@ -58,20 +58,21 @@ def path_figures(sweep: xr.Dataset, _: xr.Dataset) -> tuple[Figure, ...]:
     return (Figure("paths", "The points along the path", "", tuple(panels), caption),)
 
 
-def _chart(start: Floats, end: Floats, domain: list[list[float]], description: str) -> dict[str, Any]:
+def _chart(ends: Floats, domain: list[list[float]], description: str) -> dict[str, Any]:
+    """The points between x and T(x), and the chords, from both ends (2, n, 2)."""
     alt = load_altair()
     chords: list[dict[str, Any]] = []
     points: list[dict[str, Any]] = []
-    for k, (a, b) in enumerate(zip(start, end, strict=True)):
+    for k, (a, b) in enumerate(zip(*ends, strict=True)):
         for t in _SHARES:
             x, y = (1 - t) * a + t * b
             points.append({"t": f"{t:g}", "k": k, "x": float(f"{x:.4g}"), "y": float(f"{y:.4g}")})
         (x, y), (x2, y2) = a, b
         chords.append({name: float(f"{v:.4g}") for name, v in (("x", x), ("y", y), ("x2", x2), ("y2", y2))})
 
-    def axis(channel: Any, field: str, title: str, ends: list[float]) -> Any:
-        pad = 0.05 * (ends[1] - ends[0]) or 1.0
-        scale = alt.Scale(domain=[ends[0] - pad, ends[1] + pad], nice=False, zero=False)
+    def axis(channel: Any, field: str, title: str, span: list[float]) -> Any:
+        pad = 0.05 * (span[1] - span[0]) or 1.0
+        scale = alt.Scale(domain=[span[0] - pad, span[1] + pad], nice=False, zero=False)
         return channel(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(tickCount=6))
 
     x, y = axis(alt.X, "x", "first coordinate", domain[0]), axis(alt.Y, "y", "second coordinate", domain[1])
