@@ -1,21 +1,27 @@
 """Time of infinite-width kernels against the elementary functions that they cannot do without.
 
-    OMP_NUM_THREADS=1 python benchmarks/theory_kernels.py [--points 2000] [--repeats 15] [--large]
+    OMP_NUM_THREADS=1 python benchmarks/theory_kernels.py [--points 2000] [--repeats 15] [--large] [--against FOLDER]
 
 The floor is arccos and sqrt over the N² entries of each layer, in cache, and nothing else; by symmetry half of it would
 be enough. NumPy's arccos uses AVX-512 if the processor has it, and PyTorch's is three times slower there: both floors
 are shown. The row after the floors is the work that no implementation can leave out: x xᵀ, half the floor, and writing
 the two results once. Every repeat times the floors and all cases one after the other, and a ratio is taken within a
-repeat, so that the machine's state cancels. Times are processor times of the one thread. `--large` adds N = 20 000 in
-float64 with its peak resident memory.
+repeat, so that the machine's state cancels. Times are processor times of the one thread. `--large` adds
+N = 20 000 in float64 with its peak resident memory.
+
+A second table has every activation on one thread and on two, in wall times, which only a quiet machine shows. With
+`--against FOLDER`, a checkout of another version, it has that version's time too, in turns with this one's.
 """
 
 import argparse
+import importlib
 import platform
 import resource
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy
@@ -23,6 +29,10 @@ import torch
 
 from sweepengine import theory
 
+ACTIVATIONS = ("relu", "leaky_relu", "abs", "erf", "gelu", "sin", "cos", "exp", "identity", "quadratic",
+               ("hermite", 3), "tanh", "softplus")  # fmt: skip
+GROWING = {"exp", "quadratic", ("hermite", 3)}
+"""Whose variances explode with the depth unless the weights are small."""
 DEPTH = 3
 FEATURES = 64
 TILE = 128 * 128
@@ -119,6 +129,52 @@ def table(points: int, repeats: int) -> None:
         print(row)
 
 
+def other_theory(folder: Path) -> Any:
+    """Import `sweepengine.theory` of another checkout beside this one."""
+    own = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "sweepengine"}
+    for name in own:
+        del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    other = importlib.import_module("sweepengine.theory")
+    sys.path.pop(0)
+    sys.modules.update(own)
+    assert Path(str(other.__file__)).is_relative_to(folder.resolve()), f"{folder} has no sweepengine.theory"
+    return other
+
+
+def wall(work: Callable[[], object]) -> float:
+    """Return the wall time of one call in milliseconds."""
+    start = time.perf_counter()
+    work()
+    return 1e3 * (time.perf_counter() - start)
+
+
+def activations(points: int, repeats: int, against: Path | None) -> None:
+    """Print a row for every activation and dtype: one thread, two threads, and the other version on one thread."""
+    x = np.random.default_rng(0).standard_normal((points, FEATURES))
+    other = other_theory(against) if against else None
+    print(
+        f"\n{'wall ms, least (median)':30}{'1 thread':>18}{'2 threads':>18}{'1 / 2':>8}{'other':>18}{'other / 1':>11}"
+    )
+    for activation in ACTIVATIONS:
+        sigma_w = 0.4 if activation in GROWING else 1.0
+        settings = {"depth": DEPTH, "activation": activation, "sigma_w": sigma_w, "sigma_b": 0.1}
+        for dtype in (np.float32, np.float64):
+            inputs = (x / 2 if activation == "exp" else x).astype(dtype)
+            work: list[Callable[[], object]] = [
+                lambda: theory.kernels(inputs, **settings),  # noqa: B023  (called in this round alone)
+                lambda: theory.kernels(inputs, **settings, threads=2),  # noqa: B023
+            ]
+            if other is not None:
+                work.append(lambda: other.kernels(inputs, **settings))  # noqa: B023
+            times = np.array([[wall(each) for each in work] for _ in range(repeats)])
+            least, middle = times.min(0), np.median(times, 0)
+            shown = [f"{a:8.1f} ({b:.1f})" for a, b in zip(least, middle, strict=True)]
+            row = f"{activation!s} {np.dtype(dtype).name}"
+            print(f"{row:30}{shown[0]:>18}{shown[1]:>18}{least[0] / least[1]:8.2f}", end="")
+            print(f"{shown[2]:>18}{least[2] / least[0]:11.2f}" if other else "")
+
+
 def large() -> None:
     """Time N = 20 000 in float64 and print the peak resident memory of the process."""
     x = np.random.default_rng(0).standard_normal((20_000, FEATURES))
@@ -136,8 +192,10 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--against", type=Path)
     options = parser.parse_args()
     table(options.points, options.repeats)
+    activations(options.points, options.repeats, options.against)
     if options.large:
         large()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib.metadata import distribution
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from sweepengine.data._dataset import Dataset
     from sweepengine.spec import DigitsData
 
+_FILE: Final = "sklearn/datasets/data/digits.csv.gz"
+"""Where scikit-learn keeps the images: 1797 lines of 64 pixels and the digit."""
+
 
 def digits(spec: DigitsData) -> Dataset:
     """Training and test points in the order that the spec's seed draws; a raw point is 64 whole numbers 0 … 16.
@@ -26,9 +30,7 @@ def digits(spec: DigitsData) -> Dataset:
     DataError
         The classes have fewer points than asked for, or a point cannot be preprocessed.
     """
-    from sklearn.datasets import load_digits
-
-    images, digit = load_digits(return_X_y=True)
+    images, digit = _images()
     chosen = np.flatnonzero(np.isin(digit, spec.classes))
     order = chosen[permutation(spec.seed, Role.DATA_ORDER, len(chosen))]
     x = images[order].astype(np.float64)
@@ -46,6 +48,21 @@ def digits(spec: DigitsData) -> Dataset:
     last = len(x) - 1 - np.arange(spec.n_test)
     pool = x[: len(x) - spec.n_test]
     return from_content((x[:n], y[:n], x[last], y[last]), spec.preprocess, _description(spec), pool)
+
+
+def _images() -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """All images (1797, 64) and their digits (1797,), in scikit-learn's order.
+
+    The file is read where it lies: to import scikit-learn takes a second, which every command on digits would spend.
+    """
+    try:
+        table = np.loadtxt(str(distribution("scikit-learn").locate_file(_FILE)), delimiter=",")
+    except FileNotFoundError:  # a release that keeps it elsewhere
+        from sklearn.datasets import load_digits
+
+        images, digit = load_digits(return_X_y=True)
+        return images, digit
+    return table[:, :-1], table[:, -1].astype(np.intp)
 
 
 def _places(digit: NDArray[np.integer], classes: tuple[int, ...]) -> NDArray[np.intp]:

@@ -43,6 +43,7 @@ from sweepengine.theory._costs import Cost as Cost
 from sweepengine.theory._definiteness import Definiteness as Definiteness
 from sweepengine.theory._definiteness import Degeneracy as Degeneracy
 from sweepengine.theory._definiteness import definiteness as definiteness
+from sweepengine.theory._dual import Dual as Dual
 from sweepengine.theory._duals import DualActivation as DualActivation
 from sweepengine.theory._duals import dual_activation as dual_activation
 from sweepengine.theory._dynamics import KernelDynamics as KernelDynamics

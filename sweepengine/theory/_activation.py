@@ -3,29 +3,27 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
-from scipy.special import erf, expit, ndtr
+import scipy
 
 from sweepengine.theory._angle import Kink, piecewise_linear_dual
 from sweepengine.theory._checks import require_count
 from sweepengine.theory._closed_forms import (
-    cos_dual,
-    erf_dual,
-    exp_dual,
-    gelu_dual,
+    COS,
+    ERF,
+    EXP,
+    GELU,
+    IDENTITY,
+    QUADRATIC,
+    SIN,
     hermite_dual,
     hermite_value,
-    identity_dual,
-    quadratic_dual,
-    sin_dual,
 )
+from sweepengine.theory._dual import Dual
 from sweepengine.theory._errors import ParameterError, UnknownActivationError
 from sweepengine.theory._quadrature import HermiteSeries
-from sweepengine.theory._types import Array, DualFunction, Elementwise
-
-Parity = Literal["odd", "even", "none"]
+from sweepengine.theory._types import Array, Elementwise, Parity
 
 LEAKY_SLOPE = 0.01
 QUADRATURE_TERMS = 256
@@ -45,8 +43,8 @@ class Activation:
     function, derivative : callable
         φ and φ', elementwise. At its kink a piecewise linear φ has the slope of u < 0, as in torch (0 for `relu`), but
         `abs` has 0.
-    dual : callable
-        (q1, q2, k) → (E[φ(u)φ(v)], E[φ'(u)φ'(v)]), broadcasting, in the dtype of k.
+    dual : Dual
+        (q1, q2, k) → (E[φ(u)φ(v)], E[φ'(u)φ'(v)]).
     slopes : (float, float), optional
         Slopes on u > 0 and u < 0 of a piecewise linear φ, whose kernels the angle recursion of `_angle` computes; None
         for any other φ.
@@ -63,7 +61,7 @@ class Activation:
     name: str
     function: Elementwise
     derivative: Elementwise
-    dual: DualFunction
+    dual: Dual
     slopes: tuple[float, float] | None = None
     parity: Parity = "none"
     degree: int | None = None
@@ -103,11 +101,12 @@ def piecewise_linear(positive: float, negative: float, name: str = "piecewise_li
         at_zero = 0.0 if positive == -negative else negative
         return np.where(u > 0, positive, np.where(u < 0, negative, at_zero)).astype(u.dtype)
 
-    def dual(q1: Array, q2: Array, k: Array) -> tuple[Array, Array]:
-        return piecewise_linear_dual(kink, q1, q2, k)
+    def of_pair(first: Array, second: Array, k: Array) -> tuple[Array, Array]:
+        return piecewise_linear_dual(kink, first[0], second[0], k)
 
     parity: Parity = "even" if positive == -negative else "odd" if positive == negative else "none"
     degree = 1 if positive == negative else None
+    dual = Dual(lambda q: q[None], of_pair)
     return Activation(name, function, derivative, dual, (float(positive), float(negative)), parity, degree)
 
 
@@ -146,10 +145,19 @@ def from_callable(
         Number of terms of the Hermite series, ≥ 4. For a smooth φ raise it until `error` is small. For a φ with a kink
         the series converges slowly; use `piecewise_linear`, which is exact, for linear pieces that meet at 0.
     parity : {"odd", "even", "none"}
-        Symmetry of φ, which is not checked; `definiteness` uses it.
+        Symmetry of φ. The series leaves out the terms that are zero by it, and `definiteness` uses it.
+
+    Raises
+    ------
+    ParameterError
+        If φ does not have the parity that is given.
     """
-    series = HermiteSeries(function, derivative, terms)
-    return Activation(name, function, derivative, series, parity=parity, error=series.error)
+    u = np.linspace(0.1, 4, 40)
+    turned = {"odd": -1, "even": 1, "none": 0}[parity] * np.asarray(function(-u))
+    if parity != "none" and not np.allclose(turned, function(u), rtol=1e-9):
+        raise ParameterError(f"parity = {parity!r}, but {name} is not {parity}; give its own parity, or 'none'")
+    series = HermiteSeries(function, derivative, terms, parity)
+    return Activation(name, function, derivative, series.dual, parity=parity, error=series.error)
 
 
 def _hermite_of(degree: float) -> Activation:
@@ -158,8 +166,20 @@ def _hermite_of(degree: float) -> Activation:
     return hermite(int(degree))
 
 
+def _erf(u: Array) -> Array:
+    return np.asarray(scipy.special.erf(u))
+
+
+def _normal_cdf(u: Array) -> Array:
+    return np.asarray(scipy.special.ndtr(u))
+
+
+def _sigmoid(u: Array) -> Array:
+    return np.asarray(scipy.special.expit(u))
+
+
 def _gelu_derivative(u: Array) -> Array:
-    return np.asarray(ndtr(u) + u * np.exp(-u * u / 2) / np.sqrt(2 * np.pi))
+    return np.asarray(_normal_cdf(u) + u * np.exp(-u * u / 2) / np.sqrt(2 * np.pi))
 
 
 _FIXED: Mapping[str, Callable[[], Activation]] = MappingProxyType(
@@ -167,19 +187,19 @@ _FIXED: Mapping[str, Callable[[], Activation]] = MappingProxyType(
         "relu": lambda: piecewise_linear(1, 0, "relu"),
         "leaky_relu": lambda: piecewise_linear(1, LEAKY_SLOPE, "leaky_relu"),
         "abs": lambda: piecewise_linear(1, -1, "abs"),
-        "erf": lambda: Activation("erf", erf, lambda u: 2 / np.sqrt(np.pi) * np.exp(-u * u), erf_dual, parity="odd"),
-        "sin": lambda: Activation("sin", np.sin, np.cos, sin_dual, parity="odd"),
-        "cos": lambda: Activation("cos", np.cos, lambda u: -np.sin(u), cos_dual, parity="even"),
-        "gelu": lambda: Activation("gelu", lambda u: u * ndtr(u), _gelu_derivative, gelu_dual),
-        "exp": lambda: Activation("exp", np.exp, np.exp, exp_dual),
+        "erf": lambda: Activation("erf", _erf, lambda u: 2 / np.sqrt(np.pi) * np.exp(-u * u), ERF, parity="odd"),
+        "sin": lambda: Activation("sin", np.sin, np.cos, SIN, parity="odd"),
+        "cos": lambda: Activation("cos", np.cos, lambda u: -np.sin(u), COS, parity="even"),
+        "gelu": lambda: Activation("gelu", lambda u: u * _normal_cdf(u), _gelu_derivative, GELU),
+        "exp": lambda: Activation("exp", np.exp, np.exp, EXP),
         "identity": lambda: Activation(
-            "identity", np.copy, np.ones_like, identity_dual, parity="odd", degree=1, monomial=True
+            "identity", np.copy, np.ones_like, IDENTITY, parity="odd", degree=1, monomial=True
         ),
         "quadratic": lambda: Activation(
-            "quadratic", np.square, lambda u: 2 * u, quadratic_dual, parity="even", degree=2, monomial=True
+            "quadratic", np.square, lambda u: 2 * u, QUADRATIC, parity="even", degree=2, monomial=True
         ),
         "tanh": lambda: from_callable(np.tanh, lambda u: 1 - np.tanh(u) ** 2, name="tanh", parity="odd"),
-        "softplus": lambda: from_callable(lambda u: np.logaddexp(0, u), expit, name="softplus"),
+        "softplus": lambda: from_callable(lambda u: np.logaddexp(0, u), _sigmoid, name="softplus"),
     }
 )
 _WITH_PARAMETER: Mapping[str, Callable[[float], Activation]] = MappingProxyType(

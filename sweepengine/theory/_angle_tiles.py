@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from sweepengine.theory._angle import HARD, Kink, add_bias, advance, half_angles_from_directions
-from sweepengine.theory._architecture import Architecture
+from sweepengine.theory._architecture import Architecture, Points
 from sweepengine.theory._types import Array, Indices
 
 
@@ -30,8 +30,8 @@ class AnglePoints:
     scale: Array  # (N,): σ_a √(n q^L)
 
     @classmethod
-    def of(cls, x: Array, net: Architecture, kink: Kink) -> "AnglePoints":
-        q = net.variances(x)
+    def of(cls, points: Points, net: Architecture, kink: Kink) -> "AnglePoints":
+        x, q = points.x, points.variances
         lifted = np.empty((x.shape[0], x.shape[1] + 1))
         np.multiply(x, net.sigma_w / np.sqrt(x.shape[1]), out=lifted[:, :-1])
         lifted[:, -1] = net.sigma_b
@@ -43,22 +43,23 @@ class AnglePoints:
 
 
 class AngleTiles:
-    """Computes tiles (rows, cols) of the kernels between x1 and x2.
+    """Computes tiles (rows, cols) of the kernels between two sets of points.
 
     Parameters
     ----------
     net : Architecture
         With a piecewise linear activation.
-    x1, x2 : arrays (N1, d), (N2, d), one dtype
+    first, second : Points
+        N1 and N2 points of one dtype.
     """
 
-    def __init__(self, net: Architecture, x1: Array, x2: Array) -> None:
+    def __init__(self, net: Architecture, first: Points, second: Points) -> None:
         positive, negative = net.activation.slopes or (1.0, 1.0)
         self._kink = Kink.of(positive, negative)
         self._net = net
-        dtype = x1.dtype
-        self._first = AnglePoints.of(x1, net, self._kink)
-        self._second = self._first if x2 is x1 else AnglePoints.of(x2, net, self._kink)
+        dtype = first.x.dtype
+        self._first = AnglePoints.of(first, net, self._kink)
+        self._second = self._first if second is first else AnglePoints.of(second, net, self._kink)
         self._layers = tuple(
             zip(self._first.weights, self._first.biases, self._second.weights, self._second.biases, strict=True)
         )
@@ -67,13 +68,13 @@ class AngleTiles:
         self._left = (root * self._first.directions).astype(dtype)
         self._right = np.ascontiguousarray((root * self._second.directions).astype(dtype).T)
         self._scales = (2 * self._first.scale).astype(dtype)[:, None], self._second.scale.astype(dtype)
-        diagonals = [net.diagonals(x) for x in ((x1,) if x2 is x1 else (x1, x2))]  # raises on overflow
-        self._diagonals = diagonals[0] if x2 is x1 else None
-        self._buffers = np.empty(0, dtype)
+        self._diagonals = (first.variances[-1], first.ntk) if second is first else None
 
-    def __call__(self, rows: slice, cols: slice) -> tuple[Array, Array]:
-        """Return (nngp, ntk) of the tile: views of buffers that the next call overwrites."""
-        state, scratch = self._views(rows, cols)
+    def __call__(self, rows: slice, cols: slice, work: Array) -> tuple[Array, Array]:
+        """Return (nngp, ntk) of the tile: views of `work`, of which 5 · rows · cols numbers are overwritten."""
+        shape = (rows.stop - rows.start, cols.stop - cols.start)
+        tiles = work[: 5 * shape[0] * shape[1]].reshape(5, *shape)
+        state, scratch = tiles[:2], tiles[2:]
         v, p = state
         np.matmul(self._left[rows], self._right[:, cols], out=p)
         np.subtract(0.5, p, out=v)
@@ -98,15 +99,6 @@ class AngleTiles:
             for tile, diagonal in zip(state, exact, strict=True):
                 np.fill_diagonal(tile, diagonal[rows])
         return v, p
-
-    def _views(self, rows: slice, cols: slice) -> tuple[Array, Array]:
-        """Return the arrays of (v, p), shape (2, rows, cols), and of three scratch tiles, shape (3, rows, cols)."""
-        shape = (rows.stop - rows.start, cols.stop - cols.start)
-        size = 5 * shape[0] * shape[1]
-        if self._buffers.size < size:
-            self._buffers = np.empty(size, self._buffers.dtype)
-        stacked = self._buffers[:size].reshape(5, *shape)
-        return stacked[:2], stacked[2:]
 
     def _activate(self, state: Array, scratch: Array) -> None:
         """Apply v ← vκ + A(a − hw), p ← pκ with h = sin(θ/2), w = cos(θ/2), a = θ/2."""

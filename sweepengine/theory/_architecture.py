@@ -11,6 +11,27 @@ from sweepengine.theory._types import Array
 
 
 @dataclass(frozen=True, slots=True)
+class Points:
+    """Inputs, and the diagonals of the kernels on them, to more digits than a recursion on pairs gives.
+
+    Attributes
+    ----------
+    x : array (N, d)
+    variances : L + 1 arrays (N,), float64
+        diag K¹ … diag K^L of the pre-activations, and that of the output.
+    factors : L arrays (F, N), float64
+        What the dual activation needs of each point (see `Dual`).
+    ntk : array (N,), float64
+        diag Θ of the output.
+    """
+
+    x: Array
+    variances: tuple[Array, ...]
+    factors: tuple[Array, ...]
+    ntk: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Architecture:
     """Depth, activation and initial standard deviations of theory.md §1 (γ = 1/2, α = 1).
 
@@ -38,55 +59,46 @@ class Architecture:
         hidden = (self.sigma_w**2, self.sigma_b**2)
         return (hidden,) * (self.depth - 1) + ((self.sigma_a**2, self.sigma_b**2 if self.output_bias else 0.0),)
 
-    def first_variances(self, x: Array) -> Array:
-        """Return diag K¹ = σ_w² |x|²/d + σ_b², float64 (N,)."""
-        wide = x.astype(np.float64, copy=False)
-        return np.asarray(self.sigma_w**2 * np.einsum("id,id->i", wide, wide) / x.shape[1] + self.sigma_b**2)
+    def first_layer(self, products: Array, features: int) -> Array:
+        """Turn products x·x' of inputs of d features, in place, into K¹ = σ_w² x·x'/d + σ_b², and return them."""
+        products *= self.sigma_w**2 / features
+        products += self.sigma_b**2
+        return products
 
-    def variances(self, x: Array) -> tuple[Array, ...]:
-        """Return the variances diag K¹ … diag K^L of the pre-activations and that of the output, each float64 (N,)."""
-        variances = [self.first_variances(x)]
-        for weight, bias in self.affine:
-            q = variances[-1]
-            second_moment, _ = self.activation.dual(q, q, q)
-            variances.append(weight * second_moment + bias)
-            if not np.isfinite(variances[-1]).all():
-                raise NonFiniteError(
-                    f"the variance of layer {len(variances)} overflows for activation {self.activation.name!r}: "
-                    "use smaller inputs, sigma_w or depth"
-                )
-        return tuple(variances)
-
-    def ntk_diagonal(self, variances: tuple[Array, ...]) -> Array:
-        """Return diag Θ of the output, float64 (N,), from `variances`."""
-        ntk = variances[0]
-        for (weight, _), q, q_next in zip(self.affine, variances[:-1], variances[1:], strict=True):
-            _, slope_moment = self.activation.dual(q, q, q)
-            ntk = q_next + weight * slope_moment * ntk
-        return ntk
-
-    def diagonals(self, x: Array) -> tuple[Array, Array]:
-        """Return (diag NNGP, diag Θ), each float64 (N,), to more digits than the recursion on a tile gives.
+    def points(self, x: Array) -> Points:
+        """Return what one point at a time says of the kernels on `x`.
 
         Raises
         ------
         NonFiniteError
             If a kernel on these points overflows the dtype of `x`; its largest entry is on the diagonal.
         """
-        variances = self.variances(x)
-        ntk = self.ntk_diagonal(variances)
+        wide = x.astype(np.float64, copy=False)
+        ntk = self.first_layer(np.einsum("id,id->i", wide, wide), x.shape[1])
+        variances, factors = [ntk], []
+        for weight, bias in self.affine:
+            q = variances[-1]
+            factors.append(self.activation.dual.factors(q, q.dtype))
+            second_moment, slope_moment = self.activation.dual.of_pair(factors[-1], factors[-1], q)
+            variances.append(weight * second_moment + bias)
+            ntk = variances[-1] + weight * slope_moment * ntk
+            if not np.isfinite(variances[-1]).all():
+                raise NonFiniteError(
+                    f"the variance of layer {len(variances)} overflows for activation {self.activation.name!r}: "
+                    "use smaller inputs, sigma_w or depth"
+                )
         largest = max(float(q.max()) for q in (*variances, ntk))
         if not largest < float(np.finfo(x.dtype).max) / 4:
             raise NonFiniteError(
                 f"the kernels reach {largest:.3g}, too much for {x.dtype}: use float64, smaller sigma_w or less depth"
             )
-        return variances[-1], ntk
+        return Points(x, tuple(variances), tuple(factors), ntk)
 
-    def dual_error(self, x: Array) -> float:
-        """Return the largest estimated error of one layer's dual at the variances of `x`; 0 for closed forms."""
+    def dual_error(self, points: Points) -> float:
+        """Return the largest estimated error of one layer's dual at the variances of points; 0 for closed forms."""
         if self.activation.exact:
             return 0.0
-        return max(self.activation.error(q) for q in self.variances(x)[:-1])
+        return max(self.activation.error(q) for q in points.variances[:-1])
 
 
 def architecture(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import orth
+import scipy
 
 from sweepengine.theory._activation import ActivationSpec
 from sweepengine.theory._architecture import Architecture, architecture
@@ -41,7 +41,7 @@ def condition_on_product(weights: npt.ArrayLike, phi: npt.ArrayLike, rng: np.ran
     w, known = as_float_array(weights, "weights"), as_float_array(phi, "phi")
     if w.ndim != 2 or known.ndim != 2 or w.shape[1] != known.shape[0]:
         raise ShapeError(f"weights {w.shape} and phi {known.shape}; expected (n, m) and (m, N)")
-    basis = orth(known)
+    basis = scipy.linalg.orth(known)
     fresh = rng.standard_normal(w.shape)
     conditioned: Array = fresh + (w - fresh) @ basis @ basis.T
     return conditioned
@@ -99,7 +99,7 @@ def _projection(states: tuple[Array, Array], net: Architecture, variances: Array
     """Return (predicted share, measured share, z P^⊥ zᵀ/(m − rank)) for `states` = (features, z), each (N, m)."""
     phi, z = states
     points, width = phi.shape
-    basis = orth(phi.T)
+    basis = scipy.linalg.orth(phi.T)
     inside = z @ basis
     outside = z - inside @ basis.T
     constants = np.ones(points)
@@ -164,7 +164,7 @@ def backward_check(
     hidden = network.forward(inputs)
     g, z = network.backward(hidden)
     free, _ = network.backward(hidden, copies)
-    variances = net.variances(inputs)
+    variances = net.points(inputs).variances
     layers = []
     for index in range(depth):
         last = index == depth - 1

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, log_softmax, softmax
+import scipy
 
 from sweepengine.theory._types import Array
 
@@ -30,12 +30,14 @@ class Cost:
 SQUARED = Cost("squared", lambda f, y: np.square(f - y).sum(-1) / 2, lambda f, y: f - y)
 """½|f − y|²: gives the closed form of `KernelDynamics`."""
 
-LOGISTIC = Cost("logistic", lambda f, y: np.logaddexp(0, -y * f).sum(-1), lambda f, y: np.asarray(-y * expit(-y * f)))
+LOGISTIC = Cost(
+    "logistic", lambda f, y: np.logaddexp(0, -y * f).sum(-1), lambda f, y: np.asarray(-y * scipy.special.expit(-y * f))
+)
 """Σ_o log(1 + e^{−y f}), labels y = ±1."""
 
 CROSS_ENTROPY = Cost(
     "cross_entropy",
-    lambda f, y: np.asarray(-(y * log_softmax(f, axis=-1)).sum(-1)),
-    lambda f, y: np.asarray(softmax(f, axis=-1) * y.sum(-1, keepdims=True) - y),
+    lambda f, y: np.asarray(-(y * scipy.special.log_softmax(f, axis=-1)).sum(-1)),
+    lambda f, y: np.asarray(scipy.special.softmax(f, axis=-1) * y.sum(-1, keepdims=True) - y),
 )
 """−Σ_o y_o log softmax(f)_o, y a distribution over outputs (one-hot labels)."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import eigvalsh
+import scipy
 
 from sweepengine.theory._activation import ActivationSpec
 from sweepengine.theory._architecture import Architecture, architecture
@@ -136,5 +136,5 @@ def definiteness(
     inputs = as_inputs(x).astype(np.float64)
     net = architecture(depth=depth, activation_spec=activation, sigma_w=sigma_w, sigma_b=sigma_b, sigma_a=sigma_a)
     limit = kernels(inputs, depth=depth, activation=net.activation, sigma_w=sigma_w, sigma_b=sigma_b, sigma_a=sigma_a)
-    spectrum = eigvalsh(limit.ntk)
+    spectrum = scipy.linalg.eigvalsh(limit.ntk)
     return Definiteness(float(spectrum[0]), float(spectrum[-1]), _degeneracies(inputs, net))

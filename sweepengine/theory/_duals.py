@@ -58,6 +58,6 @@ def dual_activation(spec: ActivationSpec, q1: npt.ArrayLike, q2: npt.ArrayLike, 
             smallest_noise=excess,
         )
     phi = activation(spec)
-    value, derivative = phi.dual(first, second, covariance)
+    value, derivative = phi.dual(*(np.atleast_1d(a) for a in (first, second, covariance)))
     error = max(phi.error(first), phi.error(second))
-    return DualActivation(value, derivative, error)
+    return DualActivation(value.reshape(covariance.shape), derivative.reshape(covariance.shape), error)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.integrate import solve_ivp
+import scipy
 
 from sweepengine.theory._checks import as_float_array, as_kernel, require_count, require_positive, require_rows
 from sweepengine.theory._costs import Cost
@@ -126,7 +126,7 @@ def kernel_gradient_flow(
     start = np.zeros(int(np.prod(shape)))
     if at[-1] == 0:
         return problem.trajectory(at, start.reshape(1, *shape))
-    solution = solve_ivp(
+    solution = scipy.integrate.solve_ivp(
         lambda _, w: problem.force(w.reshape(shape)).ravel(),
         (0.0, float(at[-1])),
         start,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import solve_triangular
+import scipy
 
 from sweepengine.theory._checks import as_float_array, as_kernel, require_count, require_nonnegative, require_rows
 from sweepengine.theory._errors import NotPositiveDefiniteError, ShapeError
@@ -75,7 +75,7 @@ def posterior(
             f"k_cross has shape {cross.shape}; expected (Q, N) = ({prior.shape[0]}, {factor.shape[0]}): "
             "query points are its rows"
         )
-    whitened = solve_triangular(factor, cross.T, lower=True, check_finite=False)
+    whitened = scipy.linalg.solve_triangular(factor, cross.T, lower=True, check_finite=False)
     covariance = prior - whitened.T @ whitened
     covariance = (covariance + covariance.T) / 2
     _check_variances(covariance, prior, factor)
@@ -119,7 +119,7 @@ def log_marginal_likelihood(
     )
     require_rows(y, factor.shape[0], "targets", "row of k_train")
     columns = y.reshape(y.shape[0], -1)
-    whitened = solve_triangular(factor, columns, lower=True, check_finite=False)
+    whitened = scipy.linalg.solve_triangular(factor, columns, lower=True, check_finite=False)
     determinant = 2 * float(np.log(np.diagonal(factor)).sum())
     per_output = determinant + len(y) * math.log(2 * math.pi)
     return -0.5 * (float(np.square(whitened).sum()) + columns.shape[1] * per_output)

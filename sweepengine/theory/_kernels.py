@@ -1,6 +1,8 @@
 """NNGP and NTK of an infinitely wide fully connected network, whole or in blocks of rows."""
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,7 +11,7 @@ import numpy.typing as npt
 
 from sweepengine.theory._activation import ActivationSpec
 from sweepengine.theory._angle_tiles import AngleTiles
-from sweepengine.theory._architecture import Architecture, architecture
+from sweepengine.theory._architecture import Architecture, Points, architecture
 from sweepengine.theory._checks import as_input_pair, as_inputs, require_count
 from sweepengine.theory._errors import ParameterError, ShapeError
 from sweepengine.theory._smooth_tiles import SmoothTiles
@@ -39,11 +41,11 @@ class Kernels:
 
 
 class _Tiles(Protocol):
-    def __call__(self, rows: slice, cols: slice) -> tuple[Array, Array]: ...
+    def __call__(self, rows: slice, cols: slice, work: Array) -> tuple[Array, Array]: ...
 
 
-def _tiles(net: Architecture, x1: Array, x2: Array) -> _Tiles:
-    return SmoothTiles(net, x1, x2) if net.activation.slopes is None else AngleTiles(net, x1, x2)
+def _tiles(net: Architecture, first: Points, second: Points) -> _Tiles:
+    return SmoothTiles(net, first, second) if net.activation.slopes is None else AngleTiles(net, first, second)
 
 
 def _tile_side(dtype: np.dtype[Any]) -> int:
@@ -54,16 +56,29 @@ def _spans(count: int, side: int) -> list[slice]:
     return [slice(start, min(start + side, count)) for start in range(0, count, side)]
 
 
-def _fill(tiles: _Tiles, nngp: Array, ntk: Array, *, symmetric: bool) -> None:
+def _fill(tiles: _Tiles, nngp: Array, ntk: Array, *, symmetric: bool, threads: int) -> None:
     side = _tile_side(nngp.dtype)
-    for rows in _spans(nngp.shape[0], side):
-        for cols in _spans(nngp.shape[1], side):
-            if symmetric and cols.start < rows.start:
-                continue
-            for full, tile in zip((nngp, ntk), tiles(rows, cols), strict=True):
+    spans = [_spans(count, side) for count in nngp.shape]
+    left = deque((rows, cols) for rows in spans[0] for cols in spans[1] if not symmetric or rows.start <= cols.start)
+
+    def compute(_: int) -> None:
+        work = np.empty(5 * side * side, nngp.dtype)
+        while left:
+            try:
+                rows, cols = left.popleft()
+            except IndexError:  # another thread has taken the last one
+                return
+            for full, tile in zip((nngp, ntk), tiles(rows, cols, work), strict=True):
                 full[rows, cols] = tile
                 if symmetric and rows.start != cols.start:
                     full[cols, rows] = tile.T
+
+    workers = min(threads, len(left))
+    if workers == 1:
+        compute(0)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(compute, range(workers)))  # raises what a thread has raised
 
 
 def kernels(
@@ -76,6 +91,7 @@ def kernels(
     sigma_b: float,
     sigma_a: float | None = None,
     output_bias: bool = False,
+    threads: int = 1,
 ) -> Kernels:
     """Return NNGP and NTK of a fully connected network of infinite width (theory.md §3; S1 eqs 34, 62; S3 Thm 1).
 
@@ -99,6 +115,9 @@ def kernels(
         Standard deviation of the read-out weights; sigma_w by default.
     output_bias : bool
         Whether the read-out has a (trained) bias.
+    threads : int
+        Number of Python threads that share the tiles of the kernels. The result is the same for any number. BLAS should
+        have one thread then, for each of these calls it.
 
     Returns
     -------
@@ -120,10 +139,13 @@ def kernels(
     symmetric = x2 is None
     first = as_inputs(x1, "x1")
     first, second = (first, first) if x2 is None else as_input_pair(first, x2)
+    require_count(threads, "threads")
+    rows = net.points(first)
+    columns = rows if symmetric else net.points(second)
     nngp = np.empty((first.shape[0], second.shape[0]), first.dtype)
     ntk = np.empty_like(nngp)
-    _fill(_tiles(net, first, second), nngp, ntk, symmetric=symmetric)
-    error = max(net.dual_error(first), 0.0 if symmetric else net.dual_error(second))
+    _fill(_tiles(net, rows, columns), nngp, ntk, symmetric=symmetric, threads=threads)
+    error = max(net.dual_error(rows), 0.0 if symmetric else net.dual_error(columns))
     return Kernels(nngp, ntk, error)
 
 
@@ -138,6 +160,7 @@ def kernel_blocks(
     sigma_b: float,
     sigma_a: float | None = None,
     output_bias: bool = False,
+    threads: int = 1,
 ) -> Iterator[tuple[slice, Kernels]]:
     """Yield (row slice, Kernels of these rows), for kernels that do not fit in memory.
 
@@ -147,7 +170,7 @@ def kernel_blocks(
     ----------
     rows : int
         Rows of a block; one block needs `kernel_bytes(rows, N2, dtype, d)` bytes.
-    x1, x2, depth, activation, sigma_w, sigma_b, sigma_a, output_bias
+    x1, x2, depth, activation, sigma_w, sigma_b, sigma_a, output_bias, threads
         As in `kernels`.
     """
     first, second = as_input_pair(x1, x1 if x2 is None else x2)
@@ -163,15 +186,16 @@ def kernel_blocks(
                 sigma_b=sigma_b,
                 sigma_a=sigma_a,
                 output_bias=output_bias,
+                threads=threads,
             ),
         )
 
 
 def kernel_bytes(n1: int, n2: int, dtype: npt.DTypeLike, features: int) -> int:
-    """Return the peak memory of `kernels` in bytes: both results, copies of the inputs and the tiles.
+    """Return the peak memory of `kernels` in bytes: both results, copies of the inputs, and the tiles of four threads.
 
-    A quadrature activation needs a few MB more, for its coefficients on one tile. Inputs that are almost all parallel
-    need index lists of one tile more.
+    An activation by quadrature needs its coefficients too, 2 · terms numbers for each point and layer (half of them for
+    an odd or even φ), in float64 and in the dtype. Inputs that are almost all parallel need index lists of one tile more.
 
     Parameters
     ----------

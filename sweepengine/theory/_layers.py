@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sweepengine.theory._activation import ActivationSpec
 from sweepengine.theory._angle import HARD, Kink, add_bias, advance, half_angles_from_directions
 from sweepengine.theory._angle_tiles import AnglePoints
-from sweepengine.theory._architecture import Architecture, architecture
+from sweepengine.theory._architecture import Architecture, Points, architecture
 from sweepengine.theory._checks import as_input_pair, as_inputs
 from sweepengine.theory._errors import ParameterError
 from sweepengine.theory._types import Array
@@ -70,21 +70,22 @@ class LayerKernels:
         return total
 
 
-def _smooth_layers(net: Architecture, x1: Array, x2: Array, dot: Array) -> Iterator[tuple[Array, Array, Array]]:
-    """Yield (K^l, E φφ, E φ'φ') for l = 1 … L by the covariance recursion."""
-    q1, q2 = net.variances(x1), net.variances(x2)
-    k = net.sigma_w**2 * dot + net.sigma_b**2
-    for layer, (weight, bias) in enumerate(net.affine):
-        value, slope = net.activation.dual(q1[layer][:, None], q2[layer], k)
+def _smooth_layers(net: Architecture, points: tuple[Points, Points], products: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield (K^l, E φφ, E φ'φ') for l = 1 … L by the covariance recursion, from `products` = x·x'."""
+    k = net.first_layer(products.copy(), points[0].x.shape[1])
+    for (weight, bias), first, second in zip(net.affine, *(each.factors for each in points), strict=True):
+        value, slope = net.activation.dual.of_pair(first[:, :, None], second, k)
         yield k, value, slope
         k = weight * value + bias
 
 
-def _angle_layers(net: Architecture, x1: Array, x2: Array, slopes: tuple[float, float]) -> Iterator[tuple[Array, ...]]:
+def _angle_layers(
+    net: Architecture, points: tuple[Points, Points], slopes: tuple[float, float]
+) -> Iterator[tuple[Array, ...]]:
     """Yield (K^l, E φφ, E φ'φ') for l = 1 … L by the recursion of `_angle` in (v, y), for all pairs alike."""
     kink = Kink.of(*slopes)
-    first, second = AnglePoints.of(x1, net, kink), AnglePoints.of(x2, net, kink)
-    radii = [np.sqrt(a)[:, None] * np.sqrt(b) for a, b in zip(net.variances(x1), net.variances(x2), strict=True)]
+    first, second = (AnglePoints.of(each, net, kink) for each in points)
+    radii = [np.sqrt(a)[:, None] * np.sqrt(b) for a, b in zip(*(each.variances for each in points), strict=True)]
     rho: Array = first.directions @ second.directions.T
     v: Array = (1 - rho) / 2
     y: Array = (1 + rho) / 2
@@ -155,14 +156,11 @@ def layer_kernels(
         output_bias=output_bias,
     )
     first, second = as_input_pair(as_inputs(x1, "x1"), x1 if x2 is None else x2)
-    dtype = first.dtype
-    for points in (first, second):
-        net.diagonals(points)  # raises where the dtype of the result would overflow
-    first, second = first.astype(np.float64), second.astype(np.float64)
-    dot = first @ second.T / first.shape[1]
+    points = net.points(first), net.points(second)
+    products = first.astype(np.float64) @ second.astype(np.float64).T
     layers: list[tuple[Array, ...]] = list(
-        _smooth_layers(net, first, second, dot)
+        _smooth_layers(net, points, products)
         if net.activation.slopes is None
-        else _angle_layers(net, first, second, net.activation.slopes)
+        else _angle_layers(net, points, net.activation.slopes)
     )
-    return _assemble(net, layers, dot, dtype)
+    return _assemble(net, layers, products / first.shape[1], first.dtype)

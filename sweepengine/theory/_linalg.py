@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import LinAlgError, cho_solve, cholesky, eigh, eigvalsh
+import scipy
 
 from sweepengine.theory._checks import as_kernel, require_nonnegative
 from sweepengine.theory._errors import DuplicateInputsError, NotPositiveDefiniteError
@@ -19,7 +19,7 @@ def spectral_rounding(kernel: Array, largest: float) -> float:
 
 def _singular(kernel: Array, noise: float, name: str) -> NotPositiveDefiniteError:
     """Return the error that says why kernel + noise·I has no Cholesky factor, or only one that is made of rounding."""
-    spectrum = eigvalsh(kernel)
+    spectrum = scipy.linalg.eigvalsh(kernel)
     least, largest = float(spectrum[0]), float(spectrum[-1])
     enough = 4 * spectral_rounding(kernel, largest) + 2 * max(-least, 0.0)
     # Rounded up to two digits, so that the number in the message works when it is typed in.
@@ -54,8 +54,8 @@ def positive_cholesky(kernel: npt.ArrayLike, noise: float = 0.0, *, name: str = 
     shifted = matrix.copy()
     shifted[np.diag_indices_from(shifted)] += noise
     try:
-        factor: Array = cholesky(shifted, lower=True, check_finite=False, overwrite_a=True)
-    except LinAlgError:
+        factor: Array = scipy.linalg.cholesky(shifted, lower=True, check_finite=False, overwrite_a=True)
+    except np.linalg.LinAlgError:
         raise _singular(matrix, noise, name) from None
     scale = float(np.diagonal(matrix).max()) + noise
     if float(np.diagonal(factor).min()) ** 2 <= spectral_rounding(matrix, scale):
@@ -65,7 +65,7 @@ def positive_cholesky(kernel: npt.ArrayLike, noise: float = 0.0, *, name: str = 
 
 def solve_factored(factor: Array, right: Array) -> Array:
     """Return (L Lᵀ)⁻¹ right by two triangular solves."""
-    solution: Array = cho_solve((factor, True), right, check_finite=False)
+    solution: Array = scipy.linalg.cho_solve((factor, True), right, check_finite=False)
     return solution
 
 
@@ -80,7 +80,7 @@ def positive_spectrum(kernel: npt.ArrayLike, *, name: str = "kernel") -> tuple[A
         If an eigenvalue is more negative than rounding allows.
     """
     matrix = as_kernel(kernel, name)
-    values, vectors = eigh(matrix, check_finite=False)
+    values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
     allowed = 8 * spectral_rounding(matrix, float(values[-1]))
     if values[0] < -allowed:
         raise NotPositiveDefiniteError(
@@ -94,4 +94,4 @@ def positive_spectrum(kernel: npt.ArrayLike, *, name: str = "kernel") -> tuple[A
 
 def least_eigenvalue(kernel: npt.ArrayLike) -> float:
     """Return λ_min of a symmetric kernel, S4's λ_0 for H^∞; it may be negative by rounding."""
-    return float(eigvalsh(as_kernel(kernel), subset_by_index=(0, 0))[0])
+    return float(scipy.linalg.eigvalsh(as_kernel(kernel), subset_by_index=(0, 0))[0])

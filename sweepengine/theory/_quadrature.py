@@ -12,20 +12,35 @@ at every truncation, and by Cauchy–Schwarz its error is at most the tail Σ_{n
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import roots_hermitenorm
+import scipy
 
 from sweepengine.theory._checks import require_count
-from sweepengine.theory._types import Array, Elementwise
+from sweepengine.theory._dual import Dual
+from sweepengine.theory._mehler import mehler
+from sweepengine.theory._types import Array, Elementwise, Parity
 
 _NODES = 64
+_BLOCK = 256
+"""Points whose coefficients are computed together, so that their values at the nodes take a MB."""
+_SAMPLE = 64
+"""Variances at which the error of more is estimated."""
 _REACH = 12.0
 """Largest radius in standard deviations of rules for kinks; the probability beyond it, e^{−72}, is left out."""
 
 
 def hermite_rule(nodes: int) -> tuple[Array, Array]:
     """Return nodes z and weights w, Σ w f(z) ≈ E f(z) for z ~ N(0, 1); exact for polynomials of degree < 2·nodes."""
-    z, w = roots_hermitenorm(nodes)
+    z, w = scipy.special.roots_hermitenorm(nodes)
     return np.asarray(z), np.asarray(w) / np.sum(w)
+
+
+def _upper_half(z: Array, w: Array) -> tuple[Array, Array]:
+    """Return the nodes z ≥ 0 of a symmetric rule, whose weights stand for those at −z too."""
+    half = len(z) // 2
+    weights = 2 * w[half:]
+    if len(z) % 2:
+        weights[0] /= 2  # z = 0 is its own mirror image
+    return z[half:], weights
 
 
 def _weighted_basis(z: Array, w: Array, terms: int) -> Array:
@@ -48,53 +63,64 @@ class HermiteSeries:
         φ and φ', elementwise on float arrays.
     terms : int
         Number M of Hermite terms; the coefficients use a rule of 2M + 1 nodes.
+    parity : {"odd", "even", "none"}
+        Symmetry of φ: an odd function has no even terms, and an even function no odd ones.
     """
 
-    def __init__(self, function: Elementwise, derivative: Elementwise, terms: int) -> None:
+    def __init__(self, function: Elementwise, derivative: Elementwise, terms: int, parity: Parity = "none") -> None:
         self.terms = require_count(terms, "terms", least=4)
         self._parts = (function, derivative)
+        starts = {"odd": (1, 0), "even": (0, 1), "none": (0, 0)}[parity]
+        self._powers = tuple(np.arange(start, self.terms, 1 if parity == "none" else 2) for start in starts)
         rules = [hermite_rule(2 * self.terms + 1), hermite_rule(3 * self.terms)]
+        if parity != "none":
+            rules = [_upper_half(z, w) for z, w in rules]
         self._rules = [(z, w, _weighted_basis(z, w, self.terms)) for z, w in rules]
 
-    def _coefficients(self, function: Elementwise, q: Array, rule: int = 0) -> Array:
-        """Return a_n(√q), shape (*q.shape, M), float64."""
+    @property
+    def dual(self) -> Dual:
+        """The dual: the factors of a point are 1/σ and its coefficients a_n(σ) of φ and of φ'."""
+        return Dual(self._of_point, self._of_pair)
+
+    def _coefficients(self, part: int, q: Array, rule: int = 0) -> Array:
+        """Return the coefficients a_n(√q) that are not 0 by parity, shape (terms, N), float64."""
         z, _, basis = self._rules[rule]
-        sigma = np.sqrt(np.asarray(q, dtype=np.float64))
-        return np.asarray(function(sigma[..., None] * z) @ basis)
+        return np.asarray(basis[:, self._powers[part]].T @ self._parts[part](z[:, None] * np.sqrt(q)))
 
-    def _series(self, function: Elementwise, q1: Array, q2: Array, rho: Array) -> Array:
-        first = self._coefficients(function, q1).astype(rho.dtype)
-        second = self._coefficients(function, q2).astype(rho.dtype)
-        total = np.zeros_like(rho)
-        for n in reversed(range(self.terms)):
-            total *= rho
-            total += first[..., n] * second[..., n]
-        return total
+    def _of_point(self, q: Array) -> Array:
+        flat = q.ravel()
+        factors = np.empty((1 + sum(map(len, self._powers)), q.size))
+        factors[0] = np.divide(1, np.sqrt(flat), out=np.zeros_like(flat), where=flat > 0)
+        for start in range(0, q.size, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            factors[1:, block] = np.concatenate([self._coefficients(part, flat[block]) for part in (0, 1)])
+        return factors.reshape(-1, *q.shape)
 
-    def __call__(self, q1: Array, q2: Array, k: Array) -> tuple[Array, Array]:
-        """Return (E[φφ], E[φ'φ']), in the dtype of k."""
-        scale = np.sqrt(q1) * np.sqrt(q2)
-        rho = np.divide(k, scale, out=np.zeros_like(scale * k), where=scale > 0)
-        rho = np.clip(rho, -1, 1).astype(k.dtype)
-        value, derivative = (self._series(part, q1, q2, rho) for part in self._parts)
-        return value, derivative
+    def _of_pair(self, first: Array, second: Array, k: Array) -> tuple[Array, Array]:
+        rho = first[0] * second[0]
+        rho *= k
+        np.clip(rho, -1, 1, out=rho)
+        split = 1 + len(self._powers[0])
+        parts = (slice(1, split), slice(split, None))
+        value, slope = (mehler(n, first[p], second[p], rho) for n, p in zip(self._powers, parts, strict=True))
+        return value, slope
 
     def error(self, q: Array) -> float:
         """Return an estimate of the largest absolute error of either dual over pairs with variances in `q`.
 
         The estimate is the tail of the series, a bound by Cauchy–Schwarz, plus the changes of the coefficients and of
         the second moment under a rule with half as many nodes again. For a function with a kink all three terms fall
-        only like a power of 1/M.
+        only like a power of 1/M. Many variances are represented by some that cover their range evenly.
         """
+        q = np.ravel(np.asarray(q, dtype=np.float64))
+        if q.size > _SAMPLE:
+            q = np.linspace(q.min(), q.max(), _SAMPLE)
         worst = 0.0
-        for part in self._parts:
+        for part, function in enumerate(self._parts):
             first, second = (self._coefficients(part, q, rule) for rule in (0, 1))
-            moments = []
-            for z, w, _ in self._rules:
-                values = part(np.sqrt(np.asarray(q, dtype=np.float64))[..., None] * z)
-                moments.append(np.square(values) @ w)
-            tail = np.abs(moments[1] - np.square(first).sum(-1))
-            shift = np.linalg.norm(first - second, axis=-1) * (np.sqrt(moments[0]) + np.sqrt(moments[1]))
+            moments = [w @ np.square(function(z[:, None] * np.sqrt(q))) for z, w, _ in self._rules]
+            tail = np.abs(moments[1] - np.square(first).sum(0))
+            shift = np.linalg.norm(first - second, axis=0) * (np.sqrt(moments[0]) + np.sqrt(moments[1]))
             worst = max(worst, float(np.max(tail + shift + np.abs(moments[0] - moments[1]))))
         return worst
 

@@ -2,43 +2,50 @@
 
 import numpy as np
 
-from sweepengine.theory._architecture import Architecture
+from sweepengine.theory._architecture import Architecture, Points
 from sweepengine.theory._types import Array
 
 
 class SmoothTiles:
-    """Computes tiles (rows, cols) of the kernels between x1 and x2; called like `AngleTiles`.
+    """Computes tiles (rows, cols) of the kernels between two sets of points; called like `AngleTiles`.
 
     Parameters
     ----------
     net : Architecture
-    x1, x2 : arrays (N1, d), (N2, d), one dtype
+    first, second : Points
+        N1 and N2 points of one dtype.
     """
 
-    def __init__(self, net: Architecture, x1: Array, x2: Array) -> None:
+    def __init__(self, net: Architecture, first: Points, second: Points) -> None:
         self._net = net
-        dtype = x1.dtype
-        scale = net.sigma_w / np.sqrt(x1.shape[1])
-        self._left = np.multiply(x1, scale, dtype=dtype)
-        self._right = self._left.T if x2 is x1 else np.multiply(x2, scale, dtype=dtype).T
-        first = net.variances(x1)
-        second = first if x2 is x1 else net.variances(x2)
-        self._q1 = [q.astype(dtype)[:, None] for q in first]
-        self._q2 = [q.astype(dtype) for q in second]
-        diagonals = [net.diagonals(x) for x in ((x1,) if x2 is x1 else (x1, x2))]  # raises on overflow
-        self._diagonals = diagonals[0] if x2 is x1 else None
+        dtype = first.x.dtype
+        self._x = first.x, second.x.T
+        columns = [factors.astype(dtype, copy=False) for factors in second.factors]
+        rows = columns if second is first else [factors.astype(dtype, copy=False) for factors in first.factors]
+        self._layers = tuple(zip(net.affine, rows, columns, strict=True))
+        self._diagonals = (first.variances[-1], first.ntk) if second is first else None
 
-    def __call__(self, rows: slice, cols: slice) -> tuple[Array, Array]:
-        """Return (nngp, ntk) of the tile."""
-        k = self._left[rows] @ self._right[:, cols]
-        k += self._net.sigma_b**2
-        ntk = k
-        for (weight, bias), q1, q2 in zip(self._net.affine, self._q1[:-1], self._q2[:-1], strict=True):
-            value, slope = self._net.activation.dual(q1[rows], q2[cols], k)
-            k = weight * value
-            k += bias
-            ntk = k + weight * slope * ntk
-        if self._diagonals is not None and rows == cols:
-            for tile, exact in zip((k, ntk), self._diagonals, strict=True):
-                np.fill_diagonal(tile, exact[rows])
+    def __call__(self, rows: slice, cols: slice, work: Array) -> tuple[Array, Array]:
+        """Return (nngp, ntk) of the tile: views of `work`, of which 2 · rows · cols numbers are overwritten."""
+        shape = (rows.stop - rows.start, cols.stop - cols.start)
+        k, ntk = work[: 2 * shape[0] * shape[1]].reshape(2, *shape)
+        left, right = self._x
+        self._net.first_layer(np.matmul(left[rows], right[:, cols], out=k), left.shape[1])
+        exact = self._diagonals if rows == cols else None
+        if exact is not None:
+            np.fill_diagonal(k, 0)  # any harmless covariance: these entries are overwritten at the end
+        ntk[...] = k
+        for (weight, bias), first, second in self._layers:
+            value, slope = self._net.activation.dual.of_pair(first[:, rows, None], second[:, cols], k)
+            ntk *= slope
+            ntk *= weight
+            np.multiply(value, weight, out=k)
+            if bias > 0:
+                k += bias
+            ntk += k
+        if exact is not None:
+            lower = np.tri(len(k), k=-1, dtype=bool)
+            for tile, diagonal in zip((k, ntk), exact, strict=True):
+                np.copyto(tile, tile.T, where=lower)  # a dual may round a pair and its mirror image otherwise
+                np.fill_diagonal(tile, diagonal[rows])
         return k, ntk

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 import sweepengine
-from sweepengine.data import check_cost, load
+from sweepengine.data import _digits, check_cost, load
 from sweepengine.errors import DataError, SpecError, StoreError
 from sweepengine.spec import SweepSpec, make_spec, read_spec
 from tests.support.memory import free_memory
@@ -57,6 +58,15 @@ def test_classes_become_signs_or_columns(dataset: Callable[..., Dataset]) -> Non
     np.testing.assert_array_equal(
         dataset(classes=[7, 0, 2], n_train=60, targets="signs").y_train, 2 * three.y_train - 1
     )
+
+
+def test_images_are_those_of_scikit_learn_wherever_it_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected, digit = load_digits(return_X_y=True)
+    for file in (_digits._FILE, "sklearn/elsewhere.csv.gz"):
+        monkeypatch.setattr(_digits, "_FILE", file)
+        found = _digits._images()
+        np.testing.assert_array_equal(found[0], expected)
+        np.testing.assert_array_equal(found[1], digit)
 
 
 def test_random_labels_know_nothing_of_the_points(dataset: Callable[..., Dataset]) -> None:

@@ -230,6 +230,24 @@ def test_a_sweep_needs_no_analysis() -> None:
     assert not loaded_after("import sweepengine; sweepengine.run") & {"sweepengine.analysis", "altair"}
 
 
+def test_a_driver_imports_only_what_it_uses() -> None:
+    unused = {"scipy", "sklearn", "xarray", "dask", "ray", "torch", "sweepengine.theory"}
+    assert not loaded_after("import sweepengine.execute, sweepengine.plan") & unused
+    digits = (
+        "from sweepengine.data import load; from sweepengine.spec import job_spec; load(job_spec('quickstart').data)"
+    )
+    assert not loaded_after(digits) & unused
+
+
+def test_theory_imports_the_parts_of_scipy_when_it_uses_them() -> None:
+    parts = {f"scipy.{name}" for name in ("integrate", "linalg", "optimize", "special", "stats")}
+    assert not loaded_after("import sweepengine.theory") & parts
+    relu = "theory.kernels([[1.0]], depth=1, activation='relu', sigma_w=1, sigma_b=0)"
+    assert not loaded_after(f"from sweepengine import theory; {relu}") & parts
+    tanh = relu.replace("relu", "tanh")
+    assert "scipy.special" in loaded_after(f"from sweepengine import theory; {tanh}")
+
+
 def test_opening_a_sweep_needs_no_torch() -> None:
     assert not loaded_after("import sweepengine; sweepengine.open_sweep; import sweepengine.analysis") & {
         "torch",

@@ -149,6 +149,40 @@ def test_quadrature_agrees_where_a_closed_form_exists(spec: str, pair: tuple[flo
     assert found.error < 1e-8
 
 
+@pytest.mark.parametrize("spec", ["tanh", "softplus", "cos"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_terms_that_are_left_out_are_below_rounding(
+    spec: str, dtype: type[np.floating], rng: np.random.Generator
+) -> None:
+    """A series is cut by the largest correlation of its tile; one pair with ρ = 1 makes it sum all terms."""
+    exact = theory.activation(spec)
+    act = theory.from_callable(exact.function, exact.derivative, parity=exact.parity)
+    q = rng.uniform(0.5, 2, 9).astype(dtype)
+    for largest in (1e-6, 0.1, 0.7, 0.999):
+        k = (largest * rng.uniform(-1, 1, (9, 9)) * np.sqrt(np.outer(q, q))).astype(dtype)
+        wide = np.pad(k, ((0, 1), (0, 1)), constant_values=1)
+        longer = np.append(q, dtype(1))
+        for cut, whole in zip(act.dual(q[:, None], q, k), act.dual(longer[:, None], longer, wide), strict=True):
+            size = np.abs(cut).max()
+            assert np.abs(cut - whole[:-1, :-1]).max() <= 16 * np.finfo(dtype).eps * size
+
+
+def test_a_parity_that_is_not_that_of_the_function_is_refused() -> None:
+    for parity in ("odd", "even"):
+        with pytest.raises(theory.ParameterError, match=rf"parity = '{parity}', but softplus is not {parity}"):
+            theory.from_callable(lambda u: np.logaddexp(0, u), np.tanh, name="softplus", parity=parity)
+
+
+@pytest.mark.parametrize("spec", ["sin", "cos"])
+def test_sin_and_cos_of_large_variances_do_not_overflow(spec: str) -> None:
+    q = np.array([40.0, 100.0, 1000.0], np.float32)
+    found = theory.dual_activation(spec, q, q, q)
+    np.testing.assert_allclose(found.value, 0.5, rtol=1e-6)  # E sin² = (1 − e^{−2q})/2
+    np.testing.assert_allclose(found.derivative, 0.5, rtol=1e-6)
+    apart = theory.dual_activation(spec, q, q, -q)
+    np.testing.assert_allclose(np.abs(apart.value), 0.5, rtol=1e-6)
+
+
 @pytest.mark.parametrize("terms", [16, 64, 128])
 def test_stated_error_covers_the_actual_one_for_a_kink(terms: int) -> None:
     relu = theory.activation("relu")
