@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._judgement import AGAINST, judged_together
-from sweepengine.analysis._observables import reduce_runs
+from sweepengine.analysis._observables import read_for, reduce_runs
 from sweepengine.analysis._samples import judge_sweep
 
 if TYPE_CHECKING:
@@ -140,8 +140,10 @@ def decide(claim: Claim, sweeps: Sweeps, seconds: float = float("nan")) -> Decis
     """
     parts = []
     for evidence in claim.evidence:
-        sweep, theory = sweeps[evidence.job]
-        twin, twin_theory = sweeps[evidence.twin_job or evidence.job]
+        quantities = {expectation.quantity for expectation in evidence.expected}
+        read = {job: tuple(read_for(each, quantities) for each in sweeps[job]) for job in evidence.jobs}
+        sweep, theory = read[evidence.job]
+        twin, twin_theory = read[evidence.twin_job or evidence.job]
         rows = _judged(claim, evidence, sweep, theory)
         twin_rows = _judged(claim, evidence, evidence.twin(twin), twin_theory)
         parts.append(Part(evidence, rows, twin_rows))
@@ -151,7 +153,7 @@ def decide(claim: Claim, sweeps: Sweeps, seconds: float = float("nan")) -> Decis
 def _row(row: ClaimResult) -> dict[str, Any]:
     """A row with what is behind it: the allowed values, the number of runs, and the power law or null."""
     fit = row.sample.fit if row.is_exponent else None
-    behind = {"allowed": list(row.allowed), "runs": len(row.sample.values), "fit": fit.to_dict() if fit else None}
+    behind = {"allowed": list(row.allowed), "runs": len(row.sample.values), "fit": fit.law() if fit else None}
     return row.to_dict() | behind
 
 

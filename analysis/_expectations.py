@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 import numpy as np
 
 from sweepengine.analysis._format import exponent_text
-from sweepengine.analysis._verdict import Kind, Verdict, judge
+from sweepengine.analysis._verdict import Kind, Verdict, judge, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +107,10 @@ class Expectation(Protocol):
         """The smallest and the largest value that is expected; infinite where there is no such end."""
 
     def judge(self, sample: Sample, setting: Setting, place: str, rows: int = 1) -> Judgement:
-        """Judge a sample, with the interval that it needs in a table of so many rows."""
+        """Judge a sample, with the interval that it needs in a table of so many rows.
+
+        The reason why it is undecided is that of the sample by itself, and may be left out in a table of several rows.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +156,10 @@ class Exponent:
         """Judge the fit of a sample."""
         p = self.p(setting, place)
         expected = 0.0 - p  # never −0.0
-        fit = sample.fit.simultaneous(rows) if sample.fit and rows > 1 else sample.fit
-        verdict, why = judge(fit, self.kind, p) if fit else ("undecided", sample.why_no_fit)
-        return Judgement(
-            expected, _SIGN[self.kind] + exponent_text(expected), fit.exponent if fit else None, verdict, why
-        )
+        text = _SIGN[self.kind] + exponent_text(expected)
+        if sample.fit is None:
+            return Judgement(expected, text, None, "undecided", sample.why_no_fit)
+        if rows > 1:
+            fit = sample.fit.simultaneous(rows)
+            return Judgement(expected, text, fit.exponent, verdict_of(fit, self.kind, p), "")
+        return Judgement(expected, text, sample.fit.exponent, *judge(sample.fit, self.kind, p))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScalingFit:
     """The power law A m^−p of one observable in one group of runs, along the width m or another axis.
 
@@ -59,14 +60,13 @@ class ScalingFit:
         Whether the trend is more than noise: the 99 % interval of the curvature excludes 0.
     p_all, curvature_all
         `p` and `curvature` of a line through all widths.
-    models
-        What a power law, finite-size terms and an offset predict for the widest left out, the best prediction first.
-    finite_size
-        The fit A m^−p (1 + b (m/m_min)^−q) through all widths, or the reason why it is not identified.
     why_no_interval
         The reason why the intervals are NaN; empty where they are not.
-    curve
-        The log means with their covariance, for intervals at other levels.
+    curve, left_out
+        The log means with their covariance, and the log means without each seed (S, M), for intervals at other levels
+        and for other models.
+    confidence
+        Coverage of the intervals.
     """
 
     axis: str
@@ -86,10 +86,23 @@ class ScalingFit:
     bends: bool
     p_all: Estimate
     curvature_all: Estimate
-    models: tuple[ModelFit, ...]
-    finite_size: FiniteSize
     why_no_interval: str
     curve: LogCurve = field(repr=False, compare=False)
+    left_out: Floats = field(repr=False, compare=False)
+    confidence: float = CONFIDENCE
+
+    @cached_property
+    def models(self) -> tuple[ModelFit, ...]:
+        """What a power law, finite-size terms and an offset predict for the widest left out, the best prediction first."""
+        return compare_models(self.curve.mean, self.left_out, self.curve.log_x, self.confidence)
+
+    @cached_property
+    def finite_size(self) -> FiniteSize:
+        """The fit A m^−p (1 + b (m/m_min)^−q) through all widths, or the reason why it is not identified."""
+        bends = self.bends or bool(self.dropped)
+        return fit_finite_size(
+            self.curve.mean, self.left_out, self.curve.log_x, bends=bends, confidence=self.confidence
+        )
 
     @property
     def exponent(self) -> Estimate:
@@ -126,6 +139,13 @@ class ScalingFit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, lists and strings (NaN where there is no interval)."""
+        return self.law() | {
+            "models": [model.to_dict() for model in self.models],
+            "finite_size": self.finite_size.to_dict(),
+        }
+
+    def law(self) -> dict[str, Any]:
+        """Return the same without the models beside the power law, which take longer than the law."""
         return {
             "model": "A m^-p",
             "axis": self.axis,
@@ -147,8 +167,6 @@ class ScalingFit:
             "widths_dropped": list(self.dropped),
             "seeds": list(self.seeds),
             "seeds_left_out": list(self.seeds_left_out),
-            "models": [model.to_dict() for model in self.models],
-            "finite_size": self.finite_size.to_dict(),
             "why_no_interval": self.why_no_interval,
         }
 
@@ -230,10 +248,10 @@ def fit_scaling(
         bends=not straight[k],
         p_all=at(P, 0),
         curvature_all=at(CURVATURE, 0),
-        models=compare_models(full, left_out, log_m, confidence),
-        finite_size=fit_finite_size(full, left_out, log_m, bends=not straight[0], confidence=confidence),
         why_no_interval="" if left_out.shape[0] else why_no_interval(curves, average),
         curve=curve,
+        left_out=left_out,
+        confidence=confidence,
     )
 
 

@@ -1,4 +1,4 @@
-"""Pictures of outputs over seeds: histograms beside the Gaussian that infinite width predicts."""
+"""Pictures of outputs and pre-activations over seeds: histograms beside the Gaussian that infinite width predicts."""
 
 from __future__ import annotations
 
@@ -45,12 +45,48 @@ def output_figures(sweep: xr.Dataset, theory: xr.Dataset) -> tuple[Figure, ...]:
                     f"Histogram of {values.size} outputs, {name}, in units of the limit: mean {values.mean():.3g}, "
                     f"deviation {values.std():.3g}."
                 )
-                panels.append(Panel(name, alt, _chart(values, alt)))
+                density, edges = np.histogram(values, bins=_EDGES, density=True)
+                panels.append(Panel(name, alt, _chart(density, edges, "(f − mean)/deviation", alt)))
     caption = (
         "Outputs on all test points over all seeds, minus the mean that infinite width predicts at this time, over its "
         "deviation; the curve is the standard Gaussian. Outputs of one network on several points are correlated."
     )
     return (Figure("outputs", "Outputs over seeds", caption, tuple(panels)),) if panels else ()
+
+
+def preactivation_figures(sweep: xr.Dataset, _: xr.Dataset) -> tuple[Figure, ...]:
+    """Draw the density of pre-activations at t = 0, layer by layer, of the narrowest and the widest networks.
+
+    Means over seeds are shown. Empty where densities were not recorded, or no run is done.
+    """
+    if "preactivation_density" not in sweep.data_vars:
+        return ()
+    done = sweep.isel(run=np.flatnonzero(np.asarray(sweep["status"].values) == DONE))
+    width = np.asarray(done["width"].values)
+    middle = np.asarray(done["bin"].values, dtype=np.float64)
+    edges = np.append(middle, 2 * middle[-1] - middle[-2]) - (middle[1] - middle[0]) / 2
+    panels = []
+    for m in dict.fromkeys((width.min(), width.max())) if width.size else ():
+        densities = np.asarray(done["preactivation_density"].isel(run=width == m, record=0).mean("run").values)
+        for layer, density in zip(done["hidden_layer"].values, densities, strict=True):
+            if np.isfinite(density).all():
+                name = f"m = {int(m)}, layer {layer}"
+                alt = (
+                    f"Density of pre-activations at t = 0, {name}, in deviations of the limit: {density.max():.3g} at its "
+                    f"highest, where the Gaussian has {_gaussian(np.zeros(1))[0]:.3g}."
+                )
+                panels.append(Panel(name, alt, _chart(density, edges, "h/√K", alt)))
+    caption = (
+        "Pre-activations at t = 0 of all neurons on all points, of many networks, over the deviation √K that infinite "
+        "width predicts for the layer; the curve is the standard Gaussian. Layer 1 is Gaussian at every width. In layer 2 "
+        "a neuron is Gaussian given layer 1, whose random size adds to the peak and to the tails at small width."
+    )
+    return (Figure("preactivations", "Pre-activations at t = 0", "", tuple(panels), caption),) if panels else ()
+
+
+def _gaussian(at: Floats) -> Floats:
+    """The standard Gaussian density."""
+    return np.asarray(np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi))
 
 
 def _standardised(runs: xr.Dataset, theory: xr.Dataset, record: int) -> Floats:
@@ -66,19 +102,15 @@ def _standardised(runs: xr.Dataset, theory: xr.Dataset, record: int) -> Floats:
     return np.asarray((outputs[known] - mean[known]) / deviation[known])
 
 
-def _chart(values: Floats, description: str) -> dict[str, Any]:
+def _chart(density: Floats, edges: Floats, title: str, description: str) -> dict[str, Any]:
     alt = load_altair()
-    density, edges = np.histogram(values, bins=_EDGES, density=True)
     bars = [
         {"low": float(low), "high": float(high), "d": float(f"{each:.4g}")}
         for low, high, each in zip(edges[:-1], edges[1:], density, strict=True)
     ]
-    at = np.linspace(_EDGES[0], _EDGES[-1], 91)
-    curve = [
-        {"x": float(f"{x:.3g}"), "d": float(f"{y:.4g}")}
-        for x, y in zip(at, np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi), strict=True)
-    ]
-    x = alt.X("low:Q", title="(f − mean)/deviation", scale=alt.Scale(domain=[_EDGES[0], _EDGES[-1]], nice=False))
+    at = np.linspace(edges[0], edges[-1], 91)
+    curve = [{"x": float(f"{x:.3g}"), "d": float(f"{y:.4g}")} for x, y in zip(at, _gaussian(at), strict=True)]
+    x = alt.X("low:Q", title=title, scale=alt.Scale(domain=[float(edges[0]), float(edges[-1])], nice=False))
     y = alt.Y("d:Q", title="density", axis=alt.Axis(tickCount=4))
     chart = alt.layer(
         alt.Chart(alt.NamedData(name="bars"))

@@ -76,6 +76,10 @@ class LogCurve:
         """Return the curve from the given index on."""
         return LogCurve(self.log_x[first:], self.mean[..., first:], self.covariance[..., first:, first:], self.seeds)
 
+    def until(self, count: int) -> LogCurve:
+        """Return the first values of the curve."""
+        return LogCurve(self.log_x[:count], self.mean[..., :count], self.covariance[..., :count, :count], self.seeds)
+
     def flattened(self) -> LogCurve:
         """Return the same curves with one batch axis."""
         m = self.log_x.size

@@ -183,8 +183,8 @@ def _at_last(model: Model, theta: Floats, linear: Floats, z: Floats) -> Floats:
     return _curve(model, theta, linear, z)[..., -1]
 
 
-def smoothed(full: Floats, log_x: Floats, at: Floats, *, bends: bool) -> Floats:
-    """Log means of the law that fits a curve, at any log axis: the straight line, or the better finite-size term.
+def smoothed(full: Floats, log_x: Floats, at: Floats) -> Floats:
+    """Log means of the law with the finite-size term that fits a curve best, at any log axis.
 
     Parameters
     ----------
@@ -192,11 +192,9 @@ def smoothed(full: Floats, log_x: Floats, at: Floats, *, bends: bool) -> Floats:
         Log means and log axis (M,).
     at
         Log axis (M',) of the result; its first value is that of `log_x`.
-    bends
-        Whether the curve bends, so that a straight line is not enough.
     """
     found = []
-    for model in FINITE_SIZE if bends else (POWER_LAW,):
+    for model in FINITE_SIZE:
         theta, linear = fit_model(model, full, log_x)
         misfit = float(np.sum((_curve(model, theta, linear, log_x) - full) ** 2))
         found.append((misfit, _curve(model, theta, linear, at)))

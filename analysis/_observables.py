@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._dataset import check_contract, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     import xarray as xr
     from numpy.typing import NDArray
@@ -18,13 +18,19 @@ if TYPE_CHECKING:
     from sweepengine.analysis._quantities import Quantity
 
 
+_HELD: Final = 2**27
+"""Bytes up to which variables are read whole. A task of Dask costs about a millisecond, whatever it computes, and a sweep
+of many small runs has ten tasks for each chunk; what is in memory needs none."""
+
+
 def reduce_runs(
     ds: xr.Dataset, *, theory: xr.Dataset | None = None, only: Collection[Quantity] | None = None
 ) -> xr.Dataset:
-    """Reduce every finished run to the quantities of its kind, in one Dask computation.
+    """Reduce every finished run to the quantities of its kind.
 
-    A worker holds no more than one chunk of the store. Kernels are read only at their first record, and only if a
-    theory is given; the drift of the kernel is recorded as a number.
+    Variables that together take at most 128 MiB are read whole. Larger ones are reduced in one Dask computation, of which a
+    worker holds no more than one chunk of the store. Kernels are read only if a theory is given; the drift of the kernel
+    is recorded as a number.
 
     Parameters
     ----------
@@ -60,17 +66,29 @@ def reduce_runs(
 
     check_contract(ds)
     kind = kind_of(ds)
-    done = ds.isel(run=np.flatnonzero(np.asarray(ds["status"].values) == DONE))
+    wanted = (*kind.quantities, *kind.claimed) if only is None else tuple(only)
+    is_done = np.asarray(ds["status"].values) == DONE
+    done = ds if is_done.all() else ds.isel(run=np.flatnonzero(is_done))  # rows picked one by one are slow in Dask
     if not done.sizes["run"]:
         done = done.compute()  # there is nothing to read, and Dask cannot reduce an array without rows
     theory = xr.Dataset() if theory is None else theory
-    wanted = (*kind.quantities, *kind.claimed) if only is None else tuple(only)
+    known = [q for q in wanted if _has(q, done, theory)]
+    done, theory = read_for(done, known), read_for(theory, known)
     rows = _alike(done)
     parts = [_reduced(*_own_points(done.isel(run=each), theory), wanted, kind.quantities) for each in rows]
     if len(parts) == 1:
         return parts[0].compute()
     joined = xr.concat(parts, "run", data_vars="all", coords="minimal", compat="override", join="exact")
     return joined.isel(run=np.argsort(np.concatenate(rows))).compute()
+
+
+def read_for(ds: xr.Dataset, quantities: Iterable[Quantity]) -> xr.Dataset:
+    """A sweep, or its theory, for some quantities: without records of other variables, and in memory where it is small."""
+    read = {name for q in quantities for name in (*q.reduction.variables, *q.reduction.theory)}
+    unread = [name for name in ds.data_vars if name not in read and {"record", "snapshot"} & set(ds[name].dims)]
+    kept = ds.drop_vars(unread)
+    lazy = [name for name in kept.data_vars if name in read and kept[name].chunks is not None]
+    return kept.assign(kept[lazy].compute().data_vars) if sum(kept[name].nbytes for name in lazy) <= _HELD else kept
 
 
 def _alike(done: xr.Dataset) -> list[NDArray[np.intp]]:

@@ -97,6 +97,20 @@ def apply_rules(kind: Kind, p: float, limit: Ends, cautious: Ends) -> tuple[NDAr
     return holds, contradicted & ~holds & (kind == "sharp")
 
 
+def verdict_of(fit: ScalingFit, kind: Kind, p: float) -> Verdict:
+    """The verdict of :func:`judge` without the reason, for which a power analysis takes longer than the verdict."""
+    if not fit.p_limit.has_interval or not fit.explained:
+        return "undecided"
+    holds, contradicted = apply_rules(
+        kind, p, *((np.array(e.low), np.array(e.high)) for e in (fit.p_limit, fit.p_cautious))
+    )
+    if holds:
+        return "holds"
+    if contradicted:
+        return "violated" if kind == "bound" else "differs"
+    return "undecided"
+
+
 def judge(fit: ScalingFit, kind: Kind, p: float) -> tuple[Verdict, str]:
     """Judge one fit against one claim; the module's docstring states the rule.
 
@@ -114,27 +128,26 @@ def judge(fit: ScalingFit, kind: Kind, p: float) -> tuple[Verdict, str]:
     verdict, why
         `why` is empty unless the verdict is `undecided`; then it says what would decide.
     """
-    if not fit.p_limit.has_interval:
-        return "undecided", fit.why_no_interval
-    if not fit.explained:
-        return "undecided", (
-            f"the curve bends at the widest {len(fit.limit_widths)} widths as no finite-size term does: "
-            f"{estimate_text(fit.exponent_at_these_widths)} at these widths is no limit; larger widths would decide"
-        )
-    holds, contradicted = apply_rules(
-        kind, p, *((np.array(e.low), np.array(e.high)) for e in (fit.p_limit, fit.p_cautious))
-    )
-    if holds:
-        return "holds", ""
-    if contradicted:
-        return ("violated" if kind == "bound" else "differs"), ""
-    why = _why(fit, kind, p)
-    if kind == "asymptote" and not fit.p_limit.contains(p):
-        return "undecided", why
-    return "undecided", f"{why}; {_decides(fit, kind, p)}"
+    verdict = verdict_of(fit, kind, p)
+    return verdict, _why(fit, kind, p) if verdict == "undecided" else ""
 
 
 def _why(fit: ScalingFit, kind: Kind, p: float) -> str:
+    if not fit.p_limit.has_interval:
+        return fit.why_no_interval
+    if not fit.explained:
+        return (
+            f"the curve bends at the widest {len(fit.limit_widths)} widths as no finite-size term does: "
+            f"{estimate_text(fit.exponent_at_these_widths)} at these widths is no limit; larger widths would decide"
+        )
+    why = _where(fit, kind, p)
+    if kind == "asymptote" and not fit.p_limit.contains(p):
+        return why
+    return f"{why}; {_decides(fit, kind, p)}"
+
+
+def _where(fit: ScalingFit, kind: Kind, p: float) -> str:
+    """Where the interval of the limit lies, that it decides nothing."""
     limit, e = fit.p_limit, exponent_text(-p)
     there = f"the limit's interval {estimate_text(fit.exponent)}"
     if kind == "asymptote" and not limit.contains(p):
@@ -148,9 +161,7 @@ def _why(fit: ScalingFit, kind: Kind, p: float) -> str:
 
 def _decides(fit: ScalingFit, kind: Kind, p: float) -> str:
     """What would decide, if the exponent is what it now seems."""
-    needed = what_decides(
-        fit.curve, lambda limit, cautious: np.logical_or(*apply_rules(kind, p, limit, cautious)), bends=fit.bends
-    )
+    needed = what_decides(fit.curve, lambda limit, cautious: np.logical_or(*apply_rules(kind, p, limit, cautious)))
     return f"to decide: {needed_text(needed, fit.axis)}"
 
 

@@ -139,20 +139,19 @@ def verdict_table(trials: int, seed: int) -> None:
 
 def power_table(trials: int, seed: int) -> None:
     """Print whether the seeds and widths that the power analysis asks for are enough, from pilots of 8 seeds."""
-    print(
-        "\n| noise | asked for | pilots with an answer | median answer | met, of all answers |\n| --- | --- | ---: | ---: | ---: |"
-    )
+    print("\n| noise | finite-size term | asked for | pilots with an answer | median answer | met, of all answers |")
+    print("| --- | --- | --- | ---: | ---: | ---: |")
     rng = np.random.default_rng(seed)
     m = WIDTHS["7 widths, 32–2048"]
     pilots = max(20, trials // 20)
-    for spread, half in ((0.1, 0.03), (0.2, 0.05), (0.3, 0.08)):
-        noise = ("normal", spread)
+    for term, (spread, half) in product(TERMS, ((0.1, 0.04), (0.2, 0.06), (0.3, 0.08))):
+        noise, (b, q) = ("normal", spread), TERMS[term]
         for what in ("seeds for", "widths for", "seeds to decide"):
             answers, met = [], []
             for _ in range(pilots):
-                curve = _curve(simulate(rng, (1, 8), m, noise, 0.0, 1.0), m)
+                curve = _curve(simulate(rng, (1, 8), m, noise, b, q), m)
                 needed = (
-                    what_decides(curve, lambda a, b: apply_rules("sharp", TRUE_P, a, b)[0], bends=False)
+                    what_decides(curve, lambda a, c: apply_rules("sharp", TRUE_P, a, c)[0])
                     if what == "seeds to decide"
                     else what_narrows(curve, half)
                 )
@@ -162,17 +161,21 @@ def power_table(trials: int, seed: int) -> None:
                 answers.append(answer)
                 grown = m if what != "widths for" else 32.0 * 2.0 ** np.arange(round(math.log2(answer / 32)) + 1)
                 seeds = 8 if what == "widths for" else 8 + int(answer)
-                limit = limit_exponent(_curves(simulate(rng, (20, seeds), grown, noise, 0.0, 1.0), grown))
+                limit = limit_exponent(_curves(simulate(rng, (20, seeds), grown, noise, b, q), grown))
                 if what == "seeds to decide":
                     met.append(
                         float(apply_rules("sharp", TRUE_P, (limit.low, limit.high), (limit.low, limit.high))[0].mean())
                     )
                 else:
-                    met.append(float(np.mean((limit.high - limit.low) / 2 <= 1.1 * half)))
+                    met.append(float(np.mean(_longer_side(limit) <= 1.1 * half)))
             asked = what if what == "seeds to decide" else f"{what} ± {half:g} (met: within a tenth)"
             median = f"{np.median(answers):g}" if answers else "–"
             share = f"{100 * np.mean(met):.0f} %" if met else "–"
-            print(f"| {spread:g} | {asked} | {len(answers)} of {pilots} | {median} | {share} |", flush=True)
+            print(f"| {spread:g} | {term} | {asked} | {len(answers)} of {pilots} | {median} | {share} |", flush=True)
+
+
+def _longer_side(limit: Limit) -> Floats:
+    return np.asarray(np.maximum(limit.high - limit.value, limit.value - limit.low))
 
 
 def offset_table(trials: int, seed: int) -> None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sweepengine.errors import SpecError as SpecError
     from sweepengine.errors import StoreError as StoreError
     from sweepengine.errors import SweepError as SweepError
-    from sweepengine.execute import run as run
     from sweepengine.observe import register_observable as register_observable
     from sweepengine.plugins import register_kernel as register_kernel
     from sweepengine.plugins import register_model as register_model
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from sweepengine.spec import register_kind as register_kind
     from sweepengine.store import open_sweep as open_sweep
     from sweepengine.store import open_theory as open_theory
+    from sweepengine.sweeps import run as run
 
 __version__ = "0.1.0"
 """The one place where the version stands; the package's metadata read it here."""
@@ -47,11 +47,11 @@ _NAMES = {
         "StoreError",
         "SweepError",
     ),
-    "sweepengine.execute": ("run",),
     "sweepengine.observe": ("register_observable",),
     "sweepengine.plugins": ("register_kernel", "register_model", "register_potential", "register_unit"),
     "sweepengine.spec": ("ModelSpec", "ParticleSpec", "SweepSpec", "make_spec", "read_spec", "register_kind"),
     "sweepengine.store": ("open_sweep", "open_theory"),
+    "sweepengine.sweeps": ("run",),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 _SUBPACKAGES = frozenset({"analysis", "errors", "networks", "observe", "particles", "spec", "store", "theory"})

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sweepengine.analysis._dataset import Group
     from sweepengine.analysis._quantities import Quantity
     from sweepengine.analysis._refinement import Addition
-    from sweepengine.execute import Progress
+    from sweepengine.execute import Outcome, Progress
     from sweepengine.spec import AnySpec
 
 
@@ -101,24 +101,32 @@ def refine(
         As for :func:`sweepengine.run`.
     """
     with Session(**options) as session:
-        while True:
-            sweep_store = SweepStore(store)
-            sweep_store.must_exist()
-            specs = [make_spec(entry["spec"]) for entry in sweep_store.attributes["specs"]]
-            wanted = _aim_of(aim, specs)
-            sweep = open_sweep(sweep_store.address)
-            interval = max(
-                _intervals(sweep, open_theory(sweep_store.address), wanted), key=lambda each: each.half_width
-            )
-            decided, refined = _decide(interval, wanted, specs[-1], sweep_store, sweep.sizes["run"])
-            yield decided
-            if refined is None:
-                return
-            outcome = session.run(
-                refined, sweep_store.address, progress=progress(decided.why) if progress else None, reason=decided.why
-            )
-            if outcome.failed:
-                return
+        for decided, outcome in rounds(session, store, aim, progress):
+            if outcome is None:
+                yield decided
+
+
+def rounds(
+    session: Session, store: str | Path, aim: RefineSection | None, progress: Callable[[str], Progress | None] | None
+) -> Iterator[tuple[Decided, Outcome | None]]:
+    """The rounds of :func:`refine` on the executor of a session: each decision, and again with how its runs ended."""
+    while True:
+        sweep_store = SweepStore(store)
+        sweep_store.must_exist()
+        specs = [make_spec(entry["spec"]) for entry in sweep_store.attributes["specs"]]
+        wanted = _aim_of(aim, specs)
+        sweep = open_sweep(sweep_store.address)
+        interval = max(_intervals(sweep, open_theory(sweep_store.address), wanted), key=lambda each: each.half_width)
+        decided, refined = _decide(interval, wanted, specs[-1], sweep_store, sweep.sizes["run"])
+        yield decided, None
+        if refined is None:
+            return
+        outcome = session.run(
+            refined, sweep_store.address, progress=progress(decided.why) if progress else None, reason=decided.why
+        )
+        yield decided, outcome
+        if outcome.failed:
+            return
 
 
 def _aim_of(aim: RefineSection | None, specs: list[AnySpec]) -> RefineSection:

@@ -55,4 +55,5 @@ CLAIM: Final = Claim(
         ),
     ),
     source="S4 §4.3",
+    figures=(("geodesic_paths", "sweepengine.analysis._path_figures:path_figures"),),
 )

@@ -194,5 +194,8 @@ CLAIM: Final = Claim(
         ),
     ),
     source=_SOURCE,
-    figures=(("ensemble", "sweepengine.analysis._histogram_figures:output_figures"),),
+    figures=(
+        ("preactivations", "sweepengine.analysis._histogram_figures:preactivation_figures"),
+        ("ensemble", "sweepengine.analysis._histogram_figures:output_figures"),
+    ),
 )

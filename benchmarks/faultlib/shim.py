@@ -15,14 +15,14 @@ NOT_APPLIED = 99
 
 def main(words: list[str], commit_seconds: float) -> int:
     """Run `sweepengine WORDS`; its exit code, or :data:`NOT_APPLIED` where a sweep ran with other commits."""
-    execute = import_module("sweepengine.execute")
-    original, called = execute.run, []
+    sweeps = import_module("sweepengine.sweeps")
+    original, called = sweeps.run, []
 
     def often(*arguments: Any, **options: Any) -> Any:
         called.append(True)
         return original(*arguments, **options | {"commit_seconds": commit_seconds})
 
-    execute.run = often
+    sweeps.run = often
     code: int = import_module("sweepengine.cli").main(words)
     return NOT_APPLIED if words[0] == "run" and code == 0 and not called else code
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from sweepengine.execute import Outcome
-    from sweepengine.spec import AnySpec, RefineSection
+    from sweepengine.refine import Decided
+    from sweepengine.spec import AnySpec
     from sweepengine.store import Damage, DamagedMarkError, SweepStore
 
 
@@ -30,14 +31,19 @@ def run_command(
     report: bool,
 ) -> int:
     """Run a sweep, print its summary and write its report; the exit code is 1 if runs failed or there is no report."""
-    from sweepengine.execute import progress_for, run
+    from sweepengine.execute import progress_for
     from sweepengine.spec import kind_of
+    from sweepengine.sweeps import run
 
     console, errors = Console(), Console(stderr=True)
     sweep_spec = _read_spec(spec, plugins)
-    outcome = run(sweep_spec, store, progress=progress_for(errors), **options)
-    if sweep_spec.refine is not None and not outcome.failed:
-        print_refinement(console, errors, outcome.store, sweep_spec.refine, options)
+    outcome = run(
+        sweep_spec,
+        store,
+        progress=progress_for(errors),
+        decided=lambda decided: _print_decision(console, decided),
+        **options,
+    )
     has_findings = bool(kind_of(sweep_spec).findings)  # a kind of the user's own may have none
     reduced = _print_summary(console, outcome.store) if has_findings else None
     console.print(f"store:  {outcome.store}", markup=False, highlight=False, soft_wrap=True)
@@ -49,24 +55,22 @@ def run_command(
 
 def refine_command(store: str, content: dict[str, Any], plugins: list[str], options: dict[str, Any]) -> None:
     """Add runs to a sweep until its intervals are short enough, and print each decision and the summary."""
+    from sweepengine.execute import progress_for
+    from sweepengine.refine import refine
     from sweepengine.spec import make_refinement
 
     _install(plugins)
     console, errors = Console(), Console(stderr=True)
     given = {name: value for name, value in content.items() if value is not None}
-    print_refinement(console, errors, store, make_refinement(given) if given else None, options)
+    aim = make_refinement(given) if given else None
+    for decided in refine(store, aim, progress=lambda _: progress_for(errors), **options):
+        _print_decision(console, decided)
     _print_summary(console, store)
 
 
-def print_refinement(
-    console: Console, errors: Console, store: str, aim: RefineSection | None, options: dict[str, Any]
-) -> None:
-    """Refine a sweep, and print one line for each decision."""
-    from sweepengine.execute import progress_for
-    from sweepengine.refine import refine
-
-    for decided in refine(store, aim, progress=lambda _: progress_for(errors), **options):
-        console.print(f"refine: {decided.why}", markup=False, highlight=False, soft_wrap=True)
+def _print_decision(console: Console, decided: Decided) -> None:
+    """Print a decision of a refinement in one line."""
+    console.print(f"refine: {decided.why}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _read_spec(word: str, plugins: list[str]) -> AnySpec:

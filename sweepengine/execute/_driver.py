@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import SpecError, StoreError
@@ -17,12 +15,12 @@ from sweepengine.execute._tasks import Tasks
 from sweepengine.execute._trial import try_users_code
 from sweepengine.options import RunOptions
 from sweepengine.plan import MachineRate, make_plan
-from sweepengine.plugins import install, read_plugin
-from sweepengine.spec import make_spec, read_spec
+from sweepengine.spec import as_spec
 from sweepengine.store import Status, SweepStore, unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
+    from pathlib import Path
     from typing import Any, Self
 
     from sweepengine.execute._events import Event
@@ -61,46 +59,6 @@ def default_store(spec: AnySpec) -> str:
     return f"results/{spec.name}.zarr"
 
 
-def run(
-    spec: AnySpec | Mapping[str, Any] | str | Path,
-    store: str | Path | None = None,
-    *,
-    plugins: Sequence[str | Path] = (),
-    progress: Progress | None = None,
-    **options: Any,
-) -> Outcome:
-    """Run a sweep: compute the runs that are missing from its store.
-
-    Parameters
-    ----------
-    spec : AnySpec, mapping, or path of a YAML file
-    store : str or Path, optional
-        Local path or URL ending in ``.zarr``; ``results/<name>.zarr`` by default.
-    plugins : sequence of str or Path
-        Files of user code, executed here and on the workers before anything else; their top level registers models and
-        observables, which the spec may then name. Code that this process has registered before needs no file.
-    progress : Progress, optional
-        Shows the progress of the sweep; by default nothing is shown.
-    **options
-        How to run: the attributes of :class:`sweepengine.options.RunOptions` by name, such as ``executor="inline"``.
-
-    Returns
-    -------
-    Outcome
-        How the sweep ended.
-
-    Raises
-    ------
-    SpecError, DataError, StoreError
-        The sweep cannot be run as asked, or a plugin raised; nothing has been created.
-    RunError
-        There is no such device or cluster, the device cannot multiply in the precision asked for, or another driver has
-        taken the store over.
-    """
-    with Session(**options) as session:
-        return session.run(spec, store, plugins=plugins, progress=progress)
-
-
 class Session:
     """Sweeps that are run one after the other on one executor, which the first sweep with missing runs starts.
 
@@ -133,14 +91,14 @@ class Session:
         spec: AnySpec | Mapping[str, Any] | str | Path,
         store: str | Path | None = None,
         *,
-        plugins: Sequence[str | Path] = (),
         progress: Progress | None = None,
         reason: str = "",
     ) -> Outcome:
-        """Run a sweep; see :func:`run`. The store keeps the reason, where there is one, beside the spec."""
-        for path in plugins:
-            install(read_plugin(path))
-        spec, how = _read(spec), self._options
+        """Compute the missing runs of a spec's axes; see :func:`sweepengine.run`.
+
+        The store keeps the reason, where there is one, beside the spec.
+        """
+        spec, how = as_spec(spec), self._options
         if how.cuda_graphs and (unlike := spec.unlike_steps()):
             raise SpecError(f"cuda_graphs: found {unlike}, whose steps are not recorded; leave cuda_graphs out")
         sweep_store = SweepStore(store or default_store(spec), durability=how.durability)
@@ -184,13 +142,6 @@ class Session:
             with uninterrupted():
                 self._executor.close()
                 self._executor = None
-
-
-def _read(spec: AnySpec | Mapping[str, Any] | str | Path) -> AnySpec:
-    """Return a spec as it is, or make it from a mapping, or read it from a YAML file."""
-    if isinstance(spec, str | Path):
-        return read_spec(spec)
-    return make_spec(spec) if isinstance(spec, Mapping) else spec
 
 
 class _Driver:

@@ -17,7 +17,7 @@ class Progress(Protocol):
     """Shows how a sweep goes."""
 
     def start(self, runs: int, records: int, packs: int, seconds: float) -> None:
-        """Begin to show a sweep with so many runs, records, packs and estimated seconds of work to do."""
+        """Begin to show a sweep with so much to do, seconds as estimated: the first sweep, or one after :meth:`stop`."""
 
     def update(self, event: Event) -> None:
         """Add the progress that an event tells."""
@@ -158,9 +158,10 @@ class BarProgress:
         self._bars.start()
 
     def start(self, runs: int, records: int, packs: int, seconds: float) -> None:
-        """Set the bar's length."""
+        """Set the bar's length; a bar that has stopped goes on, as the next sweep of a refinement has it."""
         self._counts = _Counts(runs, records, packs, seconds)
-        self._bars.update(self._task, total=records, description=self._counts.line())
+        self._bars.reset(self._task, total=records, description=self._counts.line())
+        self._bars.start()
 
     def update(self, event: Event) -> None:
         """Move the bar."""

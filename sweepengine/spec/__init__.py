@@ -42,6 +42,7 @@ from sweepengine.spec._particle_run import RADII as RADII
 from sweepengine.spec._particle_run import ParticleRun as ParticleRun
 from sweepengine.spec._particle_run import expand_particles as expand_particles
 from sweepengine.spec._particles import ParticleSpec as ParticleSpec
+from sweepengine.spec._read import as_spec as as_spec
 from sweepengine.spec._read import make_refinement as make_refinement
 from sweepengine.spec._read import make_spec as make_spec
 from sweepengine.spec._read import parse_spec as parse_spec

@@ -70,7 +70,8 @@ class WholeSpec(Section):
     """Base of the specs of every kind; a subclass adds the fields of its kind, ``kind`` among them."""
 
     refine: RefineSection | None = Field(
-        default=None, description="what `sweepengine refine STORE` narrows; the runs of the axes do not depend on it"
+        default=None,
+        description="what a run of the spec, and `sweepengine refine STORE`, narrow; no run of the axes depends on it",
     )
 
     if TYPE_CHECKING:

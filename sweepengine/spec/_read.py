@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,6 @@ from sweepengine.spec._swept import describe_swept
 from sweepengine.spec._yaml import LONGEST_TEXT, load_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sweepengine.spec._kinds import AnySpec
 
 
@@ -71,3 +70,16 @@ def read_spec(path: str | Path) -> AnySpec:
     except SpecError as error:
         lines = str(error).splitlines()
         raise SpecError("\n".join([f"{path}: {lines[0]}", *(f"{' ' * 2}{line}" for line in lines[1:])])) from None
+
+
+def as_spec(spec: AnySpec | Mapping[str, Any] | str | Path) -> AnySpec:
+    """Return a spec as it is, or make it from a mapping, or read it from a YAML file.
+
+    Raises
+    ------
+    SpecError
+        As for :func:`make_spec` and :func:`read_spec`.
+    """
+    if isinstance(spec, str | Path):
+        return read_spec(spec)
+    return make_spec(spec) if isinstance(spec, Mapping) else spec

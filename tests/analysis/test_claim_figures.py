@@ -1,4 +1,4 @@
-"""The figures that claims name show what is in their sweeps: matrices, eigenvalues, modes, and outputs over seeds."""
+"""The figures that claims name show what is in their sweeps: matrices, eigenvalues, modes, histograms, and paths."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import altair as alt
 import numpy as np
 import xarray as xr
 
-from sweepengine.analysis._histogram_figures import output_figures
+from sweepengine.analysis._histogram_figures import output_figures, preactivation_figures
 from sweepengine.analysis._kernel_figures import kernel_figures, spectrum_figures
 from sweepengine.analysis._mode_figures import mode_figures
+from sweepengine.analysis._path_figures import path_figures
 from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:
@@ -121,3 +122,46 @@ def test_outputs_are_shown_in_units_of_the_limit() -> None:
     expected, _ = np.histogram(draws[runs, 0], bins=np.linspace(-4.5, 4.5, 37), density=True)
     np.testing.assert_allclose([row["d"] for row in bars], expected, atol=1e-4)
     assert not output_figures(ds, xr.Dataset())
+
+
+def computed(name: str, dims: dict[str, Any], values: np.ndarray[Any, Any], **coords: Any) -> xr.Dataset:
+    """Finished runs of a computation with one record."""
+    runs = {key: ("run", value) for key, value in coords.items()}
+    status = ("run", np.full(len(values), "done"))
+    labels = {dim: label for dim, label in dims.items() if label is not None}
+    return xr.Dataset({name: (("run", "record", *dims), values[:, None])}, {**runs, **labels, "status": status})
+
+
+def test_preactivations_are_means_over_seeds_of_the_narrowest_and_the_widest() -> None:
+    middle, densities = np.array([-1.5, -0.5, 0.5, 1.5]), np.arange(48.0).reshape(6, 2, 4) / 48
+    densities[:, 1][:2] = np.nan  # a layer that the narrowest lack
+    dims = {"hidden_layer": ["1", "2"], "bin": [f"{each:g}" for each in middle]}
+    ds = computed("preactivation_density", dims, densities, width=[4, 4, 8, 8, 64, 64], seed=[0, 1] * 3)
+    panels = preactivation_figures(ds, xr.Dataset())[0].panels
+    assert [panel.heading for panel in panels] == ["m = 4, layer 1", "m = 64, layer 1", "m = 64, layer 2"]
+    for spec, expected in zip(
+        drawn(preactivation_figures, ds), (densities[:2, 0], *densities[4:].swapaxes(0, 1)), strict=True
+    ):
+        bars = spec["datasets"]["bars"]
+        np.testing.assert_allclose([row["d"] for row in bars], expected.mean(0), atol=1e-4)
+        assert [row["low"] for row in bars] == [-2, -1, 0, 1]
+        assert max(row["d"] for row in spec["datasets"]["curve"]) == 0.3989
+    assert not preactivation_figures(ds.drop_vars("preactivation_density"), xr.Dataset())
+    assert not preactivation_figures(ds.assign_coords(status=("run", ["failed"] * 6)), xr.Dataset())
+
+
+def test_paths_are_the_chords_of_both_maps_and_the_points_between() -> None:
+    start, end = np.array([[0.0, 0.0], [0.0, 2.0]]), np.array([[4.0, 0.0], [4.0, 2.0]])
+    ends = np.stack([[start, end], [start, end[::-1]]])
+    dims = {"end": ["x", "T(x)"], "point": None, "coordinate": None}
+    ds = computed("path_ends", dims, ends, scaling=["claim", "twin"], seed=[0, 0], width=[2, 2])
+    figure = path_figures(ds, xr.Dataset())[0]
+    assert [panel.heading for panel in figure.panels] == ["the optimal map, chords of 4", "another map, chords of 4.47"]
+    assert "its chords are 1.12 times as long" in figure.formula
+    straight, crossed = (spec["datasets"] for spec in drawn(path_figures, ds))
+    assert straight["chords"] == [{"x": 0, "y": 0, "x2": 4, "y2": 0}, {"x": 0, "y": 2, "x2": 4, "y2": 2}]
+    assert [(row["y"], row["y2"]) for row in crossed["chords"]] == [(0, 2), (2, 0)]
+    middle = [[(row["x"], row["y"]) for row in each["points"] if row["t"] == "0.5"] for each in (straight, crossed)]
+    assert middle == [[(2, 0), (2, 2)], [(2, 1), (2, 1)]]
+    assert not path_figures(ds.isel(run=[0]), xr.Dataset())
+    assert not path_figures(ds.drop_vars("path_ends"), xr.Dataset())

@@ -15,6 +15,7 @@ import xarray as xr
 from rich.console import Console
 
 from sweepengine import analysis
+from sweepengine.analysis import _observables
 from tests.support.synthetic import make_sweep
 from tests.support.texts import says
 
@@ -50,7 +51,9 @@ def test_supremum_is_not_the_last_record() -> None:
     assert analysis.reduce_runs(ds)["kernel_drift"].values[0] == 77.0
 
 
-def test_dask_and_memory_agree_and_the_kernel_is_never_read() -> None:
+@pytest.mark.parametrize("held", [0, 2**27])
+def test_dask_and_memory_agree_and_the_kernel_is_never_read(held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_observables, "_HELD", held)
     memory, _ = make_sweep(dask=False)
     lazy, _ = make_sweep(dask=True)
     lazy["kernel"] = lazy["kernel"].copy(data=da.map_blocks(refuse, lazy["kernel"].data, dtype=np.float32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import sweepengine
 from sweepengine.analysis import summarise
 from sweepengine.cli import main
 from sweepengine.errors import SpecError
-from sweepengine.refine import refine
+from sweepengine.execute import Session
+from sweepengine.refine import Decided, refine
 from sweepengine.spec import RefineSection, make_spec
 from sweepengine.store import SweepStore
 
@@ -32,8 +34,10 @@ def half_widths(store: Path) -> dict[str, float]:
 
 
 def swept(tiny: Tiny, store: Path, **changes: Any) -> dict[str, Any]:
+    """Compute the runs of the axes alone."""
     spec = tiny(axes=AXES) | changes
-    sweepengine.run(spec, store, executor="inline")
+    with Session(executor="inline") as session:
+        session.run(spec, store)
     return spec
 
 
@@ -88,8 +92,27 @@ def test_an_aim_that_names_nothing_is_refused(tiny: Tiny, tmp_path: Path) -> Non
 def test_the_section_changes_no_run_and_may_change_in_a_store(tiny: Tiny, tmp_path: Path) -> None:
     store = tmp_path / "e.zarr"
     swept(tiny, store)
-    outcome = sweepengine.run(tiny(axes=AXES) | {"refine": AIM}, store, executor="inline")
+    outcome = sweepengine.run(tiny(axes=AXES) | {"refine": AIM | {"max_runs": 24}}, store, executor="inline")
     assert outcome.skipped == outcome.runs == 24
+
+
+def test_run_refines_as_the_command_does(tiny: Tiny, tmp_path: Path) -> None:
+    decisions: list[Decided] = []
+    spec = tiny(axes=AXES) | {"refine": AIM}
+    outcome = sweepengine.run(spec, tmp_path / "g.zarr", executor="inline", decided=decisions.append)
+    assert [each.addition is None for each in decisions] == [*[False] * (len(decisions) - 1), True]
+    assert outcome.runs == outcome.done == len(sweepengine.open_sweep(outcome.store).run) > 24
+    assert [each.why for each in refine(outcome.store, executor="inline")] == [decisions[-1].why]
+
+
+def test_only_a_sweep_that_is_refined_needs_the_analysis(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("sweepengine.refine", "sweepengine.analysis"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert sweepengine.run(tiny(axes=AXES), tmp_path / "i.zarr", executor="inline").done == 24
+    with pytest.raises(ImportError):
+        sweepengine.run(tiny(axes=AXES) | {"refine": AIM}, tmp_path / "i.zarr", executor="inline")
 
 
 def test_run_goes_on_to_refine_and_refine_takes_its_aim_from_the_command_line(

@@ -9,7 +9,7 @@ import pytest
 
 from sweepengine.observe import Case
 from sweepengine.observe._at_start import ARCHITECTURES, networks_at_start, sphere_points, square_of_mean
-from sweepengine.observe.computations import gaussian_outputs
+from sweepengine.observe.computations import gaussian_outputs, paths
 
 
 def test_the_square_of_a_mean_has_no_bias() -> None:
@@ -39,3 +39,28 @@ def test_groups_of_networks_are_those_of_one_generator() -> None:
         gaussian_outputs.neuron_correlation(case, case) for case in (Case("deep_cos", 64, 3), Case("deep_cos", 64, 3))
     )
     assert np.array_equal(first, second)
+
+
+def test_the_first_layer_is_gaussian_at_every_width_and_the_second_is_not() -> None:
+    case = Case("deep_relu", 8, 0)
+    density = gaussian_outputs.preactivation_density(case, case)
+    middle = np.linspace(-4.5, 4.5, 37)[:-1] + 0.125
+    expected = np.exp(-(middle**2) / 2) / np.sqrt(2 * np.pi)
+    assert density.sum(1) / 4 == pytest.approx(1.0, abs=0.01)
+    # 60000 values at 4 points, which depend on each other: bins have errors of at most sqrt(0.4/(0.25 · 60000)).
+    np.testing.assert_allclose(density[0], expected, atol=4 * np.sqrt(0.4 / 0.25 / 60000))
+    fourth = 4 * density @ middle**4 / (density @ middle**2) ** 2
+    assert abs(density[1] - expected).max() > 0.1
+    assert fourth[1] > fourth[0] + 0.5
+    shallow = Case("shallow_cos", 8, 0)
+    assert np.isnan(gaussian_outputs.preactivation_density(shallow, shallow)[1]).all()
+
+
+@pytest.mark.parametrize(("name", "swaps"), [("claim", False), ("twin", True)])
+def test_only_the_optimal_map_swaps_no_two_points(name: str, swaps: bool) -> None:
+    case = Case(name, 32, 0)
+    start, end = paths.path_ends(case, case)
+    products = np.einsum("ijc,ijc->ij", start[:, None] - start, end[:, None] - end)
+    assert (products.min() < -1e-12) == swaps
+    np.testing.assert_array_equal(start, paths.path_ends(Case("claim", 32, 0), case)[0])
+    np.testing.assert_allclose(np.sort(end, 0), np.sort(paths.path_ends(Case("claim", 32, 0), case)[1], 0), rtol=1e-15)

@@ -130,6 +130,6 @@ ENTRIES = [entry for module in (flows, functionals, paths, samples) for entry in
 def test_a_computation_has_the_shape_that_it_declares_and_a_cost(entry: Observable) -> None:
     case = Case("claim", 64, 0)
     value = np.asarray(entry.function(case, case))
-    assert value.shape == tuple(entry.extents.values())
+    assert value.shape == tuple(entry.extents[dim] for dim in entry.variable.dims[2:])
     assert np.isfinite(value).all()
     assert 0 < sum(ingredient.seconds(case) for ingredient in entry.cost) < 60

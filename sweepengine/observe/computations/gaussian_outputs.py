@@ -21,6 +21,9 @@ _DEEP: Final = 60000
 """Networks of L = 1 and of L = 2, times their width."""
 _READOUTS: Final = ("gaussian", "signs")
 _LAYERS: Final = ("1", "2")
+_EDGES: Final = np.linspace(-4.5, 4.5, 37)
+"""Edges of the bins of a histogram, in deviations of the limit."""
+_BINS: Final = tuple(f"{middle:g}" for middle in (_EDGES[:-1] + _EDGES[1:]) / 2)
 
 
 class _Statistics(NamedTuple):
@@ -103,6 +106,26 @@ def neuron_square_correlation(now: Case, _: Case) -> Floats:
     )
 
 
+def preactivation_density(now: Case, _: Case) -> Floats:
+    """Histogram of h/√K of all neurons and points by layer, as a density: the standard Gaussian's at infinite width."""
+    import torch
+
+    from sweepengine import theory
+    from sweepengine.networks import Inputs
+
+    a, x = ARCHITECTURES[now.name], sphere_points()
+    settings = {name: getattr(a, name) for name in ("depth", "activation", "sigma_w", "sigma_b", "sigma_a")}
+    deviation = [np.sqrt(np.diagonal(kernel)) for kernel in theory.layer_kernels(x, **settings).preactivations]
+    inputs, counts, values = Inputs.prepare(torch.from_numpy(x), a), np.zeros((a.depth, len(_BINS))), 0
+    for net in networks_at_start(a, now.width, max(2, _DEEP // now.width), now.generator()):
+        preactivations = net.forward(inputs, keep_preactivations=True).preactivations
+        values += preactivations[0].numel()
+        for layer, h in enumerate(preactivations):
+            counts[layer] += np.histogram(h.numpy() / deviation[layer][:, None], _EDGES)[0]
+    density = counts / (values * (_EDGES[1] - _EDGES[0]))
+    return np.pad(density, ((0, len(_LAYERS) - a.depth), (0, 0)), constant_values=np.nan)
+
+
 def _by_layer(values: Floats) -> Floats:
     """One value for each of two layers, NaN for a layer that the networks lack."""
     return np.pad(values, (0, len(_LAYERS) - len(values)), constant_values=np.nan)
@@ -134,5 +157,10 @@ OBSERVABLES = (
         "neuron_square_correlation", ("hidden_layer",),
         "corr(h_j^2, h_k^2) over networks, mean over pairs of neurons and points",
         measure=neuron_square_correlation, sizes={"hidden_layer": _LAYERS}, **_OF,
+    ),
+    observable(
+        "preactivation_density", ("hidden_layer", "bin"),
+        "density of h over networks, neurons and points, in units of the limit's deviation",
+        measure=preactivation_density, sizes={"hidden_layer": _LAYERS, "bin": _BINS}, **_OF,
     ),
 )  # fmt: skip

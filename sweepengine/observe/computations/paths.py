@@ -23,6 +23,11 @@ _MIXED: Final = np.array([4, 8, 16, 32, 64]) / 256
 _PASSED: Final = (0.0, 0.01, 0.25, 0.5, 0.75, 0.99, 1.0)
 """Shares of a path between which its speed is measured. A path of no geodesic is fast at its ends."""
 
+_SHOWN: Final = 32
+"""Points of which a path is shown."""
+_SEEN_APART: Final = 4.0
+"""Distance between the means of the two clouds that are shown."""
+
 
 def mixture_power(now: Case, _: Case) -> float:
     """Power of t with which W₂ between μ and the measure at t on a path from μ to ν grows."""
@@ -54,11 +59,20 @@ def speed_excess(now: Case, _: Case) -> float:
 
     from sweepengine.particles import speed_ratios
 
-    start, end = _clouds(now, 3, 1.0)
+    start, end = _paired(now, 3, 1.0)
+    return max(speed_ratios(torch.from_numpy(start), torch.from_numpy(end), _PASSED)) - 1
+
+
+def _paired(now: Case, coordinates: int, apart: float) -> tuple[Floats, Floats]:
+    """Two clouds, the second in the order of the images of the first: under the optimal map, or the twin's."""
+    start, end = _clouds(now, coordinates, apart)
     matching = transport.assignment(start, end)[1]
-    if now.name == "twin":
-        matching = np.roll(matching, 1)
-    return max(speed_ratios(torch.from_numpy(start), torch.from_numpy(end[matching]), _PASSED)) - 1
+    return start, end[np.roll(matching, 1) if now.name == "twin" else matching]
+
+
+def path_ends(now: Case, _: Case) -> Floats:
+    """First points x of a cloud in the plane, and their images T(x)."""
+    return np.stack([each[:_SHOWN] for each in _paired(now, 2, _SEEN_APART)])
 
 
 def gaussian_speed_excess(now: Case, _: Case) -> float:
@@ -95,6 +109,13 @@ OBSERVABLES = (
         "T optimal; case twin: T another pairing",
         "S4 4.3", kind="computation", measure=speed_excess, defined_for=(cases("claim", "twin"), widths(3)),
         cost=(Ingredient(seconds=lambda run: 2e-9 * run.width**3 + 0.02),),
+    ),
+    observable(
+        "path_ends", ("end", "point", "coordinate"),
+        "x and T(x) of points of a cloud in the plane, T the optimal map to another cloud; case twin: T another pairing",
+        "S4 4.3", kind="computation", measure=path_ends, defined_for=(cases("claim", "twin"), widths(_SHOWN)),
+        cost=(Ingredient(seconds=lambda run: 1e-9 * run.width**3 + 0.001),),
+        sizes={"end": ("x", "T(x)"), "point": _SHOWN, "coordinate": 2},
     ),
     observable(
         "gaussian_speed_excess", (),
