@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from sweepengine.execute import Outcome
+    from sweepengine.reports import Report
     from sweepengine.spec import AnySpec, RefineSection
     from sweepengine.store import Damage, DamagedMarkError, SweepStore
 
@@ -39,11 +38,11 @@ def run_command(
     if sweep_spec.refine is not None and not outcome.failed:
         print_refinement(console, errors, outcome.store, sweep_spec.refine, options)
     has_findings = bool(kind_of(sweep_spec).findings)  # a kind of the user's own may have none
-    reduced = _print_summary(console, outcome.store) if has_findings else None
+    made = _print_summary(console, outcome.store, users_code=bool(plugins)) if has_findings else None
     console.print(f"store:  {outcome.store}", markup=False, highlight=False, soft_wrap=True)
     for line in _warnings(outcome):
         errors.print(line, markup=False, highlight=False, soft_wrap=True)
-    unreported = report and reduced and not _report_after_run(console, errors, outcome.store, *reduced)
+    unreported = report and made is not None and not _report_after_run(console, errors, made)
     return int(outcome.failed > 0 or bool(unreported))
 
 
@@ -55,7 +54,7 @@ def refine_command(store: str, content: dict[str, Any], plugins: list[str], opti
     console, errors = Console(), Console(stderr=True)
     given = {name: value for name, value in content.items() if value is not None}
     print_refinement(console, errors, store, make_refinement(given) if given else None, options)
-    _print_summary(console, store)
+    _print_summary(console, store, users_code=bool(plugins))
 
 
 def print_refinement(
@@ -94,12 +93,12 @@ def _install(plugins: list[str]) -> None:
         install(read_plugin(path))
 
 
-def _report_after_run(console: Console, errors: Console, store: str, sweep: xr.Dataset, reduced: xr.Dataset) -> bool:
+def _report_after_run(console: Console, errors: Console, made: Report) -> bool:
     """Write the report of a sweep that is done; a report that cannot be written does not undo the sweep."""
     from sweepengine.errors import SweepError
 
     try:
-        _write_report(console, sweep, reduced, _report_folder(store))
+        _write_report(console, made)
     except SweepError as error:
         errors.print(f"error: no report: {error}", markup=False, highlight=False, soft_wrap=True)
         return False
@@ -115,22 +114,20 @@ def _warnings(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _print_summary(console: Console, store: str) -> tuple[xr.Dataset, xr.Dataset]:
-    """Print a store's summary; return the opened sweep, and the table of its reduced runs."""
-    from sweepengine.analysis import SummaryView, reduce_runs, summarise
-    from sweepengine.store import open_sweep, open_theory
+def _print_summary(
+    console: Console, store: str, folder: Path | None = None, *, anew: bool = False, users_code: bool
+) -> Report:
+    """Print a store's summary; return the report that goes with it, which is not written yet."""
+    from sweepengine.analysis import SummaryView
+    from sweepengine.reports import Report
 
-    sweep = open_sweep(store)
-    reduced = reduce_runs(sweep, theory=open_theory(store))
-    console.print(SummaryView(summarise(sweep, table=reduced)))
-    return sweep, reduced
+    made = Report(store, folder or _report_folder(store), anew=anew, users_code=users_code)
+    console.print(SummaryView(made.text()))
+    return made
 
 
-def _write_report(console: Console, sweep: xr.Dataset, reduced: xr.Dataset, folder: Path) -> None:
-    from sweepengine.analysis import write_report
-
-    paths = write_report(sweep, folder, table=reduced)
-    console.print(f"report: {paths.html}", markup=False, highlight=False, soft_wrap=True)
+def _write_report(console: Console, made: Report) -> None:
+    console.print(f"report: {made.write()}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _report_folder(store: str) -> Path:
@@ -292,8 +289,8 @@ def report_command(store: str, output: str | None, plugins: list[str]) -> None:
     """Write a store's report; a plugin may register the kind of its sweep."""
     _install(plugins)
     console = Console()
-    sweep, reduced = _print_summary(console, store)
-    _write_report(console, sweep, reduced, _report_folder(store) if output is None else Path(output))
+    folder = None if output is None else Path(output)
+    _write_report(console, _print_summary(console, store, folder, anew=True, users_code=bool(plugins)))
 
 
 def schema_command() -> None:

@@ -216,8 +216,8 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     code = _user_code(spec)  # first, so that an unknown name is reported before data are loaded
     store.check(spec, code)
     _refuse_too_many(spec)
-    references = References(store.references())
-    work = JoinedWork(spec, references)
+    references = References(store.references(), store.given)
+    work = JoinedWork(spec, references, store.dataset)
     store.check_contents(work.data, work.given)
     runs = work.runs()
     places = store.places()

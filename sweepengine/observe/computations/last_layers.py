@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from sweepengine import theory
 from sweepengine.observe._case import Case, cases
 from sweepengine.observe._observable import observable
 from sweepengine.observe._record_cost import Ingredient
@@ -76,6 +75,8 @@ def _hidden(now: Case) -> _Hidden:
 
 def _limit(x: Floats) -> Floats:
     """The NNGP kernel."""
+    from sweepengine import theory  # it imports scipy, for which opening a sweep need not wait
+
     settings = {key: getattr(_NET, key) for key in ("depth", "activation", "sigma_w", "sigma_b", "sigma_a")}
     return np.asarray(theory.kernels(x, **settings, output_bias=_NET.output_bias).nngp)
 
@@ -87,6 +88,8 @@ def _blocks(kernel: Floats) -> tuple[Floats, Floats, Floats]:
 
 def _primal(hidden: _Hidden) -> Floats:
     """Predictions of ridge regression on the features, (Q,)."""
+    from sweepengine import theory
+
     train, test = hidden.features[:_TRAIN], hidden.features[_TRAIN:]
     return np.asarray(test @ theory.ridge_primal(train, hidden.y, _RIDGE))
 
@@ -98,6 +101,8 @@ def _noise(now: Case) -> float:
 
 def ridge_duality(now: Case, _: Case) -> float:
     """Largest difference of primal and dual predictions, over the largest prediction."""
+    from sweepengine import theory
+
     hidden = now.once(_hidden)
     primal = _primal(hidden)
     train, cross, _test = _blocks(hidden.features @ hidden.features.T)
@@ -107,6 +112,8 @@ def ridge_duality(now: Case, _: Case) -> float:
 
 def ridge_gp_distance(now: Case, _: Case) -> float:
     """‖ridge predictions − posterior mean of the NNGP‖/‖posterior mean‖ on the test points."""
+    from sweepengine import theory
+
     hidden = now.once(_hidden)
     train, cross, test = _blocks(_limit(hidden.x))
     mean = theory.posterior(train, cross, test, hidden.y, noise=_noise(now)).mean
@@ -157,6 +164,8 @@ def _covariance(now: Case) -> Floats:
 
 def posterior_defect(now: Case, _: Case) -> float:
     """Distance of the law of trained outputs from the noiseless posterior."""
+    from sweepengine import theory
+
     train, cross, test = _blocks(_covariance(now))
     expected = theory.posterior(train, cross, test, now.once(_hidden).y)
     law = now.once(_trained)[2][1]
@@ -168,6 +177,8 @@ def posterior_defect(now: Case, _: Case) -> float:
 
 def last_layer_defect(now: Case, _: Case) -> float:
     """Distance of the law of the outputs after a twentieth of the steps from S1 eqs 75-79."""
+    from sweepengine import theory
+
     train, cross, test = _blocks(_covariance(now))
     step, time, (law, _end) = now.once(_trained)
     dynamics = theory.KernelDynamics.of(train, step=step)
