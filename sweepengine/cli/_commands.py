@@ -149,7 +149,8 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
     sweep_store = SweepStore(store or default_store(spec))
     plan = make_plan(spec, sweep_store)
     try_users_code(plan)
-    packs = list(plan.packs(MachineRate.measure(spec.precision)))
+    missing = len(plan.missing())
+    packs = list(plan.packs(MachineRate.measure(spec.precision))) if missing else []
     workers = available_cpus()
     statuses = plan.statuses()
     table = Table(title=f"plan of {spec.name}", show_header=False, title_justify="left")
@@ -165,7 +166,6 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
             f"{run.step_size:.6g} × {run.n_steps} steps = {run.time:g}, {len(run.record_steps)} records "
             f"({f'depth {depth}, {activation}' if depth else activation})",
         )
-    missing = len(plan.missing())
     done, diverged, failed = (statuses.count(each) for each in (Status.DONE, Status.DIVERGED, Status.FAILED))
     again = f" ({failed} failed before)" if failed else ""
     table.add_row("runs", f"{len(plan.runs)}: {done} done, {diverged} diverged, {missing} to do{again}")
