@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two test files at a time, each whole on one worker because its tests share what they have computed.
 PARALLEL := --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-all lint format env clean
+.PHONY: demo test test-all lint format bench bench-peers env clean
 
 env: .venv/.ready
 
@@ -33,5 +33,22 @@ format: env
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# Ratios of one run each (docs/performance.md); a quarter of an hour on two cores.
+bench: env
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/networks_training.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/networks_kernel.py
+	$(BIN)/python benchmarks/theory_kernels.py
+	$(BIN)/python benchmarks/particles_step.py
+	$(BIN)/python benchmarks/product.py
+
+.peers/.ready: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv .peers
+	.peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+bench-peers: .peers/.ready
+	.peers/bin/python benchmarks/peers/network_jax.py
+	.peers/bin/python benchmarks/peers/network_jax.py --threads 2
+
 clean:
-	rm -rf .venv results
+	rm -rf .venv .peers results

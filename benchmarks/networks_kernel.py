@@ -21,7 +21,7 @@ from collections.abc import Callable
 import torch
 from torch.func import functional_call, jacrev, vmap
 
-from sweepengine.networks import Inputs, Network, Workspace, initialise, network
+from sweepengine.networks import Inputs, Network, Workspace, initialise, matmul_precision, network
 from sweepengine.networks._kernel import STRIP_ROWS
 from sweepengine.spec import Architecture
 
@@ -142,9 +142,10 @@ def main() -> None:
         print(
             " L      m        ms   over its products   over full products   faster than the tutorial, its Jacobian made once"
         )
-        for depth in (1, 3):
-            for m in (256, 1024, 4096):
-                case(depth, m, options.repeats, jacobians=m == 1024)
+        with matmul_precision("full", torch.device("cpu"), large=True):  # as the engine's tasks
+            for depth in (1, 3):
+                for m in (256, 1024, 4096):
+                    case(depth, m, options.repeats, jacobians=m == 1024)
 
 
 if __name__ == "__main__":

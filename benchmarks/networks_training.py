@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sweepengine.networks import Inputs, Network, Workspace, initialise, network
+from sweepengine.networks import Inputs, Network, Workspace, initialise, matmul_precision, network
 from sweepengine.networks._kernel import STRIP_ROWS
 from sweepengine.spec import Architecture
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
 
 N, D, M, EVERY = 128, 64, 512, 10
+CPU = torch.device("cpu")
 Steps = Callable[[], object]
 
 
@@ -126,6 +127,7 @@ def sweep(label: str, threads: int, options: argparse.Namespace, activation: str
     report(label, times)
 
 
+@matmul_precision("full", CPU, large=True)  # as the engine's tasks
 def child(barrier: Barrier, results: Queue[list[list[float]]], options: argparse.Namespace, seed: int) -> None:
     """Time 8 networks in one process of two; both processes time a floor, or training, at the same time."""
     torch.set_num_threads(1)
@@ -170,6 +172,7 @@ def recording(depth: int, m: int, options: argparse.Namespace) -> None:
     )
 
 
+@matmul_precision("full", CPU, large=True)
 def main() -> None:
     """Parse the command line and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -52,6 +52,11 @@ class ActivationEntry:
         return self.parity == "odd"
 
     @property
+    def element_seconds(self) -> float:
+        """Seconds in which one CPU thread makes φ and multiplies by φ' of one float32 entry, about (measured)."""
+        return 2.2e-9 if self.smooth and self.degree is None else 0.3e-9
+
+    @property
     def smooth(self) -> bool:
         """Whether φ' jumps nowhere."""
         return not self.kinks

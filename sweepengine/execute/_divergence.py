@@ -23,9 +23,7 @@ class Divergence:
     """Detects the first step at which the loss of a run exceeds its limit or is NaN.
 
     :meth:`look` keeps the outputs of a step, and :meth:`count` notes its step on the host. The losses of many steps are
-    taken at once and compared with the limits on the device, which counts there how many looks a run has passed in a
-    row. :meth:`read` fetches the counts: a run that has passed c looks and failed the next one diverged at the step of
-    look number c, from 0.
+    taken at once, on the device. :meth:`read` fetches them and compares them with the limits.
 
     Parameters
     ----------
@@ -35,7 +33,7 @@ class Divergence:
     targets : Tensor, shape (N [, k])
         Targets of all training points.
     loss : callable
-        From outputs ([steps,] [R,] N [, k]) and targets to losses ([steps,] [R]).
+        From outputs ([steps,] [R,] N [, k]) and targets to losses ([steps,] [R]), float64.
     """
 
     def __init__(
@@ -44,22 +42,21 @@ class Divergence:
         targets: torch.Tensor,
         loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     ) -> None:
-        self._limit = limit.clamp(max=torch.finfo(limit.dtype).max)  # so that an infinite loss exceeds it
+        self._limit = limit.clamp(max=torch.finfo(limit.dtype).max)  # an infinite loss exceeds it
         self._targets, self._loss = targets, loss
-        self._passing = torch.ones_like(limit, dtype=torch.bool)
-        self._passed = torch.zeros_like(limit, dtype=torch.int64)
+        self._found = np.full(len(self._limit), -1, dtype=np.int64)
         self._steps: list[int] = []
-        self._is_kept, self._unjudged = True, 0
-        self._found = np.full(len(limit), -1, dtype=np.int64)
+        self._losses: list[torch.Tensor] = []
         self._kept: torch.Tensor | None = None
         self._row = torch.zeros(1, dtype=torch.int64, device=limit.device)
+        self._is_kept, self._untaken = True, 0
 
     def look(self, outputs: torch.Tensor, targets: torch.Tensor) -> None:
-        """Keep the outputs of one step, shape ([R,] N [, k]); those on other points than all are judged at once."""
+        """Keep the outputs of one step, shape ([R,] N [, k]); of outputs on other points the loss is taken at once."""
         self._is_kept = targets is self._targets
         if not self._is_kept:
-            self._settle()
-            self._judge(self._loss(outputs, targets).reshape(1, -1))
+            self._take_losses()
+            self._losses.append(self._loss(outputs, targets).reshape(1, -1))
             return
         if self._kept is None:
             self._kept = outputs.new_empty((KEPT + _WARM_UP, *outputs.shape))
@@ -70,22 +67,16 @@ class Divergence:
     def count(self, step: float) -> None:
         """Note the step at which the last look was taken."""
         self._steps.append(math.ceil(step))
-        self._unjudged += self._is_kept
-        if self._unjudged >= KEPT:
-            self._settle()
+        self._untaken += self._is_kept
+        if self._untaken >= KEPT:
+            self._take_losses()
 
-    def _settle(self) -> None:
+    def _take_losses(self) -> None:
         """Take the losses of the outputs that are kept."""
-        if self._unjudged and self._kept is not None:
-            self._judge(self._loss(self._kept[: self._unjudged], self._targets).reshape(self._unjudged, -1))
+        if self._untaken and self._kept is not None:
+            self._losses.append(self._loss(self._kept[: self._untaken], self._targets).reshape(self._untaken, -1))
             self._row.zero_()
-            self._unjudged = 0
-
-    def _judge(self, losses: torch.Tensor) -> None:
-        """Compare the losses of some steps, shape (steps, R), with their limits; false if either is NaN."""
-        passing = (losses <= self._limit).logical_and_(self._passing).cumprod(0)
-        self._passed.add_(passing.sum(0))
-        self._passing.copy_(passing[-1])
+            self._untaken = 0
 
     @property
     def unread(self) -> int:
@@ -94,21 +85,22 @@ class Divergence:
 
     def read(self) -> NDArray[np.int64]:
         """Wait for the device, and return the step at which each run diverged, or −1; shape (R,)."""
-        self._settle()
-        passed = self._passed.cpu().numpy()
-        for run in np.flatnonzero((passed < len(self._steps)) & (self._found < 0)):
-            self._found[run] = self._steps[passed[run]]
+        self._take_losses()
+        if self._losses:
+            losses = self._losses[0] if len(self._losses) == 1 else torch.cat(self._losses)
+            failing = ~(losses <= self._limit).cpu().numpy()  # true if either is NaN
+            for run in np.flatnonzero(failing.any(0) & (self._found < 0)):
+                self._found[run] = self._steps[failing[:, run].argmax()]
         self._forget()
         return self._found.copy()
 
     def restore(self, found: NDArray[np.int64]) -> None:
         """Continue from a result of :meth:`read`."""
         self._found = np.array(found, dtype=np.int64)
-        self._passing.copy_(torch.from_numpy(self._found < 0))
         self._forget()
 
     def _forget(self) -> None:
-        self._passed.zero_()
         self._row.zero_()
         self._steps.clear()
-        self._unjudged = 0
+        self._losses.clear()
+        self._untaken = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -271,7 +271,10 @@ class _Driver:
 
     def _advance(self, executor: Executor, tasks: Tasks, packs: list[Pack]) -> None:
         records = sum(len(run.record_steps) for pack in packs for run in pack.runs.values())
-        self._progress.start(sum(len(pack.runs) for pack in packs), records, len(packs))
+        self._progress.start(
+            sum(len(pack.runs) for pack in packs), records, len(packs), sum(pack.seconds for pack in packs)
+        )
+        seconds = {pack.block: pack.seconds / (len(pack.runs) * pack.shape.records) for pack in packs}
         waiting = iter(packs)
         live = 0
         while True:
@@ -283,7 +286,8 @@ class _Driver:
                 self._failures.say_rest()
                 return
             for report in executor.wait():
-                self._count(report.event)
+                of_record = seconds.get(report.task.block, 0.0)  # of a block to which runs were moved it is not known
+                self._count(replace(report.event, seconds=report.event.records * of_record))
                 tasks.hear(report.task, report.event)
                 if not report.finished:
                     continue

@@ -41,6 +41,8 @@ class Event:
     advancing : tuple of int or None
         Positions in the block of the runs that are advanced from now on, empty if no run is; None if nothing has
         changed. Only tasks that name their runs set it.
+    seconds : float
+        Estimated seconds of the work that the records stand for; the driver sets it.
     """
 
     records: int = 0
@@ -49,6 +51,7 @@ class Event:
     failures: tuple[Failure, ...] = ()
     message: str = ""
     advancing: tuple[int, ...] | None = None
+    seconds: float = 0.0
 
     @property
     def failed(self) -> int:
@@ -63,4 +66,5 @@ class Event:
             failures=self.failures + other.failures,
             message="\n".join(filter(None, (self.message, other.message))),
             advancing=self.advancing if other.advancing is None else other.advancing,
+            seconds=self.seconds + other.seconds,
         )

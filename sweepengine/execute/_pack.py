@@ -19,7 +19,7 @@ from sweepengine.execute._follower import Follower
 from sweepengine.execute._make_turn import make_turn
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._shards import Order, Shards
-from sweepengine.networks import matmul_precision
+from sweepengine.networks import LARGE_PRODUCT, matmul_precision
 from sweepengine.observe import given_ids
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import run_from_json
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 EVENT_SECONDS = 0.5
+_ROWS_AT_A_TIME = 512
+"""Particles of one chunk on a CPU; the widths of networks from which their products are large are below it."""
 BEATS = 4
 """Signs of life that a task gives within a run's timeout."""
 
@@ -139,7 +141,9 @@ _ALIVE = Event()
 
 
 def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
-    return matmul_precision(run.matmul, data.x_train.device)
+    # Of a network the products of its first layer, of a cloud those of one chunk of particles.
+    multiplications = data.x_train.numel() * min(run.width, _ROWS_AT_A_TIME)
+    return matmul_precision(run.matmul, data.x_train.device, large=multiplications >= LARGE_PRODUCT)
 
 
 def _within(scope: Callable[[], AbstractContextManager[None]], items: Iterator[Item]) -> Iterator[Item]:
@@ -237,7 +241,9 @@ class _ChunkJob:
             # The runs are those of the state: a run that has diverged is among them, and the task has it no longer.
             runs = [run_from_json(content) for content in json.loads(str(state["runs"]))]
         try:
-            yield from _within(partial(_matmul, runs[0], self._data), self._train(positions, runs, state))
+            # Throttled here too: to enter the scope takes as long as a step of a small network.
+            events = _throttled(self._train(positions, runs, state), self._options.run_timeout)
+            yield from _within(partial(_matmul, runs[0], self._data), events)
         except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
             # A run's own failure is data. A store that cannot be written (OSError) or a takeover is no run's failure.
             if self._shards.size > 1 and not isinstance(error, StepLimitError):
@@ -255,9 +261,6 @@ class _ChunkJob:
     ) -> Iterator[Event]:
         graphs = self._options.cuda_graphs
         turn = make_turn(runs, self._data, state, self._task.shape, self._shards, cuda_graphs=graphs)
-        ids = {"runs": np.array(json.dumps([run.to_json() for run in runs]))}
-        if self._task.code.used:
-            ids["code"] = np.array(self._task.code.tag())
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
         steps = 0
         for record in turn.advance():
@@ -273,7 +276,7 @@ class _ChunkJob:
                     self._writer.record(position, record.index, values)
                 yield Event(records=len(written))
             if time.monotonic() - self._last_commit >= self._options.commit_seconds:
-                state = turn.state() | ids
+                state = turn.state() | self._maker(runs)
                 yield from self._tell_diverged(positions, turn, told)  # turn.state() may have detected a divergence
                 if len(told) == len(positions):
                     return  # no run would continue from the state
@@ -287,6 +290,11 @@ class _ChunkJob:
         for position in alive:
             self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
         yield Event(done=len(alive), message=self._shards.report(steps))
+
+    def _maker(self, runs: list[AnyRun]) -> dict[str, NDArray[np.generic]]:
+        """Arrays of a state that say which runs it continues, and which users' code has made it."""
+        code = {"code": np.array(self._task.code.tag())} if self._task.code.used else {}
+        return {"runs": np.array(json.dumps([run.to_json() for run in runs])), **code}
 
     def _bind_code(self) -> None:
         """Bind the store to users' code, once, before the first run that this code has finished is committed."""

@@ -16,8 +16,8 @@ _LINE_SECONDS = 10.0
 class Progress(Protocol):
     """Shows how a sweep goes."""
 
-    def start(self, runs: int, records: int, packs: int) -> None:
-        """Begin to show a sweep with so many runs, records and packs to do."""
+    def start(self, runs: int, records: int, packs: int, seconds: float) -> None:
+        """Begin to show a sweep with so many runs, records, packs and estimated seconds of work to do."""
 
     def update(self, event: Event) -> None:
         """Add the progress that an event tells."""
@@ -35,7 +35,7 @@ class Progress(Protocol):
 class SilentProgress:
     """Shows nothing: the default from Python."""
 
-    def start(self, runs: int, records: int, packs: int) -> None:
+    def start(self, runs: int, records: int, packs: int, seconds: float) -> None:
         """Say nothing."""
 
     def update(self, event: Event) -> None:
@@ -52,12 +52,23 @@ class SilentProgress:
 
 
 class _Counts:
-    def __init__(self, runs: int, records: int, packs: int) -> None:
-        self.runs, self.records, self.packs = runs, records, packs
+    """What is done of a sweep, and how long the rest will take.
+
+    Records of large and of small networks differ in their work, so the time left is that of the estimated seconds of the
+    plan, at the pace of the work since the first event: until that, workers start.
+    """
+
+    def __init__(self, runs: int, records: int, packs: int, seconds: float) -> None:
+        self.runs, self.records, self.packs, self.seconds = runs, records, packs, seconds
         self.ended = self.recorded = self.packs_finished = self.failed = self.diverged = 0
+        self.worked = 0.0
         self.started = time.monotonic()
+        self._first: tuple[float, float] | None = None
 
     def add(self, event: Event) -> None:
+        self.worked += event.seconds
+        if self._first is None and event.records:
+            self._first = (time.monotonic(), self.worked)
         self.ended += event.done + event.diverged + event.failed
         self.recorded += event.records
         self.failed += event.failed
@@ -66,12 +77,20 @@ class _Counts:
     def rate(self) -> float:
         return self.recorded / max(1e-9, time.monotonic() - self.started)
 
+    def seconds_left(self) -> float | None:
+        """Seconds that the rest will take; None while the pace is not known."""
+        if self._first is None or self.worked <= self._first[1]:
+            return None
+        when, before = self._first
+        return max(0.0, self.seconds - self.worked) * (time.monotonic() - when) / (self.worked - before)
+
     def line(self) -> str:
         # Runs that a worker had ended and not committed when it died are computed, and counted, again: hence the min.
         text = f"runs {min(self.ended, self.runs)}/{self.runs}  packs {self.packs_finished}/{self.packs}"
         text += f"  {self.rate():.0f} records/s"
-        if self.recorded:
-            text += f"  about {max(0, self.records - self.recorded) / self.rate():.0f} s left"
+        left = self.seconds_left()
+        if left is not None:
+            text += f"  about {left:.0f} s left"
         if self.diverged:
             text += f"  diverged {self.diverged}"
         return text + (f"  failed {self.failed}" if self.failed else "")
@@ -87,12 +106,12 @@ class LineProgress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._counts = _Counts(0, 0, 0)
+        self._counts = _Counts(0, 0, 0, 0.0)
         self._last = 0.0
 
-    def start(self, runs: int, records: int, packs: int) -> None:
+    def start(self, runs: int, records: int, packs: int, seconds: float) -> None:
         """Print what there is to do."""
-        self._counts = _Counts(runs, records, packs)
+        self._counts = _Counts(runs, records, packs, seconds)
         self._last = time.monotonic()
         self.say(f"to do: {runs} runs, {records} records, {packs} packs")
 
@@ -134,13 +153,13 @@ class BarProgress:
         self._bars = Bars(
             TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=console
         )
-        self._counts = _Counts(0, 0, 0)
+        self._counts = _Counts(0, 0, 0, 0.0)
         self._task = self._bars.add_task("planning", total=None)
         self._bars.start()
 
-    def start(self, runs: int, records: int, packs: int) -> None:
+    def start(self, runs: int, records: int, packs: int, seconds: float) -> None:
         """Set the bar's length."""
-        self._counts = _Counts(runs, records, packs)
+        self._counts = _Counts(runs, records, packs, seconds)
         self._bars.update(self._task, total=records, description=self._counts.line())
 
     def update(self, event: Event) -> None:

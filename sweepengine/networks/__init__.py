@@ -18,6 +18,7 @@ from sweepengine.networks._initial import initialise as initialise
 from sweepengine.networks._initial import load_parameters as load_parameters
 from sweepengine.networks._kernel import Grams as Grams
 from sweepengine.networks._kernel import Layout as Layout
+from sweepengine.networks._matmul import LARGE_PRODUCT as LARGE_PRODUCT
 from sweepengine.networks._matmul import MATMULS as MATMULS
 from sweepengine.networks._matmul import matmul_precision as matmul_precision
 from sweepengine.networks._module import JACOBIAN_BYTES as JACOBIAN_BYTES

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -34,8 +35,15 @@ _PROBE = 512
 """Side of the matrices of the test: libraries may multiply small matrices in full in any case."""
 
 
+LARGE_PRODUCT = 1_000_000
+"""Multiplications of a product from which oneDNN pays: a call of it takes ten microseconds more than one of MKL."""
+_SHAPES = ((128, 64, 512), (128, 512, 128), (512, 128, 64), (64, 1024, 1024), (1, 4096, 512), (300, 300, 37))
+_DIGITS = 1e-6
+"""Largest error of a product in full, as a share of the largest sum of sizes; rounded factors give 100 times as much."""
+
+
 @contextmanager
-def matmul_precision(name: str, device: torch.device) -> Iterator[None]:
+def matmul_precision(name: str, device: torch.device, *, large: bool = False) -> Iterator[None]:
     """Within a scope, multiply float32 matrices on one device with a precision, and on other kinds of device in full.
 
     The settings from before are restored afterwards.
@@ -45,26 +53,30 @@ def matmul_precision(name: str, device: torch.device) -> Iterator[None]:
     name : {"full", "tf32", "bf16"}
         The precision. It overrides the process's own settings, ``full`` included.
     device : torch.device
+    large : bool
+        Whether most products have :data:`LARGE_PRODUCT` multiplications or more: then the library that makes these the
+        fastest is asked, which may be another one.
 
     Raises
     ------
     RunError
         The device does not multiply with this precision.
     """
+    of_large = _setting_of_large_products() if large and name == "full" and device.type == "cpu" else "ieee"
     before = [(backend, backend.fp32_precision) for backends in _BACKENDS.values() for backend in backends]
     try:
         for kind, backends in _BACKENDS.items():
             for backend in backends:
                 _choose(backend, MATMULS[name if kind == device.type else "full"])
+        if of_large != "ieee":
+            _choose(_CPU.matmul, of_large)
         measured = _measured(name, device)
         if measured != name:
             raise RunError(_refusal(name, measured, device))
         yield
     finally:
         for backend, precision in before:
-            backend.fp32_precision = "none"
-            if backend.fp32_precision != precision:  # otherwise the backend follows PyTorch's general setting
-                backend.fp32_precision = precision
+            _restore(backend, precision)
 
 
 def _choose(backend: Any, precision: str) -> None:
@@ -72,6 +84,55 @@ def _choose(backend: Any, precision: str) -> None:
         backend.fp32_precision = precision
     except RuntimeError:  # PyTorch knows that this kind of device lacks the precision
         backend.fp32_precision = MATMULS["full"]
+
+
+def _restore(backend: Any, precision: str) -> None:
+    backend.fp32_precision = "none"
+    if backend.fp32_precision != precision:  # otherwise the backend follows PyTorch's general setting
+        backend.fp32_precision = precision
+
+
+@cache
+def _setting_of_large_products() -> str:
+    """Setting of PyTorch under which this CPU makes large float32 products the fastest, in full precision.
+
+    MKL leaves the AVX-512 of AMD's CPUs unused, which halves its rate; oneDNN uses it. PyTorch asks oneDNN only where it
+    may round to bf16, and oneDNN rounds only on CPUs with AMX. So bf16 is allowed on an AMD CPU that has AVX-512 and no
+    AMX, if products of many shapes keep their digits there.
+    """
+    if not has_unused_avx512(_cpu_description()):
+        return MATMULS["full"]
+    before = _CPU.matmul.fp32_precision
+    try:
+        _CPU.matmul.fp32_precision = "bf16"
+        return "bf16" if all(keeps_digits(torch.mm, *shape) for shape in _SHAPES) else MATMULS["full"]
+    except RuntimeError:  # PyTorch knows that this CPU lacks it
+        return MATMULS["full"]
+    finally:
+        _restore(_CPU.matmul, before)
+
+
+def _cpu_description() -> str:
+    """What Linux says of this machine's first CPU; empty elsewhere."""
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
+    except OSError:
+        return ""
+
+
+def has_unused_avx512(description: str) -> bool:
+    """Whether a CPU has AVX-512 that MKL does not use, and no AMX, by its description in ``/proc/cpuinfo``."""
+    words = description.split()
+    return "AuthenticAMD" in words and "avx512f" in words and not any(word.startswith("amx") for word in words)
+
+
+def keeps_digits(product: Callable[[Tensor, Tensor], Tensor], rows: int, inner: int, columns: int) -> bool:
+    """Whether a float32 product on a CPU has the error of sums in float32, and not that of rounded factors."""
+    generator = torch.Generator().manual_seed(rows + inner + columns)
+    a, b = (torch.randn(shape, generator=generator) for shape in ((rows, inner), (columns, inner)))
+    expected, sizes = a.double() @ b.double().mT, a.double().abs() @ b.double().abs().mT
+    found = (product(a, b.mT), product(b, a.mT).mT, product(a.mT.contiguous().mT, b.mT.contiguous()))
+    return all(float((each - expected).abs().max() / sizes.max()) < _DIGITS for each in found)
 
 
 @cache

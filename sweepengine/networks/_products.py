@@ -9,6 +9,10 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
+_FEW = 2**14
+"""Entries of a matrix up to which PyTorch's product with a vector is the fastest. It may be one of oneDNN, which takes
+three times as long for more (:func:`sweepengine.networks.matmul_precision`)."""
+
 
 def product(out: Tensor, a: Tensor, b: Tensor, scale: float = 1.0, bias: tuple[Tensor, float] | None = None) -> None:
     """``out = scale · a b [+ factor · row]`` in one call, so that neither scalar costs a pass of its own.
@@ -49,7 +53,7 @@ def add_product(target: Tensor, a: Tensor, b: Tensor, scale: float = 1.0) -> Non
 def add_vector_product(target: Tensor, a: Tensor, v: Tensor, scale: float = 1.0) -> None:
     """``target += scale · a v`` for a matrix ([R,] n, p) and a vector ([R,] p)."""
     if target.dim() == 1:
-        target.addmv_(a, v, alpha=scale)
+        target.add_(times_vector(a, v), alpha=scale)
     else:
         target.add_((a @ v.unsqueeze(-1)).squeeze(-1), alpha=scale)
 
@@ -58,4 +62,9 @@ def matrix_or_vector_product(a: Tensor, b: Tensor, is_matrix: bool) -> Tensor:
     """``a b`` for a matrix ([R,] n, p) and a matrix ([R,] p, k) or a vector ([R,] p)."""
     if is_matrix:
         return a @ b
-    return torch.mv(a, b) if a.dim() == 2 else (a @ b.unsqueeze(-1)).squeeze(-1)
+    return times_vector(a, b) if a.dim() == 2 else (a @ b.unsqueeze(-1)).squeeze(-1)
+
+
+def times_vector(a: Tensor, v: Tensor) -> Tensor:
+    """``a v`` for a matrix (n, p) and a vector (p,)."""
+    return torch.mv(a, v) if a.numel() < _FEW else torch.linalg.vecdot(a, v)

@@ -17,7 +17,7 @@ import torch
 from sweepengine.networks._activations import activation
 from sweepengine.networks._fused import fused_layer
 from sweepengine.networks._passes import Forward, FreshMemory, Inputs, Passes, Workspace
-from sweepengine.networks._products import product
+from sweepengine.networks._products import product, times_vector
 from sweepengine.networks._scaling import scaling_table
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Propagation:
         elif p.is_group:
             outputs = (features @ p.readout.unsqueeze(-1)).squeeze(-1)
         else:
-            outputs = torch.mv(features, p.readout)
+            outputs = times_vector(features, p.readout)
         outputs *= self._output_scale
         if p.output_bias is not None:
             outputs += self._bias_scale * p.output_bias.unsqueeze(-2 if self._output_dim else -1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from sweepengine.observe._linalg import apply, eigenvalues, frobenius, inner
+from sweepengine.observe._shared import shared
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def kernel_drift(now: Moment, start: Moment) -> Tensor:
-    return frobenius(now.matrix - start.matrix) / frobenius(start.matrix)
+    return frobenius(now.matrix - start.matrix) / _size(start, start)
+
+
+@shared
+def _size(now: Moment, _: Moment) -> Tensor:
+    return frobenius(now.matrix)
 
 
 def kernel_drift_op(now: Moment, start: Moment) -> Tensor:

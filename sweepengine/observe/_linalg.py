@@ -44,8 +44,12 @@ def operator_norm(matrix: Tensor) -> Tensor:
         square = _largest_by_lanczos(tall)
         if square is not None:
             return tall.new_tensor(square).sqrt()
-    gram: Tensor = tall.mT @ tall
-    return eigenvalues(gram)[..., -1].clamp_min(0).sqrt()
+    if tall.shape[-1] == 1:
+        return frobenius(tall)
+    gram = tall.mT @ tall
+    finite = torch.isfinite(gram.diagonal().sum())  # a sum of squares: no entry hides in it
+    largest: Tensor = torch.linalg.eigvalsh(torch.where(finite, gram, 0.0))[-1]
+    return torch.where(finite, largest.clamp_min(0).sqrt(), torch.nan)
 
 
 def _largest_by_lanczos(tall: Tensor) -> float | None:
@@ -106,7 +110,8 @@ def inner(a: Tensor, b: Tensor) -> Tensor:
 
 def frobenius(matrix: Tensor) -> Tensor:
     """Frobenius norm of ([R,] n, m), shape ([R,])."""
-    return inner(matrix, matrix).sqrt()
+    norm: Tensor = torch.linalg.vector_norm(matrix, dim=(-2, -1))
+    return norm
 
 
 def apply(matrix: Tensor, vector: Tensor) -> Tensor:

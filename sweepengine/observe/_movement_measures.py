@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from sweepengine.observe._moment import Moment
 
 
-def _changes(now: Moment, start: Moment) -> Iterator[tuple[Tensor, Tensor]]:
-    """Change and initial value of each layer's matrix in float64; one layer at a time, to save memory."""
+def _changes(now: Moment, start: Moment) -> Iterator[Tensor]:
+    """Change of each layer's matrix in float64; one layer at a time, to save memory."""
     ends = (now.network.parameters.layer_matrices(), start.network.parameters.layer_matrices())
     for after, before in zip(*ends, strict=True):
-        first = before.to(torch.float64)
-        yield after.to(torch.float64) - first, first
+        yield after.to(torch.float64) - before
 
 
 class _Moved(NamedTuple):
@@ -47,17 +46,25 @@ class _Moved(NamedTuple):
 @shared
 def _moved(now: Moment, start: Moment) -> _Moved:
     layers, entries = [], []
-    for change, first in _changes(now, start):
+    for change in _changes(now, start):
         rows = change.square().sum(-1)
-        layers.append((rows.sum(-1), first.square().sum((-1, -2)), rows.amax(-1)))
+        layers.append((rows.sum(-1), rows.amax(-1)))
         entries.append(change.shape[-1] * change.shape[-2])
-    squares, first, largest = (torch.stack(each, dim=-1) for each in zip(*layers, strict=True))
-    return _Moved(squares, first, largest, torch.tensor(entries, dtype=squares.dtype, device=squares.device))
+    squares, largest = (torch.stack(each, dim=-1) for each in zip(*layers, strict=True))
+    counts = torch.tensor(entries, dtype=squares.dtype, device=squares.device)
+    return _Moved(squares, _squares(start, start), largest, counts)
+
+
+@shared
+def _squares(now: Moment, _: Moment) -> Tensor:
+    """Squared Frobenius norms of each layer's parameters, shape ([R,] L + 1), float64."""
+    layers = now.network.parameters.layer_matrices()
+    return torch.stack([layer.to(torch.float64).square().sum((-1, -2)) for layer in layers], dim=-1)
 
 
 def movement_op(now: Moment, start: Moment) -> Tensor:
     width = now.network.parameters.width
-    return torch.stack([operator_norm(change) / width**0.5 for change, _ in _changes(now, start)], dim=-1)
+    return torch.stack([operator_norm(change) / width**0.5 for change in _changes(now, start)], dim=-1)
 
 
 def squared_distance(now: Moment, start: Moment) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweepengine.activations import ACTIVATIONS
 from sweepengine.observe import Sizes, ingredients_of, record_cost
 
 if TYPE_CHECKING:
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
     from sweepengine.spec import Run
     from sweepengine.store import BlockShape
 
-_STEP_OVERHEAD = 6e-5
-_RECORD_OVERHEAD = 5e-4
+_STEP_OVERHEAD = 1.5e-5
+_LAYER_OVERHEAD = 1e-5
+_RECORD_OVERHEAD = 3e-4
+_RUN_OVERHEAD = 2e-3
+_BYTE_SECONDS = 4e-9
+"""Seconds for a recorded byte: its digest, compression and file (measured)."""
 _STARTUP_SECONDS = 9.0
 WORKER_BYTES = 325_000_000
 """Resident memory of a worker with Python, PyTorch and Ray loaded (measured on Linux)."""
@@ -52,12 +57,15 @@ class MachineRate:
         """Time a few products of a size usual in training on one thread, for about 0.1 s."""
         import torch
 
+        from sweepengine.networks import matmul_precision
+
         dtype = getattr(torch, precision)
         a, b = torch.ones(128, 1024, dtype=dtype), torch.ones(1024, 256, dtype=dtype)
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            best = min(_seconds_of_product(a, b) for _ in range(20))
+            with matmul_precision("full", torch.device("cpu"), large=True):
+                best = min(_seconds_of_product(a, b) for _ in range(20))
         finally:
             torch.set_num_threads(threads)
         return cls(flops=2.0 * 128 * 1024 * 256 / best)
@@ -82,10 +90,17 @@ def _matrix_sizes(run: Run, d: int) -> tuple[int, int]:
 
 
 def step_flops(run: Run, shape: BlockShape, d: int) -> float:
-    """Operations of a step: for each velocity 4 N n_1 d for W⁰, and 6 N for each entry of the hidden matrices above."""
+    """Operations of a step's products: for each velocity 4 N n_1 d for W⁰, and 6 N for each entry of those above."""
     first, above = _matrix_sizes(run, d)
     outputs, points = shape.sizes["output"], run.method.velocities * (run.method.batch_size or shape.sizes["i"])
-    return points * (4.0 * first + 6.0 * above + 40.0 * sum(_sizes(run, d)[1:]) + 6.0 * run.width * outputs)
+    return points * (4.0 * first + 6.0 * above + 6.0 * run.width * outputs)
+
+
+def _element_seconds(run: Run, shape: BlockShape, d: int) -> float:
+    """Seconds of a step's passes over N × n_l arrays."""
+    points = run.method.velocities * (run.method.batch_size or shape.sizes["i"])
+    entry = ACTIVATIONS[run.architecture.activation].element_seconds * np.dtype(run.precision).itemsize / 4
+    return float(points * sum(_sizes(run, d)[1:]) * entry)
 
 
 def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
@@ -103,10 +118,11 @@ def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
 
 def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
     """Estimated seconds of one run on one thread."""
-    # Elementwise passes over N × m arrays keep training at about half the rate of its products.
-    steps = run.n_steps * (step_flops(run, shape, d) / (0.5 * rate.flops) + _STEP_OVERHEAD)
+    overhead = run.method.velocities * (_STEP_OVERHEAD + run.architecture.depth * _LAYER_OVERHEAD)
+    step = step_flops(run, shape, d) / rate.flops + _element_seconds(run, shape, d) + overhead
     cost = cost_of_record(run, shape, d)
-    return steps + shape.records * (cost.flops / (0.5 * rate.flops) + cost.seconds + _RECORD_OVERHEAD)
+    record = cost.flops / (0.6 * rate.flops) + cost.seconds + _RECORD_OVERHEAD
+    return _RUN_OVERHEAD + run.n_steps * step + shape.records * record + _BYTE_SECONDS * shape.run_bytes()
 
 
 def run_memory(run: Run, shape: BlockShape, d: int) -> int:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 3
 LEGACY_VERSION = 2
 """The previous layout version. It can be read, and the first driver that writes carries the store over."""
-CHUNK_TARGET = 4_000_000
+CHUNK_TARGET = 8_000_000
 """Bytes that a chunk should have, about."""
 CHUNK_LIMIT = 32_000_000
 """Bytes that a chunk may have at most."""
@@ -127,7 +127,7 @@ class BlockShape:
         return -(-self.sizes["particle"] // self.piece)
 
     def cut(self, seconds: float) -> BlockShape:
-        """The same block, cut into chunks of as many runs as make about 4 MB and take about 4 seconds.
+        """The same block, cut into chunks of as many runs as make about 8 MB and take about 4 seconds.
 
         Parameters
         ----------

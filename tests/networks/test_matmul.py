@@ -225,3 +225,50 @@ def test_a_device_that_is_found_wanting_on_a_worker_fails_the_runs(
     outcome = sweepengine.run(spec, tmp_path / "a.zarr", executor="inline", device="cpu")
     assert (outcome.failed, outcome.done) == (outcome.runs, 0)
     assert np.isnan(sweepengine.open_sweep(tmp_path / "a.zarr").loss_train).all()
+
+
+INTEL = "processor : 0\nvendor_id : GenuineIntel\nflags : fpu avx2 avx512f avx512_bf16"
+AMD = "processor : 0\nvendor_id : AuthenticAMD\nflags : fpu avx2 avx512f avx512_bf16"
+
+
+@pytest.mark.parametrize(
+    ("description", "unused"),
+    [
+        (AMD, True),
+        (INTEL, False),
+        (AMD.replace("avx512f", ""), False),
+        (AMD + " amx_bf16 amx_tile", False),  # it would round
+        ("", False),
+    ],
+)
+def test_only_a_cpu_that_mkl_leaves_behind_and_that_cannot_round_asks_another_library(
+    description: str, unused: bool
+) -> None:
+    assert _matmul.has_unused_avx512(description) is unused
+
+
+def test_large_products_keep_their_digits_whoever_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = all_settings()
+    with matmul_precision("full", CPU, large=True):
+        assert settings()[1] == "ieee"
+        assert all(_matmul.keeps_digits(torch.mm, *shape) for shape in _matmul._SHAPES)
+        assert _matmul.keeps_digits(lambda a, b: torch.zeros(len(a), b.shape[1]).addmm_(a, b), 512, 128, 64)
+        assert _matmul.keeps_digits(lambda a, b: torch.bmm(a.expand(3, -1, -1), b.expand(3, -1, -1))[1], 64, 512, 64)
+    assert all_settings() == before
+    for digits, kept in ((23, True), (10, False), (7, False)):
+        assert all(_matmul.keeps_digits(rounded(digits), *shape) is kept for shape in _matmul._SHAPES)
+    _matmul._setting_of_large_products.cache_clear()
+    monkeypatch.setattr(_matmul, "_cpu_description", lambda: AMD)
+    monkeypatch.setattr(_matmul, "keeps_digits", lambda *_: False)
+    with matmul_precision("full", CPU, large=True):
+        assert settings() == ("ieee", "ieee")
+    _matmul._setting_of_large_products.cache_clear()
+    assert all_settings() == before
+
+
+def test_asked_for_rounding_is_no_matter_of_size(multiplies: Multiplies) -> None:
+    multiplies(lambda name, _device: name)
+    with matmul_precision("bf16", CPU, large=True):
+        assert all_settings() == ["bf16"] * 3 + ["ieee"] * 3
+    with matmul_precision("tf32", CUDA, large=True):
+        assert all_settings() == ["ieee"] * 3 + ["tf32"] * 3
