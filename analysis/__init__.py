@@ -70,6 +70,7 @@ from sweepengine.analysis._simultaneous import p_value as p_value
 from sweepengine.analysis._simultaneous import sidak as sidak
 from sweepengine.analysis._simultaneous import simultaneous as simultaneous
 from sweepengine.analysis._summary import summarise as summarise
+from sweepengine.analysis._terminal import SummaryText as SummaryText
 from sweepengine.analysis._terminal import SummaryView as SummaryView
 from sweepengine.analysis._terminal import to_text as to_text
 from sweepengine.analysis._verdict import Verdict as Verdict

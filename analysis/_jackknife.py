@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
 
 from sweepengine.analysis._constants import CONFIDENCE
 
@@ -67,6 +66,8 @@ class Estimate:
 
 def t_quantile(dof: int | NDArray[np.int64], confidence: float = CONFIDENCE) -> Floats:
     """Return the two-sided Student quantile: P(abs(T) <= q) = `confidence` at `dof` degrees of freedom, any shape."""
+    from scipy import special  # the commands that print what they have kept need no quantile
+
     return np.asarray(special.stdtrit(np.asarray(dof, dtype=np.float64), 0.5 + confidence / 2), dtype=np.float64)
 
 

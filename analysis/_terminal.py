@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import math
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._ascii import in_ascii
 from sweepengine.analysis._constants import STATUSES
@@ -27,14 +28,57 @@ _NOTE: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class SummaryText:
+    """What a terminal shows of a summary, as plain texts, which can be kept and laid out again at any width.
+
+    Attributes
+    ----------
+    headline
+        Name of the sweep and counts of its runs.
+    groups
+        For each group its rows: the cells of the five columns, and the style of the verdict.
+    warnings
+        Sentences below the table.
+    """
+
+    headline: str
+    groups: tuple[tuple[tuple[tuple[str, ...], str], ...], ...]
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, summary: Summary) -> SummaryText:
+        """The texts of a summary."""
+        groups = tuple(
+            tuple(
+                ((group.label if k == 0 else "", *cells), style)
+                for k, (cells, style) in enumerate(_rows(summary, group))
+            )
+            for group in summary.groups
+        )
+        return cls(_headline(summary), groups, summary.warnings)
+
+    def to_json(self) -> dict[str, Any]:
+        """The texts as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> SummaryText:
+        """The texts that :meth:`to_json` gave, after a way through JSON."""
+        groups = tuple(
+            tuple((tuple(map(str, cells)), str(style)) for cells, style in rows) for rows in content["groups"]
+        )
+        return cls(str(content["headline"]), groups, tuple(map(str, content["warnings"])))
+
+
 class SummaryView:
-    """Rich renderable of a summary, for terminals of 80 columns or more and for pipes.
+    """Rich renderable of a summary or of its texts, for terminals of 80 columns or more and for pipes.
 
     Use it as `console.print(SummaryView(summary))`. It writes ASCII where the encoding of the terminal is no Unicode.
     """
 
-    def __init__(self, summary: Summary) -> None:
-        self.summary = summary
+    def __init__(self, summary: Summary | SummaryText) -> None:
+        self._text = summary if isinstance(summary, SummaryText) else SummaryText.of(summary)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """Yield the counts, the table, the note below the table and the warnings."""
@@ -46,10 +90,10 @@ class SummaryView:
             clean = printable(content)
             return Text(in_ascii(clean) if ascii_only else clean, style=style)
 
-        yield text(_headline(self.summary), "bold")
+        yield text(self._text.headline, "bold")
         yield self._table(ascii_only)
         yield text(_NOTE, "dim")
-        for warning in self.summary.warnings:
+        for warning in self._text.warnings:
             yield text(f"! {warning}", "yellow")
 
     def _table(self, ascii_only: bool) -> Table:
@@ -66,9 +110,9 @@ class SummaryView:
         )
         for name, least in (("scaling", 7), ("quantity", 17), ("limit [95 %]", 22), ("expected", 8), ("verdict", 9)):
             table.add_column(name, min_width=least, no_wrap=name in {"expected", "verdict"}, overflow="fold")
-        for group in self.summary.groups:
-            for k, (cells, style) in enumerate(_rows(self.summary, group)):
-                shown = [printable(group.label) if k == 0 else "", *cells]
+        for rows in self._text.groups:
+            for (label, *cells), style in rows:
+                shown = [printable(label), *cells]
                 styles = ["bold", "", "", "", style]
                 table.add_row(
                     *(Text(in_ascii(c) if ascii_only else c, style=s) for c, s in zip(shown, styles, strict=True))

@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from sweepengine.execute import Outcome
     from sweepengine.refine import Decided
+    from sweepengine.reports import Report
     from sweepengine.spec import AnySpec
     from sweepengine.store import Damage, DamagedMarkError, SweepStore
 
@@ -45,11 +44,11 @@ def run_command(
         **options,
     )
     has_findings = bool(kind_of(sweep_spec).findings)  # a kind of the user's own may have none
-    reduced = _print_summary(console, outcome.store) if has_findings else None
+    made = _print_summary(console, outcome.store, users_code=bool(plugins)) if has_findings else None
     console.print(f"store:  {outcome.store}", markup=False, highlight=False, soft_wrap=True)
     for line in _warnings(outcome):
         errors.print(line, markup=False, highlight=False, soft_wrap=True)
-    unreported = report and reduced and not _report_after_run(console, errors, outcome.store, *reduced)
+    unreported = report and made is not None and not _report_after_run(console, errors, made)
     return int(outcome.failed > 0 or bool(unreported))
 
 
@@ -65,7 +64,7 @@ def refine_command(store: str, content: dict[str, Any], plugins: list[str], opti
     aim = make_refinement(given) if given else None
     for decided in refine(store, aim, progress=lambda _: progress_for(errors), **options):
         _print_decision(console, decided)
-    _print_summary(console, store)
+    _print_summary(console, store, users_code=bool(plugins))
 
 
 def _print_decision(console: Console, decided: Decided) -> None:
@@ -98,12 +97,12 @@ def _install(plugins: list[str]) -> None:
         install(read_plugin(path))
 
 
-def _report_after_run(console: Console, errors: Console, store: str, sweep: xr.Dataset, reduced: xr.Dataset) -> bool:
+def _report_after_run(console: Console, errors: Console, made: Report) -> bool:
     """Write the report of a sweep that is done; a report that cannot be written does not undo the sweep."""
     from sweepengine.errors import SweepError
 
     try:
-        _write_report(console, sweep, reduced, _report_folder(store))
+        _write_report(console, made)
     except SweepError as error:
         errors.print(f"error: no report: {error}", markup=False, highlight=False, soft_wrap=True)
         return False
@@ -119,22 +118,20 @@ def _warnings(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _print_summary(console: Console, store: str) -> tuple[xr.Dataset, xr.Dataset]:
-    """Print a store's summary; return the opened sweep, and the table of its reduced runs."""
-    from sweepengine.analysis import SummaryView, reduce_runs, summarise
-    from sweepengine.store import open_sweep, open_theory
+def _print_summary(
+    console: Console, store: str, folder: Path | None = None, *, anew: bool = False, users_code: bool
+) -> Report:
+    """Print a store's summary; return the report that goes with it, which is not written yet."""
+    from sweepengine.analysis import SummaryView
+    from sweepengine.reports import Report
 
-    sweep = open_sweep(store)
-    reduced = reduce_runs(sweep, theory=open_theory(store))
-    console.print(SummaryView(summarise(sweep, table=reduced)))
-    return sweep, reduced
+    made = Report(store, folder or _report_folder(store), anew=anew, users_code=users_code)
+    console.print(SummaryView(made.text()))
+    return made
 
 
-def _write_report(console: Console, sweep: xr.Dataset, reduced: xr.Dataset, folder: Path) -> None:
-    from sweepengine.analysis import write_report
-
-    paths = write_report(sweep, folder, table=reduced)
-    console.print(f"report: {paths.html}", markup=False, highlight=False, soft_wrap=True)
+def _write_report(console: Console, made: Report) -> None:
+    console.print(f"report: {made.write()}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _report_folder(store: str) -> Path:
@@ -156,7 +153,8 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
     sweep_store = SweepStore(store or default_store(spec))
     plan = make_plan(spec, sweep_store)
     try_users_code(plan)
-    packs = list(plan.packs(MachineRate.measure(spec.precision)))
+    missing = len(plan.missing())
+    packs = list(plan.packs(MachineRate.measure(spec.precision))) if missing else []
     workers = available_cpus()
     statuses = plan.statuses()
     table = Table(title=f"plan of {spec.name}", show_header=False, title_justify="left")
@@ -172,7 +170,6 @@ def plan_command(spec_path: str, store: str | None, plugins: list[str]) -> None:
             f"{run.step_size:.6g} × {run.n_steps} steps = {run.time:g}, {len(run.record_steps)} records "
             f"({f'depth {depth}, {activation}' if depth else activation})",
         )
-    missing = len(plan.missing())
     done, diverged, failed = (statuses.count(each) for each in (Status.DONE, Status.DIVERGED, Status.FAILED))
     again = f" ({failed} failed before)" if failed else ""
     table.add_row("runs", f"{len(plan.runs)}: {done} done, {diverged} diverged, {missing} to do{again}")
@@ -296,8 +293,8 @@ def report_command(store: str, output: str | None, plugins: list[str]) -> None:
     """Write a store's report; a plugin may register the kind of its sweep."""
     _install(plugins)
     console = Console()
-    sweep, reduced = _print_summary(console, store)
-    _write_report(console, sweep, reduced, _report_folder(store) if output is None else Path(output))
+    folder = None if output is None else Path(output)
+    _write_report(console, _print_summary(console, store, folder, anew=True, users_code=bool(plugins)))
 
 
 def schema_command() -> None:

@@ -4,6 +4,7 @@ from sweepengine.data._arrays import open_arrays as open_arrays
 from sweepengine.data._dataset import Dataset as Dataset
 from sweepengine.data._dataset import no_data as no_data
 from sweepengine.data._given import Given as Given
+from sweepengine.data._given import GivenKind as GivenKind
 from sweepengine.data._given import load_reference as load_reference
 from sweepengine.data._load import fresh_points as fresh_points
 from sweepengine.data._load import load as load

@@ -158,43 +158,48 @@ class _Driver:
     def run(self, reason: str = "") -> Outcome:
         """Compute the missing runs; a store that lacks none is only read."""
         if self._plan.missing() or self._store.troubles:
-            self._store.must_be_free(take_over=self._options.take_over)  # before Ray takes its seconds to start
-            try_users_code(self._plan)
-            executor = self._session.executor_for(
-                self._plan.spec
-            )  # before anything is written: a missing cluster leaves no trace
-            try:
-                if self._store.claim(take_over=self._options.take_over):
-                    self._plan = make_plan(self._plan.spec, self._store)
-                self._store.mend()
-                plan = self._plan
-                self._store.extend(
-                    plan.spec,
-                    plan.data,
-                    plan.new_blocks,
-                    plan.predictions(),
-                    plan.code,
-                    plan.given,
-                    plan.references,
-                    reason,
-                )
-                executor.check_shared(self._store)
-                self._work(executor)
-                self._store.must_be_held()  # raises if the store was removed or taken over
-            except BaseException as error:
-                self._session.close()  # before the store is released, because tasks may still write
-                if isinstance(error, OSError) and not isinstance(error, StoreError):
-                    raise unwritable(self._store.address, error) from error
-                raise
-            finally:
-                with uninterrupted():
-                    self._store.release()
-                    self._store.clear_removed()
+            self._complete(reason)
+            self._plan = self._plan.refreshed(self._store)
         return self._outcome()
+
+    def _complete(self, reason: str) -> None:
+        """Compute the missing runs, and put back what the store has lost of its metadata."""
+        self._store.must_be_free(take_over=self._options.take_over)  # before Ray takes its seconds to start
+        try_users_code(self._plan)
+        executor = self._session.executor_for(
+            self._plan.spec
+        )  # before anything is written: a missing cluster leaves no trace
+        try:
+            if self._store.claim(take_over=self._options.take_over):
+                self._plan = make_plan(self._plan.spec, self._store)
+            self._store.mend()
+            plan = self._plan
+            self._store.extend(
+                plan.spec,
+                plan.data,
+                plan.new_blocks,
+                plan.predictions(),
+                plan.code,
+                plan.given,
+                plan.references,
+                reason,
+            )
+            executor.check_shared(self._store)
+            self._work(executor)
+            self._store.must_be_held()  # raises if the store was removed or taken over
+        except BaseException as error:
+            self._session.close()  # before the store is released, because tasks may still write
+            if isinstance(error, OSError) and not isinstance(error, StoreError):
+                raise unwritable(self._store.address, error) from error
+            raise
+        finally:
+            with uninterrupted():
+                self._store.release()
+                self._store.clear_removed()
 
     def _outcome(self) -> Outcome:
         """Return how the runs stand in the store, from what is committed."""
-        statuses = self._plan.refreshed(self._store).statuses()
+        statuses = self._plan.statuses()
         return Outcome(
             store=self._store.address,
             runs=len(statuses),

@@ -43,7 +43,7 @@ _ADAPTIVE_TRIES = 2
 class ParticleWork:
     """The work of a sweep of particles; see :class:`sweepengine.plan._work.Work`."""
 
-    def __init__(self, spec: ParticleSpec, data: Dataset, references: References) -> None:  # noqa: ARG002
+    def __init__(self, spec: ParticleSpec, data: Dataset, references: References) -> None:
         for place, term in enumerate(spec.functional.terms):
             if isinstance(term, RiskTerm):
                 check_cost(data, term.cost, f"functional.terms.{place}.cost")
@@ -52,7 +52,7 @@ class ParticleWork:
                 f"data: found {data.outputs} targets a point in {data.description}; particles have one output, take "
                 "data of one target"
             )
-        self._spec, self._data = spec, data
+        self._spec, self._data, self._references = spec, data, references
         self._d = data.x_train.shape[1]
         self._reference: Given | None = None
         first = next(self._expanded())
@@ -71,6 +71,9 @@ class ParticleWork:
     def _make_grid(self, run: ParticleRun) -> Given | None:
         if "grid" not in given_ids(run):
             return None
+        stored = self._references.given("grid", run.grid_id)
+        if stored is not None:
+            return stored
         from sweepengine.plan.initial_cloud import grid_of
 
         return grid_of(run, self._d)

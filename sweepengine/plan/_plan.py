@@ -100,6 +100,14 @@ class Plan:
         marks = ((run, self.known.get(run.id)) for run in self.runs)
         return [run for run, mark in marks if mark is None or not mark.status.is_final]
 
+    def _missing_of_blocks(self) -> dict[str, dict[int, AnyRun]]:
+        """Block → position → missing run, for the blocks that hold any."""
+        blocks: dict[str, dict[int, AnyRun]] = {}
+        for run in self.missing():
+            block, position = self._places[run.id]
+            blocks.setdefault(block, {})[position] = run
+        return blocks
+
     def shape(self, run: AnyRun) -> BlockShape:
         """Shape of the block that holds a run of the sweep."""
         return self._shapes[self._places[run.id][0]]
@@ -124,13 +132,11 @@ class Plan:
         only : collection of str, optional
             Ids of the runs to advance; without it all missing runs.
         """
-        wanted: dict[str, dict[int, AnyRun]] = {}
-        for run in self.missing():
-            if only is not None and run.id not in only:
-                continue
-            block, position = self._places[run.id]
-            wanted.setdefault(block, {})[position] = run
-        packs = [pack for block, runs in wanted.items() for pack in self._packs_of(block, runs, rate)]
+        packs: list[Pack] = []
+        for block, runs in self._missing_of_blocks().items():
+            wanted = runs if only is None else {position: run for position, run in runs.items() if run.id in only}
+            if wanted:
+                packs += self._packs_of(block, wanted, rate)
         return iter(sorted(packs, key=lambda pack: -pack.seconds))
 
     def _packs_of(self, block: str, runs: dict[int, AnyRun], rate: MachineRate) -> Iterator[Pack]:
@@ -155,7 +161,8 @@ class Plan:
         limits = sum(self._work.limit_size(run)[0] for run in self.limits.values())
         data = 0 if self.known else sum(data.nbytes for data in self.data)
         data += 0 if self.known else sum(each.nbytes for each in self.given)
-        return limits + data + sum(self._shapes[self._places[run.id][0]].run_bytes() for run in self.missing())
+        blocks = self._missing_of_blocks().items()
+        return limits + data + sum(len(runs) * self._shapes[block].run_bytes() for block, runs in blocks)
 
     def file_count(self) -> int:
         """Number of files for the blocks of missing runs, for new predictions, and for the rest of a new store."""
@@ -168,8 +175,9 @@ class Plan:
 
     def memory_bytes(self) -> int:
         """Largest peak memory of a worker with one task, over the missing runs."""
-        memory, missing = self._work.memory, self.missing()
-        return max((memory(run, self._shapes[self._places[run.id][0]]) for run in missing), default=0)
+        # Runs of a block take the same.
+        firsts = ((block, next(iter(runs.values()))) for block, runs in self._missing_of_blocks().items())
+        return max((self._work.memory(run, self._shapes[block]) for block, run in firsts), default=0)
 
     def predictions(self) -> dict[str, dict[str, StoredArray]]:
         """Limit id → infinite-width prediction, for the new blocks."""
@@ -177,8 +185,7 @@ class Plan:
 
     def blocks(self) -> dict[str, BlockShape]:
         """Shapes of the blocks that hold missing runs."""
-        names = dict.fromkeys(self._places[run.id][0] for run in self.missing())
-        return {name: self._shapes[name] for name in names}
+        return {name: self._shapes[name] for name in self._missing_of_blocks()}
 
 
 def _refuse_too_many(spec: AnySpec) -> None:
@@ -216,8 +223,8 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     code = _user_code(spec)  # first, so that an unknown name is reported before data are loaded
     store.check(spec, code)
     _refuse_too_many(spec)
-    references = References(store.references())
-    work = JoinedWork(spec, references)
+    references = References(store.references(), store.given)
+    work = JoinedWork(spec, references, store.dataset)
     store.check_contents(work.data, work.given)
     runs = work.runs()
     places = store.places()

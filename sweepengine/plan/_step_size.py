@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from sweepengine.data import Dataset, Given
+    from sweepengine.data import Dataset, Given, GivenKind
     from sweepengine.spec import SweepSpec
 
 REFERENCE_WIDTH = 4096
@@ -30,24 +30,28 @@ SAFETY = 4.0
 
 
 class References:
-    """Largest eigenvalues of the kernels of reference networks.
+    """What plans compute once and stores keep: largest eigenvalues of kernels of reference networks, and drawn points.
 
-    A store keeps them: a later plan then needs no network, and has the same step sizes on every machine, though the
-    last bit of an eigenvalue may differ.
+    A later plan then needs no network, and has the same step sizes on every machine, though the last bit of an
+    eigenvalue may differ.
 
     Parameters
     ----------
     known : mapping
         Id of a reference (:func:`reference_id`) → largest eigenvalue.
+    given : callable
+        From a kind and an id to the arrays that the store was given; None for those that it has not.
 
     Attributes
     ----------
     values : dict
-        The known ones, and those computed since.
+        The known eigenvalues, and those computed since.
+    given : callable
     """
 
-    def __init__(self, known: Mapping[str, float]) -> None:
+    def __init__(self, known: Mapping[str, float], given: Callable[[GivenKind, str], Given | None]) -> None:
         self.values = dict(known)
+        self.given = given
 
     def lambda_max(self, reference: str, compute: Callable[[], float]) -> float:
         """The largest eigenvalue of a reference, computed if it is not known."""

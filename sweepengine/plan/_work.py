@@ -11,11 +11,11 @@ from sweepengine.plan._cost import MachineRate
 from sweepengine.spec import kind_of, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from sweepengine.data import Dataset, Given
     from sweepengine.plan._step_size import References
-    from sweepengine.spec import AnyRun, AnySpec
+    from sweepengine.spec import AnyRun, AnySpec, DataSection
     from sweepengine.store import Block, BlockShape, StoredArray
 
 
@@ -67,6 +67,8 @@ class JoinedWork:
     spec : AnySpec
     references : References
         Reference kernels that the store knows; the work adds those that it computes.
+    stored : callable
+        From the settings of a data section to the data of the store; None for settings that the store has not.
 
     Attributes
     ----------
@@ -81,13 +83,15 @@ class JoinedWork:
         A combination of swept settings is not allowed, or spec and data do not fit.
     """
 
-    def __init__(self, spec: AnySpec, references: References) -> None:
+    def __init__(
+        self, spec: AnySpec, references: References, stored: Callable[[Mapping[str, Any]], Dataset | None]
+    ) -> None:
         loaded: dict[str, Dataset] = {}
         self._parts: list[tuple[AnySpec, Work]] = []
         for variant in spec.variants():
             section = "" if variant.data is None else variant.data.model_dump_json()
             if section not in loaded:
-                loaded[section] = no_data() if variant.data is None else load(variant.data)
+                loaded[section] = no_data() if variant.data is None else _data_of(variant.data, stored)
             work: Work = resolve(kind_of(variant).work)(variant, loaded[section], references)
             self._parts.append((variant, work))
         self.data = tuple({data.id: data for data in loaded.values()}.values())
@@ -132,6 +136,11 @@ class JoinedWork:
     def memory(self, run: AnyRun, shape: BlockShape) -> int:
         """Bytes of a worker with a task that advances the run."""
         return self._work(run).memory(run, shape)
+
+
+def _data_of(section: DataSection, stored: Callable[[Mapping[str, Any]], Dataset | None]) -> Dataset:
+    """The data of a section: those of the store where the settings determine them, else made or read now."""
+    return (stored(section.settings()) if section.is_recipe else None) or load(section)
 
 
 def _one_of_each(spec: AnySpec, every: Sequence[Given]) -> tuple[Given, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class Architecture:
     def of_model(cls, key: str, *, centred: bool) -> Architecture:
         """The architecture of a model of the user's own: its ``name@version``; nothing is known of its layers."""
         return cls(depth=0, activation="", sigma_w=1.0, sigma_b=0.0, sigma_a=1.0, centred=centred, model=key)
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """Plain values of all fields by name, made once for all runs that share the architecture."""
+        return asdict(self)
 
     def widths(self, width: float) -> list[int]:
         """Widths n_1 … n_L of the hidden layers of a network of width m; n_L = m."""

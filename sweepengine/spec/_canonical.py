@@ -32,6 +32,8 @@ def without_neutral(content: Mapping[str, Any], neutral: Mapping[str, Any]) -> d
 
 def _canonical(value: Any) -> Any:
     """The value with floats as exact hexadecimal texts, so that equal numbers give equal JSON on every machine."""
+    if isinstance(value, (str, int)):
+        return value
     if isinstance(value, dict):
         return {key: _canonical(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

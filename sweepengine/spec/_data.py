@@ -33,10 +33,14 @@ class DataSection(Section):
         Reference to a function that draws new points for one step of one run: (section, seed of the run, step) ↦
         (x, y), ndarrays of float64 with shapes (n_train, d) and (n_train,) or (n_train, k). None where the data set has
         a fixed number of points.
+    is_recipe : bool
+        Whether the settings determine the points, which are drawn or packaged. A store that has data of the same
+        settings then has the points; all other points are read again, and compared with those of the store.
     """
 
     loader: ClassVar[str]
     fresh_points: ClassVar[str | None] = None
+    is_recipe: ClassVar[bool] = False
     name: str
 
     def located(self, folder: Path) -> Self:  # noqa: ARG002
@@ -75,6 +79,7 @@ class DigitsData(DataSection):
     """Handwritten digits (8 × 8 pixels, d = 64) that scikit-learn ships; two classes have the targets −1 and +1."""
 
     loader = "sweepengine.data._digits:digits"
+    is_recipe = True
     name: Literal["digits"]
     classes: Annotated[tuple[Annotated[int, Field(ge=0, le=9)], ...], Field(strict=False)]
     n_train: Count
@@ -153,6 +158,7 @@ class DrawnData(DataSection):
 
     loader = "sweepengine.data._drawn:drawn"
     fresh_points = "sweepengine.data._drawn:fresh_points"
+    is_recipe = True
     name: Literal["gaussian", "sphere"] = Field(
         description="law of x: gaussian is N(0, I_d); sphere is uniform on the sphere of radius √d, so that x·x/d = 1"
     )
@@ -188,6 +194,7 @@ class ShellsData(DataSection):
 
     loader = "sweepengine.data._drawn:drawn"
     fresh_points = "sweepengine.data._drawn:fresh_points"
+    is_recipe = True
     name: Literal["shells"]
     d: Dimension
     delta: Annotated[float, Field(gt=0, lt=1)] = Field(description="Δ")

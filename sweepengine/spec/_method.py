@@ -7,7 +7,7 @@ A spec names a method under ``training.method``; a run holds it as a :class:`Met
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, create_model, model_validator
@@ -72,9 +72,10 @@ class Method:
     @property
     def label(self) -> str:
         """Name and parameters in one word, such as ``sgd(batch_size=8, replacement=False)``."""
-        parameters = ", ".join(f"{key}={value!r}" for key, value in self.content().items() if key != "name")
+        parameters = ", ".join(f"{key}={value!r}" for key, value in self.content.items() if key != "name")
         return f"{self.name}({parameters})" if parameters else self.name
 
+    @cached_property
     def content(self) -> dict[str, Any]:
         """The settings that the method has, by name; those that are None are left out."""
         return {key: value for key, value in asdict(self).items() if value is not None}

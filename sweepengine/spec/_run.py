@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -32,7 +32,7 @@ _PLAIN_NETWORK = {
     "model": "",
 }
 """Values of an architecture's fields that an id leaves out."""
-_PLAIN_RUN = {"observables": UNNAMED_OF_NETWORKS, "method": Method().content(), "matmul": "full"}
+_PLAIN_RUN = {"observables": UNNAMED_OF_NETWORKS, "method": Method().content, "matmul": "full"}
 """Values of a run's fields that its id leaves out."""
 
 
@@ -111,9 +111,13 @@ class Run(SteppedRun):
         return digest(parts)
 
     def _content(self) -> dict[str, Any]:
-        content = asdict(self)
-        content["architecture"] = without_neutral(content["architecture"], _PLAIN_NETWORK)
-        return without_neutral(content | {"method": self.method.content()}, _PLAIN_RUN)
+        content = {each.name: getattr(self, each.name) for each in fields(self)}
+        # What runs share is made plain once, where it is kept: a plan makes the ids of a hundred thousand runs.
+        content |= {
+            "architecture": without_neutral(self.architecture.content, _PLAIN_NETWORK),
+            "method": self.method.content,
+        }
+        return without_neutral(content, _PLAIN_RUN)
 
     @property
     def shares_turns(self) -> bool:
@@ -196,6 +200,7 @@ def expand(
         The records do not fit the number of steps.
     """
     axes, training = spec.axes, spec.training
+    method = training.method.method()
     alphas = axes.alpha or (1.0 if spec.network.alpha is None else spec.network.alpha,)
     for architecture in spec.architectures(weights):
         steps = record_schedule(training.records, step_count(architecture), "training")
@@ -212,6 +217,6 @@ def expand(
                 precision=spec.precision,
                 data_id=data_id,
                 observables=observables,
-                method=training.method.method(),
+                method=method,
                 matmul=spec.matmul,
             )

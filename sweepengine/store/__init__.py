@@ -8,6 +8,7 @@ from sweepengine.store._chunk import ChunkWriter as ChunkWriter
 from sweepengine.store._chunk import fail_chunk as fail_chunk
 from sweepengine.store._chunk import refs_by_positions as refs_by_positions
 from sweepengine.store._compatibility import bind_code as bind_code
+from sweepengine.store._content import content_digest as content_digest
 from sweepengine.store._data import read_data as read_data
 from sweepengine.store._data import read_given as read_given
 from sweepengine.store._layout import Block as Block

@@ -5,17 +5,20 @@ The driver writes each of them once; every worker reads them, and compares them 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sweepengine.data import Dataset
 from sweepengine.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
-    from sweepengine.data import Dataset, Given
+    from sweepengine.data import Given
     from sweepengine.store._metadata import Metadata
     from sweepengine.store._nodes import Nodes
 
@@ -92,6 +95,12 @@ def read_data(store: Store, nodes: Nodes, data_id: str) -> dict[str, NDArray[np.
         An array is lost or is not what was written: numbers trained on it would mean nothing.
     """
     return {name: nodes.values(store, data_path(data_id, name)) for name in _ARRAYS}
+
+
+def stored_dataset(store: Store, nodes: Nodes, data_id: str, settings: Mapping[str, Any]) -> Dataset:
+    """A dataset as it was made, from the store. Raises :class:`StoreError` as :func:`read_data` does."""
+    description = str(nodes.attributes(data_path(data_id))["title"])
+    return Dataset(data_id, **read_data(store, nodes, data_id), description=description, settings=settings)
 
 
 def read_given(store: Store, nodes: Nodes, kind: str, given_id: str) -> dict[str, NDArray[np.float64]]:

@@ -114,7 +114,7 @@ class BlockShape:
         return tuple(self.sizes[dim] for dim in variable.dims)
 
     def _record_bytes(self, variable: Variable) -> int:
-        return int(np.prod(self.array_shape(variable)[2:])) * np.dtype(self.precision).itemsize
+        return math.prod(self.array_shape(variable)[2:]) * np.dtype(self.precision).itemsize
 
     @property
     def piece(self) -> int:

@@ -90,6 +90,21 @@ class Nodes:
         except UNREADABLE as error:
             raise DamagedError(f"store: {path} has metadata that cannot be understood: {error}") from error
 
+    def layout(self, path: str) -> tuple[tuple[int, ...], tuple[int, ...], np.dtype[Any]]:
+        """Shape, shape of the chunks and dtype of an array of numbers, which is not opened.
+
+        Raises
+        ------
+        DamagedError
+            There is no such array, or its metadata cannot be understood.
+        """
+        node = self._node(path)
+        try:
+            chunks = node["chunk_grid"]["configuration"]["chunk_shape"]
+            return tuple(node["shape"]), tuple(chunks), np.dtype(node["data_type"])
+        except UNREADABLE as error:
+            raise DamagedError(f"store: {path} has metadata that cannot be understood: {error}") from error
+
     def values(self, store: Store, path: str) -> NDArray[Any]:
         """Read an array that was written whole, and compare it with its digest.
 
@@ -123,6 +138,16 @@ class Nodes:
     def arrays(self) -> list[str]:
         """Paths of all arrays."""
         return [path for path, node in self.content.items() if node["node_type"] == "array"]
+
+    def of_blocks(self) -> dict[str, Nodes]:
+        """Block → the nodes below it, in one pass over all nodes."""
+        blocks: dict[str, dict[str, Any]] = {}
+        for path, node in self.content.items():
+            first, _, below = path.partition("/")
+            block, is_below, _ = below.partition("/")
+            if first == "blocks" and is_below:
+                blocks.setdefault(block, {})[path] = node
+        return {block: Nodes(content) for block, content in blocks.items()}
 
     def below(self, groups: Iterable[str]) -> Nodes:
         """The nodes below some groups only, such as those that a task needs."""

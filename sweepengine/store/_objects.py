@@ -6,6 +6,7 @@ written.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from sweepengine.store._digests import digest
 from sweepengine.store._zarr import sync
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from zarr.abc.store import Store
 
@@ -31,6 +32,15 @@ def get_object(store: Store, key: str) -> bytes | None:
     """The bytes of an object, or None if there is no such object."""
     buffer = sync(store.get(key, default_buffer_prototype()))
     return None if buffer is None else buffer.to_bytes()
+
+
+def get_objects(store: Store, keys: Sequence[str]) -> list[bytes | None]:
+    """:func:`get_object` of each key; they are read side by side."""
+
+    async def every() -> list[Any]:
+        return await asyncio.gather(*(store.get(key, default_buffer_prototype()) for key in keys))
+
+    return [None if buffer is None else buffer.to_bytes() for buffer in sync(every())]
 
 
 def put_object(store: Store, key: str, content: bytes) -> None:

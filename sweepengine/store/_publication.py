@@ -164,8 +164,11 @@ def read_publication(store: Store) -> Publication | None:
         copy = _parsed(root)
         is_lost = copy.generation != LEGACY
         return replace(copy, troubles=(f"{copy.generation.key} is lost",)) if is_lost else copy
-    copies, troubles = [], []
+    copies: list[Publication] = []
+    troubles: list[str] = []
     for key, content in ((newest.key, published), (ROOT_KEY, root)):
+        if key == ROOT_KEY and copies and content == published:
+            continue  # with many blocks it takes seconds to parse
         if content is None:
             troubles.append(f"{key} is lost")
             continue

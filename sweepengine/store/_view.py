@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from sweepengine.data import Given
 from sweepengine.errors import DamagedError, StoreError
 from sweepengine.spec import make_spec
 from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._claim import epoch_of, next_epoch, read_claims
-from sweepengine.store._data import GIVEN_KINDS, data_path, given_path
+from sweepengine.store._data import GIVEN_KINDS, data_path, given_path, read_given, stored_dataset
 from sweepengine.store._layout import BlockShape, block_path
 from sweepengine.store._marks import DamagedMarkError, Mark, is_mark, read_mark, read_marks
 from sweepengine.store._nodes import Nodes
@@ -18,12 +20,12 @@ from sweepengine.store._publication import LEGACY, Publication, read_publication
 from sweepengine.store._run_table import RunTable, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from zarr.abc.store import Store
 
-    from sweepengine.data import Dataset, Given
+    from sweepengine.data import Dataset, GivenKind
     from sweepengine.store._marks import RunMark
 
 _OURS = {
@@ -171,6 +173,21 @@ class StoreView:
             return []
         section = make_spec(self.attributes["specs"][-1]["spec"]).data
         return [{"id": self.attributes["data"], "settings": {} if section is None else section.settings()}]
+
+    def dataset(self, settings: Mapping[str, Any]) -> Dataset | None:
+        """The set of data of some settings; None where the store has none, or none that is what was written."""
+        for stored in self.datasets():
+            if stored["settings"] == settings:
+                with suppress(StoreError):
+                    return stored_dataset(self.objects, self.nodes, stored["id"], settings)
+        return None
+
+    def given(self, kind: GivenKind, given_id: str) -> Given | None:
+        """The arrays of a kind that the store was given; None where it has others, or not what was written."""
+        if self.attributes.get(kind) == given_id:
+            with suppress(StoreError):
+                return Given(kind, given_id, read_given(self.objects, self.nodes, kind, given_id))
+        return None
 
     def check_contents(self, data: Sequence[Dataset], given: Sequence[Given]) -> None:
         """Refuse data, given weights, a reference cloud or a grid with another content than those of the store.

@@ -52,6 +52,19 @@ def test_without_a_gpu_nothing_is_measured(
     assert capsys.readouterr().out == "not measured: no CUDA device\n"
 
 
+def test_reading_gives_the_numbers_of_a_plain_loop(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    reading = loaded("reading", monkeypatch)
+    arguments = ["--gigabytes", "0.01", "--repeats", "1", "--blocks", "3", "--folder", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["reading.py", *arguments])
+    assert reading.main() == 0
+    said = capsys.readouterr().out
+    assert "ratio loop / expression" in said
+    assert "3 blocks of 20 variables open in" in said
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads /proc")
 def test_the_fuzzer_replays_its_cases_and_tells_what_goes_wrong(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -103,9 +103,8 @@ def test_an_added_activation_is_an_entry_alone(monkeypatch: pytest.MonkeyPatch, 
         other = content | {place: content[place] | {"activation": "swish"}}
         mine, known = (pinned.described(pinned.planned(each, tmp_path)) for each in (other, content))
         assert mine["first"][0] != known["first"][0]
-        assert {key: mine[key] for key in ("memory", "disk", "seconds")} == {
-            key: known[key] for key in ("memory", "disk", "seconds")
-        }
+        assert {key: mine[key] for key in ("memory", "disk")} == {key: known[key] for key in ("memory", "disk")}
+        assert mine["seconds"] >= known["seconds"]  # PyTorch takes longer for a smooth function than NumPy for tanh
         store = tmp_path / f"{place}.zarr"
         assert sweepengine.run(other, store, executor="inline").done == 4 * (1 + (place == "network"))
         ds = sweepengine.open_sweep(store)

@@ -26,7 +26,7 @@ LAYERS = [
 ]
 """From the top; a package imports from those below it. The modules of ``BASE`` lie under all of them."""
 BASE = {"activations", "errors", "files", "options", "runge_kutta", "streams", "time_methods", "transport"}
-BETWEEN = {"claims", "refine", "sweeps"}
+BETWEEN = {"claims", "refine", "reports", "sweeps"}
 """Modules that lie between cli and the packages: they run sweeps and analyse them."""
 SEEN_BY_ANALYSIS = {
     "activations",

@@ -75,7 +75,7 @@ def _hidden(now: Case) -> _Hidden:
 
 def _limit(x: Floats) -> Floats:
     """The NNGP kernel."""
-    from sweepengine import theory
+    from sweepengine import theory  # it imports scipy, for which opening a sweep need not wait
 
     settings = {key: getattr(_NET, key) for key in ("depth", "activation", "sigma_w", "sigma_b", "sigma_a")}
     return np.asarray(theory.kernels(x, **settings, output_bias=_NET.output_bias).nngp)
