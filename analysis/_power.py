@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import special
 
 from sweepengine.analysis._constants import CONFIDENCE, CONTRADICTION
 from sweepengine.analysis._errors import TooFewSeedsError
@@ -100,6 +99,8 @@ def what_narrows(curve: LogCurve, half_width: float) -> Needed:
     TooFewSeedsError
         The curve has fewer than two seeds.
     """
+    from scipy import special  # imported here, so that a finished sweep need not wait for it
+
     dof = max(1, int(curve.seeds) - 1)
     larger = dof / float(special.chdtri(dof, _ENOUGH))
 

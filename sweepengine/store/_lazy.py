@@ -128,8 +128,7 @@ class CommittedValues:
 def lazy_rows(parts: Sequence[Rows], address: str) -> da.Array:
     """Runs of one or more blocks as one dask array, each of whose chunks is one stored chunk or the wanted runs of it.
 
-    A stored chunk is read by one task, whatever is computed of it: dask joins the reading by
-    :func:`dask.array.from_array` with each use, so that two uses read twice.
+    A stored chunk is read by one task, whatever is computed of it.
 
     Parameters
     ----------
