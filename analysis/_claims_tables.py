@@ -67,7 +67,7 @@ def decisions_table(decisions: Sequence[Decision]) -> Table:
     for decision in decisions:
         seconds = "–" if math.isnan(decision.seconds) else number_text(decision.seconds, 1)
         for part in decision.parts:
-            for *cells, remark, together in _part_rows(part):
+            for *cells, remark, together in _part_rows(decision, part):
                 rows.append((decision.claim.id, *cells, seconds, remark, together))
                 seconds = ""
     return Table(
@@ -85,7 +85,7 @@ def part_table(decision: Decision, part: Part, number: int) -> Table:
     """The rows of one piece of evidence, and its twin; verdicts first, for narrow screens."""
     rows = tuple(
         (f"{TWIN}: {what}" if source == TWIN else what, verdict, expected, measured, together, remark, source)
-        for source, what, expected, measured, verdict, remark, together in _part_rows(part)
+        for source, what, expected, measured, verdict, remark, together in _part_rows(decision, part)
     )
     return Table(
         f"{decision.claim.id}-{number}",
@@ -127,10 +127,10 @@ def reproduction(decision: Decision, command: str) -> Iterator[tuple[str, str]]:
             )
 
 
-def _part_rows(part: Part) -> Iterator[tuple[str, ...]]:
+def _part_rows(decision: Decision, part: Part) -> Iterator[tuple[str, ...]]:
     """Source, what was measured, expected, measured, verdict, remark and joint interval of each row, and of the twin."""
     for row in part.rows:
-        remark = "; ".join(text for text in (row.why, row.note) if text)
+        remark = "; ".join(text for text in (decision.why(row), row.note) if text)
         told = (row.seed, measured_what(row), row.expected_text, row.measured_text, row.verdict)
         yield *told, remark or "–", row.together_text
     refuting = twin_row(part)

@@ -86,7 +86,7 @@ class DecisionsView:
         if undecided:
             yield text("Why rows are undecided:", "bold")
         for decision, row in undecided:
-            yield _indented(text(f"{decision.claim.id}: {measured_what(row)}: {row.why}"), 2)
+            yield _indented(text(f"{decision.claim.id}: {measured_what(row)}: {decision.why(row)}"), 2)
 
     def _blocks(self, text: Write) -> Iterator[RenderableType]:
         content = decisions_table(self.decisions)

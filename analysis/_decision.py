@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,6 +76,16 @@ class Decision:
     def rows(self) -> tuple[ClaimResult, ...]:
         """The rows of all parts."""
         return tuple(row for part in self.parts for row in part.rows)
+
+    def seconds_to_decide(self, row: ClaimResult) -> float:
+        """Seconds that the seeds take which would decide a row, at the time of the seeds that there are; NaN if unknown."""
+        seeds = len(set(row.sample.seed.tolist()))
+        return self.seconds * row.more_seeds / seeds if row.more_seeds and seeds else float("nan")
+
+    def why(self, row: ClaimResult) -> str:
+        """The reason why a row is undecided, with the time that deciding it by seeds would take where that is known."""
+        seconds = self.seconds_to_decide(row)
+        return row.why if math.isnan(seconds) else f"{row.why} (the seeds: about {seconds:.2g} s here)"
 
     @property
     def verdict(self) -> Verdict:

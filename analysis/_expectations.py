@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 import numpy as np
 
 from sweepengine.analysis._format import exponent_text
-from sweepengine.analysis._verdict import Kind, Verdict, judge, verdict_of
+from sweepengine.analysis._verdict import Kind, Verdict, verdict_of, why_undecided
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +65,8 @@ class Judgement:
         The measured number with its 95 % interval; None if there is none.
     verdict, why
         The verdict, and the reason if it is `undecided`; `none` where the notes expect nothing.
+    more_seeds
+        How many more seeds would decide; None where no number is known.
     """
 
     expected: float
@@ -72,6 +74,7 @@ class Judgement:
     measured: Estimate | None
     verdict: Verdict
     why: str
+    more_seeds: int | None = None
 
 
 class Expectation(Protocol):
@@ -162,4 +165,6 @@ class Exponent:
         if rows > 1:
             fit = sample.fit.simultaneous(rows)
             return Judgement(expected, text, fit.exponent, verdict_of(fit, self.kind, p), "")
-        return Judgement(expected, text, sample.fit.exponent, *judge(sample.fit, self.kind, p))
+        verdict = verdict_of(sample.fit, self.kind, p)
+        why, more = why_undecided(sample.fit, self.kind, p) if verdict == "undecided" else ("", None)
+        return Judgement(expected, text, sample.fit.exponent, verdict, why, more)

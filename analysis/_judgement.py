@@ -46,6 +46,8 @@ class ClaimResult:
         Measured number with its 95 % interval; None if there is none.
     verdict, why
         `holds`, `violated`, `differs` or `undecided`, and the reason if undecided; `none` of a remark.
+    more_seeds
+        How many more seeds would decide an undecided row; None where no number is known.
     allowed
         The smallest and the largest value that the expectation allows; infinite where there is no such end.
     together
@@ -74,6 +76,7 @@ class ClaimResult:
     setting: Setting = field(repr=False, compare=False)
     sample: Sample = field(repr=False, compare=False)
     together: Estimate | None = None
+    more_seeds: int | None = None
 
     @property
     def is_exponent(self) -> bool:
@@ -119,6 +122,7 @@ class ClaimResult:
             "together": self.together.to_dict() if self.together else None,
             "verdict": self.verdict,
             "why": self.why,
+            "more_seeds": self.more_seeds,
         }
 
 
@@ -185,6 +189,7 @@ def judge_group(
                     expectation=expectation,
                     setting=setting,
                     sample=sample,
+                    more_seeds=judgement.more_seeds if (verdict, why) == (judgement.verdict, judgement.why) else None,
                 )
             )
     return tuple(rows)

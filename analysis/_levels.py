@@ -109,7 +109,7 @@ class Equality:
             )
         need = max(1, _seeds_for(distance, measured.se * np.sqrt(means.size)) - means.size)
         why = f"the interval is ± {measured.half_width:.2g} and reaches out of the band: about {need} more seeds"
-        return Judgement(value, text, measured, "undecided", why)
+        return Judgement(value, text, measured, "undecided", why, need)
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,21 +129,25 @@ def judge(fit: ScalingFit, kind: Kind, p: float) -> tuple[Verdict, str]:
         `why` is empty unless the verdict is `undecided`; then it says what would decide.
     """
     verdict = verdict_of(fit, kind, p)
-    return verdict, _why(fit, kind, p) if verdict == "undecided" else ""
+    return verdict, why_undecided(fit, kind, p)[0] if verdict == "undecided" else ""
 
 
-def _why(fit: ScalingFit, kind: Kind, p: float) -> str:
+def why_undecided(fit: ScalingFit, kind: Kind, p: float) -> tuple[str, int | None]:
+    """The reason why a fit decides nothing, and how many more seeds would decide; None where no number is known."""
     if not fit.p_limit.has_interval:
-        return fit.why_no_interval
+        return fit.why_no_interval, None
     if not fit.explained:
-        return (
+        bends = (
             f"the curve bends at the widest {len(fit.limit_widths)} widths as no finite-size term does: "
             f"{estimate_text(fit.exponent_at_these_widths)} at these widths is no limit; larger widths would decide"
         )
+        return bends, None
     why = _where(fit, kind, p)
     if kind == "asymptote" and not fit.p_limit.contains(p):
-        return why
-    return f"{why}; {_decides(fit, kind, p)}"
+        return why, None
+    # What would decide, if the exponent is what it now seems.
+    needed = what_decides(fit.curve, lambda limit, cautious: np.logical_or(*apply_rules(kind, p, limit, cautious)))
+    return f"{why}; to decide: {needed_text(needed, fit.axis)}", needed.seeds
 
 
 def _where(fit: ScalingFit, kind: Kind, p: float) -> str:
@@ -157,12 +161,6 @@ def _where(fit: ScalingFit, kind: Kind, p: float) -> str:
     if kind == "bound" and limit.low > p:
         return f"{there} lies below {e}, but the bound is not excluded"
     return f"{there} excludes {e}, but a slow finite-size term or chance could explain it"
-
-
-def _decides(fit: ScalingFit, kind: Kind, p: float) -> str:
-    """What would decide, if the exponent is what it now seems."""
-    needed = what_decides(fit.curve, lambda limit, cautious: np.logical_or(*apply_rules(kind, p, limit, cautious)))
-    return f"to decide: {needed_text(needed, fit.axis)}"
 
 
 def needed_text(needed: Needed, axis: str) -> str:

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -236,3 +237,14 @@ def test_logarithmic_axes_have_some_ticks_and_not_too_many() -> None:
         ticks = log_ticks(domain)
         assert 3 <= len(ticks) <= 12
         assert all(domain[0] <= tick <= domain[1] for tick in ticks)
+
+
+def test_a_row_says_how_long_the_seeds_take_that_would_decide_it() -> None:
+    decision = replace(decisions()[0], seconds=60.0)
+    row = replace(decision.rows[0], verdict="undecided", why="to decide: 5 more seeds", more_seeds=5)
+    seeds = len(set(row.sample.seed.tolist()))
+    assert decision.seconds_to_decide(row) == pytest.approx(60.0 * 5 / seeds)
+    assert decision.why(row) == f"to decide: 5 more seeds (the seeds: about {300 / seeds:.2g} s here)"
+    for unknown in (replace(row, more_seeds=None), row):
+        which = decision if unknown.more_seeds is None else replace(decision, seconds=float("nan"))
+        assert which.why(unknown) == unknown.why

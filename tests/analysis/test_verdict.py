@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sweepengine import analysis
+from sweepengine.analysis._verdict import why_undecided
 from sweepengine.analysis import Setting
 from sweepengine.analysis._decision import Part
 from sweepengine.analysis._expectations import Sample
@@ -99,8 +100,12 @@ def test_an_undecided_claim_says_what_would_decide_it() -> None:
     verdict, why = analysis.judge(fit, "sharp", 0.6)
     assert verdict == "undecided"
     assert re.search(r"to decide: \d+ more seeds, or widths up to (4096|8192|16384)$", why)
+    text, seeds = why_undecided(fit, "sharp", 0.6)
+    assert text == why
+    assert f"to decide: {seeds} more seeds" in why
     verdict, why = analysis.judge(fit, "asymptote", 0.8)
     assert "to decide" not in why
+    assert why_undecided(fit, "asymptote", 0.8) == (why, None)
 
 
 def expected(gamma: float, depth: int, activation: str, **network: Any) -> set[tuple[str, str, str, str]]:
