@@ -46,9 +46,16 @@ bench: env
 	.peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
-bench-peers: .peers/.ready
+.peers/.ready-nt: benchmarks/peers/requirements-nt.txt
+	$(PYTHON) -m venv .peers/nt
+	.peers/nt/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+bench-peers: .peers/.ready .peers/.ready-nt
 	.peers/bin/python benchmarks/peers/network_jax.py
 	.peers/bin/python benchmarks/peers/network_jax.py --threads 2
+	.peers/bin/python benchmarks/peers/kernel_jax.py
+	.peers/nt/bin/python benchmarks/peers/theory_nt.py
 
 clean:
 	rm -rf .venv .peers results
