@@ -40,7 +40,6 @@ from sweepengine.analysis._expectations import Exponent as Exponent
 from sweepengine.analysis._findings import Curve as Curve
 from sweepengine.analysis._findings import Findings as Findings
 from sweepengine.analysis._finite_size import FiniteSize as FiniteSize
-from sweepengine.analysis._fit import ScalingFit as ScalingFit
 from sweepengine.analysis._fit import fit_scaling as fit_scaling
 from sweepengine.analysis._jackknife import Estimate as Estimate
 from sweepengine.analysis._judgement import ClaimResult as ClaimResult
@@ -62,6 +61,7 @@ from sweepengine.analysis._report import write_report as write_report
 from sweepengine.analysis._results import GroupSummary as GroupSummary
 from sweepengine.analysis._results import Level as Level
 from sweepengine.analysis._results import Summary as Summary
+from sweepengine.analysis._scaling_fit import ScalingFit as ScalingFit
 from sweepengine.analysis._setting import Setting as Setting
 from sweepengine.analysis._shares import Frequency as Frequency
 from sweepengine.analysis._shares import Remark as Remark

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sweepengine.analysis._decision import Part
-    from sweepengine.analysis._fit import ScalingFit
     from sweepengine.analysis._judgement import ClaimResult
     from sweepengine.analysis._quantities import Quantity
+    from sweepengine.analysis._scaling_fit import ScalingFit
 
     Rows = list[dict[str, Any]]
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sweepengine.analysis._fit import ScalingFit
     from sweepengine.analysis._jackknife import Estimate
     from sweepengine.analysis._quantities import Quantity
+    from sweepengine.analysis._scaling_fit import ScalingFit
     from sweepengine.analysis._setting import Setting
 
     Applies = Callable[[Setting, str], bool]

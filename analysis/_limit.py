@@ -72,13 +72,10 @@ class LogCurve:
         covariance = (seeds - 1) / max(1, seeds) * np.einsum("...sm,...sn->...mn", spread, spread)
         return cls(log_x, full, covariance, seeds)
 
-    def since(self, first: int) -> LogCurve:
-        """Return the curve from the given index on."""
-        return LogCurve(self.log_x[first:], self.mean[..., first:], self.covariance[..., first:, first:], self.seeds)
-
-    def until(self, count: int) -> LogCurve:
-        """Return the first values of the curve."""
-        return LogCurve(self.log_x[:count], self.mean[..., :count], self.covariance[..., :count, :count], self.seeds)
+    def since(self, first: int, stop: int | None = None) -> LogCurve:
+        """Return the curve from the given index on, up to another one if it is given."""
+        part = slice(first, stop)
+        return LogCurve(self.log_x[part], self.mean[..., part], self.covariance[..., part, part], self.seeds)
 
     def flattened(self) -> LogCurve:
         """Return the same curves with one batch axis."""

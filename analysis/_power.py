@@ -151,7 +151,7 @@ def _search(curve: LogCurve, enough: Callable[[LogCurve], NDArray[np.bool_]]) ->
     more = np.flatnonzero(enough(continued(curve, seeds)))
     largest, longest = None, continued(curve, np.array([now]), MOST_DOUBLINGS)
     for count in range(curve.log_x.size + 1, longest.log_x.size + 1):
-        if enough(longest.until(count))[0]:
+        if enough(longest.since(0, count))[0]:
             largest = round(float(np.exp(longest.log_x[count - 1])), 6)
             break
     return Needed(int(seeds[more[0]]) - now if more.size else None, largest)

@@ -13,9 +13,9 @@ from sweepengine.analysis._quantities import split_key
 
 if TYPE_CHECKING:
     from sweepengine.analysis._findings import Findings
-    from sweepengine.analysis._fit import ScalingFit
     from sweepengine.analysis._judgement import ClaimResult
     from sweepengine.analysis._quantities import Quantity
+    from sweepengine.analysis._scaling_fit import ScalingFit
 
 
 @dataclass(frozen=True, slots=True)

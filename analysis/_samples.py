@@ -11,10 +11,11 @@ from sweepengine.analysis._curves import Curves
 from sweepengine.analysis._dataset import Group, kind_of, split
 from sweepengine.analysis._errors import InvalidObservableError, TooFewSeedsError, TooFewWidthsError
 from sweepengine.analysis._expectations import Sample
-from sweepengine.analysis._fit import ScalingFit, fit_scaling
+from sweepengine.analysis._fit import fit_scaling
 from sweepengine.analysis._judgement import ClaimResult, judge_group
 from sweepengine.analysis._observables import places
 from sweepengine.analysis._quantities import key_of
+from sweepengine.analysis._scaling_fit import ScalingFit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -16,8 +16,8 @@ from sweepengine.analysis._verdict import RULES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sweepengine.analysis._fit import ScalingFit
     from sweepengine.analysis._results import GroupSummary, Summary
+    from sweepengine.analysis._scaling_fit import ScalingFit
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
 
-    from sweepengine.analysis._fit import ScalingFit
     from sweepengine.analysis._results import GroupSummary, Summary
+    from sweepengine.analysis._scaling_fit import ScalingFit
 
 STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim", "none": "dim"}
 """Verdict → style on a terminal."""

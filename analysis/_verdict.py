@@ -37,8 +37,8 @@ from sweepengine.analysis._power import Needed, what_decides
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sweepengine.analysis._fit import ScalingFit
     from sweepengine.analysis._power import Ends
+    from sweepengine.analysis._scaling_fit import ScalingFit
 
 Kind = Literal["bound", "sharp", "asymptote"]
 Verdict = Literal["holds", "violated", "differs", "undecided", "none"]

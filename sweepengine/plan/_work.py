@@ -11,7 +11,7 @@ from sweepengine.plan._cost import MachineRate
 from sweepengine.spec import kind_of, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from sweepengine.data import Dataset, Given
     from sweepengine.plan._step_size import References
@@ -68,7 +68,7 @@ class JoinedWork:
     references : References
         Reference kernels that the store knows; the work adds those that it computes.
     stored : callable
-        From the settings of a data section to the data of the store; None for settings that the store has not.
+        From a data section to the data of the store; None for a section whose data must be made.
 
     Attributes
     ----------
@@ -83,15 +83,13 @@ class JoinedWork:
         A combination of swept settings is not allowed, or spec and data do not fit.
     """
 
-    def __init__(
-        self, spec: AnySpec, references: References, stored: Callable[[Mapping[str, Any]], Dataset | None]
-    ) -> None:
+    def __init__(self, spec: AnySpec, references: References, stored: Callable[[DataSection], Dataset | None]) -> None:
         loaded: dict[str, Dataset] = {}
         self._parts: list[tuple[AnySpec, Work]] = []
         for variant in spec.variants():
             section = "" if variant.data is None else variant.data.model_dump_json()
             if section not in loaded:
-                loaded[section] = no_data() if variant.data is None else _data_of(variant.data, stored)
+                loaded[section] = no_data() if variant.data is None else stored(variant.data) or load(variant.data)
             work: Work = resolve(kind_of(variant).work)(variant, loaded[section], references)
             self._parts.append((variant, work))
         self.data = tuple({data.id: data for data in loaded.values()}.values())
@@ -136,11 +134,6 @@ class JoinedWork:
     def memory(self, run: AnyRun, shape: BlockShape) -> int:
         """Bytes of a worker with a task that advances the run."""
         return self._work(run).memory(run, shape)
-
-
-def _data_of(section: DataSection, stored: Callable[[Mapping[str, Any]], Dataset | None]) -> Dataset:
-    """The data of a section: those of the store where the settings determine them, else made or read now."""
-    return (stored(section.settings()) if section.is_recipe else None) or load(section)
 
 
 def _one_of_each(spec: AnySpec, every: Sequence[Given]) -> tuple[Given, ...]:

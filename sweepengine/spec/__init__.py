@@ -14,6 +14,7 @@ from sweepengine.spec._data import DrawnData as DrawnData
 from sweepengine.spec._data import FileData as FileData
 from sweepengine.spec._data import ShellsData as ShellsData
 from sweepengine.spec._data import register_data as register_data
+from sweepengine.spec._data import words_of_targets as words_of_targets
 from sweepengine.spec._fields import RefineSection as RefineSection
 from sweepengine.spec._fields import Section as Section
 from sweepengine.spec._fields import WholeSpec as WholeSpec

@@ -52,6 +52,11 @@ class DataSection(Section):
         return self.model_dump(mode="json", exclude_defaults=True, exclude={"path", "targets"})
 
 
+def words_of_targets(section: DataSection | None) -> Any:
+    """The targets of a data section as its spec names them, which its settings leave out; None where it names none."""
+    return getattr(section, "targets", None)
+
+
 DATASETS: dict[str, type[DataSection]] = {}
 """Name → section class; :func:`register_data` adds entries."""
 _Data = TypeVar("_Data", bound=DataSection)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweepengine.data import Given
 from sweepengine.errors import DamagedError, StoreError
-from sweepengine.spec import make_spec
+from sweepengine.spec import make_spec, words_of_targets
 from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._claim import epoch_of, next_epoch, read_claims
 from sweepengine.store._data import GIVEN_KINDS, data_path, given_path, read_given, stored_dataset
@@ -20,12 +20,13 @@ from sweepengine.store._publication import LEGACY, Publication, read_publication
 from sweepengine.store._run_table import RunTable, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from zarr.abc.store import Store
 
     from sweepengine.data import Dataset, GivenKind
+    from sweepengine.spec import DataSection
     from sweepengine.store._marks import RunMark
 
 _OURS = {
@@ -174,8 +175,16 @@ class StoreView:
         section = make_spec(self.attributes["specs"][-1]["spec"]).data
         return [{"id": self.attributes["data"], "settings": {} if section is None else section.settings()}]
 
-    def dataset(self, settings: Mapping[str, Any]) -> Dataset | None:
-        """The set of data of some settings; None where the store has none, or none that is what was written."""
+    def dataset(self, section: DataSection) -> Dataset | None:
+        """The data of a section, where the store has them; None where it has not, and where they must be made anew.
+
+        They are made anew where the section does not determine them, and where a spec of the store names its targets in
+        other words, which may mean others.
+        """
+        sections = [make_spec(entry["spec"]).data for entry in self.attributes.get("specs", ())]
+        if not section.is_recipe or any(words_of_targets(each) != words_of_targets(section) for each in sections):
+            return None
+        settings = section.settings()
         for stored in self.datasets():
             if stored["settings"] == settings:
                 with suppress(StoreError):

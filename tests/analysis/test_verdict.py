@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from sweepengine import analysis
-from sweepengine.analysis._verdict import why_undecided
 from sweepengine.analysis import Setting
 from sweepengine.analysis._decision import Part
 from sweepengine.analysis._expectations import Sample
 from sweepengine.analysis._judgement import judge_group
 from sweepengine.analysis._kinds import findings_of
+from sweepengine.analysis._verdict import why_undecided
 from tests.support.curves import WIDTHS, curves, simulate
 from tests.support.synthetic import make_sweep
 

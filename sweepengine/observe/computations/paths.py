@@ -111,11 +111,11 @@ OBSERVABLES = (
         cost=(Ingredient(seconds=lambda run: 2e-9 * run.width**3 + 0.02),),
     ),
     observable(
-        "path_ends", ("end", "point", "coordinate"),
+        "path_ends", ("path_end", "point", "coordinate"),
         "x and T(x) of points of a cloud in the plane, T the optimal map to another cloud; case twin: T another pairing",
         "S4 4.3", kind="computation", measure=path_ends, defined_for=(cases("claim", "twin"), widths(_SHOWN)),
         cost=(Ingredient(seconds=lambda run: 1e-9 * run.width**3 + 0.001),),
-        sizes={"end": ("x", "T(x)"), "point": _SHOWN, "coordinate": 2},
+        sizes={"path_end": ("x", "T(x)"), "point": _SHOWN, "coordinate": 2},
     ),
     observable(
         "gaussian_speed_excess", (),
