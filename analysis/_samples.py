@@ -15,7 +15,6 @@ from sweepengine.analysis._fit import fit_scaling
 from sweepengine.analysis._judgement import ClaimResult, judge_group
 from sweepengine.analysis._observables import places
 from sweepengine.analysis._quantities import key_of
-from sweepengine.analysis._scaling_fit import ScalingFit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._expectations import Expectation
     from sweepengine.analysis._quantities import Quantity
+    from sweepengine.analysis._scaling_fit import ScalingFit
 
 
 def rows_of(table: xr.Dataset, ds: xr.Dataset, group: Group) -> xr.Dataset:
