@@ -9,8 +9,8 @@ the two results once. Every repeat times the floors and all cases one after the 
 repeat, so that the machine's state cancels. Times are processor times of the one thread. `--large` adds
 N = 20 000 in float64 with its peak resident memory.
 
-A second table has every activation on one thread and on two, in wall times, which only a quiet machine shows. With
-`--against FOLDER`, a checkout of another version, it has that version's time too, in turns with this one's.
+A second table has every activation, in wall times. With `--against FOLDER`, a checkout of another version, it has that
+version's time too, in turns with this one's.
 """
 
 import argparse
@@ -150,12 +150,10 @@ def wall(work: Callable[[], object]) -> float:
 
 
 def activations(points: int, repeats: int, against: Path | None) -> None:
-    """Print a row for every activation and dtype: one thread, two threads, and the other version on one thread."""
+    """Print a row for every activation and dtype: this version, and the other one."""
     x = np.random.default_rng(0).standard_normal((points, FEATURES))
     other = other_theory(against) if against else None
-    print(
-        f"\n{'wall ms, least (median)':30}{'1 thread':>18}{'2 threads':>18}{'1 / 2':>8}{'other':>18}{'other / 1':>11}"
-    )
+    print(f"\n{'wall ms, least (median)':30}{'this':>18}{'other':>18}{'other / this':>14}")
     for activation in ACTIVATIONS:
         sigma_w = 0.4 if activation in GROWING else 1.0
         settings = {"depth": DEPTH, "activation": activation, "sigma_w": sigma_w, "sigma_b": 0.1}
@@ -163,7 +161,6 @@ def activations(points: int, repeats: int, against: Path | None) -> None:
             inputs = (x / 2 if activation == "exp" else x).astype(dtype)
             work: list[Callable[[], object]] = [
                 lambda: theory.kernels(inputs, **settings),  # noqa: B023  (called in this round alone)
-                lambda: theory.kernels(inputs, **settings, threads=2),  # noqa: B023
             ]
             if other is not None:
                 work.append(lambda: other.kernels(inputs, **settings))  # noqa: B023
@@ -171,8 +168,8 @@ def activations(points: int, repeats: int, against: Path | None) -> None:
             least, middle = times.min(0), np.median(times, 0)
             shown = [f"{a:8.1f} ({b:.1f})" for a, b in zip(least, middle, strict=True)]
             row = f"{activation!s} {np.dtype(dtype).name}"
-            print(f"{row:30}{shown[0]:>18}{shown[1]:>18}{least[0] / least[1]:8.2f}", end="")
-            print(f"{shown[2]:>18}{least[2] / least[0]:11.2f}" if other else "")
+            print(f"{row:30}{shown[0]:>18}", end="")
+            print(f"{shown[1]:>18}{least[1] / least[0]:14.2f}" if other else "")
 
 
 def large() -> None:

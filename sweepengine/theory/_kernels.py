@@ -1,8 +1,7 @@
 """NNGP and NTK of an infinitely wide fully connected network, whole or in blocks of rows."""
 
-from collections import deque
+import itertools
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -56,29 +55,17 @@ def _spans(count: int, side: int) -> list[slice]:
     return [slice(start, min(start + side, count)) for start in range(0, count, side)]
 
 
-def _fill(tiles: _Tiles, nngp: Array, ntk: Array, *, symmetric: bool, threads: int) -> None:
+def _fill(tiles: _Tiles, nngp: Array, ntk: Array, *, symmetric: bool) -> None:
     side = _tile_side(nngp.dtype)
     spans = [_spans(count, side) for count in nngp.shape]
-    left = deque((rows, cols) for rows in spans[0] for cols in spans[1] if not symmetric or rows.start <= cols.start)
-
-    def compute(_: int) -> None:
-        work = np.empty(5 * side * side, nngp.dtype)
-        while left:
-            try:
-                rows, cols = left.popleft()
-            except IndexError:  # another thread has taken the last one
-                return
-            for full, tile in zip((nngp, ntk), tiles(rows, cols, work), strict=True):
-                full[rows, cols] = tile
-                if symmetric and rows.start != cols.start:
-                    full[cols, rows] = tile.T
-
-    workers = min(threads, len(left))
-    if workers == 1:
-        compute(0)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(compute, range(workers)))  # raises what a thread has raised
+    work = np.empty(5 * side * side, nngp.dtype)
+    for rows, cols in itertools.product(*spans):
+        if symmetric and rows.start > cols.start:
+            continue
+        for full, tile in zip((nngp, ntk), tiles(rows, cols, work), strict=True):
+            full[rows, cols] = tile
+            if symmetric and rows.start != cols.start:
+                full[cols, rows] = tile.T
 
 
 def kernels(
@@ -91,7 +78,6 @@ def kernels(
     sigma_b: float,
     sigma_a: float | None = None,
     output_bias: bool = False,
-    threads: int = 1,
 ) -> Kernels:
     """Return NNGP and NTK of a fully connected network of infinite width (theory.md §3; S1 eqs 34, 62; S3 Thm 1).
 
@@ -115,9 +101,6 @@ def kernels(
         Standard deviation of the read-out weights; sigma_w by default.
     output_bias : bool
         Whether the read-out has a (trained) bias.
-    threads : int
-        Number of Python threads that share the tiles of the kernels. The result is the same for any number. BLAS should
-        have one thread then, for each of these calls it.
 
     Returns
     -------
@@ -139,12 +122,11 @@ def kernels(
     symmetric = x2 is None
     first = as_inputs(x1, "x1")
     first, second = (first, first) if x2 is None else as_input_pair(first, x2)
-    require_count(threads, "threads")
     rows = net.points(first)
     columns = rows if symmetric else net.points(second)
     nngp = np.empty((first.shape[0], second.shape[0]), first.dtype)
     ntk = np.empty_like(nngp)
-    _fill(_tiles(net, rows, columns), nngp, ntk, symmetric=symmetric, threads=threads)
+    _fill(_tiles(net, rows, columns), nngp, ntk, symmetric=symmetric)
     error = max(net.dual_error(rows), 0.0 if symmetric else net.dual_error(columns))
     return Kernels(nngp, ntk, error)
 
@@ -160,7 +142,6 @@ def kernel_blocks(
     sigma_b: float,
     sigma_a: float | None = None,
     output_bias: bool = False,
-    threads: int = 1,
 ) -> Iterator[tuple[slice, Kernels]]:
     """Yield (row slice, Kernels of these rows), for kernels that do not fit in memory.
 
@@ -170,7 +151,7 @@ def kernel_blocks(
     ----------
     rows : int
         Rows of a block; one block needs `kernel_bytes(rows, N2, dtype, d)` bytes.
-    x1, x2, depth, activation, sigma_w, sigma_b, sigma_a, output_bias, threads
+    x1, x2, depth, activation, sigma_w, sigma_b, sigma_a, output_bias
         As in `kernels`.
     """
     first, second = as_input_pair(x1, x1 if x2 is None else x2)
@@ -186,13 +167,12 @@ def kernel_blocks(
                 sigma_b=sigma_b,
                 sigma_a=sigma_a,
                 output_bias=output_bias,
-                threads=threads,
             ),
         )
 
 
 def kernel_bytes(n1: int, n2: int, dtype: npt.DTypeLike, features: int) -> int:
-    """Return the peak memory of `kernels` in bytes: both results, copies of the inputs, and the tiles of four threads.
+    """Return the peak memory of `kernels` in bytes: both results, copies of the inputs, and the tiles.
 
     An activation by quadrature needs its coefficients too, 2 · terms numbers for each point and layer (half of them for
     an odd or even φ), in float64 and in the dtype. Inputs that are almost all parallel need index lists of one tile more.

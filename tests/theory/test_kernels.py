@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from sweepengine import theory
 from sweepengine.theory import _kernels
-from sweepengine.theory._angle_tiles import AngleTiles
 
 Floats = npt.NDArray[Any]
 Reference = Callable[[str], dict[str, npt.NDArray[Any]]]
@@ -224,32 +223,6 @@ def test_symmetric_positive_semidefinite_and_tile_free(
         np.testing.assert_array_equal(kernel, kernel.T)
         assert np.linalg.eigvalsh(kernel)[0] > -1e-14 * n * np.abs(kernel).max()
         assert np.abs(kernel - other).max() <= 2e-15 * np.abs(kernel).max()
-
-
-@pytest.mark.parametrize("spec", ["relu", "gelu", "tanh"])
-def test_threads_change_nothing(spec: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_kernels, "_TILE_BYTES", 8 * 16**2)
-    x, y = rng.standard_normal((70, 4)), rng.standard_normal((40, 4))
-    arch: dict[str, Any] = {"depth": 2, "activation": spec, "sigma_w": 1.1, "sigma_b": 0.2}
-    for second in (None, y):
-        one = theory.kernels(x, second, **arch)
-        for threads in (2, 3, 100):
-            several = theory.kernels(x, second, **arch, threads=threads)
-            np.testing.assert_array_equal(several.nngp, one.nngp)
-            np.testing.assert_array_equal(several.ntk, one.ntk)
-    with pytest.raises(theory.ParameterError, match="threads = 0"):
-        theory.kernels(x, **arch, threads=0)
-
-
-def test_what_a_thread_raises_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_kernels, "_TILE_BYTES", 8 * 4**2)
-
-    def refuse(*_: object) -> None:
-        raise MemoryError("no room")
-
-    monkeypatch.setattr(AngleTiles, "__call__", refuse)
-    with pytest.raises(MemoryError, match="no room"):
-        theory.kernels(np.eye(20), depth=1, activation="relu", sigma_w=1.0, sigma_b=0.0, threads=2)
 
 
 @pytest.mark.parametrize("spec", ["relu", "erf"])
