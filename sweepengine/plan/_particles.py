@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.activations import ACTIVATIONS
 from sweepengine.data import check_cost, load_reference
 from sweepengine.errors import SpecError
 from sweepengine.observe import (
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from sweepengine.store import Block, BlockShape, StoredArray
 
 _STEP_OVERHEAD = 1e-4
-_USERS_ELEMENT = 5e-9
-"""Seconds for an entry of a unit that autograd differentiates."""
 _RECORD_OVERHEAD = 2e-3
 
 _ADAPTIVE_TRIES = 2
@@ -119,8 +116,7 @@ class ParticleWork:
 
     def seconds(self, run: ParticleRun, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated seconds of one run on one thread of each shard."""
-        velocity = self._velocity_flops(run, shape) / rate.flops + self._element_seconds(run, shape)
-        velocity /= self._spec.shards
+        velocity = self._velocity_flops(run, shape) / (0.5 * rate.flops) / self._spec.shards
         method = run.time_method
         velocities = method.velocities * (_ADAPTIVE_TRIES if method.adaptive else 1)
         steps = run.n_steps * (velocities * velocity + _STEP_OVERHEAD)
@@ -133,14 +129,6 @@ class ParticleWork:
         m, p = run.width, shape.sizes["coord"]
         pairs = m * m * sum(term.coupling == "pairs" for term in run.terms)
         return 6.0 * m * p * shape.sizes["i"] + 40.0 * m * p + (6.0 * p + 40.0) * pairs
-
-    def _element_seconds(self, run: ParticleRun, shape: BlockShape) -> float:
-        """Seconds of a velocity's passes over m × N arrays: the activation is made for the outputs, and made again."""
-        if not run.has_risk:
-            return 0.0
-        known = ACTIVATIONS.get(run.activation)  # a unit of the user's own has none
-        entry = _USERS_ELEMENT if known is None else known.element_seconds
-        return 2 * run.width * shape.sizes["i"] * entry * np.dtype(run.precision).itemsize / 4
 
     def predict(self, run: ParticleRun) -> dict[str, StoredArray]:
         """Prediction of the radial reduction for the run."""
