@@ -24,6 +24,7 @@ from sweepengine.analysis._constants import REPORT_HTML, REPORT_JSON, REPORT_MAR
 from sweepengine.errors import DamageWarning
 from sweepengine.files import replace_file
 from sweepengine.store import content_digest, normalise_address, open_sweep, open_theory
+from sweepengine.store._digests import DIGEST_BYTES, digest
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -168,16 +169,16 @@ def _made_of(store: str) -> dict[str, str]:
 def _program_digest() -> str:
     """Digest of this package's files, Python's version and those of the libraries."""
     home = Path(sweepengine.__file__).parent
-    digest = hashlib.blake2b(digest_size=16)
+    program = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for folder, folders, names in os.walk(home, followlinks=True):  # the analysis of a checkout is a link
         folders[:] = sorted(each for each in folders if each not in _NO_PROGRAM)
         for name in sorted(names):
             if name.endswith(_PROGRAM):
                 content = Path(folder, name).read_bytes()
-                digest.update(f"{Path(folder, name).relative_to(home)} {len(content)} ".encode())
-                digest.update(content)
-    digest.update(json.dumps([platform.python_version(), *map(_version, _LIBRARIES)]).encode())
-    return digest.hexdigest()
+                program.update(f"{Path(folder, name).relative_to(home)} {len(content)} ".encode())
+                program.update(content)
+    program.update(json.dumps([platform.python_version(), *map(_version, _LIBRARIES)]).encode())
+    return program.hexdigest()
 
 
 def _version(package: str) -> str:
@@ -194,10 +195,10 @@ def _digests(folder: Path) -> dict[str, str]:
 
 def _digest(path: Path) -> str:
     try:
-        return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        return digest(path.read_bytes())
     except OSError:
         return ""
 
 
 def _seal(content: dict[str, Any]) -> str:
-    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return digest(json.dumps(content, sort_keys=True).encode())

@@ -166,9 +166,8 @@ class _Driver:
         """Compute the missing runs, and put back what the store has lost of its metadata."""
         self._store.must_be_free(take_over=self._options.take_over)  # before Ray takes its seconds to start
         try_users_code(self._plan)
-        executor = self._session.executor_for(
-            self._plan.spec
-        )  # before anything is written: a missing cluster leaves no trace
+        # Before anything is written: a missing cluster leaves no trace.
+        executor = self._session.executor_for(self._plan.spec)
         try:
             if self._store.claim(take_over=self._options.take_over):
                 self._plan = make_plan(self._plan.spec, self._store)

@@ -49,7 +49,7 @@ Item = TypeVar("Item")
 
 EVENT_SECONDS = 0.5
 _ROWS_AT_A_TIME = 512
-"""Particles of one chunk on a CPU; the widths of networks from which their products are large are below it."""
+"""Rows that count at most in whether a product is large: particles are advanced in chunks, not all at once."""
 BEATS = 4
 """Signs of life that a task gives within a run's timeout."""
 
@@ -141,7 +141,7 @@ _ALIVE = Event()
 
 
 def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
-    # Of a network the products of its first layer, of a cloud those of one chunk of particles.
+    # Of a network the products of its first layer, of a cloud those of some of its particles.
     multiplications = data.x_train.numel() * min(run.width, _ROWS_AT_A_TIME)
     return matmul_precision(run.matmul, data.x_train.device, large=multiplications >= LARGE_PRODUCT)
 

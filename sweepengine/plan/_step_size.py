@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from dataclasses import asdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,7 +10,7 @@ import numpy as np
 
 from sweepengine.errors import SpecError
 from sweepengine.plan._cost import machine_memory
-from sweepengine.spec import Architecture, fixed_step_count, refuse_many_steps
+from sweepengine.spec import Architecture, digest, fixed_step_count, refuse_many_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,9 +59,8 @@ class References:
 
 def reference_id(architecture: Architecture, data: Dataset, weights: str) -> str:
     """Id of all that the kernel of a reference network depends on; ``weights`` is the id of given weights, or empty."""
-    content = {"architecture": asdict(architecture), "data": data.id, "weights": weights}
-    settings = {"width": REFERENCE_WIDTH, "seed": REFERENCE_SEED}
-    return hashlib.sha256(json.dumps(content | settings, sort_keys=True).encode()).hexdigest()[:16]
+    content = {"architecture": architecture.content, "data": data.id, "weights": weights}
+    return digest(content | {"width": REFERENCE_WIDTH, "seed": REFERENCE_SEED})
 
 
 def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Given | None = None) -> float:

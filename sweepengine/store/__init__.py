@@ -2,6 +2,7 @@
 
 from sweepengine.store._address import normalise_address as normalise_address
 from sweepengine.store._address import open_address as open_address
+from sweepengine.store._arrays import ChunkPlace as ChunkPlace
 from sweepengine.store._attempts import HeldError as HeldError
 from sweepengine.store._attempts import SupersededError as SupersededError
 from sweepengine.store._chunk import ChunkWriter as ChunkWriter
@@ -27,7 +28,6 @@ from sweepengine.store._nodes import Nodes as Nodes
 from sweepengine.store._open import open_sweep as open_sweep
 from sweepengine.store._open import open_theory as open_theory
 from sweepengine.store._part import ChunkPart as ChunkPart
-from sweepengine.store._part import ChunkPlace as ChunkPlace
 from sweepengine.store._part import Share as Share
 from sweepengine.store._run_table import DATA_FILES as DATA_FILES
 from sweepengine.store._run_table import STORE_FILES as STORE_FILES

@@ -1,8 +1,9 @@
-"""The arrays of a block: opened once, and written side by side."""
+"""The arrays of a block, opened once and written side by side, and the place of a chunk of runs in them."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.store._layout import CHUNK_LIMIT, RUN_ARRAYS, block_path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
+    from sweepengine.store._layout import BlockShape
     from sweepengine.store._nodes import Nodes
 
 Part = tuple[str, tuple[slice, ...], "NDArray[Any]"]
@@ -67,6 +69,54 @@ class BlockArrays:
                     raise error
         tails = self._recorder.tails.items()
         return {key: tail for key, tail in tails if key.partition("/")[0] not in RUN_ARRAYS}
+
+
+@dataclass(frozen=True)
+class ChunkPlace:
+    """One chunk of runs of a published block.
+
+    Attributes
+    ----------
+    arrays : BlockArrays
+        The arrays of the block.
+    shape : BlockShape
+        Shape of the block.
+    chunk : int
+        Index of the chunk along ``run``.
+    """
+
+    arrays: BlockArrays
+    shape: BlockShape
+    chunk: int
+
+    @classmethod
+    def of(cls, store: Store, nodes: Nodes, block: str, shape: BlockShape, chunk: int = 0) -> ChunkPlace:
+        """A chunk of a block whose arrays are not open yet."""
+        return cls(BlockArrays(store, nodes, block), shape, chunk)
+
+    def at(self, chunk: int) -> ChunkPlace:
+        """Another chunk of the block, with the arrays that are open already."""
+        return replace(self, chunk=chunk)
+
+    @property
+    def store(self) -> Store:
+        """The store that holds the block."""
+        return self.arrays.store
+
+    @property
+    def nodes(self) -> Nodes:
+        """The published nodes, those of the block at least."""
+        return self.arrays.nodes
+
+    @property
+    def block(self) -> str:
+        """Id of the block."""
+        return self.arrays.block
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Position of its first run in the block, and the first position after it."""
+        return self.shape.chunk_span(self.chunk)
 
 
 def _in_groups(parts: Sequence[Part]) -> Iterator[list[Part]]:

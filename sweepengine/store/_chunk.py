@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sweepengine.store._attempts import check_attempt, claim_chunk
 from sweepengine.store._marks import Mark, RunMark, StateRef, is_state, state_prefix, write_mark
 from sweepengine.store._objects import delete_object, list_objects
-from sweepengine.store._part import ALONE, NO_STATE, ChunkPart, ChunkPlace, Share
+from sweepengine.store._part import ALONE, NO_STATE, ChunkPart, Share
 from sweepengine.store._process import Process
 from sweepengine.store._publication import must_be_published
 from sweepengine.store._status import Status
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from sweepengine.store._arrays import ChunkPlace
 
 
 class ChunkWriter:

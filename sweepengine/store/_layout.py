@@ -62,8 +62,8 @@ SCHEDULES = {"record": ("step", "time"), SNAPSHOT: ("snapshot_step", "snapshot_t
 """Dim over instants → names of its coordinates: steps and training times."""
 RUN_ARRAYS = ("status", "records_done", "diverged_step", "peak_memory")
 """Arrays of a block with one number for each run. A mark has the same numbers under the same names."""
-_UNNAMED_RUNS, _UNNAMED_BYTES = 16, 1_000_000
-"""The limits of chunks when shapes did not say yet how many runs a chunk has."""
+_UNNAMED = (16, 1_000_000)
+"""Limits of a chunk in runs and bytes, when shapes did not say yet how many runs a chunk has."""
 _COPIES = 3
 """Copies of what is written at a time: transposed, compressed, and what the allocator keeps (measured on Linux)."""
 _SCHEDULE_ARRAYS = 2  # step, time; as many again where there are snapshots
@@ -135,19 +135,14 @@ class BlockShape:
             Seconds that one run takes, about. They are a guess and may differ between versions; the shape keeps the
             number of runs that came of it.
         """
-        heaviest, runs = self.heaviest_run, 1
-        while (
-            runs < min(CHUNK_RUNS_LIMIT, self.runs)
-            and runs * heaviest < CHUNK_TARGET
-            and 2 * runs * seconds <= CHUNK_SECONDS
-        ):
-            runs *= 2
-        return replace(self, chunk_runs=min(runs, self.runs))
+        return replace(self, chunk_runs=self._fitting_runs(CHUNK_RUNS_LIMIT, CHUNK_TARGET, seconds))
 
-    @property
-    def heaviest_run(self) -> int:
-        """Bytes of the variable that takes most in one run."""
-        return max(self._run_bytes(variable) for variable in self.variables)
+    def _fitting_runs(self, most: int, target: int, seconds: float = 0.0) -> int:
+        """Runs in one chunk: doubled while there are fewer than ``most``, and too few bytes and seconds."""
+        heaviest, runs = max(self._run_bytes(variable) for variable in self.variables), 1
+        while runs < most and runs * heaviest < target and 2 * runs * seconds <= CHUNK_SECONDS:
+            runs *= 2
+        return min(runs, self.runs)
 
     @property
     def n_chunks(self) -> int:
@@ -212,15 +207,8 @@ class BlockShape:
         labels = {dim: tuple(names) for dim, names in content["labels"].items()}
         snapshots = tuple(content.get("snapshots", ()))
         shape = cls(**{"chunk_runs": 0} | content | {"variables": variables, "labels": labels, "snapshots": snapshots})
-        return shape if shape.chunk_runs else replace(shape, chunk_runs=_unnamed_chunk_runs(shape))
-
-
-def _unnamed_chunk_runs(shape: BlockShape) -> int:
-    """Runs in one chunk of a block that was made before shapes said so."""
-    runs = 1
-    while runs < _UNNAMED_RUNS and runs * shape.heaviest_run < _UNNAMED_BYTES:
-        runs *= 2
-    return min(runs, shape.runs)
+        # A block that was made before shapes said so has other limits.
+        return shape if shape.chunk_runs else replace(shape, chunk_runs=shape._fitting_runs(*_UNNAMED))
 
 
 def piece_length(particles: int, coordinates: int, precision: str) -> int:

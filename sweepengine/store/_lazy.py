@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
     from sweepengine.observe import Variable
+    from sweepengine.store._arrays import ChunkPlace
     from sweepengine.store._nodes import Nodes
-    from sweepengine.store._part import ChunkPlace
 
     Rows = tuple["CommittedValues", int, int]
     """Values of a block, the first of its runs that are wanted, and the first after them."""

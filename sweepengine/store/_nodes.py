@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import zarr
@@ -15,11 +15,14 @@ from sweepengine.errors import DamagedError
 from sweepengine.store._digests import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
+Read = TypeVar("Read")
+Layout = tuple[tuple[int, ...], tuple[int, ...], "np.dtype[Any]"]
+"""Shape, shape of the chunks and dtype of an array."""
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, FileNotFoundError)
 """Exceptions that zarr and its codecs raise where stored bytes or metadata are damaged."""
 
@@ -42,6 +45,11 @@ def values_digest(values: NDArray[Any]) -> str:
     if values.dtype.kind in "OTU":
         return digest(json.dumps(values.tolist(), ensure_ascii=False).encode())
     return digest(np.ascontiguousarray(values).tobytes())
+
+
+def _layout(node: Mapping[str, Any]) -> Layout:
+    chunks = node["chunk_grid"]["configuration"]["chunk_shape"]
+    return tuple(node["shape"]), tuple(chunks), np.dtype(node["data_type"])
 
 
 @dataclass(frozen=True)
@@ -84,13 +92,9 @@ class Nodes:
         DamagedError
             There is no such array, or its metadata cannot be understood.
         """
-        node = self._node(path)
-        try:
-            return array_of(store, path, node)
-        except UNREADABLE as error:
-            raise DamagedError(f"store: {path} has metadata that cannot be understood: {error}") from error
+        return self._understood(path, lambda node: array_of(store, path, node))
 
-    def layout(self, path: str) -> tuple[tuple[int, ...], tuple[int, ...], np.dtype[Any]]:
+    def layout(self, path: str) -> Layout:
         """Shape, shape of the chunks and dtype of an array of numbers, which is not opened.
 
         Raises
@@ -98,10 +102,13 @@ class Nodes:
         DamagedError
             There is no such array, or its metadata cannot be understood.
         """
+        return self._understood(path, _layout)
+
+    def _understood(self, path: str, read: Callable[[Mapping[str, Any]], Read]) -> Read:
+        """What is read from a node; raises :class:`DamagedError` where the node is lost or cannot be understood."""
         node = self._node(path)
         try:
-            chunks = node["chunk_grid"]["configuration"]["chunk_shape"]
-            return tuple(node["shape"]), tuple(chunks), np.dtype(node["data_type"])
+            return read(node)
         except UNREADABLE as error:
             raise DamagedError(f"store: {path} has metadata that cannot be understood: {error}") from error
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from sweepengine.errors import DamageWarning, StoreError
 from sweepengine.spec import further_columns, make_spec
+from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._data import given_path
 from sweepengine.store._layout import SCHEDULES, block_path, limit_path
 from sweepengine.store._lazy import CommittedValues, WholeValues, lazy_rows
 from sweepengine.store._marks import RunMark
 from sweepengine.store._nodes import values_digest
 from sweepengine.store._objects import get_objects
-from sweepengine.store._part import ChunkPlace
 from sweepengine.store._points import counts_of_points, targets
 from sweepengine.store._run_table import COLUMNS
 from sweepengine.store._status import DAMAGED, Status

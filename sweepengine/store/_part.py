@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sweepengine.errors import StoreError
-from sweepengine.store._arrays import BlockArrays
 from sweepengine.store._digests import DIGEST_BYTES, chain_digest, digest, piece_digests
-from sweepengine.store._layout import RUN_ARRAYS, BlockShape
+from sweepengine.store._layout import RUN_ARRAYS
 from sweepengine.store._marks import RunMark, StateRef, state_prefix
-from sweepengine.store._nodes import UNREADABLE, Nodes
+from sweepengine.store._nodes import UNREADABLE
 from sweepengine.store._objects import get_object, put_object
 from sweepengine.store._process import Process
 
@@ -26,10 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
-    from zarr.abc.store import Store
 
     from sweepengine.observe import Variable
-    from sweepengine.store._arrays import Part
+    from sweepengine.store._arrays import ChunkPlace, Part
 
 ROWS_OF_STATE = "particles"
 """Name of the one array of a state that is divided: each shard has its own rows of it."""
@@ -101,54 +99,6 @@ class Share:
 
 ALONE = Share()
 """The share of a worker that holds everything."""
-
-
-@dataclass(frozen=True)
-class ChunkPlace:
-    """One chunk of runs of a published block.
-
-    Attributes
-    ----------
-    arrays : BlockArrays
-        The arrays of the block.
-    shape : BlockShape
-        Shape of the block.
-    chunk : int
-        Index of the chunk along ``run``.
-    """
-
-    arrays: BlockArrays
-    shape: BlockShape
-    chunk: int
-
-    @classmethod
-    def of(cls, store: Store, nodes: Nodes, block: str, shape: BlockShape, chunk: int = 0) -> ChunkPlace:
-        """A chunk of a block whose arrays are not open yet."""
-        return cls(BlockArrays(store, nodes, block), shape, chunk)
-
-    def at(self, chunk: int) -> ChunkPlace:
-        """Another chunk of the block, with the arrays that are open already."""
-        return replace(self, chunk=chunk)
-
-    @property
-    def store(self) -> Store:
-        """The store that holds the block."""
-        return self.arrays.store
-
-    @property
-    def nodes(self) -> Nodes:
-        """The published nodes, those of the block at least."""
-        return self.arrays.nodes
-
-    @property
-    def block(self) -> str:
-        """Id of the block."""
-        return self.arrays.block
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """Position of its first run in the block, and the first position after it."""
-        return self.shape.chunk_span(self.chunk)
 
 
 class ChunkPart:

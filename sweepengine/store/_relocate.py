@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sweepengine.errors import StoreError
 from sweepengine.observe import SNAPSHOT
+from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._attempts import check_attempt
 from sweepengine.store._create import create_block
 from sweepengine.store._digests import digest
@@ -26,7 +27,7 @@ from sweepengine.store._marks import (
     write_mark,
 )
 from sweepengine.store._objects import get_object, put_object
-from sweepengine.store._part import ALONE, ChunkPart, ChunkPlace
+from sweepengine.store._part import ALONE, ChunkPart
 from sweepengine.store._process import Process
 
 if TYPE_CHECKING:

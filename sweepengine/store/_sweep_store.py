@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from sweepengine.data import Dataset, Given
     from sweepengine.plugins import UserCode
     from sweepengine.spec import AnySpec
+    from sweepengine.store._arrays import ChunkPlace
     from sweepengine.store._layout import Block, StoredArray
-    from sweepengine.store._part import ChunkPlace
 
 
 _OF_TASKS = ("blocks/", "code/", "failures/", "marks/", "state/")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweepengine.errors import RunError
+from sweepengine.store._arrays import BlockArrays, ChunkPlace
 from sweepengine.store._attempts import HeldError, SupersededError
 from sweepengine.store._chunk import ChunkWriter
 from sweepengine.store._claim import damaged_claims
@@ -18,7 +19,7 @@ from sweepengine.store._layout import RUN_ARRAYS, block_path
 from sweepengine.store._marks import DamagedMarkError, Mark, RunMark, read_mark
 from sweepengine.store._nodes import UNREADABLE, is_of_runs
 from sweepengine.store._objects import BrokenSealError, get_json, get_object, get_sealed, list_objects, put_json
-from sweepengine.store._part import ALONE, ChunkPart, ChunkPlace
+from sweepengine.store._part import ALONE, ChunkPart
 from sweepengine.store._publication import LOOKS, ROOT_KEY
 from sweepengine.store._status import Status
 from sweepengine.store._tails import ConfirmingStore
@@ -165,8 +166,7 @@ def _of_run_arrays(place: ChunkPlace, runs: Sequence[RunMark], *, is_still: bool
     """
     first, stop = place.span
     written = any(run.status is not Status.PENDING for run in runs)
-    confirming = ChunkPlace.of(ConfirmingStore(place.store), place.nodes, place.block, place.shape)
-    arrays = confirming.arrays if written else place.arrays
+    arrays = BlockArrays(ConfirmingStore(place.store), place.nodes, place.block) if written else place.arrays
     for name in RUN_ARRAYS:
         expected = [int(getattr(run, name)) for run in runs]
         try:

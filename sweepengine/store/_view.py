@@ -9,13 +9,13 @@ from sweepengine.data import Given
 from sweepengine.errors import DamagedError, StoreError
 from sweepengine.spec import make_spec, words_of_targets
 from sweepengine.store._address import normalise_address, open_address
+from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._claim import epoch_of, next_epoch, read_claims
 from sweepengine.store._data import GIVEN_KINDS, data_path, given_path, read_given, stored_dataset
 from sweepengine.store._layout import BlockShape, block_path
 from sweepengine.store._marks import DamagedMarkError, Mark, is_mark, read_mark, read_marks
 from sweepengine.store._nodes import Nodes
 from sweepengine.store._objects import BrokenSealError, get_object, list_objects
-from sweepengine.store._part import ChunkPlace
 from sweepengine.store._publication import LEGACY, Publication, read_publication
 from sweepengine.store._run_table import RunTable, read_table
 
@@ -181,8 +181,10 @@ class StoreView:
         They are made anew where the section does not determine them, and where a spec of the store names its targets in
         other words, which may mean others.
         """
-        sections = [make_spec(entry["spec"]).data for entry in self.attributes.get("specs", ())]
-        if not section.is_recipe or any(words_of_targets(each) != words_of_targets(section) for each in sections):
+        if not section.is_recipe:
+            return None
+        sections = (make_spec(entry["spec"]).data for entry in self.attributes.get("specs", ()))
+        if any(words_of_targets(each) != words_of_targets(section) for each in sections):
             return None
         settings = section.settings()
         for stored in self.datasets():
