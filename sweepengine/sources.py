@@ -146,6 +146,8 @@ SUBJECTS: Final = {
             "2015", "doi:10.1007/978-3-319-20828-2"),
         Work("Santambrogio 2017", "Filippo Santambrogio, {Euclidean, metric, and Wasserstein} gradient flows: an "
             "overview, Bull. Math. Sci. 7, 2017", "arXiv:1609.03890"),
+        Work("Talagrand 1994", "Michel Talagrand, The Transportation Cost from the Uniform Measure to the Empirical "
+            "Measure in Dimension ≥ 3, Ann. Probab. 22, 919, 1994", "doi:10.1214/aop/1176988735"),
         Work("Villani 2009", "Cédric Villani, Optimal Transport: Old and New, Springer 2009",
             "doi:10.1007/978-3-540-71050-9"),
     ),

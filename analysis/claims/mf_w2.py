@@ -9,7 +9,7 @@ from sweepengine.analysis._levels import Equality
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import final, initial
 
-_SOURCE: Final = "Fournier & Guillin 2015; Ambrosio et al. 2019; Wide-network notes, §4.3"
+_SOURCE: Final = "Talagrand 1994; Ambrosio et al. 2019; Wide-network notes, §4.3"
 SLICED: Final = Quantity(
     "sliced_power",
     initial("sliced_power", "slice"),

@@ -163,6 +163,9 @@ def test_formulas_are_whole_and_survive_markdown() -> None:
         )
         assert not re.search(r"\\[^A-Za-z\s]|\|", each), each  # Markdown would take it for its own
         assert "\n\n" not in each, each
+    assert not re.findall(
+        r"^ *\d+\. .*", THEORY, flags=re.MULTILINE
+    )  # a sentence's number that begins a line is a list
 
 
 def test_no_text_cites_what_only_its_authors_can_open() -> None:

@@ -148,14 +148,14 @@ OBSERVABLES = (
         "power of 1/m of W2 between independent clouds of m and of 16m particles, Gaussian at the start, without the "
         "logarithm of W2 between samples of N(0, 1): over random directions, and along the axis of a; case signs: a = +-1, "
         "with all logarithms",
-        "Fournier & Guillin 2015; Ambrosio et al. 2019; Wide-network notes, §4.3",
+        "Talagrand 1994; Ambrosio et al. 2019; Wide-network notes, §4.3",
         kind="computation", measure=sliced_power, defined_for=(cases("claim", "signs"),),
         sizes={"slice": SLICES}, cost=(Ingredient(seconds=lambda run: 0.1 + 3e-3 * run.width),),
     ),
     observable(
         "exact_power", (),
         "power of 1/m of W2, exact, between independent clouds of m and of 4m particles in R^3, in case four in R^4",
-        "Fournier & Guillin 2015; Ambrosio et al. 2019; Wide-network notes, §4.3",
+        "Talagrand 1994; Ambrosio et al. 2019; Wide-network notes, §4.3",
         kind="computation", measure=exact_power, defined_for=(cases(*DIMENSIONS),),
         cost=(Ingredient(seconds=lambda run: 0.05 + 16 * 64 * 2e-10 * run.width**3),),
     ),
@@ -163,7 +163,7 @@ OBSERVABLES = (
         "logarithm", (),
         "growth of m W2^2 with log m, from m to 4m, over area/2 pi, exact, between uniform samples of a square; case twin: "
         "of a cube",
-        "Fournier & Guillin 2015; Ambrosio et al. 2019; Wide-network notes, §4.3",
+        "Talagrand 1994; Ambrosio et al. 2019; Wide-network notes, §4.3",
         kind="computation", measure=logarithm, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda run: _MANY * (1e-4 + 64 * 2e-10 * run.width**3)),),
     ),
