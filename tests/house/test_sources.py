@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,15 +25,16 @@ IDS = {claim.id for claim in CLAIMS}
 KINDS = ("networks", "particles", "computation")
 
 
+FOLDERS = ("analysis", "benchmarks", "docs", "jobs", "sweepengine", "tests")
+
+
 def texts() -> Iterator[tuple[str, str]]:
     """Name and text of every file of the repository that may cite, without line breaks."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "*.py", "*.md", "*.yaml"],
-        capture_output=True, text=True, check=True, cwd=ROOT,
-    )  # fmt: skip
-    for name in listed.stdout.split():
-        path = ROOT / name
-        if path.is_file() and path != Path(__file__):
+    inside = (path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*")))
+    for path in (*ROOT.glob("*.md"), *inside):
+        name = path.relative_to(ROOT).as_posix()
+        linked = name.startswith(("sweepengine/analysis/", "sweepengine/jobs/"))
+        if path.suffix in {".py", ".md", ".yaml"} and not linked and path != Path(__file__):
             yield name, re.sub(r"\s*\n\s*(# )?", " ", path.read_text())
 
 
