@@ -218,12 +218,9 @@ def test_what_cannot_be_fitted(ds: xr.Dataset, quantity: Any, message: str) -> N
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from tests.conftest import TINY
-
+def opened(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("sweep")
-    content = TINY | {"axes": {"scaling": ["ntk", "mean_field"], "width": [16, 64, 256], "seed": 3}}
-    sweepengine.run(content, folder / "tiny.zarr", executor="inline")
+    sweepengine.run(tiny(axes={"width": [16, 64, 256], "seed": 3}), folder / "tiny.zarr", executor="inline")
     return sweepengine.open_sweep(folder / "tiny.zarr")
 
 
