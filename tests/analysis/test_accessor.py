@@ -102,8 +102,8 @@ def test_records_by_time_step_and_number(ds: xr.Dataset) -> None:
         expected = held[run, max(0, done[run] - 1)]
         np.testing.assert_array_equal(last.loss_train[run], expected)
     assert accessor.at(step=0).step.item() == 0
-    wrong: dict[str, Any]
-    for wrong in ({}, {"time": 1.0, "step": 2}):
+    conflicting: list[dict[str, Any]] = [{}, {"time": 1.0, "step": 2}]
+    for wrong in conflicting:
         with pytest.raises(ContractError, match="give exactly one"):
             accessor.at(**wrong)
     with pytest.raises(ContractError, match="has been taken already"):
