@@ -112,6 +112,20 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
+def load_value(text: str) -> Any:
+    """Parse a plain value, as :func:`load_yaml` parses those of a spec. Raises :class:`SpecError` as it does."""
+    if len(text) > LONGEST_TEXT:
+        raise SpecError(f"longer than {LONGEST_TEXT} characters; a spec is a small file of settings")
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 -- _Loader is a SafeLoader
+    except SpecError:
+        raise
+    except yaml.YAMLError as error:
+        raise SpecError(f"this is not valid YAML: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        raise SpecError(f"a value cannot be read: {error}") from error
+
+
 def load_yaml(text: str) -> dict[str, Any]:
     """Parse the text of a spec.
 
@@ -126,16 +140,7 @@ def load_yaml(text: str) -> dict[str, Any]:
         The text is not YAML, is not one mapping, is too long or too deeply nested, names a key twice, holds a tag
         (``!!python/…`` would have to run code), or an alias that stands for too much or for what it stands in.
     """
-    if len(text) > LONGEST_TEXT:
-        raise SpecError(f"longer than {LONGEST_TEXT} characters; a spec is a small file of settings")
-    try:
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506 -- _Loader is a SafeLoader
-    except SpecError:
-        raise
-    except yaml.YAMLError as error:
-        raise SpecError(f"this is not valid YAML: {' '.join(str(error).split())}") from error
-    except ValueError as error:
-        raise SpecError(f"a value cannot be read: {error}") from error
+    document = load_value(text)
     if not isinstance(document, dict):
         kind = "nothing" if document is None else f"a {type(document).__name__}"
         raise SpecError(f"found {kind}, expected a mapping with the keys name, data, network, training, axes")
