@@ -16,7 +16,7 @@ from sweepengine.execute._trial import try_users_code
 from sweepengine.options import RunOptions
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.spec import as_spec
-from sweepengine.store import Status, SweepStore, unwritable
+from sweepengine.store import Status, SweepStore, is_of_this_process, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +102,7 @@ class Session:
         if how.cuda_graphs and (unlike := spec.unlike_steps()):
             raise SpecError(f"cuda_graphs: found {unlike}, whose steps are not recorded; leave cuda_graphs out")
         sweep_store = SweepStore(store or default_store(spec), durability=how.durability)
-        if sweep_store.address.startswith("memory://") and how.executor == "ray":
+        if is_of_this_process(sweep_store.address) and how.executor == "ray":
             raise StoreError(
                 f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path"
             )

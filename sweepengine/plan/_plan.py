@@ -6,7 +6,6 @@ import itertools
 import math
 import shutil
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import SpecError
@@ -16,7 +15,7 @@ from sweepengine.plan._step_size import References
 from sweepengine.plan._work import JoinedWork
 from sweepengine.plugins import UserCode
 from sweepengine.spec import kind_key
-from sweepengine.store import DATA_FILES, STORE_FILES, Status
+from sweepengine.store import DATA_FILES, STORE_FILES, Status, local_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -253,9 +252,10 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
 
 def _refuse_more_than_the_disk(plan: Plan, address: str) -> None:
     """Raise :class:`SpecError` if a local disk has too little space for the missing runs without compression."""
-    if "://" in address:
+    place = local_folder(address)
+    if place is None:
         return
-    folder = next(path for path in Path(address).parents if path.exists())
+    folder = next(path for path in place.parents if path.exists())
     need, free = plan.disk_bytes(), shutil.disk_usage(folder).free
     if need > free:
         raise SpecError(
