@@ -159,7 +159,6 @@ class _Driver:
         """Compute the missing runs; a store that lacks none is only read."""
         if self._plan.missing() or self._store.troubles:
             self._complete(reason)
-            self._plan = self._plan.refreshed(self._store)
         return self._outcome()
 
     def _complete(self, reason: str) -> None:
@@ -218,6 +217,8 @@ class _Driver:
         if damaged:
             self._progress.say(f"damaged: {len(damaged)} runs did not match their marks and are computed again")
             self._advance(executor, tasks, list(refreshed.packs(rate, only=damaged)))
+            refreshed = self._plan.refreshed(self._store)
+        self._plan = refreshed
 
     def _advance(self, executor: Executor, tasks: Tasks, packs: list[Pack]) -> None:
         records = sum(len(run.record_steps) for pack in packs for run in pack.runs.values())

@@ -30,9 +30,14 @@ if TYPE_CHECKING:
 
 PATIENCE = timedelta(seconds=60)
 """How long a request that fails is tried again before the store counts as lost."""
+IMPATIENCE = timedelta(seconds=5)
+"""How long it is tried again once the store counts as lost, so that the end of a sweep is not a row of long waits."""
 _LONGEST_PAUSE = timedelta(seconds=5)
 _MOST_TRIES = 1000
-_REQUEST = timedelta(seconds=30)
+_REQUEST = timedelta(seconds=120)
+"""How long one try may take; the largest chunks take half a minute on a line of 10 Mbit/s."""
+_LOST: set[str] = set()
+"""Addresses of which the last request has failed after all patience."""
 _SIDE_BY_SIDE = 16
 _OF_PROVIDERS = ("AWS_", "GOOGLE_")
 """Beginnings of the names of environment variables that obstore reads."""
@@ -78,7 +83,8 @@ class ObjectStore(Store):
     def _client(self) -> Client:
         """The connection, which is no part of the object: stores travel with dask graphs to other processes."""
         settings = {name: value for name, value in os.environ.items() if name.startswith(_OF_PROVIDERS)}
-        return _connected(self.address, PATIENCE, tuple(sorted(settings.items())))
+        patience = min(PATIENCE, IMPATIENCE) if self.address in _LOST else PATIENCE
+        return _connected(self.address, patience, tuple(sorted(settings.items())))
 
     def _must_be_writable(self) -> None:
         if self.read_only:
@@ -87,11 +93,15 @@ class ObjectStore(Store):
     async def _ask(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         asked = partial(call, self._client(), *arguments, **options)
         try:
-            return await asyncio.get_running_loop().run_in_executor(_threads(), asked)
-        except AlreadyExistsError:
+            answer = await asyncio.get_running_loop().run_in_executor(_threads(), asked)
+        except (AlreadyExistsError, FileNotFoundError):
+            _LOST.discard(self.address)
             raise
         except BaseError as error:
+            _LOST.add(self.address)
             raise OSError(_said(error)) from error
+        _LOST.discard(self.address)
+        return answer
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         try:
@@ -140,6 +150,11 @@ class ObjectStore(Store):
         for key in await self._ask(_list, prefix):
             yield key
 
+    async def tags(self) -> dict[str, str]:
+        """Key → what the object store lists of an object's content; every write changes it."""
+        tags: dict[str, str] = await self._ask(_list, "")
+        return tags
+
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
         found = await self._ask(obstore.list_with_delimiter, prefix or None)
         for path in (*found["common_prefixes"], *(each["path"] for each in found["objects"])):
@@ -187,9 +202,11 @@ def _get(client: Client, key: str, wanted: Any) -> bytes:
     return obstore.get(client, key, options={} if wanted is None else {"range": wanted}).bytes().to_bytes()
 
 
-def _list(client: Client, prefix: str) -> list[str]:
+def _list(client: Client, prefix: str) -> dict[str, str]:
+    """Key → tag of every object below a prefix."""
     pages = obstore.list(client, prefix.rstrip("/") or None, chunk_size=1000)
-    return [each["path"] for page in pages for each in page if each["path"].startswith(prefix)]
+    found = (each for page in pages for each in page if each["path"].startswith(prefix))
+    return {each["path"]: f"{each['e_tag']} {each['last_modified'].isoformat()} {each['size']}" for each in found}
 
 
 def _said(error: Exception) -> str:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 SERVER = Path(__file__).parents[2] / ".s3-server" / "bin" / "python"
 """Python with moto, which `make s3-server` installs apart: its libraries and ours cannot agree on all versions."""
 _SERVE = "import sys; from moto.server import main; main(['-H', '127.0.0.1', '-p', sys.argv[1]])"
-_REQUEST = re.compile(rb"(GET|PUT|HEAD|DELETE|POST) /(\S*) HTTP/1\.1\r\n")
-_LONGEST_LINE = 4096
+_REQUEST = re.compile(rb"([A-Z]+) /(\S*) HTTP/1\.1\r\n")
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _BUCKETS = (f"bucket-{number}" for number in itertools.count())
 _START_SECONDS = 60.0
 
@@ -38,19 +38,19 @@ class Proxy:
     port : int
         Where it listens.
     delay : float
-        Seconds that every piece of a request waits.
-    refuses : bool
-        Whether requests are answered with 503 instead of being passed on.
-    cuts : int
-        How many of the coming requests are cut off: the connection is closed when their first bytes arrive.
-    loses : int
-        How many of the coming requests are passed on while the connection is closed before their answers.
+        Seconds that every request waits.
+    passes : int
+        How many of the coming requests go through before those that meet a fault.
+    refuses, cuts, loses : float
+        How many of the coming requests are answered with 503; are cut off when they arrive; are passed on and cut off
+        before the answer. They come in this order.
     requests : list of (str, str)
-        Method and path of every request since the last :meth:`forget`.
+        Method and path of every request since the list was cleared.
     """
 
     def __init__(self, server: int) -> None:
-        self.delay, self.refuses, self.cuts, self.loses = 0.0, False, 0, 0
+        self.delay, self.passes = 0.0, 0
+        self.refuses, self.cuts, self.loses = 0.0, 0.0, 0.0
         self.requests: list[tuple[str, str]] = []
         self._server, self.port = server, free_port()
         self._loop = asyncio.new_event_loop()
@@ -61,70 +61,86 @@ class Proxy:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        listening = self._loop.run_until_complete(asyncio.start_server(self._pass, "127.0.0.1", self.port))
+        listening = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
         self._ready.set()
         self._loop.run_forever()
         listening.close()
-        for task in asyncio.all_tasks(self._loop):
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
             task.cancel()
-        with suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(self._loop), return_exceptions=True))
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._loop.close()
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
-    def forget(self) -> None:
-        self.requests.clear()
-
     def counts(self) -> Counter[str]:
         """Method → number of requests."""
         return Counter(method for method, _ in self.requests)
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back: asyncio.Task[None] | None = None
+    def heal(self) -> None:
+        """Pass everything on from now on."""
+        self.passes, self.refuses, self.cuts, self.loses = 0, 0.0, 0.0, 0.0
+
+    def _fault(self) -> str:
+        """The fault that the next request meets; empty for none."""
+        if self.passes:
+            self.passes -= 1
+            return ""
+        for name in ("refuses", "cuts", "loses"):
+            if getattr(self, name) > 0:
+                setattr(self, name, getattr(self, name) - 1)
+                return name
+        return ""
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there: asyncio.StreamWriter | None = None
-        try:
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             behind, there = await asyncio.open_connection("127.0.0.1", self._server)
-            back = asyncio.create_task(_copy(behind, writer))
-            rest = b""
-            while piece := await reader.read(1 << 16):
-                found = _REQUEST.findall(rest + piece)
-                rest = b"" if found else piece[-_LONGEST_LINE:]
-                self.requests += [(method.decode(), path.decode()) for method, path in found]
-                await asyncio.sleep(self.delay)
-                if found and self.refuses:
-                    writer.write(b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                    await writer.drain()
-                    return
-                if found and self.cuts:
-                    self.cuts -= 1
-                    return
-                if found and self.loses:
-                    self.loses -= 1
-                    back.cancel()
-                    there.write(piece)
-                    await there.drain()
-                    await asyncio.wait_for(behind.read(1), 5)  # the server has done what it was asked
-                    return
-                there.write(piece)
-                await there.drain()
-        except (OSError, TimeoutError):
-            return
-        finally:
-            if back is not None:
-                back.cancel()
-            for each in (writer, there):
-                if each is not None:
-                    each.close()
+            while await self._pass(reader, writer, behind, there):
+                pass
+        for each in (writer, there):
+            if each is not None:
+                each.close()
 
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while piece := await reader.read(1 << 16):
-            writer.write(piece)
+    async def _pass(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        behind: asyncio.StreamReader,
+        there: asyncio.StreamWriter,
+    ) -> bool:
+        """Pass one request and its answer on. Returns whether the connection lives."""
+        head, body = await _message(reader)
+        found = _REQUEST.match(head)
+        assert found, head
+        self.requests.append((found[1].decode(), found[2].decode()))
+        await asyncio.sleep(self.delay)
+        fault = self._fault()
+        if fault == "refuses":
+            writer.write(b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
+            return True
+        if fault == "cuts":
+            return False
+        there.write(head + body)
+        await there.drain()
+        answer, content = await _message(behind, bare=found[1] == b"HEAD")
+        if fault == "loses":
+            return False
+        writer.write(answer + content)
+        await writer.drain()
+        return b"connection: close" not in answer.lower()
+
+
+async def _message(reader: asyncio.StreamReader, *, bare: bool = False) -> tuple[bytes, bytes]:
+    """Head and body of a request or of an answer; an answer to HEAD is ``bare``."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    if bare or length is None:
+        return head, b""
+    return head, await reader.readexactly(int(length[1]))
 
 
 def free_port() -> int:
