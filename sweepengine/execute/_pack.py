@@ -7,7 +7,7 @@ import time
 import traceback
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -158,11 +158,24 @@ def _within(scope: Callable[[], AbstractContextManager[None]], items: Iterator[I
 
 
 def _load_data(store: Store, task: PackTask, run: AnyRun, device: torch.device) -> Data:
-    """Return the data as the store holds them, so that all workers and all resumes use the same bits."""
-    arrays = read_data(store, task.nodes, run.data_id)
-    dtype = getattr(torch, run.precision)
-    given = {kind: read_given(store, task.nodes, kind, content_id) for kind, content_id in given_ids(run).items()}
-    return Data(**{name: torch.from_numpy(values).to(device, dtype) for name, values in arrays.items()}, given=given)
+    """Return the data as the store holds them, so that all workers and all resumes use the same bits.
+
+    Tasks of one sweep mostly read the same data, so a worker keeps those that it has read and compared last.
+    """
+    given = given_ids(run)
+    wanted = (task.address, run.data_id, tuple(given.items()), run.precision, device)
+    if wanted not in _LAST_DATA:
+        _LAST_DATA.clear()  # first, so that two sets of data are never held
+        arrays = read_data(store, task.nodes, run.data_id)
+        dtype = getattr(torch, run.precision)
+        _LAST_DATA[wanted] = Data(
+            **{name: torch.from_numpy(values).to(device, dtype) for name, values in arrays.items()},
+            given={kind: read_given(store, task.nodes, kind, content_id) for kind, content_id in given.items()},
+        )
+    return _LAST_DATA[wanted]
+
+
+_LAST_DATA: dict[Any, Data] = {}
 
 
 class _ChunkJob:
@@ -210,7 +223,7 @@ class _ChunkJob:
                 self._writer.commit()  # the next run may stop this worker
         if self._task.names_runs:
             yield Event(advancing=())
-        self._writer.commit()
+        self._writer.commit(last=True)
 
     def _damaged(self, positions: tuple[int, ...], what: str) -> Event:
         """Return an event that names those of the damaged runs that this task has; the driver finds the others."""

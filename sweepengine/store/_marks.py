@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 _MARK = re.compile(r"(\d{9,})\.json")
-_STATE = re.compile(r"\d+-\d+-[ab](-\d+)?\.npz")
+_LEGACY_BLOCK = re.compile(r"[^-]*-[^-]*-[^-]*")
+"""The name of a block of layout version 2; later ones end with the number of the driver that made them."""
+_STATE = re.compile(r"(\d+)-\d+-[ab](-\d+)?\.npz")
 _FAILURE = re.compile(r"(\d+)\.json")
 
 
@@ -144,9 +146,10 @@ def is_mark(key: str) -> bool:
     return _MARK.fullmatch(key.rsplit("/", 1)[-1]) is not None
 
 
-def is_state(name: str) -> bool:
-    """Whether a name right below :func:`state_prefix` is the name of a state."""
-    return _STATE.fullmatch(name) is not None
+def attempt_of_state(name: str) -> int | None:
+    """The attempt that wrote a state, from its name right below :func:`state_prefix`; None for what is no state."""
+    state = _STATE.fullmatch(name)
+    return None if state is None else int(state[1])
 
 
 def _runs_from_json(content: list[dict[str, Any]]) -> tuple[RunMark, ...]:
@@ -243,6 +246,8 @@ def read_marks(store: Store, block: str, chunks: int) -> list[Mark | DamagedMark
 
 def _read_legacy(store: Store, block: str, chunk: int) -> Mark | None:
     """A chunk's mark in layout version 2, which has one mark for all attempts."""
+    if _LEGACY_BLOCK.fullmatch(block) is None:
+        return None
     key = _legacy_key(block, chunk)
     try:
         content = get_json(store, key)
