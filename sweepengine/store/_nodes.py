@@ -12,6 +12,7 @@ import zarr
 from zarr.storage import StorePath
 
 from sweepengine.errors import DamagedError
+from sweepengine.store._decode import ChunkFormat
 from sweepengine.store._digests import digest
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 Read = TypeVar("Read")
-Layout = tuple[tuple[int, ...], tuple[int, ...], "np.dtype[Any]"]
-"""Shape, shape of the chunks and dtype of an array."""
+Layout = tuple[tuple[int, ...], ChunkFormat]
+"""Shape of an array of numbers, and how its chunks are stored."""
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, FileNotFoundError)
 """Exceptions that zarr and its codecs raise where stored bytes or metadata are damaged."""
 
@@ -48,8 +49,7 @@ def values_digest(values: NDArray[Any]) -> str:
 
 
 def _layout(node: Mapping[str, Any]) -> Layout:
-    chunks = node["chunk_grid"]["configuration"]["chunk_shape"]
-    return tuple(node["shape"]), tuple(chunks), np.dtype(node["data_type"])
+    return tuple(node["shape"]), ChunkFormat.of(node)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Nodes:
         return self._understood(path, lambda node: array_of(store, path, node))
 
     def layout(self, path: str) -> Layout:
-        """Shape, shape of the chunks and dtype of an array of numbers, which is not opened.
+        """Shape of an array of numbers, and how its chunks are stored; the array is not opened.
 
         Raises
         ------
