@@ -78,18 +78,22 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
     """
     shards = shards or Shards()
     store, data = _opened(task)
-    shape = task.shape
-    block = ChunkPlace.of(store, task.nodes, task.block, shape)
+    block = ChunkPlace.of(store, task.nodes, task.block, task.shape)
     for chunk in task.chunks:
-        first, stop = shape.chunk_span(chunk)
-        memory = PeakMemory()
-        shards.order(Order.CHUNK, chunk)
-        writer = ChunkWriter(block.at(chunk), task.attempts[chunk], shards.share(shape))
-        here = {position: run for position, run in task.runs.items() if first <= position < stop}
-        events = _ChunkJob(writer, store, here, data, task, memory, shards).events()
-        with _released(writer, shards):
-            yield from _throttled(events, task.options.run_timeout)
+        yield from _of_chunk(task, block.at(chunk), data, shards)
     shards.order(Order.END)
+
+
+def _of_chunk(task: PackTask, place: ChunkPlace, data: Data, shards: Shards) -> Iterator[Event]:
+    """Compute the missing runs of one chunk; its buffers are free for those of the next when this ends."""
+    first, stop = place.span
+    memory = PeakMemory()
+    shards.order(Order.CHUNK, place.chunk)
+    writer = ChunkWriter(place, task.attempts[place.chunk], shards.share(place.shape))
+    here = {position: run for position, run in task.runs.items() if first <= position < stop}
+    events = _ChunkJob(writer, place.store, here, data, task, memory, shards).events()
+    with _released(writer, shards):
+        yield from _throttled(events, task.options.run_timeout)
 
 
 @contextmanager
@@ -267,8 +271,8 @@ class _ChunkJob:
             steps += record is None
             if self._options.run_timeout is not None:
                 yield _ALIVE
-            yield from self._tell_diverged(positions, turn, told)
             if record is not None:
+                yield from self._tell_diverged(positions, turn, told)
                 written = [
                     (p, values) for p, values in zip(positions, record.values, strict=True) if values is not None
                 ]

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from sweepengine.execute._graph import Recording
     from sweepengine.execute._shards import Shards
-    from sweepengine.networks import Forward
     from sweepengine.spec import Run
     from sweepengine.store import BlockShape
 
@@ -93,6 +92,7 @@ class NetworkTurn:
         self._stepper = stepper(first.method, training, first.seed)
         self._record = record
         self._replay: Recording | None = None
+        self._stepped = outputs
         if state is not None:
             self.restore(state)
 
@@ -126,7 +126,7 @@ class NetworkTurn:
             A record when one is due, the first first; None after each step. Whenever it yields, :meth:`state` holds
             what continues from there.
         """
-        steps, problem = self._first.record_steps, self._problem
+        steps, problem, patience = self._first.record_steps, self._problem, self.patience
         while self.due < len(steps):
             is_due = self.step == steps[self.due]
             if self._record is not None and not is_due:
@@ -134,14 +134,14 @@ class NetworkTurn:
                     self._replay = recorded(self, self._record, len(self.runs))
                 self._replay()
                 self.count()
-                if self._divergence.unread >= self.patience and self._all_diverged():
+                if self._divergence.unread >= patience and self._all_diverged():
                     return
                 yield None
                 continue
             points = self._all_points if is_due else self._stepper.points(self.step)
-            forward = self._forward(points)
-            self._divergence.count(self.step)
-            if (is_due or self._divergence.unread >= self.patience) and self._all_diverged():
+            forward = self._network.forward(points.inputs, self._space)
+            self._divergence.look(self.step, forward.outputs, points.targets)
+            if (is_due or self._divergence.unread >= patience) and self._all_diverged():
                 return
             signals = None  # a step that records nothing makes its own, in less memory and with the same bits
             if is_due:
@@ -158,31 +158,28 @@ class NetworkTurn:
 
     def compute(self) -> None:
         """A step that stores nothing, where all are alike: what the device does."""
-        points = self._stepper.points(self.step)
-        self._stepper.step(Now(self.step, points, self._forward(points)), self._first.n_steps)
+        points = self._all_points
+        forward = self._network.forward(points.inputs, self._space)
+        self._stepped = forward.outputs
+        self._stepper.step(Now(self.step, points, forward), self._first.n_steps)
 
     def count(self) -> None:
-        """The same step: what the host does."""
-        self._divergence.count(self.step)
+        """The same step: what the host does. A recording writes the next outputs in the place of these."""
+        self._divergence.look(self.step, self._stepped.clone(), self._all_points.targets)
         self.step += 1
 
     def _all_diverged(self) -> bool:
         self.diverged_step = self._divergence.read()
         return bool((self.diverged_step >= 0).all())
 
-    def _forward(self, points: Points) -> Forward:
-        """The forward pass of a step, whose outputs are looked at: all points' at a record, else the step's."""
-        forward = self._network.forward(points.inputs, self._space)
-        self._divergence.look(forward.outputs, points.targets)
-        return forward
-
     def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Loss of each run, from outputs ([steps,] [R,] N [, k])."""
         return loss(self._problem.cost, outputs, targets, output_dim=targets.dim() == 2)
 
     def _values(self, values: dict[str, torch.Tensor]) -> list[dict[str, NDArray[np.floating]] | None]:
-        single = len(self.runs) == 1
-        rows = {name: (value.unsqueeze(0) if single else value).cpu().numpy() for name, value in values.items()}
+        rows = {name: value.cpu().numpy() for name, value in values.items()}
+        if len(self.runs) == 1:
+            return [rows]
         return [
             {name: row[place] for name, row in rows.items()} if step < 0 else None
             for place, step in enumerate(self.diverged_step)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from sweepengine.networks import multiplies_in_full
 from sweepengine.observe._linalg import operator_norm
 from sweepengine.observe._shared import shared
 
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
 
 
 def _changes(now: Moment, start: Moment) -> Iterator[Tensor]:
-    """Change of each layer's matrix in float64; one layer at a time, to save memory."""
+    """Change of each layer's matrix; one layer at a time, to save memory.
+
+    It is in the precision of the parameters, so that each entry is rounded once, or in float64 if products are not in
+    full precision.
+    """
     ends = (now.network.parameters.layer_matrices(), start.network.parameters.layer_matrices())
     for after, before in zip(*ends, strict=True):
-        yield after.to(torch.float64) - before
+        yield after - before if multiplies_in_full(after.device) else after.to(torch.float64) - before
 
 
 class _Moved(NamedTuple):
-    """Sizes of the change of each layer's parameters, shapes ([R,] L + 1), float64.
+    """Sizes of the change of each layer's parameters, shapes ([R,] L + 1), summed in float64.
 
     Attributes
     ----------
@@ -47,7 +52,7 @@ class _Moved(NamedTuple):
 def _moved(now: Moment, start: Moment) -> _Moved:
     layers, entries = [], []
     for change in _changes(now, start):
-        rows = change.square().sum(-1)
+        rows = change.square().sum(-1, dtype=torch.float64)
         layers.append((rows.sum(-1), rows.amax(-1)))
         entries.append(change.shape[-1] * change.shape[-2])
     squares, largest = (torch.stack(each, dim=-1) for each in zip(*layers, strict=True))
