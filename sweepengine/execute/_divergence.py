@@ -76,9 +76,11 @@ class Divergence:
         self._take_losses()
         if self._losses:
             losses = self._losses[0] if len(self._losses) == 1 else torch.cat(self._losses)
-            failing = ~(losses <= self._limit).cpu().numpy()  # true if either is NaN
-            for run in np.flatnonzero(failing.any(0) & (self._found < 0)):
-                self._found[run] = self._steps[failing[:, run].argmax()]
+            passing = losses <= self._limit  # false if either is NaN
+            if not passing.all():
+                failing = ~passing.cpu().numpy()
+                for run in np.flatnonzero(failing.any(0) & (self._found < 0)):
+                    self._found[run] = self._steps[failing[:, run].argmax()]
         self._forget()
         return self._found.copy()
 

@@ -87,13 +87,13 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
 def _of_chunk(task: PackTask, place: ChunkPlace, data: Data, shards: Shards) -> Iterator[Event]:
     """Compute the missing runs of one chunk; its buffers are free for those of the next when this ends."""
     first, stop = place.span
-    memory = PeakMemory()
-    shards.order(Order.CHUNK, place.chunk)
-    writer = ChunkWriter(place, task.attempts[place.chunk], shards.share(place.shape))
-    here = {position: run for position, run in task.runs.items() if first <= position < stop}
-    events = _ChunkJob(writer, place.store, here, data, task, memory, shards).events()
-    with _released(writer, shards):
-        yield from _throttled(events, task.options.run_timeout)
+    with PeakMemory() as memory:
+        shards.order(Order.CHUNK, place.chunk)
+        writer = ChunkWriter(place, task.attempts[place.chunk], shards.share(place.shape))
+        here = {position: run for position, run in task.runs.items() if first <= position < stop}
+        events = _ChunkJob(writer, place.store, here, data, task, memory, shards).events()
+        with _released(writer, shards):
+            yield from _throttled(events, task.options.run_timeout)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from sweepengine.execute._graph import cuda_graph, recorded
 from sweepengine.execute._start import network_start
 from sweepengine.networks import (
     COSTS,
-    Inputs,
     Now,
     Passes,
     Points,
@@ -70,17 +69,17 @@ class NetworkTurn:
         self.runs, self._first = runs, first
         architecture = first.architecture
         start = self.start_of(runs, data)
-        train, test = (Inputs.prepare(x, architecture) for x in (data.x_train, data.x_test))
+        train, test = data.inputs(architecture)
         if architecture.centred:
             train, test = start.centre(train), start.centre(test)
         self._problem = Problem(
             train, test, data.y_train, data.y_test, COSTS[first.loss](), first.step_size, first.method
         )
-        moment = Moment(start, self._problem, step=0)
-        self._recorder = Recorder(first.kind, first.observables, moment)
-        outputs = moment.train.forward.outputs
-        losses = [self._loss(each, data.y_train) for each in (outputs, torch.zeros_like(outputs))]
-        limit = DIVERGED_FACTOR * torch.maximum(*losses).reshape(-1)
+        self._start = Moment(start, self._problem, step=0)
+        self._recorder = Recorder(first.kind, first.observables, self._start)
+        outputs = self._start.train.forward.outputs
+        losses = self._loss(torch.stack([outputs, torch.zeros_like(outputs)]), data.y_train)
+        limit = DIVERGED_FACTOR * losses.amax(0).reshape(-1)
         self._divergence = Divergence(limit, data.y_train, self._loss)
         self.step: float = 0
         self.due = 0
@@ -145,9 +144,11 @@ class NetworkTurn:
                 return
             signals = None  # a step that records nothing makes its own, in less memory and with the same bits
             if is_due:
-                signals = self._network.backward(forward, self._space)
-                passes = Passes(problem.train, forward, signals)
-                moment = Moment(self._network, problem, int(self.step), passes, self._stepper.report())
+                moment = self._start
+                if self.step:
+                    signals = self._network.backward(forward, self._space)
+                    passes = Passes(problem.train, forward, signals)
+                    moment = Moment(self._network, problem, int(self.step), passes, self._stepper.report())
                 values = self._recorder.measure(moment)
                 self.due += 1
                 yield Record(self.due - 1, self._values(values))

@@ -51,9 +51,12 @@ class _Scope:
     ----------
     asks_onednn : bool
         Whether PyTorch asks oneDNN for float32 products on a CPU. Its own setting says so too, in half a microsecond.
+    in_full : str
+        Kind of the device that is known to multiply in full; empty if none is.
     """
 
     asks_onednn: bool = False
+    in_full: str = ""
 
 
 _SCOPE = _Scope()
@@ -81,7 +84,7 @@ def matmul_precision(name: str, device: torch.device, *, large: bool = False) ->
     """
     of_large = _setting_of_large_products() if large and name == "full" and device.type == "cpu" else "ieee"
     before = [(backend, backend.fp32_precision) for backends in _BACKENDS.values() for backend in backends]
-    asked_before = _SCOPE.asks_onednn
+    outer = _SCOPE.asks_onednn, _SCOPE.in_full
     try:
         for kind, backends in _BACKENDS.items():
             for backend in backends:
@@ -92,18 +95,17 @@ def matmul_precision(name: str, device: torch.device, *, large: bool = False) ->
         if measured != name:
             raise RunError(_refusal(name, measured, device))
         _SCOPE.asks_onednn = _CPU.matmul.fp32_precision == MATMULS["bf16"]
+        _SCOPE.in_full = device.type if name == "full" else ""
         yield
     finally:
-        _SCOPE.asks_onednn = asked_before
+        _SCOPE.asks_onednn, _SCOPE.in_full = outer
         for backend, precision in before:
             _restore(backend, precision)
 
 
 def multiplies_in_full(device: torch.device) -> bool:
-    """Whether float32 products on a device are in full precision under the present settings."""
-    setting = _BACKENDS[device.type][0].fp32_precision if device.type in _BACKENDS else ""
-    of_cpu = setting == _setting_of_large_products() if device.type == "cpu" else False
-    return of_cpu or bool(setting == MATMULS["full"])
+    """Whether float32 products on a device are known to be in full precision: a scope says so."""
+    return device.type == _SCOPE.in_full
 
 
 def asks_onednn(matrix: Tensor) -> bool:

@@ -57,7 +57,7 @@ def operator_norm(matrix: Tensor) -> Tensor:
     if short == 1:
         return frobenius(tall)
     gram = tall.mT @ tall
-    size = float(gram.diagonal().sum())  # a sum of squares: no entry hides in it
+    size = float(gram.trace())  # a sum of squares: no entry hides in it
     if gram.dtype == torch.float32 and not _SQUARES_FROM < size < math.inf:
         return operator_norm(tall.to(torch.float64))
     if not math.isfinite(size):
