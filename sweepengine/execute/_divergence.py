@@ -40,7 +40,7 @@ class Divergence:
         loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     ) -> None:
         self._limit = limit.clamp(max=torch.finfo(limit.dtype).max)  # an infinite loss exceeds it
-        self._targets, self._loss = targets, loss
+        self._targets, self._wide_targets, self._loss = targets, targets.to(torch.float64), loss
         self._found = np.full(len(self._limit), -1, dtype=np.int64)
         self._steps: list[int] = []
         self._losses: list[torch.Tensor] = []
@@ -63,7 +63,8 @@ class Divergence:
     def _take_losses(self) -> None:
         """Take the losses of the outputs that are kept."""
         if self._outputs:
-            self._losses.append(self._loss(torch.stack(self._outputs), self._targets).reshape(len(self._outputs), -1))
+            losses = self._loss(torch.stack(self._outputs), self._wide_targets)
+            self._losses.append(losses.reshape(len(self._outputs), -1))
             self._outputs.clear()
 
     @property

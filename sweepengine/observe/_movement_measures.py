@@ -31,7 +31,7 @@ def _changes(now: Moment, start: Moment) -> Iterator[Tensor]:
 
 
 class _Moved(NamedTuple):
-    """Sizes of the change of each layer's parameters, shapes ([R,] L + 1), summed in float64.
+    """Sizes of the change of each layer's parameters, shapes ([R,] L + 1), float64.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class _Moved(NamedTuple):
 def _moved(now: Moment, start: Moment) -> _Moved:
     layers = []
     for change in _changes(now, start):
-        rows = change.square().sum(-1, dtype=torch.float64)
+        rows = torch.linalg.vecdot(change, change).to(torch.float64)
         layers.append((rows.sum(-1), rows.amax(-1)))
     squares, largest = (torch.stack(each, dim=-1) for each in zip(*layers, strict=True))
     return _Moved(squares, _squares(start, start), largest)
@@ -65,7 +65,7 @@ def _squares(now: Moment, _: Moment) -> Tensor:
 
 def movement_op(now: Moment, start: Moment) -> Tensor:
     width = now.network.parameters.width
-    return torch.stack([operator_norm(change) / width**0.5 for change in _changes(now, start)], dim=-1)
+    return torch.stack([operator_norm(change) for change in _changes(now, start)], dim=-1) / width**0.5
 
 
 def squared_distance(now: Moment, start: Moment) -> tuple[Tensor, Tensor]:
