@@ -184,6 +184,8 @@ SUBJECTS: Final = {
             "scaling, J. Phys. A 34, 6375, 2001"),
         Work("Clopper & Pearson 1934", "C. J. Clopper and E. S. Pearson, The use of confidence or fiducial limits "
             "illustrated in the case of the binomial, Biometrika 26, 404, 1934"),
+        Work("Efron 1979", "Bradley Efron, Bootstrap Methods: Another Look at the Jackknife, Ann. Statist. 7, 1, 1979",
+            "doi:10.1214/aos/1176344552"),
         Work("Efron & Tibshirani 1993", "Bradley Efron and Robert J. Tibshirani, An Introduction to the Bootstrap, "
             "Chapman & Hall 1993"),
         Work("Holm 1979", "Sture Holm, A simple sequentially rejective multiple test procedure, Scand. J. Statist. 6, "

@@ -14,9 +14,9 @@ from sweepengine.execute._signals import interruptible, uninterrupted
 from sweepengine.execute._tasks import Tasks
 from sweepengine.execute._trial import try_users_code
 from sweepengine.options import RunOptions
-from sweepengine.plan import MachineRate, make_plan
+from sweepengine.plan import Machine, MachineRate, available_cpus, make_plan
 from sweepengine.spec import as_spec
-from sweepengine.store import Status, SweepStore, unwritable
+from sweepengine.store import Status, SweepStore, is_of_this_process, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from sweepengine.execute._progress import Progress
     from sweepengine.plan import Pack, Plan
     from sweepengine.spec import AnySpec
+
+
+RESULTS = "results"
+"""Folder of stores that the user gives no place."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,26 @@ class Outcome:
     failed: int
 
 
-def default_store(spec: AnySpec) -> str:
-    """Return the address of a sweep's store if the user names none: ``results/<name>.zarr``."""
-    return f"results/{spec.name}.zarr"
+def store_address(spec: AnySpec, store: str | Path | None = None, folder: str | None = None) -> str | Path:
+    """Return where a sweep's store is: at the address that the user names, or in a folder under the sweep's name.
+
+    Parameters
+    ----------
+    spec : AnySpec
+    store : str or Path, optional
+        The address, which ends in ``.zarr``.
+    folder : str, optional
+        The folder of ``<name>.zarr``, a path or URL; :data:`RESULTS` where not given.
+
+    Raises
+    ------
+    StoreError
+        Both are given.
+    """
+    if store and folder:
+        raise StoreError(f"store: found both --store {store} and --store-dir {folder}; leave one of them out")
+    folder = folder or RESULTS
+    return store or f"{folder}{'' if folder.endswith('/') else '/'}{spec.name}.zarr"
 
 
 class Session:
@@ -101,17 +122,23 @@ class Session:
         spec, how = as_spec(spec), self._options
         if how.cuda_graphs and (unlike := spec.unlike_steps()):
             raise SpecError(f"cuda_graphs: found {unlike}, whose steps are not recorded; leave cuda_graphs out")
-        sweep_store = SweepStore(store or default_store(spec), durability=how.durability)
-        if sweep_store.address.startswith("memory://") and how.executor == "ray":
+        sweep_store = SweepStore(store_address(spec, store), durability=how.durability)
+        if is_of_this_process(sweep_store.address) and how.executor == "ray":
             raise StoreError(
                 f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path"
             )
         shown = progress or SilentProgress()
         try:
             with interruptible():
-                return _Driver(make_plan(spec, sweep_store), sweep_store, how, shown, self).run(reason)
+                plan = make_plan(spec, sweep_store, self.machine)
+                return _Driver(plan, sweep_store, how, shown, self).run(reason)
         finally:
             shown.stop()
+
+    @property
+    def machine(self) -> Machine:
+        """What tasks run on: this machine, or a cluster whose memory is not known before it is joined."""
+        return Machine.here() if self._options.address is None else Machine(available_cpus(), memory=None)
 
     def executor_for(self, spec: AnySpec) -> Executor:
         """The executor, started if needed. Raises if this machine or cluster cannot do what the spec asks for."""
@@ -159,7 +186,6 @@ class _Driver:
         """Compute the missing runs; a store that lacks none is only read."""
         if self._plan.missing() or self._store.troubles:
             self._complete(reason)
-            self._plan = self._plan.refreshed(self._store)
         return self._outcome()
 
     def _complete(self, reason: str) -> None:
@@ -170,7 +196,7 @@ class _Driver:
         executor = self._session.executor_for(self._plan.spec)
         try:
             if self._store.claim(take_over=self._options.take_over):
-                self._plan = make_plan(self._plan.spec, self._store)
+                self._plan = make_plan(self._plan.spec, self._store, self._session.machine)
             self._store.mend()
             plan = self._plan
             self._store.extend(
@@ -218,6 +244,8 @@ class _Driver:
         if damaged:
             self._progress.say(f"damaged: {len(damaged)} runs did not match their marks and are computed again")
             self._advance(executor, tasks, list(refreshed.packs(rate, only=damaged)))
+            refreshed = self._plan.refreshed(self._store)
+        self._plan = refreshed
 
     def _advance(self, executor: Executor, tasks: Tasks, packs: list[Pack]) -> None:
         records = sum(len(run.record_steps) for pack in packs for run in pack.runs.values())

@@ -6,17 +6,17 @@ import itertools
 import math
 import shutil
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweepengine.amounts import show_bytes
 from sweepengine.errors import SpecError
 from sweepengine.observe import canonical_names
-from sweepengine.plan._cost import machine_memory
+from sweepengine.plan._machine import Machine
 from sweepengine.plan._step_size import References
 from sweepengine.plan._work import JoinedWork
 from sweepengine.plugins import UserCode
 from sweepengine.spec import kind_key
-from sweepengine.store import DATA_FILES, STORE_FILES, Status
+from sweepengine.store import DATA_FILES, STORE_FILES, Status, local_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -202,7 +202,7 @@ def _user_code(spec: AnySpec) -> UserCode:
     return UserCode.of(canonical_names(spec), (*spec.users_parts(), *kind_key(spec)))
 
 
-def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
+def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) -> Plan:
     """Resolve a spec: load its data, fix its step sizes, expand its axes, and look up what the store has.
 
     Parameters
@@ -210,6 +210,8 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     spec : AnySpec
     store : SweepStore
         The store for the sweep; it need not exist.
+    machine : Machine, optional
+        What the sweep is to run on: a run that needs more memory is refused. This machine where not given.
 
     Returns
     -------
@@ -242,20 +244,28 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     plan = Plan(
         spec, work.data, work.given, runs, new_blocks, known, limits, references.values, code, work, places, shapes
     )
-    if plan.memory_bytes() > machine_memory():
-        raise SpecError(
-            f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB, this machine has "
-            f"{machine_memory() / 1e9:.3g} GB; take smaller widths, fewer points or fewer records"
-        )
+    _refuse_more_than_the_memory(plan, machine or Machine.here())
     _refuse_more_than_the_disk(plan, store.address)
     return plan
 
 
+def _refuse_more_than_the_memory(plan: Plan, machine: Machine) -> None:
+    """Raise :class:`SpecError` if a worker of the machine has too little memory for a run."""
+    need = plan.memory_bytes()
+    if machine.memory is not None and need > machine.memory:
+        has = "this machine has" if machine.is_here else "a worker has"
+        raise SpecError(
+            f"axes.width: the largest run needs {show_bytes(need)}, {has} {show_bytes(machine.memory)}; take smaller "
+            "widths, fewer points or fewer records"
+        )
+
+
 def _refuse_more_than_the_disk(plan: Plan, address: str) -> None:
     """Raise :class:`SpecError` if a local disk has too little space for the missing runs without compression."""
-    if "://" in address:
+    place = local_folder(address)
+    if place is None:
         return
-    folder = next(path for path in Path(address).parents if path.exists())
+    folder = next(path for path in place.parents if path.exists())
     need, free = plan.disk_bytes(), shutil.disk_usage(folder).free
     if need > free:
         raise SpecError(

@@ -36,6 +36,7 @@ from sweepengine.spec._kinds import kinds as kinds
 from sweepengine.spec._kinds import register_kind as register_kind
 from sweepengine.spec._kinds import resolve as resolve
 from sweepengine.spec._kinds import run_from_json as run_from_json
+from sweepengine.spec._kinds import spec_of as spec_of
 from sweepengine.spec._kinds import spec_schema as spec_schema
 from sweepengine.spec._method import Method as Method
 from sweepengine.spec._model import SweepSpec as SweepSpec
