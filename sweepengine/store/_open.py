@@ -20,7 +20,7 @@ from sweepengine.store._lazy import CommittedValues, WholeValues, lazy_rows
 from sweepengine.store._marks import RunMark
 from sweepengine.store._nodes import values_digest
 from sweepengine.store._objects import get_objects
-from sweepengine.store._points import counts_of_points, targets
+from sweepengine.store._points import counts_of_points, inputs, targets
 from sweepengine.store._run_table import COLUMNS
 from sweepengine.store._several import join_sweeps
 from sweepengine.store._status import DAMAGED, Status
@@ -52,7 +52,8 @@ def open_sweep(url: str | Path | Sequence[str | Path]) -> xr.Dataset:
     xarray.Dataset
         Lazy (dask) variables over ``run``, ``record`` and their own dims. Every axis, the status and the number of
         valid records are eager coordinates of ``run``. ``step`` and ``time`` are coordinates of ``record`` if all runs
-        share them, else of (``run``, ``record``). Stores of particles have ``grid_points`` (``grid``, ``coord``) and
+        share them, else of (``run``, ``record``). ``inputs_train`` (``i``, ``feature``), ``inputs_test``, ``targets_train``
+        (``i``) and ``targets_test`` are the data, as the networks use them. Stores of particles have ``grid_points`` (``grid``, ``coord``) and
         ``reference_points`` (``reference``, ``coord``) if the sweep has a grid or a reference cloud. Runs of fewer
         records, layers or points than others are padded with NaN (steps with −1), and records that are not committed
         are NaN; ``records_done`` counts the valid records. Where runs differ in their points, ``n_train`` and
@@ -121,6 +122,7 @@ def _opened(url: str | Path) -> xr.Dataset:
         variables[variable.name] = (variable.dims, _concatenate(parts, shape), attributes)
     variables |= _predicted_curves(store, table.columns["limit"], sizes["record"])
     variables |= targets(store, segments, partial(_values, store))
+    variables |= inputs(store, segments, lambda path: WholeValues(store.objects, store.nodes, path).lazy(store.address))
     for kind in ("grid", "reference"):
         if store.attributes.get(kind):
             path = given_path(kind, store.attributes[kind], "points")
