@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 KEPT = 64
 """Steps whose outputs are kept before their losses are taken, together."""
 
+
 class Divergence:
     """Detects the first step at which the loss of a run exceeds its limit or is NaN.
 
