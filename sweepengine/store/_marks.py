@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _MARK = re.compile(r"(\d{9,})\.json")
 _STATE = re.compile(r"\d+-\d+-[ab](-\d+)?\.npz")
-_FAILURE = re.compile(r"(\d+)\.json")
 
 
 class DamagedMarkError(DamagedError):
@@ -281,25 +280,3 @@ def write_mark(store: Store, block: str, chunk: int, mark: Mark) -> None:
         "tails": mark.tails,
     }
     put_sealed(store, mark_key(block, chunk, mark.attempt), content)
-
-
-def read_failures(store: Store, block: str) -> dict[int, str]:
-    """Tracebacks of a block's failed runs, by position; in place of a damaged traceback, a text that says so."""
-    tracebacks = {}
-    for key in list_objects(store, f"failures/{block}/"):
-        name = _FAILURE.fullmatch(key.removeprefix(f"failures/{block}/"))
-        if name is None:
-            continue
-        try:
-            content = get_sealed(store, key, or_unsealed=True)
-            if content is not None:
-                tracebacks[int(content["position"])] = str(content["traceback"])
-        except (BrokenSealError, TypeError, KeyError):
-            tracebacks[int(name[1])] = f"{key}: what it says of the failure is damaged"
-    return tracebacks
-
-
-def write_failure(store: Store, block: str, position: int, traceback: str) -> None:
-    """Keep the traceback of a failed run."""
-    content = {"block": block, "position": position, "traceback": traceback}
-    put_sealed(store, f"failures/{block}/{position}.json", content)

@@ -107,8 +107,11 @@ def get_sealed(store: Store, key: str, *, or_unsealed: bool = False) -> dict[str
         The object is not what was written.
     """
     stored = get_object(store, key)
-    if stored is None:
-        return None
+    return None if stored is None else unsealed(stored, or_unsealed=or_unsealed)
+
+
+def unsealed(stored: bytes, *, or_unsealed: bool = False) -> dict[str, Any]:
+    """The content of a sealed JSON object's bytes, as :func:`get_sealed` returns it."""
     try:
         content = json.loads(stored)
         if or_unsealed and SEAL not in content:

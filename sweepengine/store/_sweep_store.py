@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import RunError, StoreError
 from sweepengine.spec import make_spec
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from sweepengine.store._layout import Block, StoredArray
 
 
-_OF_TASKS = ("blocks/", "code/", "failures/", "marks/", "state/")
+_OF_TASKS = ("blocks/", "code/", "failures/", "marks/", "state/", "workers/")
 """Beginnings of the keys that tasks write."""
 
 
@@ -148,6 +148,11 @@ class SweepStore(StoreView):
             with suppress(OSError):
                 self._heartbeat.end()
             self._heartbeat = None
+
+    def tell(self, progress: Mapping[str, Any]) -> None:
+        """Have the claim's next heartbeat say how far the driver is."""
+        if self._heartbeat is not None:
+            self._heartbeat.tell(progress)
 
     def must_be_held(self) -> None:
         """Raise :class:`RunError` where the store was removed, or another driver has taken it over."""

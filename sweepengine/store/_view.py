@@ -43,7 +43,7 @@ _OURS = {
         "reference",
         "runs",
     ),
-    *("state", "theory", "tokens", "weights", "zarr.json"),
+    *("state", "theory", "tokens", "weights", "workers", "zarr.json"),
 }
 """Names at the root of a store."""
 
