@@ -17,10 +17,11 @@ from sweepengine.analysis._claims_tables import (
 )
 from sweepengine.analysis._levels import LEVEL_RULES
 from sweepengine.analysis._markdown import inline, table_lines
-from sweepengine.analysis._report import ReportPaths, write_report_file
+from sweepengine.analysis._report import ReportPaths
 from sweepengine.analysis._results import strict
 from sweepengine.analysis._tables import INTERVALS, rules_table
 from sweepengine.analysis._verdict import RULES
+from sweepengine.analysis._writing import write_report_file
 
 if TYPE_CHECKING:
     import os

@@ -23,7 +23,7 @@ from sweepengine.analysis import SummaryText, reduce_runs, summarise, write_repo
 from sweepengine.analysis._constants import REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN
 from sweepengine.errors import DamageWarning
 from sweepengine.files import replace_file
-from sweepengine.store import content_digest, normalise_address, open_sweep, open_theory
+from sweepengine.store import content_digest, local_folder, name_of_url, normalise_address, open_sweep, open_theory
 from sweepengine.store._digests import DIGEST_BYTES, digest
 
 if TYPE_CHECKING:
@@ -35,6 +35,22 @@ _LIBRARIES = ("numpy", "scipy", "xarray", "dask", "zarr", "altair", "vl-convert-
 """Packages whose versions may change a report."""
 _PROGRAM = (".py", ".js", ".css")
 _NO_PROGRAM = {"__pycache__", "jobs"}
+
+
+def report_folder(store: str | Path) -> Path:
+    """Folder of a store's report: beside a local store; for that of a URL one of its own in the results folder.
+
+    Raises
+    ------
+    StoreError
+        The address is none of a store.
+    """
+    address = normalise_address(store)
+    name = address.rpartition("/")[2].removesuffix(".zarr")
+    folder = local_folder(address)
+    if folder is None:
+        return Path("results") / f"{name}-{name_of_url(address)}.report"
+    return folder.with_name(f"{name}.report")
 
 
 @dataclass(frozen=True)

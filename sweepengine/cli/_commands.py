@@ -91,24 +91,15 @@ def _print_summary(
 ) -> Report:
     """Print a store's summary; return the report that goes with it, which is not written yet."""
     from sweepengine.analysis import SummaryView
-    from sweepengine.reports import Report
+    from sweepengine.reports import Report, report_folder
 
-    made = Report(store, folder or _report_folder(store), anew=anew, users_code=users_code)
+    made = Report(store, folder or report_folder(store), anew=anew, users_code=users_code)
     console.print(SummaryView(made.text()))
     return made
 
 
 def _write_report(console: Console, made: Report) -> None:
     console.print(f"report: {made.write()}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _report_folder(store: str) -> Path:
-    """Folder for a store's report: beside a local store, in the results folder for a remote one."""
-    from sweepengine.store import normalise_address
-
-    address = normalise_address(store)
-    name = address.rsplit("/", 1)[-1].removesuffix(".zarr") + ".report"
-    return Path("results") / name if "://" in address else Path(address).with_name(name)
 
 
 def verify_command(store: str) -> int:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from sweepengine.networks import Inputs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import numpy as np
     import torch
     from numpy.typing import NDArray
+
+    from sweepengine.spec import Architecture
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,14 @@ class Data:
     x_test: torch.Tensor
     y_test: torch.Tensor
     given: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(default_factory=dict)
+    _prepared: dict[Architecture, tuple[Inputs, Inputs]] = field(default_factory=dict, init=False, repr=False)
+
+    def inputs(self, architecture: Architecture) -> tuple[Inputs, Inputs]:
+        """The training and the test points, prepared once for all networks of an architecture."""
+        if architecture not in self._prepared:
+            train, test = (Inputs.prepare(x, architecture) for x in (self.x_train, self.x_test))
+            self._prepared[architecture] = (train, test)
+        return self._prepared[architecture]
 
     @property
     def outputs(self) -> int:

@@ -16,7 +16,7 @@ from sweepengine.execute._trial import try_users_code
 from sweepengine.options import RunOptions
 from sweepengine.plan import Machine, MachineRate, available_cpus, make_plan
 from sweepengine.spec import as_spec
-from sweepengine.store import Status, SweepStore, unwritable
+from sweepengine.store import Status, SweepStore, is_of_this_process, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,7 +123,7 @@ class Session:
         if how.cuda_graphs and (unlike := spec.unlike_steps()):
             raise SpecError(f"cuda_graphs: found {unlike}, whose steps are not recorded; leave cuda_graphs out")
         sweep_store = SweepStore(store_address(spec, store), durability=how.durability)
-        if sweep_store.address.startswith("memory://") and how.executor == "ray":
+        if is_of_this_process(sweep_store.address) and how.executor == "ray":
             raise StoreError(
                 f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path"
             )
@@ -197,7 +197,6 @@ class _Driver:
         """Compute the missing runs; a store that lacks none is only read."""
         if self._plan.runs and (self._plan.missing() or self._store.troubles):
             self._complete(reason)
-            self._plan = self._plan.refreshed(self._store)
         return self._outcome()
 
     def _complete(self, reason: str) -> None:
@@ -256,6 +255,8 @@ class _Driver:
         if damaged:
             self._progress.say(f"damaged: {len(damaged)} runs did not match their marks and are computed again")
             self._advance(executor, tasks, list(refreshed.packs(rate, only=damaged)))
+            refreshed = self._plan.refreshed(self._store)
+        self._plan = refreshed
 
     def _advance(self, executor: Executor, tasks: Tasks, packs: list[Pack]) -> None:
         records = sum(len(run.record_steps) for pack in packs for run in pack.runs.values())

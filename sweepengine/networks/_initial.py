@@ -113,14 +113,17 @@ def initialise(
     weights = [draw(Role.WEIGHT, layer, sizes[layer + 1], sizes[layer]) for layer in range(depth)]
     weights[0] = law.shape_first_layer(weights[0])
     readout = law.shape_readout(draw(Role.READOUT, depth, widths[-1], outputs))
-    output_bias = draw(Role.OUTPUT_BIAS, depth, outputs, 1)[:, 0]
-    biases = [tensor(draw(Role.BIAS, layer, n, 1)[:, 0]) for layer, n in enumerate(widths)]
-    single = outputs == 1
+    single, biased = outputs == 1, architecture.sigma_b > 0
+    biases = [tensor(draw(Role.BIAS, layer, n, 1)[:, 0]) for layer, n in enumerate(widths if biased else ())]
+    output_bias = None
+    if architecture.output_bias:
+        drawn = draw(Role.OUTPUT_BIAS, depth, outputs, 1)[:, 0]
+        output_bias = tensor(drawn[0] if single else drawn)
     return Parameters(
         hidden=tuple(tensor(weight) if layer else tensor(weight.T).mT for layer, weight in enumerate(weights)),
-        biases=tuple(biases) if architecture.sigma_b > 0 else (),
+        biases=tuple(biases),
         readout=tensor(readout[:, 0] if single else readout),
-        output_bias=tensor(output_bias[0] if single else output_bias) if architecture.output_bias else None,
+        output_bias=output_bias,
     )
 
 

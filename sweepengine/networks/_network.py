@@ -6,6 +6,7 @@ enter the matrix products, which add their result to the weights, so they cost n
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 import torch
@@ -60,7 +61,9 @@ class Network(Propagation):
 
     def copy(self) -> Network:
         """A network with parameters of its own, which have the same values."""
-        return self._with(self.parameters.map(torch.clone))
+        copied = copy(self)
+        copied._hold(self.parameters.map(torch.clone))
+        return copied
 
     def in_float64(self) -> Network:
         """A copy in float64."""

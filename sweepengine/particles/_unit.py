@@ -130,14 +130,13 @@ class Neuron:
         held = (
             None if differentiated else self._scratch.rows(len(chunk), prepared)
         )  # autograd must keep the pre-activations
-        phi, _ = self._function.evaluate(self._preactivation(chunk, prepared, held))
+        phi = self._function.values(self._preactivation(chunk, prepared, held))
         summed = phi.sum(0) if self.output == "none" else self._outer(chunk) @ phi
         return summed * self.scale
 
     def values(self, points: Tensor, prepared: Tensor) -> Tensor:
         """ψ(θ_k; x_i), shape (n, N)."""
-        phi, _ = self._function.evaluate(self._preactivation(points, prepared))
-        phi = phi * self.scale
+        phi = self._function.values(self._preactivation(points, prepared)) * self.scale
         return phi if self.output == "none" else phi * self._outer(points).unsqueeze(1)
 
     def pull(self, prepared: Tensor, weights: Tensor) -> Callable[[Tensor], Tensor]:

@@ -6,7 +6,6 @@ import itertools
 import math
 import shutil
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweepengine.amounts import show_bytes
@@ -17,7 +16,7 @@ from sweepengine.plan._step_size import References
 from sweepengine.plan._work import JoinedWork
 from sweepengine.plugins import UserCode
 from sweepengine.spec import kind_key
-from sweepengine.store import DATA_FILES, STORE_FILES, Status, failed_places
+from sweepengine.store import DATA_FILES, STORE_FILES, Status, failed_places, local_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -286,9 +285,10 @@ def _refuse_more_than_the_memory(plan: Plan, machine: Machine) -> None:
 
 def _refuse_more_than_the_disk(plan: Plan, address: str) -> None:
     """Raise :class:`SpecError` if a local disk has too little space for the missing runs without compression."""
-    if "://" in address:
+    place = local_folder(address)
+    if place is None:
         return
-    folder = next(path for path in Path(address).parents if path.exists())
+    folder = next(path for path in place.parents if path.exists())
     need, free = plan.disk_bytes(), shutil.disk_usage(folder).free
     if need > free:
         raise SpecError(

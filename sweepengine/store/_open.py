@@ -70,6 +70,8 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     """
     import xarray as xr
 
+    import sweepengine.store._accessor  # noqa: F401 -- registers ds.sweep
+
     store = StoreView(url)
     store.must_exist()
     table = store.table

@@ -169,7 +169,8 @@ def read_table(store: Store, publication: Publication) -> RunTable:
     """
     nodes, path = publication.nodes, publication.table
     extra = [name for name in further_columns() if f"{path}/{name}" in nodes]
-    return RunTable({name: nodes.values(store, f"{path}/{name}") for name in (*COLUMNS, *extra)})
+    names = (*COLUMNS, *extra)
+    return RunTable(dict(zip(names, nodes.values_of_each(store, [f"{path}/{name}" for name in names]), strict=True)))
 
 
 def new_columns(table: RunTable | None, spec: AnySpec, before: Sequence[AnySpec]) -> dict[str, Any]:

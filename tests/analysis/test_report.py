@@ -198,7 +198,7 @@ def test_main_figure_is_svg_or_png_and_nothing_else(tmp_path: Path) -> None:
     assert "kernel drift" in svg
     assert "relative movement" in svg
     assert analysis.write_main_figure(ds, tmp_path / "main.PNG").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(analysis.FigureFormatError, match=r"'main.gif'; its name must end in .svg or .png"):
+    with pytest.raises(analysis.FigureFormatError, match=r"'main.gif'; its name must end in .svg, .pdf or .png"):
         analysis.write_main_figure(ds, tmp_path / "main.gif")
 
 
