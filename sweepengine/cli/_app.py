@@ -200,6 +200,19 @@ def repair(store: StoreArgument, *, take_over: TakeOverOption = False) -> None:
 
 
 @app.command()
+def gc(
+    store: StoreArgument,
+    *,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete it; without this nothing is changed.")] = False,
+    take_over: TakeOverOption = False,
+) -> None:
+    """Say what killed writers have left in a store, and how many bytes it takes; with --delete, delete it."""
+    from sweepengine.cli._gc import gc_command
+
+    gc_command(store, delete=delete, take_over=take_over)
+
+
+@app.command()
 def report(
     store: StoreArgument,
     *,

@@ -27,6 +27,10 @@ from sweepengine.store._layout import BlockShape as BlockShape
 from sweepengine.store._layout import StoredArray as StoredArray
 from sweepengine.store._layout import make_block as make_block
 from sweepengine.store._layout import piece_length as piece_length
+from sweepengine.store._litter import Litter as Litter
+from sweepengine.store._litter import collect_litter as collect_litter
+from sweepengine.store._litter import find_litter as find_litter
+from sweepengine.store._litter import refuse_litter_of_the_living as refuse_litter_of_the_living
 from sweepengine.store._marks import DamagedMarkError as DamagedMarkError
 from sweepengine.store._marks import Mark as Mark
 from sweepengine.store._marks import RunMark as RunMark

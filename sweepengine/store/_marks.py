@@ -144,9 +144,10 @@ def state_prefix(block: str, chunk: int) -> str:
     return f"state/{block}/{chunk}/"
 
 
-def is_mark(key: str) -> bool:
-    """Whether a key below ``marks/`` is the key of an attempt's mark."""
-    return _MARK.fullmatch(key.rsplit("/", 1)[-1]) is not None
+def attempt_of_mark(key: str) -> int | None:
+    """The attempt whose mark has a key below ``marks/``; None for what is no attempt's mark."""
+    mark = _MARK.fullmatch(key.rsplit("/", 1)[-1])
+    return None if mark is None else int(mark[1])
 
 
 def attempt_of_state(name: str) -> int | None:

@@ -35,6 +35,13 @@ if TYPE_CHECKING:
     from sweepengine.store._metadata import Metadata
 
 _STEM = re.compile(r"w\d+-d\d+-[0-9a-f]+")
+_NAME = re.compile(rf"{_STEM.pattern}(-\d+){{0,2}}")
+"""A stem, then what made the block: nothing in layout version 2, a driver's epoch, or the publication of a move."""
+
+
+def is_block_name(text: str) -> bool:
+    """Whether a text is a name that this package gives a block."""
+    return _NAME.fullmatch(text) is not None
 
 
 def stem_of(block: str) -> str:

@@ -224,7 +224,7 @@ def test_watching_without_a_terminal_prints_a_line_a_look(
         if looks == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(_status.time, "sleep", sleep)
+    monkeypatch.setattr("sweepengine.cli._status.time.sleep", sleep)
     assert main(["status", store, "--watch", "--every", "0.1"]) == 130
     said = capsys.readouterr()
     lines = said.out.splitlines()
