@@ -25,7 +25,7 @@ MISSING: Final = "missing"
 
 def swept_axes(ds: xr.Dataset) -> tuple[str, ...]:
     """Width, seed, and before them the run coordinates in which runs differ and that do not follow from the others."""
-    names = [name for name in ("sweep", *group_axes(ds), *kind_of(ds).axes) if name in ds.coords and name not in _LAST]
+    names = [name for name in (*group_axes(ds), *kind_of(ds).axes) if name in ds.coords and name not in _LAST]
     firm = [name for name in (*names, *_LAST) if name not in _FOLLOWING]
     kept = [name for name in dict.fromkeys(firm) if name in _LAST or np.unique(ds[name].values).size > 1]
     for name in (name for name in _FOLLOWING if name in names):

@@ -90,7 +90,7 @@ def theory_of(ds: xr.Dataset) -> xr.Dataset:
         raise ContractError(
             "The dataset has lost the attribute 'store'; open its theory by sweepengine.open_theory(url)."
         )
-    return open_theory(str(store))
+    return open_theory(store)
 
 
 def _chunks(ds: xr.Dataset, dims: tuple[Hashable, ...]) -> dict[Hashable, tuple[int, ...]]:

@@ -19,7 +19,7 @@ from sweepengine.execute._follower import Follower
 from sweepengine.execute._make_turn import make_turn
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._shards import Order, Shards
-from sweepengine.networks import LARGE_PRODUCT, matmul_precision
+from sweepengine.networks import LARGE_PRODUCT, first_product, matmul_precision
 from sweepengine.observe import given_ids
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import run_from_json
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 EVENT_SECONDS = 0.5
-_ROWS_AT_A_TIME = 512
-"""Rows that count at most in whether a product is large: particles are advanced in chunks, not all at once."""
 BEATS = 4
 """Signs of life that a task gives within a run's timeout."""
 
@@ -149,9 +147,8 @@ def _beat(timeout: float | None) -> float:
 
 
 def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
-    # Of a network the products of its first layer, of a cloud those of some of its particles.
-    multiplications = data.x_train.numel() * min(run.width, _ROWS_AT_A_TIME)
-    return matmul_precision(run.matmul, data.x_train.device, large=multiplications >= LARGE_PRODUCT)
+    large = first_product(data.x_train, run.width) >= LARGE_PRODUCT
+    return matmul_precision(run.matmul, data.x_train.device, large=large)
 
 
 def _within(scope: Callable[[], AbstractContextManager[None]], items: Iterator[Item]) -> Iterator[Item]:

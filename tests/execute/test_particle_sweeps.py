@@ -53,7 +53,9 @@ def test_stored_numbers_are_those_of_the_library(tmp_path: Path) -> None:
 def test_every_observable_by_name(tmp_path: Path) -> None:
     names = ["w2_start", "stationarity_gap", "kernel", "kernel_drift", "mean", "deviation", "loss_test"]
     found = computed(changed(TEACHER, observables=names, axes={"width": [16], "seed": 1}), tmp_path / "few.zarr")
-    assert set(names) | {"targets_train", "targets_test", "grid_points"} == set(found.data_vars)
+    assert set(names) | {"inputs_train", "inputs_test", "targets_train", "targets_test", "grid_points"} == set(
+        found.data_vars
+    )
     assert all(bool(found[name].notnull().all()) for name in names)
     assert float(found.w2_start[0, 0]) == 0
     assert float(found.w2_start[0, -1]) > 0
