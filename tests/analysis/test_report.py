@@ -116,7 +116,7 @@ def test_page_says_everything_that_was_promised(page: Page) -> None:
     ):
         assert key in ids
     for words in ("Kernel drift and movement against width", "Train loss over time", "residual trend", "1 diverged",
-                  "1 failed", "ntk-const", "mf-move", "to decide: ", "S3 Thm 2", "How a verdict is reached",
+                  "1 failed", "ntk-const", "mf-move", "to decide: ", "Jacot et al. 2018", "How a verdict is reached",
                   "results/quickstart.zarr"):  # fmt: skip
         assert words in page.text
     charts = [a for _, a in page.elements if "data-chart" in a]
