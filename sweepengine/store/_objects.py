@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from zarr.abc.store import Store
-    from zarr.buffer import Buffer
+    from zarr.abc.buffer import Buffer
 
 SEAL = "seal"
 

@@ -169,7 +169,5 @@ def test_formulas_are_whole_and_survive_markdown() -> None:
 
 
 def test_no_text_cites_what_only_its_authors_can_open() -> None:
-    mark = re.compile(
-        r"\bS[0-4]( §| eqs? | lemma| fact| [Tt]hm| prop)|trial read|\bseed and equation", re.IGNORECASE
-    )
+    mark = re.compile(r"\bS[0-4]( §| eqs? | lemma| fact| [Tt]hm| prop)|trial read|\bseed and equation", re.IGNORECASE)
     assert {name for name, text in texts() if mark.search(text)} == set()

@@ -194,7 +194,7 @@ def test_killed_anywhere_it_leaves_a_whole_store(
 ) -> None:
     folder, expected = littered
     shown, deleted = numbers(folder), 0
-    delete = _litter.delete_objects
+    delete = _litter.delete_objects  # type: ignore[attr-defined]
 
     def stopped(*arguments: Any) -> None:
         nonlocal deleted
