@@ -92,9 +92,19 @@ NETWORKS: Final = Findings(
         Curve("loss_train", "train loss", "Train loss"),
         Curve("loss_test", "test loss", "Test loss"),
         Curve("kernel_drift", "kernel drift", "Relative change of the kernel since t = 0"),
+        Curve(
+            "linear_distance_test",
+            "distance from the linearised model",
+            "Root mean square over test points of the difference between the network and its linearisation at t = 0",
+        ),
     ),
     width_title="Kernel drift and movement against width",
     width_text="The largest relative change of the kernel, and of all parameters, during training.",
-    further_figures=("sweepengine.analysis._accuracies:accuracy_figures",),
+    further_figures=(
+        "sweepengine.analysis._accuracies:accuracy_figures",
+        "sweepengine.analysis._gamma_figures:gamma_figures",
+        "sweepengine.analysis._ensemble_figures:ensemble_figures",
+        "sweepengine.analysis._kernel_figures:figures_of_kernels",
+    ),
     coordinates=("layer",),
 )

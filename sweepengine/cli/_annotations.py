@@ -63,9 +63,13 @@ def _typed(option: Field[Any], hint: Any) -> Any:
 _HINTS = get_type_hints(RunOptions)
 
 
-def with_options(*own: inspect.Parameter) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the signature that Typer reads: parameters of its own, and one for every option of a run."""
-    shared = [option(each.name, _typed(each, _HINTS[each.name]), each.default) for each in fields(RunOptions)]
+def with_options(*own: inspect.Parameter, is_run: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the signature that Typer reads: parameters of its own, and one for every option of a run.
+
+    Options that go with ``run`` only are left out unless the command ``is_run``.
+    """
+    taken = [each for each in fields(RunOptions) if is_run or not each.metadata["run_only"]]
+    shared = [option(each.name, _typed(each, _HINTS[each.name]), each.default) for each in taken]
 
     def signed(command: Callable[..., None]) -> Callable[..., None]:
         parameters = sorted((*own, *shared), key=lambda parameter: parameter.kind)

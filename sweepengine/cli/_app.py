@@ -56,6 +56,7 @@ def _options(
     option("store_dir", StoreDirOption, None),
     option("plugin", PluginOption, None),
     option("report", Annotated[bool, typer.Option(help="Write the report when the sweep is done.")], True),
+    is_run=True,
 )
 def run(
     spec: str,
@@ -157,12 +158,29 @@ def plan(
     plan_command(Sweep(spec, settings or (), plugin or (), store, store_dir), cpus, memory, gpus)
 
 
-@app.command()
-def status(store: StoreArgument) -> None:
-    """Say how far a sweep is, and what failed."""
-    from sweepengine.cli._commands import status_command
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
-    status_command(store)
+
+@app.command()
+def status(
+    store: StoreArgument,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until stopped.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time between two looks.")] = 5.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how far a sweep is: runs by axis and status, who is at work, what failed. Reads the store alone."""
+    from sweepengine.cli._status import status_command
+
+    status_command(store, every if watch else None, as_json=as_json)
+
+
+@app.command()
+def failures(store: StoreArgument, *, as_json: JsonOption = False) -> None:
+    """Say what failed: each run with its axes, its whole traceback, and where it was computed."""
+    from sweepengine.cli._failures import failures_command
+
+    failures_command(store, as_json=as_json)
 
 
 @app.command()
@@ -179,6 +197,19 @@ def repair(store: StoreArgument, *, take_over: TakeOverOption = False) -> None:
     from sweepengine.cli._commands import repair_command
 
     raise typer.Exit(repair_command(store, take_over=take_over))
+
+
+@app.command()
+def gc(
+    store: StoreArgument,
+    *,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete it; without this nothing is changed.")] = False,
+    take_over: TakeOverOption = False,
+) -> None:
+    """Say what killed writers have left in a store, and how many bytes it takes; with --delete, delete it."""
+    from sweepengine.cli._gc import gc_command
+
+    gc_command(store, delete=delete, take_over=take_over)
 
 
 @app.command()

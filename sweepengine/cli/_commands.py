@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 
 from sweepengine.cli._sweep import install_plugins
 
@@ -17,10 +15,7 @@ if TYPE_CHECKING:
     from sweepengine.execute import Outcome
     from sweepengine.refine import Decided
     from sweepengine.reports import Report
-    from sweepengine.store import Damage, DamagedMarkError, SweepStore
-
-
-_NAMED_RUNS = 3
+    from sweepengine.store import Damage, SweepStore
 
 
 def run_command(sweep: Sweep, options: dict[str, Any], *, report: bool) -> int:
@@ -84,7 +79,10 @@ def _warnings(outcome: Outcome) -> list[str]:
     if outcome.diverged:
         lines.append(f"warning: {outcome.diverged} of {outcome.runs} runs diverged; `sweepengine status` names them")
     if outcome.failed:
-        lines.append(f"error: {outcome.failed} of {outcome.runs} runs failed; the same command tries them again")
+        lines.append(
+            f"error: {outcome.failed} of {outcome.runs} runs failed; `sweepengine failures {outcome.store}` says why, the "
+            "same command tries them again"
+        )
     return lines
 
 
@@ -102,49 +100,6 @@ def _print_summary(
 
 def _write_report(console: Console, made: Report) -> None:
     console.print(f"report: {made.write()}", markup=False, highlight=False, soft_wrap=True)
-
-
-def status_command(store: str) -> None:
-    """Print how far a sweep is."""
-    from sweepengine.store import Status, SweepStore, read_failures, runs_of
-
-    sweep_store = SweepStore(store)
-    sweep_store.must_exist()
-    console = Console()
-    table = Table(title=f"status of {sweep_store.address}", title_justify="left")
-    table.add_column("block", overflow="fold")
-    for status in Status:
-        table.add_column(status.label, justify="right")
-    table.add_column("records", justify="right")
-    names = _names(sweep_store)
-    troubles: list[str] = []
-    failed: dict[str, list[str]] = {}
-    positions = {} if sweep_store.table is None else sweep_store.table.positions
-    for block, shape in sweep_store.block_shapes().items():
-        damaged: dict[int, DamagedMarkError] = {}
-        every = runs_of(shape, sweep_store.marks(block, shape, damaged))
-        marks = {position: every[position] for position in positions[block]}  # other runs of the block have been moved
-        troubles += [f"damaged: {error}" for error in damaged.values()]
-        statuses = {p: Status.PENDING if mark is None else mark.status for p, mark in marks.items()}
-        counts = Counter(statuses.values())
-        recorded = sum(mark.records_done for mark in marks.values() if mark is not None)
-        table.add_row(block, *(str(counts[each]) for each in Status), f"{recorded}/{len(marks) * shape.records}")
-        troubles += [
-            f"diverged: {names[block, position]} at step {mark.diverged_step}"
-            for position, mark in marks.items()
-            if mark is not None and mark.status is Status.DIVERGED
-        ]
-        failures = read_failures(sweep_store.objects, block) if counts[Status.FAILED] else {}
-        for position, text in failures.items():
-            if statuses.get(position) is Status.FAILED:
-                reason = text.strip().splitlines()[-1].removeprefix("sweepengine.errors.")
-                failed.setdefault(reason, []).append(names[block, position])
-    for reason, runs in failed.items():
-        shown = ", ".join(runs[:_NAMED_RUNS]) + (" …" if len(runs) > _NAMED_RUNS else "")
-        troubles.append(f"failed: {f'{len(runs)} runs, {shown}' if len(runs) > 1 else shown}: {reason}")
-    console.print(table)
-    for trouble in troubles:
-        console.print(trouble, markup=False, highlight=False, soft_wrap=True)
 
 
 def verify_command(store: str) -> int:

@@ -9,7 +9,7 @@ from sweepengine.errors import SpecError, StoreError
 from sweepengine.execute._device import pick_device
 from sweepengine.execute._executor import InlineExecutor
 from sweepengine.execute._failures import Failures
-from sweepengine.execute._progress import SilentProgress
+from sweepengine.execute._progress import SilentProgress, ToldProgress
 from sweepengine.execute._signals import interruptible, uninterrupted
 from sweepengine.execute._tasks import Tasks
 from sweepengine.execute._trial import try_users_code
@@ -130,15 +130,26 @@ class Session:
         shown = progress or SilentProgress()
         try:
             with interruptible():
-                plan = make_plan(spec, sweep_store, self.machine)
+                plan = self.plan_of(spec, sweep_store)
+                self._say_failed(plan, shown)
                 return _Driver(plan, sweep_store, how, shown, self).run(reason)
         finally:
             shown.stop()
 
-    @property
-    def machine(self) -> Machine:
-        """What tasks run on: this machine, or a cluster whose memory is not known before it is joined."""
-        return Machine.here() if self._options.address is None else Machine(available_cpus(), memory=None)
+    def plan_of(self, spec: AnySpec, store: SweepStore) -> Plan:
+        """The plan of what the options ask for: all runs of a spec, or those that have failed before."""
+        # Of a cluster the memory is not known before it is joined.
+        machine = Machine.here() if self._options.address is None else Machine(available_cpus(), memory=None)
+        plan = make_plan(spec, store, machine)
+        return plan.of_failed() if self._options.retry_failed else plan
+
+    def _say_failed(self, plan: Plan, progress: Progress) -> None:
+        """Say what happens to the runs that have failed before."""
+        count = f"{len(plan.failed)} runs" if len(plan.failed) != 1 else "1 run"
+        if self._options.retry_failed:
+            progress.say(f"failed before: {count}; nothing else is computed")
+        elif plan.failed:
+            progress.say(f"failed before: {count}, tried again with all that is missing; --retry-failed tries no other")
 
     def executor_for(self, spec: AnySpec) -> Executor:
         """The executor, started if needed. Raises if this machine or cluster cannot do what the spec asks for."""
@@ -177,14 +188,14 @@ class _Driver:
     def __init__(
         self, plan: Plan, store: SweepStore, options: RunOptions, progress: Progress, session: Session
     ) -> None:
-        self._plan, self._store, self._options, self._progress = plan, store, options, progress
-        self._session = session
+        self._plan, self._store, self._options, self._session = plan, store, options, session
+        self._progress = ToldProgress(progress, store.tell)
         self._before = {run.id for run in plan.runs} - {run.id for run in plan.missing()}
         self._failures = Failures(progress)
 
     def run(self, reason: str = "") -> Outcome:
         """Compute the missing runs; a store that lacks none is only read."""
-        if self._plan.missing() or self._store.troubles:
+        if self._plan.runs and (self._plan.missing() or self._store.troubles):
             self._complete(reason)
         return self._outcome()
 
@@ -196,7 +207,7 @@ class _Driver:
         executor = self._session.executor_for(self._plan.spec)
         try:
             if self._store.claim(take_over=self._options.take_over):
-                self._plan = make_plan(self._plan.spec, self._store, self._session.machine)
+                self._plan = self._session.plan_of(self._plan.spec, self._store)
             self._store.mend()
             plan = self._plan
             self._store.extend(

@@ -7,7 +7,7 @@ import time
 import traceback
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from sweepengine.store import (
     ChunkPlace,
     ChunkWriter,
     Status,
+    TaskBeat,
     bind_code,
     open_address,
     read_data,
@@ -35,7 +36,7 @@ from sweepengine.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from sweepengine.execute._task import PackTask
     from sweepengine.spec import AnyRun
 
-Item = TypeVar("Item")
+    Events = Generator[Event, None, Event]
 
 EVENT_SECONDS = 0.5
 BEATS = 4
@@ -77,19 +78,23 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
     shards = shards or Shards()
     store, data = _opened(task)
     block = ChunkPlace.of(store, task.nodes, task.block, task.shape)
-    for chunk in task.chunks:
-        yield from _of_chunk(task, block.at(chunk), data, shards)
+    beat = TaskBeat(store, task.block, task.chunks[0], task.attempts[task.chunks[0]])
+    try:
+        for chunk in task.chunks:
+            yield from _of_chunk(task, block.at(chunk), data, shards, beat)
+    finally:
+        beat.end()
     shards.order(Order.END)
 
 
-def _of_chunk(task: PackTask, place: ChunkPlace, data: Data, shards: Shards) -> Iterator[Event]:
+def _of_chunk(task: PackTask, place: ChunkPlace, data: Data, shards: Shards, beat: TaskBeat) -> Iterator[Event]:
     """Compute the missing runs of one chunk; its buffers are free for those of the next when this ends."""
     first, stop = place.span
     with PeakMemory() as memory:
         shards.order(Order.CHUNK, place.chunk)
         writer = ChunkWriter(place, task.attempts[place.chunk], shards.share(place.shape))
         here = {position: run for position, run in task.runs.items() if first <= position < stop}
-        events = _ChunkJob(writer, place.store, here, data, task, memory, shards).events()
+        events = _ChunkJob(writer, place.store, here, data, task, memory, shards, beat).events()
         with _released(writer, shards):
             yield from _throttled(events, task.options.run_timeout)
 
@@ -146,15 +151,21 @@ def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
     return matmul_precision(run.matmul, data.x_train.device, large=large)
 
 
-def _within(scope: Callable[[], AbstractContextManager[None]], items: Iterator[Item]) -> Iterator[Item]:
-    """Yield items that are each made within a scope, which is left before the yield: other code shares this process."""
+def _within(scope: Callable[[], AbstractContextManager[None]], events: Events) -> Iterator[Event]:
+    """Yield events that are each made within a scope, which is left before the yield: other code shares this process.
+
+    The last event is the one that a generator returns, so that the scope, which takes as long to enter as a step of a
+    small network, is entered once for a run that yields nothing else.
+    """
     while True:
         with scope():
             try:
-                item = next(items)
-            except StopIteration:
-                return
-        yield item
+                event, is_last = next(events), False
+            except StopIteration as end:
+                event, is_last = end.value, True
+        yield event
+        if is_last:
+            return
 
 
 def _load_data(store: Store, task: PackTask, run: AnyRun, device: torch.device) -> Data:
@@ -190,7 +201,9 @@ class _ChunkJob:
         task: PackTask,
         memory: PeakMemory,
         shards: Shards,
+        beat: TaskBeat,
     ) -> None:
+        self._beat = beat
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
         self._runs, self._shards, self._options = runs, shards, task.options
         self._tried: set[int] = set()
@@ -221,10 +234,16 @@ class _ChunkJob:
         for start in range(0, len(waiting), size):
             yield from self._turn(tuple(waiting[start : start + size]), None)
             if self._task.careful:
-                self._writer.commit()  # the next run may stop this worker
+                self._commit()  # the next run may stop this worker
         if self._task.names_runs:
             yield Event(advancing=())
         self._writer.commit(last=True)
+        self._beat.committed()
+
+    def _commit(self, positions: tuple[int, ...] = (), state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
+        self._writer.commit(positions, state)
+        self._beat.committed()
+        self._last_commit = time.monotonic()
 
     def _damaged(self, positions: tuple[int, ...], what: str) -> Event:
         """Return an event that names those of the damaged runs that this task has; the driver finds the others."""
@@ -264,14 +283,15 @@ class _ChunkJob:
             failed = [p for p in positions if not self._writer.run(p).status.is_final]
             for position in failed:
                 self._writer.finish(position, Status.FAILED)
-                write_failure(self._store, self._task.block, position, text)
+                write_failure(self._store, self._task.block, position, text, self._writer.attempt)
             reason = f"{type(error).__name__}: {error}"
             failures = tuple(Failure(1, f"run {self._runs[p].id}", reason) for p in failed)
             yield self._told() + Event(failures=failures)
 
     def _train(
         self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None
-    ) -> Iterator[Event]:
+    ) -> Events:
+        """Train a turn and take its records; return the last event."""
         graphs = self._options.cuda_graphs
         turn = make_turn(runs, self._data, state, self._task.shape, self._shards, cuda_graphs=graphs)
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
@@ -286,6 +306,7 @@ class _ChunkJob:
                 for position, values in written:
                     self._writer.record(position, record.index, values)
                 self._untold += len(written)
+            self._beat.tick(self._writer.chunk, self._writer.attempt, positions, 0 if record is None else len(written))
             now = time.monotonic()
             # To yield takes as long as a step of a small network.
             if now - yielded >= beat and (self._untold or self._options.run_timeout is not None):
@@ -296,8 +317,7 @@ class _ChunkJob:
                 yield from self._tell_diverged(positions, turn, told)  # turn.state() may have detected a divergence
                 if len(told) == len(positions):
                     break  # no run would continue from the state
-                self._writer.commit(positions, state)
-                self._last_commit = time.monotonic()
+                self._commit(positions, state)
             else:
                 self._shards.order(Order.STEP)
         yield from self._tell_diverged(positions, turn, told)
@@ -305,7 +325,7 @@ class _ChunkJob:
         self._bind_code()
         for position in alive:
             self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
-        yield self._told() + Event(done=len(alive), message=self._shards.report(steps))
+        return self._told() + Event(done=len(alive), message=self._shards.report(steps))
 
     def _told(self) -> Event:
         """The records that no event has told yet."""

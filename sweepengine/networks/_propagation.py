@@ -75,9 +75,9 @@ class Propagation:
         self._bias_scale = (self.scaling.output * self._last_bias.forward).to(dtype).reshape(shape)
         self.trains_hidden = any(row.rate for row in (*self._weights, *(self._biases if parameters.biases else ())))
         """Whether a step or a kernel needs backward signals."""
-        self._hold(parameters)
+        self.hold(parameters)
 
-    def _hold(self, parameters: Parameters) -> None:
+    def hold(self, parameters: Parameters) -> None:
         """Take parameters, and make the views of them that all passes share."""
         self.parameters = parameters
         self._transposed = [weight.mT for weight in parameters.hidden]

@@ -10,7 +10,7 @@ from sweepengine.store._digests import digest
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
-    from zarr.buffer import Buffer
+    from zarr.abc.buffer import Buffer
 
 EXTRAS = {"s3": "s3", "gs": "gcs"}
 """Scheme of a URL of an object store → the extra of this package that installs what it needs."""

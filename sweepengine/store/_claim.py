@@ -15,7 +15,7 @@ import re
 import secrets
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import RunError
@@ -34,6 +34,8 @@ from sweepengine.store._objects import (
 from sweepengine.store._process import Process
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from zarr.abc.store import Store
 
 CLAIMS = "drivers/"
@@ -45,6 +47,8 @@ _TRIES_TO_CLAIM = 20
 _FENCE_OF_OLD_VERSIONS = 999_999
 _NAME = re.compile(rf"{CLAIMS}(\d+)(?:-[0-9a-f]+)?\.json")
 """A claim's key; earlier versions of this package put the owner into it too."""
+_AT_WORK: set[str] = set()
+"""Owners of the claims that drivers in this process hold."""
 _TAKEN_OVER = "another driver has taken over this store; let it finish, then run the same command again"
 
 
@@ -66,6 +70,8 @@ class DriverClaim:
         When the claim was made and when it was last renewed, in seconds since 1970.
     ended : bool
         Whether the driver has said that it will write no more.
+    progress : dict
+        How far the driver is, as it said with its last heartbeat; empty before.
     """
 
     epoch: int
@@ -75,6 +81,7 @@ class DriverClaim:
     since: float = 0.0
     beat: float = 0.0
     ended: bool = False
+    progress: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def new(cls, epoch: int) -> DriverClaim:
@@ -85,7 +92,14 @@ class DriverClaim:
     @property
     def is_over(self) -> bool:
         """Whether its driver is known to write no more."""
-        return self.ended or (self.process is not None and self.process.is_gone)
+        if self.ended or self.process is None:
+            return self.ended
+        return self.process.is_gone or (self.process == Process.current() and self.owner not in _AT_WORK)
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether its driver is not known to have ended, and was heard a moment ago if its clock is like ours."""
+        return not self.is_over and abs(time.time() - self.beat) < FRESH_SECONDS
 
     @property
     def is_fresh(self) -> bool:
@@ -94,7 +108,7 @@ class DriverClaim:
         A claim of another machine is never fresh, because that machine's clock may be wrong.
         """
         is_here = self.process is not None and self.process.is_here
-        return is_here and not self.is_over and abs(time.time() - self.beat) < FRESH_SECONDS
+        return is_here and self.is_recent
 
     def attempt(self, number: int) -> int:
         """Attempt number of this driver's ``number``-th try of a chunk, 1 … 999."""
@@ -118,7 +132,7 @@ class DriverClaim:
     def _content(self) -> bytes:
         content: dict[str, Any] = {"since": self.since, "beat": self.beat, "ended": self.ended, "epoch": self.epoch}
         content |= {"owner": self.owner, "process": None if self.process is None else self.process.to_json()}
-        return sealed(content)
+        return sealed(content | {"progress": dict(self.progress)})
 
     def described(self) -> str:
         """Who holds the store since when, for people."""
@@ -151,6 +165,7 @@ def _read_claim(stored: bytes, bare: DriverClaim) -> DriverClaim:
         if content["epoch"] != bare.epoch:
             return bare
         known = {name: content[name] for name in ("since", "beat", "ended")} | {"owner": content.get("owner", "")}
+        known["progress"] = content.get("progress", {})
     except (BrokenSealError, TypeError, KeyError):
         return bare  # damaged: it names no driver that could be at work, and only its epoch counts
     try:
@@ -194,7 +209,9 @@ def take_claim(store: Store, at_least: int, *, take_over: bool = False, is_legac
             refuse_if_held([claim for claim in rivals if claim.is_fresh])
             refuse_if_held(_renewed(store, rivals))
         claim = DriverClaim.new(max([at_least, *(each.epoch for each in claims)]) + 1)
+        _AT_WORK.add(claim.owner)
         if not claim.create(store):
+            _AT_WORK.discard(claim.owner)
             continue
         known = {rival.key for rival in rivals}
         rivals = read_claims(store, but=claim.key)
@@ -203,6 +220,7 @@ def take_claim(store: Store, at_least: int, *, take_over: bool = False, is_legac
         is_late = any(rival.epoch >= claim.epoch for rival in rivals)
         if is_late or any(rival.key not in known and not rival.is_over for rival in rivals if not take_over):
             delete_object(store, claim.key)
+            _AT_WORK.discard(claim.owner)
             time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 -- no result depends on it
             continue
         for older in rivals:
@@ -253,6 +271,7 @@ class Heartbeat:
 
     def __init__(self, store: Store, claim: DriverClaim) -> None:
         self._store, self._claim = store, claim
+        self._progress: Mapping[str, Any] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="sweepengine-heartbeat", daemon=True)
         self._thread.start()
@@ -262,14 +281,19 @@ class Heartbeat:
             try:
                 # A claim that is gone is not made again: the store was removed, and its folder would come back.
                 if get_object(self._store, self._claim.key) is not None and not self._stop.is_set():
-                    replace(self._claim, beat=time.time()).put(self._store)
+                    replace(self._claim, beat=time.time(), progress=self._progress).put(self._store)
             except Exception:  # noqa: BLE001, S112 -- a full disk, a lost network: the driver's own work says so
                 continue
+
+    def tell(self, progress: Mapping[str, Any]) -> None:
+        """Have the next beat say how far the driver is: plain values, which are not changed afterwards."""
+        self._progress = progress
 
     def stop(self) -> None:
         """Stop renewing the claim."""
         self._stop.set()
         self._thread.join()
+        _AT_WORK.discard(self._claim.owner)
 
     def end(self) -> bool:
         """Say that the driver has ended, if its claim is still there; return whether it is."""

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zarr.buffer import default_buffer_prototype
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from zarr.abc.store import Store
-    from zarr.buffer import Buffer
+    from zarr.abc.buffer import Buffer
 
 SEAL = "seal"
 
@@ -87,6 +90,39 @@ def delete_object(store: Store, key: str) -> None:
     """Remove an object if it is there; an object behind a symbolic link is left alone."""
     if not _is_behind_link(store, key):
         sync(store.delete(key))
+
+
+def delete_objects(store: Store, keys: Sequence[str]) -> None:
+    """:func:`delete_object` of each key, side by side."""
+
+    async def every() -> None:
+        await asyncio.gather(*(store.delete(key) for key in keys if not _is_behind_link(store, key)))
+
+    sync(every())
+
+
+def sizes_of(store: Store, keys: Sequence[str]) -> dict[str, int]:
+    """Key → bytes of each object that is still there."""
+
+    async def size(key: str) -> int | None:
+        try:
+            return await store.getsize(key)
+        except FileNotFoundError:
+            return None
+
+    async def every() -> list[int | None]:
+        return await asyncio.gather(*(size(key) for key in keys))
+
+    return {key: size for key, size in zip(keys, sync(every()), strict=True) if size is not None}
+
+
+def remove_empty_folders(store: Store, folder: str) -> None:
+    """Remove the empty folders at and below a folder of a local store; other stores have no folders."""
+    if not isinstance(store, LocalStore) or _is_behind_link(store, f"{folder}/object"):
+        return
+    for path, _, _ in os.walk(store.root / folder, topdown=False):
+        with suppress(OSError):  # it is not empty
+            Path(path).rmdir()
 
 
 def _is_behind_link(store: Store, key: str) -> bool:

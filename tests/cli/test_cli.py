@@ -166,7 +166,8 @@ def test_failed_runs_give_exit_code_1(
     spec = write(tiny(axes={"width": [8], "seed": 1}))
     assert main(["run", spec, "--executor", "inline", "--no-report"]) == 1
     said = capsys.readouterr().err
-    assert "error: 2 of 2 runs failed; the same command tries them again" in said
+    assert "error: 2 of 2 runs failed; `sweepengine failures " in said
+    assert "the same command tries them again" in said
     assert "no weights today" in said
 
 

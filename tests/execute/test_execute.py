@@ -10,7 +10,7 @@ import pytest
 import sweepengine
 from sweepengine.errors import DataError, SpecError
 from sweepengine.observe import declared
-from sweepengine.store import SweepStore, read_failures
+from sweepengine.store import SweepStore, failed_runs
 from tests.support.failures import fail_starts
 
 if TYPE_CHECKING:
@@ -98,11 +98,7 @@ def test_a_failing_run_is_recorded_with_its_traceback_and_tried_again(
     failed = dataset.isel(run=np.flatnonzero(dataset.status == "failed"))
     assert set(failed.width.values) == {16}
     next(store.glob("failures/*/*.json")).with_suffix(".0.partial").write_bytes(b"{")  # of a writer that was killed
-    texts = [
-        text
-        for block in SweepStore(store).block_shapes()
-        for text in read_failures(SweepStore(store).objects, block).values()
-    ]
+    texts = [run.failure.traceback for run in failed_runs(SweepStore(store))]
     assert len(texts) == 2
     assert all("a bad weight" in text for text in texts)
     monkeypatch.undo()

@@ -73,7 +73,7 @@ def test_the_readmes_python_prints_the_same_table(demo: tuple[Path, str]) -> Non
 
 def test_the_readmes_commands_do_what_they_say(demo: tuple[Path, str]) -> None:
     lines = re.findall(r"^\$ sweepengine (.*?)(?:#.*)?$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
-    assert len(lines) == 17
+    assert len(lines) == 19
     store = demo[0] / "results" / "quickstart.zarr"
     before = {path: path.stat().st_mtime_ns for path in store.rglob("*")}
     for line in lines:
