@@ -7,7 +7,7 @@ import time
 import traceback
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from sweepengine.execute._follower import Follower
 from sweepengine.execute._make_turn import make_turn
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._shards import Order, Shards
-from sweepengine.networks import LARGE_PRODUCT, matmul_precision
+from sweepengine.networks import LARGE_PRODUCT, first_product, matmul_precision
 from sweepengine.observe import given_ids
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import run_from_json
@@ -27,6 +27,7 @@ from sweepengine.store import (
     ChunkPlace,
     ChunkWriter,
     Status,
+    TaskBeat,
     bind_code,
     open_address,
     read_data,
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
     Events = Generator[Event, None, Event]
 
 EVENT_SECONDS = 0.5
-_ROWS_AT_A_TIME = 512
-"""Rows that count at most in whether a product is large: particles are advanced in chunks, not all at once."""
 BEATS = 4
 """Signs of life that a task gives within a run's timeout."""
 
@@ -79,19 +78,23 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
     shards = shards or Shards()
     store, data = _opened(task)
     block = ChunkPlace.of(store, task.nodes, task.block, task.shape)
-    for chunk in task.chunks:
-        yield from _of_chunk(task, block.at(chunk), data, shards)
+    beat = TaskBeat(store, task.block, task.chunks[0], task.attempts[task.chunks[0]])
+    try:
+        for chunk in task.chunks:
+            yield from _of_chunk(task, block.at(chunk), data, shards, beat)
+    finally:
+        beat.end()
     shards.order(Order.END)
 
 
-def _of_chunk(task: PackTask, place: ChunkPlace, data: Data, shards: Shards) -> Iterator[Event]:
+def _of_chunk(task: PackTask, place: ChunkPlace, data: Data, shards: Shards, beat: TaskBeat) -> Iterator[Event]:
     """Compute the missing runs of one chunk; its buffers are free for those of the next when this ends."""
     first, stop = place.span
     with PeakMemory() as memory:
         shards.order(Order.CHUNK, place.chunk)
         writer = ChunkWriter(place, task.attempts[place.chunk], shards.share(place.shape))
         here = {position: run for position, run in task.runs.items() if first <= position < stop}
-        events = _ChunkJob(writer, place.store, here, data, task, memory, shards).events()
+        events = _ChunkJob(writer, place.store, here, data, task, memory, shards, beat).events()
         with _released(writer, shards):
             yield from _throttled(events, task.options.run_timeout)
 
@@ -144,9 +147,8 @@ def _beat(timeout: float | None) -> float:
 
 
 def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
-    # Of a network the products of its first layer, of a cloud those of some of its particles.
-    multiplications = data.x_train.numel() * min(run.width, _ROWS_AT_A_TIME)
-    return matmul_precision(run.matmul, data.x_train.device, large=multiplications >= LARGE_PRODUCT)
+    large = first_product(data.x_train, run.width) >= LARGE_PRODUCT
+    return matmul_precision(run.matmul, data.x_train.device, large=large)
 
 
 def _within(scope: Callable[[], AbstractContextManager[None]], events: Events) -> Iterator[Event]:
@@ -167,11 +169,24 @@ def _within(scope: Callable[[], AbstractContextManager[None]], events: Events) -
 
 
 def _load_data(store: Store, task: PackTask, run: AnyRun, device: torch.device) -> Data:
-    """Return the data as the store holds them, so that all workers and all resumes use the same bits."""
-    arrays = read_data(store, task.nodes, run.data_id)
-    dtype = getattr(torch, run.precision)
-    given = {kind: read_given(store, task.nodes, kind, content_id) for kind, content_id in given_ids(run).items()}
-    return Data(**{name: torch.from_numpy(values).to(device, dtype) for name, values in arrays.items()}, given=given)
+    """Return the data as the store holds them, so that all workers and all resumes use the same bits.
+
+    Tasks of one sweep mostly read the same data, so a worker keeps those that it has read and compared last.
+    """
+    given = given_ids(run)
+    wanted = (task.address, run.data_id, tuple(given.items()), run.precision, device)
+    if wanted not in _LAST_DATA:
+        _LAST_DATA.clear()  # first, so that two sets of data are never held
+        arrays = read_data(store, task.nodes, run.data_id)
+        dtype = getattr(torch, run.precision)
+        _LAST_DATA[wanted] = Data(
+            **{name: torch.from_numpy(values).to(device, dtype) for name, values in arrays.items()},
+            given={kind: read_given(store, task.nodes, kind, content_id) for kind, content_id in given.items()},
+        )
+    return _LAST_DATA[wanted]
+
+
+_LAST_DATA: dict[Any, Data] = {}
 
 
 class _ChunkJob:
@@ -186,7 +201,9 @@ class _ChunkJob:
         task: PackTask,
         memory: PeakMemory,
         shards: Shards,
+        beat: TaskBeat,
     ) -> None:
+        self._beat = beat
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
         self._runs, self._shards, self._options = runs, shards, task.options
         self._tried: set[int] = set()
@@ -217,10 +234,16 @@ class _ChunkJob:
         for start in range(0, len(waiting), size):
             yield from self._turn(tuple(waiting[start : start + size]), None)
             if self._task.careful:
-                self._writer.commit()  # the next run may stop this worker
+                self._commit()  # the next run may stop this worker
         if self._task.names_runs:
             yield Event(advancing=())
-        self._writer.commit()
+        self._writer.commit(last=True)
+        self._beat.committed()
+
+    def _commit(self, positions: tuple[int, ...] = (), state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
+        self._writer.commit(positions, state)
+        self._beat.committed()
+        self._last_commit = time.monotonic()
 
     def _damaged(self, positions: tuple[int, ...], what: str) -> Event:
         """Return an event that names those of the damaged runs that this task has; the driver finds the others."""
@@ -260,7 +283,7 @@ class _ChunkJob:
             failed = [p for p in positions if not self._writer.run(p).status.is_final]
             for position in failed:
                 self._writer.finish(position, Status.FAILED)
-                write_failure(self._store, self._task.block, position, text)
+                write_failure(self._store, self._task.block, position, text, self._writer.attempt)
             reason = f"{type(error).__name__}: {error}"
             failures = tuple(Failure(1, f"run {self._runs[p].id}", reason) for p in failed)
             yield self._told() + Event(failures=failures)
@@ -283,6 +306,7 @@ class _ChunkJob:
                 for position, values in written:
                     self._writer.record(position, record.index, values)
                 self._untold += len(written)
+            self._beat.tick(self._writer.chunk, self._writer.attempt, positions, 0 if record is None else len(written))
             now = time.monotonic()
             # To yield takes as long as a step of a small network.
             if now - yielded >= beat and (self._untold or self._options.run_timeout is not None):
@@ -293,8 +317,7 @@ class _ChunkJob:
                 yield from self._tell_diverged(positions, turn, told)  # turn.state() may have detected a divergence
                 if len(told) == len(positions):
                     break  # no run would continue from the state
-                self._writer.commit(positions, state)
-                self._last_commit = time.monotonic()
+                self._commit(positions, state)
             else:
                 self._shards.order(Order.STEP)
         yield from self._tell_diverged(positions, turn, told)

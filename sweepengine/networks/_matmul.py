@@ -38,6 +38,8 @@ _PROBE = 512
 
 LARGE_PRODUCT = 1_000_000
 """Multiplications of a product from which oneDNN pays: a call of it takes ten microseconds more than one of MKL."""
+_ROWS_AT_A_TIME = 512
+"""Rows that count at most in whether a product is large: particles are advanced in chunks, not all at once."""
 _SHAPES = ((128, 64, 512), (128, 512, 128), (512, 128, 64), (64, 1024, 1024), (1, 4096, 512), (300, 300, 37))
 _DIGITS = 1e-6
 """Largest error of a product in full, as a share of the largest sum of sizes; rounded factors give 100 times as much."""
@@ -60,6 +62,11 @@ class _Scope:
 
 
 _SCOPE = _Scope()
+
+
+def first_product(x: Tensor, width: int) -> int:
+    """Multiplications in the product of the first layer of a network, or of some particles of a cloud, with points x."""
+    return x.numel() * min(width, _ROWS_AT_A_TIME)
 
 
 @contextmanager

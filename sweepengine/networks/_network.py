@@ -1,4 +1,4 @@
-"""Networks: the tangent kernel and gradient descent from one forward and one backward pass (theory.md §2, S0 §2).
+"""Networks: the tangent kernel and gradient descent from one forward and one backward pass (theory.md §2.2).
 
 Shapes are as in :mod:`sweepengine.networks._propagation`. Step sizes and learning rates multiply the N residuals or
 enter the matrix products, which add their result to the weights, so they cost no pass over an m × m array.
@@ -39,7 +39,7 @@ class Network(Propagation):
     parameters : Parameters
         Changed in place by :meth:`descend`.
     gamma, alpha : Tensor, shape ([R,]), float64
-        The output is multiplied by α m^{-γ}; nothing else depends on them (theory.md §1).
+        The output is multiplied by α m^{-γ}; nothing else depends on them (theory.md §1.5).
     rates : mapping, optional
         Name of a parameter → learning-rate multiplier ρ: 0 for a frozen parameter, 1 for parameters that are not named.
         See :func:`learning_rates`.
@@ -86,7 +86,7 @@ class Network(Propagation):
         against: Passes | None = None,
         layout: Layout = "full",
     ) -> Tensor:
-        """The tangent kernel Θ of the trained parameters (theory.md §2, S0 §2).
+        """The tangent kernel Θ of the trained parameters (theory.md §2.2).
 
         Parameters
         ----------
@@ -128,7 +128,7 @@ class Network(Propagation):
         into: Parameters | ModuleParameters | None = None,
         workspace: Workspace | None = None,
     ) -> None:
-        """One step of gradient descent, θ ← θ + η θ̇ with θ̇ of theory.md §2, in place.
+        """One step of gradient descent, θ ← θ + η θ̇ with θ̇ of theory.md §2.3, in place.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Forward and backward signals of fully connected networks (theory.md §2, S0 §2).
+"""Forward and backward signals of fully connected networks (theory.md §1.1, §2.2).
 
 Shapes: [R,] networks of a group (absent for one network), N points, m width, n_l width of layer l (n_0 = d), [k]
 outputs (absent for one output). Nothing here uses autograd; the tests compare with it.
