@@ -1,4 +1,4 @@
-"""Analysis of a sweep: scaling exponents with intervals, verdicts on the claims of theory.md §4, and a report.
+"""Analysis of a sweep: scaling exponents with intervals, verdicts on the claims of theory.md §7, and a report.
 
 The analysis reads a sweep through :func:`sweepengine.open_sweep` and never imports torch or ray. The plotting libraries
 are optional; only the report loads them.

@@ -78,6 +78,8 @@ def write_report(
     ReportWriteError
         The directory or a file cannot be written.
     """
+    import xarray as xr
+
     from sweepengine.analysis._chart_parts import load_altair, load_vl_convert
     from sweepengine.analysis._figures import build_figures
     from sweepengine.analysis._html import page
@@ -88,8 +90,9 @@ def write_report(
     table, groups = reduce_runs(ds, theory=theory) if table is None else table, split(ds, group_by)
     summary = summarise_reduced(ds, table, groups, group_by)
     tables = [rows_of(table, ds, group) for group in groups]
+    source = FigureSource(ds, summary, groups, tables, xr.Dataset() if theory is None else theory)
     contents = {
-        REPORT_HTML: page(summary, build_figures(FigureSource(ds, summary, groups, tables)), ds.attrs),
+        REPORT_HTML: page(summary, build_figures(source), ds.attrs),
         REPORT_JSON: json.dumps(_document(ds, summary, table), allow_nan=False, ensure_ascii=False, indent=1) + "\n",
         REPORT_MARKDOWN: markdown(summary, ds.attrs),
     }

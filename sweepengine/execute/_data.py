@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from sweepengine.networks import Inputs
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -14,6 +12,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from sweepengine.networks import Inputs
     from sweepengine.spec import Architecture
 
 
@@ -41,6 +40,8 @@ class Data:
     def inputs(self, architecture: Architecture) -> tuple[Inputs, Inputs]:
         """The training and the test points, prepared once for all networks of an architecture."""
         if architecture not in self._prepared:
+            from sweepengine.networks import Inputs  # imports torch, which a driver does not need
+
             train, test = (Inputs.prepare(x, architecture) for x in (self.x_train, self.x_test))
             self._prepared[architecture] = (train, test)
         return self._prepared[architecture]

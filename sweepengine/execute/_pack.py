@@ -7,7 +7,7 @@ import time
 import traceback
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from sweepengine.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sweepengine.execute._task import PackTask
     from sweepengine.spec import AnyRun
 
-Item = TypeVar("Item")
+    Events = Generator[Event, None, Event]
 
 EVENT_SECONDS = 0.5
 BEATS = 4
@@ -139,15 +139,21 @@ def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
     return matmul_precision(run.matmul, data.x_train.device, large=large)
 
 
-def _within(scope: Callable[[], AbstractContextManager[None]], items: Iterator[Item]) -> Iterator[Item]:
-    """Yield items that are each made within a scope, which is left before the yield: other code shares this process."""
+def _within(scope: Callable[[], AbstractContextManager[None]], events: Events) -> Iterator[Event]:
+    """Yield events that are each made within a scope, which is left before the yield: other code shares this process.
+
+    The last event is the one that a generator returns, so that the scope, which takes as long to enter as a step of a
+    small network, is entered once for a run that yields nothing else.
+    """
     while True:
         with scope():
             try:
-                item = next(items)
-            except StopIteration:
-                return
-        yield item
+                event, is_last = next(events), False
+            except StopIteration as end:
+                event, is_last = end.value, True
+        yield event
+        if is_last:
+            return
 
 
 class _ChunkJob:
@@ -251,7 +257,8 @@ class _ChunkJob:
 
     def _train(
         self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None
-    ) -> Iterator[Event]:
+    ) -> Events:
+        """Train a turn and take its records; return the last event."""
         graphs = self._options.cuda_graphs
         turn = make_turn(runs, self._data, state, self._task.shape, self._shards, cuda_graphs=graphs)
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
@@ -285,7 +292,7 @@ class _ChunkJob:
         self._bind_code()
         for position in alive:
             self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
-        yield self._told() + Event(done=len(alive), message=self._shards.report(steps))
+        return self._told() + Event(done=len(alive), message=self._shards.report(steps))
 
     def _told(self) -> Event:
         """The records that no event has told yet."""

@@ -1,4 +1,4 @@
-"""The tangent kernel from Gram matrices of features and signals (theory.md §2, S0 §2).
+"""The tangent kernel from Gram matrices of features and signals (theory.md §2.2).
 
 Every parameter has a term, (ρ s²/m) times a product of Gram matrices. Its rate ρ and forward multiplier s are those of
 :mod:`sweepengine.networks._scaling`; for b^L the Gram matrix is the constant 1:

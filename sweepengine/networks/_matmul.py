@@ -138,7 +138,8 @@ def _choose(backend: Any, precision: str) -> None:
 
 def _restore(backend: Any, precision: str) -> None:
     backend.fp32_precision = "none"
-    if backend.fp32_precision != precision:  # otherwise the backend follows PyTorch's general setting
+    # Of its own a backend follows PyTorch's general setting.
+    if precision != "none" and backend.fp32_precision != precision:
         backend.fp32_precision = precision
 
 

@@ -1,4 +1,4 @@
-"""Forward and backward signals of fully connected networks (theory.md §2, S0 §2).
+"""Forward and backward signals of fully connected networks (theory.md §1.1, §2.2).
 
 Shapes: [R,] networks of a group (absent for one network), N points, m width, n_l width of layer l (n_0 = d), [k]
 outputs (absent for one output). Nothing here uses autograd; the tests compare with it.
@@ -75,9 +75,9 @@ class Propagation:
         self._bias_scale = (self.scaling.output * self._last_bias.forward).to(dtype).reshape(shape)
         self.trains_hidden = any(row.rate for row in (*self._weights, *(self._biases if parameters.biases else ())))
         """Whether a step or a kernel needs backward signals."""
-        self._hold(parameters)
+        self.hold(parameters)
 
-    def _hold(self, parameters: Parameters) -> None:
+    def hold(self, parameters: Parameters) -> None:
         """Take parameters, and make the views of them that all passes share."""
         self.parameters = parameters
         self._transposed = [weight.mT for weight in parameters.hidden]

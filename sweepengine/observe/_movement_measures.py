@@ -64,8 +64,8 @@ def _squares(now: Moment, _: Moment) -> Tensor:
 
 
 def movement_op(now: Moment, start: Moment) -> Tensor:
-    width = now.network.parameters.width
-    return torch.stack([operator_norm(change) for change in _changes(now, start)], dim=-1) / width**0.5
+    norms = torch.stack([operator_norm(change) for change in _changes(now, start)], dim=-1)
+    return norms.div_(now.network.parameters.width**0.5)
 
 
 def squared_distance(now: Moment, start: Moment) -> tuple[Tensor, Tensor]:

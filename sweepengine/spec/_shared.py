@@ -16,7 +16,7 @@ from sweepengine.spec._fields import Count, Section, Seed
 from sweepengine.spec._swept import Sweeps
 
 GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
-"""The named scalings (theory.md §1): the output is multiplied by α m^{-γ}."""
+"""The named scalings (theory.md §1.1): the output is multiplied by α m^{-γ}."""
 
 MAX_SEEDS = 100_000
 

@@ -47,6 +47,8 @@ _TRIES_TO_CLAIM = 20
 _FENCE_OF_OLD_VERSIONS = 999_999
 _NAME = re.compile(rf"{CLAIMS}(\d+)(?:-[0-9a-f]+)?\.json")
 """A claim's key; earlier versions of this package put the owner into it too."""
+_AT_WORK: set[str] = set()
+"""Owners of the claims that drivers in this process hold."""
 _TAKEN_OVER = "another driver has taken over this store; let it finish, then run the same command again"
 
 
@@ -90,7 +92,9 @@ class DriverClaim:
     @property
     def is_over(self) -> bool:
         """Whether its driver is known to write no more."""
-        return self.ended or (self.process is not None and self.process.is_gone)
+        if self.ended or self.process is None:
+            return self.ended
+        return self.process.is_gone or (self.process == Process.current() and self.owner not in _AT_WORK)
 
     @property
     def is_recent(self) -> bool:
@@ -205,7 +209,9 @@ def take_claim(store: Store, at_least: int, *, take_over: bool = False, is_legac
             refuse_if_held([claim for claim in rivals if claim.is_fresh])
             refuse_if_held(_renewed(store, rivals))
         claim = DriverClaim.new(max([at_least, *(each.epoch for each in claims)]) + 1)
+        _AT_WORK.add(claim.owner)
         if not claim.create(store):
+            _AT_WORK.discard(claim.owner)
             continue
         known = {rival.key for rival in rivals}
         rivals = read_claims(store, but=claim.key)
@@ -214,6 +220,7 @@ def take_claim(store: Store, at_least: int, *, take_over: bool = False, is_legac
         is_late = any(rival.epoch >= claim.epoch for rival in rivals)
         if is_late or any(rival.key not in known and not rival.is_over for rival in rivals if not take_over):
             delete_object(store, claim.key)
+            _AT_WORK.discard(claim.owner)
             time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 -- no result depends on it
             continue
         for older in rivals:
@@ -286,6 +293,7 @@ class Heartbeat:
         """Stop renewing the claim."""
         self._stop.set()
         self._thread.join()
+        _AT_WORK.discard(self._claim.owner)
 
     def end(self) -> bool:
         """Say that the driver has ended, if its claim is still there; return whether it is."""

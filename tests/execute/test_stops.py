@@ -24,7 +24,7 @@ from sweepengine.store import SweepStore, failed_runs
 from tests.support.progress import Said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     Tiny = Callable[..., dict[str, Any]]
@@ -56,10 +56,10 @@ def test_the_run_that_stops_its_worker_is_recorded_as_failed_alone(
 ) -> None:
     train = _pack._ChunkJob._train
 
-    def dies(self: Any, positions: tuple[int, ...], runs: list[Any], state: Any) -> Iterator[Event]:
+    def dies(self: Any, positions: tuple[int, ...], runs: list[Any], state: Any) -> Generator[Event, None, Event]:
         if any((run.width, run.seed, run.gamma) == (16, 1, 0.5) for run in runs):
             raise EOFError("the worker is gone")  # none of what a run's own failure raises
-        yield from train(self, positions, runs, state)
+        return (yield from train(self, positions, runs, state))
 
     monkeypatch.setattr(_pack._ChunkJob, "_train", dies)
     said = Said()

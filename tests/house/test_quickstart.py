@@ -123,7 +123,7 @@ def test_wide_networks_are_lazy_in_ntk_scaling_and_not_in_mean_field(demo: tuple
 
 
 def test_halving_the_step_leaves_the_exponents_inside_their_intervals(tmp_path: Path) -> None:
-    """theory.md §6: the step must not be what is measured."""
+    """theory.md §1.6: the step must not be what is measured."""
     content = QUICKSTART | {"axes": {"scaling": ["ntk", "mean_field"], "width": [32, 64, 128, 256, 512], "seed": 8}}
     sweepengine.run(content, tmp_path / "whole.zarr", executor="inline")
     whole = sweepengine.open_sweep(tmp_path / "whole.zarr")
