@@ -7,20 +7,18 @@ import time
 import traceback
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from sweepengine.execute._data import Data
-from sweepengine.execute._device import GPU_RUNS_PER_TURN, pick_device
+from sweepengine.execute._device import GPU_RUNS_PER_TURN
 from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._follower import Follower
 from sweepengine.execute._make_turn import make_turn
 from sweepengine.execute._memory import PeakMemory
+from sweepengine.execute._opened import opened
 from sweepengine.execute._shards import Order, Shards
 from sweepengine.networks import LARGE_PRODUCT, first_product, matmul_precision
-from sweepengine.observe import given_ids
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import run_from_json
 from sweepengine.store import (
@@ -29,9 +27,6 @@ from sweepengine.store import (
     Status,
     TaskBeat,
     bind_code,
-    open_address,
-    read_data,
-    read_given,
     write_failure,
 )
 
@@ -42,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
-    from sweepengine.execute._data import Turn
+    from sweepengine.execute._data import Data, Turn
     from sweepengine.execute._task import PackTask
     from sweepengine.spec import AnyRun
 
@@ -76,7 +71,7 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
         Another of several workers has stopped.
     """
     shards = shards or Shards()
-    store, data = _opened(task)
+    store, data = opened(task)
     block = ChunkPlace.of(store, task.nodes, task.block, task.shape)
     beat = TaskBeat(store, task.block, task.chunks[0], task.attempts[task.chunks[0]])
     try:
@@ -114,16 +109,9 @@ def _released(writer: ChunkWriter, shards: Shards) -> Iterator[None]:
 
 def follow(task: PackTask, shards: Shards) -> None:
     """Advance the runs of a pack under the orders of the lead, which is the worker that runs :func:`advance`."""
-    store, data = _opened(task)
+    store, data = opened(task)
     with _matmul(next(iter(task.runs.values())), data):
         Follower(task, store, data, shards).follow()
-
-
-def _opened(task: PackTask) -> tuple[Store, Data]:
-    task.code.install()
-    store = open_address(task.address, read_only=False, durability=task.options.durability)
-    device = pick_device(task.options.device)
-    return store, _load_data(store, task, next(iter(task.runs.values())), device)
 
 
 def _throttled(events: Iterator[Event], timeout: float | None) -> Iterator[Event]:
@@ -166,27 +154,6 @@ def _within(scope: Callable[[], AbstractContextManager[None]], events: Events) -
         yield event
         if is_last:
             return
-
-
-def _load_data(store: Store, task: PackTask, run: AnyRun, device: torch.device) -> Data:
-    """Return the data as the store holds them, so that all workers and all resumes use the same bits.
-
-    Tasks of one sweep mostly read the same data, so a worker keeps those that it has read and compared last.
-    """
-    given = given_ids(run)
-    wanted = (task.address, run.data_id, tuple(given.items()), run.precision, device)
-    if wanted not in _LAST_DATA:
-        _LAST_DATA.clear()  # first, so that two sets of data are never held
-        arrays = read_data(store, task.nodes, run.data_id)
-        dtype = getattr(torch, run.precision)
-        _LAST_DATA[wanted] = Data(
-            **{name: torch.from_numpy(values).to(device, dtype) for name, values in arrays.items()},
-            given={kind: read_given(store, task.nodes, kind, content_id) for kind, content_id in given.items()},
-        )
-    return _LAST_DATA[wanted]
-
-
-_LAST_DATA: dict[Any, Data] = {}
 
 
 class _ChunkJob:
