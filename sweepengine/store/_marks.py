@@ -15,7 +15,6 @@ from sweepengine.store._objects import (
     get_json,
     get_object,
     get_objects,
-    get_sealed,
     list_objects,
     put_sealed,
     unsealed,
@@ -30,8 +29,9 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 _MARK = re.compile(r"(\d{9,})\.json")
-_STATE = re.compile(r"\d+-\d+-[ab](-\d+)?\.npz")
-_FAILURE = re.compile(r"(\d+)\.json")
+_LEGACY_BLOCK = re.compile(r"[^-]*-[^-]*-[^-]*")
+"""The name of a block of layout version 2; later ones end with the number of the driver that made them."""
+_STATE = re.compile(r"(\d+)-\d+-[ab](-\d+)?\.npz")
 _TOGETHER = 64
 """Marks that are read at a time: their bytes, of up to 256 runs each, are held together."""
 
@@ -144,14 +144,16 @@ def state_prefix(block: str, chunk: int) -> str:
     return f"state/{block}/{chunk}/"
 
 
-def is_mark(key: str) -> bool:
-    """Whether a key below ``marks/`` is the key of an attempt's mark."""
-    return _MARK.fullmatch(key.rsplit("/", 1)[-1]) is not None
+def attempt_of_mark(key: str) -> int | None:
+    """The attempt whose mark has a key below ``marks/``; None for what is no attempt's mark."""
+    mark = _MARK.fullmatch(key.rsplit("/", 1)[-1])
+    return None if mark is None else int(mark[1])
 
 
-def is_state(name: str) -> bool:
-    """Whether a name right below :func:`state_prefix` is the name of a state."""
-    return _STATE.fullmatch(name) is not None
+def attempt_of_state(name: str) -> int | None:
+    """The attempt that wrote a state, from its name right below :func:`state_prefix`; None for what is no state."""
+    state = _STATE.fullmatch(name)
+    return None if state is None else int(state[1])
 
 
 def _runs_from_json(content: list[dict[str, Any]]) -> tuple[RunMark, ...]:
@@ -261,6 +263,8 @@ def read_marks(store: Store, block: str, chunks: int) -> list[Mark | DamagedMark
 
 def _read_legacy(store: Store, block: str, chunk: int) -> Mark | None:
     """A chunk's mark in layout version 2, which has one mark for all attempts."""
+    if _LEGACY_BLOCK.fullmatch(block) is None:
+        return None
     key = _legacy_key(block, chunk)
     try:
         content = get_json(store, key)
@@ -299,25 +303,3 @@ def write_mark(store: Store, block: str, chunk: int, mark: Mark) -> None:
         "tails": mark.tails,
     }
     put_sealed(store, mark_key(block, chunk, mark.attempt), content)
-
-
-def read_failures(store: Store, block: str) -> dict[int, str]:
-    """Tracebacks of a block's failed runs, by position; in place of a damaged traceback, a text that says so."""
-    tracebacks = {}
-    for key in list_objects(store, f"failures/{block}/"):
-        name = _FAILURE.fullmatch(key.removeprefix(f"failures/{block}/"))
-        if name is None:
-            continue
-        try:
-            content = get_sealed(store, key, or_unsealed=True)
-            if content is not None:
-                tracebacks[int(content["position"])] = str(content["traceback"])
-        except (BrokenSealError, TypeError, KeyError):
-            tracebacks[int(name[1])] = f"{key}: what it says of the failure is damaged"
-    return tracebacks
-
-
-def write_failure(store: Store, block: str, position: int, traceback: str) -> None:
-    """Keep the traceback of a failed run."""
-    content = {"block": block, "position": position, "traceback": traceback}
-    put_sealed(store, f"failures/{block}/{position}.json", content)
