@@ -12,7 +12,7 @@ from sweepengine import __version__
 from sweepengine.options import RunOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 app = typer.Typer(
     help="Measure how fast wide neural networks approach their infinite-width limits.",
@@ -77,9 +77,12 @@ def _typed(option: Field[Any], hint: Any) -> Any:
 _HINTS = get_type_hints(RunOptions)
 
 
-def _with_options(*own: inspect.Parameter) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the signature that Typer reads: parameters of its own, and one for every option of a run."""
-    shared = [_option(each.name, _typed(each, _HINTS[each.name]), each.default) for each in fields(RunOptions)]
+def _with_options(
+    *own: inspect.Parameter, without: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the signature that Typer reads: parameters of its own, and one for every other option of a run."""
+    of_runs = [each for each in fields(RunOptions) if each.name not in without]
+    shared = [_option(each.name, _typed(each, _HINTS[each.name]), each.default) for each in of_runs]
 
     def signed(command: Callable[..., None]) -> Callable[..., None]:
         parameters = sorted((*own, *shared), key=lambda parameter: parameter.kind)

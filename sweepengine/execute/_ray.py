@@ -1,4 +1,4 @@
-"""Packs on Ray: on a private cluster, or on one that the user names. No other module imports ray."""
+"""Packs on Ray: on a private cluster, or on one that the user names."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sweepengine.execute._events import Event
 from sweepengine.execute._executor import HungError, Report, one_thread
 from sweepengine.execute._ray_cluster import (
     ClusterError,
+    cannot_join,
     check_device,
     check_shards,
     divided,
@@ -183,10 +184,11 @@ class RayExecutor:
                 self._ray.init(address=address, **quiet)
         except (Exception, SystemExit) as error:
             self._is_whole = False
-            where = "a local Ray cannot be started" if address is None else f"the cluster at {address} cannot be joined"
+            if address is not None:
+                raise cannot_join(address, error) from error
             what = " ".join(f"{type(error).__name__}: {error}".split())
             raise ClusterError(
-                f"{where} ({what}); run the same command again; --executor inline needs no Ray"
+                f"a local Ray cannot be started ({what}); run the same command again; --executor inline needs no Ray"
             ) from error
 
     def check_shared(self, store: SweepStore) -> None:
