@@ -19,6 +19,7 @@ from sweepengine.execute._follower import Follower
 from sweepengine.execute._make_turn import make_turn
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._shards import Order, Shards
+from sweepengine.execute._signals import LeavingError
 from sweepengine.networks import LARGE_PRODUCT, matmul_precision
 from sweepengine.observe import given_ids
 from sweepengine.particles import StepLimitError
@@ -54,7 +55,11 @@ BEATS = 4
 """Signs of life that a task gives within a run's timeout."""
 
 
-def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
+def _stays() -> bool:
+    return False
+
+
+def advance(task: PackTask, shards: Shards | None = None, is_leaving: Callable[[], bool] = _stays) -> Iterator[Event]:
     """Compute the missing runs of a pack, chunk by chunk.
 
     Parameters
@@ -62,6 +67,8 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
     task : PackTask
     shards : Shards, optional
         This worker as the lead of several; without it the worker is alone.
+    is_leaving : callable, optional
+        Asked at every step whether this worker has to end; then it commits first.
 
     Yields
     ------
@@ -75,6 +82,8 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
         A later attempt has taken a chunk over.
     ShardError
         Another of several workers has stopped.
+    LeavingError
+        The worker has to end, and has committed.
     """
     shards = shards or Shards()
     store, data = _opened(task)
@@ -86,7 +95,7 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
         shards.order(Order.CHUNK, chunk)
         writer = ChunkWriter(block.at(chunk), task.attempts[chunk], shards.share(shape))
         here = {position: run for position, run in task.runs.items() if first <= position < stop}
-        events = _ChunkJob(writer, store, here, data, task, memory, shards).events()
+        events = _ChunkJob(writer, store, here, data, task, memory, shards, is_leaving).events()
         with _released(writer, shards):
             yield from _throttled(events, task.options.run_timeout)
     shards.order(Order.END)
@@ -177,9 +186,10 @@ class _ChunkJob:
         task: PackTask,
         memory: PeakMemory,
         shards: Shards,
+        is_leaving: Callable[[], bool],
     ) -> None:
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
-        self._runs, self._shards, self._options = runs, shards, task.options
+        self._runs, self._shards, self._options, self._is_leaving = runs, shards, task.options, is_leaving
         self._tried: set[int] = set()
         self._is_bound = False
         self._last_commit = time.monotonic()
@@ -228,6 +238,9 @@ class _ChunkJob:
         )
 
     def _turn(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]] | None) -> Iterator[Event]:
+        if self._is_leaving():
+            self._writer.commit()
+            raise LeavingError("asked to end between two turns")
         self._tried |= set(positions)
         if self._task.names_runs:
             yield Event(advancing=positions)
@@ -275,13 +288,16 @@ class _ChunkJob:
                 for position, values in written:
                     self._writer.record(position, record.index, values)
                 yield Event(records=len(written))
-            if time.monotonic() - self._last_commit >= self._options.commit_seconds:
+            is_leaving = self._is_leaving()
+            if is_leaving or time.monotonic() - self._last_commit >= self._options.commit_seconds:
                 state = turn.state() | self._maker(runs)
                 yield from self._tell_diverged(positions, turn, told)  # turn.state() may have detected a divergence
                 if len(told) == len(positions):
                     return  # no run would continue from the state
                 self._writer.commit(positions, state)
                 self._last_commit = time.monotonic()
+                if is_leaving:
+                    raise LeavingError("asked to end in a turn")
             else:
                 self._shards.order(Order.STEP)
         yield from self._tell_diverged(positions, turn, told)

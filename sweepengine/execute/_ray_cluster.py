@@ -81,6 +81,13 @@ def check_device(device: DeviceName, gpus: float, shards: int) -> None:
         )
 
 
+def at_a_time(cpus: int, gpus: float, shards: int, gpus_of_a_worker: float) -> int:
+    """Return the number of tasks for which a cluster has room at the same time."""
+    by_cpus = cpus // shards
+    # Shares of GPUs are rounded down to ten-thousandths: so many of them fit.
+    return min(by_cpus, int(gpus / gpus_of_a_worker + 1e-3) // shards) if gpus_of_a_worker else by_cpus
+
+
 def divided(cpus: int, gpus: float, shards: int) -> tuple[int, float]:
     """Return the number of tasks at the same time, and the GPUs of each worker of a task."""
     if shards == 1:

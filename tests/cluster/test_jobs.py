@@ -42,7 +42,7 @@ def records_done(store: Path) -> int:
 
 def test_a_sweep_travels_with_its_files_and_plugins(head: Head, tmp_path: Path, tiny: Callable[..., Any]) -> None:
     rng = np.random.default_rng(0)
-    arrays = {"x_train": rng.standard_normal((6, 3)), "y_train": rng.standard_normal(6)}
+    arrays: dict[str, Any] = {"x_train": rng.standard_normal((6, 3)), "y_train": rng.standard_normal(6)}
     arrays |= {"x_test": rng.standard_normal((4, 3)), "y_test": rng.standard_normal(4)}
     (tmp_path / "mine").mkdir()
     np.savez(tmp_path / "mine" / "points.npz", **arrays)
