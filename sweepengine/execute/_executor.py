@@ -25,6 +25,10 @@ class LostNodeError(RunError):
     """A task has ended with the machine that it ran on."""
 
 
+class LowMemoryError(RunError):
+    """A task was ended because its machine had too little memory left."""
+
+
 @dataclass(frozen=True)
 class Report:
     """What an executor reports of one task.

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_REFUSED = "can't allocate memory"
+"""Of the RuntimeError that PyTorch raises where the host refuses memory."""
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that the device or the host has too little memory left."""
+    import torch
+
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or _REFUSED in str(error)
 
 
 class PeakMemory:

@@ -17,7 +17,7 @@ from sweepengine.execute._device import GPU_RUNS_PER_TURN, pick_device
 from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._follower import Follower
 from sweepengine.execute._make_turn import make_turn
-from sweepengine.execute._memory import PeakMemory
+from sweepengine.execute._memory import PeakMemory, is_out_of_memory
 from sweepengine.execute._shards import Order, Shards
 from sweepengine.execute._signals import LeavingError
 from sweepengine.networks import LARGE_PRODUCT, matmul_precision
@@ -55,11 +55,9 @@ BEATS = 4
 """Signs of life that a task gives within a run's timeout."""
 
 
-def _stays() -> bool:
-    return False
-
-
-def advance(task: PackTask, shards: Shards | None = None, is_leaving: Callable[[], bool] = _stays) -> Iterator[Event]:
+def advance(
+    task: PackTask, shards: Shards | None = None, is_leaving: Callable[[], bool] = lambda: False
+) -> Iterator[Event]:
     """Compute the missing runs of a pack, chunk by chunk.
 
     Parameters
@@ -191,7 +189,7 @@ class _ChunkJob:
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
         self._runs, self._shards, self._options, self._is_leaving = runs, shards, task.options, is_leaving
         self._tried: set[int] = set()
-        self._is_bound = False
+        self._is_bound, self._size = False, 1
         self._last_commit = time.monotonic()
 
     def events(self) -> Iterator[Event]:
@@ -200,8 +198,8 @@ class _ChunkJob:
             yield self._damaged((position,), f"stored {', '.join(names)}")
         for positions in tuple(self._writer.state_refs()):
             refs = self._writer.state_refs().get(positions)
-            if refs is None or (self._task.careful and len(positions) > 1):
-                continue  # the state is no longer needed, or it holds several runs and the task is careful
+            if refs is None or (self._task.takes_runs_singly and len(positions) > 1):
+                continue  # the state is no longer needed, or it holds several runs and the task takes them singly
             self._shards.order(Order.STATE, positions[0])
             state = self._writer.read_state(refs)
             if state is None:
@@ -213,9 +211,10 @@ class _ChunkJob:
         shared = not self._task.code.used
         together = shared and all(run.shares_turns for run in self._runs.values())
         usual = 1 if self._data.x_train.device.type == "cpu" else GPU_RUNS_PER_TURN
-        size = (self._options.runs_per_turn or usual) if together and not self._task.careful else 1
-        for start in range(0, len(waiting), size):
-            yield from self._turn(tuple(waiting[start : start + size]), None)
+        self._size = (self._options.runs_per_turn or usual) if together and not self._task.takes_runs_singly else 1
+        while waiting:
+            now, waiting = waiting[: self._size], waiting[self._size :]
+            yield from self._turn(tuple(now), None)
             if self._task.careful:
                 self._writer.commit()  # the next run may stop this worker
         if self._task.names_runs:
@@ -253,6 +252,7 @@ class _ChunkJob:
             self._shards.order(Order.RESUME, positions[0])
             # The runs are those of the state: a run that has diverged is among them, and the task has it no longer.
             runs = [run_from_json(content) for content in json.loads(str(state["runs"]))]
+        short: list[int] = []
         try:
             # Throttled here too: to enter the scope takes as long as a step of a small network.
             events = _throttled(self._train(positions, runs, state), self._options.run_timeout)
@@ -261,13 +261,33 @@ class _ChunkJob:
             # A run's own failure is data. A store that cannot be written (OSError) or a takeover is no run's failure.
             if self._shards.size > 1 and not isinstance(error, StepLimitError):
                 raise  # this worker alone has failed, and the others cannot go on without it
-            text = traceback.format_exc()
-            failed = [p for p in positions if not self._writer.run(p).status.is_final]
-            for position in failed:
-                self._writer.finish(position, Status.FAILED)
-                write_failure(self._store, self._task.block, position, text)
-            reason = f"{type(error).__name__}: {error}"
-            yield Event(failures=tuple(Failure(1, f"run {self._runs[p].id}", reason) for p in failed))
+            left = [p for p in positions if not self._writer.run(p).status.is_final]
+            if len(left) > 1 and is_out_of_memory(error):
+                short = left
+            else:
+                yield self._failed(left, error)
+        if short:  # out of the handler, whose error holds on to the arrays of the turn
+            yield from self._in_smaller_turns(short)
+
+    def _failed(self, positions: list[int], error: Exception) -> Event:
+        """Record runs as failed, by the error that is being handled."""
+        text = traceback.format_exc()
+        for position in positions:
+            self._writer.finish(position, Status.FAILED)
+            write_failure(self._store, self._task.block, position, text)
+        reason = f"{type(error).__name__}: {error}"
+        return Event(failures=tuple(Failure(1, f"run {self._runs[p].id}", reason) for p in positions))
+
+    def _in_smaller_turns(self, positions: list[int]) -> Iterator[Event]:
+        """Advance the runs of a turn that found too little memory again from t = 0, half of them at a time."""
+        self._size = half = (len(positions) + 1) // 2
+        torch.cuda.empty_cache()  # nothing where CUDA is not in use
+        yield Event(
+            message=f"out of memory with {len(positions)} runs in a turn; they start again, at most {half} in a turn"
+        )
+        while positions:  # the size may become smaller still
+            now, positions = positions[: self._size], positions[self._size :]
+            yield from self._turn(tuple(now), None)
 
     def _train(
         self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None

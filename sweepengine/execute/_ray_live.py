@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.execute._executor import LostNodeError
+from sweepengine.execute._executor import LostNodeError, LowMemoryError
 
 if TYPE_CHECKING:
     from sweepengine.execute._task import PackTask
+
+_LONGEST = 300
+"""Characters of Ray's report of a machine without memory; a list of all processes follows there."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,10 @@ class Live:
 
 
 def cause(ray: Any, error: Exception) -> Exception:
-    """Return the worker's own exception if Ray has wrapped it, ours for a lost node, else the error itself."""
+    """Return the worker's own exception if Ray has wrapped it, ours for what befalls machines, else the error itself."""
     if isinstance(error, (ray.exceptions.NodeDiedError, ray.exceptions.LocalRayletDiedError)):
         return LostNodeError("its node was lost")
+    if isinstance(error, ray.exceptions.OutOfMemoryError):
+        return LowMemoryError(" ".join(str(error).split())[:_LONGEST])
     own = getattr(error, "cause", None)
     return own if isinstance(own, Exception) else error

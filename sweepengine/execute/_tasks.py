@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sweepengine.errors import RunError, StoreError
 from sweepengine.execute._events import Event, Failure
-from sweepengine.execute._executor import HungError, LostNodeError
+from sweepengine.execute._executor import HungError, LostNodeError, LowMemoryError
 from sweepengine.execute._task import PackTask
 from sweepengine.store import HeldError, SupersededError, fail_chunk, write_failure
 
@@ -107,6 +107,7 @@ class Tasks:
         if has_left or isinstance(error, LostNodeError):
             return [self._after_departure(task, error, has_left=has_left)]
         hung = isinstance(error, HungError)
+        task = replace(task, is_short=task.is_short or isinstance(error, LowMemoryError))
         if len(suspects) == 1 and (task.careful or hung):
             reason = str(error) if hung else f"its worker stopped while the run was advanced: {_said(error)}"
             return self._without(task, suspects[0], reason, error)
