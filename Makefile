@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two test files at a time, each whole on one worker because its tests share what they have computed.
 PARALLEL := --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-all lint format bench bench-peers env clean
+.PHONY: demo test test-all lint format bench bench-peers s3-server env clean
 
 env: .venv/.ready
 
@@ -14,14 +14,22 @@ env: .venv/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+# An S3 server for the tests, apart: moto needs an older python-dateutil than constraints.txt has.
+s3-server: .s3-server/.ready
+
+.s3-server/.ready: tests/support/s3-server.txt
+	$(PYTHON) -m venv .s3-server
+	.s3-server/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
 demo: env
 	$(BIN)/sweepengine run jobs/quickstart.yaml
 	$(BIN)/sweepengine run jobs/particles.yaml
 
-test: env
+test: env s3-server
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
-test-all: env
+test-all: env s3-server
 	$(BIN)/python -m pytest $(PARALLEL)
 
 lint: env
@@ -58,4 +66,4 @@ bench-peers: .peers/.ready .peers/.ready-nt
 	.peers/nt/bin/python benchmarks/peers/theory_nt.py
 
 clean:
-	rm -rf .venv .peers results
+	rm -rf .venv .peers .s3-server results

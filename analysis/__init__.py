@@ -1,4 +1,4 @@
-"""Analysis of a sweep: scaling exponents with intervals, verdicts on the claims of theory.md §4, and a report.
+"""Analysis of a sweep: scaling exponents with intervals, verdicts on the claims of theory.md §7, and a report.
 
 The analysis reads a sweep through :func:`sweepengine.open_sweep` and never imports torch or ray. The plotting libraries
 are optional; only the report loads them.
@@ -6,6 +6,8 @@ are optional; only the report loads them.
 >>> import sweepengine
 >>> from sweepengine import analysis
 >>> ds = sweepengine.open_sweep("results/quickstart.zarr")  # doctest: +SKIP
+>>> ds.sweep.fit("kernel_drift")["ntk"].exponent  # doctest: +SKIP
+>>> ds.sweep.grid().loss_test.sel(scaling="ntk").mean("seed")  # doctest: +SKIP
 >>> print(analysis.to_text(analysis.summarise(ds)))  # doctest: +SKIP
 >>> analysis.write_report(ds, "results/quickstart-report")  # doctest: +SKIP
 """
@@ -41,6 +43,12 @@ from sweepengine.analysis._findings import Curve as Curve
 from sweepengine.analysis._findings import Findings as Findings
 from sweepengine.analysis._finite_size import FiniteSize as FiniteSize
 from sweepengine.analysis._fit import fit_scaling as fit_scaling
+from sweepengine.analysis._fits import Fits as Fits
+from sweepengine.analysis._fits import fit_exponents as fit_exponents
+from sweepengine.analysis._grid import at as at
+from sweepengine.analysis._grid import grid as grid
+from sweepengine.analysis._grid import select as select
+from sweepengine.analysis._grid import swept_axes as swept_axes
 from sweepengine.analysis._jackknife import Estimate as Estimate
 from sweepengine.analysis._judgement import ClaimResult as ClaimResult
 from sweepengine.analysis._levels import Equality as Equality
@@ -49,6 +57,9 @@ from sweepengine.analysis._models import ModelFit as ModelFit
 from sweepengine.analysis._observables import reduce_runs as reduce_runs
 from sweepengine.analysis._optimum import Optimum as Optimum
 from sweepengine.analysis._optimum import locate_optimum as locate_optimum
+from sweepengine.analysis._over_seeds import over_seeds as over_seeds
+from sweepengine.analysis._overlay import overlay as overlay
+from sweepengine.analysis._plots import Plots as Plots
 from sweepengine.analysis._power import Needed as Needed
 from sweepengine.analysis._power import what_narrows as what_narrows
 from sweepengine.analysis._quantities import Quantity as Quantity

@@ -12,9 +12,10 @@ from sweepengine.analysis import CLAIMS, decide, decided_together
 from sweepengine.errors import RunError, SpecError, StoreError, did_you_mean
 from sweepengine.execute import Session
 from sweepengine.files import replace_file
+from sweepengine.options import RunOptions
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.spec import job_spec
-from sweepengine.store import SweepStore, open_sweep, open_theory
+from sweepengine.store import SweepStore, local_folder, name_of_url, open_sweep, open_theory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -56,8 +57,9 @@ def store_of(job: str, size: Size = "quick", store_dir: str = STORE_DIR) -> str:
 
 
 def report_folder(size: Size = "quick", store_dir: str = STORE_DIR) -> str:
-    """Folder of the report: beside local stores, in the results folder for remote ones."""
-    return f"{STORE_DIR if '://' in store_dir else store_dir.rstrip('/')}/{size}"
+    """Folder of the report: beside local stores; for those of a URL one of its own in the results folder."""
+    folder = local_folder(store_dir.rstrip("/"))
+    return str(Path(f"{STORE_DIR}-{name_of_url(store_dir)}" if folder is None else folder, size))
 
 
 def decide_claims(
@@ -101,6 +103,7 @@ def decide_claims(
     seconds = _read_seconds(store_dir, size)
     sweeps: dict[str, tuple[xr.Dataset, xr.Dataset]] = {}
     decisions: list[Decision] = []
+    RunOptions.shared(options, "claims")
     with Session(**options) as session:
         for claim in claims:
             for job in (job for job in claim.jobs if job not in sweeps):
@@ -109,7 +112,7 @@ def decide_claims(
                 if outcome.failed:
                     raise RunError(
                         f"{job}: {outcome.failed} of {outcome.runs} runs failed, so {claim.id} cannot be decided; "
-                        f"`sweepengine status {address}` says why"
+                        f"`sweepengine failures {address}` says why"
                     )
                 if outcome.skipped < outcome.runs:
                     seconds[job] = seconds.get(job, 0.0) + time.monotonic() - begun
@@ -135,19 +138,22 @@ def costs(ids: Sequence[str] = (), *, size: Size = "quick", store_dir: str = STO
         )
 
 
+def _seconds_file(store_dir: str, size: Size) -> Path:
+    return Path(report_folder(size, store_dir), _SECONDS)
+
+
 def _read_seconds(store_dir: str, size: Size) -> dict[str, float]:
     """Job → the seconds that it took; empty where the file is lost or damaged, since the times are for show only."""
     try:
-        known = json.loads(Path(store_dir, size, _SECONDS).read_text(encoding="utf-8"))
+        known = json.loads(_seconds_file(store_dir, size).read_text(encoding="utf-8"))
         return {str(job): float(value) for job, value in known.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
 
 
 def _write_seconds(store_dir: str, size: Size, seconds: dict[str, float]) -> None:
-    if "://" in store_dir:
-        return
+    path = _seconds_file(store_dir, size)
     try:
-        replace_file(Path(store_dir, size, _SECONDS), json.dumps(seconds, indent=1).encode())
+        replace_file(path, json.dumps(seconds, indent=1).encode())
     except OSError as error:
-        raise StoreError(f"store: cannot write {Path(store_dir, size, _SECONDS)}: {error}") from error
+        raise StoreError(f"store: cannot write {path}: {error}") from error

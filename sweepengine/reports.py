@@ -23,7 +23,7 @@ from sweepengine.analysis import SummaryText, reduce_runs, summarise, write_repo
 from sweepengine.analysis._constants import REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN
 from sweepengine.errors import DamageWarning
 from sweepengine.files import replace_file
-from sweepengine.store import content_digest, normalise_address, open_sweep, open_theory
+from sweepengine.store import content_digest, local_folder, name_of_url, normalise_address, open_sweep, open_theory
 from sweepengine.store._digests import DIGEST_BYTES, digest
 
 if TYPE_CHECKING:
@@ -35,6 +35,22 @@ _LIBRARIES = ("numpy", "scipy", "xarray", "dask", "zarr", "altair", "vl-convert-
 """Packages whose versions may change a report."""
 _PROGRAM = (".py", ".js", ".css")
 _NO_PROGRAM = {"__pycache__", "jobs"}
+
+
+def report_folder(store: str | Path) -> Path:
+    """Folder of a store's report: beside a local store; for that of a URL one of its own in the results folder.
+
+    Raises
+    ------
+    StoreError
+        The address is none of a store.
+    """
+    address = normalise_address(store)
+    name = address.rpartition("/")[2].removesuffix(".zarr")
+    folder = local_folder(address)
+    if folder is None:
+        return Path("results") / f"{name}-{name_of_url(address)}.report"
+    return folder.with_name(f"{name}.report")
 
 
 @dataclass(frozen=True)
@@ -130,7 +146,7 @@ class Report:
         if self._kept is not None and self._kept.files == _digests(self._folder):
             return self._folder / REPORT_HTML
         reduced = self._reduced
-        paths = write_report(reduced.sweep, self._folder, table=reduced.table)
+        paths = write_report(reduced.sweep, self._folder, table=reduced.table, theory=reduced.theory)
         if reduced.is_whole and not self._users_code:
             stamp = Stamp(**self._made_of, text=reduced.text, files=_digests(self._folder))
             with suppress(OSError):  # a report without a stamp is made again next time
@@ -143,20 +159,22 @@ class Report:
             warnings.simplefilter("always", DamageWarning)
             try:
                 sweep = open_sweep(self._store)
-                table = reduce_runs(sweep, theory=open_theory(self._store))
+                theory = open_theory(self._store)
+                table = reduce_runs(sweep, theory=theory)
                 text = SummaryText.of(summarise(sweep, table=table))
             finally:
                 damaged = [each for each in caught if issubclass(each.category, DamageWarning)]
         for each in caught:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
-        return _Reduced(sweep, table, text, is_whole=not damaged)
+        return _Reduced(sweep, theory, table, text, is_whole=not damaged)
 
 
 @dataclass(frozen=True)
 class _Reduced:
-    """A sweep, the quantities of its runs, what its summary prints, and whether all of the store could be read."""
+    """A sweep, its theory, the quantities of its runs, what its summary prints, and whether all of the store could be read."""
 
     sweep: xr.Dataset
+    theory: xr.Dataset
     table: xr.Dataset
     text: SummaryText
     is_whole: bool

@@ -9,8 +9,10 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests.support.object_stores import Proxy, new_bucket, s3_server, settings_of
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # The same examples every time, and no example fails because the machine was busy.
 settings.register_profile("house", derandomize=True, deadline=None)
@@ -36,7 +38,7 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Callable[..., dict[str, Any]]:
     """A spec of eight runs that takes a fraction of a second, with changes by section."""
     return lambda **changes: merged(TINY, changes)
@@ -45,3 +47,26 @@ def tiny() -> Callable[..., dict[str, Any]]:
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def s3_port() -> Iterator[int]:
+    """Port of a real S3 server on loopback."""
+    with s3_server() as port:
+        yield port
+
+
+@pytest.fixture
+def proxy(s3_port: int) -> Iterator[Proxy]:
+    """What stands between the tests and the S3 server."""
+    between = Proxy(s3_port)
+    yield between
+    between.close()
+
+
+@pytest.fixture
+def bucket(s3_port: int, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket; this process and its children reach it through the proxy."""
+    for name, value in settings_of(proxy.port).items():
+        monkeypatch.setenv(name, value)
+    return new_bucket(s3_port)

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sweepengine.cli._app import PluginOption, SpecArgument, _option, _with_options, app
+from sweepengine.cli._annotations import PluginOption, SetOption, SpecArgument, option, with_options
+from sweepengine.cli._app import app
 
 _HERE = ("executor", "address", "workers")
 """Options of a run that a submitted sweep has not: it runs on the cluster."""
@@ -28,7 +29,7 @@ FollowOption = Annotated[bool, typer.Option("--follow", help="Print what the job
 
 
 @app.command()
-@_with_options(
+@with_options(
     inspect.Parameter("spec", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=SpecArgument),
     inspect.Parameter("address", inspect.Parameter.KEYWORD_ONLY, annotation=AddressOption),
     inspect.Parameter(
@@ -38,15 +39,28 @@ FollowOption = Annotated[bool, typer.Option("--follow", help="Print what the job
             str, typer.Option(metavar="URL", help="A store that every machine of the cluster can write.")
         ],
     ),
-    _option("plugin", PluginOption, None),
-    _option("follow", FollowOption, False),
+    option("settings", SetOption, None),
+    option("plugin", PluginOption, None),
+    option("follow", FollowOption, False),
+    is_run=True,
     without=_HERE,
 )
-def submit(spec: str, *, address: str, store: str, plugin: list[str] | None, follow: bool, **options: Any) -> None:
+def submit(
+    spec: str,
+    *,
+    address: str,
+    store: str,
+    settings: list[str] | None,
+    plugin: list[str] | None,
+    follow: bool,
+    **options: Any,
+) -> None:
     """Run a sweep on a cluster by a job; the same sweep again attaches to the job that runs it."""
     from sweepengine.cli._jobs import submit_command
+    from sweepengine.cli._sweep import Sweep
 
-    raise typer.Exit(submit_command(spec, address, store, plugin or [], options, follow=follow))
+    sweep = Sweep(spec, settings or (), plugin or (), store)
+    raise typer.Exit(submit_command(sweep, address, store, options, follow=follow))
 
 
 @app.command()

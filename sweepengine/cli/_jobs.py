@@ -6,22 +6,19 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.cli._commands import _read_spec
-
 if TYPE_CHECKING:
+    from sweepengine.cli._sweep import Sweep
     from sweepengine.cluster import Jobs
 
 
-def submit_command(
-    spec: str, address: str, store: str, plugins: list[str], options: dict[str, Any], *, follow: bool
-) -> int:
+def submit_command(sweep: Sweep, address: str, store: str, options: dict[str, Any], *, follow: bool) -> int:
     """Submit a sweep; print the id of its job, and with ``follow`` what the job prints."""
     from sweepengine.cluster import Jobs, submit
     from sweepengine.options import RunOptions
 
-    sweep_spec = _read_spec(spec, plugins)
+    spec = sweep.spec()
     jobs = Jobs(address)
-    submitted = submit(jobs, sweep_spec, store, plugins, RunOptions.of(options))
+    submitted = submit(jobs, spec, store, sweep.plugins, RunOptions.of(options))
     print(f"job:    {submitted.job}{'' if submitted.is_new else ' (runs already)'}")
     print(f"store:  {submitted.store}", flush=True)
     if follow:

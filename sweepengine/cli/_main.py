@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _RESUMED = (["run"], ["claims"])
+_LOOKING = "stopped looking; the job goes on."
+_STOPPED = {"status": "stopped", "submit": _LOOKING, "logs": _LOOKING}
+"""Command → what its end by a signal means, where nothing was committed."""
 WRONG, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 
@@ -53,8 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == 0 or not (came or code == INTERRUPTED):
         return code
     again = f" `{shlex.join(['sweepengine', *words])}` goes on from there." if words[:1] in _RESUMED else ""
-    on_a_cluster = words[:1] in (["submit"], ["logs"])
-    _say("stopped looking; the job goes on." if on_a_cluster else f"stopped; what was committed is kept.{again}")
+    _say(_STOPPED.get(words[0] if words else "", f"stopped; what was committed is kept.{again}"))
     return TERMINATED if signal.SIGTERM in came[:1] else INTERRUPTED
 
 

@@ -115,16 +115,17 @@ def shared_address(store: str) -> str:
     SpecError
         It is a path relative to a folder of this machine, or lives in the memory of one process.
     """
-    from sweepengine.store import normalise_address
+    from sweepengine.store import is_of_this_process, local_folder, normalise_address
 
-    if store.startswith("memory://"):
+    if is_of_this_process(store):
         raise SpecError(
             f"store: {store} lives in one process; name a URL or a path that every machine of the cluster shares"
         )
-    if "://" not in store and not Path(store).is_absolute():
+    folder = local_folder(store)
+    if folder is not None and not folder.is_absolute():
         raise SpecError(
-            f"store: found {store!r}, a path of this machine's; the job runs on the cluster: name a URL, or an absolute path "
-            "that every machine of the cluster shares"
+            f"store: found {store!r}, a path of this machine's; the job runs on the cluster: name a URL, or an absolute "
+            "path that every machine of the cluster shares"
         )
     return normalise_address(store)
 

@@ -7,50 +7,45 @@ import time
 import traceback
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from sweepengine.execute._data import Data
 from sweepengine.execute._device import GPU_RUNS_PER_TURN, pick_device
 from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._follower import Follower
+from sweepengine.execute._load import load_data
 from sweepengine.execute._make_turn import make_turn
 from sweepengine.execute._memory import PeakMemory, is_out_of_memory
+from sweepengine.execute._scope import matmul_of, within
 from sweepengine.execute._shards import Order, Shards
 from sweepengine.execute._signals import LeavingError
-from sweepengine.networks import LARGE_PRODUCT, matmul_precision
-from sweepengine.observe import given_ids
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import run_from_json
 from sweepengine.store import (
     ChunkPlace,
     ChunkWriter,
     Status,
+    TaskBeat,
     bind_code,
     open_address,
-    read_data,
-    read_given,
     write_failure,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
-    from sweepengine.execute._data import Turn
+    from sweepengine.execute._data import Data, Turn
     from sweepengine.execute._task import PackTask
     from sweepengine.spec import AnyRun
 
-Item = TypeVar("Item")
+    Events = Generator[Event, None, Event]
 
 EVENT_SECONDS = 0.5
-_ROWS_AT_A_TIME = 512
-"""Rows that count at most in whether a product is large: particles are advanced in chunks, not all at once."""
 BEATS = 4
 """Signs of life that a task gives within a run's timeout."""
 
@@ -85,18 +80,28 @@ def advance(
     """
     shards = shards or Shards()
     store, data = _opened(task)
-    shape = task.shape
-    block = ChunkPlace.of(store, task.nodes, task.block, shape)
-    for chunk in task.chunks:
-        first, stop = shape.chunk_span(chunk)
-        memory = PeakMemory()
-        shards.order(Order.CHUNK, chunk)
-        writer = ChunkWriter(block.at(chunk), task.attempts[chunk], shards.share(shape))
+    block = ChunkPlace.of(store, task.nodes, task.block, task.shape)
+    beat = TaskBeat(store, task.block, task.chunks[0], task.attempts[task.chunks[0]])
+    try:
+        for chunk in task.chunks:
+            yield from _of_chunk(task, block.at(chunk), data, shards, beat, is_leaving)
+    finally:
+        beat.end()
+    shards.order(Order.END)
+
+
+def _of_chunk(
+    task: PackTask, place: ChunkPlace, data: Data, shards: Shards, beat: TaskBeat, is_leaving: Callable[[], bool]
+) -> Iterator[Event]:
+    """Compute the missing runs of one chunk; its buffers are free for those of the next when this ends."""
+    first, stop = place.span
+    with PeakMemory() as memory:
+        shards.order(Order.CHUNK, place.chunk)
+        writer = ChunkWriter(place, task.attempts[place.chunk], shards.share(place.shape))
         here = {position: run for position, run in task.runs.items() if first <= position < stop}
-        events = _ChunkJob(writer, store, here, data, task, memory, shards, is_leaving).events()
+        events = _ChunkJob(writer, place.store, here, data, task, memory, shards, beat, is_leaving).events()
         with _released(writer, shards):
             yield from _throttled(events, task.options.run_timeout)
-    shards.order(Order.END)
 
 
 @contextmanager
@@ -115,7 +120,7 @@ def _released(writer: ChunkWriter, shards: Shards) -> Iterator[None]:
 def follow(task: PackTask, shards: Shards) -> None:
     """Advance the runs of a pack under the orders of the lead, which is the worker that runs :func:`advance`."""
     store, data = _opened(task)
-    with _matmul(next(iter(task.runs.values())), data):
+    with matmul_of(next(iter(task.runs.values())), data):
         Follower(task, store, data, shards).follow()
 
 
@@ -123,18 +128,16 @@ def _opened(task: PackTask) -> tuple[Store, Data]:
     task.code.install()
     store = open_address(task.address, read_only=False, durability=task.options.durability)
     device = pick_device(task.options.device)
-    return store, _load_data(store, task, next(iter(task.runs.values())), device)
+    return store, load_data(store, task, next(iter(task.runs.values())), device)
 
 
 def _throttled(events: Iterator[Event], timeout: float | None) -> Iterator[Event]:
     """Yield sums of events, at most two a second, and at once if an event names runs or before an error is raised."""
-    pending, last = Event(), time.monotonic()
-    beat = EVENT_SECONDS if timeout is None else timeout / BEATS
+    pending, last, beat = Event(), time.monotonic(), _beat(timeout)
     try:
         for event in events:
             pending += event
-            wait = beat if pending == _ALIVE else min(beat, EVENT_SECONDS)
-            if event.advancing is not None or time.monotonic() - last >= wait:
+            if event.advancing is not None or time.monotonic() - last >= beat:
                 yield pending
                 pending, last = Event(), time.monotonic()
     except Exception:
@@ -143,33 +146,9 @@ def _throttled(events: Iterator[Event], timeout: float | None) -> Iterator[Event
     yield pending
 
 
-_ALIVE = Event()
-"""Says only that a step was done."""
-
-
-def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
-    # Of a network the products of its first layer, of a cloud those of some of its particles.
-    multiplications = data.x_train.numel() * min(run.width, _ROWS_AT_A_TIME)
-    return matmul_precision(run.matmul, data.x_train.device, large=multiplications >= LARGE_PRODUCT)
-
-
-def _within(scope: Callable[[], AbstractContextManager[None]], items: Iterator[Item]) -> Iterator[Item]:
-    """Yield items that are each made within a scope, which is left before the yield: other code shares this process."""
-    while True:
-        with scope():
-            try:
-                item = next(items)
-            except StopIteration:
-                return
-        yield item
-
-
-def _load_data(store: Store, task: PackTask, run: AnyRun, device: torch.device) -> Data:
-    """Return the data as the store holds them, so that all workers and all resumes use the same bits."""
-    arrays = read_data(store, task.nodes, run.data_id)
-    dtype = getattr(torch, run.precision)
-    given = {kind: read_given(store, task.nodes, kind, content_id) for kind, content_id in given_ids(run).items()}
-    return Data(**{name: torch.from_numpy(values).to(device, dtype) for name, values in arrays.items()}, given=given)
+def _beat(timeout: float | None) -> float:
+    """Seconds between two events of a task."""
+    return EVENT_SECONDS if timeout is None else min(EVENT_SECONDS, timeout / BEATS)
 
 
 class _ChunkJob:
@@ -184,12 +163,15 @@ class _ChunkJob:
         task: PackTask,
         memory: PeakMemory,
         shards: Shards,
+        beat: TaskBeat,
         is_leaving: Callable[[], bool],
     ) -> None:
+        self._beat, self._is_leaving = beat, is_leaving
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
-        self._runs, self._shards, self._options, self._is_leaving = runs, shards, task.options, is_leaving
+        self._runs, self._shards, self._options = runs, shards, task.options
         self._tried: set[int] = set()
-        self._is_bound, self._size = False, 1
+        self._is_bound = False
+        self._untold, self._size = 0, 1
         self._last_commit = time.monotonic()
 
     def events(self) -> Iterator[Event]:
@@ -216,10 +198,16 @@ class _ChunkJob:
             now, waiting = waiting[: self._size], waiting[self._size :]
             yield from self._turn(tuple(now), None)
             if self._task.careful:
-                self._writer.commit()  # the next run may stop this worker
+                self._commit()  # the next run may stop this worker
         if self._task.names_runs:
             yield Event(advancing=())
-        self._writer.commit()
+        self._writer.commit(last=True)
+        self._beat.committed()
+
+    def _commit(self, positions: tuple[int, ...] = (), state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
+        self._writer.commit(positions, state)
+        self._beat.committed()
+        self._last_commit = time.monotonic()
 
     def _damaged(self, positions: tuple[int, ...], what: str) -> Event:
         """Return an event that names those of the damaged runs that this task has; the driver finds the others."""
@@ -238,7 +226,7 @@ class _ChunkJob:
 
     def _turn(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]] | None) -> Iterator[Event]:
         if self._is_leaving():
-            self._writer.commit()
+            self._commit()
             raise LeavingError("asked to end between two turns")
         self._tried |= set(positions)
         if self._task.names_runs:
@@ -254,9 +242,7 @@ class _ChunkJob:
             runs = [run_from_json(content) for content in json.loads(str(state["runs"]))]
         short: list[int] = []
         try:
-            # Throttled here too: to enter the scope takes as long as a step of a small network.
-            events = _throttled(self._train(positions, runs, state), self._options.run_timeout)
-            yield from _within(partial(_matmul, runs[0], self._data), events)
+            yield from within(partial(matmul_of, runs[0], self._data), self._train(positions, runs, state))
         except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
             # A run's own failure is data. A store that cannot be written (OSError) or a takeover is no run's failure.
             if self._shards.size > 1 and not isinstance(error, StepLimitError):
@@ -265,7 +251,7 @@ class _ChunkJob:
             if len(left) > 1 and is_out_of_memory(error):
                 short = left
             else:
-                yield self._failed(left, error)
+                yield self._told() + self._failed(left, error)
         if short:  # out of the handler, whose error holds on to the arrays of the turn
             yield from self._in_smaller_turns(short)
 
@@ -274,7 +260,7 @@ class _ChunkJob:
         text = traceback.format_exc()
         for position in positions:
             self._writer.finish(position, Status.FAILED)
-            write_failure(self._store, self._task.block, position, text)
+            write_failure(self._store, self._task.block, position, text, self._writer.attempt)
         reason = f"{type(error).__name__}: {error}"
         return Event(failures=tuple(Failure(1, f"run {self._runs[p].id}", reason) for p in positions))
 
@@ -282,41 +268,45 @@ class _ChunkJob:
         """Advance the runs of a turn that found too little memory again from t = 0, half of them at a time."""
         self._size = half = (len(positions) + 1) // 2
         torch.cuda.empty_cache()  # nothing where CUDA is not in use
-        yield Event(
-            message=f"out of memory with {len(positions)} runs in a turn; they start again, at most {half} in a turn"
-        )
+        message = f"out of memory with {len(positions)} runs in a turn; they start again, at most {half} in a turn"
+        yield self._told() + Event(message=message)
         while positions:  # the size may become smaller still
             now, positions = positions[: self._size], positions[self._size :]
             yield from self._turn(tuple(now), None)
 
     def _train(
         self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None
-    ) -> Iterator[Event]:
+    ) -> Events:
+        """Train a turn and take its records; return the last event."""
         graphs = self._options.cuda_graphs
         turn = make_turn(runs, self._data, state, self._task.shape, self._shards, cuda_graphs=graphs)
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
-        steps = 0
+        steps, yielded, beat = 0, time.monotonic(), _beat(self._options.run_timeout)
         for record in turn.advance():
             steps += record is None
-            if self._options.run_timeout is not None:
-                yield _ALIVE
-            yield from self._tell_diverged(positions, turn, told)
             if record is not None:
+                yield from self._tell_diverged(positions, turn, told)
                 written = [
                     (p, values) for p, values in zip(positions, record.values, strict=True) if values is not None
                 ]
                 for position, values in written:
                     self._writer.record(position, record.index, values)
-                yield Event(records=len(written))
+                self._untold += len(written)
+            self._beat.tick(self._writer.chunk, self._writer.attempt, positions, 0 if record is None else len(written))
+            now = time.monotonic()
+            # To yield takes as long as a step of a small network.
+            if now - yielded >= beat and (self._untold or self._options.run_timeout is not None):
+                yield self._told()
+                yielded = now
             is_leaving = self._is_leaving()
-            if is_leaving or time.monotonic() - self._last_commit >= self._options.commit_seconds:
+            if is_leaving or now - self._last_commit >= self._options.commit_seconds:
                 state = turn.state() | self._maker(runs)
                 yield from self._tell_diverged(positions, turn, told)  # turn.state() may have detected a divergence
                 if len(told) == len(positions):
-                    return  # no run would continue from the state
-                self._writer.commit(positions, state)
-                self._last_commit = time.monotonic()
+                    break  # no run would continue from the state
+                self._commit(positions, state)
                 if is_leaving:
+                    yield self._told()
                     raise LeavingError("asked to end in a turn")
             else:
                 self._shards.order(Order.STEP)
@@ -325,7 +315,12 @@ class _ChunkJob:
         self._bind_code()
         for position in alive:
             self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
-        yield Event(done=len(alive), message=self._shards.report(steps))
+        return self._told() + Event(done=len(alive), message=self._shards.report(steps))
+
+    def _told(self) -> Event:
+        """The records that no event has told yet."""
+        records, self._untold = self._untold, 0
+        return Event(records=records)
 
     def _maker(self, runs: list[AnyRun]) -> dict[str, NDArray[np.generic]]:
         """Arrays of a state that say which runs it continues, and which users' code has made it."""

@@ -1,10 +1,14 @@
 """The Zarr layout: create, write, commit, resume, open as xarray. Imports no torch."""
 
+from sweepengine.store._address import is_of_this_process as is_of_this_process
+from sweepengine.store._address import local_folder as local_folder
+from sweepengine.store._address import name_of_url as name_of_url
 from sweepengine.store._address import normalise_address as normalise_address
 from sweepengine.store._address import open_address as open_address
 from sweepengine.store._arrays import ChunkPlace as ChunkPlace
 from sweepengine.store._attempts import HeldError as HeldError
 from sweepengine.store._attempts import SupersededError as SupersededError
+from sweepengine.store._beats import TaskBeat as TaskBeat
 from sweepengine.store._chunk import ChunkWriter as ChunkWriter
 from sweepengine.store._chunk import fail_chunk as fail_chunk
 from sweepengine.store._chunk import refs_by_positions as refs_by_positions
@@ -12,18 +16,26 @@ from sweepengine.store._compatibility import bind_code as bind_code
 from sweepengine.store._content import content_digest as content_digest
 from sweepengine.store._data import read_data as read_data
 from sweepengine.store._data import read_given as read_given
+from sweepengine.store._failed import FailedRun as FailedRun
+from sweepengine.store._failed import FailureGroup as FailureGroup
+from sweepengine.store._failed import failed_runs as failed_runs
+from sweepengine.store._failed import grouped as grouped
+from sweepengine.store._failures import failed_places as failed_places
+from sweepengine.store._failures import write_failure as write_failure
 from sweepengine.store._layout import Block as Block
 from sweepengine.store._layout import BlockShape as BlockShape
 from sweepengine.store._layout import StoredArray as StoredArray
 from sweepengine.store._layout import make_block as make_block
 from sweepengine.store._layout import piece_length as piece_length
+from sweepengine.store._litter import Litter as Litter
+from sweepengine.store._litter import collect_litter as collect_litter
+from sweepengine.store._litter import find_litter as find_litter
+from sweepengine.store._litter import refuse_litter_of_the_living as refuse_litter_of_the_living
 from sweepengine.store._marks import DamagedMarkError as DamagedMarkError
 from sweepengine.store._marks import Mark as Mark
 from sweepengine.store._marks import RunMark as RunMark
 from sweepengine.store._marks import StateRef as StateRef
-from sweepengine.store._marks import read_failures as read_failures
 from sweepengine.store._marks import read_mark as read_mark
-from sweepengine.store._marks import write_failure as write_failure
 from sweepengine.store._nodes import Nodes as Nodes
 from sweepengine.store._open import open_sweep as open_sweep
 from sweepengine.store._open import open_theory as open_theory
@@ -32,6 +44,11 @@ from sweepengine.store._part import Share as Share
 from sweepengine.store._run_table import DATA_FILES as DATA_FILES
 from sweepengine.store._run_table import STORE_FILES as STORE_FILES
 from sweepengine.store._status import Status as Status
+from sweepengine.store._survey import LABELS as LABELS
+from sweepengine.store._survey import Seen as Seen
+from sweepengine.store._survey import Survey as Survey
+from sweepengine.store._survey import Tally as Tally
+from sweepengine.store._survey import survey as survey
 from sweepengine.store._sweep_store import SweepStore as SweepStore
 from sweepengine.store._sweep_store import unwritable as unwritable
 from sweepengine.store._token import delete_token as delete_token

@@ -1,4 +1,4 @@
-"""Where a store is: a local path or a URL, always ending in ``.zarr``."""
+"""Where a store is: a folder, a bucket of an object store, or the memory of this process; its name ends in ``.zarr``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import StoreError
+from sweepengine.store._digests import digest
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
+    from zarr.abc.buffer import Buffer
+
+EXTRAS = {"s3": "s3", "gs": "gcs"}
+"""Scheme of a URL of an object store → the extra of this package that installs what it needs."""
+_MEMORY = "memory"
+_MEMORIES: dict[str, dict[str, Buffer]] = {}
+"""Address → the objects of a store in the memory of this process."""
 
 
 def normalise_address(address: str | Path) -> str:
@@ -22,10 +30,24 @@ def normalise_address(address: str | Path) -> str:
     text = str(address).rstrip("/")
     if not text.endswith(".zarr"):
         raise StoreError(f"store: found {text!r}; its name must end in .zarr, because readers know a store by it")
-    text = text.removeprefix("file://").removeprefix("local://")
-    if "://" not in text:
-        return str(Path(text).expanduser().absolute())
-    return text
+    folder = local_folder(text)
+    return text if folder is None else str(folder.expanduser().absolute())
+
+
+def local_folder(address: str) -> Path | None:
+    """The folder of an address on the disks of this machine; None for a URL of another place."""
+    text = address.removeprefix("file://").removeprefix("local://")
+    return None if "://" in text else Path(text)
+
+
+def name_of_url(url: str) -> str:
+    """Eight hexadecimal digits that tell a URL from others, for names of what is made of it on this machine."""
+    return digest(url.rstrip("/").encode())[:8]
+
+
+def is_of_this_process(address: str) -> bool:
+    """Whether a store lives in the memory of this process, so that no other process sees it."""
+    return address.startswith(f"{_MEMORY}://")
 
 
 def open_address(address: str, *, read_only: bool, durability: str = "rename") -> Store:
@@ -42,16 +64,25 @@ def open_address(address: str, *, read_only: bool, durability: str = "rename") -
     Raises
     ------
     StoreError
-        The URL's protocol is unknown, or the package for its file system is not installed.
+        The URL's scheme is unknown, or the package for its object store is not installed.
     """
-    from zarr.storage import FsspecStore, LocalStore
+    from zarr.storage import LocalStore, MemoryStore
 
     from sweepengine.store._durable import DurableStore
 
-    if "://" not in address:
-        local = {"rename": LocalStore, "fsync": DurableStore}[durability]
-        return local(address, read_only=read_only)
+    folder = local_folder(address)
+    if folder is not None:
+        return {"rename": LocalStore, "fsync": DurableStore}[durability](folder, read_only=read_only)
+    if is_of_this_process(address):
+        return MemoryStore(_MEMORIES.setdefault(address, {}), read_only=read_only)
+    scheme = address.partition("://")[0]
+    if scheme not in EXTRAS:
+        known = ", ".join(f"{each}://" for each in ("file", *EXTRAS, _MEMORY))
+        raise StoreError(f"store: {address}: found {scheme}://; expected a path, or a URL that begins with {known}")
     try:
-        return FsspecStore.from_url(address, read_only=read_only)
-    except (ImportError, ValueError) as error:
-        raise StoreError(f"store: {address}: {error}") from error
+        from sweepengine.store._object_store import ObjectStore
+    except ImportError as error:
+        raise StoreError(
+            f"store: {address}: {error}; pip install 'sweepengine[{EXTRAS[scheme]}]' installs what {scheme}:// needs"
+        ) from error
+    return ObjectStore(address, read_only=read_only)

@@ -48,7 +48,9 @@ class HeldError(Exception):
         return f"block {self.block} chunk {self.chunk} is held by an attempt that may still write"
 
 
-def claim_chunk(store: Store, block: str, chunk: int, size: int, attempt: int, processes: tuple[Process, ...]) -> Mark:
+def claim_chunk(
+    store: Store, block: str, chunk: int, size: int, attempt: int, processes: tuple[Process, ...]
+) -> tuple[Mark, bool]:
     """Take a chunk of runs over from earlier attempts, once they write no more.
 
     An attempt first writes its own mark and then looks for the marks of other attempts. So of two attempts at least one
@@ -66,8 +68,10 @@ def claim_chunk(store: Store, block: str, chunk: int, size: int, attempt: int, p
 
     Returns
     -------
-    Mark
+    mark : Mark
         The new attempt's mark, which repeats what earlier attempts have committed. It is in the store already.
+    is_first : bool
+        Whether the chunk has seen no earlier attempt.
 
     Raises
     ------
@@ -80,31 +84,36 @@ def claim_chunk(store: Store, block: str, chunk: int, size: int, attempt: int, p
     """
     write_mark(store, block, chunk, Mark(attempt, processes))
     try:
-        check_attempt(store, block, chunk, attempt)
-        earlier = [each for each in attempts_at(store, block, chunk) if each < attempt]
-        committed = _of_ended_attempts(store, block, chunk, earlier) or Mark(0, runs=(RunMark(),) * size)
+        earlier = check_attempt(store, block, chunk, attempt)
+        committed = _of_ended_attempts(store, block, chunk, earlier)
     except BaseException:
         delete_object(store, mark_key(block, chunk, attempt))
         raise
-    mark = Mark(attempt, processes, runs=committed.runs, states=committed.states, tails=committed.tails)
+    known = committed or Mark(0, runs=(RunMark(),) * size)
+    mark = Mark(attempt, processes, runs=known.runs, states=known.states, tails=known.tails)
     write_mark(store, block, chunk, mark)
     for number in earlier:
         delete_object(store, mark_key(block, chunk, number))
-    return mark
+    return mark, committed is None and not earlier
 
 
 def _of_ended_attempts(store: Store, block: str, chunk: int, attempts: list[int]) -> Mark | None:
     """The mark of what earlier attempts have committed; it is read once none of them writes any more."""
     for attempt in attempts:
         _wait_for_its_end(store, block, chunk, attempt)
-    mark = read_mark(store, block, chunk)
+    mark = read_mark(store, block, chunk, attempts)
     if mark is not None and mark.is_legacy and not all(run.status.is_final for run in mark.runs):
         raise HeldError(block, chunk)
     return mark
 
 
-def check_attempt(store: Store, block: str, chunk: int, attempt: int) -> None:
+def check_attempt(store: Store, block: str, chunk: int, attempt: int) -> list[int]:
     """Raise unless an attempt still holds a chunk: its mark is there, and no later attempt has put one.
+
+    Returns
+    -------
+    list of int
+        The earlier attempts that have a mark of the chunk, ascending.
 
     Raises
     ------
@@ -121,6 +130,7 @@ def check_attempt(store: Store, block: str, chunk: int, attempt: int) -> None:
             f"{mark_key(block, chunk, attempt)} is gone: the store was removed while it was written; "
             "run the same command again"
         )
+    return attempts[:-1]
 
 
 def _wait_for_its_end(store: Store, block: str, chunk: int, attempt: int) -> None:

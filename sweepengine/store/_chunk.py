@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sweepengine.store._attempts import check_attempt, claim_chunk
-from sweepengine.store._marks import Mark, RunMark, StateRef, is_state, state_prefix, write_mark
+from sweepengine.store._marks import Mark, RunMark, StateRef, attempt_of_state, state_prefix, write_mark
 from sweepengine.store._objects import delete_object, list_objects
 from sweepengine.store._part import ALONE, NO_STATE, ChunkPart, Share
 from sweepengine.store._process import Process
@@ -61,7 +61,8 @@ class ChunkWriter:
         self._place, self._share = place, share
         self._first, self._stop = place.span
         must_be_published(place.store)
-        self._mark = claim_chunk(
+        # A chunk that no other attempt has seen has no states but those that this one writes.
+        self._mark, self._is_stateless = claim_chunk(
             place.store, place.block, place.chunk, self._stop - self._first, attempt, share.processes()
         )
         self.damaged: dict[int, list[str]] = {}
@@ -86,6 +87,16 @@ class ChunkWriter:
             if wrong:
                 self.damaged[self._first + index] = wrong
                 self.restart(self._first + index)
+
+    @property
+    def chunk(self) -> int:
+        """Index of the chunk in its block."""
+        return self._place.chunk
+
+    @property
+    def attempt(self) -> int:
+        """Number of this attempt."""
+        return self._mark.attempt
 
     def run(self, position: int) -> RunMark:
         """Status, number of records and digests so far of the run at a position of the block."""
@@ -124,7 +135,13 @@ class ChunkWriter:
             self._runs[index], status=status, diverged_step=diverged_step, peak_memory=peak_memory
         )
 
-    def commit(self, positions: tuple[int, ...] = (), state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
+    def commit(
+        self,
+        positions: tuple[int, ...] = (),
+        state: Mapping[str, NDArray[np.generic]] | None = None,
+        *,
+        last: bool = False,
+    ) -> None:
         """Make everything recorded so far durable.
 
         Parameters
@@ -133,6 +150,8 @@ class ChunkWriter:
             Positions of the runs that are in training; empty if none is.
         state : mapping of arrays, optional
             Arrays from which a resume continues those runs.
+        last : bool
+            Whether this worker writes no more after this commit, so that it releases the chunk with it if it is alone.
 
         Raises
         ------
@@ -159,14 +178,17 @@ class ChunkWriter:
         if state is None:
             self._share.wait()
         else:
+            self._is_stateless = False
             kept += self._part.write_state(self._mark.attempt, positions, slot, state)
         if not self._share.is_alone:  # other workers write pieces of snapshots, and keep their tails to themselves
             shared = {variable.name for variable in place.shape.variables if variable.is_snapshot}
             tails = {key: tail for key, tail in tails.items() if key.partition("/")[0] not in shared}
         self._mark = replace(self._mark, runs=tuple(self._runs), states=tuple(kept), tails=tails)
+        if last and self._share.is_alone:
+            self._mark = replace(self._mark, processes=(), released=True)
         write_mark(place.store, place.block, place.chunk, self._mark)
-        if state is None:
-            delete_states(place, {ref.key for ref in kept})
+        if state is None and not self._is_stateless:
+            delete_states(place, {ref.key for ref in kept}, until=self._mark.attempt)
 
     def release(self, *, others_too: bool = True) -> None:
         """Say that this worker writes no more; what it has not committed is lost.
@@ -176,6 +198,8 @@ class ChunkWriter:
         others_too : bool
             Whether the other workers of a shared run write no more either. If not, the end of their processes says so.
         """
+        if self._mark.released:
+            return
         if self._is_writing:
             return  # zarr's thread may still carry out the interrupted write: only the end of this process ends it
         remaining = () if others_too else tuple(p for p in self._mark.processes if p != Process.current())
@@ -192,11 +216,21 @@ class ChunkWriter:
         return any(self.run(p).records_done and not self.run(p).status.is_final for p in ref.positions)
 
 
-def delete_states(place: ChunkPlace, named: Collection[str] = ()) -> None:
-    """Delete the states of a chunk except those in ``named``; objects whose names are not those of states stay."""
+def delete_states(place: ChunkPlace, named: Collection[str] = (), until: int | None = None) -> None:
+    """Delete states of a chunk; objects whose names are not those of states stay.
+
+    Parameters
+    ----------
+    place : ChunkPlace
+    named : collection of str
+        Keys of states that stay.
+    until : int, optional
+        The last attempt whose states are deleted; by default those of all attempts are.
+    """
     prefix = state_prefix(place.block, place.chunk)
     for key in list_objects(place.store, prefix):
-        if key not in named and is_state(key.removeprefix(prefix)):
+        attempt = attempt_of_state(key.removeprefix(prefix))
+        if attempt is not None and key not in named and (until is None or attempt <= until):
             delete_object(place.store, key)
 
 
@@ -230,7 +264,7 @@ def fail_chunk(place: ChunkPlace, attempt: int, positions: Collection[int]) -> l
         As :class:`ChunkWriter` does.
     """
     first, stop = place.span
-    mark = claim_chunk(place.store, place.block, place.chunk, stop - first, attempt, (Process.current(),))
+    mark, _ = claim_chunk(place.store, place.block, place.chunk, stop - first, attempt, (Process.current(),))
     runs = list(mark.runs)
     failed = [p - first for p in positions if first <= p < stop and not runs[p - first].status.is_final]
     for index in failed:

@@ -94,7 +94,8 @@ def read_data(store: Store, nodes: Nodes, data_id: str) -> dict[str, NDArray[np.
     StoreError
         An array is lost or is not what was written: numbers trained on it would mean nothing.
     """
-    return {name: nodes.values(store, data_path(data_id, name)) for name in _ARRAYS}
+    values = nodes.values_of_each(store, [data_path(data_id, name) for name in _ARRAYS])
+    return dict(zip(_ARRAYS, values, strict=True))
 
 
 def stored_dataset(store: Store, nodes: Nodes, data_id: str, settings: Mapping[str, Any]) -> Dataset:
@@ -128,4 +129,5 @@ def read_given(store: Store, nodes: Nodes, kind: str, given_id: str) -> dict[str
     names = nodes.names(given_path(kind, given_id))
     if not names:
         raise StoreError(f"store: it has no {given_path(kind, given_id)}; restore it, or begin a new store")
-    return {name: nodes.values(store, given_path(kind, given_id, name)) for name in names}
+    values = nodes.values_of_each(store, [given_path(kind, given_id, name) for name in names])
+    return dict(zip(names, values, strict=True))

@@ -8,8 +8,9 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec, TransposeCodec
 from zarr.storage import MemoryStore
 
+from sweepengine.store._layout import CHUNK_LIMIT
 from sweepengine.store._nodes import Nodes, array_of, is_of_runs, values_digest
-from sweepengine.store._objects import put_json
+from sweepengine.store._objects import put_buffers, put_json
 from sweepengine.store._publication import (
     LEGACY,
     ROOT_KEY,
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from zarr.abc.store import Store
+    from zarr.abc.buffer import Buffer
 
 
 class Metadata:
     """The nodes of one store, gathered and then published in one step.
+
+    Objects are made in memory and written side by side, since each waits for the disk or the network.
 
     Parameters
     ----------
@@ -47,6 +51,8 @@ class Metadata:
 
     def __init__(self, store: Store, last: Publication | None, generation: Generation) -> None:
         self._store, self.generation = store, generation
+        self._made: dict[str, Buffer] = {}
+        self._memory = MemoryStore(self._made)
         self.attributes: dict[str, Any] = {} if last is None else dict(last.attributes)
         self._nodes: dict[str, Any] = {} if last is None else dict(last.nodes.content)
         if last is not None and last.generation == LEGACY:
@@ -106,12 +112,18 @@ class Metadata:
         if data is not None:
             values = data.astype(template.dtype)
             node["attributes"]["digest"] = values_digest(values)
-            array_of(self._store, path, node)[...] = values
+            array_of(self._memory, path, node)[...] = values
         self._put(path, node)
+        if sum(len(content) for content in self._made.values()) > CHUNK_LIMIT:
+            self._write()
 
     def _put(self, path: str, node: dict[str, Any]) -> None:
-        put_json(self._store, f"{path}/{ROOT_KEY}", node)
+        put_json(self._memory, f"{path}/{ROOT_KEY}", node)
         self._nodes[path] = node
+
+    def _write(self) -> None:
+        put_buffers(self._store, self._made)
+        self._made.clear()
 
     def drop(self, group: str) -> None:
         """Leave a group and what is below it out of the publication."""
@@ -136,6 +148,6 @@ class Metadata:
         RunError
             A later driver has published meanwhile.
         """
+        self._write()
         publication = make_publication(self.generation, self.attributes, dict(sorted(self._nodes.items())))
-        write_publication(self._store, publication)
-        return publication
+        return write_publication(self._store, publication)

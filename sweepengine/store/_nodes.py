@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import zarr
-from zarr.storage import StorePath
+from zarr.buffer import default_buffer_prototype
+from zarr.storage import MemoryStore, StorePath
 
 from sweepengine.errors import DamagedError
+from sweepengine.store._decode import ChunkFormat
 from sweepengine.store._digests import digest
+from sweepengine.store._objects import get_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
 Read = TypeVar("Read")
-Layout = tuple[tuple[int, ...], tuple[int, ...], "np.dtype[Any]"]
-"""Shape, shape of the chunks and dtype of an array."""
+Layout = tuple[tuple[int, ...], ChunkFormat]
+"""Shape of an array of numbers, and how its chunks are stored."""
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, FileNotFoundError)
 """Exceptions that zarr and its codecs raise where stored bytes or metadata are damaged."""
 
@@ -48,8 +53,14 @@ def values_digest(values: NDArray[Any]) -> str:
 
 
 def _layout(node: Mapping[str, Any]) -> Layout:
+    return tuple(node["shape"]), ChunkFormat.of(node)
+
+
+def _chunk_keys(path: str, node: Mapping[str, Any]) -> list[str]:
+    """Keys of all chunks of an array."""
     chunks = node["chunk_grid"]["configuration"]["chunk_shape"]
-    return tuple(node["shape"]), tuple(chunks), np.dtype(node["data_type"])
+    counts = (range(-(-size // length)) for size, length in zip(node["shape"], chunks, strict=True))
+    return ["/".join((path, "c", *map(str, place))) for place in itertools.product(*counts)]
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ class Nodes:
         return self._understood(path, lambda node: array_of(store, path, node))
 
     def layout(self, path: str) -> Layout:
-        """Shape, shape of the chunks and dtype of an array of numbers, which is not opened.
+        """Shape of an array of numbers, and how its chunks are stored; the array is not opened.
 
         Raises
         ------
@@ -135,6 +146,14 @@ class Nodes:
         if not intact:
             raise DamagedError(f"store: {path} is not what was written; restore it, or begin a new store")
         return values
+
+    def values_of_each(self, store: Store, paths: Sequence[str]) -> list[NDArray[Any]]:
+        """:meth:`values` of several arrays, whose chunks are read side by side."""
+        keys = [key for path in paths for key in self._understood(path, partial(_chunk_keys, path))]
+        make = default_buffer_prototype().buffer.from_bytes
+        read = zip(keys, get_objects(store, keys), strict=True)
+        near = MemoryStore({key: make(content) for key, content in read if content is not None})
+        return [self.values(near, path) for path in paths]
 
     def names(self, group: str) -> list[str]:
         """Names of the nodes right below a group, sorted."""

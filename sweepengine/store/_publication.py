@@ -17,7 +17,15 @@ from sweepengine.errors import DamagedError, RunError, StoreError
 from sweepengine.store._digests import digest
 from sweepengine.store._layout import LEGACY_VERSION, SCHEMA_VERSION
 from sweepengine.store._nodes import Nodes
-from sweepengine.store._objects import BrokenSealError, delete_object, get_object, list_objects, put_object, to_json
+from sweepengine.store._objects import (
+    BrokenSealError,
+    delete_object,
+    get_object,
+    get_objects,
+    list_objects,
+    put_object,
+    to_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,8 +117,8 @@ def make_publication(generation: Generation, attributes: Mapping[str, Any], node
     return Publication(generation, attributes, Nodes(nodes), to_json(content))
 
 
-def write_publication(store: Store, publication: Publication) -> None:
-    """Write a publication as the store's newest, and a copy as its root, for readers of zarr.
+def write_publication(store: Store, publication: Publication) -> Publication:
+    """Write a publication as the store's newest, and a copy as its root, for readers of zarr; return what is read then.
 
     Raises
     ------
@@ -128,6 +136,7 @@ def write_publication(store: Store, publication: Publication) -> None:
     for older in names:
         if older < publication.generation:
             delete_object(store, older.key)
+    return _parsed(publication.content)
 
 
 def must_be_published(store: Store) -> None:
@@ -138,8 +147,13 @@ def must_be_published(store: Store) -> None:
     StoreError
         Nothing has been published: the store was removed while somebody was at work in it.
     """
-    if not _generations(store):
+    if newest_generation(store) is None:
         raise StoreError("the store was removed while it was written; run the same command again")
+
+
+def newest_generation(store: Store) -> Generation | None:
+    """The generation that counts, without reading it; None before the first, and for a store of layout version 2."""
+    return max(_generations(store), default=None)
 
 
 def read_publication(store: Store) -> Publication | None:
@@ -153,11 +167,11 @@ def read_publication(store: Store) -> Publication | None:
         The newest publication is damaged.
     """
     for _ in range(LOOKS):
-        newest = max(_generations(store), default=None)
-        published = None if newest is None else get_object(store, newest.key)
+        newest = newest_generation(store)
+        root, *found = get_objects(store, [ROOT_KEY, *([] if newest is None else [newest.key])])
+        published = found[0] if found else None
         if newest is None or published is not None:
             break  # else a driver has just replaced the publication: look again
-    root = get_object(store, ROOT_KEY)
     if newest is None:
         if root is None:
             return None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import RunError, StoreError
 from sweepengine.spec import make_spec
-from sweepengine.store._address import open_address
+from sweepengine.store._address import local_folder, open_address
 from sweepengine.store._chunk import delete_states
 from sweepengine.store._claim import (
     CLAIMS,
@@ -29,6 +29,7 @@ from sweepengine.store._create import (
     write_limit,
 )
 from sweepengine.store._data import data_path, given_path, read_data, read_given, write_data, write_given
+from sweepengine.store._layout import block_path
 from sweepengine.store._metadata import Metadata
 from sweepengine.store._objects import delete_object, list_objects
 from sweepengine.store._publication import PUBLICATIONS, ROOT_KEY, Generation
@@ -37,7 +38,7 @@ from sweepengine.store._run_table import RunTable, extended, new_columns, write_
 from sweepengine.store._view import StoreView
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from sweepengine.data import Dataset, Given
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from sweepengine.store._layout import Block, StoredArray
 
 
-_OF_TASKS = ("blocks/", "code/", "failures/", "marks/", "state/")
+_OF_TASKS = ("blocks/", "code/", "failures/", "marks/", "state/", "workers/")
 """Beginnings of the keys that tasks write."""
 
 
@@ -71,6 +72,7 @@ class SweepStore(StoreView):
         self._durability = durability
         self._claim: DriverClaim | None = None
         self._heartbeat: Heartbeat | None = None
+        self._is_gone = False  # the claim, or so it may be
         super().__init__(address)
 
     def new_block(self, stem: str) -> str:
@@ -79,7 +81,7 @@ class SweepStore(StoreView):
 
     @property
     def _epoch(self) -> int:
-        return self._next_epoch if self._claim is None else self._claim.epoch
+        return self._last_epoch + 1 if self._claim is None else self._claim.epoch
 
     def claim(self, *, take_over: bool = False) -> bool:
         """Become the store's driver, creating the store's folder where there is none; to be called before any change.
@@ -101,16 +103,16 @@ class SweepStore(StoreView):
         RunError
             Another driver holds the store.
         """
-        expected = self._next_epoch
+        expected = self._last_epoch + 1
         try:
             self.objects = open_address(self.address, read_only=False, durability=self._durability)
-            self._claim = take_claim(self.objects, self._last_epoch(), take_over=take_over)
+            self._claim = take_claim(self.objects, self._last_epoch, take_over=take_over, is_legacy=self.is_legacy)
             self._heartbeat = Heartbeat(self.objects, self._claim)
         except RunError:
             raise
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be written: {error}; name another --store") from error
-        return self.reload() or self._claim.epoch != expected
+        return self.reload_if_changed() or self._claim.epoch != expected
 
     def must_be_free(self, *, take_over: bool) -> None:
         """Raise :class:`RunError` where another driver holds the store; :meth:`claim` looks again."""
@@ -145,9 +147,15 @@ class SweepStore(StoreView):
     def release(self) -> None:
         """Say that this driver has ended; if that cannot be written, the end of its heartbeat says so."""
         if self._heartbeat is not None:
+            self._is_gone = True
             with suppress(OSError):
-                self._heartbeat.end()
+                self._is_gone = not self._heartbeat.end()
             self._heartbeat = None
+
+    def tell(self, progress: Mapping[str, Any]) -> None:
+        """Have the claim's next heartbeat say how far the driver is."""
+        if self._heartbeat is not None:
+            self._heartbeat.tell(progress)
 
     def must_be_held(self) -> None:
         """Raise :class:`RunError` where the store was removed, or another driver has taken it over."""
@@ -158,7 +166,7 @@ class SweepStore(StoreView):
 
         Nothing is deleted if there is still a publication, a root or a claim.
         """
-        if self._claim is None:
+        if not self._is_gone:
             return
         with suppress(OSError):
             keys = list_objects(self.objects, "")
@@ -168,28 +176,35 @@ class SweepStore(StoreView):
                 if key.startswith(_OF_TASKS):
                     delete_object(self.objects, key)
 
-    def _held(self) -> DriverClaim:
+    def _claimed(self) -> DriverClaim:
         if self._claim is None:
             raise AssertionError("a store is changed by the driver that has claimed it")
-        check_claim(self.objects, self._claim)
         return self._claim
+
+    def _held(self) -> DriverClaim:
+        claim = self._claimed()
+        check_claim(self.objects, claim)
+        return claim
 
     def _next(self) -> Metadata:
         """The next publication, which is as yet equal to the last."""
-        claim, last = self._held(), self._publication
+        claim, last = self._claimed(), self._publication
         number = 1
         if last is not None and last.generation.epoch == claim.epoch:
             number += last.generation.number
         return Metadata(self.objects, last, Generation(claim.epoch, number))
 
-    def mend(self) -> None:
-        """Publish again what the store holds. This replaces copies that are lost, damaged or older.
+    def mend(self, without: Collection[str] = ()) -> None:
+        """Publish again what the store holds, but for some blocks. This replaces copies that are lost, damaged or older.
 
         To be called before anything is changed: an earlier driver that wakes later cannot then hide this driver's
         commits with its own publication. A store of layout version 2 is carried over.
         """
         if self._publication is not None:
-            self._publish(self._next(), self.table if self.is_legacy else None)
+            metadata = self._next()
+            for block in without:
+                metadata.drop(block_path(block))
+            self._publish(metadata, self.table if self.is_legacy else None)
 
     def relocate(self, block: str, chunk: int, attempt: int) -> ChunkPlace:
         """Move the runs of a chunk to a new block, away from an attempt that may still write where they are.
@@ -232,8 +247,8 @@ class SweepStore(StoreView):
             metadata.attributes["table"] = f"runs/{metadata.generation}"
             write_table(metadata, metadata.attributes["table"], table)
         self._held()
-        metadata.publish()
-        self.reload()
+        self._publication = metadata.publish()
+        self._table = table or self._table
 
     def check(self, spec: AnySpec, code: UserCode) -> None:
         """Refuse a spec whose fixed settings, or whose users' code, are not those of the store.
@@ -284,15 +299,18 @@ class SweepStore(StoreView):
         RunError
             The store cannot be written any more, or another driver has taken over.
         """
+        # What the store had must be what was written; what is written now needs no look.
+        had = [each.id for each in data if data_path(each.id) in self.nodes]
+        had_given = [each for each in given if given_path(each.kind, each.id) in self.nodes]
         try:
             self._extend(spec, data, blocks, limits, code, given, references or {}, reason)
         except (StoreError, RunError):
             raise
         except OSError as error:
             raise unwritable(self.address, error) from error
-        for each in data:
-            read_data(self.objects, self.nodes, each.id)
-        for item in given:
+        for data_id in had:
+            read_data(self.objects, self.nodes, data_id)
+        for item in had_given:
             read_given(self.objects, self.nodes, item.kind, item.id)
 
     def _extend(
@@ -334,7 +352,8 @@ class SweepStore(StoreView):
 
 def unwritable(address: str, error: OSError) -> RunError:
     """The error for a store that could be written a moment ago, and cannot now."""
+    cure = "see that it answers" if local_folder(address) is None else "make room or mend the disk"
     return RunError(
-        f"store: {address} cannot be written any more: {error}; make room or mend the disk, then run the same command "
-        "again: what was committed is kept"
+        f"store: {address} cannot be written any more: {error}; {cure}, then run the same command again: what was "
+        "committed is kept"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.data import Given
@@ -10,17 +10,17 @@ from sweepengine.errors import DamagedError, StoreError
 from sweepengine.spec import make_spec, words_of_targets
 from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._arrays import ChunkPlace
-from sweepengine.store._claim import epoch_of, next_epoch, read_claims
+from sweepengine.store._claim import claimed_epochs, epoch_of
 from sweepengine.store._data import GIVEN_KINDS, data_path, given_path, read_given, stored_dataset
 from sweepengine.store._layout import BlockShape, block_path
-from sweepengine.store._marks import DamagedMarkError, Mark, is_mark, read_mark, read_marks
+from sweepengine.store._marks import DamagedMarkError, Mark, attempt_of_mark, read_mark, read_marks
 from sweepengine.store._nodes import Nodes
 from sweepengine.store._objects import BrokenSealError, get_object, list_objects
-from sweepengine.store._publication import LEGACY, Publication, read_publication
+from sweepengine.store._publication import LEGACY, Publication, newest_generation, read_publication
 from sweepengine.store._run_table import RunTable, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from zarr.abc.store import Store
@@ -43,7 +43,7 @@ _OURS = {
         "reference",
         "runs",
     ),
-    *("state", "theory", "tokens", "weights", "zarr.json"),
+    *("state", "theory", "tokens", "weights", "workers", "zarr.json"),
 }
 """Names at the root of a store."""
 
@@ -61,8 +61,6 @@ class StoreView:
     address : str
     objects : Store
         All objects, read-only.
-    table : RunTable or None
-        The table of runs; None if nothing has been published.
 
     Raises
     ------
@@ -75,22 +73,51 @@ class StoreView:
         self.address = normalise_address(address)
         # Opening a local store for writing creates its folder, so that waits until there is something to write.
         self.objects: Store = open_address(self.address, read_only=True)
+        self._table: RunTable | None = None
+        self._epoch_before: int | None = None
         self._publication: Publication | None = None
         self.reload()
 
-    def reload(self) -> bool:
-        """Read the newest publication and its table. Returns whether it is another one than was read before."""
-        seen = self._publication
-        try:
-            self._publication = read_publication(self.objects)
+    def reload(self) -> None:
+        """Read the newest publication."""
+        self._publication, self._table, self._epoch_before = None, None, None
+        with self._reading():
+            try:
+                self._publication = read_publication(self.objects)
+            except (FileNotFoundError, NotADirectoryError):
+                return
             if self._publication is None:
                 self._refuse_strangers()
-            self.table: RunTable | None = None
-            if self._publication is not None and f"{self._publication.table}/id" in self._publication.nodes:
-                self.table = read_table(self.objects, self._publication)
-            self._next_epoch = next_epoch(self.objects, self._last_epoch())
-        except (FileNotFoundError, NotADirectoryError):
-            self._publication, self.table, self._next_epoch = None, None, 1
+
+    def reload_if_changed(self) -> bool:
+        """Read the newest publication if it is another one than was read before. Returns whether it is."""
+        with self._reading():
+            newest = newest_generation(self.objects) or LEGACY
+        if newest == (LEGACY if self._publication is None else self._publication.generation):
+            return False
+        self.reload()
+        return True
+
+    @property
+    def table(self) -> RunTable | None:
+        """The table of runs; None if nothing has been published. It is read when it is first asked for.
+
+        Raises
+        ------
+        StoreError
+            The table is not what was written.
+        """
+        publication = self._publication
+        if self._table is None and publication is not None and f"{publication.table}/id" in publication.nodes:
+            with self._reading():
+                self._table = read_table(self.objects, publication)
+        return self._table
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Name the store in the errors that reading it raises."""
+        try:
+            yield
         except BrokenSealError as error:
             raise DamagedError(
                 f"store: {self.address} has damaged metadata: {error}; restore its zarr.json, or name another --store"
@@ -99,9 +126,6 @@ class StoreView:
             raise type(error)(f"store: {self.address}: {str(error).removeprefix('store: ')}") from error
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be read: {error}") from error
-        return (None if seen is None else seen.content) != (
-            None if self._publication is None else self._publication.content
-        )
 
     def _refuse_strangers(self) -> None:
         """Raise if a folder without a publication holds others' files or committed records.
@@ -122,24 +146,36 @@ class StoreView:
         content = get_object(self.objects, key) or b""
         return b'"digests": {"' in content
 
+    @property
     def _last_epoch(self) -> int:
-        """The highest epoch that the store names outside the claims of drivers."""
-        if self._publication is None:
-            return 0
-        epochs = [self._publication.generation.epoch]
-        if not read_claims(self.objects):
+        """The highest epoch that the store names, as it was when it was first asked for."""
+        if self._epoch_before is None:
+            with self._reading():
+                self._epoch_before = max([0, *self._epochs()])
+        return self._epoch_before
+
+    def _epochs(self) -> list[int]:
+        epochs = list(claimed_epochs(self.objects).values())
+        if self._publication is not None and not epochs:
             # The claims are lost, but there may be marks of later epochs.
-            epochs += [
-                epoch_of(int(key.rsplit("/", 1)[-1].removesuffix(".json")))
-                for key in list_objects(self.objects, "marks/")
-                if is_mark(key)
-            ]
-        return max(epochs)
+            attempts = (attempt_of_mark(key) for key in list_objects(self.objects, "marks/"))
+            epochs += [epoch_of(attempt) for attempt in attempts if attempt is not None]
+        return epochs if self._publication is None else [*epochs, self._publication.generation.epoch]
 
     @property
     def exists(self) -> bool:
         """Whether anything has been published."""
         return self._publication is not None
+
+    @property
+    def newest_publication(self) -> str:
+        """Key of the newest publication, which a store of layout version 2 has not; empty if nothing is published."""
+        return "" if self._publication is None else self._publication.generation.key
+
+    @property
+    def path_of_table(self) -> str:
+        """Path of the table of runs; empty if nothing is published."""
+        return "" if self._publication is None else self._publication.table
 
     @property
     def attributes(self) -> dict[str, Any]:

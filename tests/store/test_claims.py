@@ -171,7 +171,14 @@ def test_a_claim_of_another_machine_counts_while_it_is_renewed(
     path = tmp_path / "far.zarr"
     sweepengine.run(tiny(axes={"width": [8]}), path, executor="inline")
     objects = SweepStore(path).objects.with_read_only(read_only=False)
-    far = _claim.DriverClaim(7, "abcd", Process("far", "another boot", 1, "1"), time.time() - 7200, time.time() - 3600)
+    far = _claim.DriverClaim(
+        7,
+        "drivers/000007-abcd.json",
+        "abcd",
+        Process("far", "another boot", 1, "1"),
+        time.time() - 7200,
+        time.time() - 3600,
+    )
     far.put(objects)
     beats, at_work = itertools.count(1), True
 
@@ -186,7 +193,7 @@ def test_a_claim_of_another_machine_counts_while_it_is_renewed(
     at_work = False
     assert sweepengine.run(tiny(), path, executor="inline").done == 8  # silent now, so taken over
     [claim] = (path / "drivers").glob("*.json")  # the claims before it are gone
-    assert claim.name.startswith("000008-")
+    assert claim.name == "000008.json"
 
 
 @pytest.mark.parametrize("objects", range(0, 60, 3))
@@ -229,26 +236,33 @@ def test_a_creation_that_was_stopped_anywhere_is_continued(
     assert not list(find_damage(SweepStore(path)))
 
 
+@pytest.mark.parametrize("others", [[16], [16, 24]])
 def test_two_drivers_never_have_one_epoch(
-    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: list[int]
 ) -> None:
-    """The first is stopped between its look at the claims and its own claim; the second comes and goes meanwhile."""
+    """The first is stopped between its look at the claims and its own claim; others come and go meanwhile."""
     path = tmp_path / "epochs.zarr"
     sweepengine.run(tiny(axes={"width": [8]}), path, executor="inline")
-    late, look = SweepStore(path), _claim.next_epoch
+    late, create = SweepStore(path), _claim.create_object  # type: ignore[attr-defined]
+    made: list[bool] = []
 
-    def looked(*arguments: Any) -> int:
-        epoch = look(*arguments)
-        patch.undo()
-        assert sweepengine.run(tiny(), path, executor="inline").done == 8
-        return epoch
+    def stopped(*arguments: Any) -> bool:
+        if not made:
+            patch.undo()
+            for width in others:
+                sweepengine.run(tiny(axes={"width": [width]}), path, executor="inline")
+            patch.setattr(_claim, "create_object", stopped)
+        made.append(create(*arguments))
+        return made[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(_claim, "next_epoch", looked)
+        patch.setattr(_claim, "create_object", stopped)
         late.claim()
     [claim] = (path / "drivers").glob("*.json")
     late.release()
-    assert claim.name.startswith("000003-")
+    assert claim.name == f"00000{2 + len(others)}.json"
+    # Of one other the claim is still there. The second has deleted it, so that the late driver could have its epoch.
+    assert made == [len(others) == 2, True]
 
 
 def test_a_hidden_process_is_not_taken_for_a_dead_one(monkeypatch: pytest.MonkeyPatch) -> None:

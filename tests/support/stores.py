@@ -24,7 +24,7 @@ def finished(tiny: Callable[..., dict[str, Any]], folder: Path, **changes: Any) 
     return store
 
 
-def numbers(store: Path) -> xr.Dataset:
+def numbers(store: str | Path) -> xr.Dataset:
     """All that must not depend on how often a sweep was stopped; what its tasks took of memory does."""
     return sweepengine.open_sweep(store).load().drop_attrs().drop_vars("peak_memory")
 
@@ -34,7 +34,7 @@ def some_values(shape: BlockShape, seed: int) -> dict[str, Any]:
     return {v.name: rng.standard_normal(shape.array_shape(v)[2:]) for v in shape.variables}
 
 
-def numbers_wherever(store: Path) -> xr.Dataset:
+def numbers_wherever(store: str | Path) -> xr.Dataset:
     """What must be the same wherever and whenever a run was computed; a run that was moved lies elsewhere."""
     opened = sweepengine.open_sweep(store).load().drop_attrs()
     return opened.drop_vars(["peak_memory", "block", "position"])
