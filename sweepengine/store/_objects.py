@@ -22,8 +22,8 @@ from sweepengine.store._zarr import sync
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from zarr.abc.store import Store
     from zarr.abc.buffer import Buffer
+    from zarr.abc.store import Store
 
 SEAL = "seal"
 
