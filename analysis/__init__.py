@@ -1,4 +1,4 @@
-"""Analysis of a sweep: scaling exponents with intervals, verdicts on the claims of theory.md §4, and a report.
+"""Analysis of a sweep: scaling exponents with intervals, verdicts on the claims of theory.md §7, and a report.
 
 The analysis reads a sweep through :func:`sweepengine.open_sweep` and never imports torch or ray. The plotting libraries
 are optional; only the report loads them.
@@ -6,6 +6,8 @@ are optional; only the report loads them.
 >>> import sweepengine
 >>> from sweepengine import analysis
 >>> ds = sweepengine.open_sweep("results/quickstart.zarr")  # doctest: +SKIP
+>>> ds.sweep.fit("kernel_drift")["ntk"].exponent  # doctest: +SKIP
+>>> ds.sweep.grid().loss_test.sel(scaling="ntk").mean("seed")  # doctest: +SKIP
 >>> print(analysis.to_text(analysis.summarise(ds)))  # doctest: +SKIP
 >>> analysis.write_report(ds, "results/quickstart-report")  # doctest: +SKIP
 """
@@ -37,10 +39,18 @@ from sweepengine.analysis._errors import TooFewSeedsError as TooFewSeedsError
 from sweepengine.analysis._errors import TooFewWidthsError as TooFewWidthsError
 from sweepengine.analysis._expectations import Expectation as Expectation
 from sweepengine.analysis._expectations import Exponent as Exponent
+from sweepengine.analysis._exports import write_exports as write_exports
+from sweepengine.analysis._figure import FigureSource as FigureSource
 from sweepengine.analysis._findings import Curve as Curve
 from sweepengine.analysis._findings import Findings as Findings
 from sweepengine.analysis._finite_size import FiniteSize as FiniteSize
 from sweepengine.analysis._fit import fit_scaling as fit_scaling
+from sweepengine.analysis._fits import Fits as Fits
+from sweepengine.analysis._fits import fit_exponents as fit_exponents
+from sweepengine.analysis._grid import at as at
+from sweepengine.analysis._grid import grid as grid
+from sweepengine.analysis._grid import select as select
+from sweepengine.analysis._grid import swept_axes as swept_axes
 from sweepengine.analysis._jackknife import Estimate as Estimate
 from sweepengine.analysis._judgement import ClaimResult as ClaimResult
 from sweepengine.analysis._levels import Equality as Equality
@@ -49,6 +59,9 @@ from sweepengine.analysis._models import ModelFit as ModelFit
 from sweepengine.analysis._observables import reduce_runs as reduce_runs
 from sweepengine.analysis._optimum import Optimum as Optimum
 from sweepengine.analysis._optimum import locate_optimum as locate_optimum
+from sweepengine.analysis._over_seeds import over_seeds as over_seeds
+from sweepengine.analysis._overlay import overlay as overlay
+from sweepengine.analysis._plots import Plots as Plots
 from sweepengine.analysis._power import Needed as Needed
 from sweepengine.analysis._power import what_narrows as what_narrows
 from sweepengine.analysis._quantities import Quantity as Quantity
@@ -56,6 +69,7 @@ from sweepengine.analysis._reductions import Reduction as Reduction
 from sweepengine.analysis._reductions import final as final
 from sweepengine.analysis._reductions import supremum as supremum
 from sweepengine.analysis._report import ReportPaths as ReportPaths
+from sweepengine.analysis._report import figure_source as figure_source
 from sweepengine.analysis._report import write_main_figure as write_main_figure
 from sweepengine.analysis._report import write_report as write_report
 from sweepengine.analysis._results import GroupSummary as GroupSummary
@@ -73,6 +87,7 @@ from sweepengine.analysis._summary import summarise as summarise
 from sweepengine.analysis._terminal import SummaryText as SummaryText
 from sweepengine.analysis._terminal import SummaryView as SummaryView
 from sweepengine.analysis._terminal import to_text as to_text
+from sweepengine.analysis._tidy import tidy_table as tidy_table
 from sweepengine.analysis._verdict import Verdict as Verdict
 from sweepengine.analysis._verdict import judge as judge
 from sweepengine.analysis.claims import CLAIMS as CLAIMS

@@ -10,13 +10,14 @@ from sweepengine.spec import axis_symbols
 if TYPE_CHECKING:
     import xarray as xr
 
-_SYMBOLS: Final = {"gamma": "γ", "scaling": "", "method": ""}
+_SYMBOLS: Final = {"gamma": "γ", "scaling": "", "method": "", "sweep": ""}
 """Symbols of the coordinates that sweep no setting; the axes of the specs say their own."""
 
 
 def group_axes(ds: xr.Dataset) -> tuple[str, ...]:
     """The run coordinates that divide runs into groups: those of every sweep, and the settings that this one sweeps."""
-    return tuple(dict.fromkeys((*GROUP_AXES, *(name for name in axis_symbols() if name in ds.coords))))
+    several = ("sweep",) if "sweep" in ds.coords else ()
+    return tuple(dict.fromkeys((*several, *GROUP_AXES, *(name for name in axis_symbols() if name in ds.coords))))
 
 
 def symbol_of(axis: str) -> str:

@@ -1,4 +1,4 @@
-"""Wasserstein-2 distances between the clouds of different runs, from snapshots (theory.md §4, mf-w2; S4 §4.3)."""
+"""Wasserstein-2 distances between the clouds of different runs, from snapshots (theory.md §5.5)."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def run_distances(
         clouds = [at[run, :m].astype(np.float64) for run, m in enumerate(counts)]
         distances[..., snapshot] = _sliced(clouds, axes) if used == "sliced" else _exact(clouds, used)
     name = "sliced_w2" if used == "sliced" else "w2"
-    attributes: dict[str, Any] = {"units": "1", "source": "S4 §4.3", "method": used}
+    attributes: dict[str, Any] = {"units": "1", "source": "Villani 2009; Wide-network notes, §4.3", "method": used}
     if used == "sliced":
         attributes |= {"directions": directions, "seed": seed}
     dims = ("run", "run_other", "snapshot")

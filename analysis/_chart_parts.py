@@ -58,6 +58,11 @@ def vega_lite_version() -> str:
     return ".".join(load_altair().SCHEMA_VERSION.lstrip("v").split(".")[:2])
 
 
+def schema_url() -> str:
+    """The address by which a specification names the version of Vega-Lite; nothing is read from it."""
+    return f"https://vega.github.io/schema/vega-lite/{load_altair().SCHEMA_VERSION}.json"
+
+
 def _missing(name: str, error: ImportError) -> MissingExtraError:
     return MissingExtraError(
         f"The report needs {name}, which cannot be imported ({error}). Install the optional libraries with "

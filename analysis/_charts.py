@@ -159,7 +159,7 @@ def time_chart(
     Parameters
     ----------
     rows
-        Points (width, time, value), from `time_rows`.
+        Points (width, time, value, low, high), from `time_rows`; low and high may be absent.
     widths
         Widths in the order of the legend.
     domain
@@ -179,23 +179,35 @@ def time_chart(
     alt = load_altair()
     times, values = domain
     pick = alt.selection_point(name="pick", fields=["width"], bind="legend")
+    x = alt.X(**log_axis(alt, "time:Q", times, pad=1.0, title="training time t", grid=False))
+    axis = linear_axis if signed else log_axis
+    colour = alt.Color(
+        "width:O",
+        title="width m",
+        scale=alt.Scale(domain=list(widths), range=ramp(len(widths))),
+        legend=alt.Legend(orient="bottom", columns=4, symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1),
+    )
+    lines = alt.Chart(alt.Data(values=rows))
     chart = (
-        alt.Chart(alt.Data(values=rows))
-        .mark_line(strokeWidth=1.8, clip=True)
+        lines.mark_line(strokeWidth=1.8, clip=True)
         .encode(
-            x=alt.X(**log_axis(alt, "time:Q", times, pad=1.0, title="training time t", grid=False)),
-            y=alt.Y(**(linear_axis if signed else log_axis)(alt, "value:Q", values, pad=1.2, title=title)),
-            color=alt.Color(
-                "width:O",
-                title="width m",
-                scale=alt.Scale(domain=list(widths), range=ramp(len(widths))),
-                legend=alt.Legend(orient="bottom", columns=4, symbolType="stroke", symbolStrokeWidth=3),
-            ),
+            x=x,
+            y=alt.Y(**axis(alt, "value:Q", values, pad=1.2, title=title)),
+            color=colour,
             opacity=alt.condition(pick, alt.value(0.95), alt.value(0.08)),
             tooltip=tips(alt, {"width": "width"}, {"time": "t", "value": title}),
         )
         .add_params(pick)
     )
+    if rows and "low" in rows[0]:
+        band = lines.mark_area(clip=True).encode(
+            x=x,
+            y=alt.Y(**axis(alt, "low:Q", values, pad=1.2, title=title)),
+            y2="high:Q",
+            color=colour,
+            opacity=alt.condition(pick, alt.value(0.2), alt.value(0.02)),
+        )
+        chart = alt.layer(band, chart)
     if limit:
         predicted = (
             alt.Chart(alt.Data(values=limit))

@@ -1,4 +1,4 @@
-"""The form of a claim: what the notes state and where, what measures it, the expectations, and a negative twin."""
+"""The form of a claim: a statement and its source, what measures it, the expectations, and a negative twin."""
 
 from __future__ import annotations
 
@@ -105,18 +105,18 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One row of theory.md §4; the file of the claim has its id as name.
+    """One row of theory.md §7; the file of the claim has its id as name.
 
     Attributes
     ----------
     id
         Id of the row.
     says
-        The statement of the notes, in a sentence, with its equation.
+        The statement, in a sentence, with its equation.
     evidence
         What measures the parts of the statement.
     source
-        Where the notes state it: seeds with sections or equations.
+        Where it is stated: works with places, or sections of theory.md (:mod:`sweepengine.sources`).
     figures
         Further figures, where a number does not tell it: pairs of a packaged job and a reference "module:function" to what
         draws them, from the sweep of the job and its theory to a tuple of `Figure`, empty where the sweep has not

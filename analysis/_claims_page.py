@@ -15,6 +15,7 @@ from sweepengine.analysis._claims_tables import (
 )
 from sweepengine.analysis._figure_html import NO_SCRIPT, details, figure_html, page_with_figures
 from sweepengine.analysis._markup import escape, formula, table_html
+from sweepengine.analysis._sources import sources_of_claims, sources_table
 from sweepengine.analysis._tables import INTERVALS, rules_table
 
 if TYPE_CHECKING:
@@ -68,7 +69,11 @@ def claims_page(decisions: Sequence[Decision], command: str) -> str:
 {_reading()}
 </section>
 {NO_SCRIPT}
-{sections}"""
+{sections}
+<section id="sources">
+<h2>Sources</h2>
+{table_html(sources_table(sources_of_claims(decisions)))}
+</section>"""
     return page_with_figures("Claims · sweepengine", body)
 
 

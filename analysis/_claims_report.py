@@ -17,10 +17,12 @@ from sweepengine.analysis._claims_tables import (
 )
 from sweepengine.analysis._levels import LEVEL_RULES
 from sweepengine.analysis._markdown import inline, table_lines
-from sweepengine.analysis._report import ReportPaths, write_report_file
+from sweepengine.analysis._report import ReportPaths
 from sweepengine.analysis._results import strict
+from sweepengine.analysis._sources import sources_of_claims, sources_table
 from sweepengine.analysis._tables import INTERVALS, rules_table
 from sweepengine.analysis._verdict import RULES
+from sweepengine.analysis._writing import write_report_file
 
 if TYPE_CHECKING:
     import os
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._decision import Decision
 
-CLAIMS_SCHEMA: Final = "sweepengine-claims/1"
+CLAIMS_SCHEMA: Final = "sweepengine-claims/2"
 """Version of `claims.json`; it changes when a key changes its meaning."""
 COMMAND: Final = "sweepengine claims"
 
@@ -108,6 +110,7 @@ def claims_markdown(decisions: Sequence[Decision], command: str) -> str:
         lines += [f"* {_code(line)} {inline(what)}" for line, what in reproduction(decision, command)]
         lines += [""]
     lines += table_lines(rules_table())
+    lines += table_lines(sources_table(sources_of_claims(decisions)))
     return "\n".join(lines)
 
 

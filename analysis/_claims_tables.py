@@ -131,7 +131,7 @@ def _part_rows(decision: Decision, part: Part) -> Iterator[tuple[str, ...]]:
     """Source, what was measured, expected, measured, verdict, remark and joint interval of each row, and of the twin."""
     for row in part.rows:
         remark = "; ".join(text for text in (decision.why(row), row.note) if text)
-        told = (row.seed, measured_what(row), row.expected_text, row.measured_text, row.verdict)
+        told = (row.source, measured_what(row), row.expected_text, row.measured_text, row.verdict)
         yield *told, remark or "–", row.together_text
     refuting = twin_row(part)
     yield (

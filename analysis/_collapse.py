@@ -1,6 +1,6 @@
 """Collapse of two axes: whether Q depends on x and y through x/y^a alone, such as on L/m, and with which a.
 
-Measured as by Bhattacharjee and Seno (2001, J. Phys. A 34, 6375): every curve is read off every other one where they
+Measured as by Bhattacharjee & Seno 2001: every curve is read off every other one where they
 overlap. The square of what they differ by is compared with the jackknife's variance of the same difference over seeds, so
 that 1 is a collapse as good as the seeds can tell, whatever the correlation between runs of one seed.
 """

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-REPORT_SCHEMA: Final = "sweepengine-report/1"
+REPORT_SCHEMA: Final = "sweepengine-report/2"
 """Version of `report.json`; it changes when a key changes its meaning."""
 REPORT_HTML: Final = "report.html"
 REPORT_JSON: Final = "report.json"
@@ -15,7 +15,7 @@ MIN_WIDTHS: Final = 3
 MIN_WIDTHS_KEPT: Final = 4
 """Fewest widths that remain when small ones are dropped: with fewer, a bend cannot be told from a straight line."""
 RESOLUTION: Final = 0.25
-"""Half-width from which a finite-size fit counts as not identified, as the exponents of theory.md §4 lie this far apart."""
+"""Half-width from which a finite-size fit counts as not identified, as the claimed exponents lie this far apart."""
 MARGIN: Final = 0.1
 """A claim holds only if the interval excludes every exponent that is off by this much or more."""
 CONTRADICTION: Final = 0.99

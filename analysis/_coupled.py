@@ -1,4 +1,4 @@
-"""Distances of clouds to the widest of the same seed, which begins with their particles (theory.md §4, mf-limit)."""
+"""Distances of clouds to the widest of the same seed, which begins with their particles (theory.md §5.6)."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def coupled_distances(done: xr.Dataset, outputs: NDArray[np.float64] | None) -> 
     -------
     dict
         Name in ``COUPLED`` → distances, float64 (run,), divided by √(1 − m/M) because both clouds are finite
-        (theory.md §4). NaN for the widest run itself, for a run without a reference, and where a sweep has not recorded
-        what the distance needs.
+        (theory.md §5.6). NaN for the widest run itself, for a run without a reference, and where a sweep has not
+        recorded what the distance needs.
     """
     import xarray as xr
 

@@ -42,18 +42,18 @@ class Group:
         int (R,), positions along the dataset's `run`.
     network
         Fixed settings of the network, as in the spec of the sweep.
-    terms
-        Names of the terms of the functional of particles; empty for networks.
     loss
         Name of the cost that networks are trained on; empty where there is none.
+    terms
+        Names of the terms of the functional of particles; empty for networks.
     """
 
     label: str
     axes: dict[str, Any]
     runs: NDArray[np.intp]
     network: dict[str, Any]
-    terms: frozenset[str] = frozenset()
     loss: str = ""
+    terms: frozenset[str] = frozenset()
 
     @property
     def setting(self) -> Setting:
@@ -161,14 +161,22 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = (), over: str = "width") -> 
     members: dict[tuple[Any, ...], list[int]] = {}
     for i in range(ds.sizes["run"]):
         members.setdefault(tuple(columns[name][i] for name in names), []).append(i)
-    network = json.loads(ds.attrs.get("network", "{}"))
+    facts = _facts(ds)
     terms = frozenset(_strings(ds, "term")) if "term" in ds.coords else frozenset()
-    loss = str(ds.attrs.get("loss", ""))
-    labels = _labels([dict(zip(names, key, strict=True)) for key in members])
+    each = [dict(zip(names, key, strict=True)) for key in members]
+    labels = _labels(each)
     return tuple(
-        Group(label, dict(zip(names, key, strict=True)), np.asarray(runs, dtype=np.intp), network, terms, loss)
-        for label, (key, runs) in zip(labels, members.items(), strict=True)
+        Group(label, axes, np.asarray(runs, dtype=np.intp), *facts[str(axes.get("sweep", ""))], terms)
+        for label, axes, runs in zip(labels, each, members.values(), strict=True)
     )
+
+
+def _facts(ds: xr.Dataset) -> dict[str, tuple[dict[str, Any], str]]:
+    """Fixed settings of the network, and the loss, of each sweep; of the one sweep under an empty name."""
+    if "sweeps" in ds.attrs:
+        sweeps = json.loads(ds.attrs["sweeps"])
+        return {name: (json.loads(own["network"]), str(own["loss"])) for name, own in sweeps.items()}
+    return {"": (json.loads(ds.attrs.get("network", "{}")), str(ds.attrs.get("loss", "")))}
 
 
 def _follows(columns: dict[str, list[Any]], axis: str) -> bool:

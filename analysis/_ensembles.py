@@ -2,7 +2,7 @@
 
 The limit's path of a run is g_t = f_0 + A_t (y − f_0(X)), A_t = Θ_∞(·, X) Θ_∞⁻¹ (I − (I − ηΘ_∞/N)^(t/η)): that of the
 infinitely wide network with the outputs f_0 of the run. Over seeds f_0 has mean 0 exactly, and for L = 1 the covariance
-K exactly (theory.md §4 nngp), so g_t has the mean μ_t and variance σ_t² of the theory, at every width. So the mean of
+K exactly (theory.md §4.5), so g_t has the mean μ_t and variance σ_t² of the theory, at every width. So the mean of
 f_t over seeds differs from μ_t by the mean of f_t − g_t, and the mean of (f_t − μ_t)² from σ_t² by the mean of
 (f_t − μ_t)² − (g_t − μ_t)². These vary much less from seed to seed than f_t does.
 """
@@ -32,7 +32,7 @@ READ: Final = {
     "targets_train": ("i",),
 }
 _THEORY: Final = ("ntk_train", "ntk_test_train", "outputs_mean_test", "outputs_std_test")
-_OF_THE_LIMIT: Final = "theory.md §3; S1 §5.2"
+_OF_THE_LIMIT: Final = "theory.md §3.5; Lee et al. 2019; Xu 2021, §5.2"
 TOLERANCE: Final = 0.1
 """Smallest relative difference of a mean or variance that would matter."""
 

@@ -92,11 +92,11 @@ class Expectation(Protocol):
 
     @property
     def source(self) -> str:
-        """Seed and equation, or the section of theory.md."""
+        """Where the expectation stands: works with places, or sections of theory.md (:mod:`sweepengine.sources`)."""
 
     @property
     def note(self) -> str:
-        """Text beside the expectation, such as the exponent that a trial read."""
+        """Text beside the expectation, such as what holds in general where the number is one of the job."""
 
     @property
     def axis(self) -> str:

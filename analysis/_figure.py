@@ -36,9 +36,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class FigureSource:
-    """The data of figures: a sweep, its summary, its groups, and a reduced table of each group's finished runs."""
+    """The data of figures: a sweep, its summary, its groups, a reduced table of each group's finished runs, its theory."""
 
     ds: xr.Dataset
     summary: Summary
     groups: Sequence[Group]
     tables: Sequence[xr.Dataset]
+    theory: xr.Dataset

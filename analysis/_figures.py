@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,31 +59,31 @@ def build_figures(source: FigureSource) -> tuple[Figure, ...]:
     curves = time_rows(ds, source.groups, [curve.variable for curve in recorded]) if recorded else {}
     for curve in recorded:
         limits = limit_rows(ds, source.groups, curve.limit)
-        figure = _time_figure(curve, curves[curve.variable], limits)
+        figure = time_figure(curve, curves[curve.variable], limits)
         figures += [figure] if figure else []
     for reference in kind.further_figures:
         figures += resolve_name(reference)(source)
     return tuple(figures)
 
 
-def main_figure(summary: Summary, tables: Sequence[xr.Dataset]) -> dict[str, Any]:
-    """Return one static Vega-Lite spec with the headline quantities against width, side by side."""
-    from sweepengine.analysis._chart_parts import configuration, load_altair
+def main_figure(summary: Summary, tables: Sequence[xr.Dataset], keys: Sequence[str] = ()) -> dict[str, Any]:
+    """Return one static Vega-Lite spec with quantities against width, side by side; those of the headlines by default."""
+    from sweepengine.analysis._chart_parts import configuration, schema_url
 
     charts = []
-    for key in summary.kind.headlines:
+    for key in keys or summary.kind.headlines:
         title = summary.kind.quantity(key).title
         spec = scaling_chart(scaling_rows(summary, tables, key), title, title, width=380)
         charts.append({k: v for k, v in spec.items() if k not in _STATIC_DROPS})
     return {
-        "$schema": f"https://vega.github.io/schema/vega-lite/{load_altair().SCHEMA_VERSION}.json",
+        "$schema": schema_url(),
         "config": {**configuration(), "background": "white", "padding": 12, "concat": {"spacing": 36}},
         "resolve": {"scale": {"color": "independent", "shape": "independent"}},
         "hconcat": charts,
     }
 
 
-def _time_figure(
+def time_figure(
     curve: Curve, curves: dict[str, list[dict[str, Any]]], limits: dict[str, list[dict[str, Any]]]
 ) -> Figure | None:
     title = curve.title
@@ -91,7 +92,7 @@ def _time_figure(
     def shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [row for row in rows if signed or row["value"] > 0]  # a logarithmic axis has no 0
 
-    drawn = {label: some for label, rows in curves.items() if (some := shown(rows))}
+    drawn = {label: [_banded(row, signed) for row in some] for label, rows in curves.items() if (some := shown(rows))}
     if not drawn:
         return None
     widths = sorted({int(r["width"]) for rows in drawn.values() for r in rows})
@@ -106,9 +107,20 @@ def _time_figure(
         panels.append(Panel(label, alt, time_chart(rows, widths, (times, values), title, alt, limit, signed=signed)))
     axes = "The time axis is" if signed else "Both axes are"
     caption = (
-        f"{curve.text} over training time, mean over seeds at each width. {axes} logarithmic, so t = 0 is not shown."
+        f"{curve.text} over training time, mean over seeds at each width; the band is one standard error of the mean on "
+        f"both sides. {axes} logarithmic, so t = 0 is not shown."
     ) + (" The dashed line is what infinite width predicts." if limits else "")
     return Figure(f"fig-{curve.variable}-time", f"{title} over time", caption, tuple(panels))
+
+
+def _banded(row: dict[str, Any], signed: bool) -> dict[str, Any]:
+    """A point of a curve with the ends of its band; on a logarithmic axis the standard error is that of the logarithm."""
+    rest = {key: value for key, value in row.items() if key != "error"}
+    value, error = row["value"], row["error"]
+    if signed:
+        return rest | {"low": value - error, "high": value + error}
+    factor = math.exp(min(error / value, 5.0))
+    return rest | {"low": value / factor, "high": value * factor}
 
 
 def _fitted(summary: Summary, key: str) -> str:

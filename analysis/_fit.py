@@ -8,14 +8,15 @@ import numpy as np
 
 from sweepengine.analysis._averages import log_averages, why_no_interval
 from sweepengine.analysis._constants import CONFIDENCE, CONTRADICTION, MIN_WIDTHS
-from sweepengine.analysis._errors import TooFewWidthsError
+from sweepengine.analysis._curves import Curves
+from sweepengine.analysis._errors import ContractError, TooFewWidthsError
 from sweepengine.analysis._jackknife import Estimate, estimate
 from sweepengine.analysis._limit import LogCurve
 from sweepengine.analysis._ranges import CURVATURE, LOG_A, P, first_straight, scan
 from sweepengine.analysis._scaling_fit import ScalingFit, limits_of
 
 if TYPE_CHECKING:
-    from sweepengine.analysis._curves import Average, Curves
+    from sweepengine.analysis._curves import Average
 
 
 def fit_scaling(
@@ -56,12 +57,17 @@ def fit_scaling(
     InvalidObservableError
         A norm is not positive and finite, `mean_of_norms` got vectors, or the seeds cannot tell a mean from 0.
     ContractError
-        `norm_of_means` got norms in place of vectors.
+        `norm_of_means` got norms in place of vectors, or `curves` is no Curves.
 
     Notes
     -----
     docs/statistics.md has the measured coverage; `benchmarks/coverage.py` measures it.
     """
+    if not isinstance(curves, Curves):
+        raise ContractError(
+            f"Found a {type(curves).__name__}; expected Curves, one quantity as a table of seeds × widths. For a sweep, "
+            "`ds.sweep.fit(quantity)` makes the tables and fits each group."
+        )
     if curves.widths.size < MIN_WIDTHS:
         raise TooFewWidthsError(
             f"Found {curves.widths.size} values of {curves.axis}; a power law needs at least {MIN_WIDTHS}: add some."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweepengine.analysis._figure_html import NO_SCRIPT, details, figure_html, page_with_figures, section
 from sweepengine.analysis._markup import escape, table_html
+from sweepengine.analysis._sources import sources_of, sources_table
 from sweepengine.analysis._tables import (
     claims_table,
     counts_table,
@@ -57,6 +58,7 @@ def page(summary: Summary, figures: Sequence[Figure], attrs: Mapping[str, Any]) 
         section("fits", "Fits", table_html(fits_table(summary), 2)),
         section("runs", "Runs", table_html(counts_table(summary), 3)),
         section("definitions", "Definitions", table_html(definitions_table(summary), 4)),
+        section("sources", "Sources", table_html(sources_table(sources_of(summary)))),
         section("provenance", "Provenance", table_html(provenance_table(attrs)) + _spec(attrs)),
     )
     return page_with_figures(f"{title} · sweepengine report", "\n".join(sections))
@@ -78,6 +80,7 @@ def _header(summary: Summary, title: str) -> str:
             ("fits", "Fits"),
             ("runs", "Runs"),
             ("definitions", "Definitions"),
+            ("sources", "Sources"),
             ("provenance", "Provenance"),
         )
     )

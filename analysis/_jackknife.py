@@ -113,7 +113,7 @@ def jackknife_t(left_out: Floats, confidence: float = CONFIDENCE) -> tuple[Float
 
     Notes
     -----
-    Tukey 1958; Efron & Tibshirani, An Introduction to the Bootstrap (1993), §11; theory.md §6 for its coverage.
+    Tukey 1958; Efron & Tibshirani 1993, §11; docs/statistics.md for its coverage.
     """
     seeds = left_out.shape[-1]
     if seeds < 2:

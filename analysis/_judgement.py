@@ -26,8 +26,8 @@ class ClaimResult:
 
     Attributes
     ----------
-    id, seed
-        Id of the claim in theory.md §4, and the seed (S0 … S4) or section that states it.
+    id, source
+        Id of the claim (theory.md §7), and where the expectation stands (:mod:`sweepengine.sources`).
     group, observable, title
         Label of the group of runs; key of the quantity, and its title.
     kind
@@ -58,7 +58,7 @@ class ClaimResult:
     """
 
     id: str
-    seed: str
+    source: str
     group: str
     observable: str
     title: str
@@ -108,7 +108,7 @@ class ClaimResult:
         """Return the row as plain numbers and strings."""
         return {
             "id": self.id,
-            "seed": self.seed,
+            "source": self.source,
             "group": self.group,
             "observable": self.observable,
             "title": self.title,
@@ -172,7 +172,7 @@ def judge_group(
             rows.append(
                 ClaimResult(
                     id=name,
-                    seed=expectation.source,
+                    source=expectation.source,
                     group=group,
                     observable=key,
                     title=title_of(expectation.quantity, place),

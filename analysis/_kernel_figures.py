@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
+    from sweepengine.analysis._figure import FigureSource
+
     Floats = NDArray[np.float64]
 
 _POINTS: Final = 40
@@ -28,6 +30,12 @@ _FLOOR: Final = 1e-12
 _SIDE: Final = 260
 """Height of a picture in pixels."""
 _INFINITE: Final = "m = ∞"
+
+
+def figures_of_kernels(source: FigureSource) -> tuple[Figure, ...]:
+    """Draw kernels and spectra of a sweep; nothing where no kernel was recorded or no run is done."""
+    figures = kernel_figures(source.ds, source.theory)
+    return (*figures, *spectrum_figures(source.ds, source.theory)) if figures else ()
 
 
 def kernel_figures(sweep: xr.Dataset, _: xr.Dataset) -> tuple[Figure, ...]:

@@ -7,9 +7,9 @@ holds the answers that the seeds do not refute.
 For one q, write the curve as log A − p z + g_c(z), with z = log x, g_c = log(1 + (e^c − 1)(x/x_min)^−q), so that e^c is
 Q over its leading term at the smallest x. If p is given, least squares fixes c; along the grid of c this relation is
 explicit: p_0(c). The test of p_0(c) is the studentised contrast that measures p beside 1, z and ∂g/∂c, which to first
-order does not depend on the error of c (Neyman's C(α), as in Kleibergen's score test). It is linear in the log means,
-so its error is the jackknife's and its law close to Student's, however badly c is known. Where the data leave c free
-up to the bound, the interval goes on as that of a line with c at the bound.
+order does not depend on the error of c (C(α) of Neyman 1959, as in the score test of Kleibergen 2005). It is linear in
+the log means, so its error is the jackknife's and its law close to Student's, however badly c is known. Where the data
+leave c free up to the bound, the interval goes on as that of a line with c at the bound.
 
 In shapes, M is the number of values along the axis, C that of the grid of c, and "..." any batch, such as the trials of
 a simulation.

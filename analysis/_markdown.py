@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.analysis._format import printable
+from sweepengine.analysis._sources import sources_of, sources_table
 from sweepengine.analysis._tables import (
     claims_table,
     counts_table,
@@ -41,6 +42,7 @@ def markdown(summary: Summary, attrs: Mapping[str, Any]) -> str:
         fits_table(summary),
         counts_table(summary),
         definitions_table(summary),
+        sources_table(sources_of(summary)),
         provenance_table(attrs),
     ):
         lines += table_lines(table)

@@ -35,7 +35,7 @@ CHAOS_OUTPUTS: Final = Quantity(
     "distance of outputs to the widest",
     "(1/N Σ_i (f^m(x_i) − f^M(x_i))²)^1/2 / √(1 − m/M) on the test points, against the widest run M of the same seed, "
     "which begins with the same m particles or neurons",
-    "theory.md §4 mf-limit: S4 §4",
+    "theory.md §5.6; Mei et al. 2018; Wide-network notes, §4",
     against_widest=True,
     why_none=partial(why_no_distance, "chaos_outputs"),
 )
@@ -45,25 +45,25 @@ CHAOS_PARTICLES: Final = Quantity(
     "distance of particles to the widest",
     "(1/m Σ_k |θ^m_k − θ^M_k|²)^1/2 / √(1 − m/M) at the last snapshot, against the widest run M of the same seed, "
     "whose particles begin with those of m",
-    "theory.md §4 mf-limit: S4 §4",
+    "theory.md §5.6; Mei et al. 2018; Wide-network notes, §4",
     against_widest=True,
     why_none=partial(why_no_distance, "chaos_particles"),
 )
 OBJECTIVE: Final = Quantity(
-    "objective", final("objective"), "F₀", "the functional without its entropy", "theory.md §5", fitted=False
+    "objective", final("objective"), "F₀", "the functional without its entropy", "theory.md §5.1", fitted=False
 )
 LOSS_TRAIN: Final = Quantity(
-    "loss_train", final("loss_train"), "final train loss", "mean cost of a train point", "theory.md §5", fitted=False
+    "loss_train", final("loss_train"), "final train loss", "mean cost of a train point", "theory.md §5.1", fitted=False
 )
 LOSS_TEST: Final = Quantity(
-    "loss_test", final("loss_test"), "final test loss", "mean cost of a test point", "theory.md §5", fitted=False
+    "loss_test", final("loss_test"), "final test loss", "mean cost of a test point", "theory.md §5.1", fitted=False
 )
 DISPLACEMENT: Final = Quantity(
     "displacement",
     final("displacement"),
     "rms displacement",
     "(1/m Σ_k |θ_k(t) − θ_k(0)|²)^1/2 at the last record",
-    "theory.md §4 mf-move",
+    "theory.md §7 mf-move",
     fitted=False,
 )
 SLICED_W2_START: Final = Quantity(
@@ -71,7 +71,7 @@ SLICED_W2_START: Final = Quantity(
     final("sliced_w2_start"),
     "sliced W₂ to the start",
     "root mean square over 100 random directions of W₂ between the projected clouds, at the last record",
-    "theory.md §4 mf-w2",
+    "theory.md §7 mf-w2",
     fitted=False,
 )
 

@@ -35,7 +35,7 @@ class Quantity:
     symbol
         Formula as plain text; m is the width, t training time, N the number of points, L that of hidden layers.
     source
-        Seed and equation, or the section of theory.md.
+        Where it is defined: sections of theory.md, or works with places (:mod:`sweepengine.sources`).
     unit
         "1" where the quantity is a ratio or a number.
     fitted

@@ -15,8 +15,7 @@ from sweepengine.analysis._constants import (
     REPORT_MARKDOWN,
     REPORT_SCHEMA,
 )
-from sweepengine.analysis._dataset import check_contract, kind_of, split
-from sweepengine.analysis._errors import ContractError, FigureFormatError, ReportWriteError
+from sweepengine.analysis._dataset import check_contract, split
 from sweepengine.analysis._figure import FigureSource
 from sweepengine.analysis._levels import LEVEL_RULES
 from sweepengine.analysis._observables import places, reduce_runs
@@ -24,7 +23,7 @@ from sweepengine.analysis._results import strict
 from sweepengine.analysis._samples import rows_of
 from sweepengine.analysis._summary import summarise_reduced
 from sweepengine.analysis._verdict import RULES
-from sweepengine.files import replace_file
+from sweepengine.analysis._writing import write_report_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,12 +84,10 @@ def write_report(
     from sweepengine.analysis._markdown import markdown
 
     load_altair(), load_vl_convert()  # so that a missing extra is reported before the sweep is read
-    ds, theory = _opened(ds_or_url, theory)
-    table, groups = reduce_runs(ds, theory=theory) if table is None else table, split(ds, group_by)
-    summary = summarise_reduced(ds, table, groups, group_by)
-    tables = [rows_of(table, ds, group) for group in groups]
+    source, table = _source(ds_or_url, group_by, table, theory)
+    ds, summary = source.ds, source.summary
     contents = {
-        REPORT_HTML: page(summary, build_figures(FigureSource(ds, summary, groups, tables)), ds.attrs),
+        REPORT_HTML: page(summary, build_figures(source), ds.attrs),
         REPORT_JSON: json.dumps(_document(ds, summary, table), allow_nan=False, ensure_ascii=False, indent=1) + "\n",
         REPORT_MARKDOWN: markdown(summary, ds.attrs),
     }
@@ -100,10 +97,39 @@ def write_report(
     return ReportPaths(folder / REPORT_HTML, folder / REPORT_JSON, folder / REPORT_MARKDOWN)
 
 
+def figure_source(
+    ds_or_url: xr.Dataset | str | os.PathLike[str],
+    *,
+    group_by: Sequence[str] = (),
+    theory: xr.Dataset | None = None,
+) -> FigureSource:
+    """Return what the figures and tables of a report are drawn from, for `write_exports`.
+
+    Parameters and errors are those of :func:`write_report`.
+    """
+    return _source(ds_or_url, group_by, None, theory)[0]
+
+
+def _source(
+    ds_or_url: xr.Dataset | str | os.PathLike[str],
+    group_by: Sequence[str],
+    table: xr.Dataset | None,
+    theory: xr.Dataset | None,
+) -> tuple[FigureSource, xr.Dataset]:
+    """The source of the figures, and the table of reduced runs."""
+    import xarray as xr
+
+    ds, theory = _opened(ds_or_url, theory)
+    table, groups = reduce_runs(ds, theory=theory) if table is None else table, split(ds, group_by)
+    summary = summarise_reduced(ds, table, groups, group_by)
+    tables = [rows_of(table, ds, group) for group in groups]
+    return FigureSource(ds, summary, groups, tables, xr.Dataset() if theory is None else theory), table
+
+
 def write_main_figure(
     ds_or_url: xr.Dataset | str | os.PathLike[str], path: str | os.PathLike[str], *, group_by: Sequence[str] = ()
 ) -> Path:
-    """Write the main figure, the headline quantities against width, as a static SVG or PNG.
+    """Write the main figure, the headline quantities against width, as a static picture.
 
     The headline quantities of networks are kernel drift and relative movement.
 
@@ -112,7 +138,7 @@ def write_main_figure(
     ds_or_url
         A sweep as `sweepengine.open_sweep` returns it, or the store's path or URL.
     path
-        File to write, which ends in `.svg` or `.png`; a PNG has twice the nominal resolution.
+        File to write, which ends in `.svg`, `.pdf` or `.png`; a PNG has twice the nominal resolution.
     group_by
         Further run coordinates that are swept; see `summarise`.
 
@@ -124,30 +150,16 @@ def write_main_figure(
     Raises
     ------
     FigureFormatError
-        The name of the file ends in neither.
+        The name of the file ends in none of them.
     MissingExtraError, ContractError, DuplicateRunError, ReportWriteError
         As for `write_report`.
     """
-    from sweepengine.analysis._chart_parts import load_vl_convert, vega_lite_version
-    from sweepengine.analysis._figures import main_figure
+    from sweepengine.analysis._chart import picture_kind
+    from sweepengine.analysis._chart_parts import load_vl_convert
+    from sweepengine.analysis._plots import Plots
 
-    target = Path(path)
-    if target.suffix.lower() not in {".svg", ".png"}:
-        raise FigureFormatError(f"Cannot write a figure named {target.name!r}; its name must end in .svg or .png.")
-    convert, version = load_vl_convert(), vega_lite_version()
-    ds, _ = _opened(ds_or_url, None)
-    if not kind_of(ds).headlines:
-        raise ContractError(
-            f"A sweep of kind {kind_of(ds).name!r} has no quantity to draw against width. Write a report, or open the "
-            "sweep and draw what it has recorded."
-        )
-    table, groups = reduce_runs(ds), split(ds, group_by)
-    spec = main_figure(summarise_reduced(ds, table, groups, group_by), [rows_of(table, ds, group) for group in groups])
-    if target.suffix.lower() == ".svg":
-        write_report_file(target, convert.vegalite_to_svg(spec, vl_version=version).encode("utf-8"))
-    else:
-        write_report_file(target, convert.vegalite_to_png(spec, vl_version=version, scale=2))
-    return target
+    picture_kind(Path(path)), load_vl_convert()  # so that both are reported before the sweep is read
+    return Plots(_opened(ds_or_url, None)[0]).exponents(group_by=group_by).save(path)
 
 
 def _opened(
@@ -191,14 +203,3 @@ def _document(ds: xr.Dataset, summary: Summary, table: xr.Dataset) -> dict[str, 
         }
     )
     return document
-
-
-def write_report_file(path: Path, content: bytes) -> None:
-    """Write a file of a report. Raises :class:`ReportWriteError` where it cannot be written."""
-    try:
-        replace_file(path, content)
-    except OSError as error:
-        raise ReportWriteError(
-            f"Cannot write {path}: {error.strerror or error}. Choose a directory that exists or can be made, and that "
-            "you may write to."
-        ) from error

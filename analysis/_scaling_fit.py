@@ -103,7 +103,7 @@ class ScalingFit:
 
     @property
     def exponent(self) -> Estimate:
-        """The exponent −p of m in the limit, which is the number that theory.md §4 states."""
+        """The exponent −p of m in the limit, which is the number that theory.md §7 states."""
         return self.p_limit.negated()
 
     @property

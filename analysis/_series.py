@@ -135,8 +135,8 @@ def time_rows(ds: xr.Dataset, groups: Sequence[Group], names: Sequence[str]) -> 
     Returns
     -------
     dict
-        Name → group label → rows (width, time, value) with the mean over seeds at t > 0, because a log axis has no
-        t = 0. Widths whose runs were recorded at different times are left out.
+        Name → group label → rows (width, time, value, error) with the mean over seeds and its standard error (0 for one
+        seed) at t > 0, because a log axis has no t = 0. Widths whose runs were recorded at different times are left out.
     """
     import xarray as xr
 
@@ -145,6 +145,8 @@ def time_rows(ds: xr.Dataset, groups: Sequence[Group], names: Sequence[str]) -> 
     small = ds[list(names)].isel(record=thin)
     status, width = np.asarray(ds["status"].values), np.asarray(ds["width"].values)
     lazy: dict[tuple[str, str, int], xr.Variable] = {}
+    spreads: dict[tuple[str, str, int], xr.Variable] = {}
+    counts: dict[tuple[str, int], int] = {}
     times: dict[tuple[str, int], Any] = {}
     for group in groups:
         finished = group.runs[status[group.runs] == DONE]
@@ -154,15 +156,18 @@ def time_rows(ds: xr.Dataset, groups: Sequence[Group], names: Sequence[str]) -> 
             time = time[runs] if time.ndim == 2 else time[None]
             if not np.allclose(time, time[:1], rtol=1e-9, equal_nan=True):
                 continue
-            times[group.label, int(m)] = time[0]
+            times[group.label, int(m)], counts[group.label, int(m)] = time[0], runs.size
             for name in names:
-                lazy[name, group.label, int(m)] = small[name].isel(run=runs).mean("run", skipna=False).variable
-    computed = xr.Dataset({str(k): v for k, v in enumerate(lazy.values())}).compute()
+                of_seeds = small[name].isel(run=runs).variable
+                lazy[name, group.label, int(m)] = of_seeds.mean("run", skipna=False)
+                spreads[name, group.label, int(m)] = of_seeds.std("run", ddof=min(1, runs.size - 1), skipna=False)
+    computed = xr.Dataset({str(k): v for k, v in enumerate((*lazy.values(), *spreads.values()))}).compute()
     rows: dict[str, dict[str, Rows]] = {name: {g.label: [] for g in groups} for name in names}
     for k, (name, label, m) in enumerate(lazy):
+        spread = computed[str(k + len(lazy))].values / math.sqrt(counts[label, m])
         rows[name][label] += [
-            {"width": m, "time": float(t), "value": float(v)}
-            for t, v in zip(times[label, m], computed[str(k)].values, strict=True)
+            {"width": m, "time": float(t), "value": float(v), "error": float(error)}
+            for t, v, error in zip(times[label, m], computed[str(k)].values, spread, strict=True)
             if t > 0 and math.isfinite(v)
         ]
     return rows

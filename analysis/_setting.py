@@ -41,7 +41,7 @@ class Setting:
         Features move by about 1/(α m^(1−γ)). For γ < 1 this tends to 0, but while it is above 1 the movement is not yet
         small. The uncentred output starts at about α m^(1/2−γ). For γ > 1/2 this tends to 0, but while it is above 1
         the output still has another exponent; in a centred network the drift has one too, because its term linear in
-        1/α dominates (theory.md §4 alpha).
+        1/α dominates (theory.md §4.1).
         """
         rich = self.gamma < 1 - EPS and self.alpha * width ** (1 - self.gamma) < 1
         lazy = self.gamma > 0.5 + EPS and self.alpha * width ** (0.5 - self.gamma) > 1
@@ -91,7 +91,7 @@ class Setting:
         """Whether the read-out has mean zero, or a mean that changes no exponent.
 
         With a = 1 and E φ(h) ≠ 0 the output at t = 0 grows like m^(1−γ), and so do the residuals that move the network
-        (theory.md §4 init-scale). With one hidden layer the mean of a changes no exponent at γ = 1, where the output is
+        (theory.md §1.2). With one hidden layer the mean of a changes no exponent at γ = 1, where the output is
         O(1) as in the limit, nor for an odd φ without biases, where E φ(h) = 0.
         """
         if self.readout != "ones":

@@ -112,7 +112,7 @@ class Remark:
 
 
 def share_estimate(successes: int, runs: int, confidence: float = CONFIDENCE) -> Estimate:
-    """Share of successes with the exact interval of Clopper and Pearson (1934)."""
+    """Share of successes with the exact interval of Clopper & Pearson 1934."""
     from scipy import special
 
     tail = (1 - confidence) / 2

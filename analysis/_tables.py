@@ -92,7 +92,7 @@ def claims_table(summary: Summary) -> Table:
     rows = tuple(
         (
             c.id,
-            c.seed,
+            c.source,
             c.group,
             c.title,
             c.expected_text + (f" ({c.note})" if c.note else ""),
@@ -106,8 +106,8 @@ def claims_table(summary: Summary) -> Table:
     return Table(
         "claims",
         "Claims",
-        f"Statements of theory.md §4 against what these runs measured. {INTERVALS}",
-        ("id", "seed", "runs", "observable", "expected", "limit [95 %]", TOGETHER, "verdict", "why"),
+        f"Statements of docs/theory.md, section 7, against what these runs measured. {INTERVALS}",
+        ("id", "source", "runs", "observable", "expected", "limit [95 %]", TOGETHER, "verdict", "why"),
         rows,
         frozenset({5, 6}),
     )

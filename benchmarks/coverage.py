@@ -20,7 +20,7 @@ from sweepengine.analysis._constants import CONTRADICTION, MARGIN
 from sweepengine.analysis._jackknife import jackknife_t, log_means
 from sweepengine.analysis._limit import SLOW_CORRECTIONS, Limit, LogCurve, limit_exponent
 from sweepengine.analysis._models import OFFSET, fit_model
-from sweepengine.analysis._power import what_decides, what_narrows
+from sweepengine.analysis._power import MOST_DOUBLINGS, MOST_SEEDS, what_decides, what_narrows
 from sweepengine.analysis._ranges import P, first_straight, scan
 from sweepengine.analysis._refinement import more_seeds
 from sweepengine.analysis._verdict import Kind, apply_rules
@@ -84,14 +84,17 @@ def line_coverage(values: Floats, log_m: Floats) -> float:
 
 
 def shares(limit: Limit, cautious: Limit, kind: Kind, off: float) -> tuple[float, ...]:
-    """Shares of trials in which a claim holds and is contradicted; and that holds, of lengths and half-lengths < 0.1."""
+    """Shares of trials in which a claim holds and is contradicted, and in which it holds where the interval is short.
+
+    The third share is NaN unless most intervals of the cell are shorter than 0.1; the fourth is of the trials whose own
+    interval is shorter, and NaN where these are fewer than a twentieth, which is no class to take a share of.
+    """
     ends = ((limit.low, limit.high), (cautious.low, cautious.high))
     holds, contradicted = (verdict & limit.explained for verdict in apply_rules(kind, TRUE_P + off, *ends))
-    length = limit.high - limit.low
-    # A class of fewer trials than a twentieth is not a share of anything.
-    short = (length < MARGIN, length < 2 * MARGIN)
-    among = (float(holds[each].mean()) if each.mean() >= 0.05 else 0.0 for each in short)
-    return float(holds.mean()), float(contradicted.mean()), *among
+    short = limit.high - limit.low < MARGIN
+    mostly = float(holds.mean()) if short.mean() > 0.5 else math.nan
+    among = float(holds[short].mean()) if short.mean() >= 0.05 else math.nan
+    return float(holds.mean()), float(contradicted.mean()), mostly, among
 
 
 def cells(noise: tuple[str, float]) -> list[Cell]:
@@ -122,7 +125,7 @@ def coverage_table(trials: int, seed: int) -> None:
 
 def verdict_table(trials: int, seed: int) -> None:
     """Print how often each kind of claim holds or is contradicted, true and off by 0.1."""
-    print("\n| noise | kind | claim | holds | contradicted | holds, length < 0.1 | holds, ± < 0.1 |")
+    print("\n| noise | kind | claim | holds | contradicted | holds, most lengths < 0.1 | holds, own length < 0.1 |")
     print("| --- | --- | --- |" + " ---: |" * 4)
     for noise in NOISES:
         found: dict[tuple[Kind, str], list[tuple[float, ...]]] = {}
@@ -138,40 +141,55 @@ def verdict_table(trials: int, seed: int) -> None:
 
 
 def power_table(trials: int, seed: int) -> None:
-    """Print whether the seeds and widths that the power analysis asks for are enough, from pilots of 8 seeds."""
-    print("\n| noise | finite-size term | asked for | pilots with an answer | median answer | met, of all answers |")
-    print("| --- | --- | --- | ---: | ---: | ---: |")
+    """Print whether the seeds and widths that the power analysis asks for are enough, from pilots of 8 seeds.
+
+    The last column is for sweeps of the most that is looked at. Where it is low, no answer is the right one, and the
+    few pilots that have an answer are those whose spread or bend is too small by chance.
+    """
+    print("\n| noise | finite-size term | asked for | answers | median answer | met, of answers | met by the most |")
+    print("| --- | --- | --- |" + " ---: |" * 4)
     rng = np.random.default_rng(seed)
     m = WIDTHS["7 widths, 32–2048"]
     pilots = max(20, trials // 20)
     for term, (spread, half) in product(TERMS, ((0.1, 0.04), (0.2, 0.06), (0.3, 0.08))):
-        noise, (b, q) = ("normal", spread), TERMS[term]
+        law = (("normal", spread), *TERMS[term])
         for what in ("seeds for", "widths for", "seeds to decide"):
-            answers, met = [], []
+
+            def met(seeds: int, widths: Widths, law: Any = law, what: str = what, half: float = half) -> float:
+                limit = limit_exponent(_curves(simulate(rng, (20, seeds), widths, *law), widths))
+                if what != "seeds to decide":
+                    return float(np.mean(_longer_side(limit) <= 1.1 * half))
+                ends = (limit.low, limit.high)
+                return float((apply_rules("sharp", TRUE_P, ends, ends)[0] & limit.explained).mean())
+
+            answers = []
             for _ in range(pilots):
-                curve = _curve(simulate(rng, (1, 8), m, noise, b, q), m)
-                needed = (
-                    what_decides(curve, lambda a, c: apply_rules("sharp", TRUE_P, a, c)[0])
-                    if what == "seeds to decide"
-                    else what_narrows(curve, half)
-                )
-                answer = needed.largest if what == "widths for" else needed.seeds
-                if answer is None:
-                    continue
-                answers.append(answer)
-                grown = m if what != "widths for" else 32.0 * 2.0 ** np.arange(round(math.log2(answer / 32)) + 1)
-                seeds = 8 if what == "widths for" else 8 + int(answer)
-                limit = limit_exponent(_curves(simulate(rng, (20, seeds), grown, noise, b, q), grown))
+                curve = _curve(simulate(rng, (1, 8), m, *law), m)
                 if what == "seeds to decide":
-                    met.append(
-                        float(apply_rules("sharp", TRUE_P, (limit.low, limit.high), (limit.low, limit.high))[0].mean())
-                    )
+                    needed = what_decides(curve, lambda a, c: apply_rules("sharp", TRUE_P, a, c)[0])
                 else:
-                    met.append(float(np.mean(_longer_side(limit) <= 1.1 * half)))
-            asked = what if what == "seeds to decide" else f"{what} ± {half:g} (met: within a tenth)"
+                    needed = what_narrows(curve, half)
+                answer = needed.largest if what == "widths for" else needed.seeds
+                if answer is not None:
+                    answers.append(answer)
+            if what == "widths for":
+                shares_met = [met(8, _doubled(answer)) for answer in answers]
+                most = np.mean([met(8, _doubled(m[-1] * 2**MOST_DOUBLINGS)) for _ in range(5)])
+            else:
+                shares_met = [met(8 + int(answer), m) for answer in answers]
+                most = np.mean([met(8 * MOST_SEEDS, m) for _ in range(5)])
+            asked = what if what == "seeds to decide" else f"{what} ± {half:g}"
             median = f"{np.median(answers):g}" if answers else "–"
-            share = f"{100 * np.mean(met):.0f} %" if met else "–"
-            print(f"| {spread:g} | {term} | {asked} | {len(answers)} of {pilots} | {median} | {share} |", flush=True)
+            share = f"{100 * np.mean(shares_met):.0f} %" if answers else "–"
+            print(
+                f"| {spread:g} | {term} | {asked} | {len(answers)} of {pilots} | {median} | {share} | {100 * most:.0f} % |",
+                flush=True,
+            )
+
+
+def _doubled(largest: float) -> Floats:
+    """Widths from 32, each twice the last, up to the largest."""
+    return np.asarray(32.0 * 2.0 ** np.arange(round(math.log2(largest / 32)) + 1))
 
 
 def _longer_side(limit: Limit) -> Floats:
@@ -241,7 +259,8 @@ def _curve(values: Floats, m: Widths) -> LogCurve:
 
 
 def _range(found: "list[float] | tuple[float, ...]") -> str:
-    return f"{100 * min(found):.1f} – {100 * max(found):.1f} %"
+    figures = [figure for figure in found if not math.isnan(figure)]
+    return f"{100 * min(figures):.1f} – {100 * max(figures):.1f} %" if figures else "–"
 
 
 TABLES = {

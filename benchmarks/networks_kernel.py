@@ -22,7 +22,7 @@ import torch
 from torch.func import functional_call, jacrev, vmap
 
 from sweepengine.networks import Inputs, Network, Workspace, initialise, matmul_precision, network
-from sweepengine.networks._kernel import STRIP_ROWS
+from sweepengine.networks._kernel import strip_rows
 from sweepengine.spec import Architecture
 
 N, D = 128, 64
@@ -40,7 +40,7 @@ def floor(depth: int, m: int, strips: bool) -> Callable[[], None]:
             torch.mm(g, weight, out=inner)
         for _ in range(depth):
             for each in (h, g):
-                rows = STRIP_ROWS if strips else N
+                rows = strip_rows(each) if strips else N
                 for start in range(0, N, rows):
                     stop = start + rows
                     torch.mm(each[start:stop], each[:stop].mT, out=gram[start:stop, :stop])

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from sweepengine.networks import Inputs, Network, Workspace, initialise, matmul_precision, network
-from sweepengine.networks._kernel import STRIP_ROWS
+from sweepengine.networks._kernel import strip_rows
 from sweepengine.spec import Architecture
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ Steps = Callable[[], object]
 
 def triangular(out: torch.Tensor, left: torch.Tensor) -> None:
     """Compute the lower strips of a Gram matrix."""
-    for start in range(0, out.shape[0], STRIP_ROWS):
-        stop = start + STRIP_ROWS
+    rows = strip_rows(out)
+    for start in range(0, out.shape[0], rows):
+        stop = start + rows
         torch.mm(left[start:stop], left[:stop].mT, out=out[start:stop, :stop])
 
 

@@ -109,8 +109,7 @@ def inner_loop(m: int, n: int, d: int) -> Callable[[int], None]:
         with matmul_precision("full", inputs.points.device, large=True):
             for step in range(count):
                 forward = net.forward(inputs, space)
-                looks.look(forward.outputs, points.targets)
-                looks.count(step)
+                looks.look(step, forward.outputs, points.targets)
                 steps.step(Now(step, points, forward), count)
             looks.read()
 

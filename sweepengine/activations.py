@@ -99,7 +99,7 @@ ACTIVATIONS: dict[str, ActivationEntry] = {
         torch=f"{_TORCH}:ERF", passes=5, kernel=f"{_KERNELS}:erf", parity="odd", kinks=(), degree=None
     ),
     "gelu": ActivationEntry(
-        torch=f"{_TORCH}:GELU", passes=11, kernel=f"{_KERNELS}:gelu", parity="none", kinks=(), degree=None
+        torch=f"{_TORCH}:GELU", passes=3, kernel=f"{_KERNELS}:gelu", parity="none", kinks=(), degree=None
     ),
     "sin": ActivationEntry(
         torch=f"{_TORCH}:SIN", passes=2, kernel=f"{_KERNELS}:sin", parity="odd", kinks=(), degree=None

@@ -12,6 +12,7 @@ from sweepengine.analysis import CLAIMS, decide, decided_together
 from sweepengine.errors import RunError, SpecError, StoreError, did_you_mean
 from sweepengine.execute import Session
 from sweepengine.files import replace_file
+from sweepengine.options import RunOptions
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.spec import job_spec
 from sweepengine.store import SweepStore, local_folder, name_of_url, open_sweep, open_theory
@@ -102,6 +103,7 @@ def decide_claims(
     seconds = _read_seconds(store_dir, size)
     sweeps: dict[str, tuple[xr.Dataset, xr.Dataset]] = {}
     decisions: list[Decision] = []
+    RunOptions.shared(options, "claims")
     with Session(**options) as session:
         for claim in claims:
             for job in (job for job in claim.jobs if job not in sweeps):
@@ -110,7 +112,7 @@ def decide_claims(
                 if outcome.failed:
                     raise RunError(
                         f"{job}: {outcome.failed} of {outcome.runs} runs failed, so {claim.id} cannot be decided; "
-                        f"`sweepengine status {address}` says why"
+                        f"`sweepengine failures {address}` says why"
                     )
                 if outcome.skipped < outcome.runs:
                     seconds[job] = seconds.get(job, 0.0) + time.monotonic() - begun

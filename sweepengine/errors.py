@@ -76,10 +76,24 @@ def users_code(what: str, error: type[SweepError] = RunError) -> Iterator[None]:
         raise error(f"{what} raised {text} ({place.filename}, line {place.lineno})") from raised
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is nearest to a misspelt one, or None if none is near.
+
+    Capitals and separators do not count: `meanfield` is near `mean_field`, and `MSE` is near `mse`.
+    """
+    by_letters = {_letters(each): each for each in known}
+    near = difflib.get_close_matches(_letters(name), by_letters, n=1)
+    return by_letters[near[0]] if near else None
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A question for the end of a message, with a space before it: the known name that is nearest; empty if none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    """A question for the end of a message, with a space before it: the :func:`nearest` name; empty if none is near."""
+    near = nearest(name, known)
+    return f" Did you mean {near!r}?" if near else ""
+
+
+def _letters(name: str) -> str:
+    return name.lower().translate(str.maketrans("", "", "_- "))
 
 
 def shown(value: object, longest: int = 60) -> str:

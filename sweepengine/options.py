@@ -19,9 +19,14 @@ ExecutorName = Literal["ray", "inline"]
 Durability = Literal["rename", "fsync"]
 
 
-def _said(text: str, *, least: float | None = None, above: float | None = None, ray: bool = False) -> dict[str, Any]:
-    """Metadata of an option: text of ``--help``, its least value, a bound it must exceed, whether it needs Ray."""
-    return {"help": text, "least": least, "above": above, "ray": ray}
+def _said(
+    text: str, *, least: float | None = None, above: float | None = None, ray: bool = False, run_only: bool = False
+) -> dict[str, Any]:
+    """Metadata of an option: text of ``--help``, its least value, a bound it must exceed, whether it needs Ray.
+
+    ``run_only`` says that it goes with ``run``, and with no other command that runs sweeps.
+    """
+    return {"help": text, "least": least, "above": above, "ray": ray, "run_only": run_only}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +54,9 @@ class RunOptions:
         step itself. Never run on a GPU so far.
     take_over : bool
         Take the store from a driver that still holds it; that driver stops.
+    retry_failed : bool
+        Compute the runs alone that have failed before and not ended since; without it they are among all that is
+        missing, and tried again too. Goes with ``run`` only.
     run_timeout : float or None
         With the executor ``ray``: seconds after which a run that has said nothing is stopped and recorded as failed.
     durability : {"rename", "fsync"}
@@ -91,6 +99,10 @@ class RunOptions:
     take_over: bool = field(
         default=False, metadata=_said("Take the store from a driver that still holds it; that driver stops.")
     )
+    retry_failed: bool = field(
+        default=False,
+        metadata=_said("Compute only the runs that failed before, and nothing else that is missing.", run_only=True),
+    )
     run_timeout: float | None = field(
         default=None,
         metadata=_said(
@@ -112,6 +124,15 @@ class RunOptions:
             if name not in known:
                 raise SpecError(f"{name}: unknown option.{did_you_mean(name, known)} Options: {', '.join(known)}")
         return cls(**options)
+
+    @classmethod
+    def shared(cls, options: dict[str, Any], what: str) -> RunOptions:
+        """:meth:`of` for what is not ``run``. Raises :class:`SpecError` for an option that goes with ``run`` only."""
+        made = cls.of(options)
+        for option in fields(cls):
+            if option.metadata["run_only"] and getattr(made, option.name) != option.default:
+                raise SpecError(f"{option.name}: goes with run only; {what} leaves it out")
+        return made
 
     def __post_init__(self) -> None:
         types = get_type_hints(type(self))

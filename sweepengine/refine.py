@@ -13,6 +13,7 @@ from sweepengine.analysis._refinement import best_addition, half_width, possible
 from sweepengine.analysis._samples import curves_of, rows_of, samples_of
 from sweepengine.errors import SpecError, did_you_mean, shown
 from sweepengine.execute import Session
+from sweepengine.options import RunOptions
 from sweepengine.plan import MachineRate, make_plan
 from sweepengine.spec import GAMMA_BY_LABEL, RefineSection, make_spec
 from sweepengine.store import SweepStore, open_sweep, open_theory
@@ -96,10 +97,11 @@ def refine(
     Raises
     ------
     SpecError
-        There is no aim, or it names no quantity that the sweep has an exponent of.
+        There is no aim, or it names no quantity that the sweep has an exponent of; or an option goes with ``run`` only.
     RunError, StoreError
         As for :func:`sweepengine.run`.
     """
+    RunOptions.shared(options, "refine")
     with Session(**options) as session:
         for decided, outcome in rounds(session, store, aim, progress):
             if outcome is None:

@@ -146,7 +146,7 @@ class Report:
         if self._kept is not None and self._kept.files == _digests(self._folder):
             return self._folder / REPORT_HTML
         reduced = self._reduced
-        paths = write_report(reduced.sweep, self._folder, table=reduced.table)
+        paths = write_report(reduced.sweep, self._folder, table=reduced.table, theory=reduced.theory)
         if reduced.is_whole and not self._users_code:
             stamp = Stamp(**self._made_of, text=reduced.text, files=_digests(self._folder))
             with suppress(OSError):  # a report without a stamp is made again next time
@@ -159,20 +159,22 @@ class Report:
             warnings.simplefilter("always", DamageWarning)
             try:
                 sweep = open_sweep(self._store)
-                table = reduce_runs(sweep, theory=open_theory(self._store))
+                theory = open_theory(self._store)
+                table = reduce_runs(sweep, theory=theory)
                 text = SummaryText.of(summarise(sweep, table=table))
             finally:
                 damaged = [each for each in caught if issubclass(each.category, DamageWarning)]
         for each in caught:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
-        return _Reduced(sweep, table, text, is_whole=not damaged)
+        return _Reduced(sweep, theory, table, text, is_whole=not damaged)
 
 
 @dataclass(frozen=True)
 class _Reduced:
-    """A sweep, the quantities of its runs, what its summary prints, and whether all of the store could be read."""
+    """A sweep, its theory, the quantities of its runs, what its summary prints, and whether all of the store could be read."""
 
     sweep: xr.Dataset
+    theory: xr.Dataset
     table: xr.Dataset
     text: SummaryText
     is_whole: bool

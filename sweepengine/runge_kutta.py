@@ -1,6 +1,6 @@
 """Explicit Runge–Kutta methods as tables, and the control of adaptive steps, for networks and for particles.
 
-Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, II.1, II.4 and II.5. Imports nothing at run time.
+Hairer et al. 1993, II.1, II.4 and II.5. Imports nothing at run time.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def combined(start: Tensor, step: float, coefficients: tuple[float, ...], slopes
 EULER = Tableau(stages=(), weights=(1.0,), order=1)
 HEUN = Tableau(stages=((1.0,),), weights=(0.5, 0.5), order=2)
 RK4 = Tableau(stages=((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), weights=(1 / 6, 1 / 3, 1 / 3, 1 / 6), order=4)
-# Dormand & Prince, J. Comput. Appl. Math. 6, 19 (1980). The last slope of a step is the first slope of the next step.
+# Dormand & Prince 1980. The last slope of a step is the first slope of the next step.
 DORMAND_PRINCE = Tableau(
     stages=(
         (1 / 5,),
@@ -94,10 +94,11 @@ class Control:
     """Control of the sizes of the adaptive steps of :data:`DORMAND_PRINCE`, with counts of their outcomes.
 
     A try is a step that is accepted or rejected by its error. After an accepted try a proportional–integral control
-    sets the next size (Gustafsson 1991; Hairer et al. II.4, α = 0.7/p, β = 0.4/p). After a rejected try the size is cut
-    by its error alone, to a fifth at the least, and the next step does not grow. Where the velocity jumps (relu's
-    kinks), the method has no order and the error falls only as fast as the size, so the control might cut the size
-    without end. Therefore a try of at most the size ``floor`` is accepted whatever its error, and counted as forced.
+    sets the next size (Gustafsson 1991; Hairer et al. 1993, II.4, α = 0.7/p, β = 0.4/p). After a rejected try the size
+    is cut by its error alone, to a fifth at the least, and the next step does not grow. Where the velocity jumps
+    (relu's kinks), the method has no order and the error falls only as fast as the size, so the control might cut the
+    size without end. Therefore a try of at most the size ``floor`` is accepted whatever its error, and counted as
+    forced.
 
     Attributes
     ----------

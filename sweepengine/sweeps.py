@@ -48,7 +48,7 @@ def run(
     -------
     Outcome
         How the sweep ended; its numbers of runs include those that the refinement added. A sweep of which runs failed
-        is not refined.
+        is not refined, and none is with ``retry_failed``.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def run(
             install(read_plugin(path))
         spec = as_spec(spec)
         outcome = session.run(spec, store, progress=progress)
-        if spec.refine is None or outcome.failed:
+        if spec.refine is None or outcome.failed or options.get("retry_failed"):
             return outcome
         from sweepengine.refine import rounds  # imports the analysis, which other sweeps do without
 

@@ -140,7 +140,7 @@ _TABLEAUS = "sweepengine.runge_kutta"
 # fmt: off
 for _method in (
     TimeMethod(
-        name="gd", summary="θ ← θ + η θ̇ with all points (theory.md §1).", order=1, velocities=1, follows="descent",
+        name="gd", summary="θ ← θ + η θ̇ with all points (theory.md §1.4).", order=1, velocities=1, follows="descent",
         networks=Use(f"{_STEPPERS}:descent", held=0), particles=Use(f"{_STEPS}:euler", held=0),
         tableau=f"{_TABLEAUS}:EULER", formerly="euler",
     ),

@@ -1,4 +1,4 @@
-"""Wasserstein-2 distances W₂ between clouds of points: by assignment, by sorting, over directions (S4 §4.3).
+"""Wasserstein-2 distances W₂ between clouds of points: by assignment, by sorting, over directions (theory.md §5.5).
 
 The callers choose the method, and how much memory it may take.
 """
@@ -51,7 +51,7 @@ def assignment(x: Floats, y: Floats) -> tuple[float, NDArray[np.intp]]:
 
 
 def coupled_distance(values: Floats, reference: Floats, width: int, total: int) -> float:
-    """Distance of a cloud to the larger one that its particles are the first of, both as infinite ones (theory.md §4).
+    """Distance of a cloud to the larger one that its particles are the first of, as if infinite (theory.md §5.6).
 
     Parameters
     ----------

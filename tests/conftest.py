@@ -38,7 +38,7 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Callable[..., dict[str, Any]]:
     """A spec of eight runs that takes a fraction of a second, with changes by section."""
     return lambda **changes: merged(TINY, changes)

@@ -238,7 +238,7 @@ def test_networks_are_the_formulas_written_out(found: dict[str, Found]) -> None:
     assert sweep.step.values[:2].tolist() == [0, 1]
 
     def parts(weights: np.ndarray, m: int, gamma: float) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs, and the velocity of the weights (theory.md §1) for φ = arctan."""
+        """Outputs, and the velocity of the weights (theory.md §2.3) for φ = arctan."""
         first, last = weights[:m], weights[m : 2 * m]
         h = 1.5 * np.outer(x, first)
         phi, slope = np.arctan(h), last / (1 + h**2)

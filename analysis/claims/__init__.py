@@ -1,4 +1,4 @@
-"""The claims of theory.md §4. Each claim has a file, whose name is the claim's id and whose ``CLAIM`` is the claim.
+"""The claims of theory.md §7. Each claim has a file, whose name is the claim's id and whose ``CLAIM`` is the claim.
 
 A claim is added by adding its file. The claims about networks are stated for ½ ≤ γ ≤ 1: below ½ the uncentred output
 grows like m^(½−γ), and with it the residuals that move the network. In a group of runs of many widths α is fixed, so it

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._setting import Setting
 
-_SOURCE: Final = "S3 §8 [1]"
+_SOURCE: Final = "Chizat et al. 2019; Valle Pérez 2019, §8"
 
 
 def _applies(setting: Setting) -> bool:
@@ -46,7 +46,7 @@ KERNEL_SHIFT: Final = Quantity(
     Reduction("final", _change, {"kernel": ("run", "record", "i", "j")}),
     "mean change of the kernel",
     "‖E (Θ_T − Θ_0)/‖Θ_0‖_F‖_F over seeds, on the train points",
-    "theory.md §4 alpha",
+    "theory.md §7 alpha",
     average="norm_of_means",
 )
 

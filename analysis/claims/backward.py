@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._setting import Setting
 
-_SOURCE: Final = "S0 §2, lemma 1"
-_HERE: Final = "theory.md §4 backward"
+_SOURCE: Final = "Li 2025, §2 and lemma 1; theory.md §4.6"
+_HERE: Final = "theory.md §7 backward"
 _EVERYTHING: Final = 1 - 1e-6
 """A share above this is 1 up to rounding."""
 

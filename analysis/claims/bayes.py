@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._setting import Setting
 
-_SOURCE: Final = "S1 §5.2.1, eqs 75-80"
+_SOURCE: Final = "Lee et al. 2019; Xu 2021, §5.2.1, eqs 75-80"
 _ROUNDING: Final = 1e-10
 _POSTERIOR: Final = "the noiseless posterior N(K_qx K⁻¹ y, K_qq − K_qx K⁻¹ K_xq) of the NNGP K"
 
@@ -51,7 +51,7 @@ POSTERIOR_MEAN: Final = Quantity(
     "shift of the mean of trained outputs from the posterior's",
     f"⟨f_T − s, μ⟩/⟨μ, μ⟩ over test points, s the sample of {_POSTERIOR} that begins at f_0, μ its mean; its mean over "
     "seeds is that of ⟨f_T − μ, μ⟩/⟨μ, μ⟩",
-    "theory.md §4 bayes",
+    "theory.md §7 bayes",
     fitted=False,
 )
 POSTERIOR_VARIANCE: Final = Quantity(
@@ -60,7 +60,7 @@ POSTERIOR_VARIANCE: Final = Quantity(
     "variance of trained outputs over the posterior's",
     f"1 + ((f_T − μ)² − (s − μ)²)/σ², mean over test points, s the sample of {_POSTERIOR} that begins at f_0; its mean "
     "over seeds is that of (f_T − μ)²/σ²",
-    "theory.md §4 bayes",
+    "theory.md §7 bayes",
     fitted=False,
 )
 POSTERIOR_DEFECT: Final = Quantity(
@@ -69,7 +69,7 @@ POSTERIOR_DEFECT: Final = Quantity(
     "distance of the law of trained outputs from the posterior",
     f"largest difference of mean and covariance over read-outs from those of {_POSTERIOR}, K the network's own, over "
     "the scale of the prior",
-    "theory.md §4 bayes",
+    "theory.md §7 bayes",
     fitted=False,
 )
 LAST_LAYER_DEFECT: Final = Quantity(
@@ -77,7 +77,7 @@ LAST_LAYER_DEFECT: Final = Quantity(
     final("last_layer_defect"),
     "distance of the law of half-trained outputs from its formula",
     "the same after a twentieth of the steps, from K_qx K⁻¹(I − E)y and K_qq − K_qx K⁻¹(I − E²)K_xq",
-    "theory.md §4 bayes",
+    "theory.md §7 bayes",
     fitted=False,
 )
 
@@ -96,9 +96,9 @@ CLAIM: Final = Claim(
         Evidence(
             "last_layer",
             (
-                *of_ensembles(_applies, "S1 eqs 75-79"),
-                Equality(POSTERIOR_MEAN, _applies, lambda *_: 0.0, TOLERANCE, "S1 eq 80", runs="the widest"),
-                Equality(POSTERIOR_VARIANCE, _applies, lambda *_: 1.0, TOLERANCE, "S1 eq 80", runs="the widest"),
+                *of_ensembles(_applies, "Xu 2021, eqs 75-79"),
+                Equality(POSTERIOR_MEAN, _applies, lambda *_: 0.0, TOLERANCE, "Xu 2021, eq 80", runs="the widest"),
+                Equality(POSTERIOR_VARIANCE, _applies, lambda *_: 1.0, TOLERANCE, "Xu 2021, eq 80", runs="the widest"),
             ),
             twin=from_zero,
             says_twin="outputs minus those at t = 0",
@@ -107,7 +107,7 @@ CLAIM: Final = Claim(
             "posterior",
             tuple(
                 Inequality(defect, lambda s, _: s.case == "claim", "≤", lambda *_: _ROUNDING, source)
-                for defect, source in ((POSTERIOR_DEFECT, "S1 eq 80"), (LAST_LAYER_DEFECT, "S1 eqs 75-79"))
+                for defect, source in ((POSTERIOR_DEFECT, "Xu 2021, eq 80"), (LAST_LAYER_DEFECT, "Xu 2021, eqs 75-79"))
             ),
             twin=lambda sweep: of_case(sweep, "twin"),
             says_twin="K of infinite width in place of the network's own",

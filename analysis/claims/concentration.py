@@ -32,14 +32,14 @@ DEVIATION: Final = Quantity(
     final("h_deviation"),
     "deviation of H_0 from H^∞",
     "‖H_0 − H^∞‖_op / (λ_0/4), m neurons, 4 unit points in d = 16",
-    "theory.md §4 concentration",
+    "theory.md §7 concentration",
 )
 CONCENTRATION: Final = Quantity(
     "h_concentration",
     Reduction("final", _from_the_width, {"h_deviation": _DIMS, "concentration_width": _DIMS}),
     "deviation of H_0 from H^∞ from the lemma's width on",
     "‖H_0 − H^∞‖_op / (λ_0/4) where m ≥ 8 C^4 n^2 log(n(n+1)/δ)/λ_0^2, δ = 0.1; no value below this width",
-    "theory.md §4 concentration",
+    "theory.md §7 concentration",
     fitted=False,
 )
 WIDTH: Final = Quantity(
@@ -47,7 +47,7 @@ WIDTH: Final = Quantity(
     final("concentration_width"),
     "width of the lemma",
     "8 C^4 n^2 log(n(n+1)/δ)/λ_0^2 for the points, δ = 0.1",
-    "theory.md §4 concentration",
+    "theory.md §7 concentration",
     fitted=False,
 )
 
@@ -63,15 +63,21 @@ CLAIM: Final = Claim(
                     _is_claim,
                     lambda *_: 1.0,
                     least=0.9,
-                    source="S4 §3.7, first lemma",
+                    source="Du et al. 2019, §3; Wide-network notes, §3.7, first lemma",
                 ),
-                Exponent(DEVIATION, "sharp", _is_claim, lambda *_: 0.5, "S4 §3.7, first lemma"),
-                Remark(WIDTH, _is_claim, "S4 §3.7, first lemma"),
+                Exponent(
+                    DEVIATION,
+                    "sharp",
+                    _is_claim,
+                    lambda *_: 0.5,
+                    "Du et al. 2019, §3; Wide-network notes, §3.7, first lemma",
+                ),
+                Remark(WIDTH, _is_claim, "Du et al. 2019, §3; Wide-network notes, §3.7, first lemma"),
             ),
             twin=lambda sweep: of_case(sweep, "twin"),
             says_twin="64 neurons at a time are equal",
             of="computation",
         ),
     ),
-    source="S4 §3.7, first lemma",
+    source="Du et al. 2019, §3; Wide-network notes, §3.7, first lemma",
 )

@@ -18,13 +18,15 @@ def _quantity(name: str, title: str, symbol: str) -> Quantity:
         final(name, "hidden_layer"),
         title,
         f"{symbol}, {_SIGNALS}",
-        "theory.md §4 conditioning",
+        "theory.md §7 conditioning",
         fitted=False,
     )
 
 
 def _equality(quantity: Quantity, value: float, within: float) -> Equality:
-    return Equality(quantity, lambda s, _: s.case == "claim", lambda *_: value, within=within, source="S0 lemma 1")
+    return Equality(
+        quantity, lambda s, _: s.case == "claim", lambda *_: value, within=within, source="Li 2025, lemma 1"
+    )
 
 
 CLAIM: Final = Claim(
@@ -67,5 +69,5 @@ CLAIM: Final = Claim(
             of="computation",
         ),
     ),
-    source="S0 lemma 1",
+    source="Li 2025, lemma 1",
 )

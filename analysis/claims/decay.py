@@ -20,7 +20,7 @@ _TOP: Final = 4
 """Number of modes, those of the largest eigenvalues."""
 _FLOOR: Final = 0.1
 """Share of its start below which a mode is no longer its own: what others leak into it is m^−1 of theirs."""
-_SOURCE: Final = "S2 §1.7"
+_SOURCE: Final = "Kalvankar notes, §1.7; theory.md §4.7"
 _SYMBOL: Final = (
     "|rate/rate_j − 1|, rate of v_j·(f_t − y) from t = 0 to t, rate_j = −log(1 − ηλ_j/N)/η, mean over the four largest "
     "λ_j and the records where (1 − ηλ_j/N)^(t/η) ≥ 1/10, weighted by (v_j·(f_0 − y))²"
@@ -68,7 +68,7 @@ MODE_RATES: Final = Quantity(
     ),
     "rates of the modes of Θ_0",
     f"{_SYMBOL}; v_j, λ_j of the run's own Θ_0",
-    "theory.md §4 decay",
+    "theory.md §7 decay",
 )
 MODE_RATES_OF_THE_LIMIT: Final = Quantity(
     "mode_rates_limit",
@@ -80,7 +80,7 @@ MODE_RATES_OF_THE_LIMIT: Final = Quantity(
     ),
     "rates of the modes of Θ_∞",
     f"{_SYMBOL}; v_j, λ_j of Θ_∞",
-    "theory.md §4 decay",
+    "theory.md §7 decay",
 )
 
 

@@ -16,7 +16,7 @@ _DIFFERENCES: Final = tuple(
         f"difference of the {name} of equivalent runs",
         f"largest difference of the {name} over the largest entry, after 20 steps with (γ, α) and (γ', α m^(γ'−γ)), "
         "over 48 networks",
-        "theory.md §1",
+        "theory.md §1.5",
         fitted=False,
     )
     for name in ("outputs", "kernel", "parameters")
@@ -29,7 +29,7 @@ CLAIM: Final = Claim(
         Evidence(
             "exactness",
             tuple(
-                Inequality(each, lambda s, _: s.case == "claim", "≤", lambda *_: 1e-11, source="theory.md §1")
+                Inequality(each, lambda s, _: s.case == "claim", "≤", lambda *_: 1e-11, source="theory.md §1.5")
                 for each in _DIFFERENCES
             ),
             twin=lambda sweep: of_case(sweep, "twin"),
@@ -37,5 +37,5 @@ CLAIM: Final = Claim(
             of="computation",
         ),
     ),
-    source="theory.md §1",
+    source="theory.md §1.5",
 )

@@ -17,7 +17,7 @@ COVARIANCE: Final = Quantity(
     final("first_layer_covariance"),
     "covariance of the first layer's neurons",
     f"‖E s sᵀ − I‖_F², {_NEURONS}, without the variance of its estimate",
-    "theory.md §4 first-layer",
+    "theory.md §7 first-layer",
     fitted=False,
 )
 CHARACTERISTIC: Final = Quantity(
@@ -25,7 +25,7 @@ CHARACTERISTIC: Final = Quantity(
     final("first_layer_characteristic", "frequency"),
     "law of the first layer's neurons",
     f"E cos(f v·s), {_NEURONS}, v a random unit vector",
-    "theory.md §4 first-layer",
+    "theory.md §7 first-layer",
     fitted=False,
 )
 KERNEL: Final = Quantity(
@@ -33,7 +33,7 @@ KERNEL: Final = Quantity(
     final("first_layer_kernel"),
     "tangent kernel of the first layer",
     "largest |Θ¹ − K¹ ⊗ I| over the largest entry of K¹, all points and neurons",
-    "theory.md §4 first-layer",
+    "theory.md §7 first-layer",
     fitted=False,
 )
 
@@ -44,20 +44,28 @@ CLAIM: Final = Claim(
         Evidence(
             "first_layer",
             (
-                Equality(COVARIANCE, lambda s, _: s.case == "claim", lambda *_: 0.0, within=0.01, source="S1 eq 18"),
+                Equality(
+                    COVARIANCE, lambda s, _: s.case == "claim", lambda *_: 0.0, within=0.01, source="Xu 2021, eq 18"
+                ),
                 Equality(
                     CHARACTERISTIC,
                     lambda s, _: s.case == "claim",
                     lambda _, frequency: float(np.exp(-(int(frequency) ** 2) / 2)),
                     within=0.01,
-                    source="S1 eq 18",
+                    source="Xu 2021, eq 18",
                 ),
-                Inequality(KERNEL, lambda s, _: s.case == "claim", "≤", lambda *_: 1e-12, source="S1 eq 40, S3 §4.1"),
+                Inequality(
+                    KERNEL,
+                    lambda s, _: s.case == "claim",
+                    "≤",
+                    lambda *_: 1e-12,
+                    source="Xu 2021, eq 40; Valle Pérez 2019, §4.1",
+                ),
             ),
             twin=lambda sweep: of_case(sweep, "twin"),
             says_twin="the second layer in place of the first",
             of="computation",
         ),
     ),
-    source="S1 eqs 18, 40, S3 §4.1",
+    source="Xu 2021, eqs 18 and 40; Valle Pérez 2019, §4.1",
 )

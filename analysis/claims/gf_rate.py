@@ -28,7 +28,7 @@ TOLERANCE: Final = 1e-2
 """ε: the residual ‖y − f‖ at which a run counts as fitted."""
 DELTA: Final = 0.1
 """δ of each lemma, for the width that the proof needs."""
-_SOURCE: Final = "S4 §3.8, Thm 8"
+_SOURCE: Final = "Du et al. 2019, §3; Wide-network notes, §3.8"
 _VARIABLES: Final = {"residual_norm": ("run", "record"), "movement_row_max": ("run", "record", "layer")}
 
 
@@ -92,7 +92,7 @@ def _needed(points: _Points, run: xr.Dataset) -> float:
 
 def _quantity(name: str, number: Of, title: str, symbol: str) -> Quantity:
     reduction = Reduction("sup", _of_each(number), _VARIABLES, theory=("ntk_train",))
-    return Quantity(name, reduction, title, symbol, "theory.md §4 gf-rate", fitted=False)
+    return Quantity(name, reduction, title, symbol, "theory.md §7 gf-rate", fitted=False)
 
 
 RATE: Final = _quantity(

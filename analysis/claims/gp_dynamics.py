@@ -23,11 +23,11 @@ CLAIM: Final = Claim(
     (
         Evidence(
             "ensemble",
-            of_ensembles(_applies, "S1 §5.2"),
+            of_ensembles(_applies, "Lee et al. 2019; Xu 2021, §5.2"),
             twin=from_zero,
             says_twin="outputs minus those at t = 0",
         ),
     ),
-    source="S1 §5.2",
+    source="Lee et al. 2019; Xu 2021, §5.2",
     figures=(("ensemble", "sweepengine.analysis._histogram_figures:output_figures"),),
 )

@@ -14,7 +14,7 @@ LAYERWISE: Final = Quantity(
     final("layerwise_identity"),
     "layerwise sum against automatic differentiation",
     "largest |Σ G ⊙ Φ − (m^(2γ−1)/α²) J Jᵀ| over the largest entry, over 144 networks after three steps",
-    "theory.md §2, S0 §2",
+    "theory.md §2.2; Li 2025, §2",
     fitted=False,
 )
 
@@ -24,11 +24,11 @@ CLAIM: Final = Claim(
     (
         Evidence(
             "exactness",
-            (Inequality(LAYERWISE, lambda s, _: s.case == "claim", "≤", lambda *_: 1e-12, source="S0 §2"),),
+            (Inequality(LAYERWISE, lambda s, _: s.case == "claim", "≤", lambda *_: 1e-12, source="Li 2025, §2"),),
             twin=lambda sweep: of_case(sweep, "twin"),
             says_twin="a layerwise sum without the terms σ_b² of the biases",
             of="computation",
         ),
     ),
-    source="S0 §2, theory.md §2",
+    source="Li 2025, §2; theory.md §2.2",
 )

@@ -1,4 +1,4 @@
-"""The size of the output at t = 0 in the NTK scaling, for the read-outs of S4: a = ±1 and a = 1."""
+"""The size of the output at t = 0 in the NTK scaling, for the read-outs a = ±1 and a = 1 (theory.md §1.2)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ START: Final = Quantity(
     Reduction("initial", _mean_square, {"outputs_train": ("run", "record", "i")}),
     "size of the output at t = 0",
     "mean over train points of f_0², uncentred; its mean over seeds is E f_0²",
-    "theory.md §4 init-scale",
+    "theory.md §7 init-scale",
 )
 
 CLAIM: Final = Claim(
@@ -44,7 +44,15 @@ CLAIM: Final = Claim(
     (
         Evidence(
             "init_scale_signs",
-            (Exponent(START, "sharp", lambda s, _: s.readout == "signs", lambda *_: 0.0, "S4 §3"),),
+            (
+                Exponent(
+                    START,
+                    "sharp",
+                    lambda s, _: s.readout == "signs",
+                    lambda *_: 0.0,
+                    "Wide-network notes, §3.3 and §3.8",
+                ),
+            ),
             twin=lambda sweep: _with_readout(sweep, "signs"),
             says_twin="a = 1 passed off as a = ±1",
             twin_job="init_scale_ones",
@@ -57,14 +65,14 @@ CLAIM: Final = Claim(
                     "sharp",
                     lambda s, _: s.readout == "ones",
                     lambda s, _: 0.0 if s.balanced else -1.0,
-                    "S4 Thm 8",
+                    "Wide-network notes, §3.8",
                 ),
                 Exponent(
                     KERNEL_DRIFT,
                     "sharp",
                     lambda s, _: s.readout == "ones" and not s.balanced,
                     lambda *_: 0.0,
-                    "theory.md §4 init-scale",
+                    "theory.md §7 init-scale",
                 ),
             ),
             twin=lambda sweep: _with_readout(sweep, "ones"),
@@ -72,5 +80,5 @@ CLAIM: Final = Claim(
             twin_job="init_scale_signs",
         ),
     ),
-    source="S4 §3, Thm 8",
+    source="Wide-network notes, §3.3 and §3.8",
 )

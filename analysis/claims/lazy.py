@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._setting import Setting
 
-_SOURCE: Final = "S2 §1.8, S1 eq 81, S3 lemma 1, S4 thm 8"
+_SOURCE: Final = "Lee et al. 2019, Thm 2.1; theory.md §4.3"
 
 
 def _applies(setting: Setting, layer: str) -> bool:
@@ -51,12 +51,12 @@ NEURON_MOVEMENT: Final = Quantity(
     Reduction("sup", _over_largest, {"movement_row_max": ("run", "record", "layer")}),
     "largest movement of a neuron over the largest read-out weight",
     "sup_t max_k ‖w_k(t) − w_k(0)‖ / E max_k |a_k|, W^0 and a of m numbers N(0, 1); the second is about √(2 log m)",
-    "theory.md §4 lazy",
+    "theory.md §7 lazy",
 )
 
 _EXPECTED: Final = (
     Exponent(MOVEMENT_TOTAL, "sharp", _applies, lambda s, _: (1 if s.depth == 1 else 1.5) - s.gamma, _SOURCE),
-    Exponent(MOVEMENT_OP, "sharp", _applies, lambda s, _: 1 - s.gamma, "S2 §1.8, S3 lemma 1"),
+    Exponent(MOVEMENT_OP, "sharp", _applies, lambda s, _: 1 - s.gamma, "Valle Pérez 2019, lemma 1; theory.md §4.3"),
 )
 _OF_NEURONS: Final = (
     Exponent(
@@ -64,7 +64,7 @@ _OF_NEURONS: Final = (
         "sharp",
         lambda s, place: _of_neurons(s, place, "gaussian") and s.trained == "all",
         lambda *_: 0.5,
-        "S4 thm 8",
+        "Du et al. 2019, §3; Wide-network notes, §3.8",
         note="the largest movement itself is m^−1/2 √log m, which reads −0.35 to −0.42",
     ),
 )
@@ -74,7 +74,7 @@ _OF_SIGNS: Final = (
         "sharp",
         lambda s, layer: _of_neurons(s, layer, "signs") and layer == "W0",
         lambda *_: 0.5,
-        "S4 thm 8",
+        "Du et al. 2019, §3; Wide-network notes, §3.8",
     ),
 )
 
@@ -98,5 +98,6 @@ CLAIM: Final = Claim(
             ("features", _OF_SIGNS),
         )
     ),
-    source=_SOURCE,
+    source="Lee et al. 2019, Thm 2.1; Kalvankar notes, §1.8; Valle Pérez 2019, lemma 1; Wide-network notes, §3.8; "
+    "Xu 2021, eq 81",
 )

@@ -11,7 +11,7 @@ from sweepengine.analysis._of_networks import KERNEL_DRIFT, MOVEMENT_RELATIVE, M
 if TYPE_CHECKING:
     from sweepengine.analysis._setting import Setting
 
-_SOURCE: Final = "S4 §4"
+_SOURCE: Final = "Mei et al. 2018; Wide-network notes, §4"
 
 
 def _moves(setting: Setting, layer: str) -> bool:

@@ -9,14 +9,14 @@ from sweepengine.analysis._levels import Equality
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import final, initial
 
-_SOURCE: Final = "S4 §4.3"
+_SOURCE: Final = "Talagrand 1994; Ambrosio et al. 2019; Wide-network notes, §4.3"
 SLICED: Final = Quantity(
     "sliced_power",
     initial("sliced_power", "slice"),
     "power of 1/m of sliced W₂",
     "log₁₆ of the ratio of W₂ between two clouds of m and between two of 16m, projected on random directions or on the "
     "axis of a, at t = 1; of Gaussian clouds without the log log m that W₂ between samples of N(0, 1) has",
-    "theory.md §4 mf-w2",
+    "theory.md §7 mf-w2",
     fitted=False,
 )
 POWER: Final = Quantity(
@@ -24,7 +24,7 @@ POWER: Final = Quantity(
     final("exact_power"),
     "power of 1/m of the exact W₂",
     "log₄ of the ratio of W₂ between two clouds of m and between two of 4m, at t = 1",
-    "theory.md §4 mf-w2",
+    "theory.md §7 mf-w2",
     fitted=False,
 )
 LOGARITHM: Final = Quantity(
@@ -32,7 +32,7 @@ LOGARITHM: Final = Quantity(
     final("logarithm"),
     "logarithm of the exact W₂ in the plane",
     "(4m W₂²(4m) − m W₂²(m))/log 4 over |Ω|/2π, between two samples of m uniform points of a square Ω",
-    "theory.md §4 mf-w2",
+    "theory.md §7 mf-w2",
     fitted=False,
 )
 NESTED: Final = Quantity(
@@ -40,7 +40,7 @@ NESTED: Final = Quantity(
     final("nested_ratio"),
     "nested distances over 1/m − 1/M",
     "sliced W₂² of a cloud of m to M = 2m over 1/m − 1/M, by the same to M = 4m; the larger clouds begin with the smaller",
-    "theory.md §4 mf-w2",
+    "theory.md §7 mf-w2",
     fitted=False,
 )
 
@@ -108,7 +108,7 @@ CLAIM: Final = Claim(
                     lambda s, _: s.case == "claim",
                     lambda *_: 1.0,
                     within=0.5,
-                    source="theory.md §4",
+                    source="Ambrosio et al. 2019; theory.md §5.6",
                     note="told from 0, no logarithm, and from 2, its square; the 1 is Ambrosio, Stra & Trevisan's",
                     runs="the widest",
                 ),
@@ -125,7 +125,7 @@ CLAIM: Final = Claim(
                     lambda s, _: s.case == "claim",
                     lambda *_: 1.0,
                     within=0.2,
-                    source="theory.md §4",
+                    source="theory.md §5.6",
                     note="of independent clouds 1.8",
                     runs="the widest",
                 ),

@@ -15,7 +15,7 @@ MIXTURE_POWER: Final = Quantity(
     "power of t along the mixture",
     "p of W₂(μ, (1−t)μ + tν) ~ t^p for t from 1/64 to 1/4, exact, of two Gaussian clouds of m points whose means lie D "
     "apart: D = 20, in case far 200",
-    "theory.md §4 mixture",
+    "theory.md §7 mixture",
     fitted=False,
 )
 
@@ -31,7 +31,7 @@ CLAIM: Final = Claim(
                     lambda s, _: s.case == "claim",
                     lambda *_: 0.5,
                     within=0.05,
-                    source="S4 §4.2",
+                    source="Wide-network notes, §4.2",
                     note="1/2 + about 0.5/D at the distance D: the mass that moves is the nearest to ν",
                     runs="the widest",
                 ),
@@ -40,7 +40,7 @@ CLAIM: Final = Claim(
                     lambda s, _: s.case == "far",
                     lambda *_: 0.5,
                     within=0.005,
-                    source="S4 §4.2",
+                    source="Wide-network notes, §4.2",
                     runs="the widest",
                 ),
             ),
@@ -50,5 +50,5 @@ CLAIM: Final = Claim(
             of="computation",
         ),
     ),
-    source="S4 §4.2",
+    source="Wide-network notes, §4.2",
 )

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-_SOURCE: Final = "S1 §3, S3 prop 1"
-_HERE: Final = "theory.md §4 nngp"
+_SOURCE: Final = "Jacot et al. 2018, Prop. 1; theory.md §4.5"
+_HERE: Final = "theory.md §7 nngp"
 
 
 def _kurtosis(done: xr.Dataset, theory: xr.Dataset) -> xr.DataArray:
@@ -158,7 +158,7 @@ CLAIM: Final = Claim(
                     lambda s, readout: readout == "gaussian" and s.case == "deep_relu",
                     lambda *_: 15.0,
                     within=1.0,
-                    source="theory.md §4 nngp, by its derivation for L = 1 in each layer",
+                    source="theory.md §4.5",
                 ),
                 Equality(
                     EXCESS_CONSTANT,
@@ -193,7 +193,7 @@ CLAIM: Final = Claim(
             of="computation",
         ),
     ),
-    source=_SOURCE,
+    source="Neal 1994; Lee et al. 2018; Jacot et al. 2018, Prop. 1; Xu 2021, §3; Valle Pérez 2019, prop. 1",
     figures=(
         ("preactivations", "sweepengine.analysis._histogram_figures:preactivation_figures"),
         ("ensemble", "sweepengine.analysis._histogram_figures:output_figures"),

@@ -15,14 +15,14 @@ BETWEEN: Final = Quantity(
     final("output_blocks_between"),
     "kernel between unlike outputs",
     f"‖Θ_op‖_F, o ≠ p, {_MEAN}",
-    "theory.md §4 ntk-outputs",
+    "theory.md §7 ntk-outputs",
 )
 DIAGONAL: Final = Quantity(
     "output_blocks_diagonal",
     final("output_blocks_diagonal"),
     "kernel of each output against its limit",
     f"‖Θ_oo − Θ_∞‖_F, {_MEAN}",
-    "theory.md §4 ntk-outputs",
+    "theory.md §7 ntk-outputs",
 )
 
 CLAIM: Final = Claim(
@@ -38,8 +38,7 @@ CLAIM: Final = Claim(
                     "sharp",
                     lambda s, _: s.case != "twin",
                     lambda *_: 0.5,
-                    "S1 eq 63, S3 Thm 1",
-                    note="trial read −0.50",
+                    "Jacot et al. 2018, Thm 1; Xu 2021, eq 63; Valle Pérez 2019, Thm 1",
                 )
                 for each in (BETWEEN, DIAGONAL)
             ),
@@ -48,5 +47,5 @@ CLAIM: Final = Claim(
             of="computation",
         ),
     ),
-    source="S1 eq 63, S3 Thm 1",
+    source="Jacot et al. 2018, Thm 1; Xu 2021, eq 63; Valle Pérez 2019, Thm 1",
 )

@@ -24,7 +24,7 @@ PREACTIVATION_MOVEMENT: Final = Quantity(
     supremum("preactivation_movement", "hidden"),
     "movement of the pre-activations of a layer",
     "sup_t of the root mean square of h^l_t − h^l_0 over neurons and train points",
-    "theory.md §4 preact",
+    "theory.md §7 preact",
 )
 
 _EXPECTED: Final = (
@@ -33,8 +33,7 @@ _EXPECTED: Final = (
         "sharp",
         _applies,
         lambda s, _: 1 - s.gamma,
-        "S3 §5.3",
-        note="trial read −0.48 at γ = 1/2",
+        "Jacot et al. 2018, Thm 2; Valle Pérez 2019, §5.3",
     ),
 )
 
@@ -43,5 +42,5 @@ CLAIM: Final = Claim(
     "The root mean square of h^l_t − h^l_0 is m^−1/2 in the NTK scaling and m^0 in the mean-field scaling; for L = 1 "
     "it is m^(γ−1) between the two.",
     in_the_ntk_scaling(("one_layer", "two_layers", "relu"), _EXPECTED),
-    source="S3 §5.3",
+    source="Jacot et al. 2018, Thm 2; Valle Pérez 2019, §5.3",
 )

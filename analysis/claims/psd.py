@@ -15,15 +15,15 @@ LEAST: Final = Quantity(
     final("definiteness_least"),
     "least ratio of eigenvalues",
     f"least {_RATIO}, over activations and depths L = 1, 2, 3",
-    "theory.md §4 psd",
+    "theory.md §7 psd",
     fitted=False,
 )
 LARGEST: Final = Quantity(
     "definiteness_largest",
     final("definiteness_largest"),
     "largest ratio of eigenvalues",
-    f"largest {_RATIO}, over the activations and depths that theory.md lists",
-    "theory.md §4 psd",
+    f"largest {_RATIO}, over the activations and depths at which Θ_∞ must be singular",
+    "theory.md §7 psd",
     fitted=False,
 )
 _SINGULAR: Final = {
@@ -49,15 +49,15 @@ CLAIM: Final = Claim(
                     lambda s, _: s.case == "claim",
                     "≥",
                     lambda *_: 1e-10,
-                    source="S3 §7",
-                    note="S3's L ≥ 2 counts affine maps",
+                    source="Jacot et al. 2018, Prop. 2; Valle Pérez 2019, §7",
+                    note="the L ≥ 2 of Valle Pérez 2019, §7, counts affine maps",
                 ),
                 Inequality(
                     LEAST,
                     lambda s, _: s.case == "one_pair_relu",
                     "≥",
                     lambda *_: 1e-10,
-                    source="S4 fact 6",
+                    source="Du et al. 2019, §3; Wide-network notes, §3.6",
                     note="one antipodal pair alone leaves Θ_∞ and H^∞ of relu positive",
                 ),
             ),
@@ -74,7 +74,7 @@ CLAIM: Final = Claim(
                         lambda s, _, case=case: s.case == case,  # type: ignore[misc]
                         "≤",
                         lambda *_: 1e-12,
-                        source="theory.md §4 psd",
+                        source="theory.md §7 psd",
                         note=says,
                     ),
                 ),
@@ -85,5 +85,5 @@ CLAIM: Final = Claim(
             for case, says in _SINGULAR.items()
         ),
     ),
-    source="S3 §7, S4 fact 6",
+    source="Jacot et al. 2018, Prop. 2; Du et al. 2019, §3; Valle Pérez 2019, §7; Wide-network notes, §3.6",
 )

@@ -32,7 +32,7 @@ LOSS: Final = Quantity(
     Reduction("final", _loss, {"loss_train": ("run", "record")}),
     "final train loss over the initial one",
     "R_T / R_0 on the train points",
-    "theory.md §4 random-labels",
+    "theory.md §7 random-labels",
     fitted=False,
 )
 ERRORS: Final = Quantity(
@@ -40,7 +40,7 @@ ERRORS: Final = Quantity(
     Reduction("final", _errors, {"accuracy_train": ("run", "record")}),
     "share of train labels that are missed",
     "share of train points with sign f(x) ≠ sign y at the last record",
-    "theory.md §4 random-labels",
+    "theory.md §7 random-labels",
     fitted=False,
 )
 
@@ -60,12 +60,26 @@ CLAIM: Final = Claim(
         Evidence(
             "random_labels",
             (
-                Inequality(LOSS, _is_lazy, "≤", lambda *_: 1e-6, source="S4 §3.2", runs="the widest"),
-                Inequality(ERRORS, _is_lazy, "≤", lambda *_: 0.0, source="S4 §3.2", runs="the widest"),
+                Inequality(
+                    LOSS,
+                    _is_lazy,
+                    "≤",
+                    lambda *_: 1e-6,
+                    source="Zhang et al. 2017; Wide-network notes, §3.2",
+                    runs="the widest",
+                ),
+                Inequality(
+                    ERRORS,
+                    _is_lazy,
+                    "≤",
+                    lambda *_: 0.0,
+                    source="Zhang et al. 2017; Wide-network notes, §3.2",
+                    runs="the widest",
+                ),
             ),
             twin=narrowest,
             says_twin="networks of four neurons",
         ),
     ),
-    source="S4 §3.2",
+    source="Zhang et al. 2017; Wide-network notes, §3.2",
 )

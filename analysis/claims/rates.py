@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_SOURCE: Final = "S4 §11"
+_SOURCE: Final = "Wide-network notes, §3.11"
 _CONTRACTIONS: Final = frozenset({"relu", "leaky_relu", "abs", "tanh", "sin", "identity"})
 """Activations with |φ(h)| ≤ |h| and |φ'| ≤ 1."""
 _DIMS: Final = ("run", "record")
@@ -81,7 +81,7 @@ PRODUCT_RISE: Final = Quantity(
     "rise of X^K Y",
     "sup over s ≤ t of X_t^K Y_t / X_s^K Y_s in the second half, X = ‖f − y‖, Y = ‖θ_t − θ_0‖, K = sup (d log Y/dt)/A_t in "
     "the first half, A_t = −d log X/dt; 1 if it never rises",
-    "theory.md §4 rates",
+    "theory.md §7 rates",
     fitted=False,
 )
 POWER: Final = Quantity(
@@ -89,7 +89,7 @@ POWER: Final = Quantity(
     Reduction("sup", _measured_power, _PAIR),
     "K of the first half",
     "K = sup (d log Y/dt)/A_t in the first half, from the first step on",
-    "theory.md §4 rates",
+    "theory.md §7 rates",
     fitted=False,
 )
 GROWTH_RATIO: Final = Quantity(
@@ -105,7 +105,7 @@ GROWTH_RATIO: Final = Quantity(
     ),
     "growth of neurons against its bound",
     "sup over k, t > 0 of log(v_k(t)/v_k(0)) / ((m^(γ−1)/α) (max‖x‖/√d) N^−1/2 ∫‖f − y‖), v_k = ‖(a_k, w_k)‖",
-    "theory.md §4 rates",
+    "theory.md §7 rates",
     fitted=False,
 )
 DEFECT: Final = Quantity(
@@ -113,7 +113,7 @@ DEFECT: Final = Quantity(
     final("continuity_defect"),
     "defect of X^K Y along the ODE",
     "sup_t abs(X^K Y/(X_0^K Y_0) − 1) along dX/dt = −A_t X, dY/dt = K A_t Y, by RK4 of m steps",
-    "theory.md §4 rates",
+    "theory.md §7 rates",
     fitted=False,
 )
 

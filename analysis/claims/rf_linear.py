@@ -21,7 +21,7 @@ def _is_claim(setting: Setting, _: str) -> bool:
 
 
 def _quantity(name: str, title: str, symbol: str) -> Quantity:
-    return Quantity(name, final(name), title, f"{symbol} of {_LEAST}", "theory.md §4 rf-linear", fitted=False)
+    return Quantity(name, final(name), title, f"{symbol} of {_LEAST}", "theory.md §7 rf-linear", fitted=False)
 
 
 MEAN: Final = _quantity("linear_feature_mean", "least risk of linear features", "mean")
@@ -43,15 +43,17 @@ CLAIM: Final = Claim(
         Evidence(
             "rf_linear",
             (
-                Equality(MEAN, _is_claim, lambda *_: 0.5, within=0.01, source="S4 §10"),
-                Equality(EXCESS, _is_claim, lambda *_: 0.0, within=0.01, source="S4 §10"),
-                Equality(SHARE, _is_claim, lambda *_: 1.0, within=0.01, source="S4 §10", runs="the widest"),
+                Equality(MEAN, _is_claim, lambda *_: 0.5, within=0.01, source="Wide-network notes, §3.10"),
+                Equality(EXCESS, _is_claim, lambda *_: 0.0, within=0.01, source="Wide-network notes, §3.10"),
+                Equality(
+                    SHARE, _is_claim, lambda *_: 1.0, within=0.01, source="Wide-network notes, §3.10", runs="the widest"
+                ),
                 Frequency(
                     KOLMOGOROV,
                     _is_claim,
                     lambda *_: 1.95,
                     least=0.9,
-                    source="S4 §10",
+                    source="Wide-network notes, §3.10",
                     note="a draw of the law exceeds 1.95 in 0.1 %",
                     runs="every width",
                 ),
@@ -61,5 +63,5 @@ CLAIM: Final = Claim(
             of="computation",
         ),
     ),
-    source="S4 §10",
+    source="Wide-network notes, §3.10",
 )

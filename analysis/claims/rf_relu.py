@@ -13,7 +13,7 @@ from sweepengine.analysis._shares import Remark
 if TYPE_CHECKING:
     from sweepengine.analysis._setting import Setting
 
-_SOURCE: Final = "S4 §10, informal theorem"
+_SOURCE: Final = "Yehudai & Shamir 2019; theory.md §4.8"
 _FROM_DEGREE_2: Final = 0.1817
 """1 − 1/π − 1/2: the share of relu in Hermite degrees of at least 2."""
 _FROM_DEGREE_4: Final = 0.0225
@@ -25,7 +25,7 @@ def _is_claim(setting: Setting, _: str) -> bool:
 
 
 def _quantity(name: str, title: str, symbol: str) -> Quantity:
-    return Quantity(name, final(name), title, symbol, "theory.md §4 rf-relu", fitted=False)
+    return Quantity(name, final(name), title, symbol, "theory.md §7 rf-relu", fitted=False)
 
 
 _MISSED: Final = "(½ − k^T K^+ k)/½, x ~ N(0, I_d), mean over 64 unit vectors w*"
@@ -75,5 +75,5 @@ CLAIM: Final = Claim(
             of="computation",
         ),
     ),
-    source=_SOURCE,
+    source="Yehudai & Shamir 2019; Wide-network notes, §3.10, informal theorem; theory.md §4.8",
 )

@@ -18,7 +18,7 @@ RIDGE_DUALITY: Final = Quantity(
     final("ridge_duality"),
     "difference of primal and dual ridge",
     "largest |Φ_q (ΦᵀΦ + λ)⁻¹Φᵀy − K_qx (K + λ)⁻¹y| over the largest prediction, K = ΦΦᵀ",
-    "theory.md §4 ridge",
+    "theory.md §7 ridge",
     fitted=False,
 )
 RIDGE_GP_DISTANCE: Final = Quantity(
@@ -26,7 +26,7 @@ RIDGE_GP_DISTANCE: Final = Quantity(
     final("ridge_gp_distance"),
     "distance of ridge from the Gaussian process's mean",
     "‖Φ_q (ΦᵀΦ + λ)⁻¹Φᵀy − K_qx (K + σ_ε²)⁻¹y‖ over the norm of the second, K the NNGP and σ_ε² = λ",
-    "theory.md §4 ridge",
+    "theory.md §7 ridge",
 )
 
 CLAIM: Final = Claim(
@@ -37,9 +37,15 @@ CLAIM: Final = Claim(
         Evidence(
             "ridge",
             (
-                Inequality(RIDGE_DUALITY, lambda s, _: s.case == "claim", "≤", lambda *_: _ROUNDING, "S1 eqs 7-8"),
+                Inequality(
+                    RIDGE_DUALITY, lambda s, _: s.case == "claim", "≤", lambda *_: _ROUNDING, "Xu 2021, eqs 7-8"
+                ),
                 Exponent(
-                    RIDGE_GP_DISTANCE, "sharp", lambda s, _: s.case == "claim", lambda *_: 0.5, "S1 §1.2, eqs 6-9"
+                    RIDGE_GP_DISTANCE,
+                    "sharp",
+                    lambda s, _: s.case == "claim",
+                    lambda *_: 0.5,
+                    "Rasmussen & Williams 2006, ch. 2; Xu 2021, §1.2 and eqs 6-9",
                 ),
             ),
             twin=lambda sweep: of_case(sweep, "twin"),
@@ -47,5 +53,5 @@ CLAIM: Final = Claim(
             of="computation",
         ),
     ),
-    source="S1 §1.2, eqs 6-9",
+    source="Rasmussen & Williams 2006, ch. 2; Xu 2021, §1.2 and eqs 6-9",
 )

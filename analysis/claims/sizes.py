@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Chosen = Callable[[xr.DataArray, xr.DataArray, xr.DataArray], xr.DataArray]
 
-_SOURCE: Final = "theory.md §4 sizes"
+_SOURCE: Final = "theory.md §7 sizes"
 _MEAN: Final = "root mean square over train points, outputs and all entries of a block at t = 0"
 
 
@@ -106,7 +106,9 @@ def _has_hessian(setting: Setting, _: str) -> bool:
 
 def _hessian(blocks: Quantity, p: Callable[[Setting, str], float], note: str = "") -> Exponent:
     """The exponent of some blocks from that at γ = 1/2; another γ multiplies the blocks by m^(1/2−γ)."""
-    return Exponent(blocks, "sharp", _has_hessian, lambda s, layer: p(s, layer) + s.gamma - 0.5, "S3 §8", note)
+    return Exponent(
+        blocks, "sharp", _has_hessian, lambda s, layer: p(s, layer) + s.gamma - 0.5, "Valle Pérez 2019, §8", note
+    )
 
 
 CLAIM: Final = Claim(
@@ -120,19 +122,23 @@ CLAIM: Final = Claim(
             "sizes",
             (
                 Exponent(
-                    JACOBIAN, "sharp", _has_jacobian, lambda s, layer: s.gamma + 0.5 * _is_hidden(s, layer), "S3 §8"
+                    JACOBIAN,
+                    "sharp",
+                    _has_jacobian,
+                    lambda s, layer: s.gamma + 0.5 * _is_hidden(s, layer),
+                    "Valle Pérez 2019, §8",
                 ),
                 Exponent(
                     JACOBIAN_BIAS,
                     "sharp",
                     _has_jacobian_bias,
                     lambda s, layer: s.gamma - 0.5 * (layer == f"W{s.depth}"),
-                    "S3 §8",
+                    "Valle Pérez 2019, §8",
                 ),
                 _hessian(
                     HESSIAN_DIAGONAL,
                     lambda s, layer: 1.0 + _is_hidden(s, layer),
-                    note="m^−2 for W^0, which S3 §8 counts as a hidden layer, is refuted",
+                    note="m^−2 for W^0, which Valle Pérez 2019 counts as a hidden layer, is refuted",
                 ),
                 _hessian(HESSIAN_FIRST, lambda s, layer: 1.0 + 0.5 * _is_hidden(s, layer)),
                 _hessian(HESSIAN_LAST, lambda *_: 1.5),
@@ -144,11 +150,15 @@ CLAIM: Final = Claim(
         ),
         Evidence(
             "exactness",
-            (Inequality(HESSIAN_READOUT, lambda s, _: s.case == "claim", "≤", lambda *_: 1e-14, "S3 §8"),),
+            (
+                Inequality(
+                    HESSIAN_READOUT, lambda s, _: s.case == "claim", "≤", lambda *_: 1e-14, "Valle Pérez 2019, §8"
+                ),
+            ),
             twin=lambda sweep: of_case(sweep, "twin"),
             says_twin="W^0 in place of W^L",
             of="computation",
         ),
     ),
-    source="S3 §8",
+    source="Valle Pérez 2019, §8",
 )

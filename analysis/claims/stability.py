@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._setting import Setting
 
-_SOURCE: Final = "S4 §3.7, second lemma"
+_SOURCE: Final = "Du et al. 2019, §3; Wide-network notes, §3.7, second lemma"
 _CHANGE: Final = "‖Ĥ − H‖_F / (λ_0/4), ‖ŵ_k − w_k‖ ≤ R = √(2π) δ λ_0/(16 n^2 C^2), δ = 0.1, 4 unit points in d = 16"
 
 
@@ -37,7 +37,7 @@ CERTIFICATE: Final = Quantity(
     final("stability_certificate"),
     "certified change of H",
     f"upper bound over every Ŵ of {_CHANGE}",
-    "theory.md §4 stability",
+    "theory.md §7 stability",
     fitted=False,
 )
 ADVERSARIAL: Final = Quantity(
@@ -45,7 +45,7 @@ ADVERSARIAL: Final = Quantity(
     final("stability_adversarial"),
     "adversarial change of H",
     f"{_CHANGE}, each ŵ_k pushed over its nearest boundary",
-    "theory.md §4 stability",
+    "theory.md §7 stability",
     fitted=False,
 )
 ATTAINED: Final = Quantity(
@@ -57,7 +57,7 @@ ATTAINED: Final = Quantity(
     ),
     "adversarial change over the certified one",
     "‖Ĥ − H‖_F of the adversarial Ŵ over the upper bound for every Ŵ",
-    "theory.md §4 stability",
+    "theory.md §7 stability",
     fitted=False,
 )
 RANDOM: Final = Quantity(
@@ -65,7 +65,7 @@ RANDOM: Final = Quantity(
     final("stability_random"),
     "random change of H",
     f"{_CHANGE}, ŵ_k − w_k of length R in a random direction, which does not test a supremum",
-    "theory.md §4 stability",
+    "theory.md §7 stability",
     fitted=False,
 )
 

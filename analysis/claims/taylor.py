@@ -9,29 +9,29 @@ from sweepengine.analysis._expectations import Exponent
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import final, supremum
 
-_SOURCE: Final = "S0 §1, S3 §8"
+_SOURCE: Final = "Li 2025, §1; theory.md §4.4"
 _STEP: Final = "root mean square over train points, δ the step of gradient descent that would be taken"
-_SMOOTH: Final = "m^−3/2 of S3 §8 assumes independence"
+_SMOOTH: Final = "m^−3/2 of Valle Pérez 2019, §8, assumes independence"
 _REMAINDER: Final = Quantity(
     "taylor_second_order",
     supremum("taylor_second_order"),
     "Taylor remainder of a step",
     f"sup_t of f(θ + δ) − f(θ) − ⟨∇f, δ⟩, {_STEP}",
-    "theory.md §4 taylor",
+    "theory.md §7 taylor",
 )
 _QUADRATIC: Final = Quantity(
     "taylor_quadratic",
     final("taylor_quadratic"),
     "quadratic term of a step",
     f"½ δᵀ ∇²f δ at the last record, {_STEP}",
-    "theory.md §4 taylor",
+    "theory.md §7 taylor",
 )
 _TENSOR: Final = Quantity(
     "taylor_tensor",
     supremum("taylor_tensor"),
     "second derivatives along tangents",
     "(m^(2γ−1)/α²)² ∇f_βᵀ ∇²f_α ∇f_γ, root mean square over all triples of train points, largest at t",
-    "theory.md §4 taylor",
+    "theory.md §7 taylor",
 )
 
 
@@ -72,5 +72,5 @@ CLAIM: Final = Claim(
             ("tangents", _second_order(_TENSOR)),
         )
     ),
-    source=_SOURCE,
+    source="Li 2025, §1; Valle Pérez 2019, §8; theory.md §4.4",
 )

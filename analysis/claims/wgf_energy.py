@@ -14,7 +14,7 @@ ENERGY_ORDER: Final = Quantity(
     final("energy_order"),
     "order of the energy's error",
     "log₂ of the ratio of |F(μ_1) − F(μ_0) + ∫∫‖∇δF/δμ‖² dμ dt| at dt = 1/m and at dt/2, by steps of Euler, τ = 0",
-    "theory.md §4 wgf-energy",
+    "theory.md §7 wgf-energy",
     fitted=False,
 )
 ENTROPY_BALANCE: Final = Quantity(
@@ -23,7 +23,7 @@ ENTROPY_BALANCE: Final = Quantity(
     "free energy that is not dissipated",
     "(F(v_1) − F(v_0) + ∫(v − τ)²/v dt) / (F(v_0) − F(v_1)), F = v/2 − τ log(v)/2, v the variance of noisy particles in "
     "V = θ²/2, by steps of dt = 1/m",
-    "theory.md §4 wgf-energy",
+    "theory.md §7 wgf-energy",
     fitted=False,
 )
 
@@ -40,7 +40,7 @@ CLAIM: Final = Claim(
                     lambda s, _: s.case == "claim",
                     lambda *_: 1.0,
                     within=0.05,
-                    source="S4 §4.4",
+                    source="Ambrosio et al. 2008, ch. 11; Wide-network notes, §4.4",
                     runs="the widest",
                 ),
                 Equality(
@@ -48,7 +48,7 @@ CLAIM: Final = Claim(
                     lambda s, _: s.case == "claim",
                     lambda *_: 0.0,
                     within=0.05,
-                    source="S4 §4.4",
+                    source="Ambrosio et al. 2008, ch. 11; Wide-network notes, §4.4",
                     runs="the widest",
                 ),
             ),
@@ -57,5 +57,5 @@ CLAIM: Final = Claim(
             of="computation",
         ),
     ),
-    source="S4 §4.4",
+    source="Ambrosio et al. 2008, ch. 11; Wide-network notes, §4.4",
 )

@@ -9,14 +9,14 @@ from sweepengine.analysis._levels import Equality, Inequality
 from sweepengine.analysis._quantities import Quantity
 from sweepengine.analysis._reductions import initial
 
-_SOURCE: Final = "S4 §4.4 (*)"
+_SOURCE: Final = "Jordan et al. 1998; Wide-network notes, §4.4 (*)"
 DEFECT: Final = Quantity(
     "weak_defect",
     initial("weak_defect", "test_function"),
     "defect of the continuity equation",
     "largest |Δ∫χ dμ/dt + ∫⟨∇χ, ∇δF/δμ⟩ dμ| at four times, by steps of dt = 1/m, τ = 0; the second term is a central "
     "difference of F along ±dt ∇χ",
-    "theory.md §4 wgf-weak",
+    "theory.md §7 wgf-weak",
     fitted=False,
 )
 ORDER: Final = Quantity(
@@ -24,7 +24,7 @@ ORDER: Final = Quantity(
     initial("weak_order", "function_with_order"),
     "order of the defect of the continuity equation",
     "log₂ of the ratio of weak_defect at dt = 1/m and at dt/2",
-    "theory.md §4 wgf-weak",
+    "theory.md §7 wgf-weak",
     fitted=False,
 )
 NOISY_DEFECT: Final = Quantity(
@@ -32,7 +32,7 @@ NOISY_DEFECT: Final = Quantity(
     initial("noisy_weak_defect", "test_function"),
     "defect of the continuity equation with noise",
     "(Δ∫χ dμ/dt + ∫⟨∇χ, ∇V⟩ dμ)/τ − ∫Δχ dμ of a noisy step of dt = 1/m in V = |θ|²/2",
-    "theory.md §4 wgf-weak",
+    "theory.md §7 wgf-weak",
     fitted=False,
 )
 CLAIM: Final = Claim(

@@ -3,54 +3,36 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import Field, fields
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
 from sweepengine import __version__
-from sweepengine.options import RunOptions
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from sweepengine.cli._annotations import (
+    PluginOption,
+    SetOption,
+    SpecArgument,
+    StoreArgument,
+    StoreDirOption,
+    StoreOption,
+    TakeOverOption,
+    option,
+    with_options,
+)
 
 app = typer.Typer(
     help="Measure how fast wide neural networks approach their infinite-width limits.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-SpecArgument = Annotated[
-    str,
-    typer.Argument(metavar="SPEC", help="A sweep's YAML file, or the name of a packaged job, such as quickstart."),
-]
-StoreArgument = Annotated[str, typer.Argument(metavar="STORE", help="A store: a path or URL ending in .zarr.")]
-StoreOption = Annotated[
-    str | None,
-    typer.Option(
-        "--store", metavar="URL", help="Where to write; results/<name>.zarr where not given.", show_default=False
-    ),
-]
 
 
 def _version(*, asked: bool) -> None:
     if asked:
         typer.echo(f"sweepengine {__version__}")
         raise typer.Exit
-
-
-PluginOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--plugin",
-        metavar="FILE",
-        help="Python file that registers models, observables, terms, units and kinds of your own; may be given again.",
-        show_default=False,
-    ),
-]
 
 
 @app.callback()
@@ -66,58 +48,41 @@ def _options(
     """Measure how fast wide neural networks approach their infinite-width limits."""
 
 
-def _typed(option: Field[Any], hint: Any) -> Any:
-    """The annotation by which Typer knows an option of a run."""
-    least, flag = option.metadata["least"], f"--{option.name.replace('_', '-')}"
-    names = [flag] if isinstance(option.default, bool) else []  # a flag has no --no-… form
-    shown = typer.Option(*names, help=option.metadata["help"], min=least, show_default=option.default is not None)
-    return Annotated[hint, shown]
-
-
-_HINTS = get_type_hints(RunOptions)
-
-
-def _with_options(*own: inspect.Parameter) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the signature that Typer reads: parameters of its own, and one for every option of a run."""
-    shared = [_option(each.name, _typed(each, _HINTS[each.name]), each.default) for each in fields(RunOptions)]
-
-    def signed(command: Callable[..., None]) -> Callable[..., None]:
-        parameters = sorted((*own, *shared), key=lambda parameter: parameter.kind)
-        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        command.__annotations__ = {each.name: each.annotation for each in parameters}
-        return command
-
-    return signed
-
-
-def _option(name: str, hint: Any, default: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
-
-
 @app.command()
-@_with_options(
+@with_options(
     inspect.Parameter("spec", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=SpecArgument),
-    _option("store", StoreOption, None),
-    _option("plugin", PluginOption, None),
-    _option("report", Annotated[bool, typer.Option(help="Write the report when the sweep is done.")], True),
+    option("settings", SetOption, None),
+    option("store", StoreOption, None),
+    option("store_dir", StoreDirOption, None),
+    option("plugin", PluginOption, None),
+    option("report", Annotated[bool, typer.Option(help="Write the report when the sweep is done.")], True),
+    is_run=True,
 )
-def run(spec: str, *, store: str | None, plugin: list[str] | None, report: bool, **options: Any) -> None:
+def run(
+    spec: str,
+    *,
+    settings: list[str] | None,
+    store: str | None,
+    store_dir: str | None,
+    plugin: list[str] | None,
+    report: bool,
+    **options: Any,
+) -> None:
     """Run a sweep, or what is missing of it: the same command again resumes."""
     from sweepengine.cli._commands import run_command
+    from sweepengine.cli._sweep import Sweep
 
-    raise typer.Exit(run_command(spec, store, plugin or [], options, report=report))
+    raise typer.Exit(run_command(Sweep(spec, settings or (), plugin or (), store, store_dir), options, report=report))
 
 
 @app.command()
-@_with_options(
+@with_options(
     inspect.Parameter("store", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=StoreArgument),
-    _option("observable", Annotated[str | None, typer.Option(metavar="NAME", help="Quantity with an exponent.")], None),
-    _option("claim", Annotated[str | None, typer.Option(metavar="ID", help="Claim, in place of a quantity.")], None),
-    _option(
-        "target_halfwidth", Annotated[float | None, typer.Option(help="Half-width of the intervals wanted.")], None
-    ),
-    _option("max_runs", Annotated[int | None, typer.Option(help="Most runs that the store may come to.")], None),
-    _option("plugin", PluginOption, None),
+    option("observable", Annotated[str | None, typer.Option(metavar="NAME", help="Quantity with an exponent.")], None),
+    option("claim", Annotated[str | None, typer.Option(metavar="ID", help="Claim, in place of a quantity.")], None),
+    option("target_halfwidth", Annotated[float | None, typer.Option(help="Half-width of the intervals wanted.")], None),
+    option("max_runs", Annotated[int | None, typer.Option(help="Most runs that the store may come to.")], None),
+    option("plugin", PluginOption, None),
 )
 def refine(
     store: str,
@@ -143,20 +108,18 @@ ClaimsArgument = Annotated[
 
 
 @app.command()
-@_with_options(
+@with_options(
     inspect.Parameter("ids", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=ClaimsArgument, default=None),
-    _option(
+    option(
         "full", Annotated[bool, typer.Option("--full/--quick", help="Sizes for a cluster, or for a laptop.")], False
     ),
-    _option(
+    option(
         "store_dir",
         Annotated[str, typer.Option(metavar="DIR", help="Folder for a store of each job.")],
         "results/claims",
     ),
-    _option("list_only", Annotated[bool, typer.Option("--list", help="Say what each claim states, and stop.")], False),
-    _option(
-        "cost_only", Annotated[bool, typer.Option("--plan", help="Say what each job would cost, and stop.")], False
-    ),
+    option("list_only", Annotated[bool, typer.Option("--list", help="Say what each claim states, and stop.")], False),
+    option("cost_only", Annotated[bool, typer.Option("--plan", help="Say what each job would cost, and stop.")], False),
 )
 def claims(
     ids: list[str] | None, *, full: bool, store_dir: str, list_only: bool, cost_only: bool, **options: Any
@@ -173,19 +136,51 @@ def claims(
 
 
 @app.command()
-def plan(spec: SpecArgument, *, store: StoreOption = None, plugin: PluginOption = None) -> None:
+def plan(
+    spec: SpecArgument,
+    *,
+    settings: SetOption = None,
+    store: StoreOption = None,
+    store_dir: StoreDirOption = None,
+    plugin: PluginOption = None,
+    cpus: Annotated[
+        int | None, typer.Option(min=1, help="Plan for a cluster of so many CPUs, not for this machine.")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="BYTES", help="Memory of each worker of the cluster, such as 8GB.")
+    ] = None,
+    gpus: Annotated[int | None, typer.Option(min=0, help="GPUs of the cluster.")] = None,
+) -> None:
     """Say what a sweep would do and cost. Starts and writes nothing."""
-    from sweepengine.cli._commands import plan_command
+    from sweepengine.cli._plan import plan_command
+    from sweepengine.cli._sweep import Sweep
 
-    plan_command(spec, store, plugin or [])
+    plan_command(Sweep(spec, settings or (), plugin or (), store, store_dir), cpus, memory, gpus)
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 @app.command()
-def status(store: StoreArgument) -> None:
-    """Say how far a sweep is, and what failed."""
-    from sweepengine.cli._commands import status_command
+def status(
+    store: StoreArgument,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until stopped.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time between two looks.")] = 5.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how far a sweep is: runs by axis and status, who is at work, what failed. Reads the store alone."""
+    from sweepengine.cli._status import status_command
 
-    status_command(store)
+    status_command(store, every if watch else None, as_json=as_json)
+
+
+@app.command()
+def failures(store: StoreArgument, *, as_json: JsonOption = False) -> None:
+    """Say what failed: each run with its axes, its whole traceback, and where it was computed."""
+    from sweepengine.cli._failures import failures_command
+
+    failures_command(store, as_json=as_json)
 
 
 @app.command()
@@ -194,10 +189,6 @@ def verify(store: StoreArgument) -> None:
     from sweepengine.cli._commands import verify_command
 
     raise typer.Exit(verify_command(store))
-
-
-_HELP = {option.name: option.metadata["help"] for option in fields(RunOptions)}
-TakeOverOption = Annotated[bool, typer.Option("--take-over", help=_HELP["take_over"])]
 
 
 @app.command()
@@ -209,8 +200,24 @@ def repair(store: StoreArgument, *, take_over: TakeOverOption = False) -> None:
 
 
 @app.command()
-def report(
+def gc(
     store: StoreArgument,
+    *,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete it; without this nothing is changed.")] = False,
+    take_over: TakeOverOption = False,
+) -> None:
+    """Say what killed writers have left in a store, and how many bytes it takes; with --delete, delete it."""
+    from sweepengine.cli._gc import gc_command
+
+    gc_command(store, delete=delete, take_over=take_over)
+
+
+@app.command()
+def report(
+    stores: Annotated[
+        list[str],
+        typer.Argument(metavar="STORE...", help="Stores: paths or URLs ending in .zarr; several are compared."),
+    ],
     *,
     output: Annotated[
         str | None,
@@ -218,12 +225,19 @@ def report(
             metavar="DIR", help="Folder for the report; beside the store where not given.", show_default=False
         ),
     ] = None,
+    figures: Annotated[
+        str, typer.Option(metavar="pdf,svg,png", help="Write each figure into figures/ too.", show_default=False)
+    ] = "",
+    csv: Annotated[bool, typer.Option("--csv", help="Write the data of figures and runs into data/ too.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Write the tables into tables.tex too.")] = False,
+    width: Annotated[int, typer.Option("--figure-width", min=80, help="Width of a panel in points.")] = 360,
+    font: Annotated[str, typer.Option("--figure-font", help="Fonts of the figures.", show_default=False)] = "",
     plugin: PluginOption = None,
 ) -> None:
-    """Fit the scaling laws and write report.html, report.json and report.md."""
-    from sweepengine.cli._commands import report_command
+    """Fit the scaling laws and write report.html, report.json and report.md, and what a paper takes of them."""
+    from sweepengine.cli._report import report_command
 
-    report_command(store, output, plugin or [])
+    report_command(stores, output, plugin or [], figures=figures, data=csv, tables=latex, width=width, font=font)
 
 
 @app.command()

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     resumes = words[:1] in (["run"], ["claims"])
     again = f" `{shlex.join(['sweepengine', *words])}` goes on from there." if resumes else ""
-    _say(f"stopped; what was committed is kept.{again}")
+    _say("stopped" if words[:1] == ["status"] else f"stopped; what was committed is kept.{again}")
     return TERMINATED if signal.SIGTERM in came[:1] else INTERRUPTED
 
 

@@ -1,4 +1,4 @@
-"""The handwritten digits that scikit-learn ships (Alpaydin and Kaynak, UCI 1998): 1797 images of 8 × 8 pixels."""
+"""The handwritten digits that scikit-learn ships (Alpaydin & Kaynak 1998): 1797 images of 8 × 8 pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points drawn from a law; a teacher (S4 §3.2, §10) or the shell in which a point lies gives its target."""
+"""Points drawn from a law; a teacher or the shell in which a point lies gives its target."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from sweepengine.execute._data import Record as Record
 from sweepengine.execute._data import Turn as Turn
 from sweepengine.execute._driver import Outcome as Outcome
 from sweepengine.execute._driver import Session as Session
-from sweepengine.execute._driver import default_store as default_store
+from sweepengine.execute._driver import store_address as store_address
 from sweepengine.execute._make_turn import MakeTurn as MakeTurn
 from sweepengine.execute._progress import Progress as Progress
 from sweepengine.execute._progress import progress_for as progress_for

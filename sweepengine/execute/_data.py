@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from sweepengine.networks import Inputs
+    from sweepengine.spec import Architecture
+
 
 @dataclass(frozen=True)
 class Data:
@@ -32,6 +35,16 @@ class Data:
     x_test: torch.Tensor
     y_test: torch.Tensor
     given: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(default_factory=dict)
+    _prepared: dict[Architecture, tuple[Inputs, Inputs]] = field(default_factory=dict, init=False, repr=False)
+
+    def inputs(self, architecture: Architecture) -> tuple[Inputs, Inputs]:
+        """The training and the test points, prepared once for all networks of an architecture."""
+        if architecture not in self._prepared:
+            from sweepengine.networks import Inputs  # imports torch, which a driver does not need
+
+            train, test = (Inputs.prepare(x, architecture) for x in (self.x_train, self.x_test))
+            self._prepared[architecture] = (train, test)
+        return self._prepared[architecture]
 
     @property
     def outputs(self) -> int:

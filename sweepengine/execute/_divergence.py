@@ -15,15 +15,13 @@ if TYPE_CHECKING:
 
 KEPT = 64
 """Steps whose outputs are kept before their losses are taken, together."""
-_WARM_UP = 16
-"""Looks that may come without a :meth:`Divergence.count`, before a recording is made."""
 
 
 class Divergence:
     """Detects the first step at which the loss of a run exceeds its limit or is NaN.
 
-    :meth:`look` keeps the outputs of a step, and :meth:`count` notes its step on the host. The losses of many steps are
-    taken at once, on the device. :meth:`read` fetches them and compares them with the limits.
+    :meth:`look` keeps the outputs of a step. The losses of many steps are taken at once, on the device. :meth:`read`
+    fetches them and compares them with the limits.
 
     Parameters
     ----------
@@ -43,40 +41,32 @@ class Divergence:
         loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     ) -> None:
         self._limit = limit.clamp(max=torch.finfo(limit.dtype).max)  # an infinite loss exceeds it
-        self._targets, self._loss = targets, loss
+        self._targets, self._wide_targets, self._loss = targets, targets.to(torch.float64), loss
         self._found = np.full(len(self._limit), -1, dtype=np.int64)
         self._steps: list[int] = []
         self._losses: list[torch.Tensor] = []
-        self._kept: torch.Tensor | None = None
-        self._row = torch.zeros(1, dtype=torch.int64, device=limit.device)
-        self._is_kept, self._untaken = True, 0
+        self._outputs: list[torch.Tensor] = []
 
-    def look(self, outputs: torch.Tensor, targets: torch.Tensor) -> None:
-        """Keep the outputs of one step, shape ([R,] N [, k]); of outputs on other points the loss is taken at once."""
-        self._is_kept = targets is self._targets
-        if not self._is_kept:
+    def look(self, step: float, outputs: torch.Tensor, targets: torch.Tensor) -> None:
+        """Keep the outputs of one step, shape ([R,] N [, k]); of outputs on other points the loss is taken at once.
+
+        The outputs are not copied: nobody may change them afterwards.
+        """
+        self._steps.append(math.ceil(step))
+        if targets is self._targets:
+            self._outputs.append(outputs)
+            if len(self._outputs) == KEPT:
+                self._take_losses()
+        else:
             self._take_losses()
             self._losses.append(self._loss(outputs, targets).reshape(1, -1))
-            return
-        if self._kept is None:
-            self._kept = outputs.new_empty((KEPT + _WARM_UP, *outputs.shape))
-        # The row is counted on the device, because a recording repeats this with the same arguments.
-        self._kept.index_copy_(0, self._row, outputs.unsqueeze(0))
-        self._row.add_(1)
-
-    def count(self, step: float) -> None:
-        """Note the step at which the last look was taken."""
-        self._steps.append(math.ceil(step))
-        self._untaken += self._is_kept
-        if self._untaken >= KEPT:
-            self._take_losses()
 
     def _take_losses(self) -> None:
         """Take the losses of the outputs that are kept."""
-        if self._untaken and self._kept is not None:
-            self._losses.append(self._loss(self._kept[: self._untaken], self._targets).reshape(self._untaken, -1))
-            self._row.zero_()
-            self._untaken = 0
+        if self._outputs:
+            losses = self._loss(torch.stack(self._outputs), self._wide_targets)
+            self._losses.append(losses.reshape(len(self._outputs), -1))
+            self._outputs.clear()
 
     @property
     def unread(self) -> int:
@@ -88,9 +78,11 @@ class Divergence:
         self._take_losses()
         if self._losses:
             losses = self._losses[0] if len(self._losses) == 1 else torch.cat(self._losses)
-            failing = ~(losses <= self._limit).cpu().numpy()  # true if either is NaN
-            for run in np.flatnonzero(failing.any(0) & (self._found < 0)):
-                self._found[run] = self._steps[failing[:, run].argmax()]
+            passing = losses <= self._limit  # false if either is NaN
+            if not passing.all():
+                failing = ~passing.cpu().numpy()
+                for run in np.flatnonzero(failing.any(0) & (self._found < 0)):
+                    self._found[run] = self._steps[failing[:, run].argmax()]
         self._forget()
         return self._found.copy()
 
@@ -100,7 +92,6 @@ class Divergence:
         self._forget()
 
     def _forget(self) -> None:
-        self._row.zero_()
         self._steps.clear()
         self._losses.clear()
-        self._untaken = 0
+        self._outputs.clear()

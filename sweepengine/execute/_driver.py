@@ -9,12 +9,12 @@ from sweepengine.errors import SpecError, StoreError
 from sweepengine.execute._device import pick_device
 from sweepengine.execute._executor import InlineExecutor
 from sweepengine.execute._failures import Failures
-from sweepengine.execute._progress import SilentProgress
+from sweepengine.execute._progress import SilentProgress, ToldProgress
 from sweepengine.execute._signals import interruptible, uninterrupted
 from sweepengine.execute._tasks import Tasks
 from sweepengine.execute._trial import try_users_code
 from sweepengine.options import RunOptions
-from sweepengine.plan import MachineRate, make_plan
+from sweepengine.plan import Machine, MachineRate, available_cpus, make_plan
 from sweepengine.spec import as_spec
 from sweepengine.store import Status, SweepStore, is_of_this_process, unwritable
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from sweepengine.execute._progress import Progress
     from sweepengine.plan import Pack, Plan
     from sweepengine.spec import AnySpec
+
+
+RESULTS = "results"
+"""Folder of stores that the user gives no place."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,26 @@ class Outcome:
     failed: int
 
 
-def default_store(spec: AnySpec) -> str:
-    """Return the address of a sweep's store if the user names none: ``results/<name>.zarr``."""
-    return f"results/{spec.name}.zarr"
+def store_address(spec: AnySpec, store: str | Path | None = None, folder: str | None = None) -> str | Path:
+    """Return where a sweep's store is: at the address that the user names, or in a folder under the sweep's name.
+
+    Parameters
+    ----------
+    spec : AnySpec
+    store : str or Path, optional
+        The address, which ends in ``.zarr``.
+    folder : str, optional
+        The folder of ``<name>.zarr``, a path or URL; :data:`RESULTS` where not given.
+
+    Raises
+    ------
+    StoreError
+        Both are given.
+    """
+    if store and folder:
+        raise StoreError(f"store: found both --store {store} and --store-dir {folder}; leave one of them out")
+    folder = folder or RESULTS
+    return store or f"{folder}{'' if folder.endswith('/') else '/'}{spec.name}.zarr"
 
 
 class Session:
@@ -101,7 +122,7 @@ class Session:
         spec, how = as_spec(spec), self._options
         if how.cuda_graphs and (unlike := spec.unlike_steps()):
             raise SpecError(f"cuda_graphs: found {unlike}, whose steps are not recorded; leave cuda_graphs out")
-        sweep_store = SweepStore(store or default_store(spec), durability=how.durability)
+        sweep_store = SweepStore(store_address(spec, store), durability=how.durability)
         if is_of_this_process(sweep_store.address) and how.executor == "ray":
             raise StoreError(
                 f"store: {sweep_store.address} lives in this process only; use executor 'inline' or a path"
@@ -109,9 +130,26 @@ class Session:
         shown = progress or SilentProgress()
         try:
             with interruptible():
-                return _Driver(make_plan(spec, sweep_store), sweep_store, how, shown, self).run(reason)
+                plan = self.plan_of(spec, sweep_store)
+                self._say_failed(plan, shown)
+                return _Driver(plan, sweep_store, how, shown, self).run(reason)
         finally:
             shown.stop()
+
+    def plan_of(self, spec: AnySpec, store: SweepStore) -> Plan:
+        """The plan of what the options ask for: all runs of a spec, or those that have failed before."""
+        # Of a cluster the memory is not known before it is joined.
+        machine = Machine.here() if self._options.address is None else Machine(available_cpus(), memory=None)
+        plan = make_plan(spec, store, machine)
+        return plan.of_failed() if self._options.retry_failed else plan
+
+    def _say_failed(self, plan: Plan, progress: Progress) -> None:
+        """Say what happens to the runs that have failed before."""
+        count = f"{len(plan.failed)} runs" if len(plan.failed) != 1 else "1 run"
+        if self._options.retry_failed:
+            progress.say(f"failed before: {count}; nothing else is computed")
+        elif plan.failed:
+            progress.say(f"failed before: {count}, tried again with all that is missing; --retry-failed tries no other")
 
     def executor_for(self, spec: AnySpec) -> Executor:
         """The executor, started if needed. Raises if this machine or cluster cannot do what the spec asks for."""
@@ -150,14 +188,14 @@ class _Driver:
     def __init__(
         self, plan: Plan, store: SweepStore, options: RunOptions, progress: Progress, session: Session
     ) -> None:
-        self._plan, self._store, self._options, self._progress = plan, store, options, progress
-        self._session = session
+        self._plan, self._store, self._options, self._session = plan, store, options, session
+        self._progress = ToldProgress(progress, store.tell)
         self._before = {run.id for run in plan.runs} - {run.id for run in plan.missing()}
         self._failures = Failures(progress)
 
     def run(self, reason: str = "") -> Outcome:
         """Compute the missing runs; a store that lacks none is only read."""
-        if self._plan.missing() or self._store.troubles:
+        if self._plan.runs and (self._plan.missing() or self._store.troubles):
             self._complete(reason)
         return self._outcome()
 
@@ -169,7 +207,7 @@ class _Driver:
         executor = self._session.executor_for(self._plan.spec)
         try:
             if self._store.claim(take_over=self._options.take_over):
-                self._plan = make_plan(self._plan.spec, self._store)
+                self._plan = self._session.plan_of(self._plan.spec, self._store)
             self._store.mend()
             plan = self._plan
             self._store.extend(

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_PEAK = b"VmHWM:"
 
 
 class PeakMemory:
     """The most resident memory that this process has held since the object was made.
 
     Linux keeps a high-water mark of resident memory, which a process may reset; on other systems the peak is unknown.
+    Use it as a context manager, which closes the file that Linux has for it.
     """
 
     def __init__(self) -> None:
+        self._status: FileIO | None = None
         try:
             _RESET.write_text("5")  # 5 resets the high-water mark (proc(5))
-            self._known = True
+            self._status = FileIO(_STATUS)
         except OSError:
-            self._known = False
+            pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._status is not None:
+            self._status.close()
 
     def bytes(self) -> int:
         """Return the peak in bytes, or −1 if the system does not tell it."""
-        if not self._known:
+        if self._status is None:
             return -1
-        fields = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
-        return 1024 * int(fields["VmHWM"].split()[0])
+        self._status.seek(0)
+        _, _, rest = self._status.readall().partition(_PEAK)
+        return 1024 * int(rest.split(maxsplit=1)[0])

@@ -7,7 +7,7 @@ import time
 import traceback
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from sweepengine.execute._follower import Follower
 from sweepengine.execute._make_turn import make_turn
 from sweepengine.execute._memory import PeakMemory
 from sweepengine.execute._shards import Order, Shards
-from sweepengine.networks import LARGE_PRODUCT, matmul_precision
+from sweepengine.networks import LARGE_PRODUCT, first_product, matmul_precision
 from sweepengine.observe import given_ids
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import run_from_json
@@ -27,6 +27,7 @@ from sweepengine.store import (
     ChunkPlace,
     ChunkWriter,
     Status,
+    TaskBeat,
     bind_code,
     open_address,
     read_data,
@@ -35,7 +36,7 @@ from sweepengine.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -45,11 +46,9 @@ if TYPE_CHECKING:
     from sweepengine.execute._task import PackTask
     from sweepengine.spec import AnyRun
 
-Item = TypeVar("Item")
+    Events = Generator[Event, None, Event]
 
 EVENT_SECONDS = 0.5
-_ROWS_AT_A_TIME = 512
-"""Rows that count at most in whether a product is large: particles are advanced in chunks, not all at once."""
 BEATS = 4
 """Signs of life that a task gives within a run's timeout."""
 
@@ -78,18 +77,26 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
     """
     shards = shards or Shards()
     store, data = _opened(task)
-    shape = task.shape
-    block = ChunkPlace.of(store, task.nodes, task.block, shape)
-    for chunk in task.chunks:
-        first, stop = shape.chunk_span(chunk)
-        memory = PeakMemory()
-        shards.order(Order.CHUNK, chunk)
-        writer = ChunkWriter(block.at(chunk), task.attempts[chunk], shards.share(shape))
+    block = ChunkPlace.of(store, task.nodes, task.block, task.shape)
+    beat = TaskBeat(store, task.block, task.chunks[0], task.attempts[task.chunks[0]])
+    try:
+        for chunk in task.chunks:
+            yield from _of_chunk(task, block.at(chunk), data, shards, beat)
+    finally:
+        beat.end()
+    shards.order(Order.END)
+
+
+def _of_chunk(task: PackTask, place: ChunkPlace, data: Data, shards: Shards, beat: TaskBeat) -> Iterator[Event]:
+    """Compute the missing runs of one chunk; its buffers are free for those of the next when this ends."""
+    first, stop = place.span
+    with PeakMemory() as memory:
+        shards.order(Order.CHUNK, place.chunk)
+        writer = ChunkWriter(place, task.attempts[place.chunk], shards.share(place.shape))
         here = {position: run for position, run in task.runs.items() if first <= position < stop}
-        events = _ChunkJob(writer, store, here, data, task, memory, shards).events()
+        events = _ChunkJob(writer, place.store, here, data, task, memory, shards, beat).events()
         with _released(writer, shards):
             yield from _throttled(events, task.options.run_timeout)
-    shards.order(Order.END)
 
 
 @contextmanager
@@ -121,13 +128,11 @@ def _opened(task: PackTask) -> tuple[Store, Data]:
 
 def _throttled(events: Iterator[Event], timeout: float | None) -> Iterator[Event]:
     """Yield sums of events, at most two a second, and at once if an event names runs or before an error is raised."""
-    pending, last = Event(), time.monotonic()
-    beat = EVENT_SECONDS if timeout is None else timeout / BEATS
+    pending, last, beat = Event(), time.monotonic(), _beat(timeout)
     try:
         for event in events:
             pending += event
-            wait = beat if pending == _ALIVE else min(beat, EVENT_SECONDS)
-            if event.advancing is not None or time.monotonic() - last >= wait:
+            if event.advancing is not None or time.monotonic() - last >= beat:
                 yield pending
                 pending, last = Event(), time.monotonic()
     except Exception:
@@ -136,25 +141,31 @@ def _throttled(events: Iterator[Event], timeout: float | None) -> Iterator[Event
     yield pending
 
 
-_ALIVE = Event()
-"""Says only that a step was done."""
+def _beat(timeout: float | None) -> float:
+    """Seconds between two events of a task."""
+    return EVENT_SECONDS if timeout is None else min(EVENT_SECONDS, timeout / BEATS)
 
 
 def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
-    # Of a network the products of its first layer, of a cloud those of some of its particles.
-    multiplications = data.x_train.numel() * min(run.width, _ROWS_AT_A_TIME)
-    return matmul_precision(run.matmul, data.x_train.device, large=multiplications >= LARGE_PRODUCT)
+    large = first_product(data.x_train, run.width) >= LARGE_PRODUCT
+    return matmul_precision(run.matmul, data.x_train.device, large=large)
 
 
-def _within(scope: Callable[[], AbstractContextManager[None]], items: Iterator[Item]) -> Iterator[Item]:
-    """Yield items that are each made within a scope, which is left before the yield: other code shares this process."""
+def _within(scope: Callable[[], AbstractContextManager[None]], events: Events) -> Iterator[Event]:
+    """Yield events that are each made within a scope, which is left before the yield: other code shares this process.
+
+    The last event is the one that a generator returns, so that the scope, which takes as long to enter as a step of a
+    small network, is entered once for a run that yields nothing else.
+    """
     while True:
         with scope():
             try:
-                item = next(items)
-            except StopIteration:
-                return
-        yield item
+                event, is_last = next(events), False
+            except StopIteration as end:
+                event, is_last = end.value, True
+        yield event
+        if is_last:
+            return
 
 
 def _load_data(store: Store, task: PackTask, run: AnyRun, device: torch.device) -> Data:
@@ -192,11 +203,14 @@ class _ChunkJob:
         task: PackTask,
         memory: PeakMemory,
         shards: Shards,
+        beat: TaskBeat,
     ) -> None:
+        self._beat = beat
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
         self._runs, self._shards, self._options = runs, shards, task.options
         self._tried: set[int] = set()
         self._is_bound = False
+        self._untold = 0
         self._last_commit = time.monotonic()
 
     def events(self) -> Iterator[Event]:
@@ -222,10 +236,16 @@ class _ChunkJob:
         for start in range(0, len(waiting), size):
             yield from self._turn(tuple(waiting[start : start + size]), None)
             if self._task.careful:
-                self._writer.commit()  # the next run may stop this worker
+                self._commit()  # the next run may stop this worker
         if self._task.names_runs:
             yield Event(advancing=())
         self._writer.commit(last=True)
+        self._beat.committed()
+
+    def _commit(self, positions: tuple[int, ...] = (), state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
+        self._writer.commit(positions, state)
+        self._beat.committed()
+        self._last_commit = time.monotonic()
 
     def _damaged(self, positions: tuple[int, ...], what: str) -> Event:
         """Return an event that names those of the damaged runs that this task has; the driver finds the others."""
@@ -256,9 +276,7 @@ class _ChunkJob:
             # The runs are those of the state: a run that has diverged is among them, and the task has it no longer.
             runs = [run_from_json(content) for content in json.loads(str(state["runs"]))]
         try:
-            # Throttled here too: to enter the scope takes as long as a step of a small network.
-            events = _throttled(self._train(positions, runs, state), self._options.run_timeout)
-            yield from _within(partial(_matmul, runs[0], self._data), events)
+            yield from _within(partial(_matmul, runs[0], self._data), self._train(positions, runs, state))
         except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
             # A run's own failure is data. A store that cannot be written (OSError) or a takeover is no run's failure.
             if self._shards.size > 1 and not isinstance(error, StepLimitError):
@@ -267,36 +285,41 @@ class _ChunkJob:
             failed = [p for p in positions if not self._writer.run(p).status.is_final]
             for position in failed:
                 self._writer.finish(position, Status.FAILED)
-                write_failure(self._store, self._task.block, position, text)
+                write_failure(self._store, self._task.block, position, text, self._writer.attempt)
             reason = f"{type(error).__name__}: {error}"
-            yield Event(failures=tuple(Failure(1, f"run {self._runs[p].id}", reason) for p in failed))
+            failures = tuple(Failure(1, f"run {self._runs[p].id}", reason) for p in failed)
+            yield self._told() + Event(failures=failures)
 
     def _train(
         self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None
-    ) -> Iterator[Event]:
+    ) -> Events:
+        """Train a turn and take its records; return the last event."""
         graphs = self._options.cuda_graphs
         turn = make_turn(runs, self._data, state, self._task.shape, self._shards, cuda_graphs=graphs)
         told = {position for position, step in zip(positions, turn.diverged_step, strict=True) if step >= 0}
-        steps = 0
+        steps, yielded, beat = 0, time.monotonic(), _beat(self._options.run_timeout)
         for record in turn.advance():
             steps += record is None
-            if self._options.run_timeout is not None:
-                yield _ALIVE
-            yield from self._tell_diverged(positions, turn, told)
             if record is not None:
+                yield from self._tell_diverged(positions, turn, told)
                 written = [
                     (p, values) for p, values in zip(positions, record.values, strict=True) if values is not None
                 ]
                 for position, values in written:
                     self._writer.record(position, record.index, values)
-                yield Event(records=len(written))
-            if time.monotonic() - self._last_commit >= self._options.commit_seconds:
+                self._untold += len(written)
+            self._beat.tick(self._writer.chunk, self._writer.attempt, positions, 0 if record is None else len(written))
+            now = time.monotonic()
+            # To yield takes as long as a step of a small network.
+            if now - yielded >= beat and (self._untold or self._options.run_timeout is not None):
+                yield self._told()
+                yielded = now
+            if now - self._last_commit >= self._options.commit_seconds:
                 state = turn.state() | self._maker(runs)
                 yield from self._tell_diverged(positions, turn, told)  # turn.state() may have detected a divergence
                 if len(told) == len(positions):
-                    return  # no run would continue from the state
-                self._writer.commit(positions, state)
-                self._last_commit = time.monotonic()
+                    break  # no run would continue from the state
+                self._commit(positions, state)
             else:
                 self._shards.order(Order.STEP)
         yield from self._tell_diverged(positions, turn, told)
@@ -304,7 +327,12 @@ class _ChunkJob:
         self._bind_code()
         for position in alive:
             self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
-        yield Event(done=len(alive), message=self._shards.report(steps))
+        return self._told() + Event(done=len(alive), message=self._shards.report(steps))
+
+    def _told(self) -> Event:
+        """The records that no event has told yet."""
+        records, self._untold = self._untold, 0
+        return Event(records=records)
 
     def _maker(self, runs: list[AnyRun]) -> dict[str, NDArray[np.generic]]:
         """Arrays of a state that say which runs it continues, and which users' code has made it."""

@@ -6,6 +6,8 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from rich.console import Console
 
     from sweepengine.execute._events import Event
@@ -94,6 +96,51 @@ class _Counts:
         if self.diverged:
             text += f"  diverged {self.diverged}"
         return text + (f"  failed {self.failed}" if self.failed else "")
+
+
+class ToldProgress:
+    """Shows progress as another does, and tells it to those who watch the store.
+
+    Parameters
+    ----------
+    shown : Progress
+    tell : callable
+        Takes plain values: ``records``, ``records_to_do``, ``records_per_second`` and ``seconds_left`` of this call.
+    """
+
+    def __init__(self, shown: Progress, tell: Callable[[Mapping[str, float | None]], None]) -> None:
+        self._shown, self._tell = shown, tell
+        self._counts = _Counts(0, 0, 0, 0.0)
+
+    def start(self, runs: int, records: int, packs: int, seconds: float) -> None:
+        """Begin to count."""
+        self._counts = _Counts(runs, records, packs, seconds)
+        self._shown.start(runs, records, packs, seconds)
+
+    def update(self, event: Event) -> None:
+        """Count, and tell."""
+        self._counts.add(event)
+        self._tell(
+            {
+                "records": self._counts.recorded,
+                "records_to_do": self._counts.records,
+                "records_per_second": self._counts.rate(),
+                "seconds_left": self._counts.seconds_left(),
+            }
+        )
+        self._shown.update(event)
+
+    def pack_finished(self) -> None:
+        """Show that a pack has finished."""
+        self._shown.pack_finished()
+
+    def say(self, message: str) -> None:
+        """Show a message."""
+        self._shown.say(message)
+
+    def stop(self) -> None:
+        """End the display."""
+        self._shown.stop()
 
 
 class LineProgress:

@@ -174,7 +174,7 @@ class Tasks:
             failed += len(unfinished)
             for position in unfinished:
                 text = "".join(traceback.format_exception(error)) + reason
-                write_failure(self._store.objects, task.block, position, text)
+                write_failure(self._store.objects, task.block, position, text, attempt)
             left = [position for position in left if position not in here]
         self._tell_failed(task, positions, failed, reason)
         runs = {position: run for position, run in task.runs.items() if position not in positions}

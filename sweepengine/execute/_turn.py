@@ -13,7 +13,6 @@ from sweepengine.execute._graph import cuda_graph, recorded
 from sweepengine.execute._start import network_start
 from sweepengine.networks import (
     COSTS,
-    Inputs,
     Now,
     Passes,
     Points,
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from sweepengine.execute._graph import Recording
     from sweepengine.execute._shards import Shards
-    from sweepengine.networks import Forward
     from sweepengine.spec import Run
     from sweepengine.store import BlockShape
 
@@ -71,17 +69,17 @@ class NetworkTurn:
         self.runs, self._first = runs, first
         architecture = first.architecture
         start = self.start_of(runs, data)
-        train, test = (Inputs.prepare(x, architecture) for x in (data.x_train, data.x_test))
+        train, test = data.inputs(architecture)
         if architecture.centred:
             train, test = start.centre(train), start.centre(test)
         self._problem = Problem(
             train, test, data.y_train, data.y_test, COSTS[first.loss](), first.step_size, first.method
         )
-        moment = Moment(start, self._problem, step=0)
-        self._recorder = Recorder(first.kind, first.observables, moment)
-        outputs = moment.train.forward.outputs
-        losses = [self._loss(each, data.y_train) for each in (outputs, torch.zeros_like(outputs))]
-        limit = DIVERGED_FACTOR * torch.maximum(*losses).reshape(-1)
+        self._start = Moment(start, self._problem, step=0)
+        self._recorder = Recorder(first.kind, first.observables, self._start)
+        outputs = self._start.train.forward.outputs
+        losses = self._loss(torch.stack([outputs, torch.zeros_like(outputs)]), data.y_train)
+        limit = DIVERGED_FACTOR * losses.amax(0).reshape(-1)
         self._divergence = Divergence(limit, data.y_train, self._loss)
         self.step: float = 0
         self.due = 0
@@ -93,6 +91,7 @@ class NetworkTurn:
         self._stepper = stepper(first.method, training, first.seed)
         self._record = record
         self._replay: Recording | None = None
+        self._stepped = outputs
         if state is not None:
             self.restore(state)
 
@@ -126,7 +125,7 @@ class NetworkTurn:
             A record when one is due, the first first; None after each step. Whenever it yields, :meth:`state` holds
             what continues from there.
         """
-        steps, problem = self._first.record_steps, self._problem
+        steps, problem, patience = self._first.record_steps, self._problem, self.patience
         while self.due < len(steps):
             is_due = self.step == steps[self.due]
             if self._record is not None and not is_due:
@@ -134,20 +133,22 @@ class NetworkTurn:
                     self._replay = recorded(self, self._record, len(self.runs))
                 self._replay()
                 self.count()
-                if self._divergence.unread >= self.patience and self._all_diverged():
+                if self._divergence.unread >= patience and self._all_diverged():
                     return
                 yield None
                 continue
             points = self._all_points if is_due else self._stepper.points(self.step)
-            forward = self._forward(points)
-            self._divergence.count(self.step)
-            if (is_due or self._divergence.unread >= self.patience) and self._all_diverged():
+            forward = self._network.forward(points.inputs, self._space)
+            self._divergence.look(self.step, forward.outputs, points.targets)
+            if (is_due or self._divergence.unread >= patience) and self._all_diverged():
                 return
             signals = None  # a step that records nothing makes its own, in less memory and with the same bits
             if is_due:
-                signals = self._network.backward(forward, self._space)
-                passes = Passes(problem.train, forward, signals)
-                moment = Moment(self._network, problem, int(self.step), passes, self._stepper.report())
+                moment = self._start
+                if self.step:
+                    signals = self._network.backward(forward, self._space)
+                    passes = Passes(problem.train, forward, signals)
+                    moment = Moment(self._network, problem, int(self.step), passes, self._stepper.report())
                 values = self._recorder.measure(moment)
                 self.due += 1
                 yield Record(self.due - 1, self._values(values))
@@ -158,31 +159,28 @@ class NetworkTurn:
 
     def compute(self) -> None:
         """A step that stores nothing, where all are alike: what the device does."""
-        points = self._stepper.points(self.step)
-        self._stepper.step(Now(self.step, points, self._forward(points)), self._first.n_steps)
+        points = self._all_points
+        forward = self._network.forward(points.inputs, self._space)
+        self._stepped = forward.outputs
+        self._stepper.step(Now(self.step, points, forward), self._first.n_steps)
 
     def count(self) -> None:
-        """The same step: what the host does."""
-        self._divergence.count(self.step)
+        """The same step: what the host does. A recording writes the next outputs in the place of these."""
+        self._divergence.look(self.step, self._stepped.clone(), self._all_points.targets)
         self.step += 1
 
     def _all_diverged(self) -> bool:
         self.diverged_step = self._divergence.read()
         return bool((self.diverged_step >= 0).all())
 
-    def _forward(self, points: Points) -> Forward:
-        """The forward pass of a step, whose outputs are looked at: all points' at a record, else the step's."""
-        forward = self._network.forward(points.inputs, self._space)
-        self._divergence.look(forward.outputs, points.targets)
-        return forward
-
     def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Loss of each run, from outputs ([steps,] [R,] N [, k])."""
         return loss(self._problem.cost, outputs, targets, output_dim=targets.dim() == 2)
 
     def _values(self, values: dict[str, torch.Tensor]) -> list[dict[str, NDArray[np.floating]] | None]:
-        single = len(self.runs) == 1
-        rows = {name: (value.unsqueeze(0) if single else value).cpu().numpy() for name, value in values.items()}
+        rows = {name: value.cpu().numpy() for name, value in values.items()}
+        if len(self.runs) == 1:
+            return [rows]
         return [
             {name: row[place] for name, row in rows.items()} if step < 0 else None
             for place, step in enumerate(self.diverged_step)

@@ -20,7 +20,11 @@ from sweepengine.networks._kernel import Grams as Grams
 from sweepengine.networks._kernel import Layout as Layout
 from sweepengine.networks._matmul import LARGE_PRODUCT as LARGE_PRODUCT
 from sweepengine.networks._matmul import MATMULS as MATMULS
+from sweepengine.networks._matmul import first_product as first_product
 from sweepengine.networks._matmul import matmul_precision as matmul_precision
+from sweepengine.networks._matmul import multiplies_in_full as multiplies_in_full
+from sweepengine.networks._mlp import MLP as MLP
+from sweepengine.networks._mlp import mlp as mlp
 from sweepengine.networks._module import JACOBIAN_BYTES as JACOBIAN_BYTES
 from sweepengine.networks._module import ModuleNetwork as ModuleNetwork
 from sweepengine.networks._module import ModuleParameters as ModuleParameters

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LEAKY_SLOPE = 0.01
-_SQRT_HALF = math.sqrt(0.5)
 _TWO_BY_SQRT_PI = 2.0 / math.sqrt(math.pi)
 _ONE_BY_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 _ops = torch.ops.aten
@@ -48,11 +47,18 @@ class Activation:
         ``multiply`` has saved = φ(h); with the default ``multiply`` it has saved = φ'(h).
     second : callable or None
         h ↦ φ''(h) in a new tensor; None where φ' has a jump.
+    alone : callable or None
+        h ↦ φ(h), which may overwrite h; None where ``evaluate`` makes no array but φ(h).
     """
 
     evaluate: Callable[[Tensor], tuple[Tensor, Tensor]]
     multiply: Callable[[Tensor, Tensor, Tensor], None] = _times_saved
     second: Callable[[Tensor], Tensor] | None = None
+    alone: Callable[[Tensor], Tensor] | None = None
+
+    def values(self, h: Tensor) -> Tensor:
+        """φ(h), where φ' is not asked for; it may overwrite h."""
+        return self.evaluate(h)[0] if self.alone is None else self.alone(h)
 
     @property
     def saves_slope(self) -> bool:
@@ -112,8 +118,17 @@ def _tanh_second(h: Tensor) -> Tensor:
     return -2 * phi * (1 - phi * phi)
 
 
+def _exp(h: Tensor) -> Tensor:
+    """exp(h) in place."""
+    if on_host(h):  # NumPy takes half of PyTorch's time
+        values = h.numpy()
+        np.exp(values, out=values)
+        return h
+    return h.exp_()
+
+
 def _erf_slope(h: Tensor) -> Tensor:
-    return (-h * h).exp_().mul_(_TWO_BY_SQRT_PI)
+    return _exp((h * h).neg_()).mul_(_TWO_BY_SQRT_PI)
 
 
 def _erf(h: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,13 +138,13 @@ def _erf(h: Tensor) -> tuple[Tensor, Tensor]:
 
 def _bell(h: Tensor) -> Tensor:
     """The Gaussian density."""
-    return (h * h).mul_(-0.5).exp_().mul_(_ONE_BY_SQRT_2PI)
+    return _exp((h * h).mul_(-0.5)).mul_(_ONE_BY_SQRT_2PI)
 
 
 def _gelu(h: Tensor) -> tuple[Tensor, Tensor]:
-    below = torch.erf(h * _SQRT_HALF).add_(1).mul_(0.5)  # the Gaussian distribution function
-    slope = _bell(h).mul_(h).add_(below)
-    return h.mul_(below), slope
+    # PyTorch has both as one pass each, in a fourth of the time of an erf, an exponential and the products.
+    slope = _ops.gelu_backward(torch.ones_like(h), h)
+    return _ops.gelu_(h), slope
 
 
 def _gelu_second(h: Tensor) -> Tensor:
@@ -146,9 +161,13 @@ def _cos(h: Tensor) -> tuple[Tensor, Tensor]:
     return h.cos_(), slope
 
 
-def _softplus(h: Tensor) -> tuple[Tensor, Tensor]:
+def _softplus_alone(h: Tensor) -> Tensor:
     # Not torch's softplus, which is the identity above a threshold and wrong there by 2e-9.
-    phi = torch.logaddexp(h, h.new_zeros(()))
+    return torch.logaddexp(h, h.new_zeros(()))
+
+
+def _softplus(h: Tensor) -> tuple[Tensor, Tensor]:
+    phi = _softplus_alone(h)
     return phi, h.sigmoid_()
 
 
@@ -171,14 +190,14 @@ def _identity_multiply(signal: Tensor, _saved: Tensor, out: Tensor) -> None:
 
 RELU = Activation(_relu, _relu_multiply)
 LEAKY_RELU = Activation(_leaky_relu, _leaky_relu_multiply)
-ABS = Activation(_abs)
+ABS = Activation(_abs, alone=torch.Tensor.abs_)
 TANH = Activation(_tanh, _tanh_multiply, _tanh_second)
-ERF = Activation(_erf, second=lambda h: -2 * h * _erf_slope(h))
-GELU = Activation(_gelu, second=_gelu_second)
-SIN = Activation(_sin, second=lambda h: -h.sin())
-COS = Activation(_cos, second=lambda h: -h.cos())
-SOFTPLUS = Activation(_softplus, second=_softplus_second)
-QUADRATIC = Activation(_quadratic, second=lambda h: torch.full_like(h, 2.0))
+ERF = Activation(_erf, second=lambda h: -2 * h * _erf_slope(h), alone=torch.Tensor.erf_)
+GELU = Activation(_gelu, second=_gelu_second, alone=_ops.gelu_)
+SIN = Activation(_sin, second=lambda h: -h.sin(), alone=torch.Tensor.sin_)
+COS = Activation(_cos, second=lambda h: -h.cos(), alone=torch.Tensor.cos_)
+SOFTPLUS = Activation(_softplus, second=_softplus_second, alone=_softplus_alone)
+QUADRATIC = Activation(_quadratic, second=lambda h: torch.full_like(h, 2.0), alone=torch.Tensor.square_)
 IDENTITY = Activation(_identity, _identity_multiply, torch.zeros_like)
 
 

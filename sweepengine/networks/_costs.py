@@ -1,4 +1,4 @@
-"""Costs ℓ(f, y): value, gradient in f, and second derivative in f (theory.md §1; S3 §2.1 for a general cost).
+"""Costs ℓ(f, y): value, gradient in f, and second derivative in f (theory.md §1.3).
 
 The training loss is R = (1/N) Σ_i ℓ(f_i, y_i). Outputs f have shape ([R,] N) for one output and ([R,] N, k) for k ≥ 2;
 targets y have shape (N [, k]).

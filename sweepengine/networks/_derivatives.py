@@ -1,8 +1,8 @@
 """Derivatives of the output along a direction of the parameters, and the size of its Jacobian.
 
-The code goes through the layers by hand, as the passes do (theory.md §2); the tests compare it with autograd. The
-derivatives are those of the output f in the parameters of theory.md §1. They contain the factor α m^{-γ} of the output,
-but no learning rate and no other power of the width, unlike the kernel (:mod:`sweepengine.networks._scaling`).
+The code goes through the layers by hand, as the passes do (theory.md §2.2); the tests compare it with autograd. The
+derivatives are those of the output f in the parameters of theory.md §1.1. They contain the factor α m^{-γ} of the
+output, but no learning rate and no other power of the width, unlike the kernel (:mod:`sweepengine.networks._scaling`).
 
 φ'' is taken as 0 where φ is piecewise linear (relu, leaky_relu, abs): that is the second derivative away from kinks.
 """

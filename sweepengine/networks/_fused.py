@@ -3,7 +3,7 @@
 On a GPU a pass over N × m numbers takes the time of reading and writing them. Without the fused pass a layer makes
 
     for a bias         one pass, which writes the bias to the rows of the product, and one more reading by the product
-    for an activation  the passes of its entry in sweepengine.activations, from none (identity) to eleven (gelu)
+    for an activation  the passes of its entry in sweepengine.activations, from none (identity) to five (erf)
 
 The fused pass is a single one. It is used if there is a bias or the activation takes two passes or more, and if the
 activation has a kernel. The backward stage (a signal times φ') and φ times the residuals take one pass each for every

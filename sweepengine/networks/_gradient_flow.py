@@ -82,7 +82,7 @@ class AdaptiveFlow(FixedFlow):
 
     The error ε of a step in the parameters is judged by its effect on the outputs. To first order a change δθ of the
     parameters changes the outputs on the training points by at most √(λ_max/N) · α m^{1/2−γ} ‖δθ‖ in rms, because the
-    Jacobian's norm is √λ_max · α m^{1/2−γ} (theory.md §1). A step is accepted if
+    Jacobian's norm is √λ_max · α m^{1/2−γ} (theory.md §2.1). A step is accepted if
 
         α m^{1/2−γ} ‖ε‖ ≤ tolerance · (rms y + rms f),
 

@@ -1,4 +1,4 @@
-"""Mean squares of the blocks of the output's Hessian, without forming the Hessian (theory.md §4 sizes, S3 §8).
+"""Mean squares of the blocks of the output's Hessian, without forming the Hessian (theory.md §4.4).
 
 φ'' is taken as 0 where φ is piecewise linear (relu, leaky_relu, abs): that is the second derivative away from kinks.
 """

@@ -36,11 +36,11 @@ class Law:
     Attributes
     ----------
     first_layer : str
-        ``gaussian``; or ``sphere``: every row of W⁰ uniform on the unit sphere of R^d (S4 §10). All d entries of a row
-        enter its norm, so sphere rows are nested in the width and not in d.
+        ``gaussian``; or ``sphere``: every row of W⁰ uniform on the unit sphere of R^d. All d entries of a row enter its
+        norm, so sphere rows are nested in the width and not in d.
     readout : str
-        ``gaussian``; ``signs``: a = ±1 (S4 §3), the signs of the Gaussian read-out of the same seed, so that the two
-        are coupled; ``ones``: a = 1 (S4 Thm 8).
+        ``gaussian``; ``signs``: a = ±1, the signs of the Gaussian read-out of the same seed, so that the two are
+        coupled; ``ones``: a = 1 (theory.md §1.2).
     """
 
     first_layer: FirstLayer = "gaussian"
@@ -76,7 +76,7 @@ def initialise(
     law: Law | None = None,
     device: torch.device | str = "cpu",
 ) -> Parameters:
-    """Draw one network, nested across widths and across numbers of outputs (theory.md §1).
+    """Draw one network, nested across widths and across numbers of outputs (theory.md §1.2).
 
     Parameters
     ----------
@@ -113,14 +113,17 @@ def initialise(
     weights = [draw(Role.WEIGHT, layer, sizes[layer + 1], sizes[layer]) for layer in range(depth)]
     weights[0] = law.shape_first_layer(weights[0])
     readout = law.shape_readout(draw(Role.READOUT, depth, widths[-1], outputs))
-    output_bias = draw(Role.OUTPUT_BIAS, depth, outputs, 1)[:, 0]
-    biases = [tensor(draw(Role.BIAS, layer, n, 1)[:, 0]) for layer, n in enumerate(widths)]
-    single = outputs == 1
+    single, biased = outputs == 1, architecture.sigma_b > 0
+    biases = [tensor(draw(Role.BIAS, layer, n, 1)[:, 0]) for layer, n in enumerate(widths if biased else ())]
+    output_bias = None
+    if architecture.output_bias:
+        drawn = draw(Role.OUTPUT_BIAS, depth, outputs, 1)[:, 0]
+        output_bias = tensor(drawn[0] if single else drawn)
     return Parameters(
         hidden=tuple(tensor(weight) if layer else tensor(weight.T).mT for layer, weight in enumerate(weights)),
-        biases=tuple(biases) if architecture.sigma_b > 0 else (),
+        biases=tuple(biases),
         readout=tensor(readout[:, 0] if single else readout),
-        output_bias=tensor(output_bias[0] if single else output_bias) if architecture.output_bias else None,
+        output_bias=output_bias,
     )
 
 
@@ -138,7 +141,7 @@ def from_arrays(
     ----------
     arrays : mapping
         ``W0`` … ``W<L-1>`` of shapes (n_{l+1}, n_l); ``b0`` … ``b<L-1>`` (n_{l+1}) where σ_b > 0; ``W<L>`` (m,) or
-        (m, k); ``b<L>`` (k,) where there is an output bias. They are the O(1) parameters of theory.md §1, before any
+        (m, k); ``b<L>`` (k,) where there is an output bias. They are the O(1) parameters of theory.md §1.1, before any
         multiplier. Other names are ignored.
     architecture : Architecture
     dtype : torch.dtype

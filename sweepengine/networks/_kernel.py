@@ -1,4 +1,4 @@
-"""The tangent kernel from Gram matrices of features and signals (theory.md §2, S0 §2).
+"""The tangent kernel from Gram matrices of features and signals (theory.md §2.2).
 
 Every parameter has a term, (ρ s²/m) times a product of Gram matrices. Its rate ρ and forward multiplier s are those of
 :mod:`sweepengine.networks._scaling`; for b^L the Gram matrix is the constant 1:
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from sweepengine.networks._matmul import asks_onednn
 from sweepengine.networks._products import product
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from sweepengine.networks._scaling import Scaling
 
 Layout = Literal["full", "traced"]
-STRIP_ROWS = 64
-"""Rows of one strip of a symmetric product. The columns beyond the strip's diagonal block are not computed, which saves
-a quarter of the work for 128 points and nearly half for many. Narrower strips save more products, at a lower rate."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +82,23 @@ def _rows(signal: Tensor, has_output_dim: bool, layout: Layout) -> Tensor:
     return signal.flatten(-3, -2) if layout == "full" else signal.flatten(-2, -1)
 
 
+def strip_rows(matrix: Tensor) -> int:
+    """Rows of one strip of a symmetric product.
+
+    The columns beyond the strip's diagonal block are not computed, which saves nearly half of the work for many points.
+    Narrower strips save more products, at a lower rate; oneDNN takes long for each.
+    """
+    return 128 if asks_onednn(matrix) else 64
+
+
 def _multiply(out: Tensor, left: Tensor, right: Tensor, scale: float = 1.0) -> None:
     """``out = scale · left rightᵀ``; if ``left is right``, entries beyond the strips' diagonal blocks are left out."""
-    n = out.shape[-1]
-    if left is not right or n <= STRIP_ROWS:
+    n, rows = out.shape[-1], strip_rows(out)
+    if left is not right or n <= rows:
         product(out, left, right.mT, scale)
         return
-    for start in range(0, n, STRIP_ROWS):
-        stop = min(n, start + STRIP_ROWS)
+    for start in range(0, n, rows):
+        stop = min(n, start + rows)
         # narrow, which costs a third of what indexing does.
         strip = out.narrow(-2, start, stop - start).narrow(-1, 0, stop)
         product(strip, left.narrow(-2, start, stop - start), right.narrow(-2, 0, stop).mT, scale)
@@ -99,9 +106,9 @@ def _multiply(out: Tensor, left: Tensor, right: Tensor, scale: float = 1.0) -> N
 
 def _mirror(matrix: Tensor) -> None:
     """Fill the entries that :func:`_multiply` has left out, by symmetry."""
-    n = matrix.shape[-1]
-    for start in range(STRIP_ROWS, n, STRIP_ROWS):
-        size = min(STRIP_ROWS, n - start)
+    n, rows = matrix.shape[-1], strip_rows(matrix)
+    for start in range(rows, n, rows):
+        size = min(rows, n - start)
         below = matrix.narrow(-2, start, size).narrow(-1, 0, start)
         matrix.narrow(-2, 0, start).narrow(-1, start, size).copy_(below.mT)
 
@@ -125,7 +132,7 @@ def _feature_gram(left: Tensor, right: Tensor, scale: float = 1.0) -> Tensor:
 def kernel_matrix(terms: Terms, left: Passes, right: Passes, has_output_dim: bool, layout: Layout) -> Tensor:
     """Θ between two sets of points, or within one set if ``right is left``.
 
-    Within one set Θ is exactly symmetric outside the diagonal blocks of :data:`STRIP_ROWS` rows.
+    Within one set Θ is exactly symmetric outside the diagonal blocks of :func:`strip_rows` rows.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ products of the device are tested: a device that lacks a precision silently mult
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,9 +38,35 @@ _PROBE = 512
 
 LARGE_PRODUCT = 1_000_000
 """Multiplications of a product from which oneDNN pays: a call of it takes ten microseconds more than one of MKL."""
+_ROWS_AT_A_TIME = 512
+"""Rows that count at most in whether a product is large: particles are advanced in chunks, not all at once."""
 _SHAPES = ((128, 64, 512), (128, 512, 128), (512, 128, 64), (64, 1024, 1024), (1, 4096, 512), (300, 300, 37))
 _DIGITS = 1e-6
 """Largest error of a product in full, as a share of the largest sum of sizes; rounded factors give 100 times as much."""
+
+
+@dataclass
+class _Scope:
+    """The present scope of :func:`matmul_precision`, for the whole process, as PyTorch's settings are.
+
+    Attributes
+    ----------
+    asks_onednn : bool
+        Whether PyTorch asks oneDNN for float32 products on a CPU. Its own setting says so too, in half a microsecond.
+    in_full : str
+        Kind of the device that is known to multiply in full; empty if none is.
+    """
+
+    asks_onednn: bool = False
+    in_full: str = ""
+
+
+_SCOPE = _Scope()
+
+
+def first_product(x: Tensor, width: int) -> int:
+    """Multiplications in the product of the first layer of a network, or of some particles of a cloud, with points x."""
+    return x.numel() * min(width, _ROWS_AT_A_TIME)
 
 
 @contextmanager
@@ -64,6 +91,7 @@ def matmul_precision(name: str, device: torch.device, *, large: bool = False) ->
     """
     of_large = _setting_of_large_products() if large and name == "full" and device.type == "cpu" else "ieee"
     before = [(backend, backend.fp32_precision) for backends in _BACKENDS.values() for backend in backends]
+    outer = _SCOPE.asks_onednn, _SCOPE.in_full
     try:
         for kind, backends in _BACKENDS.items():
             for backend in backends:
@@ -73,10 +101,32 @@ def matmul_precision(name: str, device: torch.device, *, large: bool = False) ->
         measured = _measured(name, device)
         if measured != name:
             raise RunError(_refusal(name, measured, device))
+        _SCOPE.asks_onednn = _CPU.matmul.fp32_precision == MATMULS["bf16"]
+        _SCOPE.in_full = device.type if name == "full" else ""
         yield
     finally:
+        _SCOPE.asks_onednn, _SCOPE.in_full = outer
         for backend, precision in before:
             _restore(backend, precision)
+
+
+def multiplies_in_full(device: torch.device) -> bool:
+    """Whether float32 products on a device are known to be in full precision: a scope says so."""
+    return device.type == _SCOPE.in_full
+
+
+def asks_onednn(matrix: Tensor) -> bool:
+    """Whether PyTorch asks oneDNN for products of a matrix: a call takes long, and what is large goes fast."""
+    return _SCOPE.asks_onednn and matrix.is_cpu and matrix.dtype == torch.float32
+
+
+def without_onednn(product: Callable[[Tensor, Tensor], Tensor], a: Tensor, b: Tensor) -> Tensor:
+    """A product on a CPU for which PyTorch asks oneDNN, by the library that it asks for other dtypes."""
+    _CPU.matmul.fp32_precision = MATMULS["full"]
+    try:
+        return product(a, b)
+    finally:
+        _CPU.matmul.fp32_precision = MATMULS["bf16"]
 
 
 def _choose(backend: Any, precision: str) -> None:
@@ -88,7 +138,8 @@ def _choose(backend: Any, precision: str) -> None:
 
 def _restore(backend: Any, precision: str) -> None:
     backend.fp32_precision = "none"
-    if backend.fp32_precision != precision:  # otherwise the backend follows PyTorch's general setting
+    # Of its own a backend follows PyTorch's general setting.
+    if precision != "none" and backend.fp32_precision != precision:
         backend.fp32_precision = precision
 
 

@@ -1,6 +1,6 @@
 """Networks that are a module of the user's own: outputs, steps and tangent kernel by autograd.
 
-f(x) = α m^{-γ} module(x) (theory.md §1) with m the swept width, and θ̇ = −(m^{2γ−1}/α²) ∇R(θ), so
+f(x) = α m^{-γ} module(x) (theory.md §1.7) with m the swept width, and θ̇ = −(m^{2γ−1}/α²) ∇R(θ), so
 
     Θ(x, x') = (m^{2γ−1}/α²) ⟨∂f(x), ∂f(x')⟩ = ⟨∂module(x), ∂module(x')⟩ / m,
 

@@ -1,4 +1,4 @@
-"""Networks: the tangent kernel and gradient descent from one forward and one backward pass (theory.md §2, S0 §2).
+"""Networks: the tangent kernel and gradient descent from one forward and one backward pass (theory.md §2.2).
 
 Shapes are as in :mod:`sweepengine.networks._propagation`. Step sizes and learning rates multiply the N residuals or
 enter the matrix products, which add their result to the weights, so they cost no pass over an m × m array.
@@ -6,6 +6,7 @@ enter the matrix products, which add their result to the weights, so they cost n
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sweepengine.networks._kernel import Grams, Layout
     from sweepengine.networks._parameters import Parameters
     from sweepengine.networks._passes import Forward, Inputs, Workspace
+    from sweepengine.networks._propagation import PassShapes
     from sweepengine.spec import Architecture
 
 
@@ -37,7 +39,7 @@ class Network(Propagation):
     parameters : Parameters
         Changed in place by :meth:`descend`.
     gamma, alpha : Tensor, shape ([R,]), float64
-        The output is multiplied by α m^{-γ}; nothing else depends on them (theory.md §1).
+        The output is multiplied by α m^{-γ}; nothing else depends on them (theory.md §1.5).
     rates : mapping, optional
         Name of a parameter → learning-rate multiplier ρ: 0 for a frozen parameter, 1 for parameters that are not named.
         See :func:`learning_rates`.
@@ -60,7 +62,9 @@ class Network(Propagation):
 
     def copy(self) -> Network:
         """A network with parameters of its own, which have the same values."""
-        return self._with(self.parameters.map(torch.clone))
+        copied = copy(self)
+        copied.hold(self.parameters.map(torch.clone))
+        return copied
 
     def in_float64(self) -> Network:
         """A copy in float64."""
@@ -82,7 +86,7 @@ class Network(Propagation):
         against: Passes | None = None,
         layout: Layout = "full",
     ) -> Tensor:
-        """The tangent kernel Θ of the trained parameters (theory.md §2, S0 §2).
+        """The tangent kernel Θ of the trained parameters (theory.md §2.2).
 
         Parameters
         ----------
@@ -124,7 +128,7 @@ class Network(Propagation):
         into: Parameters | ModuleParameters | None = None,
         workspace: Workspace | None = None,
     ) -> None:
-        """One step of gradient descent, θ ← θ + η θ̇ with θ̇ of theory.md §2, in place.
+        """One step of gradient descent, θ ← θ + η θ̇ with θ̇ of theory.md §2.3, in place.
 
         Parameters
         ----------
@@ -147,27 +151,22 @@ class Network(Propagation):
         target, space = into or self.parameters, workspace or FRESH
         if isinstance(target, ModuleParameters):
             raise TypeError("into: found the parameters of a module; give those of a fully connected network")
-        pull = residual * self._scaled_speed(step_size, inputs.scaled.shape[0])
+        n = inputs.scaled.shape[0]
+        shapes = self._shapes_of(n)
+        pull = residual * self._scaled_speed(step_size, n)
         # Before the signals of the last layer may take the place of its features.
         moved = matrix_or_vector_product(forward.features[-1].mT, pull, self._output_dim)
         if self.trains_hidden and self._output_dim:
             top = pull @ self._scale_readout().mT
-            arrays = self._signal_arrays("s", forward, workspace)
+            arrays = _signal_arrays("s", shapes, forward, workspace)
             self._move_summed(target, inputs, forward, self._lower(top, forward, arrays))
         elif self.trains_hidden:
             if not signals:
                 self._scale_readout()
-                top = self._shapes_of(pull.shape[-1]).top
-                signals = self._lower(top, forward, self._signal_arrays("g", forward, workspace))
-            self._move_hidden(target, inputs, forward, signals, pull, space)
+                signals = self._lower(shapes.top, forward, _signal_arrays("g", shapes, forward, workspace))
+            arrays = space.arrays("p", shapes.pulled, pull)
+            self._move_hidden(target, inputs, forward, signals, pull, arrays)
         self._move_last(target, moved, pull)
-
-    def _signal_arrays(self, name: str, forward: Forward, workspace: Workspace | None) -> list[Tensor]:
-        """Arrays for the signals of a step; in a workspace g^L overwrites ``saved`` of layer L, which is in cache."""
-        shapes = self._shapes_of(forward.saved[-1].shape[-2]).features
-        if workspace is None:
-            return FRESH.arrays(name, shapes, forward.outputs)
-        return [*workspace.arrays(name, shapes[:-1], forward.outputs), forward.saved[-1]]
 
     def _scaled_speed(self, step_size: float, n: int) -> Tensor:
         """−η c/N, shape ([R,] 1 [, 1]): the factors that the steps of all parameters share, for the N residuals."""
@@ -193,10 +192,9 @@ class Network(Propagation):
         forward: Forward,
         signals: list[Tensor],
         pull: Tensor,
-        space: Workspace,
+        arrays: list[Tensor],
     ) -> None:
-        """Add the step of W^l and b^l, l < L, for one output: the residuals multiply φ^l."""
-        arrays = space.arrays("p", self._shapes_of(inputs.scaled.shape[0]).pulled, pull)
+        """Add the step of W^l and b^l, l < L, for one output: the residuals multiply φ^l, into ``arrays``."""
         column = pull.unsqueeze(-1)
         for layer, (weight, bias) in enumerate(zip(self._weights, self._biases, strict=True)):
             rows = signals[layer].mT
@@ -215,6 +213,13 @@ class Network(Propagation):
                 add_product(target.hidden[layer], signals[layer].mT, phi, scale)
             if target.biases and bias.rate:
                 target.biases[layer].add_(signals[layer].sum(-2), alpha=bias.rate * bias.forward)
+
+
+def _signal_arrays(name: str, shapes: PassShapes, forward: Forward, workspace: Workspace | None) -> list[Tensor]:
+    """Arrays for the signals of a step; in a workspace g^L overwrites ``saved`` of layer L, which is in cache."""
+    if workspace is None:
+        return FRESH.arrays(name, shapes.features, forward.outputs)
+    return [*workspace.arrays(name, shapes.features[:-1], forward.outputs), forward.saved[-1]]
 
 
 def network(

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from sweepengine.networks._matmul import asks_onednn, without_onednn
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 _FEW = 2**14
-"""Entries of a matrix up to which PyTorch's product with a vector is the fastest. It may be one of oneDNN, which takes
-three times as long for more (:func:`sweepengine.networks.matmul_precision`)."""
+"""Entries of a matrix below which a product with a vector takes so short that it does not matter which library makes
+it. For more entries oneDNN takes five times as long as MKL (:func:`sweepengine.networks.matmul_precision`)."""
 
 
 def product(out: Tensor, a: Tensor, b: Tensor, scale: float = 1.0, bias: tuple[Tensor, float] | None = None) -> None:
@@ -67,4 +69,6 @@ def matrix_or_vector_product(a: Tensor, b: Tensor, is_matrix: bool) -> Tensor:
 
 def times_vector(a: Tensor, v: Tensor) -> Tensor:
     """``a v`` for a matrix (n, p) and a vector (p,)."""
-    return torch.mv(a, v) if a.numel() < _FEW else torch.linalg.vecdot(a, v)
+    if a.numel() < _FEW or not asks_onednn(a):
+        return torch.mv(a, v)
+    return without_onednn(torch.mv, a, v)

@@ -1,4 +1,4 @@
-"""Forward and backward signals of fully connected networks (theory.md §2, S0 §2).
+"""Forward and backward signals of fully connected networks (theory.md §1.1, §2.2).
 
 Shapes: [R,] networks of a group (absent for one network), N points, m width, n_l width of layer l (n_0 = d), [k]
 outputs (absent for one output). Nothing here uses autograd; the tests compare with it.
@@ -61,7 +61,6 @@ class Propagation:
         rates: Mapping[str, float] | None = None,
     ) -> None:
         self.architecture = architecture
-        self.parameters = parameters
         self.scaling = scaling_table(architecture, parameters.sizes, gamma, alpha, rates)
         self._phi = activation(architecture.activation)
         self._fused = fused_layer(architecture.activation, parameters.readout, biased=bool(parameters.biases))
@@ -76,6 +75,11 @@ class Propagation:
         self._bias_scale = (self.scaling.output * self._last_bias.forward).to(dtype).reshape(shape)
         self.trains_hidden = any(row.rate for row in (*self._weights, *(self._biases if parameters.biases else ())))
         """Whether a step or a kernel needs backward signals."""
+        self.hold(parameters)
+
+    def hold(self, parameters: Parameters) -> None:
+        """Take parameters, and make the views of them that all passes share."""
+        self.parameters = parameters
         self._transposed = [weight.mT for weight in parameters.hidden]
         # σ_a W^L; with σ_a = 1 the read-out itself, which then needs no copy.
         self._top = parameters.readout if self._last.forward == 1.0 else torch.empty_like(parameters.readout)

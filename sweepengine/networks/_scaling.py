@@ -1,4 +1,4 @@
-"""How width, γ and α enter a network: the one table (theory.md §1, §2).
+"""How width, γ and α enter a network: the one table (theory.md §1.1, §1.4, §2.3).
 
 With m = n_L the width of the last hidden layer, n_0 = d, n_l the width of hidden layer l, c = m^{γ-1}/α:
 
@@ -17,7 +17,7 @@ The rate ρ is a learning-rate multiplier: the parameter obeys θ̇ = −ρ (m^{
     Θ_{io,jp} = δ_op (ρ σ_a² Φ_L + ρ σ_b²)_ij + Σ_l (ρ σ_w² Φ_l + ρ σ_b²)_ij G^{l+1}_{io,jp}
     Φ_l = φ^l φ^lᵀ / n_l,    G_l = g^l g^lᵀ / m    (divided by m = n_L in every layer, whatever n_l is)
 
-S2 puts its σ's into the initial law: its flow is ours with ρ = 1/σ_a² (W^L), d/σ_w² (W⁰), 1/σ_b² (b⁰) (theory.md §1).
+A flow whose σ's stand in the initial law is ours with ρ = 1/σ_a² (W^L), d/σ_w² (W⁰), 1/σ_b² (b⁰) (theory.md §1.4).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sweepengine.spec import Architecture
 
 TRAINED = ("all", "hidden_weights", "last_layer")
-"""What a network may train: everything; only W⁰ … W^{L-1} (S4: a fixed); only W^L and b^L (S1 §5.2.1)."""
+"""What a network may train: everything; only W⁰ … W^{L-1}, with a fixed; only W^L and b^L (theory.md §1.4)."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The interface between training and time methods: points, velocity, the start of a step, and the stepper.
 
-All methods follow θ̇ of theory.md §1, in its time t. The position of a run is t/η. A step advances the position by one,
-except for the adaptive method.
+All methods follow θ̇ of theory.md §1.4, in its time t. The position of a run is t/η. A step advances the position by
+one, except for the adaptive method.
 """
 
 from __future__ import annotations

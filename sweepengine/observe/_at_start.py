@@ -102,7 +102,7 @@ def incoming_signals(net: Network, passes: Passes) -> list[Tensor]:
 def square_of_mean(vectors: Floats) -> float:
     """Unbiased estimate of ‖E v‖² from independent vectors (R, K): (‖Σ v‖² − Σ ‖v‖²)/(R(R − 1)).
 
-    It subtracts variance/R, so that it has the mean 0 where E v = 0 (theory.md §4, row ntk-init).
+    It subtracts variance/R, so that it has the mean 0 where E v = 0 (theory.md §4.5).
     """
     count = len(vectors)
     return float((np.sum(vectors.sum(0) ** 2) - np.sum(vectors**2)) / (count * (count - 1)))

@@ -1,4 +1,4 @@
-"""theory.md §1 written a second time, for automatic differentiation: an oracle for kernels. Imports torch."""
+"""theory.md §1.1 written a second time, for automatic differentiation: an oracle for kernels. Imports torch."""
 
 from __future__ import annotations
 

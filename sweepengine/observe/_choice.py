@@ -71,9 +71,11 @@ def _in_order(names: Sequence[str], known: Collection[str], kind: str) -> tuple[
         hint = did_you_mean(unknown[0], known)
         kinds = [name for name in kind_names() if name != kind and unknown[0] in {*declared(name), *user_keys(name)}]
         hint += f" It is an observable of {kinds[0]}." if kinds else ""
+        # All the names are a long list, which would hide the one that is meant.
+        names = "" if hint else "\n    ".join([" Names:", *known])
         raise SpecError(
-            f"observables: found {shown(unknown[0])}.{hint} Allowed: {', '.join(known)}. If it is one of your own: did "
-            "you forget --plugin FILE, or plugins=[…] in Python?"
+            f"observables: found {shown(unknown[0])}, which is no observable of {kind}.{hint} If it is one of your own: "
+            f"did you forget --plugin FILE, or plugins=[…] in Python?{names}"
         )
     return tuple(name for name in known if name in names)
 

@@ -36,14 +36,14 @@ def terms(now: CloudMoment, _: CloudMoment) -> Tensor:
 
 
 def energy_defect(now: CloudMoment, _: CloudMoment) -> float:
-    """Row wgf-energy of theory.md §4 over one step. It needs no earlier state, so a resumed run measures the same."""
+    """The energy's defect in one step (theory.md §5.4). It needs no earlier state: a resumed run measures the same."""
     functional, partition, dt = now.problem.functional, now.problem.partition, now.problem.step_size
     after = now.cloud + dt * functional.velocity(now.cloud, partition)
     return (functional.value(after, partition) - now.objective) / dt + now.dissipation
 
 
 def weak_form_defect(now: CloudMoment, _: CloudMoment) -> Tensor:
-    """Row wgf-weak of theory.md §4 over one step. It needs no earlier state: the step's number fixes the noise."""
+    """The weak form over one step (theory.md §5.4). It needs no earlier state: the step's number fixes the noise."""
     problem = now.problem
     tests = {name: pt.TEST_FUNCTIONS[name] for name in TEST_FUNCTIONS}
     dt, noise, partition = problem.step_size, problem.noise, problem.partition

@@ -44,7 +44,7 @@ def kernel_cka(now: Moment, start: Moment) -> Tensor:
 
 
 def kernel_effective_rank(now: Moment, _: Moment) -> Tensor:
-    """Exponential of the entropy of the eigenvalues' shares of the trace (Roy and Vetterli 2007)."""
+    """Exponential of the entropy of the eigenvalues' shares of the trace (Roy & Vetterli 2007)."""
     values = now.eigenvalues.clamp_min(0)  # Θ has negative eigenvalues by rounding only; NaN stays
     shares = values / values.sum(-1, keepdim=True)
     entropy: Tensor = torch.special.entr(shares).sum(-1)

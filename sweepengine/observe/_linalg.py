@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +14,8 @@ LANCZOS_FROM = 192
 """Length of the shorter side from which an operator norm is computed without decomposing the matrix."""
 LANCZOS_STEPS = 128
 """Steps after which Lanczos' method gives up."""
+_SQUARES_FROM = 1e-24
+"""Sum of squares of a float32 matrix from which no square matters that has fewer digits, being below 1e-38."""
 _GOLDEN = 0.6180339887498949
 
 
@@ -29,27 +32,38 @@ def finite_or_zero(matrix: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def operator_norm(matrix: Tensor) -> Tensor:
-    """Largest singular value of ([R,] a, b) in float64, to a relative 1e-12.
+    """Largest singular value of ([R,] a, b) in float64.
+
+    For a float64 matrix it has a relative error of 1e-12. The Gram matrix of a float32 matrix A whose shorter side is
+    below :data:`LANCZOS_FROM` is a product in float32, rounded to E: the error of the result is at most ‖E‖/2σ_max, with
+    ‖E‖ ≤ c ε ‖A‖_F² (Weyl; Higham, Accuracy and Stability of Numerical Algorithms, §3.5), which is about the error ε of
+    float32 where few singular values are large. Products must be in full precision.
 
     Returns
     -------
     Tensor, shape ([R,])
         NaN for a matrix that is not finite.
     """
-    matrix = matrix.to(torch.float64)
     tall = matrix if matrix.shape[-1] <= matrix.shape[-2] else matrix.mT
     if tall.dim() == 3:
         return torch.stack([operator_norm(each) for each in tall])
-    if tall.shape[-1] >= LANCZOS_FROM and torch.isfinite(tall).all():
+    short = tall.shape[-1]
+    if short == 1 or short >= LANCZOS_FROM:
+        tall = tall.to(torch.float64)
+    if short >= LANCZOS_FROM and torch.isfinite(tall).all():
         square = _largest_by_lanczos(tall)
         if square is not None:
             return tall.new_tensor(square).sqrt()
-    if tall.shape[-1] == 1:
+    if short == 1:
         return frobenius(tall)
     gram = tall.mT @ tall
-    finite = torch.isfinite(gram.diagonal().sum())  # a sum of squares: no entry hides in it
-    largest: Tensor = torch.linalg.eigvalsh(torch.where(finite, gram, 0.0))[-1]
-    return torch.where(finite, largest.clamp_min(0).sqrt(), torch.nan)
+    size = float(gram.trace())  # a sum of squares: no entry hides in it
+    if gram.dtype == torch.float32 and not _SQUARES_FROM < size < math.inf:
+        return operator_norm(tall.to(torch.float64))
+    if not math.isfinite(size):
+        return gram.new_tensor(torch.nan)
+    largest: Tensor = torch.linalg.eigvalsh(gram.to(torch.float64))[-1]
+    return largest.clamp_min(0).sqrt()
 
 
 def _largest_by_lanczos(tall: Tensor) -> float | None:

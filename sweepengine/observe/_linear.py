@@ -14,16 +14,16 @@ _of = partial(observable, kind="networks", measure="sweepengine.observe._linear_
 OBSERVABLES = (
     _of("linear_distance_train", (),
         "root mean square over training points and outputs of f_t - f_t^lin, with the same steps of descent or flow",
-        "theory.md §4 linear, S1 eqs 64-74", cost=FREE, defined_for=(SOLVED, LINEAR_MODEL)),
+        "theory.md §2.5; Xu 2021, eqs 64-74", cost=FREE, defined_for=(SOLVED, LINEAR_MODEL)),
     _of("linear_distance_test", (),
         "root mean square over test points and outputs of f_t - f_t^lin, with the same steps of descent or flow",
-        "theory.md §4 linear, S1 eqs 64-74", cost=(TEST,), defined_for=(SOLVED, LINEAR_MODEL)),
+        "theory.md §2.5; Xu 2021, eqs 64-74", cost=(TEST,), defined_for=(SOLVED, LINEAR_MODEL)),
     _of("random_feature_distance", (),
         "largest |f_t - f_t^RF| over training points and outputs; f^RF = f_0 + <omega, Psi>, Psi the gradient at t "
         "= 0 of what is trained, with the same steps of descent or flow from omega = 0",
-        "theory.md §4 features (i), S4 §9", cost=FREE, defined_for=(SOLVED, LINEAR_MODEL)),
+        "theory.md §4.8; Wide-network notes, §3.9", cost=FREE, defined_for=(SOLVED, LINEAR_MODEL)),
     _of("linear_params_distance", (),
         "|theta_t - theta_0 - omega_t| / |theta_t - theta_0|, omega_t the linearised model's parameters after the "
-        "same steps of descent or flow; 0 at t = 0", "theory.md §4 linear-params, S1 eqs 65, 72",
+        "same steps of descent or flow; 0 at t = 0", "theory.md §2.5; Xu 2021, eqs 65 and 72",
         cost=(MOVEMENT, LINEAR_PARAMS), defined_for=(SOLVED, LINEAR_MODEL)),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Distance from the network linearised at t = 0, in outputs and in parameters (theory.md §3; S1 eqs 64–74; S3 §2.1)."""
+"""Distance from the network linearised at t = 0, in outputs and in parameters (theory.md §2.5)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _linear(now: Moment, start: Moment) -> _Linear:
 
 
 def _by_steps(now: Moment, start: Moment) -> _Linear:
-    """The linearised model after f ← f − (η/N) Θ_0 ∂ℓ/∂f for any cost (S3 §2.1).
+    """The linearised model after f ← f − (η/N) Θ_0 ∂ℓ/∂f for any cost (theory.md §3.6).
 
     The moment at t = 0 keeps how far the steps have come, so that each step is taken once for all records.
     """
@@ -85,7 +85,7 @@ def _distance_train(now: Moment, start: Moment) -> Tensor:
 
 
 def _distance_test(now: Moment, start: Moment) -> Tensor:
-    """S1 eq 73."""
+    """f^lin on query points (theory.md §3.4)."""
     linear = start.flat(start.test.outputs) - apply(start.matrix_test_train, _linear(now, start).pull)
     return now.flat(now.test.outputs) - linear
 

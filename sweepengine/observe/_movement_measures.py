@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from sweepengine.networks import multiplies_in_full
 from sweepengine.observe._linalg import operator_norm
 from sweepengine.observe._shared import shared
 
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
 
 
 def _changes(now: Moment, start: Moment) -> Iterator[Tensor]:
-    """Change of each layer's matrix in float64; one layer at a time, to save memory."""
-    ends = (now.network.parameters.layer_matrices(), start.network.parameters.layer_matrices())
-    for after, before in zip(*ends, strict=True):
-        yield after.to(torch.float64) - before
+    """Change of each layer's matrix; one layer at a time, to save memory.
+
+    It is in the precision of the parameters, so that each entry is rounded once, or in float64 if products are not in
+    full precision.
+    """
+    after, before = (end.network.parameters.layer_matrices() for end in (now, start))
+    wide = not multiplies_in_full(after[0].device)
+    for one, other in zip(after, before, strict=True):
+        yield (one.to(torch.float64) if wide else one) - other
 
 
 class _Moved(NamedTuple):
@@ -33,26 +39,21 @@ class _Moved(NamedTuple):
         Squared Frobenius norms of the change and of the initial parameters.
     row_squares : Tensor
         Largest squared norm of a row of the change, that is of one neuron's parameters.
-    entries : Tensor, shape (L + 1,)
-        Number of parameters.
     """
 
     squares: Tensor
     first: Tensor
     row_squares: Tensor
-    entries: Tensor
 
 
 @shared
 def _moved(now: Moment, start: Moment) -> _Moved:
-    layers, entries = [], []
+    layers = []
     for change in _changes(now, start):
-        rows = change.square().sum(-1)
+        rows = torch.linalg.vecdot(change, change).to(torch.float64)
         layers.append((rows.sum(-1), rows.amax(-1)))
-        entries.append(change.shape[-1] * change.shape[-2])
     squares, largest = (torch.stack(each, dim=-1) for each in zip(*layers, strict=True))
-    counts = torch.tensor(entries, dtype=squares.dtype, device=squares.device)
-    return _Moved(squares, _squares(start, start), largest, counts)
+    return _Moved(squares, _squares(start, start), largest)
 
 
 @shared
@@ -63,8 +64,8 @@ def _squares(now: Moment, _: Moment) -> Tensor:
 
 
 def movement_op(now: Moment, start: Moment) -> Tensor:
-    width = now.network.parameters.width
-    return torch.stack([operator_norm(change) / width**0.5 for change in _changes(now, start)], dim=-1)
+    norms = torch.stack([operator_norm(change) for change in _changes(now, start)], dim=-1)
+    return norms.div_(now.network.parameters.width**0.5)
 
 
 def squared_distance(now: Moment, start: Moment) -> tuple[Tensor, Tensor]:
@@ -109,7 +110,9 @@ def movement_frobenius(now: Moment, start: Moment) -> Tensor:
 
 
 def movement_rms_entry(now: Moment, start: Moment) -> Tensor:
-    return (_moved(now, start).squares / _moved(now, start).entries).sqrt()
+    squares = _moved(now, start).squares
+    layers = start.network.parameters.layer_matrices()
+    return (squares / squares.new_tensor([layer.shape[-1] * layer.shape[-2] for layer in layers])).sqrt()
 
 
 def movement_row_max(now: Moment, start: Moment) -> Tensor:

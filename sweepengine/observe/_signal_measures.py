@@ -1,4 +1,4 @@
-"""Observables of forward and backward signals, for rows nngp, backward, conditioning and preact of theory.md §4."""
+"""Observables of forward and backward signals, for the claims nngp, backward, conditioning and preact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taylor's remainders, and the sizes of first and second derivatives (theory.md §4 taylor, features, sizes).
+"""Taylor's remainders, and the sizes of first and second derivatives (theory.md §4.4).
 
 A remainder is a difference of nearly equal numbers, so it is computed in float64 whatever the run's precision.
 """

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 
 _M = TypeVar("_M", bound="Measure")
 _COORDINATES = frozenset(
-    {"run", "record", "step", "time", "status", "records_done", "diverged_step", "targets_train", "targets_test"}
+    {
+        "run",
+        "record",
+        "step",
+        "time",
+        "status",
+        "records_done",
+        "diverged_step",
+        "targets_train",
+        "targets_test",
+        "inputs_train",
+        "inputs_test",
+    }
     | {"id", "block", "position", "scaling", "gamma", "alpha", "width", "depth", "activation", "model", "seed", "limit"}
     | {"step_size", "method", "peak_memory"}
 )

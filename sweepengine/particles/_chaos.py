@@ -1,4 +1,4 @@
-"""Propagation of chaos by synchronous coupling: small clouds nested in a large one (theory.md §4, mf-limit)."""
+"""Propagation of chaos by synchronous coupling: small clouds nested in a large one (theory.md §5.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cloud of particles that a two-layer network at γ = 1 is (theory.md §5)."""
+"""The cloud of particles that a two-layer network at γ = 1 is (theory.md §5.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measurements along a flow: dissipation, energy defect, stationarity gap, participation, kernel (S4 §4.4)."""
+"""Measurements along a flow: dissipation, energy defect, stationarity gap, participation, kernel (theory.md §5.4)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def energy_defect(times: Sequence[float], values: Sequence[float], dissipations:
     -------
     list of float
         One number for each interval. It tends to 0 for the exact flow as the records get dense, and is O(dt) for
-        Euler's steps (theory.md §4, wgf-energy).
+        Euler's steps (theory.md §5.4).
 
     Raises
     ------
@@ -162,7 +162,7 @@ def kernel(
     Returns
     -------
     Tensor of float64, shape (N, N)
-        For the particles of a network at γ = 1 it is α² Θ (theory.md §1).
+        For the particles of a network at γ = 1 it is α² Θ (theory.md §5.3).
 
     Raises
     ------

@@ -214,7 +214,7 @@ def flow(
     overwrite: bool = False,
     radius: float = RADIUS,
 ) -> Flow:
-    """Follow dθ_k = −∇(δF/δμ)(θ_k) dt + √(2τ) dB_k by equal steps (theory.md §5).
+    """Follow dθ_k = −∇(δF/δμ)(θ_k) dt + √(2τ) dB_k by equal steps (theory.md §5.2).
 
     Parameters
     ----------

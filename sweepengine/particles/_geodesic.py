@@ -1,4 +1,4 @@
-"""Displacement interpolation, its speed, and transport between Gaussians in closed form (S4 §4.3)."""
+"""Displacement interpolation, its speed, and transport between Gaussians in closed form (theory.md §5.5)."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def gaussian_distance(first: tuple[Array, Array], second: tuple[Array, Array]) -
     Returns
     -------
     float
-        From Dowson & Landau, J. Multivar. Anal. 12, 450 (1982).
+        Dowson & Landau 1982.
     """
     (first_mean, a), (second_mean, b) = _gaussian(first), _gaussian(second)
     if first_mean.shape != second_mean.shape:

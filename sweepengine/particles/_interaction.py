@@ -1,4 +1,4 @@
-"""Interaction energies ½∬W dμdμ and the discrepancy to a reference cloud (theory.md §5, S4 §4.4 example 2).
+"""Interaction energies ½∬W dμdμ and the discrepancy to a reference cloud (theory.md §5.1).
 
 With the ½ the first variation is ∫W(θ, ·) dμ. Pairs are visited chunk by chunk, which takes m² work but never m²
 memory. Shards divide the work, and every shard holds a copy of the whole cloud while a field is in use.

@@ -1,8 +1,8 @@
 """The population risk of relu particles for one relu neuron, without sampling: a functional like any other.
 
-For x ~ N(0, I_d) both its value and its first variation are known in closed form (Cho & Saul, NeurIPS 2009, for
-E relu(w·x) relu(v·x); Tian, ICML 2017, for its gradient E relu(v·x) 1{w·x > 0} x), so a flow of it has no error of
-sampling (theory.md §4, rf-relu).
+For x ~ N(0, I_d) both its value and its first variation are known in closed form (Cho & Saul 2009 for
+E relu(w·x) relu(v·x), Tian 2017 for its gradient E relu(v·x) 1{w·x > 0} x), so a flow of it has no error of
+sampling (theory.md §4.8).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reduced dynamics for radially symmetric data: the flow of the radii |w| (Mei, Montanari & Nguyen, PNAS 2018).
+"""Reduced dynamics for radially symmetric data: the flow of the radii |w| (Mei et al. 2018).
 
 The data are y = ±1 with equal chance and x | y ~ N(0, (1 + y Δ)² I_d); the model is f = ∫s(w·x) dμ without output
 weights. The law of w stays rotationally symmetric, so f depends on |x| alone and w moves along its own direction. So

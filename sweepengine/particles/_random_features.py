@@ -1,4 +1,4 @@
-"""Exact population risks of random features and of mean-field networks (S4 §10; theory.md §4, rf-linear and rf-relu).
+"""Exact population risks of random features and of mean-field networks (theory.md §4.8).
 
 The inputs are x ~ N(0, I_d) throughout, and no input is sampled.
 """
@@ -71,7 +71,7 @@ def relu_products(first: Array, second: Array) -> Array:
     Returns
     -------
     ndarray, shape (n, k)
-        Cho & Saul, NeurIPS 2009.
+        Cho & Saul 2009.
     """
     norms = np.linalg.norm(first, axis=1)[:, None] * np.linalg.norm(second, axis=1)
     c = np.clip(first @ second.T / np.where(norms > 0, norms, 1.0), -1, 1)

@@ -1,4 +1,4 @@
-"""The risk of f_μ(x) = ∫ψ(θ; x) dμ as a functional of μ (theory.md §5, S4 §4.4)."""
+"""The risk of f_μ(x) = ∫ψ(θ; x) dμ as a functional of μ (theory.md §5.1)."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def euler_maruyama(functional: Functional, particles: Tensor, instant: Instant, 
 def leimkuhler_matthews(functional: Functional, particles: Tensor, instant: Instant, partition: Partition) -> None:
     """θ += dt v + √(2τ dt) (ξ_n + ξ_{n+1})/2: one velocity a step, weak order 2 for the stationary law.
 
-    Leimkuhler & Matthews, Appl. Math. Res. Express 2013, 34. The stationary variance is exact for a quadratic
+    Leimkuhler & Matthews 2013. The stationary variance is exact for a quadratic
     potential; at finite times the weak order is 1.
     """
     _with_noise(
@@ -97,7 +97,7 @@ def only_moving(functional: Functional, vectors: Tensor) -> Tensor:
 def stochastic_heun(functional: Functional, particles: Tensor, instant: Instant, partition: Partition) -> None:
     """Heun's step with one noise in both stages: weak order 2 at all times for this additive noise, two velocities.
 
-    Milstein & Tretyakov, Stochastic Numerics for Mathematical Physics, §2.2 (additive noise).
+    Milstein & Tretyakov 2004, §2.2 (additive noise).
     """
     slope = functional.velocity(particles, partition)
     predicted = particles.clone()

@@ -1,4 +1,4 @@
-"""Functionals F(μ) of a cloud of particles as sums of terms (theory.md §5, S4 §4.4).
+"""Functionals F(μ) of a cloud of particles as sums of terms (theory.md §5.1).
 
 A term returns its value at a measure μ, and a *field*: its first variation δF/δμ[μ] frozen at this μ. A field has
 values and a velocity −∇δF/δμ at any points. First variations are defined up to a constant.
@@ -153,7 +153,7 @@ class _Sum:
 
 @dataclass(frozen=True)
 class Potential:
-    """∫V dμ; its first variation is V (S4 §4.4, example 1).
+    """∫V dμ; its first variation is V (theory.md §5.2).
 
     Attributes
     ----------

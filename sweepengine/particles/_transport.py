@@ -1,4 +1,4 @@
-"""Wasserstein-2 distances between clouds (S4 §4.3): exact, by sorting, or sliced; the result names the method."""
+"""Wasserstein-2 distances between clouds (theory.md §5.5): exact, by sorting, or sliced; the result says which."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Gaussians of :mod:`sweepengine.streams`, drawn on the device of the particles by a Triton kernel.
 
-The integers are those of NumPy's Philox4x64-10, bit for bit (Salmon, Moraes, Dror & Shaw, SC 2011). Their Box–Muller
+The integers are those of NumPy's Philox4x64-10, bit for bit (Salmon et al. 2011). Their Box–Muller
 transform is computed in float64 on every device, even where float64 is slow, so that the noise of a particle depends on
 the device only in the last digits of log, cos and sin. This module is imported only when particles lie on a CUDA
 device, because Triton is no requirement. With TRITON_INTERPRET=1 in the environment before this import the kernel runs

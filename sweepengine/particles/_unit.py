@@ -1,4 +1,4 @@
-"""Units ψ(θ; x), the contribution of one particle to the outputs (theory.md §5).
+"""Units ψ(θ; x), the contribution of one particle to the outputs (theory.md §5.1).
 
 In shapes, n is the number of particles of a chunk, p that of coordinates of a particle, N that of inputs, d their
 dimension.
@@ -78,9 +78,9 @@ class Neuron:
     bias : bool
         Whether there is a coordinate b.
     scale, input_scale, bias_scale : float
-        For a network of theory.md §1 at γ = 1 they are α σ_a, σ_w/√d and σ_b.
+        For a network of theory.md §1.1 at γ = 1 they are α σ_a, σ_w/√d and σ_b.
     frozen : {None, "output", "input"}
-        Coordinates that do not move: a, or w and b. "output" is S4's "train only W".
+        Coordinates that do not move: a, or w and b. "output" trains W alone.
 
     Raises
     ------
@@ -130,14 +130,13 @@ class Neuron:
         held = (
             None if differentiated else self._scratch.rows(len(chunk), prepared)
         )  # autograd must keep the pre-activations
-        phi, _ = self._function.evaluate(self._preactivation(chunk, prepared, held))
+        phi = self._function.values(self._preactivation(chunk, prepared, held))
         summed = phi.sum(0) if self.output == "none" else self._outer(chunk) @ phi
         return summed * self.scale
 
     def values(self, points: Tensor, prepared: Tensor) -> Tensor:
         """ψ(θ_k; x_i), shape (n, N)."""
-        phi, _ = self._function.evaluate(self._preactivation(points, prepared))
-        phi = phi * self.scale
+        phi = self._function.values(self._preactivation(points, prepared)) * self.scale
         return phi if self.output == "none" else phi * self._outer(points).unsqueeze(1)
 
     def pull(self, prepared: Tensor, weights: Tensor) -> Callable[[Tensor], Tensor]:

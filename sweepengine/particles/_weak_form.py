@@ -1,4 +1,4 @@
-"""The continuity equation in weak form, tested by functions χ at one time or over one step (S4 §4.4)."""
+"""The continuity equation in weak form, tested by functions χ at one time or over one step (theory.md §5.4)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class WeakForm:
 def weak_form(
     functional: Functional, test: TestFunction, particles: Tensor, partition: Partition | None = None
 ) -> WeakForm:
-    """The continuity equation in weak form at the particles (m, p) (theory.md §4, wgf-weak).
+    """The continuity equation in weak form at the particles (m, p) (theory.md §5.4).
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def weak_form_defects(
     noise: Noise | None = None,
     partition: Partition | None = None,
 ) -> list[float]:
-    """The defect of the continuity equation in one step of Euler, for each test function (theory.md §4, wgf-weak).
+    """The defect of the continuity equation in one step of Euler, for each test function (theory.md §5.4).
 
     The defect is (∫χ dμ' − ∫χ dμ)/dt + ∫⟨∇χ, ∇δF₀/δμ⟩ dμ − τ∫Δχ dμ, with μ' the measure after one step from the
     particles, without projection. The middle term is a central difference of step dt: the change of F₀ when the

@@ -6,8 +6,11 @@ Of the modules ``initial_cloud`` alone imports torch when it is imported.
 from sweepengine.plan._cost import WORKER_BYTES as WORKER_BYTES
 from sweepengine.plan._cost import MachineRate as MachineRate
 from sweepengine.plan._cost import available_cpus as available_cpus
-from sweepengine.plan._cost import sweep_seconds as sweep_seconds
 from sweepengine.plan._limit import predict_limit as predict_limit
+from sweepengine.plan._machine import Estimate as Estimate
+from sweepengine.plan._machine import Machine as Machine
+from sweepengine.plan._machine import estimate as estimate
+from sweepengine.plan._machine import machine_of as machine_of
 from sweepengine.plan._plan import Pack as Pack
 from sweepengine.plan._plan import Plan as Plan
 from sweepengine.plan._plan import make_plan as make_plan

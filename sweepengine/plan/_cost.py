@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import time
 from dataclasses import dataclass
@@ -143,7 +144,7 @@ def sweep_seconds(pack_seconds: list[float], workers: int) -> float:
     """Estimated seconds of a whole sweep with start-up, from those of its packs; 0 if there are no packs."""
     if not pack_seconds:
         return 0.0
-    loads = [0.0] * workers
+    loads = [0.0] * workers  # a heap, whose first entry is the least
     for seconds in sorted(pack_seconds, reverse=True):
-        loads[loads.index(min(loads))] += seconds
+        heapq.heapreplace(loads, loads[0] + seconds)
     return _STARTUP_SECONDS + max(loads)

@@ -31,7 +31,7 @@ def has_limit(a: Architecture) -> bool:
     There is no limit for an activation that the theory does not list, for given weights, which have no law, and for
     rows of W⁰ on the sphere, which are not Gaussian at any width. A read-out of signs has the limits of a Gaussian
     read-out. A read-out of ones has them only if the features have mean zero, that is for an odd φ without biases, and
-    if there is one hidden layer. With other features f_0 grows like √m (row init-scale of theory.md §4); with more
+    if there is one hidden layer. With other features f_0 grows like √m (theory.md §1.2); with more
     layers the signals g depend on the features that they multiply.
     """
     from sweepengine import theory
@@ -95,7 +95,10 @@ def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
             mean_train[record], std_train[record] = on_train.mean, fluctuation * _deviation(on_train.covariance)
             mean_test[record], std_test[record] = on_test.mean, fluctuation * _deviation(on_test.covariance)
     over = ("output",) if outputs else ()
-    in_theory, ensemble = "theory.md §3; S1 §3-4", "theory.md §3; S1 §5.2"
+    in_theory, ensemble = (
+        "theory.md §3.1; Jacot et al. 2018, Thm 1; Xu 2021, §3-4",
+        "theory.md §3.5; Lee et al. 2019; Xu 2021, §5.2",
+    )
     return {
         "nngp_train": StoredArray(("i", "j"), nngp, "covariance of outputs at t = 0, training points", in_theory),
         "nngp_test_train": StoredArray(
@@ -134,7 +137,7 @@ def _kernels(a: Architecture, x: NDArray[np.float64]) -> tuple[NDArray[np.floati
     layers = theory.layer_kernels(x, **settings)
     if a.trained == "hidden_weights":
         return layers.nngp, layers.tangent_kernel(range(a.depth))
-    return layers.nngp, layers.nngp  # the last layer's tangent kernel is the NNGP itself (S1 §5.2.1)
+    return layers.nngp, layers.nngp  # the last layer's tangent kernel is the NNGP itself (theory.md §3.5)
 
 
 def _deviation(covariance: NDArray[np.floating]) -> NDArray[np.floating]:

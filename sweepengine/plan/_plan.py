@@ -8,14 +8,15 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sweepengine.amounts import show_bytes
 from sweepengine.errors import SpecError
 from sweepengine.observe import canonical_names
-from sweepengine.plan._cost import machine_memory
+from sweepengine.plan._machine import Machine
 from sweepengine.plan._step_size import References
 from sweepengine.plan._work import JoinedWork
 from sweepengine.plugins import UserCode
 from sweepengine.spec import kind_key
-from sweepengine.store import DATA_FILES, STORE_FILES, Status, local_folder
+from sweepengine.store import DATA_FILES, STORE_FILES, Status, failed_places, local_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -71,6 +72,8 @@ class Plan:
         Limit id → a run with this limit, for the infinite-width predictions that the store does not have yet.
     known : dict
         Run id → its mark in the store (None: not begun), for the runs that have a place in the store.
+    failed : frozenset of str
+        Ids of the runs that have failed before and not ended since, whether or not a later attempt has begun.
     references : dict
         Largest eigenvalues of reference kernels, as :class:`References` has them.
     code : UserCode
@@ -83,6 +86,7 @@ class Plan:
     runs: tuple[AnyRun, ...]
     new_blocks: tuple[Block, ...]
     known: dict[str, RunMark | None]
+    failed: frozenset[str]
     limits: dict[str, AnyRun]
     references: dict[str, float]
     code: UserCode
@@ -120,7 +124,14 @@ class Plan:
         """The same plan, compared with the store as it is now."""
         places, shapes = store.places(), store.block_shapes()
         known = _known(self.runs, places, shapes, store)
-        return replace(self, known=known, new_blocks=(), limits={}, _places=places, _shapes=shapes)
+        failed = _failed(known, places, store)
+        return replace(self, known=known, failed=failed, new_blocks=(), limits={}, _places=places, _shapes=shapes)
+
+    def of_failed(self) -> Plan:
+        """The same plan for the runs alone that have failed before: nothing new is laid out or predicted."""
+        runs = tuple(run for run in self.runs if run.id in self.failed)
+        data = tuple(each for each in self.data if any(run.data_id == each.id for run in runs))
+        return replace(self, runs=runs, data=data, new_blocks=(), limits={})
 
     def packs(self, rate: MachineRate, only: Collection[str] | None = None) -> Iterator[Pack]:
         """The tasks for the missing runs, longest first, so that the last task to finish is short.
@@ -201,7 +212,7 @@ def _user_code(spec: AnySpec) -> UserCode:
     return UserCode.of(canonical_names(spec), (*spec.users_parts(), *kind_key(spec)))
 
 
-def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
+def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) -> Plan:
     """Resolve a spec: load its data, fix its step sizes, expand its axes, and look up what the store has.
 
     Parameters
@@ -209,6 +220,8 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     spec : AnySpec
     store : SweepStore
         The store for the sweep; it need not exist.
+    machine : Machine, optional
+        What the sweep is to run on: a run that needs more memory is refused. This machine where not given.
 
     Returns
     -------
@@ -229,6 +242,7 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     places = store.places()
     shapes = store.block_shapes()
     known = _known(runs, places, shapes, store)
+    failed = _failed(known, places, store)
     new_runs = [run for run in runs if run.id not in places]
     laid_out = (work.block(list(group)) for _, group in itertools.groupby(new_runs, key=work.layout))
     new_blocks = tuple(replace(block, id=store.new_block(block.id)) for block in laid_out)
@@ -239,15 +253,34 @@ def make_plan(spec: AnySpec, store: SweepStore) -> Plan:
     firsts = [block.runs[0] for block in new_blocks]
     limits = {run.limit_id: run for run in firsts if run.limit_id and run.limit_id not in have}
     plan = Plan(
-        spec, work.data, work.given, runs, new_blocks, known, limits, references.values, code, work, places, shapes
+        spec,
+        work.data,
+        work.given,
+        runs,
+        new_blocks,
+        known,
+        failed,
+        limits,
+        references.values,
+        code,
+        work,
+        places,
+        shapes,
     )
-    if plan.memory_bytes() > machine_memory():
-        raise SpecError(
-            f"axes.width: the largest run needs {plan.memory_bytes() / 1e9:.3g} GB, this machine has "
-            f"{machine_memory() / 1e9:.3g} GB; take smaller widths, fewer points or fewer records"
-        )
+    _refuse_more_than_the_memory(plan, machine or Machine.here())
     _refuse_more_than_the_disk(plan, store.address)
     return plan
+
+
+def _refuse_more_than_the_memory(plan: Plan, machine: Machine) -> None:
+    """Raise :class:`SpecError` if a worker of the machine has too little memory for a run."""
+    need = plan.memory_bytes()
+    if machine.memory is not None and need > machine.memory:
+        has = "this machine has" if machine.is_here else "a worker has"
+        raise SpecError(
+            f"axes.width: the largest run needs {show_bytes(need)}, {has} {show_bytes(machine.memory)}; take smaller "
+            "widths, fewer points or fewer records"
+        )
 
 
 def _refuse_more_than_the_disk(plan: Plan, address: str) -> None:
@@ -272,3 +305,12 @@ def _known(
     placed = {run.id: places[run.id] for run in runs if run.id in places}
     marks = {block: store.run_marks(block, shapes[block]) for block in {block for block, _ in placed.values()}}
     return {run: marks[block][position] for run, (block, position) in placed.items()}
+
+
+def _failed(
+    known: Mapping[str, RunMark | None], places: Mapping[str, tuple[str, int]], store: SweepStore
+) -> frozenset[str]:
+    """Ids of the runs in the store that have failed before and not ended since."""
+    kept = failed_places(store.objects) if known else set()
+    unfinished = {run: mark for run, mark in known.items() if mark is not None and not mark.status.is_final}
+    return frozenset(run for run, mark in unfinished.items() if mark.status is Status.FAILED or places[run] in kept)

@@ -1,4 +1,4 @@
-"""Prediction of the radial reduction for data on two shells (Mei, Montanari & Nguyen, PNAS 2018)."""
+"""Prediction of the radial reduction for data on two shells (Mei et al. 2018)."""
 
 from __future__ import annotations
 
@@ -45,4 +45,4 @@ def predict_radial(run: ParticleRun) -> dict[str, StoredArray]:
 
     particles.flow(functional, start, step_size=run.step_size, steps=run.n_steps, method=run.method, observe=observe)
     long_name = "population risk of the infinitely large cloud, by the reduction to |w|"
-    return {"risk": StoredArray(("record",), risks, long_name, "Mei, Montanari & Nguyen 2018")}
+    return {"risk": StoredArray(("record",), risks, long_name, "theory.md §5.7; Mei et al. 2018")}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REFERENCE_WIDTH = 4096
 REFERENCE_SEED = 0
 SAFETY = 4.0
-"""η ≤ N/(SAFETY λ_max): in mean-field scaling λ_max grows 2–5 times during training (theory.md §6)."""
+"""η ≤ N/(SAFETY λ_max): in mean-field scaling λ_max grows 2–5 times during training (theory.md §1.6)."""
 
 
 class References:
@@ -68,7 +68,7 @@ def reference_lambda_max(architecture: Architecture, data: Dataset, weights: Giv
 
     The reference network has width 4096, seed 0 and one output. Given weights are their own reference, with all their
     outputs. Θ_0 depends on neither γ nor α, so one number serves every
-    run of the architecture (theory.md §1). For k ≥ 2 outputs Θ_0 tends to Θ_∞ ⊗ I_k, which has the same largest
+    run of the architecture (theory.md §1.5). For k ≥ 2 outputs Θ_0 tends to Θ_∞ ⊗ I_k, which has the same largest
     eigenvalue as Θ_∞.
 
     Parameters

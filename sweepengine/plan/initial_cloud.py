@@ -98,7 +98,7 @@ def _drawn(run: ParticleRun, d: int, seed: int, rows: range) -> Tensor:
 
 
 def _network(run: ParticleRun, d: int, seed: int, count: int) -> Tensor:
-    """Particles (w, b, a): the neurons of the network of this seed (theory.md §1), with all weights N(0, 1)."""
+    """Particles (w, b, a): the neurons of the network of this seed (theory.md §1.1), with all weights N(0, 1)."""
     bias = isinstance(run.unit, UnitSpec) and run.unit.bias
     architecture = Architecture(1, "relu", sigma_w=1.0, sigma_b=float(bias), sigma_a=1.0)
     parameters = initialise(architecture, count, d, seed, getattr(torch, run.precision))

@@ -51,7 +51,7 @@ def register_model(*, name: str, version: str = "1", law: Law | None = None) -> 
     """Let specs name a model of one's own: ``network: {model: <name>}``.
 
     The network is f(x) = α m^{-γ} module(x) with m the swept width, trained by θ̇ = −(m^{2γ−1}/α²) ∇R(θ)
-    (theory.md §1), so f has the same kernel ⟨∂module, ∂module⟩/m in every scaling. The module may use its parameters
+    (theory.md §1.7), so f has the same kernel ⟨∂module, ∂module⟩/m in every scaling. The module may use its parameters
     as it likes. To have an infinite-width limit at γ = 1/2, its output must be a sum over m neurons with parameters
     N(0, 1), not divided by √m.
 

@@ -36,8 +36,10 @@ from sweepengine.spec._kinds import kinds as kinds
 from sweepengine.spec._kinds import register_kind as register_kind
 from sweepengine.spec._kinds import resolve as resolve
 from sweepengine.spec._kinds import run_from_json as run_from_json
+from sweepengine.spec._kinds import spec_of as spec_of
 from sweepengine.spec._kinds import spec_schema as spec_schema
 from sweepengine.spec._method import Method as Method
+from sweepengine.spec._method import methods_alone as methods_alone
 from sweepengine.spec._model import SweepSpec as SweepSpec
 from sweepengine.spec._particle_run import RADII as RADII
 from sweepengine.spec._particle_run import ParticleRun as ParticleRun
@@ -53,6 +55,7 @@ from sweepengine.spec._run import expand as expand
 from sweepengine.spec._run import fixed_step_count as fixed_step_count
 from sweepengine.spec._schedule import record_schedule as record_schedule
 from sweepengine.spec._schedule import refuse_many_steps as refuse_many_steps
+from sweepengine.spec._schedule import whole_steps as whole_steps
 from sweepengine.spec._shared import GAMMA_BY_LABEL as GAMMA_BY_LABEL
 from sweepengine.spec._shared import Axis as Axis
 from sweepengine.spec._stepped import SteppedRun as SteppedRun

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a network is, apart from its width, scaling and seed (theory.md §1).
+    """What a network is, apart from its width, scaling and seed (theory.md §1.1).
 
     Attributes
     ----------

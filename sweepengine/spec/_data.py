@@ -95,7 +95,7 @@ class DigitsData(DataSection):
     seed: Seed = Field(default=0, description="decides which points are drawn, in which order, and their random labels")
     targets: TargetsName | None = Field(default=None, description=_TARGETS)
     random_labels: bool = Field(
-        default=False, description="whether classes are drawn at random, whatever the image shows (S4 §3.2)"
+        default=False, description="whether classes are drawn at random, whatever the image shows (Zhang et al. 2017)"
     )
     nested: bool = Field(
         default=False,
@@ -171,8 +171,8 @@ class DrawnData(DataSection):
     n_train: Count
     n_test: Count
     teacher: Literal["linear", "neuron", "quadratic", "sign", "random_signs"] = Field(
-        description="target y_o; linear: w_o·x; neuron: max(w_o·x, 0), one relu neuron (S4 §10); quadratic: "
-        "(w_o·x)² − 1; sign: the sign of w_o·x; random_signs: ±1 at random, whatever x is (S4 §3.2)"
+        description="target y_o; linear: w_o·x; neuron: max(w_o·x, 0), one relu neuron (theory.md §4.8); quadratic: "
+        "(w_o·x)² − 1; sign: the sign of w_o·x; random_signs: ±1 at random, whatever x is (Zhang et al. 2017)"
     )
     outputs: Annotated[int, Field(ge=1, le=100_000)] = Field(default=1, description="number k of targets of each point")
     noise: NonNegative = Field(
@@ -194,7 +194,7 @@ class DrawnData(DataSection):
 class ShellsData(DataSection):
     """Two concentric Gaussians: y = ±1 with equal chance and x | y ~ N(0, (1 + y Δ)² I_d).
 
-    The data of Mei, Montanari & Nguyen (PNAS 2018). Their radial symmetry makes the mean-field limit one-dimensional.
+    The data of Mei et al. 2018. Their radial symmetry makes the mean-field limit one-dimensional.
     """
 
     loader = "sweepengine.data._drawn:drawn"

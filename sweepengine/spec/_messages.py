@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, get_args
 
-from sweepengine.errors import did_you_mean, shown
+from sweepengine.errors import did_you_mean, nearest, shown
 from sweepengine.spec._choice import models_in
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ _EXPECTED = {
     "greater_than_equal": "expected {ge} or more",
     "less_than": "expected a number below {lt}",
     "less_than_equal": "expected {le} or less",
-    "literal_error": "allowed: {expected}",
     "union_tag_not_found": "the key {discriminator} is missing; add it",
     "model_type": "expected a mapping of fields",
     "model_attributes_type": "expected a mapping of fields",
@@ -61,6 +61,12 @@ def _is_branch(model: type[BaseModel], tag: str) -> bool:
     return any(tag in get_args(field.annotation) for field in model.model_fields.values())
 
 
+def _question(found: object, allowed: str) -> str:
+    """What was found, with the nearest of the allowed choices, which pydantic lists as `'a', 'b' or 'c'`."""
+    near = nearest(found, re.findall(r"'([^']*)'", allowed)) if isinstance(found, str) else None
+    return f"{shown(found)} (did you mean {near!r}?)" if near else shown(found)
+
+
 def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
     """One line for one validation error of ``model``.
 
@@ -80,13 +86,15 @@ def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
         return f"{_joined((*place, key))}: unknown key.{hint} Allowed here: {', '.join(allowed)}"
     path = _joined(_walk(model, error["loc"])[0])
     if kind == "union_tag_invalid":
-        field = context["discriminator"].strip("'")
-        return f"{path}.{field}: found {shown(context['tag'])}; allowed: {context['expected_tags']}"
+        field, allowed = context["discriminator"].strip("'"), context["expected_tags"]
+        return f"{path}.{field}: found {_question(context['tag'], allowed)}; allowed: {allowed}"
     if kind == "missing":
         return f"{path}: missing; add it"
     if kind == "value_error":
         text = str(context["error"])
         return text if path == "the spec" else f"{path}: {text}"
+    if kind == "literal_error":
+        return f"{path}: found {_question(value, context['expected'])}; allowed: {context['expected']}"
     expected = _EXPECTED.get(kind)
     if expected is None:
         return f"{path}: found {shown(value)}; {error['msg']}"

@@ -1,4 +1,4 @@
-"""Time methods of networks with their parameters: how a run follows the gradient flow of theory.md §1.
+"""Time methods of networks with their parameters: how a run follows the gradient flow of theory.md §1.4.
 
 A spec names a method under ``training.method``; a run holds it as a :class:`Method`. The table
 :mod:`sweepengine.time_methods` says what is true of a method whatever its parameters; this module adds the parameters.

@@ -44,7 +44,7 @@ def _without_default(schema: dict[str, Any]) -> None:
 
 
 class NetworkSpec(Section):
-    """The architecture (theory.md §1). A field that is swept is given under ``axes`` instead."""
+    """The architecture (theory.md §1.1). A field that is swept is given under ``axes`` instead."""
 
     model: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = Field(
         default=None,
@@ -65,11 +65,12 @@ class NetworkSpec(Section):
     output_bias: bool = Field(default=False, description="whether the output has a bias √m σ_b b^L")
     alpha: Positive | None = Field(default=None, description="lazy output scale α; 1 where not given")
     first_layer: Literal["gaussian", "sphere"] = Field(
-        default="gaussian", description="law of the rows of W^0: N(0, I_d), or uniform on the unit sphere (S4 §10)"
+        default="gaussian",
+        description="law of the rows of W^0: N(0, I_d), or uniform on the unit sphere (theory.md §1.2)",
     )
     readout: Literal["gaussian", "signs", "ones"] = Field(
         default="gaussian",
-        description="law of the read-out weights: N(0, 1); ±1, the signs of those Gaussians; or all 1 (S4 Thm 8)",
+        description="law of the read-out weights: N(0, 1); ±1, the signs of those Gaussians; or all 1 (theory.md §1.2)",
     )
     weights: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
@@ -88,7 +89,7 @@ class NetworkSpec(Section):
 
 
 class TrainingSpec(Section):
-    """Training in units of gradient-flow time: one step of size η advances it by η (theory.md §1)."""
+    """Training in units of gradient-flow time: one step of size η advances it by η (theory.md §1.4)."""
 
     loss: Literal["mse", "logistic", "huber", "cross_entropy"] = Field(
         description="mean over points of a cost; mse: (f − y)²/2, logistic: log(1 + exp(−y f)), huber: Huber's cost "

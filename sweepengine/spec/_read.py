@@ -13,11 +13,15 @@ from sweepengine.files import open_plain_text
 from sweepengine.spec._fields import RefineSection
 from sweepengine.spec._kinds import spec_of
 from sweepengine.spec._messages import describe_all
+from sweepengine.spec._overrides import blamed, overridden, parse_overrides
 from sweepengine.spec._swept import describe_swept
 from sweepengine.spec._yaml import LONGEST_TEXT, load_yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sweepengine.spec._kinds import AnySpec
+    from sweepengine.spec._overrides import Override
 
 
 def make_spec(content: Mapping[str, Any]) -> AnySpec:
@@ -50,14 +54,23 @@ def parse_spec(text: str) -> AnySpec:
     return make_spec(load_yaml(text))
 
 
-def read_spec(path: str | Path) -> AnySpec:
+def read_spec(path: str | Path, overrides: Sequence[str] = ()) -> AnySpec:
     """Read and validate a spec file; the paths in it are relative to the folder of the file.
+
+    Parameters
+    ----------
+    path : str or Path
+    overrides : sequence of str
+        Settings in place of those of the file, such as ``"axes.seed=16"``: a dotted path, and a value as YAML. They are
+        typed and validated as if they stood in the file, and paths in them are relative to its folder too.
 
     Raises
     ------
     SpecError
-        The file cannot be read or is not a valid spec; the message begins with the file's name.
+        The file cannot be read or is not a valid spec; the message begins with the file's name. An override is no
+        setting, or its value is not allowed; the message names the override.
     """
+    settings = parse_overrides(overrides)
     try:
         with open_plain_text(path) as file:
             text = file.read(LONGEST_TEXT + 1)
@@ -66,10 +79,19 @@ def read_spec(path: str | Path) -> AnySpec:
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: cannot be read as text: {error}") from error
     try:
-        return parse_spec(text).located(Path(path).parent)
+        return _overridden_spec(load_yaml(text), settings).located(Path(path).parent)
     except SpecError as error:
         lines = str(error).splitlines()
         raise SpecError("\n".join([f"{path}: {lines[0]}", *(f"{' ' * 2}{line}" for line in lines[1:])])) from None
+
+
+def _overridden_spec(content: Mapping[str, Any], settings: Sequence[Override]) -> AnySpec:
+    """The spec of a mapping with some settings in place of its own; an error says which of them is wrong."""
+    content = overridden(content, settings)
+    try:
+        return make_spec(content)
+    except SpecError as error:
+        raise SpecError(blamed(str(error), settings)) from None
 
 
 def as_spec(spec: AnySpec | Mapping[str, Any] | str | Path) -> AnySpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -15,7 +16,7 @@ from sweepengine.spec._fields import Count, Section, Seed
 from sweepengine.spec._swept import Sweeps
 
 GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
-"""The named scalings (theory.md §1): the output is multiplied by α m^{-γ}."""
+"""The named scalings (theory.md §1.1): the output is multiplied by α m^{-γ}."""
 
 MAX_SEEDS = 100_000
 
@@ -45,7 +46,8 @@ OF_DATA_SEED = Sweeps("data.seed", Column("int64", -1, "seed of the data"), "dat
 
 
 def _plain_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+    value = unicodedata.normalize("NFC", value)  # file systems and stores compare names byte by byte
+    if not re.fullmatch(r"[^\W_][\w.-]*", value):
         raise ValueError(
             f"found {shown(value)}; a name is made of letters, digits, '.', '_' and '-' and begins with a letter or a "
             "digit, because it names the store in the results folder"

@@ -14,9 +14,7 @@ from sweepengine.spec._shared import UnitActivationName
 class UnitSpec(Section):
     """A neuron: ψ(θ; x) = scale · s(a) φ(input_scale w·x + bias_scale b) is what one particle adds to the output."""
 
-    activation: UnitActivationName = Field(
-        description="name of φ; staircase is the activation of Mei, Montanari & Nguyen (PNAS 2018)"
-    )
+    activation: UnitActivationName = Field(description="name of φ; staircase is the activation of Mei et al. 2018")
     output: Literal["free", "tanh", "none"] = Field(
         default="free", description="free: s(a) = a; tanh: s(a) = tanh a, bounded; none: s = 1, with no coordinate a"
     )

@@ -12,6 +12,7 @@ from sweepengine.errors import SpecError, shown
 _NAMES = {"bool": "true|True|TRUE|false|False|FALSE", "null": "~|null|Null|NULL|"}
 _INT = r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"
 _FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN"
+_MERGE = "tag:yaml.org,2002:merge"
 _DEEPEST = 16
 """Deepest nesting of mappings and lists. A spec nests five deep, and PyYAML's time grows as the square of the depth."""
 LONGEST_TEXT = 250_000
@@ -23,7 +24,8 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 class _Loader(yaml.SafeLoader):
     """A safe loader that reads numbers as YAML 1.2 does; PyYAML itself reads ``1e-3`` as text and ``010`` as eight.
 
-    Tags, anchors, aliases and deep nesting are refused event by event, before any object is made from them.
+    Tags and deep nesting are refused event by event, before any object is made from them. Anchors, aliases and merge
+    keys (``<<: *base``) are read; an alias counts as all that it stands for, so that no small text makes a huge spec.
     """
 
     _depth = 0
@@ -38,11 +40,35 @@ class _Loader(yaml.SafeLoader):
         tag = getattr(event, "tag", None)
         if tag is not None:  # some tags run code
             raise _refused(event, f"found the tag {shown(tag)}; a spec holds plain values only", "remove the tag")
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:  # some never end
-            raise _refused(event, "found an anchor or alias; a spec holds plain values only", "write the value out")
         if isinstance(event, yaml.ScalarEvent) and (control := _UNPRINTABLE.search(event.value)):
             raise _refused(event, f"found text with the control character {control[0]!r}", "remove it")
         return event
+
+    def get_single_node(self) -> yaml.Node | None:
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None:
+            _measure(node, (), {})
+        return node
+
+
+def _measure(
+    node: yaml.Node, within: tuple[yaml.Node, ...], known: dict[yaml.Node, tuple[int, int]]
+) -> tuple[int, int]:
+    """How many values a node comes to with every alias written out, and how deep they nest; too much is refused."""
+    if node in within:
+        raise _refused(node, "found an alias of what it stands in, which never ends", "write the value out")
+    if node not in known:
+        entries = node.value if isinstance(node, yaml.CollectionNode) else []
+        inner = [part for entry in entries for part in (entry if isinstance(entry, tuple) else (entry,))]
+        parts = [_measure(part, (*within, node), known) for part in inner]
+        count, depth = 1 + sum(part[0] for part in parts), 1 + max((part[1] for part in parts), default=0)
+        if depth > _DEEPEST + 1:
+            raise _refused(node, f"found more than {_DEEPEST} mappings and lists within each other", "nest less deeply")
+        if count > LONGEST_TEXT:
+            found = f"its aliases stand for more than {LONGEST_TEXT} values"
+            raise _refused(node, found, "a spec is a small file of settings")
+        known[node] = count, depth
+    return known[node]
 
 
 def _refused(place: yaml.Event | yaml.Node, problem: str, remedy: str) -> SpecError:
@@ -56,6 +82,7 @@ _Loader.yaml_implicit_resolvers = {}
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(f"^(?:{_NAMES['bool']})$"), list("tTfF"))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(f"^(?:{_NAMES['null']})$"), ["~", "n", "N", ""])
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(f"^(?:{_INT})$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(_MERGE, re.compile("^<<$"), ["<"])
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(f"^(?:{_FLOAT})$"), list("-+0123456789."))
 
 
@@ -69,9 +96,12 @@ def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
+        if key_node.tag == _MERGE:
+            continue  # what stands beside it counts before what is merged
         key = loader.construct_object(key_node)
         if not isinstance(key, str):
-            raise _refused(key_node, f"the key {shown(key)} is not text", "keys are field names")
+            decimals = "; a number has a point, 20.0, and no comma" if isinstance(key, int) else ""
+            raise _refused(key_node, f"the key {shown(key)} is not text", f"keys are field names{decimals}")
         if key in seen:
             raise _refused(key_node, f"the key {shown(key)} stands twice", "keep one of them")
         seen.add(key)
@@ -80,6 +110,20 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def load_value(text: str) -> Any:
+    """Parse a plain value, as :func:`load_yaml` parses those of a spec. Raises :class:`SpecError` as it does."""
+    if len(text) > LONGEST_TEXT:
+        raise SpecError(f"longer than {LONGEST_TEXT} characters; a spec is a small file of settings")
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 -- _Loader is a SafeLoader
+    except SpecError:
+        raise
+    except yaml.YAMLError as error:
+        raise SpecError(f"this is not valid YAML: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        raise SpecError(f"a value cannot be read: {error}") from error
 
 
 def load_yaml(text: str) -> dict[str, Any]:
@@ -93,19 +137,10 @@ def load_yaml(text: str) -> dict[str, Any]:
     Raises
     ------
     SpecError
-        The text is not YAML, is not one mapping, is too long or too deeply nested, names a key twice, or holds a tag
-        (``!!python/…`` would have to run code), an anchor or an alias.
+        The text is not YAML, is not one mapping, is too long or too deeply nested, names a key twice, holds a tag
+        (``!!python/…`` would have to run code), or an alias that stands for too much or for what it stands in.
     """
-    if len(text) > LONGEST_TEXT:
-        raise SpecError(f"longer than {LONGEST_TEXT} characters; a spec is a small file of settings")
-    try:
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506 -- _Loader is a SafeLoader
-    except SpecError:
-        raise
-    except yaml.YAMLError as error:
-        raise SpecError(f"this is not valid YAML: {' '.join(str(error).split())}") from error
-    except ValueError as error:
-        raise SpecError(f"a value cannot be read: {error}") from error
+    document = load_value(text)
     if not isinstance(document, dict):
         kind = "nothing" if document is None else f"a {type(document).__name__}"
         raise SpecError(f"found {kind}, expected a mapping with the keys name, data, network, training, axes")

@@ -9,8 +9,8 @@ from sweepengine.errors import StoreError
 from sweepengine.store._digests import digest
 
 if TYPE_CHECKING:
+    from zarr.abc.buffer import Buffer
     from zarr.abc.store import Store
-    from zarr.buffer import Buffer
 
 EXTRAS = {"s3": "s3", "gs": "gcs"}
 """Scheme of a URL of an object store → the extra of this package that installs what it needs."""

@@ -88,6 +88,16 @@ class ChunkWriter:
                 self.damaged[self._first + index] = wrong
                 self.restart(self._first + index)
 
+    @property
+    def chunk(self) -> int:
+        """Index of the chunk in its block."""
+        return self._place.chunk
+
+    @property
+    def attempt(self) -> int:
+        """Number of this attempt."""
+        return self._mark.attempt
+
     def run(self, position: int) -> RunMark:
         """Status, number of records and digests so far of the run at a position of the block."""
         return self._runs[position - self._first]

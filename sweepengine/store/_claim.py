@@ -15,7 +15,7 @@ import re
 import secrets
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import RunError
@@ -34,6 +34,8 @@ from sweepengine.store._objects import (
 from sweepengine.store._process import Process
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from zarr.abc.store import Store
 
 CLAIMS = "drivers/"
@@ -68,6 +70,8 @@ class DriverClaim:
         When the claim was made and when it was last renewed, in seconds since 1970.
     ended : bool
         Whether the driver has said that it will write no more.
+    progress : dict
+        How far the driver is, as it said with its last heartbeat; empty before.
     """
 
     epoch: int
@@ -77,6 +81,7 @@ class DriverClaim:
     since: float = 0.0
     beat: float = 0.0
     ended: bool = False
+    progress: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def new(cls, epoch: int) -> DriverClaim:
@@ -92,13 +97,18 @@ class DriverClaim:
         return self.process.is_gone or (self.process == Process.current() and self.owner not in _AT_WORK)
 
     @property
+    def is_recent(self) -> bool:
+        """Whether its driver is not known to have ended, and was heard a moment ago if its clock is like ours."""
+        return not self.is_over and abs(time.time() - self.beat) < FRESH_SECONDS
+
+    @property
     def is_fresh(self) -> bool:
         """Whether its driver is of this machine and was at work a moment ago.
 
         A claim of another machine is never fresh, because that machine's clock may be wrong.
         """
         is_here = self.process is not None and self.process.is_here
-        return is_here and not self.is_over and abs(time.time() - self.beat) < FRESH_SECONDS
+        return is_here and self.is_recent
 
     def attempt(self, number: int) -> int:
         """Attempt number of this driver's ``number``-th try of a chunk, 1 … 999."""
@@ -122,7 +132,7 @@ class DriverClaim:
     def _content(self) -> bytes:
         content: dict[str, Any] = {"since": self.since, "beat": self.beat, "ended": self.ended, "epoch": self.epoch}
         content |= {"owner": self.owner, "process": None if self.process is None else self.process.to_json()}
-        return sealed(content)
+        return sealed(content | {"progress": dict(self.progress)})
 
     def described(self) -> str:
         """Who holds the store since when, for people."""
@@ -155,6 +165,7 @@ def _read_claim(stored: bytes, bare: DriverClaim) -> DriverClaim:
         if content["epoch"] != bare.epoch:
             return bare
         known = {name: content[name] for name in ("since", "beat", "ended")} | {"owner": content.get("owner", "")}
+        known["progress"] = content.get("progress", {})
     except (BrokenSealError, TypeError, KeyError):
         return bare  # damaged: it names no driver that could be at work, and only its epoch counts
     try:
@@ -260,6 +271,7 @@ class Heartbeat:
 
     def __init__(self, store: Store, claim: DriverClaim) -> None:
         self._store, self._claim = store, claim
+        self._progress: Mapping[str, Any] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="sweepengine-heartbeat", daemon=True)
         self._thread.start()
@@ -269,9 +281,13 @@ class Heartbeat:
             try:
                 # A claim that is gone is not made again: the store was removed, and its folder would come back.
                 if get_object(self._store, self._claim.key) is not None and not self._stop.is_set():
-                    replace(self._claim, beat=time.time()).put(self._store)
+                    replace(self._claim, beat=time.time(), progress=self._progress).put(self._store)
             except Exception:  # noqa: BLE001, S112 -- a full disk, a lost network: the driver's own work says so
                 continue
+
+    def tell(self, progress: Mapping[str, Any]) -> None:
+        """Have the next beat say how far the driver is: plain values, which are not changed afterwards."""
+        self._progress = progress
 
     def stop(self) -> None:
         """Stop renewing the claim."""

@@ -21,7 +21,7 @@ def digest(content: bytes) -> str:
 def chain_digest(previous: str, record: NDArray[np.generic]) -> str:
     """Digest of a series of records, from the digest of all records but the last and the last record."""
     chained = hashlib.blake2b(previous.encode(), digest_size=DIGEST_BYTES)
-    chained.update(np.ascontiguousarray(record).tobytes())
+    chained.update(record.tobytes())
     return chained.hexdigest()
 
 

@@ -17,7 +17,8 @@ Beside the zarr nodes::
     drivers/<epoch>-<owner>.json           a driver's claim, with its heartbeat
     marks/<block>/<chunk>/<attempt>.json   what a chunk of runs has committed; the newest counts
     state/<block>/<chunk>/…                what a resume needs; deleted when the chunk is done
-    failures/<block>/<position>.json       traceback of a failed run
+    failures/<block>/<position>.json       why a run failed
+    workers/<block>-<chunk>-<attempt>.json signs of life of tasks
     code/<kind>/<name>@<version>/…         which code of users' finished runs come from
 """
 

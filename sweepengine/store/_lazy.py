@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +13,14 @@ from sweepengine.errors import DamagedError
 from sweepengine.store._layout import block_path
 from sweepengine.store._marks import RunMark
 from sweepengine.store._nodes import UNREADABLE
+from sweepengine.store._objects import get_object
 from sweepengine.store._part import ALONE, ChunkPart
-from sweepengine.store._tails import ConfirmingStore, UnconfirmedError
+from sweepengine.store._tails import tail_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import dask.array as da
-    import zarr
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
@@ -60,15 +60,11 @@ class CommittedValues:
         held = [place.shape.held(variable, records) for records in self._records_done]
         self._valid = np.array(held, dtype=np.int64)
         self._tails = {key: tail for key, tail in tails.items() if key.startswith(f"{name}/")}
-        self.shape, self.chunks, self.dtype = place.nodes.layout(self._path)
-
-    @cached_property
-    def _array(self) -> zarr.Array[Any]:
-        """The array, opened when the first of its chunks is read: a store may have many more than are read."""
-        place = self._block
-        return place.nodes.array(ConfirmingStore(place.store, block_path(place.block) + "/", self._tails), self._path)
+        self.shape, self._format = place.nodes.layout(self._path)
+        self.chunks, self.dtype = self._format.shape, self._format.dtype
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
+        """Values of one stored chunk, or of some of its runs."""
         runs, instants = index[:2]
         committed = np.arange(self.shape[1])[instants][None, :] < self._valid[runs][:, None]
         if not committed.any():
@@ -85,11 +81,17 @@ class CommittedValues:
         return values
 
     def _read(self, index: tuple[slice, ...]) -> NDArray[Any]:
-        try:
-            return np.asarray(self._array[index])
-        except UnconfirmedError:
+        chunk = [each.start // length for each, length in zip(index, self.chunks, strict=True)]
+        key = f"{self._name}/c/{'/'.join(map(str, chunk))}"
+        content = get_object(self._block.store, f"{block_path(self._block.block)}/{key}")
+        if content is None:
+            raise FileNotFoundError(f"{key} is lost")
+        if self._tails.get(key, tail := tail_of(content)) != tail:
             # The chunk may be newer than the mark: a commit came after we read the mark, or was cut off before its own.
             return self._confirmed(index[0])[(slice(None), *index[1:])]
+        starts = [number * length for number, length in zip(chunk, self.chunks, strict=True)]
+        within = (slice(each.start - start, each.stop - start) for each, start in zip(index, starts, strict=True))
+        return self._format.decode(content, tuple(within))
 
     def _confirmed(self, wanted: slice) -> NDArray[Any]:
         """All values of some runs, compared with the digests in their marks."""

@@ -13,9 +13,11 @@ from sweepengine.errors import DamagedError
 from sweepengine.store._objects import (
     BrokenSealError,
     get_json,
-    get_sealed,
+    get_object,
+    get_objects,
     list_objects,
     put_sealed,
+    unsealed,
 )
 from sweepengine.store._process import Process
 from sweepengine.store._publication import LOOKS
@@ -30,7 +32,8 @@ _MARK = re.compile(r"(\d{9,})\.json")
 _LEGACY_BLOCK = re.compile(r"[^-]*-[^-]*-[^-]*")
 """The name of a block of layout version 2; later ones end with the number of the driver that made them."""
 _STATE = re.compile(r"(\d+)-\d+-[ab](-\d+)?\.npz")
-_FAILURE = re.compile(r"(\d+)\.json")
+_TOGETHER = 64
+"""Marks that are read at a time: their bytes, of up to 256 runs each, are held together."""
 
 
 class DamagedMarkError(DamagedError):
@@ -141,9 +144,10 @@ def state_prefix(block: str, chunk: int) -> str:
     return f"state/{block}/{chunk}/"
 
 
-def is_mark(key: str) -> bool:
-    """Whether a key below ``marks/`` is the key of an attempt's mark."""
-    return _MARK.fullmatch(key.rsplit("/", 1)[-1]) is not None
+def attempt_of_mark(key: str) -> int | None:
+    """The attempt whose mark has a key below ``marks/``; None for what is no attempt's mark."""
+    mark = _MARK.fullmatch(key.rsplit("/", 1)[-1])
+    return None if mark is None else int(mark[1])
 
 
 def attempt_of_state(name: str) -> int | None:
@@ -176,11 +180,15 @@ def read_attempt(store: Store, block: str, chunk: int, attempt: int) -> Mark | N
     DamagedMarkError
         The mark is not what was written.
     """
-    key = mark_key(block, chunk, attempt)
+    return _understood(get_object(store, mark_key(block, chunk, attempt)), block, chunk, attempt)
+
+
+def _understood(stored: bytes | None, block: str, chunk: int, attempt: int) -> Mark | None:
+    """What the stored mark of an attempt says; None if there is none."""
+    if stored is None:
+        return None
     try:
-        content = get_sealed(store, key)
-        if content is None:
-            return None
+        content = unsealed(stored)
         if (content["block"], content["chunk"], content["attempt"]) != (block, chunk, attempt):
             raise BrokenSealError(f"it is the mark of {content['block']} chunk {content['chunk']}")
         return Mark(
@@ -192,7 +200,7 @@ def read_attempt(store: Store, block: str, chunk: int, attempt: int) -> Mark | N
             content["tails"],
         )
     except (ValueError, TypeError, KeyError) as error:
-        raise _damaged(key, error) from error
+        raise _damaged(mark_key(block, chunk, attempt), error) from error
 
 
 def read_mark(store: Store, block: str, chunk: int, attempts: Iterable[int] | None = None) -> Mark | None:
@@ -228,7 +236,7 @@ def read_mark(store: Store, block: str, chunk: int, attempts: Iterable[int] | No
 
 
 def read_marks(store: Store, block: str, chunks: int) -> list[Mark | DamagedMarkError | None]:
-    """:func:`read_mark` of all chunks of a block, from one listing; in place of a damaged mark, the error."""
+    """:func:`read_mark` of all chunks of a block, from one listing and side by side; of a damaged mark, the error."""
     attempts: dict[int, list[int]] = {}
     prefix = f"marks/{block}/"
     for key in list_objects(store, prefix):
@@ -236,11 +244,20 @@ def read_marks(store: Store, block: str, chunks: int) -> list[Mark | DamagedMark
         if number.isdigit() and (attempt := _MARK.fullmatch(name)):
             attempts.setdefault(int(number), []).append(int(attempt[1]))
     marks: list[Mark | DamagedMarkError | None] = []
-    for chunk in range(chunks):
-        try:
-            marks.append(read_mark(store, block, chunk, sorted(attempts.get(chunk, ()))))
-        except DamagedMarkError as error:
-            marks.append(error)
+    for low in range(0, chunks, _TOGETHER):
+        some = range(low, min(low + _TOGETHER, chunks))
+        newest = {chunk: max(attempts[chunk]) for chunk in some if chunk in attempts}
+        keys = [mark_key(block, chunk, attempt) for chunk, attempt in newest.items()]
+        stored = dict(zip(newest, get_objects(store, keys), strict=True))
+        for chunk in some:
+            try:
+                mark = _understood(stored.get(chunk), block, chunk, newest.get(chunk, 0))
+                if mark is None or not mark.runs:  # an earlier attempt may have said what is committed
+                    mark = read_mark(store, block, chunk, sorted(attempts.get(chunk, ())))
+            except DamagedMarkError as error:
+                marks.append(error)
+            else:
+                marks.append(mark)
     return marks
 
 
@@ -286,25 +303,3 @@ def write_mark(store: Store, block: str, chunk: int, mark: Mark) -> None:
         "tails": mark.tails,
     }
     put_sealed(store, mark_key(block, chunk, mark.attempt), content)
-
-
-def read_failures(store: Store, block: str) -> dict[int, str]:
-    """Tracebacks of a block's failed runs, by position; in place of a damaged traceback, a text that says so."""
-    tracebacks = {}
-    for key in list_objects(store, f"failures/{block}/"):
-        name = _FAILURE.fullmatch(key.removeprefix(f"failures/{block}/"))
-        if name is None:
-            continue
-        try:
-            content = get_sealed(store, key, or_unsealed=True)
-            if content is not None:
-                tracebacks[int(content["position"])] = str(content["traceback"])
-        except (BrokenSealError, TypeError, KeyError):
-            tracebacks[int(name[1])] = f"{key}: what it says of the failure is damaged"
-    return tracebacks
-
-
-def write_failure(store: Store, block: str, position: int, traceback: str) -> None:
-    """Keep the traceback of a failed run."""
-    content = {"block": block, "position": position, "traceback": traceback}
-    put_sealed(store, f"failures/{block}/{position}.json", content)

@@ -15,6 +15,7 @@ from zarr.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore, StorePath
 
 from sweepengine.errors import DamagedError
+from sweepengine.store._decode import ChunkFormat
 from sweepengine.store._digests import digest
 from sweepengine.store._objects import get_objects
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 Read = TypeVar("Read")
-Layout = tuple[tuple[int, ...], tuple[int, ...], "np.dtype[Any]"]
-"""Shape, shape of the chunks and dtype of an array."""
+Layout = tuple[tuple[int, ...], ChunkFormat]
+"""Shape of an array of numbers, and how its chunks are stored."""
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, FileNotFoundError)
 """Exceptions that zarr and its codecs raise where stored bytes or metadata are damaged."""
 
@@ -52,8 +53,7 @@ def values_digest(values: NDArray[Any]) -> str:
 
 
 def _layout(node: Mapping[str, Any]) -> Layout:
-    chunks = node["chunk_grid"]["configuration"]["chunk_shape"]
-    return tuple(node["shape"]), tuple(chunks), np.dtype(node["data_type"])
+    return tuple(node["shape"]), ChunkFormat.of(node)
 
 
 def _chunk_keys(path: str, node: Mapping[str, Any]) -> list[str]:
@@ -106,7 +106,7 @@ class Nodes:
         return self._understood(path, lambda node: array_of(store, path, node))
 
     def layout(self, path: str) -> Layout:
-        """Shape, shape of the chunks and dtype of an array of numbers, which is not opened.
+        """Shape of an array of numbers, and how its chunks are stored; the array is not opened.
 
         Raises
         ------

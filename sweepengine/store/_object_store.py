@@ -123,6 +123,10 @@ class ObjectStore(Store):
             return False
         return True
 
+    async def getsize(self, key: str) -> int:
+        """Bytes of an object, which is not read."""
+        return int((await self._ask(obstore.head, key))["size"])
+
     async def set(self, key: str, value: Buffer) -> None:
         self._must_be_writable()
         # One request for any size: parts of an upload that was cut off would stay in the bucket, unseen.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,9 @@ from sweepengine.store._lazy import CommittedValues, WholeValues, lazy_rows
 from sweepengine.store._marks import RunMark
 from sweepengine.store._nodes import values_digest
 from sweepengine.store._objects import get_objects
-from sweepengine.store._points import counts_of_points, targets
+from sweepengine.store._points import counts_of_points, inputs, targets
 from sweepengine.store._run_table import COLUMNS
+from sweepengine.store._several import join_sweeps
 from sweepengine.store._status import DAMAGED, Status
 from sweepengine.store._view import StoreView, runs_of
 
@@ -36,20 +38,22 @@ if TYPE_CHECKING:
     from sweepengine.store._marks import DamagedMarkError
 
 
-def open_sweep(url: str | Path) -> xr.Dataset:
-    """Open a store, running or finished, as one Dataset.
+def open_sweep(url: str | Path | Sequence[str | Path]) -> xr.Dataset:
+    """Open a store, running or finished, as one Dataset; or several stores side by side.
 
     Parameters
     ----------
-    url : str or Path
-        Local path or URL of a store.
+    url : str or Path, or a sequence of these
+        Local path or URL of a store. Several stores make one Dataset with the coordinate ``sweep``
+        (:func:`sweepengine.store._several.join_sweeps` says what is padded).
 
     Returns
     -------
     xarray.Dataset
         Lazy (dask) variables over ``run``, ``record`` and their own dims. Every axis, the status and the number of
         valid records are eager coordinates of ``run``. ``step`` and ``time`` are coordinates of ``record`` if all runs
-        share them, else of (``run``, ``record``). Stores of particles have ``grid_points`` (``grid``, ``coord``) and
+        share them, else of (``run``, ``record``). ``inputs_train`` (``i``, ``feature``), ``inputs_test``, ``targets_train``
+        (``i``) and ``targets_test`` are the data, as the networks use them. Stores of particles have ``grid_points`` (``grid``, ``coord``) and
         ``reference_points`` (``reference``, ``coord``) if the sweep has a grid or a reference cloud. Runs of fewer
         records, layers or points than others are padded with NaN (steps with −1), and records that are not committed
         are NaN; ``records_done`` counts the valid records. Where runs differ in their points, ``n_train`` and
@@ -65,9 +69,18 @@ def open_sweep(url: str | Path) -> xr.Dataset:
     Raises
     ------
     StoreError
-        There is no store of this project at ``url``, or its table of runs is damaged. Computing a variable raises
+        There is no store of this project at ``url``, its table of runs is damaged, no store is named, or several do not
+        go together. Computing a variable raises
         :class:`sweepengine.errors.DamagedError`, which is a StoreError, if one of its chunks is lost or damaged.
     """
+    import sweepengine.store._accessor  # noqa: F401 -- registers ds.sweep
+
+    sweeps = [_opened(each) for each in _urls(url)]
+    return sweeps[0] if len(sweeps) == 1 else join_sweeps(sweeps)
+
+
+def _opened(url: str | Path) -> xr.Dataset:
+    """One store as a Dataset."""
     import xarray as xr
 
     store = StoreView(url)
@@ -109,6 +122,7 @@ def open_sweep(url: str | Path) -> xr.Dataset:
         variables[variable.name] = (variable.dims, _concatenate(parts, shape), attributes)
     variables |= _predicted_curves(store, table.columns["limit"], sizes["record"])
     variables |= targets(store, segments, partial(_values, store))
+    variables |= inputs(store, segments, lambda path: WholeValues(store.objects, store.nodes, path).lazy(store.address))
     for kind in ("grid", "reference"):
         if store.attributes.get(kind):
             path = given_path(kind, store.attributes[kind], "points")
@@ -219,12 +233,12 @@ def _dims(store: StoreView, path: str) -> tuple[str, ...]:
     return tuple(str(dim) for dim in store.nodes.content[path].get("dimension_names") or ())
 
 
-def open_theory(url: str | Path) -> xr.Dataset:
-    """Open the predictions of infinite width for the runs of a store.
+def open_theory(url: str | Path | Sequence[str | Path]) -> xr.Dataset:
+    """Open the predictions of infinite width for the runs of a store, or of several.
 
     Parameters
     ----------
-    url : str or Path
+    url : str or Path, or a sequence of these
         Local path or URL of a store.
 
     Returns
@@ -246,20 +260,32 @@ def open_theory(url: str | Path) -> xr.Dataset:
     """
     import xarray as xr
 
-    store = StoreView(url)
-    store.must_exist()
-    limits = sorted(store.limits())
-    names = sorted({name for limit in limits for name in store.nodes.names(limit_path(limit))})
+    stores = [StoreView(each) for each in _urls(url)]
+    for store in stores:
+        store.must_exist()
+    # The name of a limit hashes what is predicted for, so that any of the stores will do.
+    homes = {limit: store for store in stores for limit in store.limits()}
+    homes = {limit: homes[limit] for limit in sorted(homes)}
+    names = sorted({name for limit, store in homes.items() for name in store.nodes.names(limit_path(limit))})
     variables: dict[str, Any] = {}
     for name in names:
-        paths = [limit_path(limit, name) for limit in limits]
-        parts = [WholeValues(store.objects, store.nodes, path).lazy(store.address) for path in paths]
+        where = [(store, limit_path(limit, name)) for limit, store in homes.items()]
+        parts = [WholeValues(store.objects, store.nodes, path).lazy(store.address) for store, path in where]
         shape = tuple(max(part.shape[axis] for part in parts) for axis in range(parts[0].ndim))
-        said = store.nodes.attributes(paths[0])
+        first, path = where[0]
+        said = first.nodes.attributes(path)
         attributes = {key: said[key] for key in ("long_name", "units", "source")}
-        dims = ("limit", *_dims(store, paths[0]))
+        dims = ("limit", *_dims(first, path))
         variables[name] = (dims, _concatenate([part[None] for part in parts], shape), attributes)
-    return xr.Dataset(variables, {"limit": ("limit", np.array(limits))}, {"title": store.attributes["title"]})
+    titles = ", ".join(dict.fromkeys(str(store.attributes["title"]) for store in stores))
+    return xr.Dataset(variables, {"limit": ("limit", np.array(list(homes)))}, {"title": titles})
+
+
+def _urls(url: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    urls = [url] if isinstance(url, str | os.PathLike) else list(url)
+    if not urls:
+        raise StoreError("store: no store is named; pass a path or URL, or a list of these")
+    return urls
 
 
 def _attributes(store: StoreView) -> dict[str, Any]:

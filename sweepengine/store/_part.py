@@ -199,10 +199,11 @@ class ChunkPart:
     def forget(self, position: int) -> None:
         """Drop a run's records: it is computed again from the beginning."""
         place = position - self._first
-        for buffer in self._buffers.values():
-            buffer[place] = np.nan
-        self._records_done[place] = 0
-        self._changed_from = 0
+        if self._records_done[place]:
+            for buffer in self._buffers.values():
+                buffer[place] = np.nan
+            self._records_done[place] = 0
+            self._changed_from = 0
 
     def record(
         self, position: int, record: int, digests: Mapping[str, str], values: Mapping[str, NDArray[np.floating]]
@@ -210,16 +211,14 @@ class ChunkPart:
         """Take a run's next record; return the digests of its variables, which continue ``digests``."""
         place, extended = position - self._first, dict(digests)
         for variable in self._variables:
-            index = self._shape.held(variable, record)
-            if self._shape.held(variable, record + 1) == index:
-                continue  # a variable of snapshots, and this record is no snapshot
-            buffer = self._buffers[variable.name]
-            if values[variable.name].shape != buffer.shape[2:]:
-                raise ValueError(
-                    f"{variable.name}: found shape {values[variable.name].shape}; a record holds {buffer.shape[2:]}"
-                )
-            buffer[place, index] = values[variable.name]
-            extended[variable.name] = self._chained(variable, digests.get(variable.name, ""), buffer[place, index])
+            name, index = variable.name, self._shape.held(variable, record)
+            if variable.is_snapshot and self._shape.held(variable, record + 1) == index:
+                continue  # this record is no snapshot
+            kept, value = self._buffers[name][place, index, ...], values[name]
+            if value.shape != kept.shape:
+                raise ValueError(f"{name}: found shape {value.shape}; a record holds {kept.shape}")
+            kept[...] = value
+            extended[name] = self._chained(variable, digests.get(name, ""), kept)
         self._records_done[place] = record + 1
         self._changed_from = min(self._changed_from, record)
         return extended

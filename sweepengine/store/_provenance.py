@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 _PACKAGES = ("sweepengine", "torch", "numpy", "scipy", "scikit-learn", "ray", "zarr", "xarray", "dask")
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)

@@ -168,8 +168,8 @@ def read_publication(store: Store) -> Publication | None:
     """
     for _ in range(LOOKS):
         newest = newest_generation(store)
-        root, *content = get_objects(store, [ROOT_KEY, *([] if newest is None else [newest.key])])
-        published = content[0] if content else None
+        root, *found = get_objects(store, [ROOT_KEY, *([] if newest is None else [newest.key])])
+        published = found[0] if found else None
         if newest is None or published is not None:
             break  # else a driver has just replaced the publication: look again
     if newest is None:

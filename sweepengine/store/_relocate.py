@@ -16,6 +16,7 @@ from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._attempts import check_attempt
 from sweepengine.store._create import create_block
 from sweepengine.store._digests import digest
+from sweepengine.store._failures import copy_failures
 from sweepengine.store._layout import SCHEDULES, block_path
 from sweepengine.store._marks import (
     DamagedMarkError,
@@ -34,6 +35,13 @@ if TYPE_CHECKING:
     from sweepengine.store._metadata import Metadata
 
 _STEM = re.compile(r"w\d+-d\d+-[0-9a-f]+")
+_NAME = re.compile(rf"{_STEM.pattern}(-\d+){{0,2}}")
+"""A stem, then what made the block: nothing in layout version 2, a driver's epoch, or the publication of a move."""
+
+
+def is_block_name(text: str) -> bool:
+    """Whether a text is a name that this package gives a block."""
+    return _NAME.fullmatch(text) is not None
 
 
 def stem_of(block: str) -> str:
@@ -81,6 +89,7 @@ def move_chunk(metadata: Metadata, old: ChunkPlace, block: str, attempt: int, co
     coordinates = {name: old.nodes.values(old.store, block_path(old.block, name)) for name in names}
     create_block(metadata, block, shape, {k: v for k, v in attributes.items() if k != "shape"}, coordinates)
     new = ChunkPlace.of(old.store, metadata.nodes, block, shape)
+    copy_failures(old.store, old.block, old.span, block)
     write_mark(new.store, block, 0, _copied(old, new, Mark(copying, (Process.current(),), released=True)))
     return new
 
@@ -100,7 +109,7 @@ def _copied(old: ChunkPlace, new: ChunkPlace, blank: Mark) -> Mark:
     for name in names:  # one at a time: a chunk may hold much
         loaded = ChunkPart(old, ALONE, only=(name,)).load(runs)
         runs = tuple(
-            run if all(run.digests.get(key) == value for key, value in digests.items()) else RunMark()
+            run if all(run.digests.get(key, "") == value for key, value in digests.items()) else RunMark()
             for run, digests in zip(runs, loaded, strict=True)
         )
     for name in names:

@@ -15,7 +15,7 @@ import numpy as np
 from sweepengine.spec import Column, further_columns, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from zarr.abc.store import Store
@@ -78,6 +78,23 @@ class RunTable:
         return {
             (block, position): f"run {run} ({scaling}, width {width}, seed {seed})"
             for run, scaling, width, seed, block, position in rows
+        }
+
+    def axes(self, specs: Iterable[Mapping[str, Any]]) -> list[str]:
+        """The columns that are axes of one of some specs, given as plain values: the settings that a store sweeps."""
+        listed = [spec.get("axes") or {} for spec in specs]
+        names = {name for axes in listed for name, values in axes.items() if values is not None}
+        return [name for name in self.columns if name in names]
+
+    def labels(self, axes: Sequence[str]) -> dict[tuple[str, int], tuple[str, dict[str, Any]]]:
+        """(block, position) → the run's id, and its values along some axes; None for a NaN, which stands for none."""
+        rows = zip(*(self.columns[name].tolist() for name in ("id", "block", "position", *axes)), strict=True)
+        return {
+            (block, position): (
+                run,
+                {axis: None if value != value else value for axis, value in zip(axes, values, strict=True)},
+            )
+            for run, block, position, *values in rows
         }
 
     def moved(self, block: str, span: tuple[int, int], to: str) -> RunTable:

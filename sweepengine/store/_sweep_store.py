@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import RunError, StoreError
 from sweepengine.spec import make_spec
@@ -29,6 +29,7 @@ from sweepengine.store._create import (
     write_limit,
 )
 from sweepengine.store._data import data_path, given_path, read_data, read_given, write_data, write_given
+from sweepengine.store._layout import block_path
 from sweepengine.store._metadata import Metadata
 from sweepengine.store._objects import delete_object, list_objects
 from sweepengine.store._publication import PUBLICATIONS, ROOT_KEY, Generation
@@ -37,7 +38,7 @@ from sweepengine.store._run_table import RunTable, extended, new_columns, write_
 from sweepengine.store._view import StoreView
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from sweepengine.data import Dataset, Given
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from sweepengine.store._layout import Block, StoredArray
 
 
-_OF_TASKS = ("blocks/", "code/", "failures/", "marks/", "state/")
+_OF_TASKS = ("blocks/", "code/", "failures/", "marks/", "state/", "workers/")
 """Beginnings of the keys that tasks write."""
 
 
@@ -151,6 +152,11 @@ class SweepStore(StoreView):
                 self._is_gone = not self._heartbeat.end()
             self._heartbeat = None
 
+    def tell(self, progress: Mapping[str, Any]) -> None:
+        """Have the claim's next heartbeat say how far the driver is."""
+        if self._heartbeat is not None:
+            self._heartbeat.tell(progress)
+
     def must_be_held(self) -> None:
         """Raise :class:`RunError` where the store was removed, or another driver has taken it over."""
         self._held()
@@ -188,14 +194,17 @@ class SweepStore(StoreView):
             number += last.generation.number
         return Metadata(self.objects, last, Generation(claim.epoch, number))
 
-    def mend(self) -> None:
-        """Publish again what the store holds. This replaces copies that are lost, damaged or older.
+    def mend(self, without: Collection[str] = ()) -> None:
+        """Publish again what the store holds, but for some blocks. This replaces copies that are lost, damaged or older.
 
         To be called before anything is changed: an earlier driver that wakes later cannot then hide this driver's
         commits with its own publication. A store of layout version 2 is carried over.
         """
         if self._publication is not None:
-            self._publish(self._next(), self.table if self.is_legacy else None)
+            metadata = self._next()
+            for block in without:
+                metadata.drop(block_path(block))
+            self._publish(metadata, self.table if self.is_legacy else None)
 
     def relocate(self, block: str, chunk: int, attempt: int) -> ChunkPlace:
         """Move the runs of a chunk to a new block, away from an attempt that may still write where they are.

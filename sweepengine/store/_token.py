@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 
+TOKENS = "tokens/"
+
+
 def _key(token: str) -> str:
-    return f"tokens/{token}"
+    return f"{TOKENS}{token}"
 
 
 def write_token(store: Store) -> str:

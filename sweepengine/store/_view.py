@@ -13,7 +13,7 @@ from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._claim import claimed_epochs, epoch_of
 from sweepengine.store._data import GIVEN_KINDS, data_path, given_path, read_given, stored_dataset
 from sweepengine.store._layout import BlockShape, block_path
-from sweepengine.store._marks import DamagedMarkError, Mark, is_mark, read_mark, read_marks
+from sweepengine.store._marks import DamagedMarkError, Mark, attempt_of_mark, read_mark, read_marks
 from sweepengine.store._nodes import Nodes
 from sweepengine.store._objects import BrokenSealError, get_object, list_objects
 from sweepengine.store._publication import LEGACY, Publication, newest_generation, read_publication
@@ -43,7 +43,7 @@ _OURS = {
         "reference",
         "runs",
     ),
-    *("state", "theory", "tokens", "weights", "zarr.json"),
+    *("state", "theory", "tokens", "weights", "workers", "zarr.json"),
 }
 """Names at the root of a store."""
 
@@ -158,17 +158,24 @@ class StoreView:
         epochs = list(claimed_epochs(self.objects).values())
         if self._publication is not None and not epochs:
             # The claims are lost, but there may be marks of later epochs.
-            epochs += [
-                epoch_of(int(key.rsplit("/", 1)[-1].removesuffix(".json")))
-                for key in list_objects(self.objects, "marks/")
-                if is_mark(key)
-            ]
+            attempts = (attempt_of_mark(key) for key in list_objects(self.objects, "marks/"))
+            epochs += [epoch_of(attempt) for attempt in attempts if attempt is not None]
         return epochs if self._publication is None else [*epochs, self._publication.generation.epoch]
 
     @property
     def exists(self) -> bool:
         """Whether anything has been published."""
         return self._publication is not None
+
+    @property
+    def newest_publication(self) -> str:
+        """Key of the newest publication, which a store of layout version 2 has not; empty if nothing is published."""
+        return "" if self._publication is None else self._publication.generation.key
+
+    @property
+    def path_of_table(self) -> str:
+        """Path of the table of runs; empty if nothing is published."""
+        return "" if self._publication is None else self._publication.table
 
     @property
     def attributes(self) -> dict[str, Any]:

@@ -5,12 +5,8 @@ It holds kernels (`kernels`, `layer_kernels`), Gaussian processes (`posterior` �
 `flip_certificate` …) and a check of the backward recursion (`backward_check`). It uses numpy and scipy only and imports
 nothing of the engine, so that the engine can be tested against it.
 
-Conventions: γ = 1/2, α = 1 and ḟ = −(1/N) Θ (f − y). "theory.md" is the page on which this project derives its
-conventions and claims, from five sets of notes that are cited by number:
-
-    S0  Li, Stat 946, lecture 6 (2025)               S1  Xu, Machine Learning Theory, lecture 4 (2021)
-    S2  Kalvankar, Master's thesis notes on the NTK  S3  Valle Pérez, notes on Jacot et al. (2019)
-    S4  handwritten lecture notes on the NTK (§3) and on mean-field networks (§4)
+Conventions: γ = 1/2, α = 1 and ḟ = −(1/N) Θ (f − y). ``docs/theory.md`` has the formulas, by the sections that are
+cited here as "theory.md §3.4", and ``docs/bibliography.md`` the works.
 """
 
 from sweepengine.theory._activation import Activation as Activation

@@ -33,7 +33,7 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Depth, activation and initial standard deviations of theory.md §1 (γ = 1/2, α = 1).
+    """Depth, activation and initial standard deviations of theory.md §1.1 (γ = 1/2, α = 1).
 
     Attributes
     ----------

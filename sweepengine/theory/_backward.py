@@ -1,4 +1,4 @@
-"""The backward pass at large width: its recursion, and the Gaussian conditioning lemma behind it (S0 §2, lemma 1)."""
+"""The backward pass at large width: its recursion, and the Gaussian conditioning lemma behind it (theory.md §4.6)."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from sweepengine.theory._types import Array
 
 
 def condition_on_product(weights: npt.ArrayLike, phi: npt.ArrayLike, rng: np.random.Generator) -> Array:
-    """Return a draw of W conditional on Wφ: W P_φ + W̃ P_φ^⊥, W̃ an independent copy of W (S0 lemma 1).
+    """Return a draw of W conditional on Wφ: W P_φ + W̃ P_φ^⊥, W̃ an independent copy of W (theory.md §4.6).
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def alignment_constant(net: Architecture, variance: float) -> float:
     """Return c = E[ω² φ'(h)²]/E φ'(h)², where ω = Wφ/|φ| is the part of h ~ N(0, variance) that the weights make.
 
     ω explains the share β² = 1 − σ_b²/variance of the variance of h, so that c = β² E[h²φ'²]/(E h² E φ'²) + 1 − β²
-    (theory.md §4, row backward). For σ_b = 0, c is 1 for relu and abs and below 1 for tanh and erf.
+    (theory.md §4.6). For σ_b = 0, c is 1 for relu and abs and below 1 for tanh and erf.
     """
     slope = net.activation.derivative
     plain = expect_single(lambda u: np.square(slope(u)), variance)

@@ -1,4 +1,4 @@
-"""Stability of the relu kernel H(W) under every small change of W (S4 §3.7, second lemma), checked without sampling.
+"""Stability of the relu kernel H(W) under every small change of W (theory.md §3.9), checked without sampling.
 
 The relu derivative of neuron k at point i flips only if w_k·x_i changes sign. A move of w_k by at most R can change the
 sign only if |w_k·x_i| ≤ R|x_i|. So
@@ -22,7 +22,7 @@ def _weights(x: Array, weights: npt.ArrayLike) -> Array:
 
 
 def empirical_h(x: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
-    """Return H(W) = x_i·x_j mean_k 1{w_k·x_i > 0} 1{w_k·x_j > 0}, shape (N, N), for x (N, d), W (m, d) (S4 §3.4)."""
+    """Return H(W) = x_i·x_j mean_k 1{w_k·x_i > 0} 1{w_k·x_j > 0}, shape (N, N), x (N, d), W (m, d) (theory.md §3.9)."""
     inputs = as_inputs(x)
     w = _weights(inputs, weights)
     active = (inputs @ w.T > 0).astype(inputs.dtype)

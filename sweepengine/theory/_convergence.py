@@ -1,6 +1,6 @@
-"""The quantities of the convergence proof for wide relu networks (S4 §3; Du et al. 2019; theory.md §4).
+"""The quantities of the convergence proof for wide relu networks (theory.md §3.9; Du et al. 2019, §3).
 
-S4's units: f(x) = m^{−1/2} Σ_k a_k relu(w_k·x), w_k ~ N(0, I_d), a_k = ±1 fixed, only W trained, loss ½ Σ_i (f − y)².
+The units: f(x) = m^{−1/2} Σ_k a_k relu(w_k·x), w_k ~ N(0, I_d), a_k = ±1 fixed, only W trained, loss ½ Σ_i (f − y)².
 In the time of the mean loss (1/2N) every rate is divided by N: pass `points=N` to `fitting_time_bound`, `check_run`.
 """
 
@@ -19,7 +19,7 @@ from sweepengine.theory._types import Array
 
 
 def h_infinity(x: npt.ArrayLike, x2: npt.ArrayLike | None = None, *, activation: ActivationSpec = "relu") -> Array:
-    """Return H^∞ = x_i·x_j E φ'(w·x_i) φ'(w·x_j), w ~ N(0, I_d): the NTK of W alone, a_k = ±1 fixed (S4 §3.6).
+    """Return H^∞ = x_i·x_j E φ'(w·x_i) φ'(w·x_j), w ~ N(0, I_d): the NTK of W alone, a_k = ±1 fixed.
 
     For relu it is x_i·x_j (π − arccos ρ_ij)/2π, with ρ_ij the cosine of the angle between x_i and x_j.
 
@@ -43,7 +43,7 @@ def concentration_width(lambda0: float, points: int, delta: float, norm: float) 
     """Return 8 C⁴ n² log(n(n+1)/δ)/λ_0²: from this width on ‖H_0 − H^∞‖_F ≤ λ_0/4 with probability ≥ 1 − δ.
 
     Hoeffding's inequality for each of the n(n+1)/2 entries, which are means of m independent numbers in an interval of
-    length ≤ C² (S4 §3.7, first lemma, with its constant).
+    length ≤ C² (theory.md §3.9).
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def concentration_width(lambda0: float, points: int, delta: float, norm: float) 
 
 
 def stability_radius(lambda0: float, points: int, delta: float, norm: float) -> float:
-    """Return R = √(2π) δ λ_0/(16 n² C²), the radius of S4 §3.7, second lemma.
+    """Return R = √(2π) δ λ_0/(16 n² C²), the radius of stability (theory.md §3.9).
 
     With probability ≥ 1 − δ no Ŵ with |ŵ_k − w_k| ≤ R for all k moves H by more than λ_0/4. Proof: a point flips with
     P(|w·x| ≤ R|x|) ≤ 2R/√(2π), an entry of H depends on two points, H has n² entries; then Markov's inequality.
@@ -75,7 +75,7 @@ def stability_radius(lambda0: float, points: int, delta: float, norm: float) -> 
 
 
 def fitting_time_bound(lambda0: float, residual: float, tolerance: float, *, points: int = 1) -> float:
-    """Return a bound on the time T_1 to reach |y − f_t| ≤ ε: points · (2/λ_0) log(|y − f_0|/ε), or 0 (S4 Thm 8).
+    """Return a bound on the time T_1 to reach |y − f_t| ≤ ε: points · (2/λ_0) log(|y − f_0|/ε), or 0.
 
     It is 0 if the residual is within ε at the start.
 
@@ -91,13 +91,13 @@ def fitting_time_bound(lambda0: float, residual: float, tolerance: float, *, poi
 
 
 def movement_bound(lambda0: float, points: int, width: int, residual: float, norm: float) -> float:
-    """Return the bound 2C√(n/m)|y − f_0|/λ_0 on max_k |w_k(t) − w_k(0)| (S4 Thm 8, which lacks the 1/λ_0)."""
+    """Return the bound 2C√(n/m)|y − f_0|/λ_0 on max_k |w_k(t) − w_k(0)|."""
     share = math.sqrt(require_count(points, "points") / require_count(width, "width"))
     return 2 * require_positive(norm, "norm") * share * residual / require_positive(lambda0, "lambda0")
 
 
 def required_width(lambda0: float, points: int, delta: float, norm: float, residual: float) -> float:
-    """Return the width that the proof of S4 Thm 8 needs for a run that starts with this residual |y − f_0|.
+    """Return the width that the proof needs for a run that starts with this residual |y − f_0|.
 
     From it on the movement bound is at most the radius, and H_0 is within λ_0/4 of H^∞, with probability ≥ 1 − 2δ.
     Parameters as in `concentration_width` and `movement_bound`.
@@ -109,7 +109,7 @@ def required_width(lambda0: float, points: int, delta: float, norm: float, resid
 
 @dataclass(frozen=True, slots=True)
 class ProofQuantities:
-    """All constants of S4 Thm 8 for one data set.
+    """All constants of the proof for one data set.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class ProofQuantities:
 
 
 def proof_quantities(x: npt.ArrayLike, *, residual: float, delta: float, tolerance: float) -> ProofQuantities:
-    """Return the constants of S4 Thm 8 for one data set and one run.
+    """Return the constants of the proof for one data set and one run.
 
     Parameters
     ----------
@@ -154,8 +154,8 @@ def proof_quantities(x: npt.ArrayLike, *, residual: float, delta: float, toleran
     lambda0 = least_eigenvalue(kernel)
     if lambda0 <= n * np.finfo(np.float64).eps * float(np.trace(kernel)):
         raise ParameterError(
-            f"λ_0 = {lambda0:.3g} is 0 to rounding: S4 Thm 8 needs inputs no two of which are parallel; "
-            "drop one of each pair"
+            f"λ_0 = {lambda0:.3g} is 0 to rounding: the theorem (Du et al. 2019, §3) needs inputs no two "
+            "of which are parallel; drop one of each pair"
         )
     return ProofQuantities(
         lambda0,
@@ -168,7 +168,7 @@ def proof_quantities(x: npt.ArrayLike, *, residual: float, delta: float, toleran
 
 @dataclass(frozen=True, slots=True)
 class RunBounds:
-    """A run compared with S4 Thm 8: each ratio is measured/bound, ≤ 1 where the theorem's conclusion holds.
+    """A run compared with the theorem: each ratio is measured/bound, ≤ 1 where the theorem's conclusion holds.
 
     Attributes
     ----------
@@ -198,12 +198,12 @@ def check_run(
     tolerance: float,
     points: int = 1,
 ) -> RunBounds:
-    """Compare a recorded run with the rate, time and movement bounds of S4 Thm 8.
+    """Compare a recorded run with the rate, time and movement bounds of theory.md §3.9.
 
     Parameters
     ----------
     times, residuals, movements : arrays (T,)
-        From t = 0: |y − f_t|, and max_k |w_k(t) − w_k(0)| in S4's units.
+        From t = 0: |y − f_t|, and max_k |w_k(t) − w_k(0)| in the units above.
     lambda0, data_points, width, norm : float, int, int, float
         λ_0, n, m, C = max |x_i|.
     tolerance : float

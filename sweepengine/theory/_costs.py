@@ -1,4 +1,4 @@
-"""Costs C(f, y) per point and their gradients in f, for kernel gradient flow (S3 §2.1)."""
+"""Costs C(f, y) per point and their gradients in f, for kernel gradient flow (theory.md §3.6)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""When is the limiting NTK positive definite? (S3 §7; theory.md §4, row psd)."""
+"""When is the limiting NTK positive definite? (theory.md §3.8)."""
 
 from dataclasses import dataclass
 from math import comb
@@ -121,11 +121,11 @@ def definiteness(
 ) -> Definiteness:
     """Return λ_min and λ_max of the limiting NTK without output bias, and the degeneracies that theory predicts.
 
-    S3 Prop. 2 says λ_min > 0 for L ≥ 1 hidden layers, σ_b > 0, φ not polynomial and distinct points on the sphere. The
-    known exceptions are: duplicate points; without biases, parallel points for a homogeneous φ, antipodal points for an
-    odd or even φ at every depth, and more than d antipodal pairs for a piecewise linear φ at L = 1; for a polynomial φ,
-    more points than the polynomials of its degree have dimensions. Call this for several depths to see how fast λ_min
-    falls with depth.
+    λ_min > 0 for L ≥ 1 hidden layers, σ_b > 0, φ not polynomial and distinct points on the sphere (Jacot et al. 2018,
+    Prop. 2). The known exceptions are: duplicate points; without biases, parallel points for a homogeneous φ, antipodal
+    points for an odd or even φ at every depth, and more than d antipodal pairs for a piecewise linear φ at L = 1; for a
+    polynomial φ, more points than the polynomials of its degree have dimensions. Call this for several depths to see
+    how fast λ_min falls with depth.
 
     Parameters
     ----------

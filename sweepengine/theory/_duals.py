@@ -28,7 +28,7 @@ class DualActivation:
 
 
 def dual_activation(spec: ActivationSpec, q1: npt.ArrayLike, q2: npt.ArrayLike, k: npt.ArrayLike) -> DualActivation:
-    """Return the dual of an activation and of its derivative (theory.md §3; S1 eqs 34, 57).
+    """Return the dual of an activation and of its derivative (theory.md §3.2).
 
     Parameters
     ----------

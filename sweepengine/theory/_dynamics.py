@@ -1,10 +1,10 @@
-"""Training under a constant kernel, in closed form: gradient flow, or gradient descent with its step (theory.md §3).
+"""Training under a constant kernel, in closed form: gradient flow, or gradient descent with its step (theory.md §3.4).
 
     ḟ = −(1/N) Θ (f − y)   ⇒   f_t − y = E(t) (f_0 − y),
     E(t) = e^{−Θt/N}  (flow),      E(t) = (I − ηΘ/N)^{t/η}  (descent with step η).
 
 The kernel is either the infinite-width kernel (N, N), which k outputs share, or the empirical kernel (N k, N k) of a
-finite network over all its outputs, from `flatten_outputs` (S1 eqs 64-74).
+finite network over all its outputs, from `flatten_outputs`.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class KernelDynamics:
     eigenvectors : array (n, n)
         The v_j, as columns.
     points : int
-        N of the loss (1/2N) Σ |f − y|²; 1 for the sum over points (S2, S4).
+        N of the loss (1/2N) Σ |f − y|²; 1 for the sum over points.
     step : float or None
         η of gradient descent; None means gradient flow.
     resolution : float
@@ -68,7 +68,7 @@ class KernelDynamics:
 
     @property
     def rates(self) -> Array:
-        """Rate of decay of each mode v_j · (f_t − y): λ_j/N (S2 §1.7), for descent −log|1 − ηλ_j/N|/η; (n,)."""
+        """Rate of decay of each mode v_j · (f_t − y): λ_j/N, for descent −log|1 − ηλ_j/N|/η; (n,)."""
         flow = self.eigenvalues / self.points
         if self.step is None:
             return flow
@@ -102,7 +102,7 @@ class KernelDynamics:
         return result.astype(self.eigenvalues.dtype)
 
     def growth(self, t: npt.ArrayLike) -> Array:
-        """Return the eigenvalues of Θ⁻¹(I − E(t)), shape (*t.shape, n): t/N where λ = 0 (S1 eq 72).
+        """Return the eigenvalues of Θ⁻¹(I − E(t)), shape (*t.shape, n): t/N where λ = 0.
 
         Raises
         ------
@@ -135,7 +135,7 @@ class KernelDynamics:
         return result.astype(self.eigenvalues.dtype)
 
     def train(self, t: npt.ArrayLike, f0: npt.ArrayLike, targets: npt.ArrayLike) -> Array:
-        """Return f_t = y + E(t)(f_0 − y) on the training points (S1 eq 71, S2 §1.7).
+        """Return f_t = y + E(t)(f_0 − y) on the training points.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class KernelDynamics:
     def weights(self, t: npt.ArrayLike, f0: npt.ArrayLike, targets: npt.ArrayLike) -> Array:
         """Return Θ⁻¹(I − E(t))(f_0 − y), shape (*t.shape, *f0.shape).
 
-        θ_t − θ_0 = −(m^{2γ−1}/α²) Jᵀ weights (S1 eq 72) and f_t(x) = f_0(x) − Θ(x, X) weights (S1 eq 73).
+        θ_t − θ_0 = −(m^{2γ−1}/α²) Jᵀ weights and f_t(x) = f_0(x) − Θ(x, X) weights.
         """
         start, y = self._pair(f0, targets)
         return self._apply(self.growth(t), start - y)
@@ -166,7 +166,7 @@ class KernelDynamics:
         f0: npt.ArrayLike,
         targets: npt.ArrayLike,
     ) -> Array:
-        """Return f_t on query points (S1 eqs 73-74).
+        """Return f_t on query points.
 
         Parameters
         ----------
@@ -256,7 +256,7 @@ def linearised_parameters(
     *,
     scale: float = 1.0,
 ) -> Array:
-    """Return ω_t = θ_t − θ_0 = −scale · Jᵀ Θ⁻¹(I − E(t))(f_0 − y), shape (*t.shape, P) (S1 eqs 65, 72).
+    """Return ω_t = θ_t − θ_0 = −scale · Jᵀ Θ⁻¹(I − E(t))(f_0 − y), shape (*t.shape, P) (theory.md §3.4).
 
     Parameters
     ----------

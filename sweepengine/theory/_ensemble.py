@@ -1,4 +1,4 @@
-"""Trained ensembles of infinitely wide networks: Gaussian at every time (S1 §5.2; theory.md §3).
+"""Trained ensembles of infinitely wide networks: Gaussian at every time (theory.md §3.5).
 
 The outputs are not centred: they start as f_0 ~ GP(0, K). Each network follows the kernel dynamics, which are affine in
 f_0.
@@ -60,7 +60,7 @@ def query_ensemble(
     nngp_cross: npt.ArrayLike,
     nngp_query: npt.ArrayLike,
 ) -> Ensemble:
-    """Return the ensemble on query points, trained under the kernel Θ of `dynamics` (S1 §5.2).
+    """Return the ensemble on query points, trained under the kernel Θ of `dynamics`.
 
     The mean is A y and the covariance K_qq + A K_xx Aᵀ − K_qx Aᵀ − A K_xq, with A = Θ_qx Θ_xx⁻¹(I − E(t)).
 
@@ -99,10 +99,10 @@ def last_layer_ensemble(
     nngp_cross: npt.ArrayLike,
     nngp_query: npt.ArrayLike,
 ) -> Ensemble:
-    """Return the ensemble on query points when only the last layer (with its bias) is trained (S1 eqs 75-79).
+    """Return the ensemble on query points when only the last layer (with its bias) is trained.
 
     The mean is K_qx K⁻¹(I − E)y and the covariance K_qq − K_qx K⁻¹(I − E²)K_xq; at t = ∞ this is the noiseless Bayesian
-    posterior (S1 eq 80).
+    posterior.
 
     Parameters
     ----------

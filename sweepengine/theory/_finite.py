@@ -1,4 +1,4 @@
-"""A plain network of finite width, forward and backward, to check the limits (theory.md §1-2, γ = 1/2, k = 1).
+"""A plain network of finite width, forward and backward, to check the limits (theory.md §1.1, §2.2, γ = 1/2, k = 1).
 
 It is float64 numpy, independent of the engine's network, and not fast.
 """
@@ -54,7 +54,7 @@ class FiniteNetwork:
     def backward(
         self, preactivations: tuple[Array, ...], weights: tuple[Array, ...] | None = None
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        """Return (g¹ … g^L, z¹ … z^L), each (N, m) (S0 §2).
+        """Return (g¹ … g^L, z¹ … z^L), each (N, m) (theory.md §2.2, §4.6).
 
         g^l = φ'(h^l) ⊙ z^l, z^L = σ_a a, z^l = (σ_w/√m)(W^l)ᵀ g^{l+1}.
 

@@ -1,4 +1,4 @@
-"""Kernel gradient flow for a general cost (S3 §2.1, Thm 2): ḟ = −(1/N) Θ ∂C(f)/∂f, Θ constant.
+"""Kernel gradient flow for a general cost (theory.md §3.6): ḟ = −(1/N) Θ ∂C(f)/∂f, Θ constant.
 
 The unknown is w_t = ∫₀ᵗ ∂C/∂f ds on the training points, because f_t = f_0 − Θ w_t/N on every point and
 θ_t − θ_0 = −(m^{2γ−1}/α²) Jᵀ w_t/N. So one equation of the size of the training set gives the outputs on training and

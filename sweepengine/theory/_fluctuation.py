@@ -1,6 +1,6 @@
 """Fluctuation of the NTK at initialisation for one hidden layer: Var Θ_0(x, x') = V(x, x')/m, exactly.
 
-For L = 1 the NTK is a mean over the m neurons of independent terms with one law (S2 §1.4; theory.md §2),
+For L = 1 the NTK is a mean over the m neurons of independent terms with one law (theory.md §3.7),
 
     ζ = σ_a² (P + a² D),   P = φ(u) φ(v),   D = K¹(x, x') φ'(u) φ'(v),   (u, v) ~ N(0, K¹ restricted to x, x'),
 

@@ -1,4 +1,4 @@
-"""Gaussian process regression and ridge regression with given kernels (S1 §1-2)."""
+"""Gaussian process regression and ridge regression with given kernels (theory.md §3.3)."""
 
 import math
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def posterior(
     jitter: float = 0.0,
     of_observations: bool = False,
 ) -> Posterior:
-    """Return p(f* | data), the Gaussian law of the function on query points (S1 §1.2, eqs 2-3).
+    """Return p(f* | data), the Gaussian law of the function on query points.
 
     Its mean is K_qx (K_xx + σ_ε² I)⁻¹ y and its covariance K_qq − K_qx (K_xx + σ_ε² I)⁻¹ K_xq.
 
@@ -142,14 +142,14 @@ def sample_prior(kernel: npt.ArrayLike, rng: np.random.Generator, samples: int, 
 
 
 def ridge_primal(features: npt.ArrayLike, targets: npt.ArrayLike, ridge: float) -> Array:
-    """Return w = (ΦᵀΦ + λI)⁻¹Φᵀy, shape (P,) or (P, k), for features Φ (N, P) (S1 eq 7)."""
+    """Return w = (ΦᵀΦ + λI)⁻¹Φᵀy, shape (P,) or (P, k), for features Φ (N, P)."""
     phi, y = as_float_array(features, "features"), as_float_array(targets, "targets")
     require_rows(y, phi.shape[0], "targets", "row of features")
     return solve_factored(positive_cholesky(phi.T @ phi, ridge, name="features^T features"), phi.T @ y)
 
 
 def ridge_dual(kernel: npt.ArrayLike, targets: npt.ArrayLike, ridge: float) -> Array:
-    """Return α = (K + λI)⁻¹y, shape (N,) or (N, k): K_qx α is Φ_q w of `ridge_primal` for K = ΦΦᵀ (S1 eq 8)."""
+    """Return α = (K + λI)⁻¹y, shape (N,) or (N, k): K_qx α is Φ_q w of `ridge_primal` for K = ΦΦᵀ."""
     y = as_float_array(targets, "targets")
     factor = positive_cholesky(kernel, ridge)
     return solve_factored(factor, require_rows(y, factor.shape[0], "targets", "row of kernel"))

@@ -27,7 +27,7 @@ class Kernels:
     Attributes
     ----------
     nngp, ntk : arrays (N1, N2), in the dtype of the inputs
-        E f(x)f(x') and ⟨∂_θ f(x), ∂_θ f(x')⟩ of one output at γ = 1/2, α = 1 (theory.md §3). k outputs: ⊗ I_k, see
+        E f(x)f(x') and ⟨∂_θ f(x), ∂_θ f(x')⟩ of one output at γ = 1/2, α = 1 (theory.md §3.1). k outputs: ⊗ I_k, see
         `expand_outputs`.
     error : float
         Estimated absolute error of the least accurate layer's dual activation; 0 for closed forms (which are exact to
@@ -79,7 +79,7 @@ def kernels(
     sigma_a: float | None = None,
     output_bias: bool = False,
 ) -> Kernels:
-    """Return NNGP and NTK of a fully connected network of infinite width (theory.md §3; S1 eqs 34, 62; S3 Thm 1).
+    """Return NNGP and NTK of a fully connected network of infinite width (theory.md §3.1).
 
         K¹ = σ_w² x·x'/d + σ_b²,   K^{l+1} = σ_w² E[φ(u)φ(v)] + σ_b²,   Θ¹ = K¹,
         Θ^{l+1} = K^{l+1} + σ_w² E[φ'(u)φ'(v)] ⊙ Θ^l,   (u, v) ~ N(0, K^l on x, x').
@@ -198,7 +198,7 @@ def kernel_bytes(n1: int, n2: int, dtype: npt.DTypeLike, features: int) -> int:
 
 
 def expand_outputs(kernel: Array, outputs: int) -> Array:
-    """Return kernel ⊗ I_k, shape (N1·k, N2·k), index i·k + o (S1 eq 63; S3 Thm 1: the limit over k outputs)."""
+    """Return kernel ⊗ I_k, shape (N1·k, N2·k), index i·k + o (theory.md §2.4: the limit over k outputs)."""
     return np.kron(kernel, np.eye(require_count(outputs, "outputs"), dtype=kernel.dtype))
 
 

@@ -23,13 +23,13 @@ class LayerKernels:
     Attributes
     ----------
     preactivations : L arrays
-        K¹ … K^L at indices 0 … L − 1: covariance of one unit of h^l (S1 eq 34).
+        K¹ … K^L at indices 0 … L − 1: covariance of one unit of h^l (theory.md §3.1).
     features : L + 1 arrays
         Φ_0 = x·x'/d, Φ_1 … Φ_L: limits of φ^l φ^lᵀ/m.
     slopes : L arrays
         E φ'(h^l) φ'(h^l) at indices 0 … L − 1.
     gradients : L arrays
-        G_1 … G_L at indices 0 … L − 1: limits of g^l g^lᵀ/m (S0 §2): G_L = σ_a² E φ'φ', G_l = σ_w² E φ'φ' ⊙ G_{l+1}.
+        G_1 … G_L at indices 0 … L − 1: limits of g^l g^lᵀ/m: G_L = σ_a² E φ'φ', G_l = σ_w² E φ'φ' ⊙ G_{l+1}.
     weight_terms : L + 1 arrays
         What training W⁰ … W^L adds to the NTK: σ_w² Φ_l ⊙ G_{l+1}, and σ_a² Φ_L.
     bias_terms : L or L + 1 arrays
@@ -48,7 +48,7 @@ class LayerKernels:
 
     @property
     def ntk(self) -> Array:
-        """The NTK when everything is trained (theory.md §2, the layerwise identity)."""
+        """The NTK when everything is trained (theory.md §2.2, the layerwise identity)."""
         return self.tangent_kernel(range(len(self.weight_terms)), range(len(self.bias_terms)))
 
     def tangent_kernel(self, weights: Collection[int], biases: Collection[int] = ()) -> Array:
@@ -57,8 +57,8 @@ class LayerKernels:
         Parameters
         ----------
         weights, biases : collections of int
-            Indices into `weight_terms` and `bias_terms`: ([0], []) is "train only W" for L = 1 (S4), ([L], [L]) the
-            last layer with its bias (S1 §5.2.1).
+            Indices into `weight_terms` and `bias_terms`: ([0], []) is W alone for L = 1, ([L], [L]) the
+            last layer with its bias (theory.md §3.5).
         """
         for chosen, terms, name in ((weights, self.weight_terms, "weights"), (biases, self.bias_terms, "biases")):
             unknown = sorted(set(chosen) - set(range(len(terms))))

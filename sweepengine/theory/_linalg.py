@@ -93,5 +93,5 @@ def positive_spectrum(kernel: npt.ArrayLike, *, name: str = "kernel") -> tuple[A
 
 
 def least_eigenvalue(kernel: npt.ArrayLike) -> float:
-    """Return λ_min of a symmetric kernel, S4's λ_0 for H^∞; it may be negative by rounding."""
+    """Return λ_min of a symmetric kernel, the λ_0 of H^∞; it may be negative by rounding."""
     return float(scipy.linalg.eigvalsh(as_kernel(kernel), subset_by_index=(0, 0))[0])

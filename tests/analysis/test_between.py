@@ -117,7 +117,7 @@ def test_what_does_not_fit_is_said() -> None:
 
 
 def test_only_finished_runs_are_compared(tmp_path: Path) -> None:
-    """Of a real sweep with a run that blows up: OU clouds of two seeds, whose distance contracts as theory.md §5 says."""
+    """Of a real sweep with a run that blows up: OU clouds of two seeds, whose distance contracts (theory.md §5.7)."""
     content = {
         "kind": "particles",
         "name": "contraction",

@@ -54,16 +54,16 @@ def decisions() -> list[Decision]:
             "exponents",
             (
                 Exponent(KERNEL_DRIFT, "bound", always, lambda *_: 0.5, f"seed {HOSTILE}"),
-                Exponent(MOVEMENT_TOTAL, "sharp", always, lambda s, _: 1 - s.gamma, "S2", note=f"note {HOSTILE}"),
-                Exponent(MOVEMENT_OP, "sharp", always, lambda s, _: 1 - s.gamma, "S2"),
+                Exponent(MOVEMENT_TOTAL, "sharp", always, lambda s, _: 1 - s.gamma, "none", note=f"note {HOSTILE}"),
+                Exponent(MOVEMENT_OP, "sharp", always, lambda s, _: 1 - s.gamma, "none"),
             ),
             reversed_time,
             tuple(("quickstart", f"sweepengine.analysis._kernel_figures:{name}_figures") for name in ("kernel", "spectrum")),
         ),
-        claim("a-value", (Equality(LOSS_TEST, always, lambda *_: 0.1, within=0.05, source="S4"),)),
-        claim("limits", (Inequality(SIGNED, always, "≤", lambda *_: 1e-5, "S4"), Inequality(KERNEL_DRIFT, always, "≥", lambda *_: 1e-9, "S4"))),
-        claim("a-share", (Frequency(LOSS_TEST, always, lambda *_: 0.08, least=0.9, source="S4", runs="every width"),)),
-        claim("nothing", (Equality(LOSS_TEST, lambda *_: False, lambda *_: 0.1, within=0.05, source="S4"),)),
+        claim("a-value", (Equality(LOSS_TEST, always, lambda *_: 0.1, within=0.05, source="none"),)),
+        claim("limits", (Inequality(SIGNED, always, "≤", lambda *_: 1e-5, "none"), Inequality(KERNEL_DRIFT, always, "≥", lambda *_: 1e-9, "none"))),
+        claim("a-share", (Frequency(LOSS_TEST, always, lambda *_: 0.08, least=0.9, source="", runs="every width"),)),
+        claim("nothing", (Equality(LOSS_TEST, lambda *_: False, lambda *_: 0.1, within=0.05, source="none"),)),
     ]  # fmt: skip
     return [analysis.decide(each, {"quickstart": (ds, theory)}) for each in forms]
 
@@ -155,7 +155,7 @@ def test_json_is_strict_and_has_the_keys_that_the_docs_name(written: analysis.Re
         raise AssertionError(token)
 
     document = json.loads(written.json.read_text(encoding="utf-8"), parse_constant=refuse)
-    assert document["schema"] == "sweepengine-claims/1"
+    assert document["schema"] == "sweepengine-claims/2"
     assert document["claims"][0]["seconds"] is None  # not known here
     described = (ROOT / "docs" / "claims-report.md").read_text()
     row = document["claims"][0]["parts"][0]["rows"][0]

@@ -79,7 +79,7 @@ def test_intervals_cover_as_often_as_they_say(noise: float, rule: bool) -> None:
 
 
 def test_percentile_bootstrap_is_caught_under_covering() -> None:
-    """The negative twin: theory.md §6 saw 88 % at 8 seeds; the bound above would have refused it."""
+    """The negative twin: 88 % was seen at 8 seeds; the bound above would have refused it."""
     seen = bootstrap_coverage(simulate(1000, 8, p=1.0, noise=0.4, rng_seed=7), 1.0, rng_seed=8)
     assert seen < 0.94 - 3 * math.sqrt(0.95 * 0.05 / 1000)
     assert 0.84 < seen < 0.92

@@ -11,7 +11,7 @@ from sweepengine import analysis
 
 ROOT = Path(analysis.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
-ALLOWED = {"numpy", "scipy", "xarray", "dask", "rich", "altair", "vl_convert", "sweepengine"}
+ALLOWED = {"numpy", "pandas", "scipy", "xarray", "dask", "rich", "altair", "vl_convert", "sweepengine"}
 
 
 def imports(path: Path) -> list[tuple[str, str, bool]]:

@@ -64,7 +64,7 @@ def test_names_and_specs_are_inert(page: Page) -> None:
     assert not any(name.startswith("on") for _, attrs in page.elements for name in attrs)
     assert HOSTILE.replace("\u2028", " ") in page.text
     data = [json.loads(text) for a, text in page.scripts if a.get("type") == "application/json"]
-    assert len(data) == 9
+    assert len(data) == 17
     assert any("</script>" in json.dumps(spec) for spec in data)  # the name is there, as data
 
 
@@ -116,11 +116,11 @@ def test_page_says_everything_that_was_promised(page: Page) -> None:
     ):
         assert key in ids
     for words in ("Kernel drift and movement against width", "Train loss over time", "residual trend", "1 diverged",
-                  "1 failed", "ntk-const", "mf-move", "to decide: ", "S3 Thm 2", "How a verdict is reached",
+                  "1 failed", "ntk-const", "mf-move", "to decide: ", "Jacot et al. 2018", "How a verdict is reached",
                   "results/quickstart.zarr"):  # fmt: skip
         assert words in page.text
     charts = [a for _, a in page.elements if "data-chart" in a]
-    assert len(charts) == 9
+    assert len(charts) == 17
     assert all(a["aria-label"] and a["data-chart"] in ids for a in charts)
     assert sum(tag == "figcaption" for tag, _ in page.elements) >= 5
 
@@ -198,7 +198,7 @@ def test_main_figure_is_svg_or_png_and_nothing_else(tmp_path: Path) -> None:
     assert "kernel drift" in svg
     assert "relative movement" in svg
     assert analysis.write_main_figure(ds, tmp_path / "main.PNG").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(analysis.FigureFormatError, match=r"'main.gif'; its name must end in .svg or .png"):
+    with pytest.raises(analysis.FigureFormatError, match=r"'main.gif'; its name must end in .svg, .pdf or .png"):
         analysis.write_main_figure(ds, tmp_path / "main.gif")
 
 
@@ -241,7 +241,7 @@ def charts(page: Page) -> list[Any]:
 
 
 def test_log_axes_have_round_ticks(page: Page) -> None:
-    """1, 2, 5 times powers of ten below two decades; 1, 3 below three; else the powers alone."""
+    """1, 2, 5 times powers of ten below two decades; 1, 3 below three; else the powers alone, where these are enough."""
     rules = set()
     for channel in parts(charts(page), "axis"):
         if channel.get("scale", {}).get("type") == "log" and channel["scale"].get("base") is None:
@@ -249,7 +249,10 @@ def test_log_axes_have_round_ticks(page: Page) -> None:
             decades = math.log10(high / low)
             digits = "125" if decades < 2 else "13" if decades < 3 else "1"
             numbers = sorted(float(f"{digit}e{power}") for digit in digits for power in range(-12, 12))
-            assert channel["axis"]["values"] == pytest.approx([each for each in numbers if low <= each <= high])
+            expected = [each for each in numbers if low <= each <= high]
+            if len(expected) < 3:
+                continue  # so short an axis has evenly spaced ticks
+            assert channel["axis"]["values"] == pytest.approx(expected)
             rules.add(digits)
     assert len(rules) > 1
 
@@ -266,7 +269,7 @@ def test_every_width_has_a_colour_of_its_own(widths: tuple[int, ...], tmp_path: 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
 def test_a_browser_draws_every_chart_from_the_file_alone(written: analysis.ReportPaths, tmp_path: Path) -> None:
     drawn, errors = drawn_by_a_browser(written.html, tmp_path)
-    assert sum(tag == "svg" and "marks" in (a.get("class") or "") for tag, a in drawn.elements) == 9
+    assert sum(tag == "svg" and "marks" in (a.get("class") or "") for tag, a in drawn.elements) == 17
     assert "could not be drawn" not in drawn.text
     assert "CONSOLE" not in errors
     assert not any(tag == "img" for tag, _ in drawn.elements)

@@ -114,7 +114,7 @@ BAD = [
     (QUICKSTART.replace("step_size: auto", "step_size: 0.3"), "time / step_size"),
     (QUICKSTART.replace("time: 50.0", "time: 1e12"), "more than the 10000000 that a run may have"),
     (QUICKSTART.replace("sigma_w: 1.4142135623730951", "sigma_w: 1e12"), "takes"),
-    (QUICKSTART.replace("width: [32", "width: [900000000, 32"), "GB, this machine has"),
+    (QUICKSTART.replace("width: [32", "width: [900000000, 32"), "B, this machine has"),
     (QUICKSTART.replace("seed: 8", "seed: 90000"), "more than the 200000 that one sweep may have"),
     (QUICKSTART.replace("name: quickstart", "name: ../up"), "found '../up'"),
     (QUICKSTART.replace("quickstart\n", "!!python/object/apply:os.system ['touch hacked']\n"), "remove the tag"),
@@ -166,7 +166,8 @@ def test_failed_runs_give_exit_code_1(
     spec = write(tiny(axes={"width": [8], "seed": 1}))
     assert main(["run", spec, "--executor", "inline", "--no-report"]) == 1
     said = capsys.readouterr().err
-    assert "error: 2 of 2 runs failed; the same command tries them again" in said
+    assert "error: 2 of 2 runs failed; `sweepengine failures " in said
+    assert "the same command tries them again" in said
     assert "no weights today" in said
 
 

@@ -125,7 +125,8 @@ def test_ray_gives_the_same_bits_and_a_report(tmp_path: Path, capsys: pytest.Cap
     )
     xr.testing.assert_identical(ray, inline)
     report = (tmp_path / "ray.report" / "report.md").read_text()
-    assert "| geodesic | S4 §4.3 | claim | excess of speed between clouds | ≤ 1e−09 |" in report
+    source = "Ambrosio et al. 2008, ch. 7; Wide-network notes, §4.3"
+    assert f"| geodesic | {source} | claim | excess of speed between clouds | ≤ 1e−09 |" in report
     assert "| holds |" in report
     page = (tmp_path / "ray.report" / "report.html").read_text()
     assert "no quantity of these runs has a figure" in page

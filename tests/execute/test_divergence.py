@@ -116,11 +116,9 @@ def test_looks_that_nobody_passes(on_all_points: bool) -> None:
     found = Divergence(limits, zero, lambda outputs, targets: (outputs - targets).sum(-1))
     for step, last in ((3, 1.0), (4, torch.nan), (5, 0.5)):
         losses = torch.tensor([1.0 if step < 5 else torch.inf, 0.0, last, 1.0], dtype=torch.float64)
-        found.look(losses[:, None], targets)
-        found.count(step)
+        found.look(step, losses[:, None], targets)
     assert found.read().tolist() == [5, 3, 4, -1]
-    found.look(torch.tensor([0.0, 0.0, 0.0, 2.0], dtype=torch.float64)[:, None], targets)
-    found.count(6.2)
+    found.look(6.2, torch.tensor([0.0, 0.0, 0.0, 2.0], dtype=torch.float64)[:, None], targets)
     assert found.read().tolist() == [5, 3, 4, 7]  # what was found stays
 
 

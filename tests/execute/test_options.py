@@ -34,7 +34,7 @@ COSTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 class PlainRun:
-    """A run once more: theory.md §1 written out, gradients by autograd, a loop of plain descent."""
+    """A run once more: theory.md §1.4 written out, gradients by autograd, a loop of plain descent."""
 
     def __init__(self, content: dict[str, Any], run: xr.Dataset) -> None:
         self.spec = SweepSpec.model_validate(content)

@@ -53,7 +53,9 @@ def test_stored_numbers_are_those_of_the_library(tmp_path: Path) -> None:
 def test_every_observable_by_name(tmp_path: Path) -> None:
     names = ["w2_start", "stationarity_gap", "kernel", "kernel_drift", "mean", "deviation", "loss_test"]
     found = computed(changed(TEACHER, observables=names, axes={"width": [16], "seed": 1}), tmp_path / "few.zarr")
-    assert set(names) | {"targets_train", "targets_test", "grid_points"} == set(found.data_vars)
+    assert set(names) | {"inputs_train", "inputs_test", "targets_train", "targets_test", "grid_points"} == set(
+        found.data_vars
+    )
     assert all(bool(found[name].notnull().all()) for name in names)
     assert float(found.w2_start[0, 0]) == 0
     assert float(found.w2_start[0, -1]) > 0
@@ -99,7 +101,7 @@ def test_a_functional_without_lower_bound_has_diverged(tmp_path: Path) -> None:
 
 
 def test_the_noise_has_its_scale(tmp_path: Path) -> None:
-    """Euler–Maruyama's own variance (theory.md §5): v ← (1 − dt)² v + 2τ dt."""
+    """Euler–Maruyama's own variance (theory.md §5.7): v ← (1 − dt)² v + 2τ dt."""
     tau, dt, m = 0.5, 0.1, 4000
     content = changed(
         WELLS, functional={"terms": [{"term": "quadratic"}]}, axes={"width": [m], "seed": 1, "temperature": [tau]},
@@ -177,7 +179,7 @@ def test_fresh_points_are_new_at_every_step_and_the_runs_own(tmp_path: Path) -> 
 
 
 def test_particles_learn_a_neuron_that_their_features_cannot(tmp_path: Path) -> None:
-    """theory.md §4, rf-relu: the same cloud with and without moving input weights, on fresh points."""
+    """theory.md §4.8: the same cloud with and without moving input weights, on fresh points."""
     content = changed(
         TEACHER, data={"d": 16, "n_train": 256, "n_test": 2000}, functional={"terms": [{"term": "risk", "cost": "mse"}]},
         initial={"law": "gaussian", "scale": 0.25, "output": "signs", "output_scale": 1.0},

@@ -20,11 +20,11 @@ from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._failures import Failures
 from sweepengine.execute._signals import deferred, interruptible
 from sweepengine.options import RunOptions
-from sweepengine.store import SweepStore, read_failures
+from sweepengine.store import SweepStore, failed_runs
 from tests.support.progress import Said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     Tiny = Callable[..., dict[str, Any]]
@@ -56,10 +56,10 @@ def test_the_run_that_stops_its_worker_is_recorded_as_failed_alone(
 ) -> None:
     train = _pack._ChunkJob._train
 
-    def dies(self: Any, positions: tuple[int, ...], runs: list[Any], state: Any) -> Iterator[Event]:
+    def dies(self: Any, positions: tuple[int, ...], runs: list[Any], state: Any) -> Generator[Event, None, Event]:
         if any((run.width, run.seed, run.gamma) == (16, 1, 0.5) for run in runs):
             raise EOFError("the worker is gone")  # none of what a run's own failure raises
-        yield from train(self, positions, runs, state)
+        return (yield from train(self, positions, runs, state))
 
     monkeypatch.setattr(_pack._ChunkJob, "_train", dies)
     said = Said()
@@ -67,7 +67,7 @@ def test_the_run_that_stops_its_worker_is_recorded_as_failed_alone(
     assert (outcome.done, outcome.failed) == (7, 1)
     assert len([line for line in said.lines if "its worker stopped (EOFError" in line]) == 2
     store = SweepStore(tmp_path / "s.zarr")
-    (text,) = [text for block in store.block_shapes() for text in read_failures(store.objects, block).values()]
+    (text,) = [run.failure.traceback for run in failed_runs(store)]
     assert text.endswith("its worker stopped while the run was advanced: EOFError: the worker is gone")
     monkeypatch.undo()
     assert sweepengine.run(tiny(), tmp_path / "s.zarr", executor="inline").done == 8

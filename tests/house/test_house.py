@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -105,3 +106,16 @@ def test_every_job_is_a_valid_spec_named_like_its_file() -> None:
     assert jobs
     for job in jobs:
         assert read_spec(job).name == job.stem
+
+
+def test_the_citation_is_that_of_this_version() -> None:
+    import sweepengine
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)  # what the format requires
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["type"] == "software"
+    assert all(each.get("name") or each.get("family-names") for each in citation["authors"])
+    assert citation["version"] == sweepengine.__version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert citation["license"] == project["license"]

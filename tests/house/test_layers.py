@@ -25,7 +25,18 @@ LAYERS = [
     "plugins",
 ]
 """From the top; a package imports from those below it. The modules of ``BASE`` lie under all of them."""
-BASE = {"activations", "errors", "files", "options", "runge_kutta", "streams", "time_methods", "transport"}
+BASE = {
+    "activations",
+    "amounts",
+    "errors",
+    "files",
+    "options",
+    "runge_kutta",
+    "sources",
+    "streams",
+    "time_methods",
+    "transport",
+}
 BETWEEN = {"claims", "refine", "reports", "sweeps"}
 """Modules that lie between cli and the packages: they run sweeps and analyse them."""
 SEEN_BY_ANALYSIS = {
@@ -34,6 +45,7 @@ SEEN_BY_ANALYSIS = {
     "files",
     "open_sweep",
     "open_theory",
+    "sources",
     "spec",
     "theory",
     "errors",

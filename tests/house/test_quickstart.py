@@ -73,7 +73,7 @@ def test_the_readmes_python_prints_the_same_table(demo: tuple[Path, str]) -> Non
 
 def test_the_readmes_commands_do_what_they_say(demo: tuple[Path, str]) -> None:
     lines = re.findall(r"^\$ sweepengine (.*?)(?:#.*)?$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
-    assert len(lines) == 17
+    assert len(lines) == 19
     store = demo[0] / "results" / "quickstart.zarr"
     before = {path: path.stat().st_mtime_ns for path in store.rglob("*")}
     for line in lines:
@@ -123,7 +123,7 @@ def test_wide_networks_are_lazy_in_ntk_scaling_and_not_in_mean_field(demo: tuple
 
 
 def test_halving_the_step_leaves_the_exponents_inside_their_intervals(tmp_path: Path) -> None:
-    """theory.md §6: the step must not be what is measured."""
+    """theory.md §1.6: the step must not be what is measured."""
     content = QUICKSTART | {"axes": {"scaling": ["ntk", "mean_field"], "width": [32, 64, 128, 256, 512], "seed": 8}}
     sweepengine.run(content, tmp_path / "whole.zarr", executor="inline")
     whole = sweepengine.open_sweep(tmp_path / "whole.zarr")

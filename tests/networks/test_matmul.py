@@ -10,7 +10,8 @@ import torch
 
 import sweepengine
 from sweepengine.errors import RunError, SpecError
-from sweepengine.networks import MATMULS, _matmul, loss, matmul_precision
+from sweepengine.networks import MATMULS, _matmul, loss, matmul_precision, multiplies_in_full
+from sweepengine.networks._products import times_vector
 from sweepengine.observe import canonical_names
 from sweepengine.spec import ParticleSpec, SweepSpec, expand, expand_particles, make_spec, run_from_json
 
@@ -264,6 +265,38 @@ def test_large_products_keep_their_digits_whoever_makes_them(monkeypatch: pytest
         assert settings() == ("ieee", "ieee")
     _matmul._setting_of_large_products.cache_clear()
     assert all_settings() == before
+
+
+def test_products_with_a_vector_are_in_full_whoever_makes_the_large_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_matmul, "_setting_of_large_products", lambda: "bf16")
+    seen: list[str] = []
+    mv = torch.mv
+
+    def watched(a: Tensor, v: Tensor) -> Tensor:
+        seen.append(settings()[0])
+        return mv(a, v)
+
+    monkeypatch.setattr(torch, "mv", watched)
+    large, small = torch.randn(300, 200), torch.randn(30, 20)
+    with matmul_precision("full", CPU, large=True):
+        asked = settings()[0]
+        for a in (large, small, large.double()):
+            v = torch.randn(a.shape[1], dtype=a.dtype)
+            torch.testing.assert_close(times_vector(a, v), (a.double() @ v.double()).to(a.dtype), rtol=1e-4, atol=1e-4)
+            assert settings()[0] == asked
+    assert seen == ["ieee", asked, asked]
+
+
+def test_a_scope_says_whether_products_are_in_full(multiplies: Multiplies) -> None:
+    multiplies(lambda name, _device: name)
+    assert not multiplies_in_full(CPU)
+    with matmul_precision("full", CPU):
+        assert multiplies_in_full(CPU)
+        assert not multiplies_in_full(CUDA)
+        with matmul_precision("bf16", CPU):
+            assert not multiplies_in_full(CPU)
+        assert multiplies_in_full(CPU)
+    assert not multiplies_in_full(CPU)
 
 
 def test_asked_for_rounding_is_no_matter_of_size(multiplies: Multiplies) -> None:

@@ -29,7 +29,7 @@ D, WIDTH, STEPS, ETA = 5, 16, 20, 0.2
 
 
 class FullyConnected(nn.Module):
-    """theory.md §1 as a user would write it: f = α m^-γ times this."""
+    """theory.md §1.1 as a user would write it: f = α m^-γ times this."""
 
     W0: Tensor
     b0: Tensor
@@ -140,7 +140,7 @@ def test_the_kernel_of_a_convolution_is_its_jacobians_product(outputs: int, monk
         leaves = {name: value.clone().requires_grad_() for name, value in parameters.values.items()}
         raw = torch.func.functional_call(module, leaves, (at,)).reshape(-1)
         rows = [torch.autograd.grad(each, list(leaves.values()), retain_graph=True) for each in raw]
-        # theory.md §1: the kernel of f itself with the speed of θ, not the shortcut of the engine.
+        # theory.md §2.1: the kernel of f itself with the speed of θ, not the shortcut of the engine.
         scale = 3.0 * 6**-0.7 * math.sqrt(6 ** (2 * 0.7 - 1)) / 3.0
         return scale * torch.stack([torch.cat([part.reshape(-1) for part in row]) for row in rows])
 

@@ -114,7 +114,7 @@ def trained(
 
 @pytest.mark.parametrize(("gamma", "other"), [(0.5, 1.0), (0.6, 0.85)])
 def test_only_alpha_m_to_minus_gamma_matters(gamma: float, other: float) -> None:
-    """Row ``equivalence`` of theory.md §4."""
+    """theory.md §1.5."""
     a, m, alpha = Architecture(2, "tanh", 1.3, 0.2, 1.0), 24, 1.9
     one = trained(a, initialise(a, m, D, 0, torch.float64), gamma, alpha)
     same = trained(a, initialise(a, m, D, 0, torch.float64), other, alpha * m ** (other - gamma))

@@ -127,7 +127,7 @@ def test_frozen_parts_stay_and_leave_the_kernel(depth: int, outputs: int, traine
 
 
 def test_learning_rates_of_s2() -> None:
-    """S2's kernel E[φφ] + σ_a²(x·x' + 1)E[φ'φ'] is ours with rates 1/σ_a², d/σ_w², 1/σ_b² (theory.md §1)."""
+    """σ's in the law: E[φφ] + σ_a²(x·x' + 1)E[φ'φ'] is ours with rates 1/σ_a², d/σ_w², 1/σ_b² (theory.md §1.4)."""
     a = Architecture(1, "tanh", 1.4, 0.6, 0.8)
     p = make(a, 40, 1)
     rates = {"W1": 1 / a.sigma_a**2, "W0": D / a.sigma_w**2, "b0": 1 / a.sigma_b**2}
@@ -179,7 +179,7 @@ def test_many_points_make_strips(outputs: int) -> None:
 
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_grams_make_the_kernel(outputs: int) -> None:
-    """Θ = δ(σ_a² Φ_L + σ_b²) + Σ (σ_w² Φ_l + σ_b²) ⊙ G_{l+1} (theory.md §2), in every form."""
+    """Θ = δ(σ_a² Φ_L + σ_b²) + Σ (σ_w² Φ_l + σ_b²) ⊙ G_{l+1} (theory.md §2.4), in every form."""
     a = Architecture(3, "gelu", 1.3, 0.4, 0.8, output_bias=True)
     net = network(a, make(a, [5, 8, 6], outputs), [0.8], [1.3])
     train, test = (net.passes(Inputs.prepare(points(n, seed=n), a)) for n in (5, 3))

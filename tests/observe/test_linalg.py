@@ -45,6 +45,28 @@ def test_norm_is_the_largest_singular_value(name: str, steps: int, monkeypatch: 
     torch.testing.assert_close(operator_norm(matrix), torch.linalg.svdvals(matrix)[..., 0], rtol=1e-12, atol=1e-14)
 
 
+NARROW = {
+    "dense": gaussian(512, 64),
+    "wide": gaussian(17, 900),
+    "one direction": of_spectrum(torch.tensor([3.0], dtype=torch.float64), 400, 30),
+    "graded columns": gaussian(512, 64) * torch.logspace(0, -6, 64, dtype=torch.float64),
+    "of one sign": gaussian(4096, 40).abs(),
+    "a group": gaussian(2, 100, 7),
+}
+
+
+@pytest.mark.parametrize("name", NARROW)
+@pytest.mark.parametrize("size", [1e-22, 1.0, 1e22], ids=["squares underflow", "usual", "squares overflow"])
+def test_norm_in_float32_has_the_error_of_its_gram_matrix(name: str, size: float) -> None:
+    matrix = (size * NARROW[name]).to(torch.float32)
+    exact = torch.linalg.svdvals(matrix.to(torch.float64))[..., 0]
+    bound = 32 * 2.0**-24 * matrix.to(torch.float64).square().sum((-1, -2)) / (2 * exact)
+    found = operator_norm(matrix)
+    assert found.dtype == torch.float64
+    assert (abs(found - exact) <= bound).all()
+    assert (bound < 1e-4 * exact).all()
+
+
 class Decomposed(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sides of the matrices whose eigenvalues are computed."""
 

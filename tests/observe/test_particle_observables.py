@@ -48,7 +48,7 @@ def test_the_page_of_observables_names_each_and_only_these() -> None:
 
 
 def test_the_stored_weak_form_is_of_first_order(tmp_path: Path) -> None:
-    """theory.md §4 wgf-weak, at t = 0 of one problem with steps that are halved."""
+    """theory.md §5.4, at t = 0 of one problem with steps that are halved."""
     sizes = (0.02, 0.01, 0.005)
     names = ["weak_form_defect", "dissipation", "particles"]
     found = []
@@ -151,7 +151,7 @@ def test_the_first_variation_is_the_formula_at_points_that_all_runs_share(tmp_pa
 
 
 def test_the_first_variation_is_a_derivative_of_the_functional(tmp_path: Path) -> None:
-    """theory.md §4 first-variation: d/ds F((1 − s)μ + s ν), ν on two points of the lattice, W symmetric with its ½."""
+    """theory.md §5.2: d/ds F((1 − s)μ + s ν), ν on two points of the lattice, W symmetric with its ½."""
     content = changed(
         WELLS, functional={"terms": [{"term": "gaussian", "length": 0.8}, {"term": "double_well"}], "temperature": 0.2},
         grid={"low": -2.0, "high": 2.0, "count": 9}, observables=["first_variation", "particles"],
@@ -202,7 +202,7 @@ def test_distances_to_a_reference_are_those_of_numpy(tmp_path: Path) -> None:
 
 
 def test_a_contraction_reaches_its_reference_at_the_rate_of_theory(tmp_path: Path) -> None:
-    """theory.md §5: V = |θ|²/2 contracts W₂ to its minimum by 1 − dt a step; the reference is 0, of any size for one coordinate."""
+    """V = |θ|²/2 contracts W₂ to its minimum by 1 − dt a step; the reference is 0, of any size for one coordinate."""
     content = changed(
         WELLS, functional={"terms": [{"term": "quadratic"}]}, dynamics={"method": "euler"}, initial={"coordinates": 1},
         reference=saved(np.zeros((7, 1)), tmp_path / "r.npz"), observables=["w2_reference"],

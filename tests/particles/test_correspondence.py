@@ -1,4 +1,4 @@
-"""Two independent code paths, one trajectory: networks at γ = 1 and particles (theory.md §5)."""
+"""Two independent code paths, one trajectory: networks at γ = 1 and particles (theory.md §5.3)."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_the_velocity_descends_the_first_variation(term: Any) -> None:
 
 @every_term
 def test_the_first_variation_is_the_derivative_along_mixtures(term: Any) -> None:
-    """d/ds F((1 − s) μ + s ν) at s = 0 is ∫δF/δμ d(ν − μ) (S4 §4.4); mixtures as multisets, s = j/N exactly."""
+    """d/ds F((1 − s) μ + s ν) at s = 0 is ∫δF/δμ d(ν − μ) (theory.md §5.2); mixtures as multisets, s = j/N exactly."""
     mu, nu = CLOUD[:4], CLOUD[4:8] * 1.5
     copies = 500  # the mixture takes k of μ's copies away for k of ν's
 

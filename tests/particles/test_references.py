@@ -208,7 +208,7 @@ def test_the_population_risk_is_that_of_very_many_points() -> None:
 
 
 def test_trained_particles_learn_the_neuron_that_random_features_miss() -> None:
-    """S4 §10: same m and d, one relu teacher; population risks by κ."""
+    """theory.md §4.8: same m and d, one relu teacher; population risks by κ."""
     d, m = 12, 60
     start, target = pt.gaussian_cloud(4, m, d + 1), np.eye(d)[0]
     start[:, :d] /= math.sqrt(d)

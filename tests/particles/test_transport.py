@@ -55,7 +55,7 @@ def test_sorting_agrees_with_assignment_and_takes_any_sizes() -> None:
 
 
 def test_mixtures_leave_at_the_root_of_time() -> None:
-    """W₂(μ, (1−t) μ + t ν) = √t W₂(μ, ν) for separated points: no geodesic (S4 §4.2)."""
+    """W₂(μ, (1−t) μ + t ν) = √t W₂(μ, ν) for separated points: no geodesic (theory.md §5.5)."""
     ends = np.array([0.0, 5.0])
     for t in (0.01, 0.04, 0.5):
         found = pt.line_distance(np.array([0.0]), ends, None, np.array([1 - t, t]))

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from sweepengine.plan import MachineRate, make_plan, sweep_seconds
+from sweepengine.plan import MachineRate, make_plan
+from sweepengine.plan._cost import sweep_seconds
 from sweepengine.spec import make_spec
 from sweepengine.store import SweepStore
 

@@ -203,10 +203,12 @@ def test_plugins_that_raise_give_exit_code_2(
 
 
 def test_names_that_nobody_registered(tiny: Tiny, tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"observables: found 'distanc'.*did you forget --plugin"):
+    with pytest.raises(
+        SpecError, match=r"(?s)observables: found 'distanc'.*did you forget --plugin.*\n    kernel_cka\n"
+    ):
         sweepengine.run(observing(tiny, "distanc"), tmp_path / "n.zarr", executor="inline")
     install(read_plugin(plugin(tmp_path, OBSERVABLES)))
-    with pytest.raises(SpecError, match=r"observables: found 'distanc'\. Did you mean 'distance'\?"):
+    with pytest.raises(SpecError, match=r"observables: found 'distanc'.*\. Did you mean 'distance'\?"):
         sweepengine.run(observing(tiny, "distanc"), tmp_path / "n.zarr", executor="inline")
     with pytest.raises(SpecError, match=r"network.model: found 'twin', which is not registered .*forget --plugin"):
         sweepengine.run(MODEL, tmp_path / "n.zarr", executor="inline")

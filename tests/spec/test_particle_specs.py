@@ -60,7 +60,10 @@ def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
             {"functional": {"terms": [{"term": "mmd", "kernel": "gaussian", "power": 1.5}]}},
             r"functional\.terms\.0: power: given for the kernel 'gaussian'; only 'riesz' has one",
         ),
-        ({"unit": {"activation": "rleu"}}, r"unit\.activation: found 'rleu'; allowed: .*'relu'"),
+        (
+            {"unit": {"activation": "rleu"}},
+            r"unit\.activation: found 'rleu' \(did you mean 'relu'\?\); allowed: .*'relu'",
+        ),
         ({"unit": "relu"}, r"unit: found 'relu'; expected a mapping of fields"),
         (
             {"unit": {"name": "own", "coordinates": 2}},
@@ -101,7 +104,10 @@ def test_everything_physical_is_in_the_id(change: dict[str, Any]) -> None:
             r"functional\.terms\.0\.cost: logistic needs targets",
         ),
         ({"shards": 2}, r"shards: found 2\b"),
-        ({"observables": ["objective", "kernal"]}, r"observables: found 'kernal'\. Did you mean 'kernel'\?"),
+        (
+            {"observables": ["objective", "kernal"]},
+            r"observables: found 'kernal'.* particles\. Did you mean 'kernel'\?",
+        ),
         ({"observables": ["particles"], "dynamics": {"snapshots": 0}}, r"observables: particles is kept at snapshots"),
         ({"data": {"outputs": 2}}, r"data: found 2 targets a point"),
     ],

@@ -150,8 +150,16 @@ def test_axes_of_architectures(tiny: Callable[..., dict[str, Any]]) -> None:
 
 BAD = [
     ("depth: 1", "depht: 1", r"network\.depht: unknown key\. Did you mean 'depth'\? Allowed here: activation"),
-    ("activation: relu", "activation: rellu", r"network\.activation: found 'rellu'; allowed: 'relu', "),
-    ("[ntk, mean_field]", "[ntk, meanfield]", r"axes\.scaling\.1: found 'meanfield'; allowed: 'ntk' or 'mean_field'"),
+    (
+        "activation: relu",
+        "activation: rellu",
+        r"network\.activation: found 'rellu' \(did you mean 'relu'\?\); allowed: 'relu', ",
+    ),
+    (
+        "[ntk, mean_field]",
+        "[ntk, meanfield]",
+        r"axes\.scaling\.1: found 'meanfield' \(did you mean 'mean_field'\?\); allowed: 'ntk' or 'mean_field'",
+    ),
     ("[ntk, mean_field]", "[0.3]", r"axes\.scaling\.0: found 0\.3; .*expected 0\.5 or more"),
     ("[ntk, mean_field]", "[ntk, 0.5]", r"axes\.scaling: 0\.5 stands twice"),
     ("name: digits", "name: mnist", r"data\.name: found 'mnist'; allowed: 'digits', 'file', 'gaussian', 'sphere'"),
@@ -170,13 +178,27 @@ BAD = [
     ("step_size: auto", "step_size: fast", r"training\.step_size: found 'fast'; allowed: 'auto'; or expected a number"),
     ("spacing: log", "spacing: linear", r"training\.records\.spacing: found 'linear'; allowed: 'log', 'every'"),
     ("count: 24", "count: 1", r"training\.records\.count: found 1; expected 2 or more"),
-    ("float32", "float16", r"precision: found 'float16'; allowed: 'float32' or 'float64'"),
+    ("float32", "float16", r"precision: found 'float16' \(did you mean 'float64'\?\); allowed: 'float32' or 'float64'"),
     ("[3, 8]", "[3, 3]", r"data\.classes: found \[3, 3\]; name two different digits"),
     ("name: quickstart", "name: ../../etc/x", r"name: found '\.\./\.\./etc/x'; a name is made of letters"),
     ("name: quickstart", "name: .hidden", r"name: found '\.hidden'"),
     ("name: quickstart", "name: !!python/object/apply:os.system ['touch hacked']", r"line 3: .*remove the tag"),
     ("name: quickstart", "name: !!bool maybe", r"found the tag 'tag:yaml.org,2002:bool'"),
-    ("name: quickstart", "name: &a [*a]", r"found an anchor or alias"),
+    ("name: quickstart", "name: &a [*a]", r"line 3: found an alias of what it stands in, which never ends"),
+    (
+        "name: quickstart",
+        "a0: &a0 [1]\n" + "".join(f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 9)),
+        r"line 9: its aliases stand for more than 250000 values",
+    ),
+    (
+        "name: quickstart",
+        "a0: &a0 [1]\n" + "".join(f"a{k}: &a{k} [*a{k - 1}]\n" for k in range(1, 20)),
+        r"line \d+: found more than 16 mappings and lists within each other",
+    ),
+    ("name: quickstart", "name: &a {x: 1, x: 2}", r"line 3: the key 'x' stands twice"),
+    ("time: 50.0", "time: 50,0", r"line 6: the key 0 is not text; .*a number has a point, 20\.0, and no comma"),
+    ("loss: mse", "loss: MSE", r"training\.loss: found 'MSE' \(did you mean 'mse'\?\); allowed: 'mse', 'logistic'"),
+    ("name: digits", "name: digit", r"data\.name: found 'digit' \(did you mean 'digits'\?\); allowed: "),
     ("time: 50.0", "time: 1e300", r"training\.time: found 1e\+300; expected 1000000000000\.0 or less"),
     ("name: quickstart", 'name: "a\\0b"', r"line 3: found text with the control character '\\x00'"),
     ("[32, 64,", "[" + "[" * 8000, r"line 9: found more than 16 mappings and lists within each other"),
@@ -218,6 +240,18 @@ def test_deep_nesting_is_refused_where_it_begins(text: str) -> None:
     with pytest.raises(SpecError, match=r"line \d+: found more than 16 mappings and lists within each other"):
         parse_spec(text)
     assert time.process_time() - begun < 5  # 0.2 s, whatever the length
+
+
+def test_aliases_and_merge_keys_are_what_they_stand_for() -> None:
+    text = QUICKSTART.read_text()
+    plain = parse_spec(text.replace("seed: 8", "seed: [0, 1, 2]").replace("name: quickstart", "name: lärm_βη"))
+    merged = parse_spec(
+        text.replace("seed: 8", "<<: {seed: &some [0, 1, 2], width: *some}").replace(
+            "name: quickstart", "name: lärm_βη"
+        )
+    )
+    assert merged == plain
+    assert plain.name == "lärm_βη"
 
 
 def test_a_thousand_mistakes_are_told_in_forty_lines() -> None:

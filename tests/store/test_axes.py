@@ -38,7 +38,15 @@ def rows(dataset: xr.Dataset, ids: np.ndarray[Any, Any]) -> xr.Dataset:
 def test_the_joined_dataset_holds_every_plain_sweep(tiny: Tiny, tmp_path: Path) -> None:
     whole = run(swept(tiny, **SWEPT), tmp_path / "whole.zarr")
     theory = sweepengine.open_theory(tmp_path / "whole.zarr").load()
-    assert dict(whole.sizes) | {"layer": 2} == {"run": 32, "record": 6, "i": 12, "j": 12, "test": 10, "layer": 2}
+    assert dict(whole.sizes) | {"layer": 2} == {
+        "run": 32,
+        "record": 6,
+        "i": 12,
+        "j": 12,
+        "test": 10,
+        "layer": 2,
+        "feature": 64,
+    }
     for n in SWEPT["n_train"]:
         for bias in SWEPT["sigma_b"]:
             values = {"n_train": n, "sigma_b": bias, "step_size": 0.5}
@@ -52,7 +60,9 @@ def test_the_joined_dataset_holds_every_plain_sweep(tiny: Tiny, tmp_path: Path) 
             assert np.isnan(found.targets_train.values[:, n:]).all()
             own = found.isel(i=slice(n), j=slice(n))
             for name in plain.data_vars:
-                expected = plain[name].broadcast_like(own[name]) if name == "targets_train" else plain[name]
+                expected = (
+                    plain[name].broadcast_like(own[name]) if name in ("targets_train", "inputs_train") else plain[name]
+                )
                 np.testing.assert_array_equal(own[name].values, expected.values, err_msg=str(name))
             limit = theory.sel(limit=str(found.limit.values[0]))
             predicted = sweepengine.open_theory(store).load().squeeze("limit")

@@ -244,7 +244,7 @@ def test_two_drivers_never_have_one_epoch(
     """The first is stopped between its look at the claims and its own claim; others come and go meanwhile."""
     path = tmp_path / "epochs.zarr"
     sweepengine.run(tiny(axes={"width": [8]}), path, executor="inline")
-    late, create = SweepStore(path), _claim.create_object
+    late, create = SweepStore(path), _claim.create_object  # type: ignore[attr-defined]
     made: list[bool] = []
 
     def stopped(*arguments: Any) -> bool:

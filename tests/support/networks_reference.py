@@ -1,4 +1,4 @@
-"""theory.md §1 written a second time, for autograd, and small helpers that several tests share."""
+"""theory.md §1.1 written a second time, for autograd, and small helpers that several tests share."""
 
 from __future__ import annotations
 

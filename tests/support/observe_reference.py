@@ -1,4 +1,4 @@
-"""Every variable of networks a second time: theory.md's definitions by automatic differentiation, with no signals."""
+"""Every variable of networks a second time: what theory.md defines, by automatic differentiation, with no signals."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class PlainMoment:
         return {name: scale * self.rates[name] * torch.tensordot(flat, each, dims=1) for name, each in jacobian.items()}
 
     def linearised(self) -> tuple[Named, Tensor, Tensor]:
-        """ω_t by the steps of S1 eq 65, and f^lin on training and test points."""
+        """ω_t by its own steps of descent, and f^lin on training and test points."""
         jacobian, cross = self.jacobian(self.first, self.points.x), self.jacobian(self.first, self.points.x_test)
         omega = {name: torch.zeros_like(each) for name, each in self.first.items()}
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sweepengine.plan import Plan
 
 KEPT = Path(__file__).parents[1] / "kept" / "pinned.json"
+SOURCES: dict[str, dict[str, str]] = json.loads((KEPT.parent / "pinned_sources.json").read_text())
+"""Kind → observable → what its array cited when layouts were pinned, whose hash has these texts; they may change."""
 DATA = {"name": "gaussian", "teacher": "neuron", "d": 3, "n_train": 6, "n_test": 3}
 DIGITS = {"name": "digits", "classes": [3, 8], "n_train": 8, "n_test": 4}
 SHELLS = {"name": "shells", "d": 4, "delta": 0.3, "n_train": 8, "n_test": 4}
@@ -141,6 +143,9 @@ def described(plan: Plan) -> dict[str, Any]:
     seconds = sum(plan._work.seconds(run, plan.shape(run), rate) for run in plan.runs)
     shapes = {block.id: block.shape.to_json() for block in plan.new_blocks}
     chunks = [shape.pop("chunk_runs") for shape in shapes.values()]
+    cited = SOURCES.get(plan.spec.kind, {})
+    for variable in (each for shape in shapes.values() for each in shape["variables"]):
+        variable["source"] = cited.get(variable["name"], variable["source"])
     ids = [[run.id, run.limit_id] for run in plan.runs]
     return {
         "first": ids[0],

@@ -16,7 +16,7 @@ GAMMAS: Mapping[str, float] = {"ntk": 0.5, "mean_field": 1.0}
 
 
 def exact_exponents(gamma: float, activation: str) -> dict[str, float]:
-    """p of Q ~ m^-p for one hidden layer, as theory.md §4 states it (relu at γ = ½: the trial's reading)."""
+    """p of Q ~ m^-p for one hidden layer, as theory.md §4.2 states it (relu at γ = ½: a reading at finite widths)."""
     drift = 2 * (1 - gamma) if gamma > 0.5 else {"relu": 0.68}.get(activation, 1.0)
     return {
         "kernel_drift": drift,

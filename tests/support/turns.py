@@ -66,8 +66,8 @@ def watched_looks(monkeypatch: pytest.MonkeyPatch, see: Callable[[torch.Tensor],
     """Show the outputs that turns of networks look at for divergence, before they do."""
     look = Divergence.look
 
-    def seen(self: Divergence, outputs: torch.Tensor, targets: torch.Tensor) -> None:
+    def seen(self: Divergence, step: float, outputs: torch.Tensor, targets: torch.Tensor) -> None:
         see(outputs)
-        look(self, outputs, targets)
+        look(self, step, outputs, targets)
 
     monkeypatch.setattr(Divergence, "look", seen)

@@ -1,4 +1,4 @@
-"""The backward recursion and the Gaussian conditioning lemma (S0)."""
+"""The backward recursion and the Gaussian conditioning lemma (theory.md §4.6)."""
 
 from typing import Any
 
@@ -86,7 +86,7 @@ def test_conditional_covariance_is_as_the_lemma_says(spec: str, sigma_b: float, 
 
 
 def _alignment_constant(spec: str, sigma_b: float, rng: np.random.Generator) -> float:
-    """c, the m-fold share of z inside the features of a single point (theory.md §4, row backward)."""
+    """c, the m-fold share of z inside the features of a single point (theory.md §4.6)."""
     x = np.array([[0.7, -1.1, 0.4]])
     layers = theory.backward_check(x, rng, width=50, depth=2, activation=spec, sigma_w=1.5, sigma_b=sigma_b)
     return float(50 * layers[0].share_predicted[0])
@@ -119,7 +119,7 @@ def test_share_of_z_inside_the_features(sigma_b: float, rng: np.random.Generator
         error = draws.std(0, ddof=1) / np.sqrt(runs)
         correction = 3 * predicted / width  # the next order in 1/m
         assert (np.abs(draws.mean(0) - predicted) < 4 * error + correction).all()
-    # theory.md's c = E[h²φ'²]/(E h² E φ'²), without the bias's share of h, is right only for σ_b = 0.
+    # c = E[h²φ'²]/(E h² E φ'²), without the bias's share of h, is right only for σ_b = 0.
     q = 1.5**2 * 1.0 + sigma_b**2
     second = theory.dual_activation("erf", q, q, q).value
     variance = float(1.5**2 * second + sigma_b**2)

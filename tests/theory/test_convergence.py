@@ -1,4 +1,4 @@
-"""The constants of the convergence proof (S4 §3), each by an independent route, and whole runs against them."""
+"""The constants of the convergence proof (theory.md §3.9), each by an independent route, and runs against them."""
 
 import math
 from collections.abc import Callable
@@ -90,7 +90,7 @@ def test_stability_holds_with_the_probability_promised(sphere: Sphere, rng: np.r
 
 
 def _train(x: Floats, y: Floats, m: int, rng: np.random.Generator) -> tuple[list[float], list[float], list[float]]:
-    """S4's network, W only, sum loss, small steps: (times, residuals, movements)."""
+    """The network of theory.md §3.9, W only, sum loss, small steps: (times, residuals, movements)."""
     w0 = rng.standard_normal((m, x.shape[1]))
     a = rng.choice([-1.0, 1.0], m)
     w, eta = w0.copy(), 0.02
@@ -134,7 +134,7 @@ def test_width_the_proof_needs(sphere: Sphere) -> None:
     assert at <= found.radius
     assert theory.movement_bound(found.lambda0, 8, int(found.required_width / 2), 4.0, 1.0) > found.radius
     assert found.required_width > found.concentration_width
-    assert 1e9 < found.required_width < 1e15  # theory.md: about 10¹² even at n = 8
+    assert 1e9 < found.required_width < 1e15  # about 10¹² even at n = 8
     assert found.fitting_time == pytest.approx(2 / found.lambda0 * math.log(4000))
 
 

@@ -1,4 +1,4 @@
-"""Positive definiteness of the limiting NTK (theory.md §4, row psd) and every exception to it."""
+"""Positive definiteness of the limiting NTK (theory.md §3.8) and every exception to it."""
 
 from collections.abc import Callable
 from math import comb
@@ -122,7 +122,7 @@ def test_h_infinity_is_positive_unless_parallel(sphere: Sphere) -> None:
     for extra in (3 * x[:1], -x[:1]):
         bad = np.concatenate([x, extra])
         positive = theory.least_eigenvalue(theory.h_infinity(bad))
-        # S4 fact 6 says "not proportional"; the antipodal pair alone keeps H^∞ positive: its entry is 0.
+        # The notes say "not proportional"; the antipodal pair alone keeps H^∞ positive: its entry is 0.
         assert (positive > 1e-3) == (extra[0, 0] == -x[0, 0])
 
 

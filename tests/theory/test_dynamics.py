@@ -201,7 +201,7 @@ def test_ensemble_is_the_law_of_the_trained_draws(rng: np.random.Generator) -> N
     measured = np.cov(trained)
     error = np.sqrt((np.outer(deviation**2, deviation**2) + law.covariance**2) / samples)
     assert np.abs((measured - law.covariance) / error).max() < 4
-    # Twin: "never twice one cross term" (theory.md §3).
+    # Twin: twice one cross term in place of both (theory.md §3.5).
     fitted = theta[4:, :4] @ dynamics.operator(dynamics.growth(t))
     mixed = fitted @ k[4:, :4].T
     wrong = law.covariance + mixed.T - mixed

@@ -370,7 +370,7 @@ def test_two_hidden_layers_of_finite_width(spec: str, rng: np.random.Generator) 
         gram = [phi.function(h) @ phi.function(h).T / width for h in (h1, h2)]
         slope = [g @ g.T / width for g in (g1, g2)]
         nngp[s] = 0.64 * gram[1]
-        # The layerwise identity, theory.md §2.
+        # The layerwise identity, theory.md §2.2.
         ntk[s] = nngp[s] + (1.69 * gram[0] + 0.16) * slope[1] + first * slope[0]
     for draws, kernel in ((nngp, limit.nngp), (ntk, limit.ntk)):
         error = draws.std(0, ddof=1) / np.sqrt(networks)

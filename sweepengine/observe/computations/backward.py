@@ -116,7 +116,7 @@ OBSERVABLES = (
         observable(
             f"signal_gram_{name}", (),
             f"|G_l - limit|/|limit|{what}, root mean square over layers, mean over networks; case own_widths: of g g'/n_l",
-            "theory.md §4 backward, S0 §2", kind="computation", measure=measure,
+            "theory.md §4.6; Li 2025, §2", kind="computation", measure=measure,
             defined_for=(cases(*_NETWORKS),),
             cost=(Ingredient(seconds=lambda run: 5e-8 * _GRAM_COPIES * _weights(run)),),
         )
@@ -127,7 +127,7 @@ OBSERVABLES = (
     ),
     *(
         observable(
-            f"backward_{name}", ("hidden_layer",), what, "theory.md §4 backward, S0 lemma 1", kind="computation",
+            f"backward_{name}", ("hidden_layer",), what, "theory.md §4.6; Li 2025, lemma 1", kind="computation",
             measure=measure, defined_for=(cases("deep_relu", "deep_tanh"),), sizes={"hidden_layer": _LAYERS},
             cost=(Ingredient(seconds=lambda run: 3e-8 * _SHARE_COPIES * _weights(run)),),
         )

@@ -1,4 +1,4 @@
-"""The backward signals outside the span of the features, given the forward pass (S0 lemma 1). Imports no torch."""
+"""The backward signals outside the span of the features, given the forward pass (theory.md §4.6). Imports no torch."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ OBSERVABLES = tuple(
     observable(
         name, ("hidden_layer",),
         f"{what}; u the backward signals outside the span of the features, whitened by G_(l+1); case twin: within it",
-        "theory.md §4 conditioning, S0 lemma 1", kind="computation", measure=measure,
+        "theory.md §4.6; Li 2025, lemma 1", kind="computation", measure=measure,
         defined_for=(cases("claim", "twin"),), sizes={"hidden_layer": _LAYERS},
         cost=(Ingredient(seconds=lambda run: 2e-7 * _COPIES * run.width**2),),
     )

@@ -1,4 +1,4 @@
-"""Progress and error of the continuity argument, as an ODE (S4 §11). Imports no torch."""
+"""Progress and error of the continuity argument, as an ODE (theory.md §4.9). Imports no torch."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ OBSERVABLES = (
     observable(
         "continuity_defect", (),
         "sup over t of |X^K Y/(X_0^K Y_0) - 1| along dX/dt = -A X, dY/dt = K A Y, A > 0 random; case twin: K/2",
-        "S4 11", kind="computation", measure=continuity_defect, defined_for=(cases("claim", "twin"),),
+        "Wide-network notes, §3.11",
+        kind="computation", measure=continuity_defect, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda run: 4e-4 * run.width),),
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The two lemmas of the convergence proof (S4 §3.7): H_0 is near H^∞, and stays near H_0 nearby. Imports no torch.
+"""The lemmas of the convergence proof (theory.md §3.9): H_0 is near H^∞, and stays near H_0 nearby. Imports no torch.
 
 Four fixed unit points in d = 16; λ_0 = λ_min(H^∞), δ = 0.1. The width is the number of neurons.
 """
@@ -98,31 +98,33 @@ OBSERVABLES = (
     observable(
         "concentration_width", (),
         "width of the first lemma, 8 C^4 n^2 log(n(n+1)/delta)/lambda_0^2, for four unit points and delta = 0.1",
-        "S4 3.7", kind="computation", measure=concentration_width, defined_for=(cases("claim", "twin"),), cost=_COST,
+        "Du et al. 2019, §3; Wide-network notes, §3.7",
+        kind="computation", measure=concentration_width, defined_for=(cases("claim", "twin"),), cost=_COST,
     ),
     observable(
         "h_deviation", (),
         "operator norm of H_0 - H^inf over lambda_0/4, for four unit points; case twin: 64 neurons at a time are equal",
-        "S4 3.7, first lemma", kind="computation", measure=h_deviation, defined_for=(cases("claim", "twin"),),
+        "Du et al. 2019, §3; Wide-network notes, §3.7, first lemma",
+        kind="computation", measure=h_deviation, defined_for=(cases("claim", "twin"),),
         cost=_COST,
     ),
     observable(
         "stability_certificate", (),
         "upper bound of the Frobenius norm of H(W') - H(W) over every W' within R, over lambda_0/4; R of the second "
         "lemma at delta = 0.1; case twin: 1000 R",
-        "S4 3.7, second lemma", kind="computation", measure=stability_certificate,
+        "Du et al. 2019, §3; Wide-network notes, §3.7, second lemma", kind="computation", measure=stability_certificate,
         defined_for=(cases("claim", "twin"),), cost=_COST,
     ),
     observable(
         "stability_adversarial", (),
         "the same change for the W' that pushes each neuron over its nearest boundary",
-        "S4 3.7, second lemma", kind="computation", measure=stability_adversarial,
+        "Du et al. 2019, §3; Wide-network notes, §3.7, second lemma", kind="computation", measure=stability_adversarial,
         defined_for=(cases("claim", "twin"),), cost=_COST,
     ),
     observable(
         "stability_random", (),
         "the same change for a W' whose rows lie at random directions, R away",
-        "S4 3.7, second lemma", kind="computation", measure=stability_random,
+        "Du et al. 2019, §3; Wide-network notes, §3.7, second lemma", kind="computation", measure=stability_random,
         defined_for=(cases("claim", "twin"),), cost=_COST,
     ),
 )  # fmt: skip

@@ -66,7 +66,7 @@ _CASES: Final[dict[str, tuple[Callable[[int, np.random.Generator], Floats], tupl
     "quadratic": (_in_the_plane, (("quadratic", 1, 0.5), ("quadratic", 2, 0.5))),
     "quadratic_no_bias": (_on_sphere, (("quadratic", 1, 0.0),)),
 }
-"""Points, and the networks whose kernels are looked at: Θ_∞, and for relu without biases S4's H^∞ of W alone as well."""
+"""Points, and the networks whose kernels are looked at: Θ_∞, and H^∞ (theory.md §3.9) for relu without biases."""
 
 
 def _ratio(kernel: NDArray[np.floating]) -> float:
@@ -92,7 +92,7 @@ OBSERVABLES = tuple(
         f"definiteness_{name}", (),
         f"{name} of |lambda_min|/lambda_max of the limit of the tangent kernel over activations and depths; cases: "
         "random points on the sphere, and points on which the limit is singular",
-        "theory.md §4 psd; S3 §7, S4 fact 6", kind="computation", measure=measure,
+        "theory.md §3.8; Jacot et al. 2018, Prop. 2; Du et al. 2019, §3", kind="computation", measure=measure,
         defined_for=(cases(*_CASES),), cost=(Ingredient(seconds=lambda _: 0.2),),
     )
     for name, measure in (

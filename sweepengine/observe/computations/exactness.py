@@ -134,14 +134,15 @@ OBSERVABLES = (
         "layerwise_identity", (),
         "largest relative difference, over 144 networks, of Theta = sum of G x Phi from the Jacobian of automatic "
         "differentiation times its transpose; case twin: without the terms of the biases",
-        "theory.md §2, S0 §2", kind="computation", measure=layerwise_identity, defined_for=(cases("claim", "twin"),),
+        "theory.md §2.2; Li 2025, §2",
+        kind="computation", measure=layerwise_identity, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda _: 1.0),),
     ),
     observable(
         "readout_hessian", (),
         "largest root mean square, over 24 networks, of the second derivatives of the output by W^L, by automatic "
         "differentiation; case twin: by W^0",
-        "theory.md §4 sizes; S3 §8", kind="computation", measure=readout_hessian,
+        "theory.md §4.4; Valle Pérez 2019, §8", kind="computation", measure=readout_hessian,
         defined_for=(cases("claim", "twin"),), cost=(Ingredient(seconds=lambda _: 0.5),),
     ),
     *(
@@ -149,7 +150,7 @@ OBSERVABLES = (
             f"equivalence_{name}", (),
             f"largest relative difference, over 48 networks, of the {name} after 20 steps with (gamma, alpha) and with "
             "(gamma', alpha m^(gamma' - gamma)); case twin: with (gamma', alpha)",
-            "theory.md §1", kind="computation", measure=measure, defined_for=(cases("claim", "twin"),),
+            "theory.md §1.5", kind="computation", measure=measure, defined_for=(cases("claim", "twin"),),
             cost=(Ingredient(seconds=lambda _: 2.0),),
         )
         for name, measure in (

@@ -93,13 +93,13 @@ OBSERVABLES = (
         "first_layer_covariance", (),
         "unbiased estimate of |E s s' - I|_F^2, s the pre-activations of two neurons at all points, whitened by K; "
         "case twin: of the second layer",
-        "theory.md §4 first-layer; S1 eq 18", kind="computation", measure=first_layer_covariance,
+        "theory.md §3.1; Xu 2021, eq 18", kind="computation", measure=first_layer_covariance,
         defined_for=(cases("claim", "twin"),), cost=_COST,
     ),
     observable(
         "first_layer_characteristic", ("frequency",),
         "mean of cos(f v.s), f the frequency, v a random unit vector; case twin: of the second layer",
-        "theory.md §4 first-layer; S1 eq 18", kind="computation", measure=first_layer_characteristic,
+        "theory.md §3.1; Xu 2021, eq 18", kind="computation", measure=first_layer_characteristic,
         defined_for=(cases("claim", "twin"),), cost=_COST,
         sizes={"frequency": tuple(str(f) for f in _FREQUENCIES)},
     ),
@@ -107,7 +107,7 @@ OBSERVABLES = (
         "first_layer_kernel", (),
         "largest difference of the layer's tangent kernel between all neurons from K (x) I; case twin: of the second "
         "layer from its limit",
-        "theory.md §4 first-layer; S1 eq 40, S3 §4.1", kind="computation", measure=first_layer_kernel,
+        "theory.md §3.1; Xu 2021, eq 40; Valle Pérez 2019, §4.1", kind="computation", measure=first_layer_kernel,
         defined_for=(cases("claim", "twin"),), cost=_COST,
     ),
 )  # fmt: skip

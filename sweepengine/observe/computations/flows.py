@@ -161,34 +161,39 @@ OBSERVABLES = (
         "energy_order", (),
         "order in dt of |F(T) - F(0) + integral of |grad dF/dmu|^2 dmu dt|, from two step sizes, of 64 particles without "
         "noise; case twin: with half of the integral",
-        "S4 4.4", kind="computation", measure=energy_order, defined_for=(cases("claim", "twin"),),
+        "Ambrosio et al. 2008, ch. 11; Wide-network notes, §4.4",
+        kind="computation", measure=energy_order, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda run: 1e-3 * run.width),),
     ),
     observable(
         "entropy_balance", (),
         "(F(T) - F(0) + integral of (v - tau)^2/v dt) over F(0) - F(T), F = v/2 - tau log(v)/2, v the variance of 8000 "
         "noisy particles in V = theta^2/2, tau = 1/2; case twin: F and rate without entropy",
-        "S4 4.4", kind="computation", measure=entropy_balance, defined_for=(cases("claim", "twin"),),
+        "Ambrosio et al. 2008, ch. 11; Wide-network notes, §4.4",
+        kind="computation", measure=entropy_balance, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda run: 1e-3 * run.width),),
     ),
     observable(
         "weak_defect", ("test_function",),
         "largest over the flow of |d/dt int chi dmu + int <grad chi, grad dF/dmu> dmu|, of 64 particles without noise; "
         "case twin: of steps with half of the velocity",
-        "S4 4.4 (*)", kind="computation", measure=weak_defect, defined_for=(cases("claim", "twin"), widths(_RECORDS, _RECORDS)),
+        "Jordan et al. 1998; Wide-network notes, §4.4 (*)",
+        kind="computation", measure=weak_defect, defined_for=(cases("claim", "twin"), widths(_RECORDS, _RECORDS)),
         sizes={"test_function": TEST_FUNCTIONS}, cost=(Ingredient(seconds=lambda run: 1e-3 * run.width + 0.1),),
     ),
     observable(
         "weak_order", ("function_with_order",),
         "order in dt of weak_defect, from two step sizes, of the test functions of which it is not 0",
-        "S4 4.4 (*)", kind="computation", measure=weak_order, defined_for=(cases("claim", "twin"), widths(_RECORDS, _RECORDS)),
+        "Jordan et al. 1998; Wide-network notes, §4.4 (*)",
+        kind="computation", measure=weak_order, defined_for=(cases("claim", "twin"), widths(_RECORDS, _RECORDS)),
         sizes={"function_with_order": WITH_ORDER}, cost=(Ingredient(seconds=lambda run: 3e-3 * run.width + 0.1),),
     ),
     observable(
         "noisy_weak_defect", ("test_function",),
         "(d/dt int chi dmu + int <grad chi, grad V> dmu)/tau - int Laplace chi dmu, of a step of 8000 noisy particles in "
         "V = |theta|^2/2, tau = 1/2; case twin: without the last integral",
-        "S4 4.4 (*)", kind="computation", measure=noisy_weak_defect, defined_for=(cases("claim", "twin"),),
+        "Jordan et al. 1998; Wide-network notes, §4.4 (*)",
+        kind="computation", measure=noisy_weak_defect, defined_for=(cases("claim", "twin"),),
         sizes={"test_function": TEST_FUNCTIONS}, cost=(Ingredient(seconds=lambda _: 0.1),),
     ),
 )  # fmt: skip

@@ -76,7 +76,8 @@ OBSERVABLES = (
         "relative difference between the central difference of F in a direction nu of total mass 0 and the integral of "
         "dF/dmu d nu, F = int V dmu; iint W dmu dmu, with 2 int W dmu; 1/2 iint W dmu dmu; risks of two costs; case "
         "twin: iint W dmu dmu with int W dmu",
-        "S4 4.4", kind="computation", measure=first_variation_error, defined_for=(cases("claim", "twin"), widths(3)),
+        "Santambrogio 2015, ch. 7; Wide-network notes, §4.4, examples",
+        kind="computation", measure=first_variation_error, defined_for=(cases("claim", "twin"), widths(3)),
         sizes={"functional": FUNCTIONALS}, cost=(Ingredient(seconds=lambda run: 1e-3 * run.width),),
     ),
 )  # fmt: skip

@@ -136,7 +136,7 @@ def _cost(run: Any) -> float:
 
 
 _OF: Final[dict[str, Any]] = {
-    "source": "theory.md §4 nngp; S1 §3, S3 prop 1",
+    "source": "theory.md §4.5; Jacot et al. 2018, Prop. 1; Xu 2021, §3",
     "kind": "computation",
     "defined_for": (cases(*ARCHITECTURES),),
     "cost": (Ingredient(seconds=_cost),),

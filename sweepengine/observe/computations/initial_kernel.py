@@ -165,7 +165,7 @@ def _numbers(run: Any) -> float:
 
 _KNOWN: Final = cases(*ARCHITECTURES, "twin")
 _OF: Final[dict[str, Any]] = {
-    "source": "theory.md §4 ntk-init; S1 eq 35, S3 Thm 1",
+    "source": "theory.md §4.5; Jacot et al. 2018, Thm 1; Xu 2021, eq 35",
     "kind": "computation",
     "defined_for": (_KNOWN,),
     "cost": (Ingredient(seconds=lambda run: 4e-8 * _NETWORKS * (run.width + 40.0)),),
@@ -202,7 +202,7 @@ OBSERVABLES = (
             f"output_blocks_{name}", (),
             f"{what}, over |Theta_inf|_F, root mean square over blocks, mean over 16 networks of 3 outputs; case "
             "twin: one read-out for all outputs",
-            "theory.md §4 ntk-outputs; S1 eq 63, S3 Thm 1", kind="computation", measure=measure,
+            "theory.md §2.4; Jacot et al. 2018, Thm 1; Xu 2021, eq 63", kind="computation", measure=measure,
             defined_for=(_KNOWN,),
             cost=(Ingredient(seconds=lambda run: 5e-8 * _OUTPUT_COPIES * _numbers(run)),),
         )

@@ -176,7 +176,7 @@ def posterior_defect(now: Case, _: Case) -> float:
 
 
 def last_layer_defect(now: Case, _: Case) -> float:
-    """Distance of the law of the outputs after a twentieth of the steps from S1 eqs 75-79."""
+    """Distance of the law of the outputs after a twentieth of the steps from theory.md §3.5."""
     from sweepengine import theory
 
     train, cross, test = _blocks(_covariance(now))
@@ -197,21 +197,22 @@ OBSERVABLES = (
         "ridge_duality", (),
         "largest difference of predictions (Phi'Phi + lambda)^-1 Phi'y and (Phi Phi' + lambda)^-1 y over the largest "
         f"prediction, lambda = 0.1, {_POINTS}; case twin: the dual with 4 lambda",
-        "S1 eqs 7-8", kind="computation", measure=ridge_duality, defined_for=(cases("claim", "twin"),),
+        "Xu 2021, eqs 7-8", kind="computation", measure=ridge_duality, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda run: 1e-9 * run.width**3),),
     ),
     observable(
         "ridge_gp_distance", (),
         "|ridge predictions - posterior mean of the NNGP| / |posterior mean| on the test points, noise variance lambda "
         f"= 0.1, {_POINTS}; case twin: noise variance 4 lambda",
-        "S1 1.2, eqs 6-9", kind="computation", measure=ridge_gp_distance, defined_for=(cases("claim", "twin"),),
+        "Xu 2021, §1.2 and eqs 6-9",
+        kind="computation", measure=ridge_gp_distance, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda run: 1e-9 * run.width**3),),
     ),
     observable(
         "posterior_defect", (),
         "largest difference of mean and covariance over read-outs N(0, 1), both trained to the end, from those of the "
         f"noiseless posterior of the network's own K, over the prior's scale, {_POINTS}; case twin: K of infinite width",
-        "S1 5.2.1, eq 80", kind="computation", measure=posterior_defect, defined_for=(cases("claim", "twin"),),
+        "Xu 2021, §5.2.1, eq 80", kind="computation", measure=posterior_defect, defined_for=(cases("claim", "twin"),),
         cost=(_TRAINING,),
     ),
     observable(
@@ -219,7 +220,8 @@ OBSERVABLES = (
         "largest difference of mean and covariance over read-outs N(0, 1) after a twentieth of the steps from K_qx K^-1 "
         f"(I - E) y and K_qq - K_qx K^-1 (I - E^2) K_xq, over the prior's scale, {_POINTS}; case twin: K of infinite "
         "width",
-        "S1 5.2.1, eqs 75-79", kind="computation", measure=last_layer_defect, defined_for=(cases("claim", "twin"),),
+        "Xu 2021, §5.2.1, eqs 75-79",
+        kind="computation", measure=last_layer_defect, defined_for=(cases("claim", "twin"),),
         cost=(_TRAINING,),
     ),
 )  # fmt: skip

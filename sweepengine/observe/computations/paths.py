@@ -100,20 +100,23 @@ OBSERVABLES = (
         "mixture_power", (),
         "power of t in W2(mu, (1-t) mu + t nu), exact, of two clouds whose means lie 20 apart, in case far 200; case "
         "twin: in W2(mu, geodesic at t)",
-        "S4 4.2", kind="computation", measure=mixture_power, defined_for=(cases(*_APART), widths(64, 64)),
+        "Wide-network notes, §4.2",
+        kind="computation", measure=mixture_power, defined_for=(cases(*_APART), widths(64, 64)),
         cost=(Ingredient(seconds=lambda run: 1e-9 * run.width**3 * len(_MIXED)),),
     ),
     observable(
         "speed_excess", (),
         "largest of W2(mu_s, mu_t)/((t - s) W2(mu_0, mu_1)) - 1, exact, along ((1-t) id + t T)_# mu between two clouds, "
         "T optimal; case twin: T another pairing",
-        "S4 4.3", kind="computation", measure=speed_excess, defined_for=(cases("claim", "twin"), widths(3)),
+        "Ambrosio et al. 2008, ch. 7; Wide-network notes, §4.3",
+        kind="computation", measure=speed_excess, defined_for=(cases("claim", "twin"), widths(3)),
         cost=(Ingredient(seconds=lambda run: 2e-9 * run.width**3 + 0.02),),
     ),
     observable(
         "path_ends", ("path_end", "point", "coordinate"),
         "x and T(x) of points of a cloud in the plane, T the optimal map to another cloud; case twin: T another pairing",
-        "S4 4.3", kind="computation", measure=path_ends, defined_for=(cases("claim", "twin"), widths(_SHOWN)),
+        "Ambrosio et al. 2008, ch. 7; Wide-network notes, §4.3",
+        kind="computation", measure=path_ends, defined_for=(cases("claim", "twin"), widths(_SHOWN)),
         cost=(Ingredient(seconds=lambda run: 1e-9 * run.width**3 + 0.001),),
         sizes={"path_end": ("x", "T(x)"), "point": _SHOWN, "coordinate": 2},
     ),
@@ -121,7 +124,8 @@ OBSERVABLES = (
         "gaussian_speed_excess", (),
         "largest of W2(mu_s, mu_t)/((t - s) W2(mu_0, mu_1)) - 1 along ((1-t) id + t T)_# mu between two Gaussians, T "
         "optimal; case twin: T another linear map",
-        "S4 4.3", kind="computation", measure=gaussian_speed_excess, defined_for=(cases("claim", "twin"),),
+        "Ambrosio et al. 2008, ch. 7; Wide-network notes, §4.3",
+        kind="computation", measure=gaussian_speed_excess, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda _: 0.01),),
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Random features against what they learn: one linear model, or one relu neuron (S4 §10). Imports no torch.
+"""Random features against what they learn: one linear model, or one relu neuron (theory.md §4.8). Imports no torch.
 
 The width is the dimension d. Risks are those of the population, x ~ N(0, I_d), and no x is sampled.
 """
@@ -188,7 +188,8 @@ _NETWORK: Final = Ingredient(seconds=lambda run: STEPS * (4e-4 + 8e-7 * run.widt
 
 def _of(name: str, long_name: str, measure: Callable[[Case, Case], float], cost: tuple[Ingredient, ...]) -> Observable:
     return observable(
-        name, (), long_name, "S4 §10", kind="computation", measure=measure, defined_for=(cases("claim", "twin"),),
+        name, (), long_name, "Wide-network notes, §3.10",
+        kind="computation", measure=measure, defined_for=(cases("claim", "twin"),),
         cost=cost,
     )  # fmt: skip
 

@@ -109,7 +109,7 @@ def exact_power(now: Case, _: Case) -> float:
 def logarithm(now: Case, _: Case) -> float:
     """Growth of m W₂² with log m, from m to 4m, over |Ω|/2π, between uniform samples of the square Ω = [−1, 1]².
 
-    The limit is 1: Ambrosio, Stra & Trevisan, Probab. Theory Relat. Fields 173, 433 (2019). The twin's cube has m^1/3.
+    The limit is 1: Ambrosio et al. 2019. The twin's cube has m^1/3.
     """
     generator, p = now.generator(), 3 if now.name == "twin" else 2
 
@@ -148,27 +148,30 @@ OBSERVABLES = (
         "power of 1/m of W2 between independent clouds of m and of 16m particles, Gaussian at the start, without the "
         "logarithm of W2 between samples of N(0, 1): over random directions, and along the axis of a; case signs: a = +-1, "
         "with all logarithms",
-        "S4 4.3", kind="computation", measure=sliced_power, defined_for=(cases("claim", "signs"),),
+        "Talagrand 1994; Ambrosio et al. 2019; Wide-network notes, §4.3",
+        kind="computation", measure=sliced_power, defined_for=(cases("claim", "signs"),),
         sizes={"slice": SLICES}, cost=(Ingredient(seconds=lambda run: 0.1 + 3e-3 * run.width),),
     ),
     observable(
         "exact_power", (),
         "power of 1/m of W2, exact, between independent clouds of m and of 4m particles in R^3, in case four in R^4",
-        "S4 4.3", kind="computation", measure=exact_power, defined_for=(cases(*DIMENSIONS),),
+        "Talagrand 1994; Ambrosio et al. 2019; Wide-network notes, §4.3",
+        kind="computation", measure=exact_power, defined_for=(cases(*DIMENSIONS),),
         cost=(Ingredient(seconds=lambda run: 0.05 + 16 * 64 * 2e-10 * run.width**3),),
     ),
     observable(
         "logarithm", (),
         "growth of m W2^2 with log m, from m to 4m, over area/2 pi, exact, between uniform samples of a square; case twin: "
         "of a cube",
-        "S4 4.3", kind="computation", measure=logarithm, defined_for=(cases("claim", "twin"),),
+        "Talagrand 1994; Ambrosio et al. 2019; Wide-network notes, §4.3",
+        kind="computation", measure=logarithm, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda run: _MANY * (1e-4 + 64 * 2e-10 * run.width**3)),),
     ),
     observable(
         "nested_ratio", (),
         "sliced W2^2 from a cloud of m to the one of M = 2m that begins with it over that to M = 4m, each over 1/m - 1/M; "
         "case twin: independent clouds",
-        "theory 4 mf-w2", kind="computation", measure=nested_ratio, defined_for=(cases("claim", "twin"),),
+        "theory.md §5.6", kind="computation", measure=nested_ratio, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda run: 0.1 + 1e-3 * run.width),),
     ),
 )  # fmt: skip

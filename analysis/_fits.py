@@ -1,0 +1,205 @@
+"""The exponents of one quantity in every group of a sweep, from Python in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sweepengine.analysis._dataset import Group, kind_of, split
+from sweepengine.analysis._errors import ContractError
+from sweepengine.analysis._grid import must_have_runs
+from sweepengine.analysis._observables import reduce_runs
+from sweepengine.analysis._overlay import theory_of
+from sweepengine.analysis._quantities import Quantity, split_key
+from sweepengine.analysis._reductions import Reduction, final, initial, supremum
+from sweepengine.analysis._samples import rows_of, samples_of
+from sweepengine.analysis._scaling_fit import ScalingFit
+from sweepengine.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    import xarray as xr
+
+REDUCTIONS: Final = {"supremum": supremum, "final": final, "initial": initial}
+
+
+@dataclass(frozen=True)
+class Fits(Mapping[str, ScalingFit]):
+    """The fits of one quantity, one for each group of runs that differ in one axis and the seed alone.
+
+    A mapping from the label of a group to its fit. `print` and notebooks show the table.
+
+    Attributes
+    ----------
+    quantity
+        Name of the quantity.
+    over
+        Name of the axis.
+    fits
+        Label → fit.
+    axes
+        Label → values of the axes that tell the groups apart.
+    failures
+        Label → the reason why a group has no fit.
+    """
+
+    quantity: str
+    over: str
+    fits: dict[str, ScalingFit]
+    axes: dict[str, dict[str, Any]]
+    failures: dict[str, str]
+
+    def __getitem__(self, label: str) -> ScalingFit:
+        """Return the fit of a group."""
+        if label in self.failures:
+            raise KeyError(f"{label}: no fit of {self.quantity}: {self.failures[label]}")
+        return self.fits[label]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the labels of the groups that have a fit."""
+        return iter(self.fits)
+
+    def __len__(self) -> int:
+        """Count the fits."""
+        return len(self.fits)
+
+    def table(self) -> pd.DataFrame:
+        """Return one row for each group: its axes, and the exponent of the axis in the limit and at the values measured.
+
+        All exponents are those of the axis, Q ~ m^exponent, as in the report; `low` and `high` are 95 % intervals.
+        """
+        import pandas as pd
+
+        rows = []
+        for label, axes in self.axes.items():
+            fit = self.fits.get(label)
+            row = {"group": label, **axes}
+            if fit is not None:
+                limit, here = fit.exponent, fit.exponent_at_these_widths
+                row |= {"exponent": limit.value, "low": limit.low, "high": limit.high, "explained": fit.explained}
+                row |= {"exponent_here": here.value, "low_here": here.low, "high_here": here.high}
+                row |= {"seeds": len(fit.seeds), "smallest": fit.widths[0], "largest": fit.widths[-1]}
+            rows.append(row | {"why_none": self.failures.get(label, "")})
+        return pd.DataFrame(rows).set_index("group")
+
+    def __str__(self) -> str:
+        """Show the table as text."""
+        return f"{self.quantity} ~ {self.over}^exponent\n{self.table().to_string()}"
+
+    def _repr_html_(self) -> str:
+        return str(self.table().to_html(escape=True, float_format="{:.3f}".format))
+
+
+def fit_exponents(
+    ds: xr.Dataset,
+    quantity: str | xr.DataArray,
+    *,
+    over: str = "width",
+    reduction: str = "",
+    group_by: Sequence[str] = (),
+    theory: xr.Dataset | None = None,
+) -> Fits:
+    """Fit the power of an axis in every group of a sweep.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A sweep as `sweepengine.open_sweep` returns it, or a selection of its runs.
+    quantity : str or xarray.DataArray
+        A quantity of the report (``kernel_drift``, or ``movement_op/W0`` for one layer); a recorded variable (run,
+        record), which needs a `reduction`; or values of your own (run,), positive, one for each run of `ds`.
+    over : str
+        Coordinate of runs along which the power is fitted.
+    reduction : {"supremum", "final", "initial"}
+        How a recorded variable becomes one number for each run.
+    group_by : sequence of str
+        Further coordinates that tell groups apart, as for `summarise`.
+    theory : xarray.Dataset, optional
+        What `sweepengine.open_theory` returns, for quantities that are compared with the limit; opened where not given.
+
+    Returns
+    -------
+    Fits
+        Only runs that are done are fitted. Groups without a fit are in `failures`, with the reason.
+
+    Raises
+    ------
+    ContractError
+        The name is that of no quantity and no variable, or a variable needs a reduction, or has other dims.
+    """
+    must_have_runs(ds)
+    if isinstance(quantity, str):
+        wanted, key = _quantity(ds, quantity, reduction), quantity
+    else:
+        ds, wanted, key = _with_values(ds, quantity)
+    if theory is None and wanted.reduction.theory:
+        theory = theory_of(ds)
+    table = reduce_runs(ds, theory=theory, only=[wanted])
+    if wanted.name not in table:
+        raise ContractError(f"{key}: the sweep has not recorded what it is reduced from: {_read(wanted.reduction)}.")
+    fits: dict[str, ScalingFit] = {}
+    axes: dict[str, dict[str, Any]] = {}
+    failures: dict[str, str] = {}
+    groups = split(ds, group_by, over)
+    for group in groups:
+        found = samples_of(ds, rows_of(table, ds, group), group, [wanted], over)
+        labels = {name: group.label if name == key else f"{group.label}, {split_key(name)[1]}" for name in found}
+        for name, label in labels.items():
+            if split_key(key)[1] and name != key:
+                continue
+            axes[label] = _telling(group, groups)
+            sample = found[name]
+            if sample.fit:
+                fits[label] = sample.fit
+            else:
+                failures[label] = sample.why_no_fit
+    return Fits(key, over, fits, axes, failures)
+
+
+def _telling(group: Group, groups: Sequence[Group]) -> dict[str, Any]:
+    """The axes of a group in which the groups differ."""
+    return {name: value for name, value in group.axes.items() if len({str(each.axes[name]) for each in groups}) > 1}
+
+
+def _quantity(ds: xr.Dataset, key: str, reduction: str) -> Quantity:
+    name = split_key(key)[0]
+    kind = kind_of(ds)
+    known = {q.name: q for q in (*kind.quantities, *kind.claimed) if q.fitted}
+    if name in known and not reduction:
+        return known[name]
+    if name not in ds.data_vars:
+        named = did_you_mean(name, [*known, *map(str, ds.data_vars)])
+        raise ContractError(
+            f"Found the quantity {name!r}.{named} Quantities: {', '.join(known)}; or a recorded variable."
+        )
+    dims = [dim for dim in ds[name].dims if dim not in ("run", "record")]
+    if not {"run", "record"} <= set(ds[name].dims) or len(dims) > 1:
+        raise ContractError(
+            f"{name} has the dims {ds[name].dims}; expected (run, record) and at most one more. Reduce it to one number "
+            "for each run yourself, and pass the DataArray."
+        )
+    if reduction not in REDUCTIONS:
+        raise ContractError(
+            f"{name} has many records; found reduction={reduction!r}, expected one of {', '.join(REDUCTIONS)}."
+        )
+    title = str(ds[name].attrs.get("long_name", name))
+    return Quantity(name, REDUCTIONS[reduction](name, str(dims[0]) if dims else ""), title, name, "")
+
+
+def _with_values(ds: xr.Dataset, values: xr.DataArray) -> tuple[xr.Dataset, Quantity, str]:
+    """A sweep that has values of the user's own, and the quantity that they are."""
+    name = str(values.name or "values")
+    if values.dims != ("run",) or values.sizes["run"] != ds.sizes["run"]:
+        raise ContractError(
+            f"{name} has the dims {dict(values.sizes)}; expected ('run',) with {ds.sizes['run']} runs, those of the sweep."
+        )
+    held = f"{name} (own)"
+    reduction = Reduction("own", lambda done, _: done[held], {held: ("run",)})
+    return ds.assign({held: values.variable}), Quantity(name, reduction, name, name, ""), name
+
+
+def _read(reduction: Reduction) -> str:
+    return ", ".join((*reduction.variables, *reduction.theory))

@@ -1,0 +1,239 @@
+"""Runs as a dense table over their axes, their records at a time, and the choice of some of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from sweepengine.analysis._axes import group_axes
+from sweepengine.analysis._dataset import kind_of
+from sweepengine.analysis._errors import ContractError, DuplicateRunError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import xarray as xr
+    from numpy.typing import NDArray
+
+_LAST: Final = ("width", "seed")
+_FOLLOWING: Final = ("gamma", "step_size", "method")
+"""Axes that are left out where they follow from the others, as γ does from the scaling."""
+MISSING: Final = "missing"
+"""Status in a grid of a run that the sweep does not have."""
+
+
+def swept_axes(ds: xr.Dataset) -> tuple[str, ...]:
+    """Width, seed, and before them the run coordinates in which runs differ and that do not follow from the others."""
+    names = [name for name in (*group_axes(ds), *kind_of(ds).axes) if name in ds.coords and name not in _LAST]
+    firm = [name for name in (*names, *_LAST) if name not in _FOLLOWING]
+    kept = [name for name in dict.fromkeys(firm) if name in _LAST or np.unique(ds[name].values).size > 1]
+    for name in (name for name in _FOLLOWING if name in names):
+        if not _follows(ds, kept, name):
+            kept.insert(sum(each not in _LAST for each in kept), name)
+    return tuple(kept)
+
+
+def grid(ds: xr.Dataset) -> xr.Dataset:
+    """Return a sweep with a dim for each axis that was swept, in place of the dim ``run``.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A sweep as `sweepengine.open_sweep` returns it, or a selection of its runs; lazy variables stay lazy.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dims such as (scaling, width, seed, record), see :func:`swept_axes`: values of an axis in their order, names in
+        the order of the runs.
+        Where the sweep has no run, numbers are NaN, whole numbers −1 and the status is ``missing``. Coordinates of
+        runs keep the dims along which they vary.
+
+    Raises
+    ------
+    ContractError
+        The dataset has no dim ``run``.
+    DuplicateRunError
+        Two runs have the same values of all axes.
+    """
+    import pandas as pd
+    import xarray as xr
+
+    must_have_runs(ds)
+    ds = held_coordinates(ds)
+    axes = swept_axes(ds)
+    values = {name: _values(ds[name].values) for name in axes}
+    places = [_index(values[name], ds[name].values) for name in axes]
+    shape = tuple(len(each) for each in values.values())
+    position = np.ravel_multi_index(places, shape)
+    _refuse_two(ds, axes, position)
+    run = np.full(int(np.prod(shape)), -1, dtype=np.intp)
+    run[position] = np.arange(ds.sizes["run"])
+    rows = ds.isel(run=np.maximum(run, 0)) if not np.array_equal(run, np.arange(run.size)) else ds
+    if np.any(run < 0):
+        rows = _emptied(rows, xr.DataArray(run < 0, dims="run"))
+    # An index of numbers: one of names would sort them.
+    index = pd.MultiIndex.from_product([np.arange(size) for size in shape], names=axes)
+    labelled = rows.drop_vars(axes).assign_coords(xr.Coordinates.from_pandas_multiindex(index, "run"))
+    dense = labelled.unstack("run").transpose(*axes, ...)
+    attributes = {name: ds[name].attrs for name in axes}
+    dense = dense.assign_coords({name: (name, values[name], attributes[name]) for name in axes})
+    return _narrowed(dense, axes)
+
+
+def at(ds: xr.Dataset, *, time: float | None = None, step: int | None = None, record: int | None = None) -> xr.Dataset:
+    """Return the record of each run that is nearest to a time or a step, or that has a number.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A sweep, over runs or as a grid.
+    time : float, optional
+        Training time; the record whose time is nearest is taken.
+    step : int, optional
+        Number of a step; likewise.
+    record : int, optional
+        Number of a record, from 0; −1 is the last record that each run has committed.
+
+    Returns
+    -------
+    xarray.Dataset
+        Without the dim ``record``; the coordinates ``time`` and ``step`` say what was taken. Runs without any record
+        have NaN.
+
+    Raises
+    ------
+    ContractError
+        Not exactly one of `time`, `step` and `record` is given, or the dataset has no dim ``record``.
+    """
+    import xarray as xr
+
+    given = {name: value for name, value in {"time": time, "step": step, "record": record}.items() if value is not None}
+    if len(given) != 1:
+        raise ContractError(f"Found {', '.join(given) or 'nothing'}; give exactly one of time, step and record.")
+    if "record" not in ds.dims:
+        raise ContractError("The dataset has no dim 'record': one record has been taken already.")
+    ds = held_coordinates(ds)
+    number = xr.DataArray(np.arange(ds.sizes["record"]), dims="record")
+    done = number < ds["records_done"]
+    name, value = given.popitem()
+    if name == "record" and value < 0:
+        distance = abs(number - (ds["records_done"] + value))
+    else:
+        distance = abs((number if name == "record" else ds[name]) - value)
+    nearest = distance.astype(np.float64).where(done, np.inf).argmin("record")
+    places = np.unique(nearest.values)
+    taken = ds.isel(record=int(places[0]) if places.size == 1 else nearest)
+    # What a run has not committed is NaN already, but for whole numbers; a run without records takes record 0.
+    return taken.drop_vars("record", errors="ignore")
+
+
+def select(ds: xr.Dataset, settings: Mapping[str, Any]) -> xr.Dataset:
+    """Return the runs whose coordinates have the given values.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A sweep with the dim ``run``.
+    settings : mapping
+        Coordinate of ``run`` → a value, a list of values, or a slice whose ends belong to it.
+
+    Raises
+    ------
+    ContractError
+        A name is no coordinate of runs, or no run has the values; the message names those that there are.
+    """
+    must_have_runs(ds)
+    kept = np.ones(ds.sizes["run"], dtype=bool)
+    for name, wanted in settings.items():
+        if name not in ds.coords or ds[name].dims != ("run",):
+            known = sorted(str(each) for each in ds.coords if ds[each].dims == ("run",))
+            raise ContractError(f"{name!r} is no coordinate of runs; there are {', '.join(known)}.")
+        column = ds[name].values
+        here = _within(column, wanted)
+        if not np.any(here & kept):
+            there = ", ".join(str(each) for each in np.unique(column[kept])[:20])
+            raise ContractError(f"No run has {name} = {wanted!r}; among the runs chosen so far there are {there}.")
+        kept &= here
+    return ds.isel(run=np.flatnonzero(kept))
+
+
+def must_have_runs(ds: xr.Dataset) -> None:
+    """Raise :class:`ContractError` unless the dataset is a list of runs."""
+    if "run" not in ds.dims:
+        raise ContractError(
+            f"The dataset has the dims {', '.join(map(str, ds.dims))} and no dim 'run'; pass what "
+            "`sweepengine.open_sweep` returns, or a selection of its runs. A grid is selected from by .sel and .isel."
+        )
+
+
+def held_coordinates(ds: xr.Dataset) -> xr.Dataset:
+    """A sweep whose coordinates are in memory, as those of `sweepengine.open_sweep` are; chunking one makes them lazy."""
+    lazy = [name for name in ds.coords if ds[name].chunks is not None]
+    return ds.assign_coords({name: ds[name].compute() for name in lazy}) if lazy else ds
+
+
+def _within(column: NDArray[Any], wanted: object) -> NDArray[np.bool_]:
+    if isinstance(wanted, slice):
+        low = column >= wanted.start if wanted.start is not None else True
+        high = column <= wanted.stop if wanted.stop is not None else True
+        return np.broadcast_to(np.asarray(low) & np.asarray(high), column.shape)
+    values: list[Any] = list(wanted) if isinstance(wanted, list | tuple | set | np.ndarray) else [wanted]
+    if column.dtype.kind == "f":
+        near = np.isclose(column[:, None], np.array(values, dtype=np.float64), rtol=1e-9, atol=0.0)
+        return np.asarray(near.any(axis=1))
+    return np.isin(column, values)
+
+
+def _follows(ds: xr.Dataset, others: list[str], name: str) -> bool:
+    keys = list(zip(*(ds[each].values.tolist() for each in others), strict=True)) or [()] * ds.sizes["run"]
+    found: dict[Any, Any] = {}
+    return all(found.setdefault(key, value) == value for key, value in zip(keys, ds[name].values.tolist(), strict=True))
+
+
+def _values(column: NDArray[Any]) -> NDArray[Any]:
+    """Distinct values of an axis: numbers in their order, names as they first appear."""
+    values, first = np.unique(column, return_index=True)
+    return values if column.dtype.kind in "iuf" else values[np.argsort(first)]
+
+
+def _index(values: NDArray[Any], column: NDArray[Any]) -> NDArray[np.intp]:
+    order = np.argsort(values)
+    return np.asarray(order[np.searchsorted(values[order], column)], dtype=np.intp)
+
+
+def _refuse_two(ds: xr.Dataset, axes: tuple[str, ...], position: NDArray[np.intp]) -> None:
+    first, counts = np.unique(position, return_index=True, return_counts=True)[1:]
+    if np.any(counts > 1):
+        run = int(first[counts > 1][0])
+        values = ", ".join(f"{name} {ds[name].values[run]}" for name in axes)
+        raise DuplicateRunError(
+            f"{int(counts.max())} runs have {values}; a grid has one run for each. Select one of them first."
+        )
+
+
+def _emptied(rows: xr.Dataset, missing: xr.DataArray) -> xr.Dataset:
+    """Rows of which those that stand for no run hold nothing."""
+    new: dict[str, Any] = {}
+    for name, values in rows.variables.items():
+        if "run" not in values.dims:
+            continue
+        kind = values.dtype.kind
+        nothing: Any = MISSING if name == "status" else "" if kind in "UO" else -1 if kind in "iu" else np.nan
+        new[str(name)] = values.where(~missing.variable, nothing)  # type: ignore[no-untyped-call]
+    coords = {name: value for name, value in new.items() if name in rows.coords}
+    return rows.assign({name: value for name, value in new.items() if name not in coords}).assign_coords(coords)
+
+
+def _narrowed(dense: xr.Dataset, axes: tuple[str, ...]) -> xr.Dataset:
+    """A grid whose coordinates have no dim along which they do not vary."""
+    for name in [each for each in dense.coords if each not in axes and dense[each].chunks is None]:
+        coordinate = dense[name].variable
+        for axis in (axis for axis in axes if axis in dense[name].dims):
+            first = coordinate.isel({axis: 0})
+            same = (coordinate == first) | (coordinate.isnull() & first.isnull())
+            coordinate = first if bool(same.all()) else coordinate
+        if coordinate.dims != dense[name].dims:
+            dense = dense.drop_vars([name]).assign_coords({name: coordinate})
+    return dense

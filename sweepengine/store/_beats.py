@@ -1,0 +1,106 @@
+"""Signs of life of tasks, for those who watch a store: which runs a task advances, and how far it is.
+
+Nothing depends on them. A task puts its first sign after a second and takes it away at its end, so tasks that are
+shorter write none. A task that was killed leaves its sign.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sweepengine.store._claim import BEAT_SECONDS
+from sweepengine.store._objects import delete_object, get_objects, list_objects, put_sealed, unsealed
+from sweepengine.store._process import Process
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store
+
+WORKERS = "workers/"
+_FIRST_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Beat:
+    """A task's last sign of life.
+
+    Attributes
+    ----------
+    block : str
+    chunk, attempt : int
+        The chunk that the task advances, and the number of its attempt.
+    positions : tuple of int
+        Positions in the block of the runs that it advances.
+    process : Process
+        The task's process; of several shards the first's.
+    since, beat : float
+        When the task began and when it said this, in seconds since 1970.
+    committed : float or None
+        When it last committed; None before.
+    records : int
+        Records that it has measured.
+    """
+
+    block: str
+    chunk: int
+    attempt: int
+    positions: tuple[int, ...]
+    process: Process
+    since: float
+    beat: float
+    committed: float | None
+    records: int
+
+
+class TaskBeat:
+    """Puts the signs of life of one task.
+
+    Parameters
+    ----------
+    store : Store
+    block : str
+    chunk, attempt : int
+        The task's first chunk, and the number of its attempt at it; they name the object.
+    """
+
+    def __init__(self, store: Store, block: str, chunk: int, attempt: int) -> None:
+        self._store, self._key = store, f"{WORKERS}{block}-{chunk}-{attempt:09d}.json"
+        self._content: dict[str, Any] = {"block": block, "since": time.time(), "committed": None, "records": 0}
+        self._due = time.monotonic() + _FIRST_SECONDS
+        self._is_written = False
+
+    def committed(self) -> None:
+        """Note that the task has committed."""
+        self._content["committed"] = time.time()
+
+    def tick(self, chunk: int, attempt: int, positions: tuple[int, ...], records: int) -> None:
+        """Count records, and say which runs are advanced if it is time to."""
+        self._content["records"] += records
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + BEAT_SECONDS
+        place = {"chunk": chunk, "attempt": attempt, "positions": list(positions)}
+        content = self._content | place | {"beat": time.time(), "process": Process.current().to_json()}
+        with suppress(OSError):  # a full disk, a lost network: the commits say so
+            self._is_written = True
+            put_sealed(self._store, self._key, content)
+
+    def end(self) -> None:
+        """Take the sign away."""
+        if self._is_written:
+            with suppress(OSError):
+                delete_object(self._store, self._key)
+
+
+def read_beats(store: Store) -> list[Beat]:
+    """The signs of life in a store, also those that killed tasks have left; damaged ones are passed over."""
+    keys = [key for key in list_objects(store, WORKERS) if key.endswith(".json")]
+    beats = []
+    for content in get_objects(store, keys):
+        with suppress(ValueError, TypeError, KeyError):
+            known = {} if content is None else unsealed(content)
+            process, positions = Process(**known.pop("process")), tuple(known.pop("positions"))
+            beats.append(Beat(process=process, positions=positions, **known))
+    return beats

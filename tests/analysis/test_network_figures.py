@@ -1,0 +1,87 @@
+"""The figures of the report that only sweeps of networks have: exponents against γ, ensembles, kernels, distances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+import numpy as np
+import pytest
+import xarray as xr
+
+import sweepengine
+from sweepengine.analysis import reduce_runs, summarise
+from sweepengine.analysis._dataset import split
+from sweepengine.analysis._ensemble_figures import ensemble_figures
+from sweepengine.analysis._figure import FigureSource
+from sweepengine.analysis._figures import build_figures
+from sweepengine.analysis._gamma_figures import gamma_figures
+from sweepengine.analysis._samples import rows_of
+from tests.support.synthetic import make_sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Tiny = Callable[..., dict[str, Any]]
+
+
+def source_of(ds: xr.Dataset, theory: xr.Dataset | None = None) -> FigureSource:
+    theory = xr.Dataset() if theory is None else theory
+    table, groups = reduce_runs(ds, theory=theory), split(ds)
+    tables = [rows_of(table, ds, group) for group in groups]
+    return FigureSource(ds, summarise(ds, table=table), groups, tables, theory)
+
+
+@pytest.fixture(scope="module")
+def source(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> FigureSource:
+    store = tmp_path_factory.mktemp("figures") / "a.zarr"
+    named = [
+        "loss_train",
+        "loss_test",
+        "outputs_test",
+        "kernel",
+        "kernel_drift",
+        "movement_total",
+        "linear_distance_test",
+    ]
+    content = tiny(axes={"scaling": ["ntk", 0.75, "mean_field"], "width": [8, 32, 128], "seed": 4}, observables=named)
+    sweepengine.run(content, store, executor="inline")
+    return source_of(sweepengine.open_sweep(store), sweepengine.open_theory(store))
+
+
+def test_what_was_recorded_has_a_figure(source: FigureSource) -> None:
+    figures = {figure.key: figure for figure in build_figures(source)}
+    assert {"fig-gamma", "fig-ensemble", "fig-linear_distance_test-time", "kernel-0", "kernel-1", "spectrum"} <= set(
+        figures
+    )
+    for figure in figures.values():
+        for panel in figure.panels:
+            alt.Chart.from_dict(panel.spec, validate=True)
+            assert panel.alt
+
+
+def test_exponents_against_gamma_are_those_of_the_fits(source: FigureSource) -> None:
+    [figure] = gamma_figures(source)
+    assert [panel.heading for panel in figure.panels] == ["kernel drift", "relative movement"]
+    values = figure.panels[0].spec["data"]["values"]
+    fits = {group.axes["gamma"]: group.fits["kernel_drift"].exponent for group in source.summary.groups}
+    assert {row["gamma"]: row["value"] for row in values} == {gamma: fit.value for gamma, fit in fits.items()}
+    assert all(row["low"] == fits[row["gamma"]].low for row in values)
+
+
+def test_fewer_than_three_gammas_need_no_figure() -> None:
+    assert gamma_figures(source_of(make_sweep()[0])) == ()
+
+
+def test_the_ensemble_is_that_of_its_own_scaling_alone(source: FigureSource) -> None:
+    [figure] = ensemble_figures(source)
+    [panel] = figure.panels  # that of γ = 1/2
+    assert panel.heading == "ntk"
+    ds, theory = source.ds, source.theory
+    runs = (ds.scaling.values == "ntk") & (ds.width.values == 128)
+    measured = ds.outputs_test.isel(record=-1).values[runs].mean(axis=0)
+    predicted = theory.outputs_mean_test.sel(limit=str(ds.limit.values[0])).isel(record=-1).values
+    drawn = [layer.get("data", {}).get("values") for layer in panel.spec["layer"]]
+    means = [row["value"] for row in next(each for each in drawn if each and "width" in each[0]) if row["width"] == 128]
+    np.testing.assert_allclose(means, measured[np.argsort(predicted, kind="stable")])
+    assert ensemble_figures(source_of(ds)) == ()  # without the theory
