@@ -89,12 +89,13 @@ def whole(folder: Path) -> xr.Dataset:
 
 def run(program: str, folder: Path) -> tuple[str, list[Any]]:
     command = [sys.executable, "-c", program, json.dumps(LONG)]
-    found = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280, check=False)
+    found = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=550, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
     outcome, said = found.stdout.splitlines()[-2:]
     return outcome, json.loads(said)
 
 
+@pytest.mark.timeout(600)
 def test_a_worker_that_is_asked_to_end_commits_and_costs_no_attempt(tmp_path: Path) -> None:
     outcome, (times, records, said) = run(TERMINATED, tmp_path)
     assert "done=1" in outcome
@@ -139,6 +140,7 @@ finally:
 )
 
 
+@pytest.mark.timeout(600)
 def test_a_lost_node_costs_no_attempt_and_an_empty_cluster_is_said(tmp_path: Path) -> None:
     outcome, (lost, _, said) = run(LOST, tmp_path)
     assert lost
