@@ -10,14 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from sweepengine.execute._device import GPU_RUNS_PER_TURN, pick_device
+from sweepengine.execute._device import GPU_RUNS_PER_TURN
 from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._follower import Follower
-from sweepengine.execute._load import load_data
 from sweepengine.execute._make_turn import make_turn
 from sweepengine.execute._memory import PeakMemory, is_out_of_memory
+from sweepengine.execute._opened import opened
 from sweepengine.execute._scope import matmul_of, within
 from sweepengine.execute._shards import Order, Shards
 from sweepengine.execute._signals import LeavingError
@@ -29,7 +28,6 @@ from sweepengine.store import (
     Status,
     TaskBeat,
     bind_code,
-    open_address,
     write_failure,
 )
 
@@ -79,7 +77,7 @@ def advance(
         The worker has to end, and has committed.
     """
     shards = shards or Shards()
-    store, data = _opened(task)
+    store, data = opened(task)
     block = ChunkPlace.of(store, task.nodes, task.block, task.shape)
     beat = TaskBeat(store, task.block, task.chunks[0], task.attempts[task.chunks[0]])
     try:
@@ -119,16 +117,9 @@ def _released(writer: ChunkWriter, shards: Shards) -> Iterator[None]:
 
 def follow(task: PackTask, shards: Shards) -> None:
     """Advance the runs of a pack under the orders of the lead, which is the worker that runs :func:`advance`."""
-    store, data = _opened(task)
+    store, data = opened(task)
     with matmul_of(next(iter(task.runs.values())), data):
         Follower(task, store, data, shards).follow()
-
-
-def _opened(task: PackTask) -> tuple[Store, Data]:
-    task.code.install()
-    store = open_address(task.address, read_only=False, durability=task.options.durability)
-    device = pick_device(task.options.device)
-    return store, load_data(store, task, next(iter(task.runs.values())), device)
 
 
 def _throttled(events: Iterator[Event], timeout: float | None) -> Iterator[Event]:
@@ -266,6 +257,8 @@ class _ChunkJob:
 
     def _in_smaller_turns(self, positions: list[int]) -> Iterator[Event]:
         """Advance the runs of a turn that found too little memory again from t = 0, half of them at a time."""
+        import torch  # imported here, so that a driver need not wait for it
+
         self._size = half = (len(positions) + 1) // 2
         torch.cuda.empty_cache()  # nothing where CUDA is not in use
         message = f"out of memory with {len(positions)} runs in a turn; they start again, at most {half} in a turn"
@@ -292,8 +285,10 @@ class _ChunkJob:
                 for position, values in written:
                     self._writer.record(position, record.index, values)
                 self._untold += len(written)
-            self._beat.tick(self._writer.chunk, self._writer.attempt, positions, 0 if record is None else len(written))
+                self._beat.records += len(written)
             now = time.monotonic()
+            if now >= self._beat.due:
+                self._beat.put(self._writer.chunk, self._writer.attempt, positions)
             # To yield takes as long as a step of a small network.
             if now - yielded >= beat and (self._untold or self._options.run_timeout is not None):
                 yield self._told()

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-    from zarr.abc.store import Store
     from zarr.abc.buffer import Buffer
+    from zarr.abc.store import Store
 
 
 class Metadata:
