@@ -30,11 +30,11 @@ LONG: dict[str, Any] = {
     "name": "long",
     "data": {"name": "digits", "classes": [3, 8], "n_train": 64, "n_test": 16},
     "network": {"depth": 2, "activation": "tanh", "sigma_w": 1.4, "sigma_b": 0.0},
-    "training": {"loss": "mse", "step_size": 0.1, "time": 60.0, "records": {"spacing": "every", "k": 30}},
+    "training": {"loss": "mse", "step_size": 0.1, "time": 600.0, "records": {"spacing": "every", "k": 300}},
     "axes": {"scaling": ["ntk"], "width": [256], "seed": 1},
     "precision": "float64",
 }
-"""One run of a few seconds, whose records come evenly: a commit is worth something everywhere in it."""
+"""One run of some seconds, whose records come evenly: a commit is worth something everywhere in it."""
 PROGRESS = """
 import json, os, sys, time
 os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
