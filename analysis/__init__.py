@@ -39,6 +39,8 @@ from sweepengine.analysis._errors import TooFewSeedsError as TooFewSeedsError
 from sweepengine.analysis._errors import TooFewWidthsError as TooFewWidthsError
 from sweepengine.analysis._expectations import Expectation as Expectation
 from sweepengine.analysis._expectations import Exponent as Exponent
+from sweepengine.analysis._exports import write_exports as write_exports
+from sweepengine.analysis._figure import FigureSource as FigureSource
 from sweepengine.analysis._findings import Curve as Curve
 from sweepengine.analysis._findings import Findings as Findings
 from sweepengine.analysis._finite_size import FiniteSize as FiniteSize
@@ -67,6 +69,7 @@ from sweepengine.analysis._reductions import Reduction as Reduction
 from sweepengine.analysis._reductions import final as final
 from sweepengine.analysis._reductions import supremum as supremum
 from sweepengine.analysis._report import ReportPaths as ReportPaths
+from sweepengine.analysis._report import figure_source as figure_source
 from sweepengine.analysis._report import write_main_figure as write_main_figure
 from sweepengine.analysis._report import write_report as write_report
 from sweepengine.analysis._results import GroupSummary as GroupSummary
@@ -84,6 +87,7 @@ from sweepengine.analysis._summary import summarise as summarise
 from sweepengine.analysis._terminal import SummaryText as SummaryText
 from sweepengine.analysis._terminal import SummaryView as SummaryView
 from sweepengine.analysis._terminal import to_text as to_text
+from sweepengine.analysis._tidy import tidy_table as tidy_table
 from sweepengine.analysis._verdict import Verdict as Verdict
 from sweepengine.analysis._verdict import judge as judge
 from sweepengine.analysis.claims import CLAIMS as CLAIMS

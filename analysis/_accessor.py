@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from sweepengine.analysis._fits import fit_exponents
 from sweepengine.analysis._grid import at, grid, select, swept_axes
-from sweepengine.analysis._observables import reduce_runs
 from sweepengine.analysis._over_seeds import LEVELS, over_seeds
 from sweepengine.analysis._overlay import overlay, theory_of
 from sweepengine.analysis._plots import Plots
+from sweepengine.analysis._tidy import tidy_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,23 +78,5 @@ class SweepAccessor:
         return overlay(self._ds, theory_of(self._ds))
 
     def table(self) -> pd.DataFrame:
-        """Return one row for each finished run: its coordinates, and the quantities of the report.
-
-        A quantity of layers has one column for each, ``movement_op/W0``. ``table().to_csv("runs.csv")`` exports it, and
-        ``to_parquet`` does where pyarrow is installed.
-        """
-        import pandas as pd
-
-        reduced = reduce_runs(self._ds)
-        columns: dict[str, Any] = {
-            str(name): values.values for name, values in reduced.coords.items() if values.dims == ("run",)
-        }
-        for name, values in reduced.data_vars.items():
-            dim = next((str(each) for each in values.dims if each != "run"), "")
-            labels = reduced[dim].values if dim in reduced.coords else range(values.sizes.get(dim, 0))
-            columns |= (
-                {f"{name}/{label}": values.isel({dim: k}).values for k, label in enumerate(labels)}
-                if dim
-                else {str(name): values.values}
-            )
-        return pd.DataFrame(columns)
+        """Return one row for each finished run; see :func:`sweepengine.analysis.tidy_table`."""
+        return tidy_table(self._ds)

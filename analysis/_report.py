@@ -78,19 +78,14 @@ def write_report(
     ReportWriteError
         The directory or a file cannot be written.
     """
-    import xarray as xr
-
     from sweepengine.analysis._chart_parts import load_altair, load_vl_convert
     from sweepengine.analysis._figures import build_figures
     from sweepengine.analysis._html import page
     from sweepengine.analysis._markdown import markdown
 
     load_altair(), load_vl_convert()  # so that a missing extra is reported before the sweep is read
-    ds, theory = _opened(ds_or_url, theory)
-    table, groups = reduce_runs(ds, theory=theory) if table is None else table, split(ds, group_by)
-    summary = summarise_reduced(ds, table, groups, group_by)
-    tables = [rows_of(table, ds, group) for group in groups]
-    source = FigureSource(ds, summary, groups, tables, xr.Dataset() if theory is None else theory)
+    source, table = _source(ds_or_url, group_by, table, theory)
+    ds, summary = source.ds, source.summary
     contents = {
         REPORT_HTML: page(summary, build_figures(source), ds.attrs),
         REPORT_JSON: json.dumps(_document(ds, summary, table), allow_nan=False, ensure_ascii=False, indent=1) + "\n",
@@ -100,6 +95,35 @@ def write_report(
     for name, text in contents.items():
         write_report_file(folder / name, text.encode("utf-8"))
     return ReportPaths(folder / REPORT_HTML, folder / REPORT_JSON, folder / REPORT_MARKDOWN)
+
+
+def figure_source(
+    ds_or_url: xr.Dataset | str | os.PathLike[str],
+    *,
+    group_by: Sequence[str] = (),
+    theory: xr.Dataset | None = None,
+) -> FigureSource:
+    """Return what the figures and tables of a report are drawn from, for `write_exports`.
+
+    Parameters and errors are those of :func:`write_report`.
+    """
+    return _source(ds_or_url, group_by, None, theory)[0]
+
+
+def _source(
+    ds_or_url: xr.Dataset | str | os.PathLike[str],
+    group_by: Sequence[str],
+    table: xr.Dataset | None,
+    theory: xr.Dataset | None,
+) -> tuple[FigureSource, xr.Dataset]:
+    """The source of the figures, and the table of reduced runs."""
+    import xarray as xr
+
+    ds, theory = _opened(ds_or_url, theory)
+    table, groups = reduce_runs(ds, theory=theory) if table is None else table, split(ds, group_by)
+    summary = summarise_reduced(ds, table, groups, group_by)
+    tables = [rows_of(table, ds, group) for group in groups]
+    return FigureSource(ds, summary, groups, tables, xr.Dataset() if theory is None else theory), table
 
 
 def write_main_figure(

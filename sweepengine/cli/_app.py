@@ -214,7 +214,10 @@ def gc(
 
 @app.command()
 def report(
-    store: StoreArgument,
+    stores: Annotated[
+        list[str],
+        typer.Argument(metavar="STORE...", help="Stores: paths or URLs ending in .zarr; several are compared."),
+    ],
     *,
     output: Annotated[
         str | None,
@@ -222,12 +225,19 @@ def report(
             metavar="DIR", help="Folder for the report; beside the store where not given.", show_default=False
         ),
     ] = None,
+    figures: Annotated[
+        str, typer.Option(metavar="pdf,svg,png", help="Write each figure into figures/ too.", show_default=False)
+    ] = "",
+    csv: Annotated[bool, typer.Option("--csv", help="Write the data of figures and runs into data/ too.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Write the tables into tables.tex too.")] = False,
+    width: Annotated[int, typer.Option("--figure-width", min=80, help="Width of a panel in points.")] = 360,
+    font: Annotated[str, typer.Option("--figure-font", help="Fonts of the figures.", show_default=False)] = "",
     plugin: PluginOption = None,
 ) -> None:
-    """Fit the scaling laws and write report.html, report.json and report.md."""
-    from sweepengine.cli._commands import report_command
+    """Fit the scaling laws and write report.html, report.json and report.md, and what a paper takes of them."""
+    from sweepengine.cli._report import report_command
 
-    report_command(store, output, plugin or [])
+    report_command(stores, output, plugin or [], figures=figures, data=csv, tables=latex, width=width, font=font)
 
 
 @app.command()

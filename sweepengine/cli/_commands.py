@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -86,14 +85,12 @@ def _warnings(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _print_summary(
-    console: Console, store: str, folder: Path | None = None, *, anew: bool = False, users_code: bool
-) -> Report:
+def _print_summary(console: Console, store: str, *, users_code: bool) -> Report:
     """Print a store's summary; return the report that goes with it, which is not written yet."""
     from sweepengine.analysis import SummaryView
     from sweepengine.reports import Report, report_folder
 
-    made = Report(store, folder or report_folder(store), anew=anew, users_code=users_code)
+    made = Report(store, report_folder(store), users_code=users_code)
     console.print(SummaryView(made.text()))
     return made
 
@@ -144,14 +141,6 @@ def _print_damage(store: SweepStore, names: dict[tuple[str, int], str], damages:
         print(f"damaged: {f'{runs}: ' if runs else ''}{damage.message}")
     if not damages:
         print(f"{store.address}: every committed record and state is what was written")
-
-
-def report_command(store: str, output: str | None, plugins: list[str]) -> None:
-    """Write a store's report; a plugin may register the kind of its sweep."""
-    install_plugins(plugins)
-    console = Console()
-    folder = None if output is None else Path(output)
-    _write_report(console, _print_summary(console, store, folder, anew=True, users_code=bool(plugins)))
 
 
 def schema_command() -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sweepengine.store._beats import Beat, read_beats
 from sweepengine.store._claim import FRESH_SECONDS, DriverClaim, epoch_of, read_claims
 from sweepengine.store._failed import FailureGroup, failed_run, grouped
+from sweepengine.store._marks import runs_of
 from sweepengine.store._status import DAMAGED, Status
-from sweepengine.store._view import runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,6 +41,8 @@ class Seen:
         Committed records.
     of_records : int
         Records of the whole run.
+    diverged_step : int
+        The step at which the run diverged, or −1.
     """
 
     id: str
@@ -181,7 +183,7 @@ def survey(store: StoreView, before: Survey | None = None) -> Survey:
         An earlier survey: a driver or a task whose heartbeat has changed since is at work, whatever its clock says.
     """
     now = time.time()
-    claims = [claim for claim in read_claims(store.objects) if not claim.is_over]
+    claims = [claim for claim in read_claims(store.objects) if claim.process is not None and not claim.is_over]
     driver = claims[-1] if claims else None
     was = None if before is None or before.driver is None else before.driver
     changed = driver is not None and was is not None and (driver.key, driver.beat) != (was.key, was.beat)

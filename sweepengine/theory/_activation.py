@@ -132,6 +132,7 @@ def from_callable(
     name: str = "callable",
     terms: int = QUADRATURE_TERMS,
     parity: Parity = "none",
+    tolerance: float = 1e-3,
 ) -> Activation:
     """Return an activation whose dual is computed by Gauss–Hermite quadrature (see `Activation.error`).
 
@@ -146,17 +147,26 @@ def from_callable(
         the series converges slowly; use `piecewise_linear`, which is exact, for linear pieces that meet at 0.
     parity : {"odd", "even", "none"}
         Symmetry of φ. The series leaves out the terms that are zero by it, and `definiteness` uses it.
+    tolerance : float
+        Largest `error` at variance 1 that is accepted; `inf` accepts every one.
 
     Raises
     ------
     ParameterError
-        If φ does not have the parity that is given.
+        If φ does not have the parity that is given, or the `error` of the series is larger than the tolerance.
     """
     u = np.linspace(0.1, 4, 40)
     turned = {"odd": -1, "even": 1, "none": 0}[parity] * np.asarray(function(-u))
     if parity != "none" and not np.allclose(turned, function(u), rtol=1e-9):
         raise ParameterError(f"parity = {parity!r}, but {name} is not {parity}; give its own parity, or 'none'")
     series = HermiteSeries(function, derivative, terms, parity)
+    error = series.error(np.ones(1))
+    if not error <= tolerance:
+        raise ParameterError(
+            f"{name}: the error of a Hermite series of {terms} terms is {error:.2g} at variance 1; expected {tolerance:g}. "
+            "Use piecewise_linear where linear pieces meet at 0, raise `terms` for a smooth function, or accept the error "
+            "by `tolerance`"
+        )
     return Activation(name, function, derivative, series.dual, parity=parity, error=series.error)
 
 
