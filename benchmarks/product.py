@@ -10,7 +10,8 @@ tiny       Runs of m = 16, N = 8, 20 steps, 4 records over a plain loop in torch
            keeps them in memory; the files of the store, and the seconds of `plan` for 100 000 runs.
 ray        16 runs on Ray and in this process.
 again      `sweepengine run` of a packaged job whose store is finished.
-estimates  The plan's seconds and memory over those of unlike sweeps.
+estimates  The plan's seconds over the processor time of unlike sweeps in this process, and its memory over the most
+           resident memory of a process that runs the sweep.
 
 Each ratio is of times taken in one call of this program, alternating where they are short. Sizes by options.
 """
@@ -19,7 +20,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 STEPS = 200
+PROGRAM = str(Path(__file__).resolve())
 
 
 def spec(**changes: Any) -> dict[str, Any]:
@@ -261,19 +265,33 @@ def of_again(_: argparse.Namespace) -> None:
         )
 
 
-def unlike() -> dict[str, Any]:
-    """Sweeps of unlike work, each of several seconds."""
-    cloud = {
+def cloud(name: str, width: int, terms: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
+    """The spec of a sweep of particles: on points where its terms have a risk, else on the plane."""
+    base: dict[str, Any] = {
         "kind": "particles",
-        "name": "cloud",
-        "data": {"name": "gaussian", "teacher": "neuron", "d": 10, "n_train": 200, "n_test": 50},
-        "unit": {"activation": "tanh"},
-        "functional": {"terms": [{"term": "risk", "cost": "mse"}]},
-        "initial": {"law": "gaussian"},
-        "dynamics": {"method": "euler", "step_size": 0.05, "time": 10.0, "records": {"spacing": "log", "count": 8}},
-        "axes": {"width": [20_000], "seed": 2},
+        "name": name,
+        "functional": {"terms": terms},
+        "dynamics": {"method": "gd", "step_size": 0.01, "time": 2.0, "records": {"spacing": "log", "count": 8}},
+        "axes": {"width": [width], "seed": 2},
         "precision": "float32",
     }
+    risk = any(term["term"] == "risk" for term in terms)
+    if risk:
+        base["data"] = {"name": "gaussian", "teacher": "neuron", "d": 10, "n_train": 200, "n_test": 50}
+        base["unit"] = {"activation": "tanh"}
+    base["initial"] = {"law": "gaussian"} | ({} if risk else {"coordinates": 2})
+    return base | {
+        section: {**base[section], **value} if isinstance(value, dict) and section in base else value
+        for section, value in changes.items()
+    }
+
+
+RISK = [{"term": "risk", "cost": "mse"}]
+TRANSPORT = ["loss_train", "w2_start", "sliced_w2_start", "kernel_drift"]
+
+
+def unlike() -> dict[str, Any]:
+    """Sweeps of unlike work, each of several seconds."""
     return {
         "one layer": spec(axes={"seed": 100}),
         "tanh in float64": spec(network={"activation": "tanh"}, precision="float64", axes={"seed": 32}),
@@ -281,21 +299,60 @@ def unlike() -> dict[str, Any]:
         "three layers": spec(network={"depth": 3}, axes={"width": [1024], "seed": 2}),
         "many points": spec(data={"n_train": 500}, axes={"width": [256], "seed": 16}),
         "quickstart": job_spec("quickstart"),
-        "particles": cloud,
-    }
+        "computation": job_spec("nested"),
+        "particles": cloud("many", 20_000, RISK),
+        "few particles": cloud(
+            "few", 200, RISK, data={"d": 5, "n_train": 50}, unit={"activation": "relu"}, dynamics={"time": 10.0},
+            axes={"seed": 24},
+        ),
+        "erf in float64": cloud(
+            "erf", 4000, RISK, data={"d": 20, "n_train": 100}, unit={"activation": "erf"}, precision="float64",
+            dynamics={"method": "rk4", "time": 0.5}, axes={"seed": 4},
+        ),
+        "pairs": cloud("pairs", 2000, [{"term": "gaussian"}, {"term": "quadratic"}], axes={"seed": 2}),
+        "noise": cloud(
+            "noise", 20_000, [{"term": "double_well"}], functional={"temperature": 0.1},
+            dynamics={"method": "leimkuhler_matthews"},
+        ),
+        "transport": cloud(
+            "transport", 1500, RISK, data={"d": 5, "n_train": 100}, unit={"activation": "gelu"}, observables=TRANSPORT,
+            axes={"seed": 8},
+        ),
+    }  # fmt: skip
 
 
-def of_estimates(_: argparse.Namespace) -> None:
-    """Print the row `estimates`."""
-    run_inline(spec(), "warm_estimates")
-    for name, content in unlike().items():
-        ready = make_spec(content) if isinstance(content, dict) else content
-        plan = make_plan(ready, SweepStore("estimated.zarr"))
-        estimate = sum(pack.seconds for pack in plan.packs(MachineRate.measure(ready.precision)))
-        store = name.replace(" ", "_")
-        took = run_inline(ready, store)
+def estimate(name: str) -> None:
+    """Print as JSON what the plan says of a sweep, and what the sweep takes here, after a short sweep of the kind."""
+    content = unlike()[name]
+    ready = make_spec(content) if isinstance(content, dict) else content
+    short = cloud("warm", 50, RISK) if ready.kind == "particles" else spec()
+    run_inline(short, "warm")
+    plan = make_plan(ready, SweepStore("estimated.zarr"))
+    said = sum(pack.seconds for pack in plan.packs(MachineRate.measure(ready.precision)))
+    start = time.process_time()
+    run_inline(ready, "estimated")
+    took = time.process_time() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    print(json.dumps({"said": said, "took": took, "planned": plan.memory_bytes(), "peak": peak}))
+
+
+def of_estimates(options: argparse.Namespace) -> None:
+    """Print the row `estimates`: each sweep in processes of its own, the least of their times and peaks."""
+    for name in unlike():
+        tries = []
+        for _ in range(options.repeats):
+            with tempfile.TemporaryDirectory() as folder:
+                command = [sys.executable, PROGRAM, "--estimate", name]
+                told = subprocess.run(
+                    command, check=True, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                )
+            tries.append(json.loads(told.stdout.splitlines()[-1]))
+        took, peak = (min(each[key] for each in tries) for key in ("took", "peak"))
+        said, planned = (statistics.median(each[key] for each in tries) for key in ("said", "planned"))
         print(
-            f"estimates: {name:16} {estimate:6.1f} s said, {took:6.1f} s taken, ratio {estimate / took:.2f}", flush=True
+            f"estimates: {name:16} {said:6.1f} s said, {took:6.1f} s taken, ratio {said / took:.2f}; "
+            f"{planned / 1e6:.0f} MB said, {peak / 1e6:.0f} MB at the peak, ratio {planned / peak:.2f}",
+            flush=True,
         )
 
 
@@ -305,16 +362,20 @@ ROWS = {"network": of_network, "tiny": of_tiny, "ray": of_ray, "again": of_again
 def main() -> None:
     """Parse the command line and print the rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", nargs="*", choices=[*ROWS, []], default=list(ROWS), metavar="ROW")
+    parser.add_argument("rows", nargs="*", choices=[*ROWS, []], metavar="ROW")
     for name, default in (("seeds", 64), ("repeats", 3), ("tiny", 2000), ("planned", 100_000)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--estimate", choices=list(unlike()), help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.estimate:
+        estimate(options.estimate)
+        return
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
-            for row in options.rows:
+            for row in options.rows or ROWS:
                 ROWS[row](options)
         finally:
             os.chdir(here)

@@ -13,6 +13,22 @@ _TORCH = "sweepengine.networks._activations"
 _KERNELS = "sweepengine.networks.triton_activations"
 
 
+@dataclass(frozen=True)
+class PassTimes:
+    """Nanoseconds in which one CPU thread goes over one entry of an array (measured on a CPU with AVX-512).
+
+    Attributes
+    ----------
+    alone : float
+        It makes φ.
+    sloped : float
+        It makes φ and what φ' follows from, and multiplies a signal by φ'.
+    """
+
+    alone: float
+    sloped: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class ActivationEntry:
     """What the engine knows of one activation.
@@ -33,8 +49,8 @@ class ActivationEntry:
         Degree of a polynomial φ; None for any other φ.
     unit_slopes : bool
         Whether φ' only takes the values −1, 0 and 1, so that a product with φ' rounds nothing.
-    by_numpy : bool
-        Whether NumPy computes φ on the host.
+    single, double : PassTimes
+        Times of one CPU thread in float32 and in float64, for the plan.
     in_layers : bool
         Whether layers of networks may have the activation; units of particles may have every activation.
     """
@@ -46,7 +62,8 @@ class ActivationEntry:
     kinks: tuple[float, ...]
     degree: int | None
     unit_slopes: bool = False
-    by_numpy: bool = False
+    single: PassTimes = PassTimes(1.0, 2.0)
+    double: PassTimes = PassTimes(2.0, 4.0)
     in_layers: bool = True
 
     @property
@@ -54,10 +71,9 @@ class ActivationEntry:
         """Whether φ(−h) = −φ(h)."""
         return self.parity == "odd"
 
-    @property
-    def element_seconds(self) -> float:
-        """Seconds in which one CPU thread makes φ and multiplies by φ' of one float32 entry, about (measured)."""
-        return 2.2e-9 if self.smooth and self.degree is None and not self.by_numpy else 0.3e-9
+    def times(self, precision: str) -> PassTimes:
+        """Times of one CPU thread in a precision, ``float32`` or ``float64``."""
+        return self.single if precision == "float32" else self.double
 
     @property
     def smooth(self) -> bool:
@@ -74,6 +90,8 @@ ACTIVATIONS: dict[str, ActivationEntry] = {
         kinks=(0.0,),
         degree=None,
         unit_slopes=True,
+        single=PassTimes(0.05, 0.2),
+        double=PassTimes(0.1, 0.45),
     ),
     "leaky_relu": ActivationEntry(
         torch=f"{_TORCH}:LEAKY_RELU",
@@ -82,6 +100,8 @@ ACTIVATIONS: dict[str, ActivationEntry] = {
         parity="none",
         kinks=(0.0,),
         degree=None,
+        single=PassTimes(0.07, 0.22),
+        double=PassTimes(0.13, 0.5),
     ),
     "abs": ActivationEntry(
         torch=f"{_TORCH}:ABS",
@@ -91,27 +111,78 @@ ACTIVATIONS: dict[str, ActivationEntry] = {
         kinks=(0.0,),
         degree=None,
         unit_slopes=True,
+        single=PassTimes(0.04, 0.31),
+        double=PassTimes(0.15, 0.75),
     ),
     "tanh": ActivationEntry(
-        torch=f"{_TORCH}:TANH", passes=1, kernel=f"{_KERNELS}:tanh", parity="odd", kinks=(), degree=None, by_numpy=True
+        torch=f"{_TORCH}:TANH",
+        passes=1,
+        kernel=f"{_KERNELS}:tanh",
+        parity="odd",
+        kinks=(),
+        degree=None,
+        single=PassTimes(0.17, 0.35),
+        double=PassTimes(0.78, 1.2),
     ),
     "erf": ActivationEntry(
-        torch=f"{_TORCH}:ERF", passes=5, kernel=f"{_KERNELS}:erf", parity="odd", kinks=(), degree=None
+        torch=f"{_TORCH}:ERF",
+        passes=5,
+        kernel=f"{_KERNELS}:erf",
+        parity="odd",
+        kinks=(),
+        degree=None,
+        single=PassTimes(1.03, 1.75),
+        double=PassTimes(2.45, 4.1),
     ),
     "gelu": ActivationEntry(
-        torch=f"{_TORCH}:GELU", passes=3, kernel=f"{_KERNELS}:gelu", parity="none", kinks=(), degree=None
+        torch=f"{_TORCH}:GELU",
+        passes=3,
+        kernel=f"{_KERNELS}:gelu",
+        parity="none",
+        kinks=(),
+        degree=None,
+        single=PassTimes(0.22, 1.1),
+        double=PassTimes(1.85, 5.1),
     ),
     "sin": ActivationEntry(
-        torch=f"{_TORCH}:SIN", passes=2, kernel=f"{_KERNELS}:sin", parity="odd", kinks=(), degree=None
+        torch=f"{_TORCH}:SIN",
+        passes=2,
+        kernel=f"{_KERNELS}:sin",
+        parity="odd",
+        kinks=(),
+        degree=None,
+        single=PassTimes(1.05, 2.37),
+        double=PassTimes(2.6, 5.8),
     ),
     "cos": ActivationEntry(
-        torch=f"{_TORCH}:COS", passes=3, kernel=f"{_KERNELS}:cos", parity="even", kinks=(), degree=None
+        torch=f"{_TORCH}:COS",
+        passes=3,
+        kernel=f"{_KERNELS}:cos",
+        parity="even",
+        kinks=(),
+        degree=None,
+        single=PassTimes(1.12, 2.42),
+        double=PassTimes(2.4, 5.5),
     ),
     "softplus": ActivationEntry(
-        torch=f"{_TORCH}:SOFTPLUS", passes=2, kernel=f"{_KERNELS}:softplus", parity="none", kinks=(), degree=None
+        torch=f"{_TORCH}:SOFTPLUS",
+        passes=2,
+        kernel=f"{_KERNELS}:softplus",
+        parity="none",
+        kinks=(),
+        degree=None,
+        single=PassTimes(1.12, 1.48),
+        double=PassTimes(2.6, 3.5),
     ),
     "quadratic": ActivationEntry(
-        torch=f"{_TORCH}:QUADRATIC", passes=2, kernel=f"{_KERNELS}:quadratic", parity="even", kinks=(), degree=2
+        torch=f"{_TORCH}:QUADRATIC",
+        passes=2,
+        kernel=f"{_KERNELS}:quadratic",
+        parity="even",
+        kinks=(),
+        degree=2,
+        single=PassTimes(0.03, 0.28),
+        double=PassTimes(0.07, 0.55),
     ),
     "identity": ActivationEntry(
         torch=f"{_TORCH}:IDENTITY",
@@ -121,6 +192,8 @@ ACTIVATIONS: dict[str, ActivationEntry] = {
         kinks=(),
         degree=1,
         unit_slopes=True,
+        single=PassTimes(0.0, 0.09),
+        double=PassTimes(0.0, 0.2),
     ),
     "staircase": ActivationEntry(
         torch="sweepengine.particles._radial:STAIRCASE",
@@ -130,6 +203,8 @@ ACTIVATIONS: dict[str, ActivationEntry] = {
         kinks=(0.5, 1.5),
         degree=None,
         in_layers=False,
+        single=PassTimes(1.5, 1.8),
+        double=PassTimes(2.0, 4.0),
     ),
 }
 """Name in a spec → entry, in the order in which messages list the activations."""

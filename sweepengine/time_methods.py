@@ -50,8 +50,8 @@ class TimeMethod:
         How networks and particles use the method; None where they cannot.
     tableau : str or None
         ``module:name`` of the Runge–Kutta tableau, where a step is a Runge–Kutta step with all points.
-    noise : bool
-        Whether the method carries the noise of a temperature.
+    noise : int
+        Number of draws of noise that one step makes; 0: the method does not carry the noise of a temperature.
     adaptive : bool
         Whether the method chooses its own step sizes.
     formerly : str or None
@@ -71,7 +71,7 @@ class TimeMethod:
     networks: Use | None = None
     particles: Use | None = None
     tableau: str | None = None
-    noise: bool = False
+    noise: int = 0
     adaptive: bool = False
     formerly: str | None = None
 
@@ -179,16 +179,16 @@ for _method in (
     ),
     TimeMethod(
         name="euler_maruyama", summary="θ ← θ + dt v + √(2τ dt) ξ_n: weak order 1.",
-        order=1, velocities=1, follows="flow", noise=True, particles=Use(f"{_STEPS}:euler_maruyama", held=0),
+        order=1, velocities=1, follows="flow", noise=1, particles=Use(f"{_STEPS}:euler_maruyama", held=0),
     ),
     TimeMethod(
         name="leimkuhler_matthews",
         summary="θ ← θ + dt v + √(2τ dt) (ξ_n + ξ_{n+1})/2: weak order 2 for the stationary law.",
-        order=1, velocities=1, follows="flow", noise=True, particles=Use(f"{_STEPS}:leimkuhler_matthews", held=0),
+        order=1, velocities=1, follows="flow", noise=2, particles=Use(f"{_STEPS}:leimkuhler_matthews", held=0),
     ),
     TimeMethod(
         name="stochastic_heun", summary="Heun's step with one noise in both stages: weak order 2 for additive noise.",
-        order=2, velocities=2, follows="flow", noise=True, particles=Use(f"{_STEPS}:stochastic_heun", held=3),
+        order=2, velocities=2, follows="flow", noise=1, particles=Use(f"{_STEPS}:stochastic_heun", held=3),
     ),
 ):
     register(_method)

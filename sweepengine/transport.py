@@ -26,7 +26,7 @@ def exact_bytes(count: int) -> int:
 
 def exact_seconds(count: int) -> float:
     """Estimated seconds of the assignment between two unrelated clouds of ``count`` points, on one thread."""
-    return 1.5e-10 * count**3
+    return 7e-11 * count**3
 
 
 def assignment(x: Floats, y: Floats) -> tuple[float, NDArray[np.intp]]:

@@ -11,7 +11,7 @@ import typer
 from sweepengine.options import RunOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 SpecArgument = Annotated[
     str,
@@ -63,12 +63,15 @@ def _typed(option: Field[Any], hint: Any) -> Any:
 _HINTS = get_type_hints(RunOptions)
 
 
-def with_options(*own: inspect.Parameter, is_run: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_options(
+    *own: inspect.Parameter, is_run: bool = False, without: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the signature that Typer reads: parameters of its own, and one for every option of a run.
 
-    Options that go with ``run`` only are left out unless the command ``is_run``.
+    Options that go with ``run`` only are left out unless the command ``is_run``, and so are those of ``without``.
     """
-    taken = [each for each in fields(RunOptions) if is_run or not each.metadata["run_only"]]
+    known = [each for each in fields(RunOptions) if each.name not in without]
+    taken = [each for each in known if is_run or not each.metadata["run_only"]]
     shared = [option(each.name, _typed(each, _HINTS[each.name]), each.default) for each in taken]
 
     def signed(command: Callable[..., None]) -> Callable[..., None]:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
+_RESUMED = (["run"], ["claims"])
+_LOOKING = "stopped looking; the job goes on."
+_STOPPED = {"status": "stopped", "submit": _LOOKING, "logs": _LOOKING}
+"""Command → what its end by a signal means, where nothing was committed."""
 WRONG, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 
@@ -51,15 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(number, signal.SIG_IGN if arguments is None else handler)
     if code == 0 or not (came or code == INTERRUPTED):
         return code
-    resumes = words[:1] in (["run"], ["claims"])
-    again = f" `{shlex.join(['sweepengine', *words])}` goes on from there." if resumes else ""
-    _say("stopped" if words[:1] == ["status"] else f"stopped; what was committed is kept.{again}")
+    again = f" `{shlex.join(['sweepengine', *words])}` goes on from there." if words[:1] in _RESUMED else ""
+    _say(_STOPPED.get(words[0] if words else "", f"stopped; what was committed is kept.{again}"))
     return TERMINATED if signal.SIGTERM in came[:1] else INTERRUPTED
 
 
 def _run(words: list[str]) -> int:
     """Run a command; return its exit code unless a signal interrupts it."""
-    from sweepengine.cli._app import app  # here, where signals are handled: imports are most of a short command
+    from sweepengine.cli._every import app  # here, where signals are handled: imports are most of a short command
 
     warnings.showwarning = _show_warning
     try:

@@ -43,6 +43,8 @@ class Event:
         changed. Only tasks that name their runs set it.
     seconds : float
         Estimated seconds of the work that the records stand for; the driver sets it.
+    leaving : bool
+        Whether the worker was asked to end, has committed and leaves: what follows is no fault of a run.
     """
 
     records: int = 0
@@ -52,6 +54,7 @@ class Event:
     message: str = ""
     advancing: tuple[int, ...] | None = None
     seconds: float = 0.0
+    leaving: bool = False
 
     @property
     def failed(self) -> int:
@@ -67,4 +70,5 @@ class Event:
             message="\n".join(filter(None, (self.message, other.message))),
             advancing=self.advancing if other.advancing is None else other.advancing,
             seconds=self.seconds + other.seconds,
+            leaving=self.leaving or other.leaving,
         )

@@ -21,6 +21,14 @@ class HungError(RunError):
     """A task was ended because it said nothing for too long."""
 
 
+class LostNodeError(RunError):
+    """A task has ended with the machine that it ran on."""
+
+
+class LowMemoryError(RunError):
+    """A task was ended because its machine had too little memory left."""
+
+
 @dataclass(frozen=True)
 class Report:
     """What an executor reports of one task.

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Self
 
+_REFUSED = "can't allocate memory"
+"""Of the RuntimeError that PyTorch raises where the host refuses memory."""
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _PEAK = b"VmHWM:"
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that the device or the host has too little memory left."""
+    import torch
+
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or _REFUSED in str(error)
 
 
 class PeakMemory:

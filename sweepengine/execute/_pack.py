@@ -7,20 +7,19 @@ import time
 import traceback
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from sweepengine.execute._data import Data
-from sweepengine.execute._device import GPU_RUNS_PER_TURN, pick_device
+from sweepengine.execute._device import GPU_RUNS_PER_TURN
 from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._follower import Follower
 from sweepengine.execute._make_turn import make_turn
-from sweepengine.execute._memory import PeakMemory
+from sweepengine.execute._memory import PeakMemory, is_out_of_memory
+from sweepengine.execute._opened import opened
+from sweepengine.execute._scope import matmul_of, within
 from sweepengine.execute._shards import Order, Shards
-from sweepengine.networks import LARGE_PRODUCT, first_product, matmul_precision
-from sweepengine.observe import given_ids
+from sweepengine.execute._signals import LeavingError
 from sweepengine.particles import StepLimitError
 from sweepengine.spec import run_from_json
 from sweepengine.store import (
@@ -29,20 +28,16 @@ from sweepengine.store import (
     Status,
     TaskBeat,
     bind_code,
-    open_address,
-    read_data,
-    read_given,
     write_failure,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
-    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
     from zarr.abc.store import Store
 
-    from sweepengine.execute._data import Turn
+    from sweepengine.execute._data import Data, Turn
     from sweepengine.execute._task import PackTask
     from sweepengine.spec import AnyRun
 
@@ -53,7 +48,9 @@ BEATS = 4
 """Signs of life that a task gives within a run's timeout."""
 
 
-def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
+def advance(
+    task: PackTask, shards: Shards | None = None, is_leaving: Callable[[], bool] = lambda: False
+) -> Iterator[Event]:
     """Compute the missing runs of a pack, chunk by chunk.
 
     Parameters
@@ -61,6 +58,8 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
     task : PackTask
     shards : Shards, optional
         This worker as the lead of several; without it the worker is alone.
+    is_leaving : callable, optional
+        Asked at every step whether this worker has to end; then it commits first.
 
     Yields
     ------
@@ -74,27 +73,31 @@ def advance(task: PackTask, shards: Shards | None = None) -> Iterator[Event]:
         A later attempt has taken a chunk over.
     ShardError
         Another of several workers has stopped.
+    LeavingError
+        The worker has to end, and has committed.
     """
     shards = shards or Shards()
-    store, data = _opened(task)
+    store, data = opened(task)
     block = ChunkPlace.of(store, task.nodes, task.block, task.shape)
     beat = TaskBeat(store, task.block, task.chunks[0], task.attempts[task.chunks[0]])
     try:
         for chunk in task.chunks:
-            yield from _of_chunk(task, block.at(chunk), data, shards, beat)
+            yield from _of_chunk(task, block.at(chunk), data, shards, beat, is_leaving)
     finally:
         beat.end()
     shards.order(Order.END)
 
 
-def _of_chunk(task: PackTask, place: ChunkPlace, data: Data, shards: Shards, beat: TaskBeat) -> Iterator[Event]:
+def _of_chunk(
+    task: PackTask, place: ChunkPlace, data: Data, shards: Shards, beat: TaskBeat, is_leaving: Callable[[], bool]
+) -> Iterator[Event]:
     """Compute the missing runs of one chunk; its buffers are free for those of the next when this ends."""
     first, stop = place.span
     with PeakMemory() as memory:
         shards.order(Order.CHUNK, place.chunk)
         writer = ChunkWriter(place, task.attempts[place.chunk], shards.share(place.shape))
         here = {position: run for position, run in task.runs.items() if first <= position < stop}
-        events = _ChunkJob(writer, place.store, here, data, task, memory, shards, beat).events()
+        events = _ChunkJob(writer, place.store, here, data, task, memory, shards, beat, is_leaving).events()
         with _released(writer, shards):
             yield from _throttled(events, task.options.run_timeout)
 
@@ -114,16 +117,9 @@ def _released(writer: ChunkWriter, shards: Shards) -> Iterator[None]:
 
 def follow(task: PackTask, shards: Shards) -> None:
     """Advance the runs of a pack under the orders of the lead, which is the worker that runs :func:`advance`."""
-    store, data = _opened(task)
-    with _matmul(next(iter(task.runs.values())), data):
+    store, data = opened(task)
+    with matmul_of(next(iter(task.runs.values())), data):
         Follower(task, store, data, shards).follow()
-
-
-def _opened(task: PackTask) -> tuple[Store, Data]:
-    task.code.install()
-    store = open_address(task.address, read_only=False, durability=task.options.durability)
-    device = pick_device(task.options.device)
-    return store, _load_data(store, task, next(iter(task.runs.values())), device)
 
 
 def _throttled(events: Iterator[Event], timeout: float | None) -> Iterator[Event]:
@@ -146,51 +142,6 @@ def _beat(timeout: float | None) -> float:
     return EVENT_SECONDS if timeout is None else min(EVENT_SECONDS, timeout / BEATS)
 
 
-def _matmul(run: AnyRun, data: Data) -> AbstractContextManager[None]:
-    large = first_product(data.x_train, run.width) >= LARGE_PRODUCT
-    return matmul_precision(run.matmul, data.x_train.device, large=large)
-
-
-def _within(scope: Callable[[], AbstractContextManager[None]], events: Events) -> Iterator[Event]:
-    """Yield events that are each made within a scope, which is left before the yield: other code shares this process.
-
-    The last event is the one that a generator returns, so that the scope, which takes as long to enter as a step of a
-    small network, is entered once for a run that yields nothing else.
-    """
-    while True:
-        with scope():
-            try:
-                event, is_last = next(events), False
-            except StopIteration as end:
-                event, is_last = end.value, True
-        yield event
-        if is_last:
-            return
-
-
-def _load_data(store: Store, task: PackTask, run: AnyRun, device: torch.device) -> Data:
-    """Return the data as the store holds them, so that all workers and all resumes use the same bits.
-
-    Tasks of one sweep mostly read the same data, so a worker keeps those that it has read and compared last.
-    """
-    given = given_ids(run)
-    # Nodes of data have the digests of the values; those of the block differ between tasks of the same data.
-    said = {path: node for path, node in task.nodes.content.items() if not path.startswith("blocks/")}
-    wanted = (task.address, json.dumps(said, sort_keys=True), run.data_id, run.precision, device)
-    if wanted not in _LAST_DATA:
-        _LAST_DATA.clear()  # first, so that two sets of data are never held
-        arrays = read_data(store, task.nodes, run.data_id)
-        dtype = getattr(torch, run.precision)
-        _LAST_DATA[wanted] = Data(
-            **{name: torch.from_numpy(values).to(device, dtype) for name, values in arrays.items()},
-            given={kind: read_given(store, task.nodes, kind, content_id) for kind, content_id in given.items()},
-        )
-    return _LAST_DATA[wanted]
-
-
-_LAST_DATA: dict[Any, Data] = {}
-
-
 class _ChunkJob:
     """Computes the missing runs of one chunk, in turns, and commits them."""
 
@@ -204,13 +155,14 @@ class _ChunkJob:
         memory: PeakMemory,
         shards: Shards,
         beat: TaskBeat,
+        is_leaving: Callable[[], bool],
     ) -> None:
-        self._beat = beat
+        self._beat, self._is_leaving = beat, is_leaving
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
         self._runs, self._shards, self._options = runs, shards, task.options
         self._tried: set[int] = set()
         self._is_bound = False
-        self._untold = 0
+        self._untold, self._size = 0, 1
         self._last_commit = time.monotonic()
 
     def events(self) -> Iterator[Event]:
@@ -219,8 +171,8 @@ class _ChunkJob:
             yield self._damaged((position,), f"stored {', '.join(names)}")
         for positions in tuple(self._writer.state_refs()):
             refs = self._writer.state_refs().get(positions)
-            if refs is None or (self._task.careful and len(positions) > 1):
-                continue  # the state is no longer needed, or it holds several runs and the task is careful
+            if refs is None or (self._task.takes_runs_singly and len(positions) > 1):
+                continue  # the state is no longer needed, or it holds several runs and the task takes them singly
             self._shards.order(Order.STATE, positions[0])
             state = self._writer.read_state(refs)
             if state is None:
@@ -232,9 +184,10 @@ class _ChunkJob:
         shared = not self._task.code.used
         together = shared and all(run.shares_turns for run in self._runs.values())
         usual = 1 if self._data.x_train.device.type == "cpu" else GPU_RUNS_PER_TURN
-        size = (self._options.runs_per_turn or usual) if together and not self._task.careful else 1
-        for start in range(0, len(waiting), size):
-            yield from self._turn(tuple(waiting[start : start + size]), None)
+        self._size = (self._options.runs_per_turn or usual) if together and not self._task.takes_runs_singly else 1
+        while waiting:
+            now, waiting = waiting[: self._size], waiting[self._size :]
+            yield from self._turn(tuple(now), None)
             if self._task.careful:
                 self._commit()  # the next run may stop this worker
         if self._task.names_runs:
@@ -263,6 +216,9 @@ class _ChunkJob:
         )
 
     def _turn(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]] | None) -> Iterator[Event]:
+        if self._is_leaving():
+            self._commit()
+            raise LeavingError("asked to end between two turns")
         self._tried |= set(positions)
         if self._task.names_runs:
             yield Event(advancing=positions)
@@ -275,20 +231,41 @@ class _ChunkJob:
             self._shards.order(Order.RESUME, positions[0])
             # The runs are those of the state: a run that has diverged is among them, and the task has it no longer.
             runs = [run_from_json(content) for content in json.loads(str(state["runs"]))]
+        short: list[int] = []
         try:
-            yield from _within(partial(_matmul, runs[0], self._data), self._train(positions, runs, state))
+            yield from within(partial(matmul_of, runs[0], self._data), self._train(positions, runs, state))
         except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:
             # A run's own failure is data. A store that cannot be written (OSError) or a takeover is no run's failure.
             if self._shards.size > 1 and not isinstance(error, StepLimitError):
                 raise  # this worker alone has failed, and the others cannot go on without it
-            text = traceback.format_exc()
-            failed = [p for p in positions if not self._writer.run(p).status.is_final]
-            for position in failed:
-                self._writer.finish(position, Status.FAILED)
-                write_failure(self._store, self._task.block, position, text, self._writer.attempt)
-            reason = f"{type(error).__name__}: {error}"
-            failures = tuple(Failure(1, f"run {self._runs[p].id}", reason) for p in failed)
-            yield self._told() + Event(failures=failures)
+            left = [p for p in positions if not self._writer.run(p).status.is_final]
+            if len(left) > 1 and is_out_of_memory(error):
+                short = left
+            else:
+                yield self._told() + self._failed(left, error)
+        if short:  # out of the handler, whose error holds on to the arrays of the turn
+            yield from self._in_smaller_turns(short)
+
+    def _failed(self, positions: list[int], error: Exception) -> Event:
+        """Record runs as failed, by the error that is being handled."""
+        text = traceback.format_exc()
+        for position in positions:
+            self._writer.finish(position, Status.FAILED)
+            write_failure(self._store, self._task.block, position, text, self._writer.attempt)
+        reason = f"{type(error).__name__}: {error}"
+        return Event(failures=tuple(Failure(1, f"run {self._runs[p].id}", reason) for p in positions))
+
+    def _in_smaller_turns(self, positions: list[int]) -> Iterator[Event]:
+        """Advance the runs of a turn that found too little memory again from t = 0, half of them at a time."""
+        import torch  # imported here, so that a driver need not wait for it
+
+        self._size = half = (len(positions) + 1) // 2
+        torch.cuda.empty_cache()  # nothing where CUDA is not in use
+        message = f"out of memory with {len(positions)} runs in a turn; they start again, at most {half} in a turn"
+        yield self._told() + Event(message=message)
+        while positions:  # the size may become smaller still
+            now, positions = positions[: self._size], positions[self._size :]
+            yield from self._turn(tuple(now), None)
 
     def _train(
         self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None
@@ -314,12 +291,16 @@ class _ChunkJob:
             if now - yielded >= beat and (self._untold or self._options.run_timeout is not None):
                 yield self._told()
                 yielded = now
-            if now - self._last_commit >= self._options.commit_seconds:
+            is_leaving = self._is_leaving()
+            if is_leaving or now - self._last_commit >= self._options.commit_seconds:
                 state = turn.state() | self._maker(runs)
                 yield from self._tell_diverged(positions, turn, told)  # turn.state() may have detected a divergence
                 if len(told) == len(positions):
                     break  # no run would continue from the state
                 self._commit(positions, state)
+                if is_leaving:
+                    yield self._told()
+                    raise LeavingError("asked to end in a turn")
             else:
                 self._shards.order(Order.STEP)
         yield from self._tell_diverged(positions, turn, told)

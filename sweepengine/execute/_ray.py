@@ -1,4 +1,4 @@
-"""Packs on Ray: on a private cluster, or on one that the user names. No other module imports ray."""
+"""Packs on Ray: on a private cluster, or on one that the user names."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import os
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.execute._events import Event
 from sweepengine.execute._executor import HungError, Report, one_thread
 from sweepengine.execute._ray_cluster import (
     ClusterError,
+    at_a_time,
+    cannot_join,
     check_device,
     check_shards,
     divided,
@@ -23,8 +25,9 @@ from sweepengine.execute._ray_cluster import (
     token,
 )
 from sweepengine.execute._ray_health import Health, end_leftovers, kill, silence, watched
+from sweepengine.execute._ray_live import Live, Worker, cause
 from sweepengine.execute._ray_shards import advance_sharded, placed, reserve
-from sweepengine.execute._signals import deferred, interruptible, uninterrupted
+from sweepengine.execute._signals import LeavingError, asked_to_leave, deferred, interruptible, uninterrupted
 from sweepengine.plan import available_cpus
 from sweepengine.store import delete_token, read_token, write_token
 
@@ -41,53 +44,18 @@ _END_SECONDS = 10.0
 _COUNT_SECONDS = 10.0
 
 
-@dataclass
-class _Live:
-    """A task that was sent to Ray and has not ended.
-
-    Attributes
-    ----------
-    task : PackTask
-    group : placement group or None
-        The resources that are reserved for a task of several workers.
-    worker : _Worker or None
-        The process that advances the task; None until the task has named it.
-    heard : float
-        When the task last said something, in seconds of the monotonic clock.
-    advancing : bool
-        Whether the task has named a run that it advances: only then is its silence the silence of a run.
-    """
-
-    task: PackTask
-    group: Any
-    worker: _Worker | None = None
-    heard: float = 0.0
-    advancing: bool = False
-
-
-@dataclass(frozen=True)
-class _Worker:
-    """The process that advances a task; the first item that a task yields.
-
-    Attributes
-    ----------
-    node : str
-        Ray's id of the process's machine.
-    process : int
-        The process id on that machine.
-    """
-
-    node: str
-    process: int
-
-
-def _advance_pack(task: PackTask) -> Iterator[Event | _Worker]:
+def _advance_pack(task: PackTask) -> Iterator[Event | Worker]:
     ray = importlib.import_module("ray")
-    yield _Worker(ray.get_runtime_context().get_node_id(), os.getpid())
+    yield Worker(ray.get_runtime_context().get_node_id(), os.getpid())
     from sweepengine.execute._pack import advance
 
-    with one_thread(), interruptible():
-        yield from advance(task) if task.workers == 1 else advance_sharded(ray, task)
+    with one_thread(), interruptible(), asked_to_leave() as is_leaving:
+        try:
+            yield from (
+                advance(task, is_leaving=is_leaving) if task.workers == 1 else advance_sharded(ray, task, is_leaving)
+            )
+        except LeavingError:
+            yield Event(leaving=True)
 
 
 class RayExecutor:
@@ -121,7 +89,7 @@ class RayExecutor:
         else:
             check_shards(shards, workers or available_cpus())
         self._is_private = address is None
-        self._live: dict[Any, _Live] = {}
+        self._live: dict[Any, Live] = {}
         self._shards, self._starved, self._counted = shards, False, time.monotonic()
         self._ray: Any = None
         self._is_whole = True
@@ -183,10 +151,11 @@ class RayExecutor:
                 self._ray.init(address=address, **quiet)
         except (Exception, SystemExit) as error:
             self._is_whole = False
-            where = "a local Ray cannot be started" if address is None else f"the cluster at {address} cannot be joined"
+            if address is not None:
+                raise cannot_join(address, error) from error
             what = " ".join(f"{type(error).__name__}: {error}".split())
             raise ClusterError(
-                f"{where} ({what}); run the same command again; --executor inline needs no Ray"
+                f"a local Ray cannot be started ({what}); run the same command again; --executor inline needs no Ray"
             ) from error
 
     def check_shared(self, store: SweepStore) -> None:
@@ -231,7 +200,7 @@ class RayExecutor:
         if task.names_runs:
             # The worker waits until this driver has read its event, so that the driver knows each run before it starts.
             options["_generator_backpressure_num_objects"] = 1
-        self._live[self._remote.options(**options).remote(task)] = _Live(task, group)
+        self._live[self._remote.options(**options).remote(task)] = Live(task, group)
 
     def wait(self) -> Iterator[Report]:
         """Yield the reports of the tasks that have something to report, after at most about a second."""
@@ -250,17 +219,17 @@ class RayExecutor:
                 self._ray.wait([generator.completed()], timeout=_END_SECONDS, fetch_local=False)
                 self._refuse_dead()
                 self._forget(generator)
-                yield Report(task, Event(), finished=True, error=_cause(error))
+                yield Report(task, Event(), finished=True, error=cause(self._ray, error))
             else:
                 live.heard = time.monotonic()
-                if isinstance(said, _Worker):
+                if isinstance(said, Worker):
                     live.worker = said
                 else:
                     if said.advancing is not None:
                         live.advancing = bool(said.advancing)
                     yield Report(task, said, finished=False)
         yield from self._end_silent()
-        yield from self._say_starved()
+        yield from self._count()
 
     def _end_silent(self) -> Iterator[Report]:
         """Kill the workers of tasks whose run has been silent for longer than its timeout, and report these tasks."""
@@ -274,7 +243,7 @@ class RayExecutor:
             self._forget(generator)
             yield Report(live.task, Event(), finished=True, error=HungError(f"hung: said nothing for {timeout:g} s"))
 
-    def _end(self, generator: Any, worker: _Worker) -> None:
+    def _end(self, generator: Any, worker: Worker) -> None:
         """Kill a task's worker on its machine: Ray would only ask the process, and a suspended one does not answer."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -285,17 +254,20 @@ class RayExecutor:
         self._ray.wait([killed], timeout=_END_SECONDS)
         self._ray.wait([generator.completed()], timeout=_END_SECONDS, fetch_local=False)
 
-    def _say_starved(self) -> Iterator[Report]:
-        """Say once that the cluster has become too small for any task; Ray itself would wait in silence."""
+    def _count(self) -> Iterator[Report]:
+        """Count the workers anew, because clusters grow and shrink; say once that there is room for no task any more."""
         if time.monotonic() - self._counted < _COUNT_SECONDS or not self._live:
             return
         self._counted = time.monotonic()
-        cpus = int(self._ray.cluster_resources().get("CPU", 0))
-        starved, self._starved = self._starved, cpus < self._shards
+        resources = self._ray.cluster_resources()
+        cpus, gpus = int(resources.get("CPU", 0)), resources.get("GPU", 0.0)
+        self.workers = at_a_time(cpus, gpus, self._shards, self._gpus)
+        starved, self._starved = self._starved, self.workers == 0
         if self._starved and not starved:
+            wanted = f"{self._shards} CPUs" + (f" and {self._shards * self._gpus:g} GPUs" if self._gpus else "")
             message = (
-                f"waiting: the cluster has {cpus} CPUs by now and a run needs {self._shards} at the same time; "
-                "add machines, or stop, and run the same command again on another cluster"
+                f"waiting: the cluster has {cpus} CPUs and {gpus:g} GPUs by now, and a run needs {wanted} at the same "
+                "time; add machines, or stop, and run the same command again on another cluster"
             )
             yield Report(next(iter(self._live.values())).task, Event(message=message), finished=False)
 
@@ -339,9 +311,3 @@ class RayExecutor:
         for name in set(os.environ) - set(self._saved_environment):
             del os.environ[name]
         os.environ.update(self._saved_environment)
-
-
-def _cause(error: Exception) -> Exception:
-    """Return the worker's own exception if Ray has wrapped it, else the error itself."""
-    cause = getattr(error, "cause", None)
-    return cause if isinstance(cause, Exception) else error

@@ -52,6 +52,16 @@ def reach(address: str) -> None:
         ) from error
 
 
+def cannot_join(address: str, error: BaseException) -> ClusterError:
+    """Return the error of a cluster that does not let this process in; Ray names no reason where a token is wrong."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    way_out = (
+        "if it asks for a token, set RAY_AUTH_MODE=token here too, and have the token of the cluster in "
+        "~/.ray/auth_token or in RAY_AUTH_TOKEN (docs/clusters.md, Token); `ray status` says whether the cluster lives"
+    )
+    return ClusterError(f"the cluster at {address} cannot be joined ({what}); {way_out}")
+
+
 def check_shards(shards: int, cpus: int) -> None:
     """Raise unless all workers of one run can work at the same time; Ray itself would wait for ever."""
     if shards > cpus:
@@ -69,6 +79,13 @@ def check_device(device: DeviceName, gpus: float, shards: int) -> None:
             f"device: found cuda with {shards} shards, one GPU for each, but the cluster has {gpus:g}; "
             "use cpu, auto, or fewer shards"
         )
+
+
+def at_a_time(cpus: int, gpus: float, shards: int, gpus_of_a_worker: float) -> int:
+    """Return the number of tasks for which a cluster has room at the same time."""
+    by_cpus = cpus // shards
+    # Shares of GPUs are rounded down to ten-thousandths: so many of them fit.
+    return min(by_cpus, int(gpus / gpus_of_a_worker + 1e-3) // shards) if gpus_of_a_worker else by_cpus
 
 
 def divided(cpus: int, gpus: float, shards: int) -> tuple[int, float]:

@@ -35,8 +35,8 @@ def placed(ray: Any, group: Any, rank: int) -> Any:
     return strategies.PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=rank)
 
 
-def advance_sharded(ray: Any, task: PackTask) -> Iterator[Event]:
-    """Start the other shards of a pack, and advance the pack as their lead.
+def advance_sharded(ray: Any, task: PackTask, is_leaving: Callable[[], bool]) -> Iterator[Event]:
+    """Start the other shards of a pack, and advance the pack as their lead; ``is_leaving`` as for ``advance``.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def advance_sharded(ray: Any, task: PackTask) -> Iterator[Event]:
         ]
         try:
             with ShardGroup(0, task.workers, meeting, device=device, address=here) as shards:
-                yield from advance(task, Shards(shards))
+                yield from advance(task, Shards(shards), is_leaving)
         except ShardError as error:
             raise ShardError(f"{error}; {_last_words(ray, ends)}") from error
     finally:

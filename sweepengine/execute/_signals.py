@@ -1,5 +1,7 @@
 """SIGINT and SIGTERM: raised as an error of our own in a sweep, put off while Ray starts, ignored while a sweep closes.
 
+In a worker of Ray SIGTERM is a question, which the worker answers by a commit.
+
 Only the main thread has handlers; in any other thread these context managers do nothing.
 """
 
@@ -10,10 +12,10 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sweepengine.errors import Interrupted
+from sweepengine.errors import Interrupted, SweepError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -38,6 +40,29 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class LeavingError(SweepError):
+    """A worker was asked to end: it has committed what it has, and advances no further."""
+
+
+@contextmanager
+def asked_to_leave() -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether SIGTERM has come; the process ends by the signal behind the context only.
+
+    A node that is taken away gives its processes some seconds, which Ray would use to end them at once.
+    """
+    if not _in_main_thread():
+        yield lambda: False
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: came.append(number))
+    try:
+        yield lambda: bool(came)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if came:
+            signal.raise_signal(signal.SIGTERM)
 
 
 @contextmanager

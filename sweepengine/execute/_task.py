@@ -44,6 +44,8 @@ class PackTask:
     careful : bool
         Whether the task advances one run at a time and names each run to the driver before it advances it. If the
         worker dies, the driver then knows which run stopped it.
+    is_short : bool
+        Whether the memory of a machine was too short for the task: then its turns have one run each.
     """
 
     address: str
@@ -57,6 +59,12 @@ class PackTask:
     workers: int
     options: RunOptions
     careful: bool = False
+    is_short: bool = False
+
+    @property
+    def takes_runs_singly(self) -> bool:
+        """Whether each turn has one run, whatever the options say."""
+        return self.careful or self.is_short
 
     @property
     def names_runs(self) -> bool:

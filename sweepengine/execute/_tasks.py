@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sweepengine.errors import RunError, StoreError
 from sweepengine.execute._events import Event, Failure
-from sweepengine.execute._executor import HungError
+from sweepengine.execute._executor import HungError, LostNodeError, LowMemoryError
 from sweepengine.execute._task import PackTask
 from sweepengine.store import HeldError, SupersededError, fail_chunk, write_failure
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MOST_ATTEMPTS = 3
 """Attempts at a pack whose worker stops, and the driver does not know in which run; then all its runs are recorded as
 failed. In the last attempt the driver knows which run is advanced, so that this run alone is recorded as failed."""
+MOST_DEPARTURES = 100
+"""Attempts at a pack that end because the machine of its worker is taken away or lost, which is no fault of its runs;
+then the sweep stops, because the cluster does not keep machines for long enough."""
 MOST_TRIES = 300
 """Attempts at a pack in all, with those that follow after one of its runs was recorded as failed."""
 
@@ -46,9 +49,11 @@ class Tasks:
         self._packs: dict[tuple[str, int], _PackHistory] = {}
 
     def hear(self, task: PackTask, event: Event) -> None:
-        """Note which runs a task advances, if an event of the task says so."""
+        """Note which runs a task advances and whether its worker leaves, if an event of the task says so."""
         if event.advancing is not None:
             self._history(task).advancing = event.advancing
+        if event.leaving:
+            self._history(task).leaving = True
 
     def _history(self, task: PackTask) -> _PackHistory:
         return self._packs.setdefault((task.block, task.chunks[0]), _PackHistory())
@@ -84,7 +89,7 @@ class Tasks:
         Raises
         ------
         RunError
-            Another driver has taken over, or the store failed.
+            Another driver has taken over, the store failed, or the cluster keeps no machine for long.
         OSError
             The task failed so in every attempt.
         """
@@ -98,7 +103,11 @@ class Tasks:
             raise RunError(f"store: {self._store.address}: {str(error).removeprefix('store: ')}") from error
         history = self._history(task)
         suspects, history.advancing = history.advancing, ()
+        has_left, history.leaving = history.leaving, False
+        if has_left or isinstance(error, LostNodeError):
+            return [self._after_departure(task, error, has_left=has_left)]
         hung = isinstance(error, HungError)
+        task = replace(task, is_short=task.is_short or isinstance(error, LowMemoryError))
         if len(suspects) == 1 and (task.careful or hung):
             reason = str(error) if hung else f"its worker stopped while the run was advanced: {_said(error)}"
             return self._without(task, suspects[0], reason, error)
@@ -118,6 +127,19 @@ class Tasks:
 
     def _again(self, task: PackTask, *, careful: bool) -> PackTask:
         return replace(task, attempts=self._attempts(task.block, task.chunks), careful=careful)
+
+    def _after_departure(self, task: PackTask, error: Exception, *, has_left: bool) -> PackTask:
+        """The task that takes over from a worker that was asked to end or whose node was lost: no fault of its runs."""
+        history = self._history(task)
+        history.departures += 1
+        how = "its worker was asked to end, and has committed" if has_left else str(error)
+        if history.departures > MOST_DEPARTURES:
+            raise RunError(
+                f"block {task.block}: {how}, for the {history.departures}th time; what was committed is kept: run the same "
+                "command again on machines that stay longer, or with smaller --commit-seconds"
+            ) from error
+        self._tell(Event(message=f"block {task.block}: {how}; another worker goes on"))
+        return self._again(task, careful=task.careful)
 
     def _elsewhere(self, task: PackTask, error: HeldError) -> list[PackTask]:
         """Move the runs of a chunk into which another process may still write; return tasks for these and the rest."""
@@ -198,10 +220,16 @@ class _PackHistory:
         How often a worker of the pack stopped without the driver knowing in which run.
     advancing : tuple of int
         Positions of the runs that are advanced at present, if the task names its runs.
+    leaving : bool
+        Whether the worker has said that it was asked to end.
+    departures : int
+        How often a worker was asked to end, or was lost with its node.
     """
 
     stops: int = 0
     advancing: tuple[int, ...] = ()
+    leaving: bool = False
+    departures: int = 0
 
 
 def _said(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 OUTPUT_DIMS = ("output", "output_other")
@@ -32,7 +33,7 @@ class Variable:
     units: str
     source: str
 
-    @property
+    @cached_property
     def is_snapshot(self) -> bool:
         """Whether the variable is kept at some records only."""
         return self.dims[1] == SNAPSHOT

@@ -14,6 +14,8 @@ from sweepengine.activations import ACTIVATIONS
 from sweepengine.observe import Sizes, ingredients_of, record_cost
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sweepengine.observe import RecordCost
     from sweepengine.spec import Run
     from sweepengine.store import BlockShape
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
 _STEP_OVERHEAD = 1.5e-5
 _LAYER_OVERHEAD = 1e-5
 _RECORD_OVERHEAD = 3e-4
-_RUN_OVERHEAD = 2e-3
-_BYTE_SECONDS = 4e-9
-"""Seconds for a recorded byte: its digest, compression and file (measured)."""
+RUN_OVERHEAD = 2e-3
+BYTE_SECONDS = 7e-9
+"""Seconds for a recorded byte: its digest, compression and file, and its way through worker and driver (measured)."""
+_PASSED, _EXPONENTIAL = 2**18, {"float32": 3.2e-10, "float64": 5.8e-10}
+"""Numbers in the pass by which machines are compared; precision → seconds of NumPy's exponential of one of them."""
 _STARTUP_SECONDS = 9.0
 WORKER_BYTES = 325_000_000
 """Resident memory of a worker with Python, PyTorch and Ray loaded (measured on Linux)."""
@@ -43,19 +47,22 @@ def machine_memory() -> int:
 
 @dataclass(frozen=True)
 class MachineRate:
-    """How fast one thread multiplies matrices.
+    """How fast one thread multiplies matrices, and goes over arrays.
 
     Attributes
     ----------
     flops : float
-        Floating-point operations each second, in the sweep's precision.
+        Floating-point operations of products each second, in the sweep's precision.
+    passes : float
+        Time of a pass over an array, over that of the CPU on which the constants of the plan were measured.
     """
 
     flops: float
+    passes: float = 1.0
 
     @classmethod
     def measure(cls, precision: str) -> MachineRate:
-        """Time a few products of a size usual in training on one thread, for about 0.1 s."""
+        """Time a few products and passes of sizes usual in training on one thread, for about 0.1 s."""
         import torch
 
         from sweepengine.networks import matmul_precision
@@ -66,15 +73,22 @@ class MachineRate:
         torch.set_num_threads(1)
         try:
             with matmul_precision("full", torch.device("cpu"), large=True):
-                best = min(_seconds_of_product(a, b) for _ in range(20))
+                product = min(_seconds_of(lambda: a @ b) for _ in range(20))
         finally:
             torch.set_num_threads(threads)
-        return cls(flops=2.0 * 128 * 1024 * 256 / best)
+        values = np.linspace(-4, 4, _PASSED, dtype=precision)
+        out = np.empty_like(values)
+        exponentials = min(_seconds_of(lambda: np.exp(values, out=out)) for _ in range(20))
+        return cls(2.0 * 128 * 1024 * 256 / product, exponentials / (_PASSED * _EXPONENTIAL[precision]))
 
 
-def _seconds_of_product(a: object, b: object) -> float:
+NOMINAL = MachineRate(flops=5e10, passes=2.5)
+"""A usual machine. Chunks are cut by its seconds, so that their size does not depend on the machine that plans."""
+
+
+def _seconds_of(work: Callable[[], object]) -> float:
     start = time.perf_counter()
-    a @ b  # type: ignore[operator]
+    work()
     return time.perf_counter() - start
 
 
@@ -97,11 +111,11 @@ def step_flops(run: Run, shape: BlockShape, d: int) -> float:
     return points * (4.0 * first + 6.0 * above + 6.0 * run.width * outputs)
 
 
-def _element_seconds(run: Run, shape: BlockShape, d: int) -> float:
+def _element_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
     """Seconds of a step's passes over N × n_l arrays."""
     points = run.method.velocities * (run.method.batch_size or shape.sizes["i"])
-    entry = ACTIVATIONS[run.architecture.activation].element_seconds * np.dtype(run.precision).itemsize / 4
-    return float(points * sum(_sizes(run, d)[1:]) * entry)
+    entry = ACTIVATIONS[run.architecture.activation].times(run.precision).sloped * 1e-9
+    return points * sum(_sizes(run, d)[1:]) * entry * rate.passes
 
 
 def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
@@ -120,10 +134,10 @@ def cost_of_record(run: Run, shape: BlockShape, d: int) -> RecordCost:
 def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
     """Estimated seconds of one run on one thread."""
     overhead = run.method.velocities * (_STEP_OVERHEAD + run.architecture.depth * _LAYER_OVERHEAD)
-    step = step_flops(run, shape, d) / rate.flops + _element_seconds(run, shape, d) + overhead
+    step = step_flops(run, shape, d) / rate.flops + _element_seconds(run, shape, d, rate) + overhead
     cost = cost_of_record(run, shape, d)
     record = cost.flops / (0.6 * rate.flops) + cost.seconds + _RECORD_OVERHEAD
-    return _RUN_OVERHEAD + run.n_steps * step + shape.records * record + _BYTE_SECONDS * shape.run_bytes()
+    return RUN_OVERHEAD + run.n_steps * step + shape.records * record + BYTE_SECONDS * shape.run_bytes()
 
 
 def run_memory(run: Run, shape: BlockShape, d: int) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sweepengine.spec import ParticleRun
     from sweepengine.store import BlockShape
 
-_CHUNK = 2048
+CHUNK = 2048
 """Particles of one chunk of a pass (``particles.Partition``)."""
 _STATE_CLOUDS = 2
 """Clouds in the copies that a commit makes of a state before it writes it; the buffer is copied with them."""
@@ -54,13 +54,13 @@ def particle_memory(run: ParticleRun, shape: BlockShape, sizes: CloudSizes) -> i
 def pass_bytes(run: ParticleRun, shape: BlockShape) -> int:
     """Bytes of the arrays of one chunk of particles with the points, and with a chunk of other particles for pairs."""
     item = np.dtype(run.precision).itemsize
-    chunk = min(_CHUNK, max(run.width, shape.sizes.get("grid", 0)))
+    chunk = min(CHUNK, max(run.width, shape.sizes.get("grid", 0)))
     points = max(shape.sizes["i"], shape.sizes["test"]) if run.has_risk else 0
     pairs = run.has_pairs
     # A pairwise term copies the particles, which move while it is used.
     copies = run.width * shape.sizes["coord"] * item if pairs else 0
     arrays = _DIFFERENTIATED_ARRAYS if isinstance(run.unit, UserUnitSpec) else _PASS_ARRAYS
-    return arrays * chunk * (points + (_CHUNK if pairs else 0)) * item + copies
+    return arrays * chunk * (points + (CHUNK if pairs else 0)) * item + copies
 
 
 def _references(run: ParticleRun, shape: BlockShape, item: int) -> int:

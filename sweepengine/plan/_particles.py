@@ -17,9 +17,11 @@ from sweepengine.observe import (
     record_cost,
     variables_of,
 )
+from sweepengine.observe.cloud_costs import OUTPUTS
 from sweepengine.plan._blocks import own_dims
-from sweepengine.plan._cost import WORKER_BYTES
+from sweepengine.plan._cost import BYTE_SECONDS, NOMINAL, RUN_OVERHEAD, WORKER_BYTES
 from sweepengine.plan._particle_memory import particle_memory, pass_bytes
+from sweepengine.plan._particle_seconds import draw_seconds, step_seconds, velocity_seconds
 from sweepengine.plan._radial import predict_radial
 from sweepengine.spec import RiskTerm, expand_particles
 from sweepengine.store import make_block, piece_length
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
     from sweepengine.spec import ParticleRun, ParticleSpec
     from sweepengine.store import Block, BlockShape, StoredArray
 
-_STEP_OVERHEAD = 1e-4
-_RECORD_OVERHEAD = 2e-3
+_STEP_OVERHEAD = 3e-5
+_RECORD_OVERHEAD = 6e-4
 
 _ADAPTIVE_TRIES = 2
 """Assumed tries of an adaptive method for each step of size dt."""
@@ -116,19 +118,16 @@ class ParticleWork:
 
     def seconds(self, run: ParticleRun, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated seconds of one run on one thread of each shard."""
-        velocity = self._velocity_flops(run, shape) / (0.5 * rate.flops) / self._spec.shards
-        method = run.time_method
-        velocities = method.velocities * (_ADAPTIVE_TRIES if method.adaptive else 1)
-        steps = run.n_steps * (velocities * velocity + _STEP_OVERHEAD)
-        cost = record_cost(ingredients_of(run), self._sizes(run, shape))
-        record = 4 * velocity + _RECORD_OVERHEAD + cost.flops / (0.5 * rate.flops) / self._spec.shards + cost.seconds
-        return steps + shape.records * record
-
-    def _velocity_flops(self, run: ParticleRun, shape: BlockShape) -> float:
-        """Operations of one velocity: three products of m × N × p for the risk, and the work on every pair."""
-        m, p = run.width, shape.sizes["coord"]
-        pairs = m * m * sum(term.coupling == "pairs" for term in run.terms)
-        return 6.0 * m * p * shape.sizes["i"] + 40.0 * m * p + (6.0 * p + 40.0) * pairs
+        shards, method = self._spec.shards, run.time_method
+        tries = _ADAPTIVE_TRIES if method.adaptive else 1
+        velocities = method.velocities * velocity_seconds(run, shape, rate)
+        step = (velocities + step_seconds(run, shape, rate)) / shards + _STEP_OVERHEAD
+        # Every record looks at the functional.
+        cost = record_cost((*ingredients_of(run), OUTPUTS), self._sizes(run, shape, rate))
+        record = cost.flops / _record_rate(rate) / shards + cost.seconds * rate.passes + _RECORD_OVERHEAD
+        start = 2 * draw_seconds(run.width, shape.sizes["coord"], rate) / shards
+        ends = RUN_OVERHEAD + start + BYTE_SECONDS * shape.run_bytes()
+        return ends + run.n_steps * tries * step + shape.records * record
 
     def predict(self, run: ParticleRun) -> dict[str, StoredArray]:
         """Prediction of the radial reduction for the run."""
@@ -140,21 +139,27 @@ class ParticleWork:
 
     def memory(self, run: ParticleRun, shape: BlockShape) -> int:
         """Bytes of a worker with one task, or with one shard of a task."""
-        return WORKER_BYTES + particle_memory(run, shape, self._sizes(run, shape))
+        return WORKER_BYTES + particle_memory(run, shape, self._sizes(run, shape, NOMINAL))
 
-    def _sizes(self, run: ParticleRun, shape: BlockShape) -> CloudSizes:
+    def _sizes(self, run: ParticleRun, shape: BlockShape, rate: MachineRate) -> CloudSizes:
         return CloudSizes(
             width=run.width,
             coordinates=shape.sizes["coord"],
             n=shape.sizes["i"],
+            n_test=shape.sizes["test"],
             grid=shape.sizes.get("grid", 0),
             reference=self._reference_count,
             shards=self._spec.shards,
             item=np.dtype(run.precision).itemsize,
-            velocity_flops=self._velocity_flops(run, shape),
+            velocity_flops=velocity_seconds(run, shape, rate) * _record_rate(rate),
             pass_bytes=pass_bytes(run, shape),
         )
 
     @property
     def _reference_count(self) -> int:
         return 0 if self._reference is None else len(self._reference.arrays["points"])
+
+
+def _record_rate(rate: MachineRate) -> float:
+    """Operations a second of what records make, such as kernels of skinny products."""
+    return 0.5 * rate.flops

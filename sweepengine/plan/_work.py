@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sweepengine.data import load, no_data
 from sweepengine.errors import SpecError
-from sweepengine.plan._cost import MachineRate
+from sweepengine.plan._cost import NOMINAL
 from sweepengine.spec import kind_of, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from sweepengine.data import Dataset, Given
+    from sweepengine.plan._cost import MachineRate
     from sweepengine.plan._step_size import References
     from sweepengine.spec import AnyRun, AnySpec, DataSection
     from sweepengine.store import Block, BlockShape, StoredArray
@@ -53,10 +54,6 @@ class Work(Protocol):
 
     def memory(self, run: Any, shape: BlockShape) -> int:
         """Bytes of a worker with a task that advances the run."""
-
-
-NOMINAL = MachineRate(flops=5e10)
-"""A usual machine. Chunks are cut by its seconds, so that their size does not depend on the machine that plans."""
 
 
 class JoinedWork:

@@ -5,6 +5,7 @@ from sweepengine.store._address import local_folder as local_folder
 from sweepengine.store._address import name_of_url as name_of_url
 from sweepengine.store._address import normalise_address as normalise_address
 from sweepengine.store._address import open_address as open_address
+from sweepengine.store._address import unwritable as unwritable
 from sweepengine.store._arrays import ChunkPlace as ChunkPlace
 from sweepengine.store._attempts import HeldError as HeldError
 from sweepengine.store._attempts import SupersededError as SupersededError
@@ -36,6 +37,7 @@ from sweepengine.store._marks import Mark as Mark
 from sweepengine.store._marks import RunMark as RunMark
 from sweepengine.store._marks import StateRef as StateRef
 from sweepengine.store._marks import read_mark as read_mark
+from sweepengine.store._marks import runs_of as runs_of
 from sweepengine.store._nodes import Nodes as Nodes
 from sweepengine.store._open import open_sweep as open_sweep
 from sweepengine.store._open import open_theory as open_theory
@@ -50,11 +52,9 @@ from sweepengine.store._survey import Survey as Survey
 from sweepengine.store._survey import Tally as Tally
 from sweepengine.store._survey import survey as survey
 from sweepengine.store._sweep_store import SweepStore as SweepStore
-from sweepengine.store._sweep_store import unwritable as unwritable
 from sweepengine.store._token import delete_token as delete_token
 from sweepengine.store._token import read_token as read_token
 from sweepengine.store._token import write_token as write_token
 from sweepengine.store._verify import Damage as Damage
 from sweepengine.store._verify import find_damage as find_damage
 from sweepengine.store._verify import repair as repair
-from sweepengine.store._view import runs_of as runs_of

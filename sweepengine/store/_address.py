@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweepengine.errors import StoreError
+from sweepengine.errors import RunError, StoreError
 from sweepengine.store._digests import digest
 
 if TYPE_CHECKING:
@@ -86,3 +86,12 @@ def open_address(address: str, *, read_only: bool, durability: str = "rename") -
             f"store: {address}: {error}; pip install 'sweepengine[{EXTRAS[scheme]}]' installs what {scheme}:// needs"
         ) from error
     return ObjectStore(address, read_only=read_only)
+
+
+def unwritable(address: str, error: OSError) -> RunError:
+    """The error for a store that could be written a moment ago, and cannot now."""
+    cure = "see that it answers" if local_folder(address) is None else "make room or mend the disk"
+    return RunError(
+        f"store: {address} cannot be written any more: {error}; {cure}, then run the same command again: what was "
+        "committed is kept"
+    )

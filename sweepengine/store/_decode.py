@@ -71,9 +71,11 @@ class ChunkFormat:
         order, names = tuple(range(len(shape))), [codec["name"] for codec in node["codecs"]]
         if names[:1] == ["transpose"]:
             order, names = tuple(node["codecs"][0]["configuration"]["order"]), names[1:]
-        unknown = set(names[1:]) - set(_DECODERS)
-        if names[:1] != ["bytes"] or unknown:
+        if names[:1] != ["bytes"] or not set(names[1:]) <= set(_DECODERS):
             raise ValueError(f"found the codecs {names}; expected bytes, then some of {', '.join(_DECODERS)}")
+        endian = node["codecs"][-len(names)].get("configuration", {}).get("endian", "little")
+        if endian != "little":
+            raise ValueError(f"found numbers in {endian} byte order; expected little")
         return cls(shape, np.dtype(node["data_type"]).newbyteorder("<"), order, tuple(names[1:]))
 
     def decode(self, content: bytes, within: tuple[slice, ...]) -> NDArray[Any]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.store._failures import Failure, read_failure
+from sweepengine.store._marks import runs_of
 from sweepengine.store._status import Status
-from sweepengine.store._view import runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -142,7 +142,9 @@ class _Search:
     """One pass over all keys of a store."""
 
     def __init__(self, store: StoreView) -> None:
-        self._store = store
+        if store.publication is None:
+            raise AssertionError("litter is looked for in a store that exists")
+        self._store, self._publication = store, store.publication
         self._keys: dict[str, list[str]] = defaultdict(list)
         self._folders: dict[str, set[str]] = defaultdict(set)
         self._chunks: dict[tuple[str, int], _Chunk] = defaultdict(_Chunk)
@@ -162,7 +164,7 @@ class _Search:
                 if not key.startswith(newest.removesuffix("json")):
                     self._add(HALVES, key)
             elif key.startswith(PUBLICATIONS) and key.endswith(".json"):
-                if key != self._store.newest_publication:
+                if key != self._publication.generation.key:
                     self._add(PUBLISHED, key)
             elif first == "runs":
                 self._of_table(key)
@@ -182,7 +184,7 @@ class _Search:
             self._folders[kind].add(folder)
 
     def _of_table(self, key: str) -> None:
-        table = self._store.path_of_table
+        table = self._publication.table
         if key.startswith(f"{table}/") or key == "runs/zarr.json":
             return
         if _TABLE.match(key) or (table != "runs" and _LEGACY_TABLE.fullmatch(key)):

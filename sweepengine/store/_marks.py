@@ -24,9 +24,11 @@ from sweepengine.store._publication import LOOKS
 from sweepengine.store._status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from zarr.abc.store import Store
+
+    from sweepengine.store._layout import BlockShape
 
 _MARK = re.compile(r"(\d{9,})\.json")
 _LEGACY_BLOCK = re.compile(r"[^-]*-[^-]*-[^-]*")
@@ -303,3 +305,12 @@ def write_mark(store: Store, block: str, chunk: int, mark: Mark) -> None:
         "tails": mark.tails,
     }
     put_sealed(store, mark_key(block, chunk, mark.attempt), content)
+
+
+def runs_of(shape: BlockShape, marks: Sequence[Mark | None]) -> list[RunMark | None]:
+    """The mark of each run of a block, by position, from the marks of all its chunks."""
+    runs: list[RunMark | None] = []
+    for chunk, mark in enumerate(marks):
+        first, stop = shape.chunk_span(chunk)
+        runs += [None] * (stop - first) if mark is None else mark.runs
+    return runs

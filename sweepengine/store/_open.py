@@ -17,14 +17,14 @@ from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._data import given_path
 from sweepengine.store._layout import SCHEDULES, block_path, limit_path
 from sweepengine.store._lazy import CommittedValues, WholeValues, lazy_rows
-from sweepengine.store._marks import RunMark
+from sweepengine.store._marks import RunMark, runs_of
 from sweepengine.store._nodes import values_digest
 from sweepengine.store._objects import get_objects
 from sweepengine.store._points import counts_of_points, inputs, targets
 from sweepengine.store._run_table import COLUMNS
 from sweepengine.store._several import join_sweeps
 from sweepengine.store._status import DAMAGED, Status
-from sweepengine.store._view import StoreView, runs_of
+from sweepengine.store._view import StoreView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

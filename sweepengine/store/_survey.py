@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sweepengine.store._beats import Beat, read_beats
 from sweepengine.store._claim import FRESH_SECONDS, DriverClaim, epoch_of, read_claims
 from sweepengine.store._failed import FailureGroup, failed_run, grouped
+from sweepengine.store._marks import runs_of
 from sweepengine.store._status import DAMAGED, Status
-from sweepengine.store._view import runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import RunError, StoreError
 from sweepengine.spec import make_spec
-from sweepengine.store._address import local_folder, open_address
+from sweepengine.store._address import open_address, unwritable
 from sweepengine.store._chunk import delete_states
 from sweepengine.store._claim import (
     CLAIMS,
@@ -348,12 +348,3 @@ class SweepStore(StoreView):
         for block in blocks:
             create_block(metadata, block.id, block.shape, attributes_of(block), coordinates_of(block))
         self._publish(metadata, extended(self.table, blocks, swept) if blocks or swept else None)
-
-
-def unwritable(address: str, error: OSError) -> RunError:
-    """The error for a store that could be written a moment ago, and cannot now."""
-    cure = "see that it answers" if local_folder(address) is None else "make room or mend the disk"
-    return RunError(
-        f"store: {address} cannot be written any more: {error}; {cure}, then run the same command again: what was "
-        "committed is kept"
-    )

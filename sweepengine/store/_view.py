@@ -13,7 +13,7 @@ from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._claim import claimed_epochs, epoch_of
 from sweepengine.store._data import GIVEN_KINDS, data_path, given_path, read_given, stored_dataset
 from sweepengine.store._layout import BlockShape, block_path
-from sweepengine.store._marks import DamagedMarkError, Mark, attempt_of_mark, read_mark, read_marks
+from sweepengine.store._marks import DamagedMarkError, Mark, attempt_of_mark, read_mark, read_marks, runs_of
 from sweepengine.store._nodes import Nodes
 from sweepengine.store._objects import BrokenSealError, get_object, list_objects
 from sweepengine.store._publication import LEGACY, Publication, newest_generation, read_publication
@@ -168,14 +168,9 @@ class StoreView:
         return self._publication is not None
 
     @property
-    def newest_publication(self) -> str:
-        """Key of the newest publication, which a store of layout version 2 has not; empty if nothing is published."""
-        return "" if self._publication is None else self._publication.generation.key
-
-    @property
-    def path_of_table(self) -> str:
-        """Path of the table of runs; empty if nothing is published."""
-        return "" if self._publication is None else self._publication.table
+    def publication(self) -> Publication | None:
+        """The newest publication; None if nothing has been published."""
+        return self._publication
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -377,12 +372,3 @@ class StoreView:
             A mark is damaged.
         """
         return runs_of(shape, self.marks(block, shape))
-
-
-def runs_of(shape: BlockShape, marks: Sequence[Mark | None]) -> list[RunMark | None]:
-    """The mark of each run of a block, by position, from the marks of all its chunks."""
-    runs: list[RunMark | None] = []
-    for chunk, mark in enumerate(marks):
-        first, stop = shape.chunk_span(chunk)
-        runs += [None] * (stop - first) if mark is None else mark.runs
-    return runs

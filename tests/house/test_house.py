@@ -1,9 +1,7 @@
-"""The house: README, cluster file, and what the repository must never hold."""
+"""The house: README, and what the repository must never hold."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import re
 import subprocess
 import sys
@@ -76,21 +74,6 @@ def test_the_readmes_axes_are_those_that_are_declared() -> None:
 
 def test_python_is_on_the_first_screen() -> None:
     assert README[: README.index("```python")].count("\n") < 25
-
-
-def test_the_cluster_file_is_valid() -> None:
-    import jsonschema
-
-    # Found and not imported: in a process that has imported Ray without our settings no private cluster starts.
-    found = importlib.util.find_spec("ray")
-    assert found is not None
-    assert found.origin is not None
-
-    schema = json.loads((Path(found.origin).parent / "autoscaler" / "ray-schema.json").read_text())
-    cluster = yaml.safe_load((ROOT / "cluster.yaml").read_text())
-    jsonschema.validate(cluster, schema)
-    # What Ray's schema misses.
-    assert len(cluster["provider"]["worker_ips"]) == cluster["max_workers"]
 
 
 def test_every_architecture_row_is_a_package() -> None:

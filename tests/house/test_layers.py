@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAYERS = [
     "cli",
+    "cluster",
     "analysis",
     "execute",
     "plan",
@@ -93,6 +94,8 @@ def test_imports_go_down_only(layer: str) -> None:
         below = {"theory"}  # an oracle cannot share the engine's bugs
     if layer == "cli":
         below |= {"__version__"} | BETWEEN
+    if layer == "cluster":
+        below -= {"analysis"}
     files = modules(f"sweepengine/{layer}")
     assert files
     for path in files:
@@ -144,9 +147,10 @@ def test_analysis_imports_neither_torch_nor_ray() -> None:
         assert not imported & {"torch", "ray"}, path
 
 
-def test_ray_is_imported_in_one_place() -> None:
-    users = [path.name for path in modules("sweepengine") if "ray" in path.read_text() and _imports_ray(path)]
-    assert users == ["_ray.py"]
+def test_ray_is_imported_in_three_places() -> None:
+    """By the executor, for the job server of a cluster, and to ask the nodes of a cluster how they are."""
+    users = {f"{path.parent.name}/{path.name}" for path in modules("sweepengine") if _imports_ray(path)}
+    assert users == {"execute/_ray.py", "cluster/_jobs.py", "cluster/_nodes.py"}
 
 
 def private_zarr(program: str) -> set[str]:
@@ -208,7 +212,7 @@ def test_private_parts_of_zarr_are_used_in_one_place() -> None:
 
 def _imports_ray(path: Path) -> bool:
     text = path.read_text()
-    return any(mark in text for mark in ("import ray", "from ray", 'import_module("ray")'))
+    return any(mark in text for mark in ("import ray", "from ray", 'import_module("ray'))
 
 
 def loaded_after(statement: str) -> set[str]:
@@ -236,6 +240,11 @@ def test_packages_without_torch(package: str) -> None:
 def test_a_driver_of_ray_needs_no_torch() -> None:
     program = "import sweepengine.cli._commands, sweepengine.execute, sweepengine.execute._ray, sweepengine.plan"
     assert not loaded_after(program) & {"torch"}
+
+
+def test_a_cluster_file_is_examined_without_torch_and_ray() -> None:
+    program = "from sweepengine.cluster import examine, submit; from sweepengine.cluster._file import check_file"
+    assert not loaded_after(program) & {"torch", "ray", "sweepengine.analysis"}
 
 
 def test_a_sweep_needs_no_analysis() -> None:

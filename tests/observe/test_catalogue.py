@@ -85,7 +85,7 @@ def test_a_name_is_declared_once_for_a_kind() -> None:
 
 
 def test_what_is_part_of_another_ingredient_costs_once() -> None:
-    sizes = CloudSizes(100, 3, 8, 0, 0, shards=2, item=8, velocity_flops=1.0, pass_bytes=1)
+    sizes = CloudSizes(100, 3, 8, 2, 0, 0, shards=2, item=8, velocity_flops=1.0, pass_bytes=1)
     alone = record_cost([WHOLE], sizes).kept
     assert (
         alone == record_cost([WHOLE_IF_AFFORDABLE], sizes).kept == record_cost([WHOLE_IF_AFFORDABLE, WHOLE], sizes).kept

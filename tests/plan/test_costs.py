@@ -16,6 +16,7 @@ from sweepengine.plan import MachineRate, make_plan
 from sweepengine.plan._cost import sweep_seconds
 from sweepengine.spec import make_spec
 from sweepengine.store import SweepStore
+from tests.support.particle_sweeps import TEACHER, WELLS, changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,8 +89,8 @@ def test_the_inputs_cost_their_products(tiny: Tiny) -> None:
     assert cost(100) - cost(20) == pytest.approx(steps * extra / 1e9, rel=1e-6)
 
 
-@pytest.mark.parametrize(("precision", "item"), [("float32", 4), ("float64", 8)])
-def test_passes_cost_by_the_activation_and_the_precision(tiny: Tiny, precision: str, item: int) -> None:
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_passes_cost_by_the_activation_and_the_precision(tiny: Tiny, precision: str) -> None:
     """Each step has passes over N × m arrays of both layers, which no rate of products makes faster."""
 
     def passes(activation: str, width: int) -> float:
@@ -100,9 +101,61 @@ def test_passes_cost_by_the_activation_and_the_precision(tiny: Tiny, precision: 
         return (seconds(longer, 1e30) - seconds(shorter, 1e30)) / steps
 
     entries = 2 * N * (512 - 256)
-    for activation, nanoseconds in (("erf", 2.2), ("tanh", 0.3), ("relu", 0.3)):
+    for activation, single, double in (("erf", 1.75, 4.1), ("tanh", 0.35, 1.2), ("relu", 0.2, 0.45)):
         more = passes(activation, 512) - passes(activation, 256)
-        assert more == pytest.approx(entries * nanoseconds * 1e-9 * item / 4, rel=1e-6)
+        nanoseconds = single if precision == "float32" else double
+        assert more == pytest.approx(entries * nanoseconds * 1e-9, rel=1e-6)
+
+
+def step_of_particles(content: dict[str, Any], rate: MachineRate) -> float:
+    """Seconds of a step: a sweep of twice the time has as many records."""
+    times = [
+        sum(pack.seconds for pack in planned(changed(content, dynamics={"time": time})).packs(rate))
+        for time in (2.0, 4.0)
+    ]
+    return (times[1] - times[0]) / 20
+
+
+def test_a_step_of_particles_costs_its_products_and_its_passes() -> None:
+    """A pass counts by the machine's passes, a product by its rate, and both by particles and points."""
+    m, d, points = 4096, 4, 30
+    risk = changed(TEACHER, axes={"width": [m], "seed": 1}, functional={"terms": [{"term": "risk", "cost": "mse"}]})
+
+    def step(content: dict[str, Any], flops: float = 1e30, passes: float = 1.0) -> float:
+        return step_of_particles(content, MachineRate(flops, passes))
+
+    products = 6.0 * m * points * (d + 1)
+    assert step(risk, 1e9) - step(risk) == pytest.approx(products / 1e9, rel=1e-6)
+    of_passes = step(risk, passes=2.0) - step(risk)
+    larger = changed(risk, axes={"width": [2 * m], "seed": 1})
+    assert step(larger) - step(risk) == pytest.approx(of_passes, rel=1e-6)
+    by_activation = [step(changed(risk, unit={"activation": name})) for name in ("relu", "tanh", "erf", "gelu", "sin")]
+    assert by_activation == sorted(by_activation)
+    more = (2.6 + 5.8) - (0.1 + 0.45)  # nanoseconds of sin, and of relu, in float64
+    assert by_activation[-1] - by_activation[0] == pytest.approx(m * points * more * 1e-9, rel=1e-6)
+
+
+def test_noise_and_pairs_of_particles_cost_what_is_drawn_and_counted() -> None:
+    rate = MachineRate(1e30)
+
+    def step(method: str, temperature: float, terms: list[dict[str, Any]], m: int) -> float:
+        content = changed(
+            WELLS, functional={"terms": terms, "temperature": temperature}, axes={"width": [m], "seed": 1},
+            dynamics={"method": method, "records": {"spacing": "log", "count": 3}, "snapshots": 0},
+        )  # fmt: skip
+        return step_of_particles(content, rate)
+
+    wells, m = [{"term": "double_well"}], 2048
+    cold, once, twice = (
+        step(method, temperature, wells, m)
+        for method, temperature in (("euler_maruyama", 0.0), ("euler_maruyama", 1.0), ("leimkuhler_matthews", 1.0))
+    )
+    assert once - cold == pytest.approx(twice - once, rel=1e-6)
+    assert once > 2 * cold
+    few, many = (step("euler", 0.0, [{"term": "gaussian"}], size) for size in (m, 2 * m))
+    assert 3.9 < many / few < 4.0  # calls and coordinates double, pairs are four times as many
+    fixed = step("euler", 0.0, [{"term": "mmd", "count": m}], m)
+    assert fixed == pytest.approx(2 * few, rel=0.01)
 
 
 def test_outputs_cost_their_read_outs(tiny: Tiny) -> None:

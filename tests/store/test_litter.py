@@ -19,7 +19,7 @@ from sweepengine.store import SweepStore, _litter, collect_litter, find_damage, 
 from sweepengine.store._beats import TaskBeat
 from sweepengine.store._claim import read_claims
 from sweepengine.store._marks import Mark, write_mark
-from sweepengine.store._objects import put_object
+from sweepengine.store._objects import delete_objects, put_object
 from sweepengine.store._process import Process
 from tests.support.progress import Said
 from tests.support.stops import stop_after_commits
@@ -63,7 +63,9 @@ def littered(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
         store.relocate(moving, chunk, store.attempt(1))
     store.relocate(others[0], 1, store.attempt(1))  # one of several chunks
     store.release()
-    table = re.compile(rf"runs/(?!zarr\.json|{store.path_of_table.removeprefix('runs/')}/)")
+    assert store.publication is not None
+    current = store.publication.table
+    table = re.compile(rf"runs/(?!zarr\.json|{current.removeprefix('runs/')}/)")
     expected = {key for key in files(folder) if moving in key.split("/") or table.match(key)}
     expected |= {
         key
@@ -92,8 +94,8 @@ def littered(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     expected.add(f"marks/{kept}/0/{mark.attempt - 1:09d}.json")
     add("publications/000001-000.json", (folder / "publications" / newest).read_bytes())
     for key, content in files(folder).items():
-        if key.startswith(f"{store.path_of_table}/"):
-            add(key.replace(store.path_of_table, "runs/000001-009"), content)
+        if key.startswith(f"{current}/"):
+            add(key.replace(current, "runs/000001-009"), content)
     dead = "w000008-d1-0123456789-77"
     write_mark(store.objects, dead, 0, Mark(9001, released=True))
     expected.add(f"marks/{dead}/0/000009001.json")
@@ -194,14 +196,13 @@ def test_killed_anywhere_it_leaves_a_whole_store(
 ) -> None:
     folder, expected = littered
     shown, deleted = numbers(folder), 0
-    delete = _litter.delete_objects  # type: ignore[attr-defined]
 
     def stopped(*arguments: Any) -> None:
         nonlocal deleted
         if deleted == after:
             raise KeyboardInterrupt
         deleted += 1
-        delete(*arguments)
+        delete_objects(*arguments)
 
     monkeypatch.setattr(_litter, "_TOGETHER", 1)
     monkeypatch.setattr(_litter, "delete_objects", stopped)

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from sweepengine.cli._app import app
+from sweepengine.cli._every import app
 
 
 def commands() -> dict[str, Any]:
