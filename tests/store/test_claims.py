@@ -23,6 +23,7 @@ from sweepengine.errors import RunError
 from sweepengine.plan import make_plan
 from sweepengine.spec import make_spec
 from sweepengine.store import SweepStore, _claim, find_damage
+from sweepengine.store._objects import create_object
 from sweepengine.store._process import Process
 from tests.support.stores import numbers_wherever as numbers
 
@@ -276,8 +277,8 @@ def test_where_files_have_no_links_an_epoch_has_one_driver_too(
     path = tmp_path / "plain.zarr"
     assert sweepengine.run(tiny(axes={"width": [8]}), path, executor="inline").done == 4
     objects = SweepStore(path).objects.with_read_only(read_only=False)
-    assert _claim.create_object(objects, "drivers/000002.json", b"first")  # type: ignore[attr-defined]
-    assert not _claim.create_object(objects, "drivers/000002.json", b"second")  # type: ignore[attr-defined]
+    assert create_object(objects, "drivers/000002.json", b"first")
+    assert not create_object(objects, "drivers/000002.json", b"second")
 
 
 def test_a_hidden_process_is_not_taken_for_a_dead_one(monkeypatch: pytest.MonkeyPatch) -> None:
