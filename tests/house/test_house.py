@@ -23,7 +23,7 @@ def guide(name: str) -> str:
 
 def block(language: str, text: str) -> str:
     """The first one of a page."""
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)[0]
+    return str(re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)[0])
 
 
 def test_the_first_python_prints_what_it_says(tmp_path: Path) -> None:

