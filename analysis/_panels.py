@@ -30,7 +30,8 @@ def side_by_side(figures: Sequence[Figure], *, square: bool = False) -> Chart:
                 | {"width": panel.spec["height"] if square else _WIDTH}
                 | ({"title": panel.heading} if panel.heading else {})
             )
-        row = {"hconcat": panels, "resolve": {"scale": {"color": "independent"}}}
+        # Colour and shape alike, else the two share no legend.
+        row = {"hconcat": panels, "resolve": {"scale": {"color": "independent", "shape": "independent"}}}
         rows.append(row | ({"title": figure.title} if len(figures) > 1 else {}))
     return Chart({"$schema": schema_url(), "vconcat": rows, "config": {**configuration(), "background": "white"}})
 

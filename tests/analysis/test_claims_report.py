@@ -158,7 +158,7 @@ def test_a_notebook_shows_what_the_report_shows(decided: list[Decision], tmp_pat
         assert [len(row["hconcat"]) for row in chart.spec["vconcat"]] == [len(each.panels) for each in figures]
     svg = charts[0].save(tmp_path / "claim.svg").read_text(encoding="utf-8")
     assert svg.count("<path") > 20
-    assert "twin: " in svg
+    assert svg.count(">twin: ") == 4  # one legend in each panel of two quantities
     with pytest.raises(analysis.ContractError, match=r"nothing: there is nothing to draw"):
         analysis.claim_chart(decided[-1])
 
