@@ -45,9 +45,9 @@ def child(spec: str, store: str, durability: str, commit_seconds: float) -> None
     disk, commit = CountingDisk(), ChunkWriter.commit
     commits: list[int] = []
 
-    def counted(writer: ChunkWriter, *arguments: object) -> None:
+    def counted(writer: ChunkWriter, *arguments: object, **options: object) -> None:
         before = disk.syncs
-        commit(writer, *arguments)
+        commit(writer, *arguments, **options)
         commits.append(disk.syncs - before)
 
     _durable.DISK, ChunkWriter.commit = disk, counted

@@ -13,7 +13,8 @@ again      `sweepengine run` of a packaged job whose store is finished.
 estimates  The plan's seconds over the processor time of unlike sweeps in this process, and its memory over the most
            resident memory of a process that runs the sweep.
 
-Each ratio is of times taken in one call of this program, alternating where they are short. Sizes by options.
+Each ratio is of times taken in one call of this program, alternating where they are short: of processor time, and of
+wall time for `ray` and `again`. Sizes by options.
 """
 
 from __future__ import annotations
@@ -85,16 +86,16 @@ TINY: dict[str, Any] = {
 }
 
 
-def seconds_of(work: Callable[[], object]) -> float:
-    """Wall time of a call."""
-    start = time.perf_counter()
+def seconds_of(work: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
+    """Seconds of a call: processor time of this process, which other programs disturb least, or those of a clock."""
+    start = clock()
     work()
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def run_inline(content: Any, name: str) -> float:
+def run_inline(content: Any, name: str, clock: Callable[[], float] = time.process_time) -> float:
     """Seconds of a sweep in this process."""
-    return seconds_of(lambda: sweepengine.run(content, f"{name}.zarr", executor="inline"))
+    return seconds_of(lambda: sweepengine.run(content, f"{name}.zarr", executor="inline"), clock)
 
 
 def inner_loop(m: int, n: int, d: int) -> Callable[[int], None]:
@@ -135,11 +136,11 @@ def phases(found: dict[str, float]) -> Iterator[None]:
 
     def timed(label: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def watched(*args: Any, **options: Any) -> Any:
-            start = time.perf_counter()
+            start = time.process_time()
             try:
                 return call(*args, **options)
             finally:
-                found[label] += time.perf_counter() - start
+                found[label] += time.process_time() - start
 
         return watched
 
@@ -243,16 +244,17 @@ def of_tiny(options: argparse.Namespace) -> None:
 def of_ray(_: argparse.Namespace) -> None:
     """Print the row `ray`."""
     content = spec(axes={"seed": 16}, training={"time": 200.0, "records": {"spacing": "log", "count": 21}})
-    started = seconds_of(lambda: sweepengine.run(spec(), "ray_start.zarr"))
-    on_ray = seconds_of(lambda: sweepengine.run(content, "ray.zarr"))
-    inline = run_inline(content, "ray_inline")
+    wall = time.perf_counter
+    started = seconds_of(lambda: sweepengine.run(spec(), "ray_start.zarr"), wall)
+    on_ray = seconds_of(lambda: sweepengine.run(content, "ray.zarr"), wall)
+    inline = run_inline(content, "ray_inline", wall)
     print(f"ray: {on_ray:.1f} s for 16 runs, {inline:.1f} s in one process; {started:.1f} s for one short run on Ray")
 
 
 def seconds_of_command(*words: str) -> float:
     """Wall time of a command of the product, from the start of its process."""
     command = [str(Path(sys.executable).with_name("sweepengine")), *words]
-    return seconds_of(lambda: subprocess.run(command, check=True, capture_output=True))
+    return seconds_of(lambda: subprocess.run(command, check=True, capture_output=True), time.perf_counter)
 
 
 def of_again(_: argparse.Namespace) -> None:

@@ -9,9 +9,7 @@ import typer
 
 from sweepengine.cli._annotations import PluginOption, SetOption, SpecArgument, option, with_options
 from sweepengine.cli._app import app
-
-_HERE = ("executor", "address", "workers")
-"""Options of a run that a submitted sweep has not: it runs on the cluster."""
+from sweepengine.options import OF_PRIVATE_CLUSTERS
 
 AddressOption = Annotated[
     str,
@@ -43,7 +41,7 @@ FollowOption = Annotated[bool, typer.Option("--follow", help="Print what the job
     option("plugin", PluginOption, None),
     option("follow", FollowOption, False),
     is_run=True,
-    without=_HERE,
+    without=OF_PRIVATE_CLUSTERS,
 )
 def submit(
     spec: str,

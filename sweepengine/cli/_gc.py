@@ -19,7 +19,7 @@ def gc_command(store: str, *, delete: bool, take_over: bool) -> None:
 
     def tell(litter: Litter) -> None:
         found.append(litter)
-        print(f"{litter.kind}: {len(litter.keys)} objects, {show_bytes(litter.nbytes)}")
+        print(f"{litter.kind}: {_objects(len(litter.keys))}, {show_bytes(litter.nbytes)}")
 
     if delete:
         collect_litter(sweep_store, take_over=take_over, told=tell)
@@ -29,8 +29,12 @@ def gc_command(store: str, *, delete: bool, take_over: bool) -> None:
         for litter in find_litter(sweep_store):
             tell(litter)
     objects, nbytes = sum(len(each.keys) for each in found), sum(each.nbytes for each in found)
-    total = f"{sweep_store.address}: {objects} objects, {show_bytes(nbytes)}"
+    total = f"{sweep_store.address}: {_objects(objects)}, {show_bytes(nbytes)}"
     if not objects:
         print(f"{sweep_store.address}: everything belongs to something")
     else:
         print(f"{total} deleted" if delete else f"{total} could go; nothing was deleted, --delete does it")
+
+
+def _objects(count: int) -> str:
+    return f"{count} {'object' if count == 1 else 'objects'}"

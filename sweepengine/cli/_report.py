@@ -32,9 +32,9 @@ def report_command(
     SpecError
         Several stores are named and no folder.
     """
-    from sweepengine import open_sweep, open_theory
     from sweepengine.analysis import SummaryView, figure_source, write_exports, write_report
     from sweepengine.reports import Report, report_folder
+    from sweepengine.store import open_sweep, open_theory
 
     install_plugins(plugins)
     console = Console()

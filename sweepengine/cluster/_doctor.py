@@ -11,7 +11,7 @@ from sweepengine.cluster._checks import Check
 from sweepengine.cluster._file import check_file
 from sweepengine.cluster._machine import judge
 from sweepengine.cluster._probe import probe
-from sweepengine.cluster._token import is_private, token_path
+from sweepengine.cluster._token import holds_token, is_private, token_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,7 +75,8 @@ def check_token(environment: Mapping[str, str]) -> Check:
     if environment.get("RAY_AUTH_TOKEN"):
         found, there = "in RAY_AUTH_TOKEN", True
     else:
-        found, there = f"in {path}" if path.exists() else f"none in {path}", path.exists()
+        there = holds_token(path)
+        found = f"in {path}" if there else f"none in {path}"
         if there and not is_private(path):
             return Check(
                 "warn", "token", f"{found}, which others can read", f"run `{cure}`, which makes it yours alone"

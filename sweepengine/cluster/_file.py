@@ -125,7 +125,7 @@ def _node_types(content: dict[str, Any]) -> list[Check]:
 def _paths(content: dict[str, Any]) -> list[Check]:
     """The local files that travel must be there."""
     mounts = dict(content.get("file_mounts") or {})
-    missing = {at: path for at, path in mounts.items() if not Path(path).expanduser().exists()}
+    missing = {at: path for at, path in mounts.items() if not Path(str(path)).expanduser().exists()}
     checks = []
     for at, path in missing.items():
         cure = "make it: sweepengine cluster token" if at == _TOKEN_AT else "make it, or run this where it is"

@@ -92,7 +92,7 @@ class Jobs:
 
     def _ask(self, question: Any) -> Any:
         """Ask the job server, and say in one line what keeps it from answering."""
-        from ray.exceptions import AuthenticationError
+        from ray.exceptions import AuthenticationError, RayError
 
         try:
             return question()
@@ -102,7 +102,7 @@ class Jobs:
                 f"address: {self.address} asks for the token of its cluster ({first}); set RAY_AUTH_MODE=token, and have "
                 "the token of the cluster in ~/.ray/auth_token, or in RAY_AUTH_TOKEN (docs/clusters.md, Token)"
             ) from error
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError, RayError) as error:  # ValueError: more bytes than Ray takes
             text = " ".join(str(error).split())
             if "already exists" in text:
                 raise TakenError(text) from error

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sweepengine.cluster._jobs import STORE, SWEEP, Job, TakenError
 from sweepengine.cluster._parcel import pack, pack_package
 from sweepengine.errors import SpecError
-from sweepengine.options import RunOptions
+from sweepengine.options import OF_PRIVATE_CLUSTERS, RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from sweepengine.cluster._jobs import Jobs
     from sweepengine.spec import AnySpec
 
-HERE = ("executor", "address", "workers")
-"""Options of a run that a job has not: it runs on the cluster that it is submitted to."""
 _DIGITS = 12
 
 
@@ -137,7 +135,7 @@ def _command(words: Sequence[str], store: str, options: RunOptions) -> str:
         value, flag = getattr(options, option.name), f"--{option.name.replace('_', '-')}"
         if value == option.default:
             continue
-        if option.name in HERE:
+        if option.name in OF_PRIVATE_CLUSTERS:
             raise SpecError(
                 f"{option.name}: is for a cluster on this machine; a submitted sweep has the cluster's CPUs"
             )

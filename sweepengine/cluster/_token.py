@@ -22,6 +22,11 @@ def token_path(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
 
 
+def holds_token(path: Path) -> bool:
+    """Whether there is a file with something in it."""
+    return path.is_file() and path.stat().st_size > 0
+
+
 def is_private(path: Path) -> bool:
     """Whether only its owner can read a file."""
     return not path.stat().st_mode & _OTHERS
@@ -46,7 +51,7 @@ def make_token(environment: Mapping[str, str]) -> tuple[Path, bool]:
     Raises
     ------
     RunError
-        The file cannot be written.
+        The file cannot be written, or something that is no token has its name.
     """
     path, is_new = token_path(environment), False
     try:
@@ -61,6 +66,8 @@ def make_token(environment: Mapping[str, str]) -> tuple[Path, bool]:
                 os.link(part, path)  # unlike a renaming it never replaces a token that was made at the same moment
                 is_new = True
             part.unlink()
+        if not holds_token(path):
+            raise RunError(f"token: {path} is empty or no file; take it away, and run the same command again")
         path.chmod(path.stat().st_mode & ~_OTHERS)
     except OSError as error:
         raise RunError(

@@ -38,10 +38,11 @@ class Data:
     _prepared: dict[Architecture, tuple[Inputs, Inputs]] = field(default_factory=dict, init=False, repr=False)
 
     def inputs(self, architecture: Architecture) -> tuple[Inputs, Inputs]:
-        """The training and the test points, prepared once for all networks of an architecture."""
+        """The training and the test points, prepared once for networks of one architecture that follow each other."""
         if architecture not in self._prepared:
             from sweepengine.networks import Inputs  # imports torch, which a driver does not need
 
+            self._prepared.clear()  # those of the last architecture are enough, and the Gram matrix of points is large
             train, test = (Inputs.prepare(x, architecture) for x in (self.x_train, self.x_test))
             self._prepared[architecture] = (train, test)
         return self._prepared[architecture]

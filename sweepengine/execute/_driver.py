@@ -209,19 +209,10 @@ class _Driver:
             if self._store.claim(take_over=self._options.take_over):
                 self._plan = self._session.plan_of(self._plan.spec, self._store)
             self._store.mend()
-            plan = self._plan
-            self._store.extend(
-                plan.spec,
-                plan.data,
-                plan.new_blocks,
-                plan.predictions(),
-                plan.code,
-                plan.given,
-                plan.references,
-                reason,
-            )
-            executor.check_shared(self._store)
-            self._work(executor)
+            if self._plan.runs:  # else another driver has just computed the only runs that were asked for
+                self._extend(reason)
+                executor.check_shared(self._store)
+                self._work(executor)
             self._store.must_be_held()  # raises if the store was removed or taken over
         except BaseException as error:
             self._session.close()  # before the store is released, because tasks may still write
@@ -232,6 +223,19 @@ class _Driver:
             with uninterrupted():
                 self._store.release()
                 self._store.clear_removed()
+
+    def _extend(self, reason: str) -> None:
+        plan = self._plan
+        self._store.extend(
+            plan.spec,
+            plan.data,
+            plan.new_blocks,
+            plan.predictions(),
+            plan.code,
+            plan.given,
+            plan.references,
+            reason,
+        )
 
     def _outcome(self) -> Outcome:
         """Return how the runs stand in the store, from what is committed."""

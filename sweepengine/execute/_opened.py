@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -32,7 +33,9 @@ def _load_data(store: Store, task: PackTask, run: AnyRun, device: torch.device) 
     Tasks of one sweep mostly read the same data, so a worker keeps those that it has read and compared last.
     """
     given = given_ids(run)
-    wanted = (task.address, run.data_id, tuple(given.items()), run.precision, device)
+    # Nodes of data have the digests of the values; those of the block differ between tasks of the same data.
+    said = {path: node for path, node in task.nodes.content.items() if not path.startswith("blocks/")}
+    wanted = (task.address, json.dumps(said, sort_keys=True), run.data_id, run.precision, device)
     if wanted not in _LAST_DATA:
         _LAST_DATA.clear()  # first, so that two sets of data are never held
         arrays = read_data(store, task.nodes, run.data_id)

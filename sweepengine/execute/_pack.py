@@ -285,8 +285,10 @@ class _ChunkJob:
                 for position, values in written:
                     self._writer.record(position, record.index, values)
                 self._untold += len(written)
-            self._beat.tick(self._writer.chunk, self._writer.attempt, positions, 0 if record is None else len(written))
+                self._beat.records += len(written)
             now = time.monotonic()
+            if now >= self._beat.due:
+                self._beat.put(self._writer.chunk, self._writer.attempt, positions)
             # To yield takes as long as a step of a small network.
             if now - yielded >= beat and (self._untold or self._options.run_timeout is not None):
                 yield self._told()

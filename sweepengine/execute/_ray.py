@@ -42,6 +42,8 @@ _OBJECT_STORE_BYTES = 100 * 2**20
 _POLL_SECONDS = 1.0
 _END_SECONDS = 10.0
 _COUNT_SECONDS = 10.0
+_LAST_WORDS_SECONDS = 0.5
+"""Time for a worker's last event to reach the driver before the worker ends; Ray sends it beside the program."""
 
 
 def _advance_pack(task: PackTask) -> Iterator[Event | Worker]:
@@ -56,6 +58,7 @@ def _advance_pack(task: PackTask) -> Iterator[Event | Worker]:
             )
         except LeavingError:
             yield Event(leaving=True)
+            time.sleep(_LAST_WORDS_SECONDS)
 
 
 class RayExecutor:

@@ -75,9 +75,9 @@ class NetworkTurn:
         self._problem = Problem(
             train, test, data.y_train, data.y_test, COSTS[first.loss](), first.step_size, first.method
         )
-        self._start = Moment(start, self._problem, step=0)
-        self._recorder = Recorder(first.kind, first.observables, self._start)
-        outputs = self._start.train.forward.outputs
+        moment = Moment(start, self._problem, step=0)
+        self._recorder = Recorder(first.kind, first.observables, moment)
+        outputs = moment.train.forward.outputs
         losses = self._loss(torch.stack([outputs, torch.zeros_like(outputs)]), data.y_train)
         limit = DIVERGED_FACTOR * losses.amax(0).reshape(-1)
         self._divergence = Divergence(limit, data.y_train, self._loss)
@@ -144,11 +144,10 @@ class NetworkTurn:
                 return
             signals = None  # a step that records nothing makes its own, in less memory and with the same bits
             if is_due:
-                moment = self._start
-                if self.step:
-                    signals = self._network.backward(forward, self._space)
-                    passes = Passes(problem.train, forward, signals)
-                    moment = Moment(self._network, problem, int(self.step), passes, self._stepper.report())
+                # At t = 0 too it is not the start's own moment, which would keep for ever what only this record needs.
+                signals = self._network.backward(forward, self._space)
+                passes = Passes(problem.train, forward, signals)
+                moment = Moment(self._network, problem, int(self.step), passes, self._stepper.report())
                 values = self._recorder.measure(moment)
                 self.due += 1
                 yield Record(self.due - 1, self._values(values))

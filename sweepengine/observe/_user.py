@@ -23,6 +23,7 @@ _COORDINATES = frozenset(
     {
         "run",
         "record",
+        "feature",
         "step",
         "time",
         "status",

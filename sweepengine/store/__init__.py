@@ -40,7 +40,7 @@ from sweepengine.store._marks import read_mark as read_mark
 from sweepengine.store._marks import runs_of as runs_of
 from sweepengine.store._nodes import Nodes as Nodes
 from sweepengine.store._open import open_sweep as open_sweep
-from sweepengine.store._open import open_theory as open_theory
+from sweepengine.store._open_theory import open_theory as open_theory
 from sweepengine.store._part import ChunkPart as ChunkPart
 from sweepengine.store._part import Share as Share
 from sweepengine.store._run_table import DATA_FILES as DATA_FILES

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sweepengine.store._claim import BEAT_SECONDS
 from sweepengine.store._objects import delete_object, get_objects, list_objects, put_sealed, unsealed
@@ -63,26 +63,40 @@ class TaskBeat:
     block : str
     chunk, attempt : int
         The task's first chunk, and the number of its attempt at it; they name the object.
+
+    Attributes
+    ----------
+    due : float
+        When the next sign is due, in seconds of the monotonic clock; the task looks at it after each step.
+    records : int
+        Records that the task has measured; the task counts them.
     """
 
     def __init__(self, store: Store, block: str, chunk: int, attempt: int) -> None:
         self._store, self._key = store, f"{WORKERS}{block}-{chunk}-{attempt:09d}.json"
-        self._content: dict[str, Any] = {"block": block, "since": time.time(), "committed": None, "records": 0}
-        self._due = time.monotonic() + _FIRST_SECONDS
+        self._block, self._since = block, time.time()
+        self._committed: float | None = None
         self._is_written = False
+        self.records, self.due = 0, time.monotonic() + _FIRST_SECONDS
 
     def committed(self) -> None:
         """Note that the task has committed."""
-        self._content["committed"] = time.time()
+        self._committed = time.time()
 
-    def tick(self, chunk: int, attempt: int, positions: tuple[int, ...], records: int) -> None:
-        """Count records, and say which runs are advanced if it is time to."""
-        self._content["records"] += records
-        if time.monotonic() < self._due:
-            return
-        self._due = time.monotonic() + BEAT_SECONDS
-        place = {"chunk": chunk, "attempt": attempt, "positions": list(positions)}
-        content = self._content | place | {"beat": time.time(), "process": Process.current().to_json()}
+    def put(self, chunk: int, attempt: int, positions: tuple[int, ...]) -> None:
+        """Say which runs of which chunk the task advances."""
+        self.due = time.monotonic() + BEAT_SECONDS
+        content = {
+            "block": self._block,
+            "chunk": chunk,
+            "attempt": attempt,
+            "positions": list(positions),
+            "process": Process.current().to_json(),
+            "since": self._since,
+            "beat": time.time(),
+            "committed": self._committed,
+            "records": self.records,
+        }
         with suppress(OSError):  # a full disk, a lost network: the commits say so
             self._is_written = True
             put_sealed(self._store, self._key, content)

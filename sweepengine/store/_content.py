@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from zarr.abc.store import Store
 
-_UNSEEN = ("drivers/", "driver.json", "tokens/", "state/")
+_UNSEEN = ("drivers/", "driver.json", "tokens/", "state/", "workers/")
 """Beginnings of the keys of objects of which :func:`open_sweep` shows nothing."""
 
 

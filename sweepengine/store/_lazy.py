@@ -211,3 +211,21 @@ class WholeValues:
         name = f"{self._path.rpartition('/')[2]}-{token}"
         array: da.Array = da.from_array(self, chunks=self.shape, name=name, meta=np.empty((0,) * self.ndim, self.dtype))
         return array
+
+
+def padded_rows(parts: list[da.Array], shape: tuple[int, ...]) -> da.Array:
+    """Join blocks along ``run``, padded with NaN to the largest extents of the other dims."""
+    import dask.array as da
+
+    padded = [
+        da.pad(
+            part,
+            [(0, 0), *((0, size - have) for size, have in zip(shape, part.shape[1:], strict=True))],
+            constant_values=np.nan,
+        )
+        if part.shape[1:] != shape
+        else part
+        for part in parts
+    ]
+    joined: da.Array = da.concatenate(padded, axis=0)
+    return joined

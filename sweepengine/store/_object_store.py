@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache, partial
@@ -214,5 +215,7 @@ def _list(client: Client, prefix: str) -> dict[str, str]:
 
 
 def _said(error: Exception) -> str:
-    """What an error says, without the Rust values below it, in one line."""
-    return " ".join(str(error).partition("\n\nDebug source")[0].split())
+    """What an error says, without the XML around it and the Rust values below it, in one line."""
+    said, _, answer = str(error).partition("\n\nDebug source")[0].partition("<?xml")
+    words = [found[1] for name in ("Code", "Message") if (found := re.search(f"<{name}>(.*?)</{name}>", answer))]
+    return " ".join(f"{said}{': '.join(words)}".split())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,10 +15,11 @@ from sweepengine.spec import further_columns, make_spec
 from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._data import given_path
 from sweepengine.store._layout import SCHEDULES, block_path, limit_path
-from sweepengine.store._lazy import CommittedValues, WholeValues, lazy_rows
+from sweepengine.store._lazy import CommittedValues, WholeValues, lazy_rows, padded_rows
 from sweepengine.store._marks import RunMark, runs_of
 from sweepengine.store._nodes import values_digest
 from sweepengine.store._objects import get_objects
+from sweepengine.store._open_theory import dims_of, urls_of
 from sweepengine.store._points import counts_of_points, inputs, targets
 from sweepengine.store._run_table import COLUMNS
 from sweepengine.store._several import join_sweeps
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import dask.array as da
     import xarray as xr
     from numpy.typing import NDArray
 
@@ -75,7 +74,7 @@ def open_sweep(url: str | Path | Sequence[str | Path]) -> xr.Dataset:
     """
     import sweepengine.store._accessor  # noqa: F401 -- registers ds.sweep
 
-    sweeps = [_opened(each) for each in _urls(url)]
+    sweeps = [_opened(each) for each in urls_of(url)]
     return sweeps[0] if len(sweeps) == 1 else join_sweeps(sweeps)
 
 
@@ -119,7 +118,7 @@ def _opened(url: str | Path) -> xr.Dataset:
         parts = [lazy_rows(list(rows), store.address) for _, rows in alike]
         shape = tuple(sizes[dim] for dim in variable.dims[1:])
         attributes = {"long_name": variable.long_name, "units": variable.units, "source": variable.source}
-        variables[variable.name] = (variable.dims, _concatenate(parts, shape), attributes)
+        variables[variable.name] = (variable.dims, padded_rows(parts, shape), attributes)
     variables |= _predicted_curves(store, table.columns["limit"], sizes["record"])
     variables |= targets(store, segments, partial(_values, store))
     variables |= inputs(store, segments, lambda path: WholeValues(store.objects, store.nodes, path).lazy(store.address))
@@ -215,7 +214,7 @@ def _predicted_curves(store: StoreView, limits: NDArray[Any], records: int) -> d
     for limit in sorted({str(each) for each in limits} & store.limits()):
         for name in store.nodes.names(limit_path(limit)):
             path = limit_path(limit, name)
-            if _dims(store, path) == ("record",):
+            if dims_of(store, path) == ("record",):
                 values = _values(store, path)
                 curves.setdefault(name, {})[limit] = np.pad(values, (0, records - len(values)), constant_values=np.nan)
     unknown = np.full(records, np.nan)
@@ -227,65 +226,6 @@ def _predicted_curves(store: StoreView, limits: NDArray[Any], records: int) -> d
         )
         for name, by_limit in curves.items()
     }
-
-
-def _dims(store: StoreView, path: str) -> tuple[str, ...]:
-    return tuple(str(dim) for dim in store.nodes.content[path].get("dimension_names") or ())
-
-
-def open_theory(url: str | Path | Sequence[str | Path]) -> xr.Dataset:
-    """Open the predictions of infinite width for the runs of a store, or of several.
-
-    Parameters
-    ----------
-    url : str or Path, or a sequence of these
-        Local path or URL of a store.
-
-    Returns
-    -------
-    xarray.Dataset
-        Lazy float64 variables over ``limit`` and their own dims. The labels of ``limit`` are the values of the
-        coordinate ``limit`` of :func:`open_sweep`. Kernels: ``nngp_train``, ``ntk_train`` (i, j), ``nngp_test_train``,
-        ``ntk_test_train`` (test, i), ``nngp_test`` (test, test_other), ``eigenvalues`` (mode). The ensemble of networks
-        at γ = 1/2, α = 1 under the runs' own descent or flow: ``outputs_mean_train``, ``outputs_std_train``
-        (record, i), ``outputs_mean_test``, ``outputs_std_test`` (record, test). With k ≥ 2 outputs the means also have
-        the dim ``output``; the rest is the same for every output. What the theory cannot predict is NaN.
-        For example, ``sweep.kernel.isel(record=0) - theory.ntk_train.sel(limit=sweep.limit)`` is the difference between
-        each run's kernel and its own limit.
-
-    Raises
-    ------
-    StoreError
-        There is no store of this project at ``url``.
-    """
-    import xarray as xr
-
-    stores = [StoreView(each) for each in _urls(url)]
-    for store in stores:
-        store.must_exist()
-    # The name of a limit hashes what is predicted for, so that any of the stores will do.
-    homes = {limit: store for store in stores for limit in store.limits()}
-    homes = {limit: homes[limit] for limit in sorted(homes)}
-    names = sorted({name for limit, store in homes.items() for name in store.nodes.names(limit_path(limit))})
-    variables: dict[str, Any] = {}
-    for name in names:
-        where = [(store, limit_path(limit, name)) for limit, store in homes.items()]
-        parts = [WholeValues(store.objects, store.nodes, path).lazy(store.address) for store, path in where]
-        shape = tuple(max(part.shape[axis] for part in parts) for axis in range(parts[0].ndim))
-        first, path = where[0]
-        said = first.nodes.attributes(path)
-        attributes = {key: said[key] for key in ("long_name", "units", "source")}
-        dims = ("limit", *_dims(first, path))
-        variables[name] = (dims, _concatenate([part[None] for part in parts], shape), attributes)
-    titles = ", ".join(dict.fromkeys(str(store.attributes["title"]) for store in stores))
-    return xr.Dataset(variables, {"limit": ("limit", np.array(list(homes)))}, {"title": titles})
-
-
-def _urls(url: str | Path | Sequence[str | Path]) -> list[str | Path]:
-    urls = [url] if isinstance(url, str | os.PathLike) else list(url)
-    if not urls:
-        raise StoreError("store: no store is named; pass a path or URL, or a list of these")
-    return urls
 
 
 def _attributes(store: StoreView) -> dict[str, Any]:
@@ -340,21 +280,3 @@ def _schedule_coords(
         for k in (0, 1)
     ]
     return {name: (("run", dim), over_runs[k]) for k, name in enumerate(names)}
-
-
-def _concatenate(parts: list[da.Array], shape: tuple[int, ...]) -> da.Array:
-    """Join blocks along ``run``, padded with NaN to the largest extents of the other dims."""
-    import dask.array as da
-
-    padded = [
-        da.pad(
-            part,
-            [(0, 0), *((0, size - have) for size, have in zip(shape, part.shape[1:], strict=True))],
-            constant_values=np.nan,
-        )
-        if part.shape[1:] != shape
-        else part
-        for part in parts
-    ]
-    joined: da.Array = da.concatenate(padded, axis=0)
-    return joined

@@ -41,6 +41,8 @@ class Seen:
         Committed records.
     of_records : int
         Records of the whole run.
+    diverged_step : int
+        The step at which the run diverged, or −1.
     """
 
     id: str
@@ -181,7 +183,7 @@ def survey(store: StoreView, before: Survey | None = None) -> Survey:
         An earlier survey: a driver or a task whose heartbeat has changed since is at work, whatever its clock says.
     """
     now = time.time()
-    claims = [claim for claim in read_claims(store.objects) if not claim.is_over]
+    claims = [claim for claim in read_claims(store.objects) if claim.process is not None and not claim.is_over]
     driver = claims[-1] if claims else None
     was = None if before is None or before.driver is None else before.driver
     changed = driver is not None and was is not None and (driver.key, driver.beat) != (was.key, was.beat)

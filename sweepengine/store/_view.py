@@ -15,9 +15,10 @@ from sweepengine.store._data import GIVEN_KINDS, data_path, given_path, read_giv
 from sweepengine.store._layout import BlockShape, block_path
 from sweepengine.store._marks import DamagedMarkError, Mark, attempt_of_mark, read_mark, read_marks, runs_of
 from sweepengine.store._nodes import Nodes
-from sweepengine.store._objects import BrokenSealError, get_object, list_objects
+from sweepengine.store._objects import BrokenSealError, list_objects
 from sweepengine.store._publication import LEGACY, Publication, newest_generation, read_publication
 from sweepengine.store._run_table import RunTable, read_table
+from sweepengine.store._strangers import refuse_strangers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,24 +29,6 @@ if TYPE_CHECKING:
     from sweepengine.data import Dataset, GivenKind
     from sweepengine.spec import DataSection
     from sweepengine.store._marks import RunMark
-
-_OURS = {
-    *(
-        "blocks",
-        "code",
-        "data",
-        "driver.json",
-        "drivers",
-        "failures",
-        "grid",
-        "marks",
-        "publications",
-        "reference",
-        "runs",
-    ),
-    *("state", "theory", "tokens", "weights", "workers", "zarr.json"),
-}
-"""Names at the root of a store."""
 
 
 class StoreView:
@@ -87,7 +70,7 @@ class StoreView:
             except (FileNotFoundError, NotADirectoryError):
                 return
             if self._publication is None:
-                self._refuse_strangers()
+                refuse_strangers(self.objects)
 
     def reload_if_changed(self) -> bool:
         """Read the newest publication if it is another one than was read before. Returns whether it is."""
@@ -126,25 +109,6 @@ class StoreView:
             raise type(error)(f"store: {self.address}: {str(error).removeprefix('store: ')}") from error
         except OSError as error:
             raise StoreError(f"store: {self.address} cannot be read: {error}") from error
-
-    def _refuse_strangers(self) -> None:
-        """Raise if a folder without a publication holds others' files or committed records.
-
-        Files that an interrupted creation of a store has left are no reason to raise.
-        """
-        keys = list_objects(self.objects, "")
-        strange = [key for key in keys if key.split("/")[0] not in _OURS and not key.endswith(".partial")]
-        if strange or any(self._has_commits(key) for key in keys if key.startswith("marks/")):
-            named, kind = (strange or keys)[0], StoreError if strange else DamagedError
-            raise kind(
-                f"it holds {len(keys)} files, such as {named}, but no zarr.json of sweepengine; "
-                "restore it, or name another --store"
-            )
-
-    def _has_commits(self, key: str) -> bool:
-        """Whether a mark speaks of records."""
-        content = get_object(self.objects, key) or b""
-        return b'"digests": {"' in content
 
     @property
     def _last_epoch(self) -> int:

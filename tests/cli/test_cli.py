@@ -182,7 +182,8 @@ def test_a_store_that_became_read_only_is_refused(
     async def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(LocalStore, "set", refuse)
+    for writing in ("set", "set_if_not_exists"):
+        monkeypatch.setattr(LocalStore, writing, refuse)
     capsys.readouterr()
     assert main(["run", write(tiny(axes={"seed": 3})), "--executor", "inline", "--no-report"]) == 2
     assert "cannot be written: [Errno 13] Permission denied" in capsys.readouterr().err

@@ -168,6 +168,24 @@ def test_a_retry_that_was_stopped_goes_on(tiny: Tiny, monkeypatch: pytest.Monkey
     assert not list(failed_runs(SweepStore("s.zarr")))
 
 
+def test_a_retry_that_comes_too_late_has_nothing_to_do(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Overtaken(Said):
+        """Another driver computes the runs between this one's plan and its claim."""
+
+        def say(self, message: str) -> None:
+            super().say(message)
+            if len(self.lines) == 1:
+                sweepengine.run(tiny(), "s.zarr", executor="inline")
+
+    fail_starts(monkeypatch, "no weights today", of_width_16)
+    sweepengine.run(tiny(), "s.zarr", executor="inline")
+    monkeypatch.undo()
+    longer = tiny(axes={"seed": 3})
+    outcome = sweepengine.run(longer, "s.zarr", executor="inline", retry_failed=True, progress=Overtaken())
+    assert (outcome.runs, outcome.failed) == (0, 0)
+    assert set(statuses("s.zarr").values()) == {"done"}
+
+
 def test_retry_failed_on_the_command_line(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

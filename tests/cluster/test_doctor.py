@@ -136,8 +136,13 @@ def test_a_token_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     assert wrong(next(examine(environment))) == [f"fail token: none in {path}, and RAY_AUTH_MODE=token asks for one"]
     assert wrong(next(examine({"RAY_AUTH_TOKEN_PATH": str(path)}))) == []
     assert wrong(next(examine(environment | {"RAY_AUTH_TOKEN": token}))) == []
+    path.write_text("")
+    assert wrong(next(examine(environment))) == [f"fail token: none in {path}, and RAY_AUTH_MODE=token asks for one"]
+    for there in (path, tmp_path):
+        with pytest.raises(RunError, match=f"{there} is empty or no file; take it away"):
+            make_token({"RAY_AUTH_TOKEN_PATH": str(there)})
     with pytest.raises(RunError, match="cannot be written"):
-        make_token({"RAY_AUTH_TOKEN_PATH": str(path / "x" if path.write_text("") == 0 else "")})
+        make_token({"RAY_AUTH_TOKEN_PATH": str(path / "below")})
 
 
 def test_this_machine_is_sound_and_is_left_as_it_was(

@@ -30,11 +30,11 @@ LONG: dict[str, Any] = {
     "name": "long",
     "data": {"name": "digits", "classes": [3, 8], "n_train": 64, "n_test": 16},
     "network": {"depth": 2, "activation": "tanh", "sigma_w": 1.4, "sigma_b": 0.0},
-    "training": {"loss": "mse", "step_size": 0.1, "time": 60.0, "records": {"spacing": "every", "k": 30}},
+    "training": {"loss": "mse", "step_size": 0.1, "time": 600.0, "records": {"spacing": "every", "k": 300}},
     "axes": {"scaling": ["ntk"], "width": [256], "seed": 1},
     "precision": "float64",
 }
-"""One run of a few seconds, whose records come evenly: a commit is worth something everywhere in it."""
+"""One run of some seconds, whose records come evenly: a commit is worth something everywhere in it."""
 PROGRESS = """
 import json, os, sys, time
 os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
@@ -89,12 +89,13 @@ def whole(folder: Path) -> xr.Dataset:
 
 def run(program: str, folder: Path) -> tuple[str, list[Any]]:
     command = [sys.executable, "-c", program, json.dumps(LONG)]
-    found = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280, check=False)
+    found = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=550, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
     outcome, said = found.stdout.splitlines()[-2:]
     return outcome, json.loads(said)
 
 
+@pytest.mark.timeout(600)
 def test_a_worker_that_is_asked_to_end_commits_and_costs_no_attempt(tmp_path: Path) -> None:
     outcome, (times, records, said) = run(TERMINATED, tmp_path)
     assert "done=1" in outcome
@@ -139,6 +140,7 @@ finally:
 )
 
 
+@pytest.mark.timeout(600)
 def test_a_lost_node_costs_no_attempt_and_an_empty_cluster_is_said(tmp_path: Path) -> None:
     outcome, (lost, _, said) = run(LOST, tmp_path)
     assert lost

@@ -309,7 +309,7 @@ def test_a_sweep_with_recorded_steps_is_the_same_sweep(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cuda = FakeCuda(monkeypatch)
-    for module in ("_driver", "_pack"):
+    for module in ("_driver", "_opened"):
         monkeypatch.setattr(f"sweepengine.execute.{module}.pick_device", lambda _: torch.device("cpu"))
     found = []
     for graphs in (False, True):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.support.object_stores import Proxy
 
 FOUR_RUNS = {"axes": {"width": [8]}}
-MOST_REQUESTS = 130
+MOST_REQUESTS = 125
 """Of a sweep of four runs in one block; more than four fifths of them write the arrays and their metadata."""
 DRIVER = """
 import json, sys, sweepengine
@@ -36,7 +36,10 @@ sweepengine.run(json.loads(sys.argv[1]), sys.argv[2], executor="inline", commit_
 PATIENCE = 60.0
 
 
-def test_four_runs_make_few_requests(tiny: Callable[..., dict[str, Any]], bucket: str, proxy: Proxy) -> None:
+def test_four_runs_make_few_requests(
+    tiny: Callable[..., dict[str, Any]], bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweepengine.store._claim.BEAT_SECONDS", 3600.0)  # beats are a matter of time
     address = f"s3://{bucket}/tiny.zarr"
     assert sweepengine.run(tiny(**FOUR_RUNS), address, executor="inline").done == 4
     made = len(proxy.requests)
@@ -137,7 +140,7 @@ def test_a_store_that_refuses_for_long_is_left_in_one_line_and_gone_on_with(
 
 
 def test_a_bucket_that_is_not_there_is_named(tiny: Callable[..., dict[str, Any]], bucket: str) -> None:
-    with pytest.raises(StoreError, match=r"s3://none-of-ours/x.zarr"):
+    with pytest.raises(StoreError, match=r"s3://none-of-ours/x.zarr cannot be read: .*NoSuchBucket: [^<]*exist$"):
         sweepengine.run(tiny(**FOUR_RUNS), "s3://none-of-ours/x.zarr", executor="inline")
 
 

@@ -128,7 +128,7 @@ class StoppedError(BaseException):
 def _threads_and_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_ray, "RayExecutor", ThreadExecutor)
     # A setting of the whole process: the threads would set and restore it between each other.
-    monkeypatch.setattr(_pack, "matmul_precision", lambda *_, **__: nullcontext())
+    monkeypatch.setattr("sweepengine.execute._scope.matmul_precision", lambda *_, **__: nullcontext())
     # Threads that have ended stand for processes that have.
     monkeypatch.setattr(Process, "is_gone", property(lambda _: True))
     cut_chunks(monkeypatch, PIECE_ROWS=8, PIECE_TARGET=100, CHUNK_TARGET=100)

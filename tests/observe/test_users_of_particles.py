@@ -130,9 +130,9 @@ def test_what_is_wrong_with_one_is_said_beforehand(tmp_path: Path, value: Any, m
 
 def test_an_observable_belongs_to_its_kind(tmp_path: Path) -> None:
     sweepengine.register_observable(name="own", long_name="own")(lambda now, _: now.kernel)
-    with pytest.raises(SpecError, match=r"found 'own'\. It is an observable of networks\. Allowed: loss_train"):
+    with pytest.raises(SpecError, match=r"found 'own', .*\. It is an observable of networks\."):
         make_plan(make_spec(CLOUD | {"observables": ["own"]}), SweepStore(tmp_path / "k.zarr"))
-    with pytest.raises(SpecError, match=r"found 'accuracy_test'\. It is an observable of networks"):
+    with pytest.raises(SpecError, match=r"found 'accuracy_test', .*\. It is an observable of networks"):
         make_plan(make_spec(CLOUD | {"observables": ["accuracy_test"]}), SweepStore(tmp_path / "k.zarr"))
     with pytest.raises(SpecError, match="found the kind 'clouds'; expected one of computation, networks, particles"):
         sweepengine.register_observable(name="own", kind="clouds", long_name="own")

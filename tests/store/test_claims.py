@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -22,6 +23,7 @@ from sweepengine.errors import RunError
 from sweepengine.plan import make_plan
 from sweepengine.spec import make_spec
 from sweepengine.store import SweepStore, _claim, find_damage
+from sweepengine.store._objects import create_object
 from sweepengine.store._process import Process
 from tests.support.stores import numbers_wherever as numbers
 
@@ -263,6 +265,20 @@ def test_two_drivers_never_have_one_epoch(
     assert claim.name == f"00000{2 + len(others)}.json"
     # Of one other the claim is still there. The second has deleted it, so that the late driver could have its epoch.
     assert made == [len(others) == 2, True]
+
+
+def test_where_files_have_no_links_an_epoch_has_one_driver_too(
+    tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    path = tmp_path / "plain.zarr"
+    assert sweepengine.run(tiny(axes={"width": [8]}), path, executor="inline").done == 4
+    objects = SweepStore(path).objects.with_read_only(read_only=False)
+    assert create_object(objects, "drivers/000002.json", b"first")
+    assert not create_object(objects, "drivers/000002.json", b"second")
 
 
 def test_a_hidden_process_is_not_taken_for_a_dead_one(monkeypatch: pytest.MonkeyPatch) -> None:

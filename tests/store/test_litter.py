@@ -110,8 +110,7 @@ def littered(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     add(f"data/abc/zarr{HALF}")
     add("tokens/" + write_token(store.objects))
     beat = TaskBeat(store.objects, kept, 0, 1)
-    beat._due = 0.0
-    beat.tick(0, 1, (0,), 3)
+    beat.put(0, 1, (0,))
     expected |= {key for key in files(folder) if key.startswith("workers/")}
     # What is no litter, or has no name of ours.
     for key in (

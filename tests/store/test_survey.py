@@ -156,8 +156,8 @@ def test_signs_of_tasks_that_are_gone_are_no_workers(tiny: Tiny, tmp_path: Path)
     store.release()
     (block, *_) = store.block_shapes()
     beat = TaskBeat(store.objects, block, 0, 7)
-    beat._due = 0.0
-    beat.tick(0, 7, (1,), 3)
+    beat.records = 3
+    beat.put(0, 7, (1,))
     assert [each.records for each in read_beats(store.objects)] == [3]
     assert [runs[0].axes["width"] for _, runs in survey(store).workers] == [8]
     (path,) = (tmp_path / "s.zarr" / "workers").iterdir()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-_START_SECONDS, _END_SECONDS = 90.0, 15.0
+_START_SECONDS, _END_SECONDS = 240.0, 15.0
 _RAY = "import sys; from ray.scripts.scripts import main; sys.argv[0] = 'ray'; main()"
 
 
@@ -48,7 +48,7 @@ class Head:
         environment = {name: value for name, value in (self.environment | changes).items() if value}
         command = [sys.executable, "-m", "sweepengine", *words]
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=120, env=environment, cwd=ROOT
+            command, capture_output=True, text=True, check=False, timeout=300, env=environment, cwd=ROOT
         )
 
 

@@ -20,9 +20,9 @@ def stop_after_commits(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     done = 0
     commit = ChunkWriter.commit
 
-    def counted(self: ChunkWriter, *args: Any) -> None:
+    def counted(self: ChunkWriter, *args: Any, **options: Any) -> None:
         nonlocal done
-        commit(self, *args)
+        commit(self, *args, **options)
         done += 1
         if done == count:
             raise KeyboardInterrupt
