@@ -42,7 +42,8 @@ def test_a_notebook_runs_and_leaves_nothing_behind(name: str, tmp_path: Path) ->
         check=False,
     )
     assert found.returncode == 0, found.stderr
-    assert [path.name for path in tmp_path.glob("*/*")] == [f"{name}.svg"]
+    left = {path.name for path in tmp_path.glob("*/*")}
+    assert {each for each in left if not each.startswith("torchinductor_")} == {f"{name}.svg"}  # which torch makes
     assert {path.name for path in tmp_path.iterdir()} == {"pictures", "temporary"}
 
 

@@ -46,7 +46,7 @@ def run(name: str, pictures: Path | None = None) -> None:
             value.save(str(pictures / f"{name}.svg"))
 
 
-def _run_cell(source: str, place: str, module: ModuleType) -> object:
+def _run_cell(source: str, place: str, module: ModuleType) -> Any:
     """Run a cell; the value of its last line where that is an expression."""
     linecache.cache[place] = (len(source), None, source.splitlines(keepends=True), place)  # for tracebacks
     tree = ast.parse(source, place)
