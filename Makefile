@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two test files at a time, each whole on one worker because its tests share what they have computed.
 PARALLEL := --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-all lint format docs package bench bench-peers s3-server env clean
+.PHONY: demo test test-all lint format docs notebooks package bench bench-peers s3-server env clean
 
 env: .venv/.ready
 
@@ -25,6 +25,11 @@ s3-server: .s3-server/.ready
 demo: env
 	$(BIN)/sweepengine run jobs/quickstart.yaml
 	$(BIN)/sweepengine run jobs/particles.yaml
+
+# Runs the notebooks, draws the gallery, and writes an .ipynb beside each (git ignores them).
+notebooks: env
+	$(BIN)/python -m tests.support.notebooks --pictures docs/gallery
+	$(BIN)/jupytext --quiet --to ipynb analysis/notebooks/*.py
 
 test: env s3-server
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)

@@ -15,6 +15,8 @@ charts load the plotting libraries.
 from sweepengine.analysis._between import run_distances as run_distances
 from sweepengine.analysis._claim import Claim as Claim
 from sweepengine.analysis._claim import Evidence as Evidence
+from sweepengine.analysis._claim import passed_off as passed_off
+from sweepengine.analysis._claim_pictures import claim_chart as claim_chart
 from sweepengine.analysis._claims_report import write_claims as write_claims
 from sweepengine.analysis._claims_terminal import DecisionsView as DecisionsView
 from sweepengine.analysis._claims_terminal import StatementsView as StatementsView

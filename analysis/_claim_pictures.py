@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._claim_charts import exponent_chart, level_chart, overview_chart
 from sweepengine.analysis._claim_series import BREAK, Picture, Series, pictures
+from sweepengine.analysis._errors import ContractError
 from sweepengine.analysis._figure import Figure, Panel
+from sweepengine.analysis._panels import side_by_side
 from sweepengine.analysis._results import strict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sweepengine.analysis._chart import Chart
     from sweepengine.analysis._decision import Decision
     from sweepengine.analysis._judgement import ClaimResult
 
@@ -53,6 +56,24 @@ def claim_figures(decision: Decision) -> tuple[Figure, ...]:
     for job, reference in decision.claim.figures:
         figures += resolve_name(reference)(*decision.sweeps[job])
     return tuple(replace(each, key=f"fig-{decision.claim.id}-{k}-{each.key}") for k, each in enumerate(figures))
+
+
+def claim_chart(decision: Decision) -> Chart:
+    """Draw a decided claim for a notebook: the figures that the report on claims has of it, its twin among them.
+
+    Raises
+    ------
+    ContractError
+        No group of runs is one of which the claim speaks.
+    MissingExtraError
+        The extra `report` is not installed.
+    """
+    figures = claim_figures(decision)
+    if not figures:
+        raise ContractError(
+            f"{decision.claim.id}: there is nothing to draw: none of its expectations applies to a group of the runs."
+        )
+    return side_by_side(figures)
 
 
 def _overview(decision: Decision) -> list[Figure]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._charts import scaling_chart, time_chart
 from sweepengine.analysis._figure import Figure, Panel
-from sweepengine.analysis._format import estimate_text
 from sweepengine.analysis._series import limit_rows, scaling_rows, time_rows
 
 if TYPE_CHECKING:
@@ -125,5 +124,5 @@ def _banded(row: dict[str, Any], signed: bool) -> dict[str, Any]:
 
 def _fitted(summary: Summary, key: str) -> str:
     fits = [(group.label, group.fits[key]) for group in summary.groups if key in group.fits]
-    parts = [f"{label}: exponent in the limit {estimate_text(fit.exponent)}" for label, fit in fits]
+    parts = [f"{label}: exponent in the limit {fit.exponent}" for label, fit in fits]
     return "; ".join(parts) + "." if parts else "No fit."

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sweepengine.analysis._jackknife import Estimate
 
 MINUS = "−"
 _LARGEST_DENOMINATOR = 8
@@ -34,17 +30,6 @@ def exponent_text(value: float) -> str:
     if abs(float(fraction) - value) < 1e-9:
         return str(fraction).replace("-", MINUS)
     return number_text(value)
-
-
-def estimate_text(estimate: Estimate) -> str:
-    """Return `−0.98 [−1.01, −0.95]`, with more decimals for a short interval; `−0.98 [no interval]` without one."""
-    digits = 2
-    if estimate.has_interval and 0 < estimate.half_width < 0.02:
-        digits = min(4, -math.floor(math.log10(estimate.half_width / 2)))
-    value = number_text(estimate.value, digits)
-    if not estimate.has_interval:
-        return f"{value} [no interval]"
-    return f"{value} [{number_text(estimate.low, digits)}, {number_text(estimate.high, digits)}]"
 
 
 def printable(text: str) -> str:

@@ -16,7 +16,6 @@ from sweepengine.analysis._chart_parts import (
     tips,
 )
 from sweepengine.analysis._figure import Figure, Panel
-from sweepengine.analysis._format import estimate_text
 
 if TYPE_CHECKING:
     from sweepengine.analysis._figure import FigureSource
@@ -48,7 +47,7 @@ def gamma_figures(source: FigureSource) -> tuple[Figure, ...]:
                 row |= {"low": estimate.low, "high": estimate.high}
             rows.append(row | ({"expected": expected[group.label]} if group.label in expected else {}))
         title = summary.kind.quantity(key).title
-        told = "; ".join(f"γ = {_gamma(group):g}: {estimate_text(group.fits[key].exponent)}" for group in fitted)
+        told = "; ".join(f"γ = {_gamma(group):g}: {group.fits[key].exponent}" for group in fitted)
         alt = f"Exponent in the limit of {title} against γ. {told}."
         panels.append(Panel(title, alt, _chart(rows, f"exponent of {title}", alt)))
     if not panels:

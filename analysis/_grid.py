@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LAST: Final = ("width", "seed")
-_FOLLOWING: Final = ("gamma", "step_size", "method")
-"""Axes that are left out where they follow from the others, as γ does from the scaling."""
+_FOLLOWING: Final = ("sweep", "gamma", "step_size", "method")
+"""Axes that are left out where they follow from the others, as γ does from the scaling, or one of several sweeps does from
+the depth in which they differ."""
 MISSING: Final = "missing"
 """Status in a grid of a run that the sweep does not have."""
 
@@ -30,7 +31,7 @@ def swept_axes(ds: xr.Dataset) -> tuple[str, ...]:
     kept = [name for name in dict.fromkeys(firm) if name in _LAST or np.unique(ds[name].values).size > 1]
     for name in (name for name in _FOLLOWING if name in names):
         if not _follows(ds, kept, name):
-            kept.insert(sum(each not in _LAST for each in kept), name)
+            kept.insert(0 if name == "sweep" else sum(each not in _LAST for each in kept), name)
     return tuple(kept)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sweepengine.analysis._format import estimate_text, significant_text
+from sweepengine.analysis._format import significant_text
 from sweepengine.analysis._quantities import split_key, title_of
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class ClaimResult:
 
     def _text(self, measured: Estimate) -> str:
         if self.is_exponent:
-            return estimate_text(measured)
+            return str(measured)
         value = significant_text(measured.value)
         if not measured.has_interval:
             return value

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from sweepengine.analysis._chart import Chart
-from sweepengine.analysis._chart_parts import configuration, schema_url
 from sweepengine.analysis._dataset import kind_of, split
 from sweepengine.analysis._errors import ContractError
 from sweepengine.analysis._figures import main_figure, time_figure
@@ -13,6 +12,7 @@ from sweepengine.analysis._findings import Curve
 from sweepengine.analysis._grid import must_have_runs
 from sweepengine.analysis._kernel_figures import kernel_figures
 from sweepengine.analysis._observables import reduce_runs
+from sweepengine.analysis._panels import side_by_side
 from sweepengine.analysis._samples import rows_of
 from sweepengine.analysis._series import limit_rows, time_rows
 from sweepengine.analysis._summary import summarise_reduced
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
-
-    from sweepengine.analysis._figure import Figure
-
-_WIDTH: Final = 320
-"""Width of a panel in pixels."""
-_OUTER: Final = frozenset({"config", "$schema", "autosize", "datasets"})
-"""Keys that a Vega-Lite chart inside another chart may not have."""
 
 
 class Plots:
@@ -105,7 +98,7 @@ class Plots:
         figure = time_figure(curve, rows, limit_rows(self._ds, groups, curve.limit))
         if figure is None:
             raise ContractError(f"{variable}: no run is done, or none of its values can be drawn at t > 0.")
-        return _side_by_side([figure])
+        return side_by_side([figure])
 
     def kernels(self) -> Chart:
         """Draw Θ at the start and the end, and their difference, of the widest run of the first and the last group.
@@ -125,32 +118,4 @@ class Plots:
             raise ContractError(
                 "There is no kernel to draw: name `kernel` among the observables, and let a run finish."
             )
-        return _side_by_side(figures, square=True)
-
-
-def _side_by_side(figures: Sequence[Figure], *, square: bool = False) -> Chart:
-    """The panels of a figure in one row, under their headings; further figures below."""
-    rows = []
-    for figure in figures:
-        panels = []
-        for panel in figure.panels:
-            inner = {key: value for key, value in panel.spec.items() if key not in _OUTER}
-            panels.append(
-                _with_data(inner, panel.spec.get("datasets", {}))
-                | {"width": panel.spec["height"] if square else _WIDTH}
-                | ({"title": panel.heading} if panel.heading else {})
-            )
-        row = {"hconcat": panels, "resolve": {"scale": {"color": "independent"}}}
-        rows.append(row | ({"title": figure.title} if len(figures) > 1 else {}))
-    return Chart({"$schema": schema_url(), "vconcat": rows, "config": {**configuration(), "background": "white"}})
-
-
-def _with_data(spec: Any, datasets: dict[str, Any]) -> Any:
-    """A specification that holds the data which it names: two charts may call theirs by one name."""
-    if isinstance(spec, list):
-        return [_with_data(each, datasets) for each in spec]
-    if not isinstance(spec, dict):
-        return spec
-    if spec.keys() == {"name"} and spec["name"] in datasets:
-        return {"values": datasets[spec["name"]]}
-    return {key: _with_data(value, datasets) for key, value in spec.items()}
+        return side_by_side(figures, square=True)

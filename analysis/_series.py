@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sweepengine.analysis._constants import DONE
-from sweepengine.analysis._format import estimate_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +57,7 @@ def scaling_rows(summary: Summary, tables: Sequence[xr.Dataset], key: str) -> Sc
     rows = ScalingRows([], [], [], [], [])
     for group, table in zip(summary.groups, tables, strict=True):
         fit = group.fits.get(key)
-        name = f"{group.label}: {'limit ' + estimate_text(fit.exponent) if fit else 'no fit'}"
+        name = f"{group.label}: {'limit ' + str(fit.exponent) if fit else 'no fit'}"
         rows.names.append(name)
         points = [
             {"group": name, "width": int(m), "seed": int(s), "value": float(q)}

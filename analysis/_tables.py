@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._constants import PROVENANCE_ATTRIBUTES, STATUSES
-from sweepengine.analysis._format import estimate_text, number_text, significant_text
+from sweepengine.analysis._format import number_text, significant_text
 from sweepengine.analysis._levels import LEVEL_RULES
 from sweepengine.analysis._terminal import at_these_widths, level_text
 from sweepengine.analysis._verdict import RULES
@@ -65,7 +65,7 @@ def glance_table(summary: Summary) -> Table:
             fit = group.fits.get(name)
             expected = [c.expected_text for c in summary.claims if c.group == group.label and c.observable == name]
             cells += [
-                f"{estimate_text(fit.exponent)}; {at_these_widths(fit)}" if fit else "no fit",
+                f"{fit.exponent}; {at_these_widths(fit)}" if fit else "no fit",
                 ", ".join(expected) or "–",
             ]
         if summary.kind.level:
@@ -218,7 +218,7 @@ def _counts(counts: Mapping[str, int]) -> tuple[str, ...]:
 def _fit_row(group: GroupSummary, title: str, fit: ScalingFit) -> tuple[str, ...]:
     widths = f"{fit.kept[0]}–{fit.kept[-1]}"
     if fit.dropped:
-        widths += f"; dropped {', '.join(map(str, fit.dropped))} (with them {estimate_text(fit.p_all.negated())})"
+        widths += f"; dropped {', '.join(map(str, fit.dropped))} (with them {fit.p_all.negated()})"
     if fit.bends:
         widths += "; still bends"
     if not fit.explained:
@@ -228,16 +228,16 @@ def _fit_row(group: GroupSummary, title: str, fit: ScalingFit) -> tuple[str, ...
     size = fit.finite_size
     if size.identified and size.p and size.b and size.q:
         widths += (
-            f"; finite-size fit: exponent {estimate_text(size.p.negated())}, "
+            f"; finite-size fit: exponent {size.p.negated()}, "
             f"b = {number_text(size.b.value)}, q = {number_text(size.q.value)}"
         )
     return (
         group.label,
         title,
-        estimate_text(fit.exponent),
-        estimate_text(fit.exponent_at_these_widths),
+        str(fit.exponent),
+        str(fit.exponent_at_these_widths),
         significant_text(fit.amplitude.value),
-        estimate_text(fit.curvature),
+        str(fit.curvature),
         _prediction(fit),
         f"{len(fit.seeds)} of {len(group.seeds)}",
         widths,

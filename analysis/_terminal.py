@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._ascii import in_ascii
 from sweepengine.analysis._constants import STATUSES
-from sweepengine.analysis._format import estimate_text, number_text, printable, significant_text
+from sweepengine.analysis._format import number_text, printable, significant_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +155,7 @@ def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], st
     for name in summary.kind.headlines:
         title = summary.kind.quantity(name).title
         fit = group.fits.get(name)
-        left = [[title, estimate_text(fit.exponent) if fit else "no fit"]]
+        left = [[title, str(fit.exponent) if fit else "no fit"]]
         if fit:
             left.append(["  at these widths", line_text(fit)])
         claims = [c for c in summary.claims if c.group == group.label and c.observable == name]

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from sweepengine.analysis._constants import MARGIN
-from sweepengine.analysis._format import estimate_text, exponent_text
+from sweepengine.analysis._format import exponent_text
 from sweepengine.analysis._power import Needed, what_decides
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def why_undecided(fit: ScalingFit, kind: Kind, p: float) -> tuple[str, int | Non
     if not fit.explained:
         bends = (
             f"the curve bends at the widest {len(fit.limit_widths)} widths as no finite-size term does: "
-            f"{estimate_text(fit.exponent_at_these_widths)} at these widths is no limit; larger widths would decide"
+            f"{fit.exponent_at_these_widths} at these widths is no limit; larger widths would decide"
         )
         return bends, None
     why = _where(fit, kind, p)
@@ -153,7 +153,7 @@ def why_undecided(fit: ScalingFit, kind: Kind, p: float) -> tuple[str, int | Non
 def _where(fit: ScalingFit, kind: Kind, p: float) -> str:
     """Where the interval of the limit lies, that it decides nothing."""
     limit, e = fit.p_limit, exponent_text(-p)
-    there = f"the limit's interval {estimate_text(fit.exponent)}"
+    there = f"the limit's interval {fit.exponent}"
     if kind == "asymptote" and not limit.contains(p):
         return f"pre-asymptotic: {there} excludes {e}, and a reading before the asymptote is no evidence against it"
     if limit.contains(p):

@@ -173,6 +173,7 @@ def test_fits_have_the_signs_of_the_report(ds: xr.Dataset) -> None:
     fits = SweepAccessor(ds).fit("kernel_drift")
     assert list(fits) == ["ntk", "mean_field"]
     assert fits["ntk"].exponent.contains(-1.0)
+    assert re.fullmatch(r"[−\d.]+ \[[−\d.]+, [−\d.]+\]", f"{fits['ntk'].exponent}")
     table: Any = fits.table()
     assert table.loc["ntk", "exponent"] == fits["ntk"].exponent.value
     assert table.loc["ntk", "low"] < table.loc["ntk", "exponent"] < table.loc["ntk", "high"]

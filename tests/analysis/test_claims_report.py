@@ -18,6 +18,7 @@ from sweepengine import analysis
 from sweepengine.analysis import Claim, Decision, Equality, Evidence, Exponent, Frequency, Inequality, Quantity, final
 from sweepengine.analysis._ascii import in_ascii
 from sweepengine.analysis._chart_parts import log_ticks
+from sweepengine.analysis._claim_pictures import claim_figures
 from sweepengine.analysis._of_networks import KERNEL_DRIFT, LOSS_TEST, MOVEMENT_OP, MOVEMENT_TOTAL
 from tests.support.pages import HOSTILE, Page, drawn_by_a_browser, hash_of
 from tests.support.synthetic import make_sweep
@@ -148,6 +149,18 @@ def test_every_chart_is_valid_and_shows_what_its_rows_say(page: Page) -> None:
         if "limits" in chart["datasets"]
     }
     assert scales == {'"linear"', '"log"', '"symlog"'}
+
+
+def test_a_notebook_shows_what_the_report_shows(decided: list[Decision], tmp_path: Path) -> None:
+    charts = [analysis.claim_chart(decision) for decision in decided[:-1]]
+    for decision, chart in zip(decided, charts, strict=False):
+        figures = claim_figures(decision)
+        assert [len(row["hconcat"]) for row in chart.spec["vconcat"]] == [len(each.panels) for each in figures]
+    svg = charts[0].save(tmp_path / "claim.svg").read_text(encoding="utf-8")
+    assert svg.count("<path") > 20
+    assert svg.count(">twin: ") == 4  # one legend in each panel of two quantities
+    with pytest.raises(analysis.ContractError, match=r"nothing: there is nothing to draw"):
+        analysis.claim_chart(decided[-1])
 
 
 def test_json_is_strict_and_has_the_keys_that_the_docs_name(written: analysis.ReportPaths) -> None:

@@ -228,3 +228,12 @@ def test_curvature_is_the_parabolas() -> None:
     values = np.exp(-0.5 * LOG_M + 0.02 * LOG_M**2)[None]
     stats, _, _ = scan(*log_means(values), LOG_M)
     assert stats[0, CURVATURE] == pytest.approx(0.02, abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "text"),
+    [(-1.0, 0.05, "−1.00 [−1.05, −0.95]"), (-1.0, 0.004, "−1.000 [−1.004, −0.996]"), (-0.001, 0.0, "0.00 [0.00, 0.00]"),
+     (0.5, math.nan, "0.50 [no interval]"), (-0.5, 1e-9, "−0.5000 [−0.5000, −0.5000]")],
+)  # fmt: skip
+def test_an_estimate_shows_its_interval(value: float, half: float, text: str) -> None:
+    assert str(analysis.Estimate(value, value - half, value + half, half / 2)) == text

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import sweepengine
 
 ROOT = Path(__file__).parents[2]
 LAYERS = [
@@ -73,7 +76,8 @@ def engine_imports(path: Path) -> set[str]:
 
 
 def modules(folder: str) -> list[Path]:
-    return sorted((ROOT / folder).rglob("*.py"))
+    """The modules of a folder; notebooks are programs of users, and may import all that is public."""
+    return sorted(path for path in (ROOT / folder).rglob("*.py") if path.parent.name != "notebooks")
 
 
 def test_every_package_has_its_layer() -> None:
@@ -106,6 +110,17 @@ def test_imports_go_down_only(layer: str) -> None:
 def test_what_runs_and_analyses_lies_below_the_commands(name: str) -> None:
     below = set(LAYERS[LAYERS.index("analysis") :]) | BASE | ({"refine"} if name == "sweeps" else set())
     assert engine_imports(ROOT / "sweepengine" / f"{name}.py") <= below
+
+
+def test_notebooks_take_the_public_doors() -> None:
+    """The package, its parts that it names, and what these offer: no private module."""
+    parts = set(sweepengine.__all__)
+    paths = sorted((ROOT / "sweepengine" / "analysis" / "notebooks").glob("*.py"))
+    assert len(paths) > 5
+    for path in paths:
+        assert engine_imports(path) <= parts, path
+        assert "sweepengine._" not in path.read_text(), path
+        assert not re.search(r"import _|\._[a-z]", path.read_text()), path
 
 
 @pytest.mark.parametrize("layer", LAYERS)
