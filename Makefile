@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two test files at a time, each whole on one worker because its tests share what they have computed.
 PARALLEL := --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-all lint format bench bench-peers s3-server env notebooks clean
+.PHONY: demo test test-all lint format docs package notebooks bench bench-peers s3-server env clean
 
 env: .venv/.ready
 
@@ -46,6 +46,18 @@ format: env
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# The site, in build/site; its pages open as files. Warnings are errors.
+docs: env
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/site
+
+# What users install, tried as they install it: the source archive, in an environment of its own.
+package: env
+	rm -rf build/package
+	$(BIN)/hatchling build --target sdist --target wheel --directory build/package
+	$(PYTHON) -m venv build/package/.venv
+	build/package/.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt build/package/*.tar.gz
+	cd build/package && .venv/bin/sweepengine run quickstart
+
 # Ratios of one run each (docs/performance.md); a quarter of an hour on two cores.
 bench: env
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/networks_training.py
@@ -71,4 +83,4 @@ bench-peers: .peers/.ready .peers/.ready-nt
 	.peers/nt/bin/python benchmarks/peers/theory_nt.py
 
 clean:
-	rm -rf .venv .peers .s3-server results
+	rm -rf .venv .peers .s3-server build results

@@ -1,7 +1,7 @@
 """Analysis of a sweep: scaling exponents with intervals, verdicts on the claims of theory.md §7, and a report.
 
-The analysis reads a sweep through :func:`sweepengine.open_sweep` and never imports torch or ray. The plotting libraries
-are optional; only the report loads them.
+The analysis reads a sweep through :func:`sweepengine.open_sweep` and never imports torch or ray. Only the report and
+charts load the plotting libraries.
 
 >>> import sweepengine
 >>> from sweepengine import analysis

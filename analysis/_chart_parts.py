@@ -65,7 +65,7 @@ def schema_url() -> str:
 
 def _missing(name: str, error: ImportError) -> MissingExtraError:
     return MissingExtraError(
-        f"The report needs {name}, which cannot be imported ({error}). Install the optional libraries with "
+        f"The report needs {name}, which cannot be imported ({error}). Install it with "
         f"{EXTRA_HINT}; the terminal summary works without them."
     )
 

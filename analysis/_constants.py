@@ -7,7 +7,7 @@ REPORT_SCHEMA: Final = "sweepengine-report/2"
 REPORT_HTML: Final = "report.html"
 REPORT_JSON: Final = "report.json"
 REPORT_MARKDOWN: Final = "report.md"
-EXTRA_HINT: Final = 'pip install "sweepengine[report]"'
+EXTRA_HINT: Final = "pip install altair vl-convert-python"
 
 CONFIDENCE: Final = 0.95
 MIN_WIDTHS: Final = 3

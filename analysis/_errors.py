@@ -36,7 +36,7 @@ class MemoryNeedError(AnalysisError, MemoryError):
 
 
 class MissingExtraError(AnalysisError, ImportError):
-    """The optional plotting libraries are not installed."""
+    """The plotting libraries are not installed, or cannot be loaded on this machine."""
 
 
 class FigureFormatError(AnalysisError, ValueError):

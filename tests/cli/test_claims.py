@@ -124,7 +124,7 @@ def test_without_the_plotting_libraries_there_is_no_report_but_a_table(
     assert code == 1
     assert "power of t along the mixture" in said
     assert "error: no report: " in errors
-    assert 'pip install "sweepengine[report]"' in errors
+    assert "pip install altair vl-convert-python" in errors
     assert (folder / "quick" / "claims.json").is_file()  # of the tests before; it was not touched
 
 

@@ -11,17 +11,23 @@ from pathlib import Path
 import yaml
 
 from tests.support.command_line import commands
+from tests.support.guides import shown_commands
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def guide(name: str) -> str:
+    return (ROOT / "docs" / f"{name}.md").read_text()
 
 
-def test_the_readmes_python_prints_what_it_says(tmp_path: Path) -> None:
-    program, printed = blocks("python")[-1], blocks("text")[-1]
+def block(language: str, text: str) -> str:
+    """The first one of a page."""
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)[0]
+
+
+def test_the_first_python_prints_what_it_says(tmp_path: Path) -> None:
+    program, printed = block("python", guide("getting-started")), block("text", guide("getting-started"))
     found = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path
     )
@@ -29,18 +35,20 @@ def test_the_readmes_python_prints_what_it_says(tmp_path: Path) -> None:
     assert found.stdout == printed
 
 
-def test_the_readmes_spec_is_the_quickstart() -> None:
-    assert yaml.safe_load(blocks("yaml")[0]) == yaml.safe_load((ROOT / "jobs" / "quickstart.yaml").read_text())
+def test_the_spec_that_is_explained_is_the_quickstart() -> None:
+    assert yaml.safe_load(block("yaml", guide("sweeps"))) == yaml.safe_load(
+        (ROOT / "jobs" / "quickstart.yaml").read_text()
+    )
 
 
-def test_the_readmes_commands_exist() -> None:
-    named = set(re.findall(r"^\$ sweepengine (\w+)", README, flags=re.MULTILINE))
+def test_the_guides_commands_exist() -> None:
+    named = {line.split()[0] for line in shown_commands()}
     assert named == set(commands())
     targets = set(re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"^\$ make ([\w-]+)", README, flags=re.MULTILINE)) <= targets
 
 
-def test_the_readmes_options_are_those_of_the_command() -> None:
+def test_the_guides_options_are_those_of_the_command() -> None:
     def shown(default: object) -> str:
         if default is None or isinstance(default, bool):
             return "yes" if default else ""
@@ -52,10 +60,10 @@ def test_the_readmes_options_are_those_of_the_command() -> None:
         for each in options
     ]
     assert len(rows) > 10
-    assert re.findall(r"^\| `--.*\|$", README, flags=re.MULTILINE) == rows
+    assert re.findall(r"^\| `--.*\|$", guide("running"), flags=re.MULTILINE) == rows
 
 
-def test_the_readmes_axes_are_those_that_are_declared() -> None:
+def test_the_guides_axes_are_those_that_are_declared() -> None:
     from sweepengine.spec import KINDS, axes_of
 
     of_layers = {"depth", "activation", "sigma_w", "sigma_b"}  # which a model of the user's own has not
@@ -69,7 +77,8 @@ def test_the_readmes_axes_are_those_that_are_declared() -> None:
                 names.append(kind)
     assert all(axes_of(spec) == {} for spec in specs.values())
     rows = {f"| `{axis}` | {', '.join(paths)} | {', '.join(names)} |" for axis, (paths, names) in declared.items()}
-    assert set(README[README.index("| axis |") :].split("\n\n")[0].splitlines()[2:]) == rows
+    text = guide("sweeps")
+    assert set(text[text.index("| axis |") :].split("\n\n")[0].splitlines()[2:]) == rows
 
 
 def test_python_is_on_the_first_screen() -> None:

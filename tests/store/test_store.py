@@ -80,7 +80,7 @@ def test_open_sweep_gives_one_lazy_dataset_with_eager_coordinates(
     tiny: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     dataset = sweepengine.open_sweep(finished(tiny, tmp_path))
-    assert dataset.sizes == {"run": 8, "record": 6, "i": 12, "j": 12, "test": 10, "layer": 2}
+    assert dataset.sizes == {"run": 8, "record": 6, "i": 12, "j": 12, "test": 10, "layer": 2, "feature": 64}
     assert dataset.kernel.chunks is not None
     for name in ("id", "status", "scaling", "gamma", "width", "seed", "depth", "activation", "alpha", "step_size"):
         assert dataset[name].chunks is None, name
