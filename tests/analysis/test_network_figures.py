@@ -10,10 +10,9 @@ import pytest
 import xarray as xr
 
 import sweepengine
-from sweepengine.analysis import reduce_runs, summarise
+from sweepengine.analysis import FigureSource, reduce_runs, summarise
 from sweepengine.analysis._dataset import split
 from sweepengine.analysis._ensemble_figures import ensemble_figures
-from sweepengine.analysis._figure import FigureSource
 from sweepengine.analysis._figures import build_figures
 from sweepengine.analysis._gamma_figures import gamma_figures
 from sweepengine.analysis._samples import rows_of

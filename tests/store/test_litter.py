@@ -15,12 +15,20 @@ import xarray as xr
 import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import RunError
-from sweepengine.store import SweepStore, _litter, collect_litter, find_damage, find_litter, write_token
-from sweepengine.store._beats import TaskBeat
+from sweepengine.store import (
+    Mark,
+    SweepStore,
+    TaskBeat,
+    _litter,
+    collect_litter,
+    find_damage,
+    find_litter,
+    write_token,
+)
 from sweepengine.store._claim import read_claims
-from sweepengine.store._marks import Mark, write_mark
 from sweepengine.store._objects import delete_objects, put_object
 from sweepengine.store._process import Process
+from tests.support.marks import put_mark
 from tests.support.progress import Said
 from tests.support.stops import stop_after_commits
 from tests.support.stores import cut_chunks
@@ -90,14 +98,14 @@ def littered(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
         expected.add(key)
 
     store.objects = sweepengine.store.open_address(store.address, read_only=False)
-    write_mark(store.objects, kept, 0, replace(mark, attempt=mark.attempt - 1))
+    put_mark(store.objects, kept, replace(mark, attempt=mark.attempt - 1))
     expected.add(f"marks/{kept}/0/{mark.attempt - 1:09d}.json")
     add("publications/000001-000.json", (folder / "publications" / newest).read_bytes())
     for key, content in files(folder).items():
         if key.startswith(f"{current}/"):
             add(key.replace(current, "runs/000001-009"), content)
     dead = "w000008-d1-0123456789-77"
-    write_mark(store.objects, dead, 0, Mark(9001, released=True))
+    put_mark(store.objects, dead, Mark(9001, released=True))
     expected.add(f"marks/{dead}/0/000009001.json")
     add(f"blocks/{dead}/loss/c/0/0")
     add(f"state/{dead}/0/000001001-0-a.npz")
@@ -222,9 +230,7 @@ def test_the_chunk_of_an_attempt_that_may_write_is_left_alone(littered: tuple[Pa
     store.objects = sweepengine.store.open_address(store.address, read_only=False)
     (block,) = {key.split("/")[1] for key in expected if key.endswith("000001001-0-b.npz")}
     mark = mark_of(store, block)
-    write_mark(
-        store.objects, block, 0, replace(mark, released=False, processes=(Process("far", "another machine", 7, ""),))
-    )
+    put_mark(store.objects, block, replace(mark, released=False, processes=(Process("far", "another machine", 7, ""),)))
     left = {
         key
         for key in expected
@@ -232,9 +238,7 @@ def test_the_chunk_of_an_attempt_that_may_write_is_left_alone(littered: tuple[Pa
     }
     assert len(left) == 5
     assert keys(find_litter(SweepStore(folder))) == expected - left
-    write_mark(
-        store.objects, block, 0, replace(mark, released=False, processes=(replace(Process.current(), pid=2**22),))
-    )
+    put_mark(store.objects, block, replace(mark, released=False, processes=(replace(Process.current(), pid=2**22),)))
     assert keys(find_litter(SweepStore(folder))) == expected  # that process is known to be gone
 
 

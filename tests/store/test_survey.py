@@ -16,8 +16,8 @@ import yaml
 
 import sweepengine
 from sweepengine.cli import _status, main
-from sweepengine.store import Survey, SweepStore, survey
-from sweepengine.store._beats import TaskBeat, read_beats
+from sweepengine.store import Survey, SweepStore, TaskBeat, survey
+from sweepengine.store._beats import read_beats
 from sweepengine.store._claim import read_claims
 from sweepengine.store._process import Process
 from tests.support.failures import fail_starts

@@ -28,6 +28,11 @@ def instead_of_marks(monkeypatch: pytest.MonkeyPatch, act: Callable[[Mark, Calla
     monkeypatch.setattr("sweepengine.store._chunk.write_mark", acted)
 
 
+def put_mark(objects: Store, block: str, mark: Mark) -> None:
+    """Write a mark of a block's first chunk."""
+    write_mark(objects, block, 0, mark)
+
+
 def change_mark(store: str | Path, block: str, **changes: Any) -> None:
     """Write the mark of a block's first chunk again with other fields, whole and sealed."""
     objects = SweepStore(store).objects.with_read_only(read_only=False)
