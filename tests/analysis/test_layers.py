@@ -10,7 +10,7 @@ from pathlib import Path
 from sweepengine import analysis
 
 ROOT = Path(analysis.__file__).parent
-MODULES = sorted(ROOT.rglob("*.py"))
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path.parent.name != "notebooks")  # which are users
 ALLOWED = {"numpy", "pandas", "scipy", "xarray", "dask", "rich", "altair", "vl_convert", "sweepengine"}
 
 
