@@ -74,6 +74,7 @@ from sweepengine.analysis._report import ReportPaths as ReportPaths
 from sweepengine.analysis._report import figure_source as figure_source
 from sweepengine.analysis._report import write_main_figure as write_main_figure
 from sweepengine.analysis._report import write_report as write_report
+from sweepengine.analysis._report import write_report_of as write_report_of
 from sweepengine.analysis._results import GroupSummary as GroupSummary
 from sweepengine.analysis._results import Level as Level
 from sweepengine.analysis._results import Summary as Summary

@@ -13,6 +13,8 @@ from sweepengine.analysis._writing import write_report_file
 if TYPE_CHECKING:
     import os
 
+FORMATS: Final = ("pdf", "svg", "png")
+"""Formats of pictures, which are the suffixes of their names too."""
 _PNG_SCALE: Final = 2
 
 
@@ -53,9 +55,9 @@ class Chart:
         target = Path(path)
         kind = picture_kind(target)
         convert, version = load_vl_convert(), vega_lite_version()
-        if kind == ".svg":
+        if kind == "svg":
             content = convert.vegalite_to_svg(self.spec, vl_version=version).encode("utf-8")
-        elif kind == ".pdf":
+        elif kind == "pdf":
             content = convert.vegalite_to_pdf(self.spec, vl_version=version)
         else:
             content = convert.vegalite_to_png(self.spec, vl_version=version, scale=_PNG_SCALE)
@@ -67,8 +69,8 @@ class Chart:
 
 
 def picture_kind(path: Path) -> str:
-    """The suffix of a picture's name, in small letters. Raises :class:`FigureFormatError` where it is not known."""
-    kind = path.suffix.lower()
-    if kind not in {".svg", ".pdf", ".png"}:
+    """The format that a picture's name ends in. Raises :class:`FigureFormatError` where it is not known."""
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
         raise FigureFormatError(f"Cannot write a figure named {path.name!r}; its name must end in .svg, .pdf or .png.")
     return kind

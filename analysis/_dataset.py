@@ -18,7 +18,7 @@ from sweepengine.analysis._kinds import findings_of
 from sweepengine.analysis._setting import Setting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from numpy.typing import NDArray
@@ -156,7 +156,7 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = (), over: str = "width") -> 
     axes = ("width", *fixed) if over != "width" else fixed
     names = tuple(name for name in dict.fromkeys((*axes, *group_by)) if name != over)
     columns = {name: np.asarray(ds[name].values).tolist() for name in (*names, over)}
-    if over != "width" and "step_size" not in (over, *group_by) and _follows(columns, "step_size"):
+    if over != "width" and "step_size" not in (over, *group_by) and follows("step_size", columns):
         names = tuple(name for name in names if name != "step_size")
     members: dict[tuple[Any, ...], list[int]] = {}
     for i in range(ds.sizes["run"]):
@@ -179,13 +179,10 @@ def _facts(ds: xr.Dataset) -> dict[str, tuple[dict[str, Any], str]]:
     return {"": (json.loads(ds.attrs.get("network", "{}")), str(ds.attrs.get("loss", "")))}
 
 
-def _follows(columns: dict[str, list[Any]], axis: str) -> bool:
-    """Whether an axis has one value for all other columns, as an automatic step size has for each set of data."""
-    others = [column for name, column in columns.items() if name != axis]
-    values: dict[tuple[Any, ...], set[Any]] = {}
-    for key, value in zip(zip(*others, strict=True), columns[axis], strict=True):
-        values.setdefault(key, set()).add(value)
-    return all(len(each) == 1 for each in values.values())
+def follows(axis: str, columns: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether runs that agree in all other columns agree in an axis, as an automatic step size follows from the data."""
+    rows = list(zip(*(column for name, column in columns.items() if name != axis), columns[axis], strict=True))
+    return len({row[:-1] for row in rows}) == len(set(rows))
 
 
 def _labels(axes: list[dict[str, Any]]) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from sweepengine.analysis._chart_parts import finish, linear_axis, load_altair, ramp, tips
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._figure import Figure, Panel
+from sweepengine.analysis._series import evenly
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,7 +56,7 @@ def _panel(ds: xr.Dataset, theory: xr.Dataset, group: Group) -> Panel | None:
     )
     known = np.flatnonzero(np.isfinite(mean))
     order = known[np.argsort(mean[known], kind="stable")]
-    order = order[np.unique(np.linspace(0, order.size - 1, min(_POINTS, order.size)).round().astype(np.intp))]
+    order = order[evenly(order.size, _POINTS)]
     if not order.size:
         return None
     limits = [

@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sweepengine.analysis._chart import Chart
+from sweepengine.analysis._chart import FORMATS, Chart
 from sweepengine.analysis._chart_parts import configuration, load_vl_convert
 from sweepengine.analysis._errors import FigureFormatError
 from sweepengine.analysis._figures import build_figures
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._figure import FigureSource
 
-FORMATS: Final = ("pdf", "svg", "png")
 _CALLED: Final = {"seed": "runs", "seeds": "means", "expected": "expected", "part": "fits", "rank": "points"}
 """Column by which the data of a layer are known → what files call them."""
 _OWN: Final = frozenset({"autosize", "config"})

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from sweepengine.analysis._samples import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,12 +37,17 @@ class Figure:
     formula: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FigureSource:
-    """The data of figures: a sweep, its summary, its groups, a reduced table of each group's finished runs, its theory."""
+    """The data of figures: a sweep, its summary, its groups, the reduced table of its finished runs, its theory."""
 
     ds: xr.Dataset
     summary: Summary
     groups: Sequence[Group]
-    tables: Sequence[xr.Dataset]
+    table: xr.Dataset
     theory: xr.Dataset
+
+    @cached_property
+    def tables(self) -> tuple[xr.Dataset, ...]:
+        """The rows of the reduced table that belong to each group."""
+        return tuple(rows_of(self.table, self.ds, group) for group in self.groups)

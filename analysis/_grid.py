@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sweepengine.analysis._axes import group_axes
-from sweepengine.analysis._dataset import kind_of
+from sweepengine.analysis._dataset import follows, kind_of
 from sweepengine.analysis._errors import ContractError, DuplicateRunError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def swept_axes(ds: xr.Dataset) -> tuple[str, ...]:
     firm = [name for name in (*names, *_LAST) if name not in _FOLLOWING]
     kept = [name for name in dict.fromkeys(firm) if name in _LAST or np.unique(ds[name].values).size > 1]
     for name in (name for name in _FOLLOWING if name in names):
-        if not _follows(ds, kept, name):
+        if not follows(name, {each: ds[each].values.tolist() for each in (*kept, name)}):
             kept.insert(0 if name == "sweep" else sum(each not in _LAST for each in kept), name)
     return tuple(kept)
 
@@ -185,12 +185,6 @@ def _within(column: NDArray[Any], wanted: object) -> NDArray[np.bool_]:
         near = np.isclose(column[:, None], np.array(values, dtype=np.float64), rtol=1e-9, atol=0.0)
         return np.asarray(near.any(axis=1))
     return np.isin(column, values)
-
-
-def _follows(ds: xr.Dataset, others: list[str], name: str) -> bool:
-    keys = list(zip(*(ds[each].values.tolist() for each in others), strict=True)) or [()] * ds.sizes["run"]
-    found: dict[Any, Any] = {}
-    return all(found.setdefault(key, value) == value for key, value in zip(keys, ds[name].values.tolist(), strict=True))
 
 
 def _values(column: NDArray[Any]) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from sweepengine.analysis._chart_parts import COLOURS, finish, load_altair, log_
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._dataset import split
 from sweepengine.analysis._figure import Figure, Panel
+from sweepengine.analysis._series import evenly
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,8 +123,8 @@ def _ends(sweep: xr.Dataset, run: int, *, thin: bool = True) -> tuple[Floats, Fl
     known = np.flatnonzero(np.isfinite(ends[0]).all(axis=1) | np.isfinite(np.diagonal(ends[0])))
     targets = np.asarray(sweep["targets_train"].isel(run=run, missing_dims="ignore").values, dtype=np.float64)
     order = known[np.argsort(targets.reshape(len(targets), -1)[known, 0], kind="stable")]
-    if thin and order.size > _POINTS:
-        order = order[np.linspace(0, order.size - 1, _POINTS).round().astype(np.intp)]
+    if thin:
+        order = order[evenly(order.size, _POINTS)]
     start, end = (matrix[np.ix_(order, order)] for matrix in ends)
     return start, end
 

@@ -20,7 +20,6 @@ from sweepengine.analysis._figure import FigureSource
 from sweepengine.analysis._levels import LEVEL_RULES
 from sweepengine.analysis._observables import places, reduce_runs
 from sweepengine.analysis._results import strict
-from sweepengine.analysis._samples import rows_of
 from sweepengine.analysis._summary import summarise_reduced
 from sweepengine.analysis._verdict import RULES
 from sweepengine.analysis._writing import write_report_file
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
-
-    from sweepengine.analysis._results import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +76,31 @@ def write_report(
         The directory or a file cannot be written.
     """
     from sweepengine.analysis._chart_parts import load_altair, load_vl_convert
+
+    load_altair(), load_vl_convert()  # so that a missing extra is reported before the sweep is read
+    return write_report_of(figure_source(ds_or_url, group_by=group_by, table=table, theory=theory), directory)
+
+
+def write_report_of(source: FigureSource, directory: str | os.PathLike[str]) -> ReportPaths:
+    """Write the report of a sweep that :func:`figure_source` has reduced and summarised; see :func:`write_report`.
+
+    Raises
+    ------
+    MissingExtraError
+        The extra `report` (altair, vl-convert) is not installed; nothing is written.
+    ReportWriteError
+        The directory or a file cannot be written.
+    """
+    from sweepengine.analysis._chart_parts import load_altair, load_vl_convert
     from sweepengine.analysis._figures import build_figures
     from sweepengine.analysis._html import page
     from sweepengine.analysis._markdown import markdown
 
-    load_altair(), load_vl_convert()  # so that a missing extra is reported before the sweep is read
-    source, table = _source(ds_or_url, group_by, table, theory)
+    load_altair(), load_vl_convert()
     ds, summary = source.ds, source.summary
     contents = {
         REPORT_HTML: page(summary, build_figures(source), ds.attrs),
-        REPORT_JSON: json.dumps(_document(ds, summary, table), allow_nan=False, ensure_ascii=False, indent=1) + "\n",
+        REPORT_JSON: json.dumps(_document(source), allow_nan=False, ensure_ascii=False, indent=1) + "\n",
         REPORT_MARKDOWN: markdown(summary, ds.attrs),
     }
     folder = Path(directory)
@@ -101,29 +113,19 @@ def figure_source(
     ds_or_url: xr.Dataset | str | os.PathLike[str],
     *,
     group_by: Sequence[str] = (),
+    table: xr.Dataset | None = None,
     theory: xr.Dataset | None = None,
 ) -> FigureSource:
-    """Return what the figures and tables of a report are drawn from, for `write_exports`.
+    """Return what the figures and tables of a report are drawn from, for `write_report_of` and `write_exports`.
 
     Parameters and errors are those of :func:`write_report`.
     """
-    return _source(ds_or_url, group_by, None, theory)[0]
-
-
-def _source(
-    ds_or_url: xr.Dataset | str | os.PathLike[str],
-    group_by: Sequence[str],
-    table: xr.Dataset | None,
-    theory: xr.Dataset | None,
-) -> tuple[FigureSource, xr.Dataset]:
-    """The source of the figures, and the table of reduced runs."""
     import xarray as xr
 
     ds, theory = _opened(ds_or_url, theory)
     table, groups = reduce_runs(ds, theory=theory) if table is None else table, split(ds, group_by)
     summary = summarise_reduced(ds, table, groups, group_by)
-    tables = [rows_of(table, ds, group) for group in groups]
-    return FigureSource(ds, summary, groups, tables, xr.Dataset() if theory is None else theory), table
+    return FigureSource(ds, summary, groups, table, xr.Dataset() if theory is None else theory)
 
 
 def write_main_figure(
@@ -175,8 +177,9 @@ def _opened(
     return ds_or_url, theory
 
 
-def _document(ds: xr.Dataset, summary: Summary, table: xr.Dataset) -> dict[str, Any]:
+def _document(source: FigureSource) -> dict[str, Any]:
     """The whole report as one strict JSON value; `finished_runs` holds the quantities of every finished run."""
+    ds, summary, table = source.ds, source.summary, source.table
     quantities = [q for q in summary.quantities if q.name in table]
     names = [q.name for q in quantities]
     keys = [str(c) for c in table.coords if table[c].dims == ("run",)]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
+    from numpy.typing import NDArray
 
     from sweepengine.analysis._dataset import Group
     from sweepengine.analysis._results import Summary
@@ -24,6 +25,11 @@ MAX_RECORDS: Final = 200
 """Largest number of records in a curve over time. They are chosen evenly, so that a page stays a few megabytes."""
 MAX_SEED_POINTS: Final = 4000
 """Largest number of single runs that a chart shows; more are thinned. Means and fits always use all runs."""
+
+
+def evenly(count: int, most: int) -> NDArray[np.intp]:
+    """Positions of at most so many of `count` things, evenly spread, the first and the last among them."""
+    return np.unique(np.linspace(0, max(0, count - 1), min(count, most)).round().astype(np.intp))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +145,7 @@ def time_rows(ds: xr.Dataset, groups: Sequence[Group], names: Sequence[str]) -> 
     """
     import xarray as xr
 
-    records = ds.sizes["record"]
-    thin = np.unique(np.linspace(0, max(0, records - 1), min(records, MAX_RECORDS)).round().astype(np.intp))
-    small = ds[list(names)].isel(record=thin)
+    small = ds[list(names)].isel(record=evenly(ds.sizes["record"], MAX_RECORDS))
     status, width = np.asarray(ds["status"].values), np.asarray(ds["width"].values)
     lazy: dict[tuple[str, str, int], xr.Variable] = {}
     spreads: dict[tuple[str, str, int], xr.Variable] = {}

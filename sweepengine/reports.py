@@ -16,18 +16,15 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sweepengine
-from sweepengine.analysis import SummaryText, reduce_runs, summarise, write_report
+from sweepengine.analysis import FigureSource, SummaryText, figure_source, write_report_of
 from sweepengine.analysis._constants import REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN
 from sweepengine.errors import DamageWarning
 from sweepengine.files import replace_file
 from sweepengine.store import content_digest, local_folder, name_of_url, normalise_address, open_sweep, open_theory
 from sweepengine.store._digests import DIGEST_BYTES, digest
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 STAMP = "stamp.json"
 """Name of the stamp in the folder of a report."""
@@ -146,36 +143,43 @@ class Report:
         if self._kept is not None and self._kept.files == _digests(self._folder):
             return self._folder / REPORT_HTML
         reduced = self._reduced
-        paths = write_report(reduced.sweep, self._folder, table=reduced.table, theory=reduced.theory)
+        paths = write_report_of(reduced.source, self._folder)
         if reduced.is_whole and not self._users_code:
             stamp = Stamp(**self._made_of, text=reduced.text, files=_digests(self._folder))
             with suppress(OSError):  # a report without a stamp is made again next time
                 stamp.write(self._folder)
         return paths.html
 
+    @property
+    def source(self) -> FigureSource:
+        """What the report is drawn from.
+
+        Raises
+        ------
+        StoreError, AnalysisError
+            As for :func:`sweepengine.open_sweep` and :func:`sweepengine.analysis.figure_source`.
+        """
+        return self._reduced.source
+
     @cached_property
     def _reduced(self) -> _Reduced:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", DamageWarning)
             try:
-                sweep = open_sweep(self._store)
-                theory = open_theory(self._store)
-                table = reduce_runs(sweep, theory=theory)
-                text = SummaryText.of(summarise(sweep, table=table))
+                source = figure_source(open_sweep(self._store), theory=open_theory(self._store))
+                text = SummaryText.of(source.summary)
             finally:
                 damaged = [each for each in caught if issubclass(each.category, DamageWarning)]
         for each in caught:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
-        return _Reduced(sweep, theory, table, text, is_whole=not damaged)
+        return _Reduced(source, text, is_whole=not damaged)
 
 
 @dataclass(frozen=True)
 class _Reduced:
-    """A sweep, its theory, the quantities of its runs, what its summary prints, and whether all of the store could be read."""
+    """What a report is drawn from, what its summary prints, and whether all of the store could be read."""
 
-    sweep: xr.Dataset
-    theory: xr.Dataset
-    table: xr.Dataset
+    source: FigureSource
     text: SummaryText
     is_whole: bool
 

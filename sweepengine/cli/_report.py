@@ -32,7 +32,7 @@ def report_command(
     SpecError
         Several stores are named and no folder.
     """
-    from sweepengine.analysis import SummaryView, figure_source, write_exports, write_report
+    from sweepengine.analysis import SummaryView, figure_source, write_exports, write_report_of
     from sweepengine.reports import Report, report_folder
     from sweepengine.store import open_sweep, open_theory
 
@@ -45,17 +45,13 @@ def report_command(
         made = Report(stores[0], folder, anew=True, users_code=bool(plugins))
         console.print(SummaryView(made.text()))
         page = made.write()
-        source = (
-            figure_source(open_sweep(stores[0]), theory=open_theory(stores[0]))
-            if _wants(figures, data, tables)
-            else None
-        )
+        source = made.source
     else:
         source = figure_source(open_sweep(stores), theory=open_theory(stores))
         console.print(SummaryView(source.summary))
-        page = write_report(source.ds, folder, theory=source.theory).html
+        page = write_report_of(source, folder).html
     console.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
-    if source is None or not _wants(figures, data, tables):
+    if not (figures or data or tables):
         return
     formats = [each for each in figures.replace(" ", "").lower().split(",") if each]
     written = write_exports(source, folder, figures=formats, data=data, tables=tables, width=width, font=font)
@@ -64,7 +60,3 @@ def report_command(
         console.print(f"{kind.name + ':':<8}{kind} ({count} files)", markup=False, highlight=False, soft_wrap=True)
     for path in (path for path in written if path.parent == folder):
         console.print(f"tables: {path}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _wants(figures: str, data: bool, tables: bool) -> bool:
-    return bool(figures) or data or tables

@@ -7,28 +7,18 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 import numpy as np
 import pytest
-import xarray as xr
 
 import sweepengine
-from sweepengine.analysis import FigureSource, reduce_runs, summarise
-from sweepengine.analysis._dataset import split
+from sweepengine.analysis import FigureSource, figure_source
 from sweepengine.analysis._ensemble_figures import ensemble_figures
 from sweepengine.analysis._figures import build_figures
 from sweepengine.analysis._gamma_figures import gamma_figures
-from sweepengine.analysis._samples import rows_of
 from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Tiny = Callable[..., dict[str, Any]]
-
-
-def source_of(ds: xr.Dataset, theory: xr.Dataset | None = None) -> FigureSource:
-    theory = xr.Dataset() if theory is None else theory
-    table, groups = reduce_runs(ds, theory=theory), split(ds)
-    tables = [rows_of(table, ds, group) for group in groups]
-    return FigureSource(ds, summarise(ds, table=table), groups, tables, theory)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +35,7 @@ def source(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> FigureSource
     ]
     content = tiny(axes={"scaling": ["ntk", 0.75, "mean_field"], "width": [8, 32, 128], "seed": 4}, observables=named)
     sweepengine.run(content, store, executor="inline")
-    return source_of(sweepengine.open_sweep(store), sweepengine.open_theory(store))
+    return figure_source(sweepengine.open_sweep(store), theory=sweepengine.open_theory(store))
 
 
 def test_what_was_recorded_has_a_figure(source: FigureSource) -> None:
@@ -69,7 +59,7 @@ def test_exponents_against_gamma_are_those_of_the_fits(source: FigureSource) -> 
 
 
 def test_fewer_than_three_gammas_need_no_figure() -> None:
-    assert gamma_figures(source_of(make_sweep()[0])) == ()
+    assert gamma_figures(figure_source(make_sweep()[0])) == ()
 
 
 def test_the_ensemble_is_that_of_its_own_scaling_alone(source: FigureSource) -> None:
@@ -83,4 +73,4 @@ def test_the_ensemble_is_that_of_its_own_scaling_alone(source: FigureSource) -> 
     drawn = [layer.get("data", {}).get("values") for layer in panel.spec["layer"]]
     means = [row["value"] for row in next(each for each in drawn if each and "width" in each[0]) if row["width"] == 128]
     np.testing.assert_allclose(means, measured[np.argsort(predicted, kind="stable")])
-    assert ensemble_figures(source_of(ds)) == ()  # without the theory
+    assert ensemble_figures(figure_source(ds)) == ()  # without the theory
