@@ -58,7 +58,7 @@ def failed_runs(store: StoreView) -> Iterator[FailedRun]:
     """
     if store.table is None:
         return
-    labels = store.table.labels(store.table.axes(entry["spec"] for entry in store.attributes["specs"]))
+    labels = store.table.labels(entry["spec"] for entry in store.attributes["specs"])
     for block, shape in store.block_shapes().items():
         marks = runs_of(shape, store.marks(block, shape, {}))
         for position in store.table.positions[block]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sweepengine.store._beats import WORKERS
-from sweepengine.store._claim import CLAIMS, claimed_epochs, read_claims, refuse_if_held
+from sweepengine.store._claim import claimed_epochs, read_claims, refuse_if_held
 from sweepengine.store._marks import DamagedMarkError, Mark, attempt_of_mark, read_attempt
 from sweepengine.store._nodes import is_of_runs
 from sweepengine.store._objects import delete_objects, list_objects, remove_empty_folders, sizes_of
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from sweepengine.store._view import StoreView
 
 _PARTIAL = re.compile(r"\.[0-9a-f]+\.partial$")
-_CLAIM = re.compile(rf"{CLAIMS}\d+(-[0-9a-f]+)?\.json")
 _TABLE = re.compile(r"runs/\d+-\d+/")
 _LEGACY_TABLE = re.compile(r"runs/\w+/(zarr\.json|c/.*)")
 _IN_BLOCKS = {
@@ -155,7 +154,8 @@ class _Search:
 
     def litter(self) -> list[Litter]:
         """Everything that nothing refers to, by kind."""
-        newest = max(claimed_epochs(self._store.objects).items(), key=lambda named: named[1], default=("-", 0))[0]
+        claims = claimed_epochs(self._store.objects)
+        newest = max(claims, key=lambda key: claims[key], default="-")
         for key in list_objects(self._store.objects, ""):
             first = key.partition("/")[0]
             if first in _IN_BLOCKS and key.count("/") > 1:
@@ -168,7 +168,7 @@ class _Search:
                     self._add(PUBLISHED, key)
             elif first == "runs":
                 self._of_table(key)
-            elif key.startswith((WORKERS, TOKENS)) or (_CLAIM.fullmatch(key) and key != newest):
+            elif key.startswith((WORKERS, TOKENS)) or (key in claims and key != newest):
                 self._add(SIGNS, key)
         for (block, chunk), found in self._chunks.items():
             self._of_chunk(block, chunk, found)

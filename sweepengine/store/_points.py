@@ -49,6 +49,8 @@ def targets(store: StoreView, segments: Segments, read: Callable[[str], NDArray[
     read : callable
         Reads the array at a path.
     """
+    import dask.array as da
+
     data_of = {block: _data_id(store, block) for block, _, _ in segments}
     variables: dict[str, Any] = {}
     for dim, part, called in _OF_POINTS:
@@ -59,7 +61,7 @@ def targets(store: StoreView, segments: Segments, read: Callable[[str], NDArray[
         if all(np.array_equal(values, first, equal_nan=True) for values in each.values()):
             variables[f"targets_{part}"] = (dims, first, attributes)
         else:
-            by_run = _over_runs({block: each[data] for block, data in data_of.items()}, segments)
+            by_run = _over_runs({block: da.from_array(each[data]) for block, data in data_of.items()}, segments)
             variables[f"targets_{part}"] = (("run", *dims), by_run, attributes)
     return variables
 
@@ -84,7 +86,7 @@ def inputs(store: StoreView, segments: Segments, lazy: Callable[[str], da.Array]
         if len(digests) == 1:  # test points may be the same in several sets of data
             variables[f"inputs_{part}"] = ((dim, "feature"), next(iter(each.values())), attributes)
         else:
-            by_run = _lazy_over_runs({block: each[data] for block, data in data_of.items()}, segments)
+            by_run = _over_runs({block: each[data] for block, data in data_of.items()}, segments)
             variables[f"inputs_{part}"] = (("run", dim, "feature"), by_run, attributes)
     return variables
 
@@ -93,11 +95,11 @@ def _data_id(store: StoreView, block: str) -> str:
     return str(store.nodes.attributes(block_path(block)).get("data", store.attributes["data"]))
 
 
-def _lazy_over_runs(by_block: Mapping[str, da.Array], segments: Segments) -> da.Array:
-    """Lazy matrices of blocks, padded with NaN to the largest, as one array over runs."""
+def _over_runs(by_block: Mapping[str, da.Array], segments: Segments) -> da.Array:
+    """Lazy arrays of blocks, padded with NaN to the largest, as one array over runs."""
     import dask.array as da
 
-    extents = [max(each.shape[axis] for each in by_block.values()) for axis in (0, 1)]
+    extents = [max(sizes) for sizes in zip(*(each.shape for each in by_block.values()), strict=True)]
     parts = []
     for block, start, stop in segments:
         values = by_block[block]
@@ -106,16 +108,3 @@ def _lazy_over_runs(by_block: Mapping[str, da.Array], segments: Segments) -> da.
         parts.append(da.broadcast_to(padded, (stop - start, *padded.shape)))
     joined: da.Array = da.concatenate(parts, axis=0)
     return joined
-
-
-def _over_runs(by_block: Mapping[str, NDArray[Any]], segments: Segments) -> Any:
-    """Arrays of blocks, padded with NaN to the largest, as one lazy array over runs."""
-    import dask.array as da
-
-    longest = max(len(values) for values in by_block.values())
-    parts = []
-    for block, start, stop in segments:
-        values = by_block[block]
-        padded = np.pad(values, [(0, longest - len(values)), *[(0, 0)] * (values.ndim - 1)], constant_values=np.nan)
-        parts.append(da.broadcast_to(da.from_array(padded), (stop - start, *padded.shape)))
-    return da.concatenate(parts, axis=0)

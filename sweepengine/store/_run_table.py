@@ -80,14 +80,14 @@ class RunTable:
             for run, scaling, width, seed, block, position in rows
         }
 
-    def axes(self, specs: Iterable[Mapping[str, Any]]) -> list[str]:
-        """The columns that are axes of one of some specs, given as plain values: the settings that a store sweeps."""
+    def labels(self, specs: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], tuple[str, dict[str, Any]]]:
+        """(block, position) → the run's id, and its values along the axes that one of some specs, in plain values, sweeps.
+
+        A NaN, which stands for no value, is None.
+        """
         listed = [spec.get("axes") or {} for spec in specs]
         names = {name for axes in listed for name, values in axes.items() if values is not None}
-        return [name for name in self.columns if name in names]
-
-    def labels(self, axes: Sequence[str]) -> dict[tuple[str, int], tuple[str, dict[str, Any]]]:
-        """(block, position) → the run's id, and its values along some axes; None for a NaN, which stands for none."""
+        axes = [name for name in self.columns if name in names]
         rows = zip(*(self.columns[name].tolist() for name in ("id", "block", "position", *axes)), strict=True)
         return {
             (block, position): (

@@ -11,20 +11,23 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 _OURS = {
-    *(
-        "blocks",
-        "code",
-        "data",
-        "driver.json",
-        "drivers",
-        "failures",
-        "grid",
-        "marks",
-        "publications",
-        "reference",
-        "runs",
-    ),
-    *("state", "theory", "tokens", "weights", "workers", "zarr.json"),
+    "blocks",
+    "code",
+    "data",
+    "driver.json",
+    "drivers",
+    "failures",
+    "grid",
+    "marks",
+    "publications",
+    "reference",
+    "runs",
+    "state",
+    "theory",
+    "tokens",
+    "weights",
+    "workers",
+    "zarr.json",
 }
 """Names at the root of a store."""
 

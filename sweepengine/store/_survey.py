@@ -197,7 +197,7 @@ def survey(store: StoreView, before: Survey | None = None) -> Survey:
     }
     specs = store.attributes["specs"]
     table, live = store.table, driver.epoch if is_driven and driver is not None else -1
-    labels = {} if table is None else table.labels(table.axes(entry["spec"] for entry in specs))
+    labels = {} if table is None else table.labels(entry["spec"] for entry in specs)
     runs: dict[tuple[str, int], Seen] = {}
     troubles: list[str] = []
     for block, shape in store.block_shapes().items():
