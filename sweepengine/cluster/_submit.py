@@ -77,8 +77,7 @@ def submit(
         parcel = pack(spec, plugins, Path(folder))
         key = hashlib.sha256(f"{address} {parcel.digest}".encode()).hexdigest()
         base = f"{spec.name}-{key[:_DIGITS]}"
-        known = {job.id: job for job in jobs.all()}
-        earlier = [job for id_, job in known.items() if re.fullmatch(rf"{re.escape(base)}(-\d+)?", id_)]
+        earlier = [job for job in jobs.all() if re.fullmatch(rf"{re.escape(base)}(-\d+)?", job.id)]
         live = _live(earlier)
         if live is not None:
             return Submitted(live.id, address, is_new=False)

@@ -185,11 +185,7 @@ class _ChunkJob:
         together = shared and all(run.shares_turns for run in self._runs.values())
         usual = 1 if self._data.x_train.device.type == "cpu" else GPU_RUNS_PER_TURN
         self._size = (self._options.runs_per_turn or usual) if together and not self._task.takes_runs_singly else 1
-        while waiting:
-            now, waiting = waiting[: self._size], waiting[self._size :]
-            yield from self._turn(tuple(now), None)
-            if self._task.careful:
-                self._commit()  # the next run may stop this worker
+        yield from self._turns(waiting)
         if self._task.names_runs:
             yield Event(advancing=())
         self._writer.commit(last=True)
@@ -214,6 +210,14 @@ class _ChunkJob:
         return bool(alive) and all(
             p in self._runs and self._writer.run(p).records_done == int(state["due"]) for p in alive
         )
+
+    def _turns(self, positions: list[int]) -> Iterator[Event]:
+        """Compute runs from t = 0, as many in a turn as the size of turns then allows: it becomes smaller on the way."""
+        while positions:
+            now, positions = positions[: self._size], positions[self._size :]
+            yield from self._turn(tuple(now), None)
+            if self._task.careful:
+                self._commit()  # the next run may stop this worker
 
     def _turn(self, positions: tuple[int, ...], state: Mapping[str, NDArray[np.generic]] | None) -> Iterator[Event]:
         if self._is_leaving():
@@ -263,9 +267,7 @@ class _ChunkJob:
         torch.cuda.empty_cache()  # nothing where CUDA is not in use
         message = f"out of memory with {len(positions)} runs in a turn; they start again, at most {half} in a turn"
         yield self._told() + Event(message=message)
-        while positions:  # the size may become smaller still
-            now, positions = positions[: self._size], positions[self._size :]
-            yield from self._turn(tuple(now), None)
+        yield from self._turns(positions)
 
     def _train(
         self, positions: tuple[int, ...], runs: list[AnyRun], state: Mapping[str, NDArray[np.generic]] | None
