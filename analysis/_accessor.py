@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweepengine.analysis._fits import fit_exponents
 from sweepengine.analysis._grid import at, grid, select, swept_axes
+from sweepengine.analysis._kernel_reductions import reduce_kernels
 from sweepengine.analysis._over_seeds import LEVELS, over_seeds
 from sweepengine.analysis._overlay import overlay, theory_of
 from sweepengine.analysis._plots import Plots
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from sweepengine.analysis._fits import Fits
-    from sweepengine.analysis._over_seeds import Statistic
+    from sweepengine.analysis._kernel_reductions import reduce_kernels
+from sweepengine.analysis._over_seeds import Statistic
 
 
 class SweepAccessor:
@@ -60,6 +62,10 @@ class SweepAccessor:
     def seeds(self, statistic: Statistic = "mean", *, levels: Sequence[float] = LEVELS, **draws: int) -> xr.Dataset:
         """Reduce over seeds to means, standard errors or quantiles; see :func:`sweepengine.analysis.over_seeds`."""
         return over_seeds(self._ds, statistic, levels=levels, **draws)
+
+    def reduce_kernels(self, *names: str, of: str = "kernel", ridge: float = 0.0) -> xr.Dataset:
+        """Reduce kernels, ``reduce_kernels("drift", "eigenvalues")``; see :func:`sweepengine.analysis.reduce_kernels`."""
+        return reduce_kernels(self._ds, *names, of=of, ridge=ridge)
 
     def fit(self, quantity: str | xr.DataArray, over: str = "width", **how: Any) -> Fits:
         """Fit the power of an axis in each group of runs; see :func:`sweepengine.analysis.fit_exponents`."""

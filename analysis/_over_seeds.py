@@ -9,6 +9,7 @@ import numpy as np
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._errors import ContractError
 from sweepengine.analysis._grid import grid, held_coordinates
+from sweepengine.analysis._moments import moments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-Statistic = Literal["mean", "sem", "quantile", "bootstrap"]
+Statistic = Literal["mean", "variance", "sem", "quantile", "bootstrap"]
 LEVELS: Final = (0.025, 0.5, 0.975)
 """Quantiles that are taken where none are named."""
 
@@ -38,8 +39,9 @@ def over_seeds(
     ds : xarray.Dataset
         A sweep, over runs or as a grid. Runs that are not done do not count; a NaN among the records of a run that is
         done makes the result NaN.
-    statistic : {"mean", "sem", "quantile", "bootstrap"}
-        The mean; its standard error, from the spread with one degree of freedom less; quantiles of the seeds; or
+    statistic : {"mean", "variance", "sem", "quantile", "bootstrap"}
+        The mean; the variance, with one degree of freedom less; the standard error of the mean, which follows from it;
+        quantiles of the seeds; or
         quantiles of the mean over seeds that are drawn again with replacement (percentile bootstrap, Efron 1979), whole
         runs at a time, so that all variables and records of a seed stay together.
     levels : sequence of float
@@ -53,7 +55,7 @@ def over_seeds(
     -------
     xarray.Dataset
         The float variables, in float64, without the dim ``seed``; with a dim ``quantile`` for quantiles. The coordinate
-        ``n_seeds`` says how many runs counted. Standard errors of fewer than two seeds are NaN.
+        ``n_seeds`` says how many runs counted. Variances and standard errors of fewer than two seeds are NaN.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def over_seeds(
     rest = [name for name, values in dense.variables.items() if "seed" in values.dims and name not in names]
     values = dense.drop_vars(rest)
     # A grid keeps what does not vary with the seed as it is; what does is reduced.
-    reduced = {name: _reduce(values[name].astype(np.float64), done, count, statistic, levels, (resamples, random_seed))
+    reduced = {name: _reduce(values[name], done, count, statistic, levels, (resamples, random_seed))
                for name in names}  # fmt: skip
     return (
         values.drop_vars(names).assign(reduced).assign_coords(n_seeds=count.assign_attrs(long_name="seeds that count"))
@@ -95,6 +97,7 @@ def _reduce(
     import xarray as xr
 
     if statistic in ("quantile", "bootstrap"):
+        values = values.astype(np.float64)
         whole = values.chunk({"seed": -1}) if values.chunks is not None else values
         taken: xr.DataArray = xr.apply_ufunc(
             _quantiles if statistic == "quantile" else _bootstrapped,
@@ -109,12 +112,12 @@ def _reduce(
             keep_attrs=True,
         )
         return taken.assign_coords(quantile=list(levels)).transpose("quantile", ...)
-    mean = values.where(done, 0.0).sum("seed", skipna=False) / count
+    mean, squares = moments(values, done, "seed")
     if statistic == "mean":
-        return xr.DataArray(mean).assign_attrs(values.attrs)
-    squares = ((values - mean) ** 2).where(done, 0.0).sum("seed", skipna=False)
-    error: xr.DataArray = (squares / (count - 1).where(count > 1) / count) ** 0.5
-    return error.assign_attrs(values.attrs | {"long_name": f"standard error of {values.attrs.get('long_name', '')}"})
+        return mean.where(count > 0)
+    variance = squares / (count - 1).where(count > 1)
+    what, spread = ("variance", variance) if statistic == "variance" else ("standard error", (variance / count) ** 0.5)
+    return spread.assign_attrs(values.attrs | {"long_name": f"{what} over seeds of {values.attrs.get('long_name', '')}"})
 
 
 def _quantiles(values: Floats, done: NDArray[np.bool_], levels: tuple[float, ...]) -> Floats:

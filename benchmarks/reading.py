@@ -87,6 +87,35 @@ def by_expression(url: str, threads: int, *, skipna: bool | None = None) -> tupl
     return opened, time.perf_counter() - begun, mean.tolist()
 
 
+def by_reduction(url: str, threads: int) -> tuple[float, float, list[float]]:
+    """The same by the reductions of the accessor, which make all that is named of a chunk in one task."""
+    import dask
+
+    import sweepengine
+
+    begun = time.perf_counter()
+    ds = sweepengine.open_sweep(url)
+    opened = time.perf_counter() - begun
+    made = ds.sweep.reduce_kernels("norm", "drift")
+    with dask.config.set(num_workers=threads):
+        mean = (made.kernel_drift * made.kernel_norm.isel(record=0)).mean("run").values
+    return opened, time.perf_counter() - begun, mean.tolist()
+
+
+def over_seeds(url: str, threads: int, *, statistic: str) -> tuple[float, float, list[float]]:
+    """Seconds for a statistic of the kernel over seeds, and its root mean square over points, by the accessor."""
+    import dask
+
+    import sweepengine
+
+    begun = time.perf_counter()
+    ds = sweepengine.open_sweep(url)[["kernel"]]
+    opened = time.perf_counter() - begun
+    with dask.config.set(num_workers=threads):
+        made = ds.sweep.seeds(statistic).kernel.compute()
+    return opened, time.perf_counter() - begun, (made**2).mean(["i", "j"]).values.ravel().tolist()
+
+
 def by_loop(url: str, threads: int) -> tuple[float, float, list[float]]:
     """The same by a loop over the stored chunks with zarr alone, on as many threads."""
     import zarr
@@ -122,7 +151,10 @@ def opening(url: str, threads: int) -> tuple[float, float, list[float]]:  # noqa
 WAYS = {
     "expression": by_expression,
     "skipna=False": partial(by_expression, skipna=False),
+    "reduction": by_reduction,
     "loop": by_loop,
+    "mean": partial(over_seeds, statistic="mean"),
+    "sem": partial(over_seeds, statistic="sem"),
     "opening": opening,
 }
 
@@ -131,6 +163,7 @@ def child(way: str, url: str, threads: int) -> None:
     """Import everything, then read the store one way and print times, memory and the mean as JSON."""
     import xarray as xr
 
+    import sweepengine.analysis
     import sweepengine.store  # noqa: F401
 
     xr.Dataset({"a": ("b", [0])}).chunk().a.mean().values  # noqa: B018 -- dask is loaded by its first use

@@ -78,15 +78,8 @@ class ChunkFormat:
             raise ValueError(f"found numbers in {endian} byte order; expected little")
         return cls(shape, np.dtype(node["data_type"]).newbyteorder("<"), order, tuple(names[1:]))
 
-    def decode(self, content: bytes, within: tuple[slice, ...]) -> NDArray[Any]:
-        """The values at a place in a chunk, in a new array in C order.
-
-        Parameters
-        ----------
-        content : bytes
-            The stored chunk.
-        within : tuple of slice
-            The place.
+    def decode(self, content: bytes) -> NDArray[Any]:
+        """The values of a chunk, in the order of the memory in which they are stored.
 
         Raises
         ------
@@ -97,10 +90,11 @@ class ChunkFormat:
         for name in reversed(self.codecs):
             left = _DECODERS[name](left)
         stored = left.view(self.dtype).reshape([self.shape[axis] for axis in self.order])
-        return _copied(stored.transpose(np.argsort(self.order))[within])
+        return stored.transpose(np.argsort(self.order))
 
 
-def _copied(values: NDArray[Any]) -> NDArray[Any]:
+def in_c_order(values: NDArray[Any]) -> NDArray[Any]:
+    """Values in a new array in C order and in the byte order of this machine."""
     copy = np.empty(values.shape, values.dtype.newbyteorder("="))
     if values.ndim < 3:
         copy[...] = values

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweepengine.errors import DamagedError
+from sweepengine.store._decode import in_c_order
 from sweepengine.store._layout import block_path
 from sweepengine.store._marks import RunMark
 from sweepengine.store._nodes import UNREADABLE
@@ -91,7 +92,9 @@ class CommittedValues:
             return self._confirmed(index[0])[(slice(None), *index[1:])]
         starts = [number * length for number, length in zip(chunk, self.chunks, strict=True)]
         within = (slice(each.start - start, each.stop - start) for each, start in zip(index, starts, strict=True))
-        return self._format.decode(content, tuple(within))
+        decoded = self._format.decode(content)[tuple(within)]
+        del content  # else the chunk would be there three times: as bytes, as values, and as values in C order
+        return in_c_order(decoded)
 
     def _confirmed(self, wanted: slice) -> NDArray[Any]:
         """All values of some runs, compared with the digests in their marks."""

@@ -160,7 +160,7 @@ def test_a_nan_of_a_run_that_is_done_is_not_averaged_away(ds: xr.Dataset) -> Non
 
 
 def test_statistics_that_there_are_not(ds: xr.Dataset) -> None:
-    with pytest.raises(ContractError, match="'median'; there are mean, sem, quantile, bootstrap"):
+    with pytest.raises(ContractError, match="'median'; there are mean, variance, sem, quantile, bootstrap"):
         over_seeds(ds, "median")  # type: ignore[arg-type]
     with pytest.raises(ContractError, match="between 0 and 1"):
         over_seeds(ds, "quantile", levels=[5])
