@@ -65,9 +65,8 @@ def grid(ds: xr.Dataset) -> xr.Dataset:
     ds = held_coordinates(ds)
     axes = swept_axes(ds)
     values = {name: _values(ds[name].values) for name in axes}
-    places = [_index(values[name], ds[name].values) for name in axes]
     shape = tuple(len(each) for each in values.values())
-    position = np.ravel_multi_index(places, shape)
+    position = places_in(ds, values)
     _refuse_two(ds, axes, position)
     run = np.full(int(np.prod(shape)), -1, dtype=np.intp)
     run[position] = np.arange(ds.sizes["run"])
@@ -81,6 +80,12 @@ def grid(ds: xr.Dataset) -> xr.Dataset:
     attributes = {name: ds[name].attrs for name in axes}
     dense = dense.assign_coords({name: (name, values[name], attributes[name]) for name in axes})
     return _narrowed(dense, axes)
+
+
+def places_in(ds: xr.Dataset, values: Mapping[str, NDArray[Any]]) -> NDArray[np.intp]:
+    """Position of each run in the flat product of the values of some axes, the last of which varies fastest."""
+    places = [_index(column, ds[name].values) for name, column in values.items()]
+    return np.ravel_multi_index(places, tuple(len(column) for column in values.values()))
 
 
 def at(ds: xr.Dataset, *, time: float | None = None, step: int | None = None, record: int | None = None) -> xr.Dataset:

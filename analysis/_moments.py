@@ -72,6 +72,29 @@ def moments(values: xr.DataArray, counted: xr.DataArray, dim: str) -> tuple[xr.D
     return mean, squares
 
 
+def moments_of_groups(
+    values: xr.DataArray, counted: NDArray[np.bool_], group: NDArray[np.intp], count: int
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mean and squares (group, ...) of values (run, ...) in each group of runs; NaN for a group without runs.
+
+    A group is read where its runs lie, in the order of the store: to sort the runs first would keep many chunks at once.
+    """
+    import xarray as xr
+
+    parts = []
+    for number in range(count):
+        rows = np.flatnonzero(group == number)
+        if not rows.size:
+            nothing = xr.full_like(values.isel(run=0, drop=True), np.nan, dtype=np.float64)
+            parts.append((nothing, nothing))
+            continue
+        span = slice(rows[0], rows[-1] + 1)
+        mine = xr.DataArray(counted[span] & (group[span] == number), dims="run")
+        parts.append(moments(values.isel(run=span), mine, "run"))
+    mean, squares = (xr.concat([pair[k] for pair in parts], "group", coords="minimal", compat="override") for k in range(2))
+    return mean, squares
+
+
 def _stacked(moments: Moments, axis: int) -> Floats:
     return np.concatenate([moments.mean, moments.squares], axis)
 

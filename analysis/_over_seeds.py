@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._errors import ContractError
-from sweepengine.analysis._grid import grid, held_coordinates
-from sweepengine.analysis._moments import moments
+from sweepengine.analysis._grid import grid, held_coordinates, places_in, swept_axes
+from sweepengine.analysis._moments import moments, moments_of_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from numpy.typing import NDArray
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 Statistic = Literal["mean", "variance", "sem", "quantile", "bootstrap"]
+_OF_ORDER: Final = ("quantile", "bootstrap")
 LEVELS: Final = (0.025, 0.5, 0.975)
 """Quantiles that are taken where none are named."""
 
@@ -68,56 +70,80 @@ def over_seeds(
         raise ContractError(f"Found the statistic {statistic!r}; there are {', '.join(get_args(Statistic))}.")
     if not all(0 <= level <= 1 for level in levels):
         raise ContractError(f"Found the levels {list(levels)}; quantiles lie between 0 and 1.")
+    if "run" in ds.dims and statistic not in _OF_ORDER:
+        return _of_runs(held_coordinates(ds), statistic)
     dense = grid(ds) if "run" in ds.dims else held_coordinates(ds)
     if "seed" not in dense.dims:
         raise ContractError(
             f"The dataset has the dims {', '.join(map(str, dense.dims))}; there is no seed to reduce over."
         )
     done = (dense["status"] == DONE).broadcast_like(dense["seed"])
-    count = done.sum("seed")
-    names = [name for name, values in dense.data_vars.items() if "seed" in values.dims and values.dtype.kind == "f"]
-    rest = [name for name, values in dense.variables.items() if "seed" in values.dims and name not in names]
-    values = dense.drop_vars(rest)
-    # A grid keeps what does not vary with the seed as it is; what does is reduced.
-    reduced = {name: _reduce(values[name], done, count, statistic, levels, (resamples, random_seed))
-               for name in names}  # fmt: skip
-    return (
-        values.drop_vars(names).assign(reduced).assign_coords(n_seeds=count.assign_attrs(long_name="seeds that count"))
-    )
+    names = _floats(dense, "seed")
+    if statistic in _OF_ORDER:
+        draws = {"levels": tuple(levels)} | ({} if statistic == "quantile" else {"draws": (resamples, random_seed)})
+        reduced = {name: _ordered(dense[name], done, draws) for name in names}
+    else:
+        count = done.sum("seed")
+        reduced = {name: _from_moments(*moments(dense[name], done, "seed"), count, statistic) for name in names}
+    return _assembled(dense, reduced, done)
 
 
-def _reduce(
-    values: xr.DataArray,
-    done: xr.DataArray,
-    count: xr.DataArray,
-    statistic: Statistic,
-    levels: Sequence[float],
-    draws: tuple[int, int],
-) -> xr.DataArray:
+def _of_runs(ds: xr.Dataset, statistic: str) -> xr.Dataset:
+    """Statistics that follow from moments, of a list of runs."""
     import xarray as xr
 
-    if statistic in ("quantile", "bootstrap"):
-        values = values.astype(np.float64)
-        whole = values.chunk({"seed": -1}) if values.chunks is not None else values
-        taken: xr.DataArray = xr.apply_ufunc(
-            _quantiles if statistic == "quantile" else _bootstrapped,
-            whole,
-            done,
-            kwargs={"levels": tuple(levels)} | ({} if statistic == "quantile" else {"draws": draws}),
-            input_core_dims=[["seed"], ["seed"]],
-            output_core_dims=[["quantile"]],
-            dask="parallelized",
-            dask_gufunc_kwargs={"output_sizes": {"quantile": len(levels)}},
-            output_dtypes=[np.float64],
-            keep_attrs=True,
-        )
-        return taken.assign_coords(quantile=list(levels)).transpose("quantile", ...)
-    mean, squares = moments(values, done, "seed")
+    names = _floats(ds, "run")
+    dense = grid(ds.drop_vars(names))
+    done = (dense["status"] == DONE).broadcast_like(dense["seed"])
+    axes = [name for name in swept_axes(ds) if name != "seed"]
+    shape, group = [dense.sizes[name] for name in axes], places_in(ds, {name: dense[name].values for name in axes})
+    count, counted = done.sum("seed"), ds["status"].values == DONE
+    reduced = {}
+    for name in names:
+        flat = moments_of_groups(ds[name], counted, group, math.prod(shape))
+        both = (each.data.reshape(*shape, *each.shape[1:]) for each in flat)
+        placed = [xr.DataArray(data, dims=[*axes, *flat[0].dims[1:]], attrs=ds[name].attrs) for data in both]
+        reduced[name] = _from_moments(*placed, count, statistic)
+    return _assembled(dense, reduced, done)
+
+
+def _floats(ds: xr.Dataset, dim: str) -> list[str]:
+    return [str(name) for name, values in ds.data_vars.items() if dim in values.dims and values.dtype.kind == "f"]
+
+
+def _assembled(dense: xr.Dataset, reduced: Mapping[str, xr.DataArray], done: xr.DataArray) -> xr.Dataset:
+    """What was reduced, with what a grid has without seeds."""
+    rest = dense.drop_vars([name for name, values in dense.variables.items() if "seed" in values.dims])
+    return rest.assign(reduced).assign_coords(n_seeds=done.sum("seed").assign_attrs(long_name="seeds that count"))
+
+
+def _from_moments(mean: xr.DataArray, squares: xr.DataArray, count: xr.DataArray, statistic: str) -> xr.DataArray:
     if statistic == "mean":
         return mean.where(count > 0)
     variance = squares / (count - 1).where(count > 1)
     what, spread = ("variance", variance) if statistic == "variance" else ("standard error", (variance / count) ** 0.5)
-    return spread.assign_attrs(values.attrs | {"long_name": f"{what} over seeds of {values.attrs.get('long_name', '')}"})
+    about = f"{what} over seeds of {mean.attrs.get('long_name', mean.name)}"
+    return spread.assign_attrs(mean.attrs | {"long_name": about})
+
+
+def _ordered(values: xr.DataArray, done: xr.DataArray, draws: dict[str, Any]) -> xr.DataArray:
+    """Quantiles of the values, or of their mean over seeds that are drawn again."""
+    import xarray as xr
+
+    whole = values.astype(np.float64)
+    taken: xr.DataArray = xr.apply_ufunc(
+        _bootstrapped if "draws" in draws else _quantiles,
+        whole.chunk({"seed": -1}) if values.chunks is not None else whole,
+        done,
+        kwargs=draws,
+        input_core_dims=[["seed"], ["seed"]],
+        output_core_dims=[["quantile"]],
+        dask="parallelized",
+        dask_gufunc_kwargs={"output_sizes": {"quantile": len(draws["levels"])}},
+        output_dtypes=[np.float64],
+        keep_attrs=True,
+    )
+    return taken.assign_coords(quantile=list(draws["levels"])).transpose("quantile", ...)
 
 
 def _quantiles(values: Floats, done: NDArray[np.bool_], levels: tuple[float, ...]) -> Floats:
