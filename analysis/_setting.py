@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sweepengine.activations import ACTIVATIONS, ActivationEntry
+from sweepengine.activations import ActivationEntry, entry_of
 from sweepengine.spec import TERMS
 from sweepengine.time_methods import follows_the_flow
 
@@ -65,8 +65,11 @@ class Setting:
 
     @property
     def _facts(self) -> ActivationEntry | None:
-        """The entry of the activation in the table; None for a model or unit of the user's own."""
-        return ACTIVATIONS.get(self.activation)
+        """What is known of the activation; None for a model or unit of the user's own."""
+        try:
+            return entry_of(self.activation)
+        except ValueError:
+            return None
 
     @property
     def smooth(self) -> bool:

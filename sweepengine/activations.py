@@ -1,12 +1,15 @@
 """The table of activations φ, which specs, networks, particles, fused kernels, plans and claims all read.
 
-This module imports no torch: an entry refers to the code of its activation by "package.module:name".
+This module imports no torch: an entry refers to the code of its activation by "package.module:name". Beside the table
+there are the piecewise linear φ whose kink is at 0, named by their slopes: ``leaky_relu(0.1)``, ``piecewise_linear(2, -1)``.
 :mod:`sweepengine.theory` has a list of its own, because an oracle shares nothing with the engine.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import re
+from dataclasses import dataclass, replace
 from typing import Literal
 
 _TORCH = "sweepengine.networks._activations"
@@ -36,7 +39,8 @@ class ActivationEntry:
     Attributes
     ----------
     torch : str
-        Reference to the :class:`sweepengine.networks.Activation`: φ, φ' and, for a smooth φ, φ''.
+        Reference to the :class:`sweepengine.networks.Activation`: φ, φ' and, for a smooth φ, φ''; for a φ that is named
+        by its slopes, to the function that makes it of them.
     passes : int
         Number of passes over an N × m array in which torch computes φ and the array from which φ' follows. With 1 or 0
         passes a fused kernel saves nothing.
@@ -210,6 +214,77 @@ ACTIVATIONS: dict[str, ActivationEntry] = {
 """Name in a spec → entry, in the order in which messages list the activations."""
 
 
+NAMED_BY_SLOPES = ("leaky_relu(SLOPE)", "piecewise_linear(SLOPE_ABOVE_0, SLOPE_BELOW_0)")
+"""How the activations that are named by their slopes are written."""
+_BY_SLOPES = re.compile(r"(leaky_relu|piecewise_linear)\(([^()]*)\)")
+_NAME_OF_SLOPES = {(1.0, 0.0): "relu", (1.0, 0.01): "leaky_relu", (1.0, -1.0): "abs", (1.0, 1.0): "identity"}
+
+
+def slopes_of(name: str) -> tuple[float, float] | None:
+    """Slopes of φ on h > 0 and on h < 0 where the name gives them; None for a name of the table.
+
+    Raises
+    ------
+    ValueError
+        The name is neither, or φ would be 0 or not finite.
+    """
+    if name in ACTIVATIONS:
+        return None
+    found = _BY_SLOPES.fullmatch(name.replace(" ", ""))
+    try:
+        numbers = [float(number) for number in found[2].split(",")] if found else []
+    except ValueError:
+        numbers = []
+    slopes = [1.0, *numbers] if found and found[1] == "leaky_relu" else numbers
+    if len(slopes) != 2:
+        raise ValueError(
+            f"found {name!r}; expected a name, or {' or '.join(NAMED_BY_SLOPES)} with numbers, in quotes within [] and {{}}; "
+            "the only kink that φ can have is at 0"
+        )
+    if not all(map(math.isfinite, slopes)) or slopes == [0.0, 0.0]:
+        raise ValueError(f"found {name!r}; slopes are finite, and not both 0")
+    return slopes[0], slopes[1]
+
+
+def canonical_activation(name: str) -> str:
+    """The one name of an activation: equal functions have equal names, and so equal runs one id.
+
+    Raises
+    ------
+    ValueError
+        See :func:`slopes_of`.
+    """
+    slopes = slopes_of(name)
+    if slopes is None:
+        return name
+    above, below = (f"{slope:.0f}" if slope.is_integer() else repr(slope) for slope in (slope + 0.0 for slope in slopes))
+    plain = f"leaky_relu({below})" if slopes[0] == 1 else f"piecewise_linear({above}, {below})"
+    return _NAME_OF_SLOPES.get(slopes, plain)
+
+
+def entry_of(name: str) -> ActivationEntry:
+    """What the engine knows of an activation: its entry in the table, or what follows from its slopes.
+
+    Raises
+    ------
+    ValueError
+        See :func:`slopes_of`.
+    """
+    slopes = slopes_of(name)
+    if slopes is None:
+        return ACTIVATIONS[name]
+    above, below = slopes
+    return replace(
+        ACTIVATIONS["leaky_relu"],
+        torch=f"{_TORCH}:piecewise_linear",
+        passes=2,
+        kernel=None,
+        parity="odd" if above == below else "even" if above == -below else "none",
+        kinks=() if above == below else (0.0,),
+        degree=1 if above == below else None,
+    )
+
+
 def layer_activations() -> tuple[str, ...]:
-    """Names of the activations that layers of networks may have."""
+    """Names of the table's activations that layers of networks may have."""
     return tuple(name for name, entry in ACTIVATIONS.items() if entry.in_layers)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from sweepengine.activations import ACTIVATIONS
+from sweepengine.activations import entry_of, slopes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,14 +201,21 @@ QUADRATIC = Activation(_quadratic, second=lambda h: torch.full_like(h, 2.0), alo
 IDENTITY = Activation(_identity, _identity_multiply, torch.zeros_like)
 
 
-def activation(name: str) -> Activation:
-    """The activation that a name of :data:`sweepengine.activations.ACTIVATIONS` stands for."""
-    return _resolved(ACTIVATIONS[name].torch)
+def piecewise_linear(above: float, below: float) -> Activation:
+    """φ with the slope `above` on h > 0 and `below` elsewhere."""
+
+    def evaluate(h: Tensor) -> tuple[Tensor, Tensor]:
+        slope = torch.where(h > 0, h.new_full((), above), h.new_full((), below))
+        return h.mul_(slope), slope
+
+    return Activation(evaluate)
 
 
 @cache
-def _resolved(reference: str) -> Activation:
-    resolved = resolve_name(reference)
+def activation(name: str) -> Activation:
+    """The activation that a name stands for (:mod:`sweepengine.activations`)."""
+    reference, slopes = entry_of(name).torch, slopes_of(name)
+    resolved = resolve_name(reference) if slopes is None else resolve_name(reference)(*slopes)
     if not isinstance(resolved, Activation):
         raise TypeError(f"{reference} is a {type(resolved).__name__}; expected an Activation: mend its entry")
     return resolved

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sweepengine.activations import ACTIVATIONS
+from sweepengine.activations import entry_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def is_fused(activation: str, device: torch.device, dtype: torch.dtype, *, biased: bool) -> bool:
     """Whether the fused pass saves passes and is available: on CUDA, in float32, for an activation with a kernel."""
-    entry = ACTIVATIONS[activation]
+    entry = entry_of(activation)
     saves = entry.kernel is not None and (biased or entry.passes > 1)
     return saves and device.type == "cuda" and dtype == torch.float32 and find_spec("triton") is not None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from sweepengine.activations import layer_activations
+from sweepengine.activations import NAMED_BY_SLOPES, canonical_activation, layer_activations
 from sweepengine.errors import did_you_mean
 from sweepengine.networks._costs import COSTS
 from sweepengine.networks._initial import Law, initialise
@@ -81,9 +81,12 @@ def mlp(
     ValueError
         A size is below 1, or a name is not known.
     """
-    if activation not in layer_activations():
+    if "(" in activation:
+        activation = canonical_activation(activation)
+    if activation not in layer_activations() and "(" not in activation:
         hint = did_you_mean(activation, layer_activations())
-        raise ValueError(f"activation: found {activation!r}.{hint} Known are {', '.join(layer_activations())}")
+        known = ", ".join((*layer_activations(), *NAMED_BY_SLOPES))
+        raise ValueError(f"activation: found {activation!r}.{hint} Known are {known}")
     if scaling not in GAMMA_BY_LABEL and not isinstance(scaling, int | float):
         raise ValueError(f"scaling: found {scaling!r}; expected {', '.join(GAMMA_BY_LABEL)} or a number γ")
     if precision not in ("float32", "float64"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sweepengine.activations import ACTIVATIONS
+from sweepengine.activations import entry_of
 from sweepengine.errors import RunError
 from sweepengine.particles._fusible import refusal
 from sweepengine.particles._noise import gaussian_cloud
@@ -85,7 +85,7 @@ def checked(fused: FusedNeuron, device: torch.device, precision: str) -> FusedNe
     inner, rounding = cloud[:, : plain.inner], "tf32" if precision == "tf32" else "ieee"
     inner /= (inner @ exact.T).square().mean().sqrt()
     h = inner @ exact.T
-    kinks = ACTIVATIONS[str(fused.activation)].kinks  # always a name: activations given as functions are not fused
+    kinks = entry_of(str(fused.activation)).kinks  # always a name: activations given as functions are not fused
     clear = torch.stack(
         [torch.ones_like(h[:, 0], dtype=torch.bool), *((h - kink).abs().amin(1) > _KINK[rounding] for kink in kinks)]
     ).all(0)

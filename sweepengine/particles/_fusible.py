@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sweepengine.activations import ACTIVATIONS
+from sweepengine.activations import ACTIVATIONS, entry_of
 
 if TYPE_CHECKING:
     from sweepengine.particles._unit import Neuron
@@ -16,7 +16,7 @@ INNER_MOST = 256
 def refusal(neuron: Neuron) -> str | None:
     """Why the fused kernels cannot compute a neuron; None where they can."""
     name = neuron.activation
-    if not isinstance(name, str) or ACTIVATIONS[name].kernel is None:
+    if not isinstance(name, str) or entry_of(name).kernel is None:
         fused = ", ".join(sorted(known for known, entry in ACTIVATIONS.items() if entry.kernel is not None))
         return f"found activation {name!r}; fused are {fused}: use Neuron for others"
     if neuron.inner > INNER_MOST:

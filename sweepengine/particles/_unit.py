@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 
-from sweepengine.activations import ACTIVATIONS
+from sweepengine.activations import ACTIVATIONS, NAMED_BY_SLOPES, canonical_activation
 from sweepengine.networks import Activation, activation
 from sweepengine.particles._errors import ParameterError, ShapeError
 
@@ -72,7 +72,7 @@ class Neuron:
     d : int
         Input dimension.
     activation : str or callable
-        A name of ``sweepengine.activations.ACTIVATIONS``, or a function from h to (φ(h), φ'(h)).
+        A name (:mod:`sweepengine.activations`), or a function from h to (φ(h), φ'(h)).
     output : {"free", "tanh", "none"}
         s(a) = a, s(a) = tanh a (bounded), or s = 1 with no coordinate a.
     bias : bool
@@ -98,8 +98,12 @@ class Neuron:
     frozen: Literal["output", "input"] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.activation, str) and self.activation not in ACTIVATIONS:
-            raise ParameterError(f"found activation {self.activation!r}; known are {', '.join(ACTIVATIONS)}")
+        if isinstance(self.activation, str):
+            try:
+                canonical_activation(self.activation)
+            except ValueError as error:
+                known = ", ".join((*ACTIVATIONS, *NAMED_BY_SLOPES))
+                raise ParameterError(f"found activation {self.activation!r}; known are {known}") from error
         if self.output not in {"free", "tanh", "none"}:
             raise ParameterError(f"found output {self.output!r}; known are free, tanh, none")
         if self.frozen == "output" and self.output == "none":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.activations import ACTIVATIONS
+from sweepengine.activations import entry_of
 from sweepengine.observe import Sizes, ingredients_of, record_cost
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def step_flops(run: Run, shape: BlockShape, d: int) -> float:
 def _element_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float:
     """Seconds of a step's passes over N × n_l arrays."""
     points = run.method.velocities * (run.method.batch_size or shape.sizes["i"])
-    entry = ACTIVATIONS[run.architecture.activation].times(run.precision).sloped * 1e-9
+    entry = entry_of(run.architecture.activation).times(run.precision).sloped * 1e-9
     return points * sum(_sizes(run, d)[1:]) * entry * rate.passes
 
 

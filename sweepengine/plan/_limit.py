@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweepengine.activations import ACTIVATIONS
+from sweepengine.activations import entry_of, slopes_of
 from sweepengine.store import StoredArray
 
 if TYPE_CHECKING:
@@ -36,9 +36,11 @@ def has_limit(a: Architecture) -> bool:
     """
     from sweepengine import theory
 
-    if a.activation not in theory.known_activations() or a.weights or a.first_layer != "gaussian":
+    if a.weights or a.first_layer != "gaussian":
         return False
-    return a.readout != "ones" or (ACTIVATIONS[a.activation].odd and a.sigma_b == 0 and a.depth == 1)
+    if slopes_of(a.activation) is None and a.activation not in theory.known_activations():
+        return False
+    return a.readout != "ones" or (entry_of(a.activation).odd and a.sigma_b == 0 and a.depth == 1)
 
 
 def predict_limit(run: Run, data: Dataset) -> dict[str, StoredArray]:
@@ -123,9 +125,10 @@ def _kernels(a: Architecture, x: NDArray[np.float64]) -> tuple[NDArray[np.floati
     """The NNGP, and the tangent kernel of the trained parameters."""
     from sweepengine import theory
 
+    slopes = slopes_of(a.activation)
     settings: dict[str, Any] = {
         "depth": a.depth,
-        "activation": a.activation,
+        "activation": a.activation if slopes is None else theory.piecewise_linear(*slopes),
         "sigma_w": a.sigma_w,
         "sigma_b": a.sigma_b,
         "sigma_a": a.sigma_a,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.activations import ACTIVATIONS
+from sweepengine.activations import entry_of
 from sweepengine.plan._particle_memory import CHUNK
 from sweepengine.spec import UserUnitSpec
 
@@ -65,7 +65,7 @@ def _entry(run: ParticleRun, item: float) -> float:
     """Seconds for a particle at a point beside the products: φ alone, and φ with φ'."""
     if run.unit is None or isinstance(run.unit, UserUnitSpec):
         return _DIFFERENTIATED * item
-    times = ACTIVATIONS[run.unit.activation].times(run.precision)
+    times = entry_of(run.unit.activation).times(run.precision)
     return _ENTRY * item + (times.alone + times.sloped) * 1e-9
 
 

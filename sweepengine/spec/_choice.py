@@ -101,16 +101,27 @@ class NameOf:
     ----------
     names : callable
         Returns the names, in the order of the table.
+    written : sequence of str, optional
+        How names with numbers are written, ``leaky_relu(SLOPE)``, that are allowed beside the table.
+    canonical : callable, optional
+        From a name with numbers to the one that is kept; raises ValueError.
     """
 
-    def __init__(self, names: Callable[[], Sequence[str]]) -> None:
-        self._names = names
+    def __init__(
+        self,
+        names: Callable[[], Sequence[str]],
+        written: Sequence[str] = (),
+        canonical: Callable[[str], str] | None = None,
+    ) -> None:
+        self._names, self._written, self._canonical = names, written, canonical
 
     def _known(self, value: Any) -> Any:
         names = self._names()
-        if value not in names:
-            raise PydanticKnownError("literal_error", {"expected": ", ".join(map(repr, names))})
-        return value
+        if value in names:
+            return value
+        if self._canonical and isinstance(value, str) and "(" in value:
+            return self._canonical(value)
+        raise PydanticKnownError("literal_error", {"expected": ", ".join(map(repr, (*names, *self._written)))})
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_before_validator_function(self._known, core_schema.str_schema(strict=True))
@@ -118,4 +129,6 @@ class NameOf:
     def __get_pydantic_json_schema__(
         self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"enum": list(self._names()), "type": "string"}
+        plain: JsonSchemaValue = {"enum": list(self._names()), "type": "string"}
+        heads = "|".join(name.partition("(")[0] for name in self._written)
+        return {"anyOf": [plain, {"pattern": rf"^({heads})\(", "type": "string"}]} if heads else plain

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from sweepengine.activations import ACTIVATIONS, layer_activations
+from sweepengine.activations import ACTIVATIONS, NAMED_BY_SLOPES, canonical_activation, layer_activations
 from sweepengine.errors import shown
 from sweepengine.spec._choice import NameOf
 from sweepengine.spec._column import Column
@@ -20,9 +20,9 @@ GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
 
 MAX_SEEDS = 100_000
 
-ActivationName = Annotated[str, NameOf(layer_activations)]
+ActivationName = Annotated[str, NameOf(layer_activations, NAMED_BY_SLOPES, canonical_activation)]
 """Activation of a network; units of particles have a few more to choose from."""
-UnitActivationName = Annotated[str, NameOf(lambda: tuple(ACTIVATIONS))]
+UnitActivationName = Annotated[str, NameOf(lambda: tuple(ACTIVATIONS), NAMED_BY_SLOPES, canonical_activation)]
 # A tuple may be given as a list, as YAML has it; its entries stay strictly typed.
 LIST = Field(strict=False, min_length=1)
 

@@ -34,9 +34,9 @@ class Posterior:
 
 
 def posterior(
-    k_train: npt.ArrayLike,
-    k_cross: npt.ArrayLike,
-    k_query: npt.ArrayLike,
+    nngp_train: npt.ArrayLike,
+    nngp_cross: npt.ArrayLike,
+    nngp_query: npt.ArrayLike,
     targets: npt.ArrayLike,
     *,
     noise: float = 0.0,
@@ -49,7 +49,7 @@ def posterior(
 
     Parameters
     ----------
-    k_train, k_cross, k_query : arrays (N, N), (Q, N), (Q, Q)
+    nngp_train, nngp_cross, nngp_query : arrays (N, N), (Q, N), (Q, Q)
     targets : array (N,) or (N, k)
     noise : float
         Variance σ_ε² of the observations; with 0 the mean interpolates the targets.
@@ -63,16 +63,16 @@ def posterior(
     DuplicateInputsError, NotPositiveDefiniteError
         If K_xx + (noise + jitter) I is singular to rounding; the message names the smallest noise that is enough.
     """
-    cross = as_float_array(k_cross, "k_cross")
-    prior = as_kernel(k_query, "k_query")
+    cross = as_float_array(nngp_cross, "nngp_cross")
+    prior = as_kernel(nngp_query, "nngp_query")
     y = as_float_array(targets, "targets")
     factor = positive_cholesky(
-        k_train, require_nonnegative(noise, "noise") + require_nonnegative(jitter, "jitter"), name="k_train"
+        nngp_train, require_nonnegative(noise, "noise") + require_nonnegative(jitter, "jitter"), name="nngp_train"
     )
-    require_rows(y, factor.shape[0], "targets", "row of k_train")
+    require_rows(y, factor.shape[0], "targets", "row of nngp_train")
     if cross.shape != (prior.shape[0], factor.shape[0]):
         raise ShapeError(
-            f"k_cross has shape {cross.shape}; expected (Q, N) = ({prior.shape[0]}, {factor.shape[0]}): "
+            f"nngp_cross has shape {cross.shape}; expected (Q, N) = ({prior.shape[0]}, {factor.shape[0]}): "
             "query points are its rows"
         )
     whitened = scipy.linalg.solve_triangular(factor, cross.T, lower=True, check_finite=False)
@@ -94,7 +94,7 @@ def _check_variances(covariance: Array, prior: Array, factor: Array) -> None:
     if worst < -allowed:
         raise NotPositiveDefiniteError(
             f"posterior variance {worst:.3g} < 0 at query {int(variances.argmin())} (rounding allows {-allowed:.3g}): "
-            "k_train, k_cross and k_query are not blocks of one kernel; compute them with the same settings",
+            "nngp_train, nngp_cross and nngp_query are not blocks of one kernel; compute them with the same settings",
             least_eigenvalue=worst,
             smallest_noise=-worst,
         )
@@ -102,22 +102,22 @@ def _check_variances(covariance: Array, prior: Array, factor: Array) -> None:
 
 
 def log_marginal_likelihood(
-    k_train: npt.ArrayLike, targets: npt.ArrayLike, *, noise: float = 0.0, jitter: float = 0.0
+    nngp_train: npt.ArrayLike, targets: npt.ArrayLike, *, noise: float = 0.0, jitter: float = 0.0
 ) -> float:
     """Return log p(y | X) = −½ yᵀ(K + σ_ε²)⁻¹y − ½ log det(K + σ_ε²) − (N/2) log 2π, summed over outputs.
 
     Parameters
     ----------
-    k_train : array (N, N)
+    nngp_train : array (N, N)
     targets : array (N,) or (N, k)
     noise, jitter : float
         As in `posterior`.
     """
     y = as_float_array(targets, "targets")
     factor = positive_cholesky(
-        k_train, require_nonnegative(noise, "noise") + require_nonnegative(jitter, "jitter"), name="k_train"
+        nngp_train, require_nonnegative(noise, "noise") + require_nonnegative(jitter, "jitter"), name="nngp_train"
     )
-    require_rows(y, factor.shape[0], "targets", "row of k_train")
+    require_rows(y, factor.shape[0], "targets", "row of nngp_train")
     columns = y.reshape(y.shape[0], -1)
     whitened = scipy.linalg.solve_triangular(factor, columns, lower=True, check_finite=False)
     determinant = 2 * float(np.log(np.diagonal(factor)).sum())
