@@ -117,7 +117,7 @@ def _parts(ds: xr.Dataset, of: str, read: set[str]) -> dict[str, xr.DataArray]:
         targets = targets.stack(row=("i", "output"), create_index=False)
     kernel, targets = kernel.rename(_there(kernel, i="row", j="column")), targets.rename(_there(targets, i="row"))
     targets = targets if "output" in targets.dims else targets.expand_dims(output=1)
-    parts = {"points": points * outputs, "now": kernel}
+    parts = {"now": kernel, "points": points * outputs}
     parts |= {"start": kernel.isel(record=0)} if "start" in read else {}
     parts |= {"cross": bare["kernel_test_train"].rename(i="column")} if "cross" in read else {}
     return parts | ({"targets": targets} if "targets" in read else {})

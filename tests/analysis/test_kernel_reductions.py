@@ -221,7 +221,7 @@ def _on_ray() -> Iterator[Callable[[xr.Dataset], xr.Dataset]]:
         environment.setenv("RAY_AUTH_MODE", "disabled")
         warnings.simplefilter("ignore")
         ray.init(
-            num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", object_store_memory=100 * 2**20,
+            "local", num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", object_store_memory=100 * 2**20,
             log_to_driver=False,
         )  # fmt: skip
         try:
