@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from sweepengine.analysis._fits import Fits
-    from sweepengine.analysis._kernel_reductions import reduce_kernels
 from sweepengine.analysis._over_seeds import Statistic
 
 

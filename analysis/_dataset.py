@@ -93,11 +93,11 @@ def check_contract(ds: xr.Dataset) -> None:
     ContractError
         A variable or coordinate is missing or has other dims, or a run has an unknown status; the message names them.
     """
-    missing = [name for name in ("targets_test",) if name not in ds.data_vars]
+    missing = ["targets_test"] if "outputs_test" in ds.data_vars and "targets_test" not in ds.data_vars else []
     missing += [f"{name} (coordinate on run)" for name in COORDINATES if name not in ds.coords]
     missing += [f"{name} (coordinate on record)" for name in ("step", "time") if name not in ds.coords]
     kind = kind_of(ds)
-    missing += [f"{name} (labels)" for name in kind.coordinates if name not in ds.coords]
+    missing += [f"{name} (labels)" for name in kind.coordinates if name in ds.dims and name not in ds.coords]
     if missing:
         raise ContractError(
             f"The dataset lacks {', '.join(missing)}. Open the store with `sweepengine.open_sweep(url)`."
@@ -105,9 +105,10 @@ def check_contract(ds: xr.Dataset) -> None:
     read = [q.reduction.variables.items() for q in (*kind.quantities, *kind.claimed)]
     for name, dims in dict(chain.from_iterable(read)).items():
         if name in ds.data_vars and set(ds[name].dims) - {"output"} != set(dims):
-            raise ContractError(
-                f"Variable {name!r} has dims {ds[name].dims}; expected {dims}. Rename or transpose them."
-            )
+            mend = "Rename or transpose them."
+            if "record" in dims and "record" not in ds[name].dims:
+                mend = f"Pass all records; or take values of one record to ds.sweep.fit as an array, fit(one.{name})."
+            raise ContractError(f"Variable {name!r} has dims {ds[name].dims}; expected {dims}. {mend}")
     for name in COORDINATES:
         if ds[name].dims != ("run",):
             raise ContractError(f"Coordinate {name!r} has dims {ds[name].dims}; expected ('run',). Rename them.")

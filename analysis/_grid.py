@@ -9,6 +9,7 @@ import numpy as np
 from sweepengine.analysis._axes import group_axes
 from sweepengine.analysis._dataset import follows, kind_of
 from sweepengine.analysis._errors import ContractError, DuplicateRunError
+from sweepengine.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,8 +106,8 @@ def at(ds: xr.Dataset, *, time: float | None = None, step: int | None = None, re
     Returns
     -------
     xarray.Dataset
-        Without the dim ``record``; the coordinates ``time`` and ``step`` say what was taken. Runs without any record
-        have NaN.
+        Without the dim ``record``; the coordinates ``time``, ``step`` and ``record_number`` say what was taken, and `overlay`
+        takes the same of the predictions. Runs without any record have NaN.
 
     Raises
     ------
@@ -130,9 +131,10 @@ def at(ds: xr.Dataset, *, time: float | None = None, step: int | None = None, re
         distance = abs((number if name == "record" else ds[name]) - value)
     nearest = distance.astype(np.float64).where(done, np.inf).argmin("record")
     places = np.unique(nearest.values)
-    taken = ds.isel(record=int(places[0]) if places.size == 1 else nearest)
+    taken = nearest.isel(dict.fromkeys(nearest.dims, 0), drop=True) if places.size == 1 else nearest
     # What a run has not committed is NaN already, but for whole numbers; a run without records takes record 0.
-    return taken.drop_vars("record", errors="ignore")
+    numbered = taken.drop_vars(list(taken.coords)).assign_attrs(long_name="number of the record", units="1")
+    return ds.isel(record=int(places[0]) if places.size == 1 else nearest).assign_coords(record_number=numbered)
 
 
 def select(ds: xr.Dataset, settings: Mapping[str, Any]) -> xr.Dataset:
@@ -155,7 +157,8 @@ def select(ds: xr.Dataset, settings: Mapping[str, Any]) -> xr.Dataset:
     for name, wanted in settings.items():
         if name not in ds.coords or ds[name].dims != ("run",):
             known = sorted(str(each) for each in ds.coords if ds[each].dims == ("run",))
-            raise ContractError(f"{name!r} is no coordinate of runs; there are {', '.join(known)}.")
+            hint = did_you_mean(name, known)
+            raise ContractError(f"{name!r} is no coordinate of runs.{hint} There are {', '.join(known)}.")
         column = ds[name].values
         here = _within(column, wanted)
         if not np.any(here & kept):

@@ -107,10 +107,14 @@ def _parts(ds: xr.Dataset, of: str, read: set[str]) -> dict[str, xr.DataArray]:
     if "cross" in read and of != "kernel":
         raise ContractError(f"Found of={of!r}; a prediction needs of='kernel' and the recorded kernel_test_train.")
     if "start" in read and "record" not in ds[of].dims:
-        raise ContractError(f"{of} has no dim 'record', so its start is unknown; pass the sweep with all of its records.")
+        raise ContractError(
+            f"{of} has no dim 'record', so its start is unknown; pass the sweep with all of its records."
+        )
     bare = ds.drop_vars(list(ds.coords))
     kernel, targets, outputs = bare[of], bare["targets_train"], 1
-    points = ds["n_train"].drop_vars(list(ds["n_train"].coords)) if "n_train" in ds.coords else xr.DataArray(ds.sizes["i"])
+    points = (
+        ds["n_train"].drop_vars(list(ds["n_train"].coords)) if "n_train" in ds.coords else xr.DataArray(ds.sizes["i"])
+    )
     if of == "kernel_full":
         outputs = ds.sizes["output"]
         kernel = kernel.stack(row=("i", "output"), column=("j", "output_other"), create_index=False)
@@ -139,7 +143,9 @@ def _reduced(
     """All results of one chunk of kernels (..., row, column), with which the loop dims of the other arrays broadcast."""
     given = dict(zip(parts, arrays, strict=True))
     loop = given["now"].shape[:-2]
-    sizes = {d: n for part, dims in _CORE.items() if part in given for d, n in zip(dims, given[part].shape[-2:], strict=True)}
+    sizes = {
+        d: n for part, dims in _CORE.items() if part in given for d, n in zip(dims, given[part].shape[-2:], strict=True)
+    }
     sizes["mode"] = sizes["row"]
     out = {name: np.full((*loop, *(sizes[dim] for dim in KERNEL_REDUCTIONS[name].dims)), np.nan) for name in names}
     points = np.broadcast_to(given.pop("points"), loop)
@@ -152,14 +158,14 @@ def _reduced(
             for part, values in looped.items()
         }
         finite = np.isfinite(stack["now"].sum((1, 2)))
+        known = rows
         if not finite.all():
-            rows, stack = tuple(each[finite] for each in rows), {part: values[finite] for part, values in stack.items()}
-        if not finite.any():
-            continue
+            known = tuple(each[finite] for each in rows)
+            stack = {part: values[finite] for part, values in stack.items()}
         kernels = Stack(ridge, rounding, **stack)
-        for name in names:
+        for name in names if finite.any() else ():
             made = KERNEL_REDUCTIONS[name].compute(kernels)
-            out[name][(*rows, *(slice(length) for length in made.shape[1:]))] = made
+            out[name][(*known, *(slice(length) for length in made.shape[1:]))] = made
     return tuple(out.values()) if len(names) > 1 else out[names[0]]
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-
 def _unread() -> Floats:
     return np.empty((0, 0, 0))
 

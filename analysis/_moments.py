@@ -66,7 +66,11 @@ def moments(values: xr.DataArray, counted: xr.DataArray, dim: str) -> tuple[xr.D
     axis = values.dims.index(dim)
     known = counted.transpose(*(name for name in values.dims if name in counted.dims)).values
     known = known.reshape([counted.sizes.get(name, 1) for name in values.dims])
-    both = _stacked(Moments.of(values.values, known, axis), axis) if values.chunks is None else _lazy(values.data, known, axis)
+    both = (
+        _stacked(Moments.of(values.values, known, axis), axis)
+        if values.chunks is None
+        else _lazy(values.data, known, axis)
+    )
     rest = values.isel({dim: 0}, drop=True)
     mean, squares = (rest.copy(data=both[(*(slice(None),) * axis, k)]) for k in range(2))
     return mean, squares
@@ -91,7 +95,9 @@ def moments_of_groups(
         span = slice(rows[0], rows[-1] + 1)
         mine = xr.DataArray(counted[span] & (group[span] == number), dims="run")
         parts.append(moments(values.isel(run=span), mine, "run"))
-    mean, squares = (xr.concat([pair[k] for pair in parts], "group", coords="minimal", compat="override") for k in range(2))
+    mean, squares = (
+        xr.concat([pair[k] for pair in parts], "group", coords="minimal", compat="override") for k in range(2)
+    )
     return mean, squares
 
 

@@ -40,13 +40,14 @@ def overlay(ds: xr.Dataset, theory: xr.Dataset) -> xr.Dataset:
         Lazy. What is also recorded has the name of the recorded variable: ``kernel`` (run, i, j), the limit of the
         kernel at t = 0, which stays at all times in the NTK scaling; ``outputs_train`` (run, record, i) and
         ``outputs_test``, the mean of the ensemble; other variables have their names in the theory. So
-        ``ds.kernel - ds.sweep.theory().kernel`` is the deviation of each run from its own limit. The ensemble is that of
+        ``ds.kernel - ds.sweep.theory().kernel`` is the deviation of each run from its own limit. Of a sweep at one
+        record (:func:`sweepengine.analysis.at`) the predictions are those at that record. The ensemble is that of
         γ = 1/2 and α = 1: it is NaN for other runs, as everything is for runs without a limit.
 
     Raises
     ------
     ContractError
-        The sweep has no coordinate ``limit``, as those of particles have none.
+        The sweep has no coordinate ``limit``, as those of particles have none, or has some of its records only.
     """
     import pandas as pd
     import xarray as xr
@@ -55,6 +56,15 @@ def overlay(ds: xr.Dataset, theory: xr.Dataset) -> xr.Dataset:
         raise ContractError(
             "The runs of this sweep have no coordinate 'limit': no infinite width is predicted for them."
         )
+    if {"record"} <= set(ds.dims) & set(theory.dims):
+        more = ds.sizes["record"] - theory.sizes["record"]
+        if more < 0:
+            raise ContractError(
+                f"Found {ds.sizes['record']} of {theory.sizes['record']} records, and which these are is not known. Take "
+                "`ds.sweep.theory()` of the whole sweep, and then the same records of both; or `ds.sweep.at(...)`, which "
+                "takes one."
+            )
+        theory = theory.pad(record=(0, more)) if more else theory  # runs without a limit may have more records
     limit = ds["limit"]
     place = pd.Index(theory["limit"].values).get_indexer(np.ravel(limit.values)).reshape(limit.shape)
     known = xr.DataArray(place >= 0, dims=limit.dims)
@@ -69,6 +79,9 @@ def overlay(ds: xr.Dataset, theory: xr.Dataset) -> xr.Dataset:
     for name in map(str, held.data_vars):
         shown = places.where(plain if name in _OF_ENSEMBLES else known, -1)
         laid[_MEASURED.get(name, name)] = _rows(held[name], shown)
+    if "record_number" in ds.coords and "record" not in ds.dims:
+        number = ds["record_number"].drop_vars(list(ds["record_number"].coords))
+        laid = {name: v.isel(record=number) if "record" in v.dims else v for name, v in laid.items()}
     coords = {name: value for name, value in ds.coords.items() if set(value.dims) <= {*limit.dims, "record"}}
     return xr.Dataset(laid, coords, attrs=theory.attrs)
 

@@ -257,7 +257,9 @@ def canonical_activation(name: str) -> str:
     slopes = slopes_of(name)
     if slopes is None:
         return name
-    above, below = (f"{slope:.0f}" if slope.is_integer() else repr(slope) for slope in (slope + 0.0 for slope in slopes))
+    above, below = (
+        f"{slope:.0f}" if slope.is_integer() else repr(slope) for slope in (slope + 0.0 for slope in slopes)
+    )
     plain = f"leaky_relu({below})" if slopes[0] == 1 else f"piecewise_linear({above}, {below})"
     return _NAME_OF_SLOPES.get(slopes, plain)
 

@@ -131,6 +131,7 @@ def _opened(url: str | Path) -> xr.Dataset:
     dataset = xr.Dataset(variables, coords, _attributes(store))
     for name in table.columns:
         dataset[name].attrs["long_name"] = (COLUMNS | further_columns())[name].long_name
+    dataset["step"].attrs |= {"long_name": "step", "units": "1"}
     dataset["time"].attrs |= {"long_name": "training time", "units": "1"}
     return dataset
 
@@ -194,7 +195,7 @@ class _Marks:
                 np.array([run.peak_memory for run in runs]),
                 {"long_name": "most resident memory of the worker while it finished the run, or -1", "units": "byte"},
             ),
-            "status": ("run", np.array(labels)),
+            "status": ("run", np.array(labels), {"long_name": "status of the run"}),
             "records_done": (
                 "run",
                 np.array([run.records_done for run in runs]),

@@ -287,3 +287,56 @@ def test_charts_are_written(opened: Any, tmp_path: Path) -> None:
         opened.sweep.plot.curves("loss")
     with pytest.raises(ContractError, match="'kernel'; there are kernel_drift"):
         opened.sweep.plot.exponents("kernel")
+
+
+def test_the_theory_at_a_record_is_that_of_the_record(opened: Any) -> None:
+    whole, some = opened.sweep.theory(), opened.sweep.at(record=2)
+    assert some.record_number.item() == 2
+    predicted = some.sweep.theory()
+    assert predicted.outputs_test.dims == ("run", "test")
+    np.testing.assert_array_equal(predicted.outputs_test, whole.outputs_test.isel(record=2))
+    assert not np.allclose(predicted.outputs_test, whole.outputs_test.isel(record=-1), equal_nan=True)
+    assert (opened.outputs_test - some.outputs_test).dims == opened.outputs_test.dims
+    with pytest.raises(ContractError, match=r"Found 2 of \d+ records, .* take|Take `ds\.sweep\.theory\(\)`"):
+        opened.isel(record=slice(2)).sweep.theory()
+
+
+def test_records_that_end_at_different_places_have_their_own_predictions(opened: Any) -> None:
+    """The last record of a run that stopped early is not that of the others."""
+    done = opened.records_done.values.copy()
+    done[1] = 2
+    last = opened.assign_coords(records_done=("run", done)).sweep.at(record=-1)
+    whole, predicted = opened.sweep.theory().outputs_test, last.sweep.theory().outputs_test
+    np.testing.assert_array_equal(predicted.isel(run=1), whole.isel(run=1, record=1))
+    np.testing.assert_array_equal(predicted.isel(run=0), whole.isel(run=0, record=-1))
+
+
+def test_a_sweep_without_other_variables_is_fitted(opened: Any) -> None:
+    assert list(opened[["kernel_drift"]].sweep.fit("kernel_drift")) == list(opened.sweep.fit("kernel_drift"))
+    with pytest.raises(ContractError, match=r"Pass all records; .*fit\(one\.kernel_drift\)"):
+        opened.sweep.at(record=-1).sweep.fit("kernel_drift")
+    with pytest.raises(ContractError, match=r"'widht' is no coordinate of runs\. Did you mean 'width'\?"):
+        opened.sweep.select(widht=16)
+
+
+def test_every_axis_of_a_plot_has_a_name(opened: Any) -> None:
+    shown = {"all": opened, "grid": opened.sweep.grid(), "at": opened.sweep.at(record=1), "theory": opened.sweep.theory(),
+             "mean": opened.sweep.seeds("mean"), "sem": opened.sweep.seeds("sem")}  # fmt: skip
+    labels = {"layer", "limit", "quantile"}  # names alone
+    for where, each in shown.items():
+        nameless = [name for name, v in each.variables.items() if "long_name" not in v.attrs and name not in labels]
+        assert not nameless, where
+        unitless = [name for name, v in each.data_vars.items() if "units" not in v.attrs]
+        assert not unitless, where
+
+
+def test_the_table_is_written_as_parquet(opened: Any, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    import pandas as pd
+
+    table = opened.sweep.table()
+    table.to_parquet(tmp_path / "runs.parquet")
+    again = pd.read_parquet(tmp_path / "runs.parquet")
+    assert list(again) == list(table)
+    for name in ("id", "width", "kernel_drift", "movement_op/W0"):
+        assert again[name].tolist() == table[name].tolist()

@@ -11,10 +11,10 @@ import torch
 
 from sweepengine import theory
 from sweepengine.activations import canonical_activation, entry_of, slopes_of
+from sweepengine.errors import SpecError
 from sweepengine.networks import mlp
 from sweepengine.networks._activations import activation
 from sweepengine.plan import make_plan, predict_limit
-from sweepengine.errors import SpecError
 from sweepengine.spec import make_spec
 from sweepengine.store import SweepStore
 
