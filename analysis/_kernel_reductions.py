@@ -164,8 +164,10 @@ def _reduced(
             stack = {part: values[finite] for part, values in stack.items()}
         kernels = Stack(ridge, rounding, **stack)
         for name in names if finite.any() else ():
-            made = KERNEL_REDUCTIONS[name].compute(kernels)
-            out[name][(*known, *(slice(length) for length in made.shape[1:]))] = made
+            with np.errstate(divide="ignore", invalid="ignore"):  # a kernel of 0 has no angle, and no relative change
+                made = KERNEL_REDUCTIONS[name].compute(kernels)
+            there: tuple[Any, ...] = (*known, *(slice(length) for length in made.shape[1:]))
+            out[name][there] = made
     return tuple(out.values()) if len(names) > 1 else out[names[0]]
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Moments(NamedTuple):
-    """Count, mean, and sum of squared deviations from the mean along an axis, which has the size 1 in all three."""
+    """Number of values, mean, and sum of squared deviations from the mean along an axis, which has the size 1 in all three."""
 
-    count: Floats
+    number: Floats
     mean: Floats
     squares: Floats
 
@@ -41,12 +41,12 @@ class Moments(NamedTuple):
 
     def merged(self, other: Moments) -> Moments:
         """Moments of the values of both (Chan, Golub & LeVeque 1983)."""
-        count = self.count + other.count
-        share = other.count / np.maximum(count, 1.0)
+        count = self.number + other.number
+        share = other.number / np.maximum(count, 1.0)
         off = other.mean - self.mean
         mean, squares = self.mean + off * share, self.squares + other.squares
         off *= off
-        off *= self.count * share
+        off *= self.number * share
         squares += off
         return Moments(count, mean, squares)
 
@@ -72,7 +72,8 @@ def moments(values: xr.DataArray, counted: xr.DataArray, dim: str) -> tuple[xr.D
         else _lazy(values.data, known, axis)
     )
     rest = values.isel({dim: 0}, drop=True)
-    mean, squares = (rest.copy(data=both[(*(slice(None),) * axis, k)]) for k in range(2))
+    before: tuple[Any, ...] = (slice(None),) * axis
+    mean, squares = (rest.copy(data=both[(*before, k)]) for k in range(2))
     return mean, squares
 
 
@@ -116,7 +117,8 @@ def _lazy(values: da.Array, counted: NDArray[np.bool_], axis: int) -> da.Array:
     partials = da.blockwise(
         Moments.of, index, values, index, known, index, axis=axis, dtype=np.float64, meta=empty, align_arrays=False
     )
-    name, graph = f"moments-{partials.name}", {}
+    name = f"moments-{partials.name}"
+    graph: dict[Any, Any] = {}
     numbers = [range(1) if place == axis else range(n) for place, n in enumerate(values.numblocks)]
     for place in itertools.product(*numbers):
         so_far: Any = (partials.name, *place)
