@@ -173,7 +173,8 @@ def test_nothing_is_contradicted_where_alpha_hides_the_limit(gamma: float, alpha
 
 def test_claims_are_silent_where_the_network_is_not_theirs() -> None:
     plain = expected(0.5, 1, "tanh")
-    # A read-out of ones keeps the exponents of an odd activation without biases, and those of the mean field (init-scale).
+    # A read-out of ones keeps the exponents of an odd activation without biases, and those of the mean field
+    # (init-scale).
     assert expected(0.5, 1, "tanh", readout="ones") == plain
     assert expected(1.0, 1, "relu", readout="ones") == expected(1.0, 1, "relu")
     assert expected(0.5, 1, "tanh", readout="ones", biases=True) == set()
