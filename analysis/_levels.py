@@ -150,7 +150,13 @@ class Inequality:
         limit = self.limit(setting, place)
         return (-math.inf, limit) if self.side == "≤" else (limit, math.inf)
 
-    def judge(self, sample: Sample, setting: Setting, place: str, rows: int = 1) -> Judgement:  # noqa: ARG002 -- no interval
+    def judge(
+        self,
+        sample: Sample,
+        setting: Setting,
+        place: str,
+        rows: int = 1,  # noqa: ARG002 -- no interval
+    ) -> Judgement:
         """Judge the run that is nearest to the limit, or beyond it."""
         limit = self.limit(setting, place)
         text = f"{self.side} {significant_text(limit)}"
