@@ -141,7 +141,10 @@ KERNEL_REDUCTIONS: Final = {
         ("targets",),
     ),
     "eigenvalues": KernelReduction(
-        lambda s: np.asarray(np.linalg.eigvalsh(s.now), np.float64), ("mode",), "eigenvalues of Theta_t, ascending", "theory.md §4.7"
+        lambda s: np.asarray(np.linalg.eigvalsh(s.now), np.float64),
+        ("mode",),
+        "eigenvalues of Theta_t, ascending",
+        "theory.md §4.7",
     ),
     "eigenvectors": KernelReduction(
         lambda s: s.spectrum[1],

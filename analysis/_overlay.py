@@ -25,7 +25,7 @@ _OF_ENSEMBLES: Final = ("outputs_mean_train", "outputs_std_train", "outputs_mean
 
 
 def overlay(ds: xr.Dataset, theory: xr.Dataset) -> xr.Dataset:
-    """Return the predictions of infinite width with the dims of a sweep's runs, so that measured − predicted is one step.
+    """Return the predictions of infinite width with the dims of a sweep's runs: measured − predicted is one step.
 
     Parameters
     ----------
