@@ -63,7 +63,7 @@ class SweepAccessor:
         return over_seeds(self._ds, statistic, levels=levels, **draws)
 
     def reduce_kernels(self, *names: str, of: str = "kernel", ridge: float = 0.0) -> xr.Dataset:
-        """Reduce kernels, ``reduce_kernels("drift", "eigenvalues")``; see :func:`sweepengine.analysis.reduce_kernels`."""
+        """Reduce the recorded kernels, each chunk in one task; see :func:`sweepengine.analysis.reduce_kernels`."""
         return reduce_kernels(self._ds, *names, of=of, ridge=ridge)
 
     def fit(self, quantity: str | xr.DataArray, over: str = "width", **how: Any) -> Fits:

@@ -106,8 +106,8 @@ def at(ds: xr.Dataset, *, time: float | None = None, step: int | None = None, re
     Returns
     -------
     xarray.Dataset
-        Without the dim ``record``; the coordinates ``time``, ``step`` and ``record_number`` say what was taken, and `overlay`
-        takes the same of the predictions. Runs without any record have NaN.
+        Without the dim ``record``; the coordinates ``time``, ``step`` and ``record_number`` say what was taken, and
+        `overlay` takes the same of the predictions. Runs without any record have NaN.
 
     Raises
     ------

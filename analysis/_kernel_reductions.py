@@ -102,7 +102,7 @@ def _parts(ds: xr.Dataset, of: str, read: set[str]) -> dict[str, xr.DataArray]:
     for variable, dims in needed.items():
         if variable not in ds.data_vars or not set(dims) <= set(ds[variable].dims):
             raise ContractError(
-                f"The sweep has recorded no {variable!r} with the dims {', '.join(dims)}; name it among the observables."
+                f"The sweep has recorded no {variable!r} with the dims {', '.join(dims)}; name it as an observable."
             )
     if "cross" in read and of != "kernel":
         raise ContractError(f"Found of={of!r}; a prediction needs of='kernel' and the recorded kernel_test_train.")
@@ -140,7 +140,7 @@ def _whole(values: xr.DataArray, core: list[str]) -> xr.DataArray:
 def _reduced(
     *arrays: Values, parts: tuple[str, ...], names: tuple[str, ...], ridge: float
 ) -> tuple[Values, ...] | Values:
-    """All results of one chunk of kernels (..., row, column), with which the loop dims of the other arrays broadcast."""
+    """All results of one chunk of kernels (..., row, column); first dims of other arrays broadcast with them."""
     given = dict(zip(parts, arrays, strict=True))
     loop = given["now"].shape[:-2]
     sizes = {

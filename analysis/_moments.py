@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Moments(NamedTuple):
-    """Number of values, mean, and sum of squared deviations from the mean along an axis, which has the size 1 in all three."""
+    """Number of values, mean, and sum of squared deviations from it along an axis, whose size is 1 in all three."""
 
     number: Floats
     mean: Floats
@@ -24,7 +24,7 @@ class Moments(NamedTuple):
 
     @classmethod
     def of(cls, values: NDArray[Any], counted: NDArray[np.bool_], axis: int) -> Moments:
-        """Moments of the values that count, taken in one by one (Welford 1962); `counted` broadcasts with the values."""
+        """Moments of the values that count, taken in one by one; `counted` broadcasts with the values."""
         shape = tuple(1 if place == axis else size for place, size in enumerate(values.shape))
         count = np.zeros(tuple(1 if place == axis else size for place, size in enumerate(counted.shape)))
         mean, squares = np.zeros(shape), np.zeros(shape)
@@ -40,7 +40,7 @@ class Moments(NamedTuple):
         return cls(count, mean, squares)
 
     def merged(self, other: Moments) -> Moments:
-        """Moments of the values of both (Chan, Golub & LeVeque 1983)."""
+        """Moments of the values of both."""
         count = self.number + other.number
         share = other.number / np.maximum(count, 1.0)
         off = other.mean - self.mean
@@ -57,7 +57,7 @@ def moments(values: xr.DataArray, counted: xr.DataArray, dim: str) -> tuple[xr.D
     Parameters
     ----------
     values : DataArray
-        Numbers; lazy ones are reduced lazily. A worker holds one chunk, and the float64 moments of it and of those before.
+        Numbers; lazy ones are reduced lazily. A worker holds one chunk, its moments, and those before.
     counted : DataArray of bool
         In memory, over some of the dims.
     dim : str
@@ -82,7 +82,7 @@ def moments_of_groups(
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """Mean and squares (group, ...) of values (run, ...) in each group of runs; NaN for a group without runs.
 
-    A group is read where its runs lie, in the order of the store: to sort the runs first would keep many chunks at once.
+    A group is read where its runs lie, in the order of the store: to sort the runs would keep many chunks at once.
     """
     import xarray as xr
 

@@ -60,9 +60,9 @@ def overlay(ds: xr.Dataset, theory: xr.Dataset) -> xr.Dataset:
         more = ds.sizes["record"] - theory.sizes["record"]
         if more < 0:
             raise ContractError(
-                f"Found {ds.sizes['record']} of {theory.sizes['record']} records, and which these are is not known. Take "
-                "`ds.sweep.theory()` of the whole sweep, and then the same records of both; or `ds.sweep.at(...)`, which "
-                "takes one."
+                f"Found {ds.sizes['record']} of {theory.sizes['record']} records, and which these are is not "
+                "known. Take `ds.sweep.theory()` of the whole sweep, and then the same records of both; or "
+                "`ds.sweep.at(...)`, which takes one."
             )
         theory = theory.pad(record=(0, more)) if more else theory  # runs without a limit may have more records
     limit = ds["limit"]

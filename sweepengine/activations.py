@@ -1,7 +1,8 @@
 """The table of activations φ, which specs, networks, particles, fused kernels, plans and claims all read.
 
 This module imports no torch: an entry refers to the code of its activation by "package.module:name". Beside the table
-there are the piecewise linear φ whose kink is at 0, named by their slopes: ``leaky_relu(0.1)``, ``piecewise_linear(2, -1)``.
+there are the piecewise linear φ whose kink is at 0, named by their slopes: ``leaky_relu(0.1)``,
+``piecewise_linear(2, -1)``.
 :mod:`sweepengine.theory` has a list of its own, because an oracle shares nothing with the engine.
 """
 
@@ -238,8 +239,8 @@ def slopes_of(name: str) -> tuple[float, float] | None:
     slopes = [1.0, *numbers] if found and found[1] == "leaky_relu" else numbers
     if len(slopes) != 2:
         raise ValueError(
-            f"found {name!r}; expected a name, or {' or '.join(NAMED_BY_SLOPES)} with numbers, in quotes within [] and {{}}; "
-            "the only kink that φ can have is at 0"
+            f"found {name!r}; expected a name, or {' or '.join(NAMED_BY_SLOPES)} with numbers, in quotes within [] "
+            "and {}; the only kink that φ can have is at 0"
         )
     if not all(map(math.isfinite, slopes)) or slopes == [0.0, 0.0]:
         raise ValueError(f"found {name!r}; slopes are finite, and not both 0")

@@ -321,8 +321,14 @@ def test_a_sweep_without_other_variables_is_fitted(opened: Any) -> None:
 
 
 def test_every_axis_of_a_plot_has_a_name(opened: Any) -> None:
-    shown = {"all": opened, "grid": opened.sweep.grid(), "at": opened.sweep.at(record=1), "theory": opened.sweep.theory(),
-             "mean": opened.sweep.seeds("mean"), "sem": opened.sweep.seeds("sem")}  # fmt: skip
+    shown = {
+        "all": opened,
+        "grid": opened.sweep.grid(),
+        "at": opened.sweep.at(record=1),
+        "theory": opened.sweep.theory(),
+        "mean": opened.sweep.seeds("mean"),
+        "sem": opened.sweep.seeds("sem"),
+    }
     labels = {"layer", "limit", "quantile"}  # names alone
     for where, each in shown.items():
         nameless = [name for name, v in each.variables.items() if "long_name" not in v.attrs and name not in labels]

@@ -12,8 +12,7 @@ import torch
 from sweepengine import theory
 from sweepengine.activations import canonical_activation, entry_of, slopes_of
 from sweepengine.errors import SpecError
-from sweepengine.networks import mlp
-from sweepengine.networks._activations import activation
+from sweepengine.networks import activation, mlp
 from sweepengine.plan import make_plan, predict_limit
 from sweepengine.spec import make_spec
 from sweepengine.store import SweepStore
@@ -115,7 +114,7 @@ def test_the_limit_is_that_of_a_quadrature() -> None:
 
 
 def test_wide_networks_have_the_limits_kernel(tiny: Tiny, tmp_path: Path) -> None:
-    """The mean over seeds at a large width is at its standard error from the predicted kernel, and not from another's."""
+    """The mean over seeds at a large width is a standard error from the predicted kernel, and not from another's."""
     spec = make_spec(tiny(network={"activation": NAME}, axes={"width": [16], "seed": 1}))
     plan = make_plan(spec, SweepStore(tmp_path / "none.zarr"))
     run = plan.runs[0]
