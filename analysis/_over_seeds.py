@@ -101,9 +101,11 @@ def _of_runs(ds: xr.Dataset, statistic: str) -> xr.Dataset:
     reduced = {}
     for name in names:
         flat = moments_of_groups(ds[name], counted, group, math.prod(shape))
-        both = (each.data.reshape(*shape, *each.shape[1:]) for each in flat)
-        placed = [xr.DataArray(data, dims=[*axes, *flat[0].dims[1:]], attrs=ds[name].attrs) for data in both]
-        reduced[name] = _from_moments(*placed, count, statistic)
+        mean, squares = (
+            xr.DataArray(each.data.reshape(*shape, *each.shape[1:]), dims=[*axes, *each.dims[1:]], attrs=ds[name].attrs)
+            for each in flat
+        )
+        reduced[name] = _from_moments(mean, squares, count, statistic)
     return _assembled(dense, reduced, done)
 
 

@@ -60,7 +60,7 @@ def test_reading_gives_the_numbers_of_a_plain_loop(
     monkeypatch.setattr(sys, "argv", ["reading.py", *arguments])
     assert reading.main() == 0
     said = capsys.readouterr().out
-    assert said.count("loop / it") == 3
+    assert said.count("loop / it") == 6
     assert "3 blocks of 20 variables open in" in said
     assert not list(tmp_path.iterdir())
 

@@ -14,7 +14,7 @@ from sweepengine.activations import canonical_activation, entry_of, slopes_of
 from sweepengine.errors import SpecError
 from sweepengine.networks import activation, mlp
 from sweepengine.plan import make_plan, predict_limit
-from sweepengine.spec import make_spec
+from sweepengine.spec import Run, make_spec
 from sweepengine.store import SweepStore
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def test_wide_networks_have_the_limits_kernel(tiny: Tiny, tmp_path: Path) -> Non
     spec = make_spec(tiny(network={"activation": NAME}, axes={"width": [16], "seed": 1}))
     plan = make_plan(spec, SweepStore(tmp_path / "none.zarr"))
     run = plan.runs[0]
+    assert isinstance(run, Run)
     data = plan.data_of(run)
     a = run.architecture
     made = np.stack([
