@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sweepengine.cli._sweep import Sweep
-    from sweepengine.plan import Estimate, Machine, Plan
+    from sweepengine.plan import Addition, Estimate, Machine, Plan
 
 
 _SHOWN_VALUES = 12
@@ -19,7 +21,7 @@ def plan_command(sweep: Sweep, cpus: int | None, memory: str | None, gpus: int |
     """Print what a sweep would do and cost, on this machine or on the cluster that the user describes."""
     from sweepengine.amounts import show_bytes
     from sweepengine.execute import try_users_code
-    from sweepengine.plan import MachineRate, estimate, machine_of, make_plan
+    from sweepengine.plan import NOMINAL, MachineRate, estimate, machine_of, make_plan
     from sweepengine.store import SweepStore
 
     machine = machine_of(cpus, memory, gpus)
@@ -27,7 +29,8 @@ def plan_command(sweep: Sweep, cpus: int | None, memory: str | None, gpus: int |
     store = SweepStore(sweep.address(spec))
     plan = make_plan(spec, store, machine)
     try_users_code(plan)
-    packs = list(plan.packs(MachineRate.measure(spec.precision))) if plan.missing() else []
+    rate = MachineRate.measure(spec.precision) if plan.missing() else NOMINAL
+    packs = list(plan.packs(rate))
     takes = estimate([pack.seconds for pack in packs], machine, spec.workers_of_a_run)
     table = Table(title=f"plan of {spec.name}", show_header=False, title_justify="left")
     for name, values in spec.axes.model_dump(exclude_none=True).items():
@@ -36,6 +39,7 @@ def plan_command(sweep: Sweep, cpus: int | None, memory: str | None, gpus: int |
     table.add_section()
     _add_steps(table, plan)
     _add_runs(table, plan)
+    _add_additions(table, plan.additions(rate))
     table.add_row("packs", f"{len(packs)} tasks in {len(plan.blocks())} blocks")
     table.add_section()
     table.add_row("memory", _memory(plan, machine))
@@ -65,10 +69,22 @@ def _add_steps(table: Table, plan: Plan) -> None:
 def _add_runs(table: Table, plan: Plan) -> None:
     from sweepengine.store import Status
 
-    statuses, missing = plan.statuses(), len(plan.missing())
+    statuses, missing = plan.statuses(), len(plan.unfinished())
     done, diverged, failed = (statuses.count(each) for each in (Status.DONE, Status.DIVERGED, Status.FAILED))
     again = f" ({failed} failed before)" if failed else ""
     table.add_row("runs", f"{len(plan.runs)}: {done} done, {diverged} diverged, {missing} to do{again}")
+
+
+def _add_additions(table: Table, additions: Sequence[Addition]) -> None:
+    """Add a row for observables that runs of the store do not have yet."""
+    from sweepengine.amounts import show_bytes
+
+    for each in additions:
+        table.add_row(
+            "added",
+            f"{', '.join(each.observables)}: computed again for {each.runs} runs of the store, which stay as they are; "
+            f"{each.seconds / 3600:.3g} CPU-hours and {show_bytes(each.nbytes)} of what is named below",
+        )
 
 
 def _memory(plan: Plan, machine: Machine) -> str:

@@ -26,6 +26,7 @@ from sweepengine.store import (
     ChunkPlace,
     ChunkWriter,
     Status,
+    StoredRuns,
     TaskBeat,
     bind_code,
     write_failure,
@@ -160,6 +161,7 @@ class _ChunkJob:
         self._beat, self._is_leaving = beat, is_leaving
         self._writer, self._store, self._data, self._task, self._memory = writer, store, data, task, memory
         self._runs, self._shards, self._options = runs, shards, task.options
+        self._stored = StoredRuns(store, task.nodes, task.beside)
         self._tried: set[int] = set()
         self._is_bound = False
         self._untold, self._size = 0, 1
@@ -285,6 +287,7 @@ class _ChunkJob:
                     (p, values) for p, values in zip(positions, record.values, strict=True) if values is not None
                 ]
                 for position, values in written:
+                    self._stored.compare(position, record.index, values)
                     self._writer.record(position, record.index, values)
                 self._untold += len(written)
                 self._beat.records += len(written)
@@ -311,7 +314,7 @@ class _ChunkJob:
         alive = [position for position in positions if position not in told]
         self._bind_code()
         for position in alive:
-            self._writer.finish(position, Status.DONE, peak_memory=self._memory.bytes())
+            self._finish(position, Status.DONE)
         return self._told() + Event(done=len(alive), message=self._shards.report(steps))
 
     def _told(self) -> Event:
@@ -330,13 +333,18 @@ class _ChunkJob:
             bind_code(self._store, self._task.code)
             self._is_bound = True
 
+    def _finish(self, position: int, status: Status, diverged_step: int = -1) -> None:
+        """Say how a run ended; an addition must end as its run did."""
+        beside = self._stored.end(position, status, self._writer.run(position).records_done, diverged_step)
+        peak = self._memory.bytes()
+        self._writer.finish(position, status, diverged_step=diverged_step, peak_memory=peak, beside=beside)
+
     def _tell_diverged(self, positions: tuple[int, ...], turn: Turn, told: set[int]) -> Iterator[Event]:
         for position, step in zip(positions, turn.diverged_step, strict=True):
             if step >= 0 and position not in told:
                 told.add(position)
                 self._bind_code()
-                peak = self._memory.bytes()
-                self._writer.finish(position, Status.DIVERGED, diverged_step=int(step), peak_memory=peak)
+                self._finish(position, Status.DIVERGED, int(step))
                 run = self._runs[position]
                 where = f"run {run.id} ({run.scaling}, width {run.width}, seed {run.seed}) at step {step}"
                 yield Event(diverged=1, message=f"diverged: {where}")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import math
-import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sweepengine.amounts import show_bytes
-from sweepengine.errors import SpecError
 from sweepengine.observe import canonical_names
 from sweepengine.plan._machine import Machine
+from sweepengine.plan._packs import Pack, packs_of
+from sweepengine.plan._parts import Parts, find_parts, lay_out_additions
+from sweepengine.plan._refusals import refuse_more_than_the_disk, refuse_more_than_the_memory, refuse_too_many
 from sweepengine.plan._step_size import References
 from sweepengine.plan._work import JoinedWork
 from sweepengine.plugins import UserCode
 from sweepengine.spec import kind_key
-from sweepengine.store import DATA_FILES, STORE_FILES, Status, failed_places, local_folder
+from sweepengine.store import DATA_FILES, STORE_FILES, RunPlace, Status, failed_places, recorded_observables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -26,31 +25,27 @@ if TYPE_CHECKING:
     from sweepengine.spec import AnyRun, AnySpec
     from sweepengine.store import Block, BlockShape, RunMark, StoredArray, SweepStore
 
-MOST_RUNS = 200_000
-SHORTEST_PACK = 2.0
-"""Chunks of a block are joined into one task until it is estimated to take this many seconds."""
-
 
 @dataclass(frozen=True)
-class Pack:
-    """The content of one task: whole chunks of one block.
+class Addition:
+    """Observables that a sweep adds to finished runs of its store.
 
     Attributes
     ----------
-    block : str
-    shape : BlockShape
-    chunks : tuple of int
-    runs : dict
-        Position in the block → run, for the runs of the sweep that are missing in the store.
+    observables : tuple of str
+        Names of the variables.
+    runs : int
+        Number of runs that lack them.
     seconds : float
-        Estimated time of the task.
+        Estimated seconds of work.
+    nbytes : int
+        Uncompressed bytes of the variables.
     """
 
-    block: str
-    shape: BlockShape
-    chunks: tuple[int, ...]
-    runs: dict[int, AnyRun]
+    observables: tuple[str, ...]
+    runs: int
     seconds: float
+    nbytes: int
 
 
 @dataclass(frozen=True)
@@ -66,14 +61,16 @@ class Plan:
         Arrays that the runs need beside the data.
     runs : tuple of AnyRun
         All runs of the sweep.
+    parts : Parts
+        The runs of the store of which they are made.
     new_blocks : tuple of Block
         Blocks that the store does not have yet.
     limits : dict
         Limit id → a run with this limit, for the infinite-width predictions that the store does not have yet.
     known : dict
-        Run id → its mark in the store (None: not begun), for the runs that have a place in the store.
+        Run id → its mark in the store (None: not begun), for the parts of runs that have a place in the store.
     failed : frozenset of str
-        Ids of the runs that have failed before and not ended since, whether or not a later attempt has begun.
+        Ids of the parts of runs that have failed before and not ended since, whether or not a later attempt has begun.
     references : dict
         Largest eigenvalues of reference kernels, as :class:`References` has them.
     code : UserCode
@@ -84,6 +81,7 @@ class Plan:
     data: tuple[Dataset, ...]
     given: tuple[Given, ...]
     runs: tuple[AnyRun, ...]
+    parts: Parts
     new_blocks: tuple[Block, ...]
     known: dict[str, RunMark | None]
     failed: frozenset[str]
@@ -99,12 +97,40 @@ class Plan:
         return next(data for data in self.data if data.id == run.data_id)
 
     def missing(self) -> list[AnyRun]:
-        """Runs that are neither done nor diverged."""
-        marks = ((run, self.known.get(run.id)) for run in self.runs)
-        return [run for run, mark in marks if mark is None or not mark.status.is_final]
+        """Parts of runs that are neither done nor diverged; most runs have one part, which is the run itself."""
+        return [part for part in self.parts.every() if not self._is_final(part)]
+
+    def ready(self) -> list[AnyRun]:
+        """The missing parts that wait for no other: an addition waits for the runs with which it is compared."""
+        before = self.parts.before()
+        return [part for part in self.missing() if all(map(self._is_final, before.get(part.id, ())))]
+
+    def unfinished(self) -> list[AnyRun]:
+        """Runs of the sweep of which a part is missing."""
+        return [run for run in self.runs if not all(map(self._is_final, self.parts.of[run.id]))]
+
+    def _is_final(self, part: AnyRun) -> bool:
+        mark = self.known.get(part.id)
+        return mark is not None and mark.status.is_final
+
+    def additions(self, rate: MachineRate) -> list[Addition]:
+        """What the missing additions are and cost, those of the same observables together."""
+        before, found = self.parts.before(), dict[tuple[str, ...], Addition]()
+        for block, runs in self._missing_of_blocks().items():
+            run, shape = next(iter(runs.values())), self._shapes[block]
+            if run.id in before:
+                names, seconds = tuple(each.name for each in shape.variables), self._work.seconds(run, shape, rate)
+                so_far = found.get(names, Addition(names, 0, 0.0, 0))
+                found[names] = replace(
+                    so_far,
+                    runs=so_far.runs + len(runs),
+                    seconds=so_far.seconds + len(runs) * seconds,
+                    nbytes=so_far.nbytes + len(runs) * shape.run_bytes(),
+                )
+        return list(found.values())
 
     def _missing_of_blocks(self) -> dict[str, dict[int, AnyRun]]:
-        """Block → position → missing run, for the blocks that hold any."""
+        """Block → position → missing part, for the blocks that hold any."""
         blocks: dict[str, dict[int, AnyRun]] = {}
         for run in self.missing():
             block, position = self._places[run.id]
@@ -116,22 +142,26 @@ class Plan:
         return self._shapes[self._places[run.id][0]]
 
     def statuses(self) -> list[Status]:
-        """Status of every run of the sweep."""
-        marks = (self.known.get(run.id) for run in self.runs)
+        """Status of every run of the sweep: that of its first part which has not ended, if there is one."""
+        every = (self.parts.of[run.id] for run in self.runs)
+        marks = (
+            self.known.get(next((part for part in parts if not self._is_final(part)), parts[0]).id) for parts in every
+        )
         return [Status.PENDING if mark is None else mark.status for mark in marks]
 
     def refreshed(self, store: SweepStore) -> Plan:
         """The same plan, compared with the store as it is now."""
         places, shapes = store.places(), store.block_shapes()
-        known = _known(self.runs, places, shapes, store)
+        known = _known(self.parts.every(), places, shapes, store)
         failed = _failed(known, places, store)
         return replace(self, known=known, failed=failed, new_blocks=(), limits={}, _places=places, _shapes=shapes)
 
     def of_failed(self) -> Plan:
         """The same plan for the runs alone that have failed before: nothing new is laid out or predicted."""
-        runs = tuple(run for run in self.runs if run.id in self.failed)
+        runs = tuple(run for run in self.runs if any(part.id in self.failed for part in self.parts.of[run.id]))
+        parts = Parts({run.id: self.parts.of[run.id] for run in runs})
         data = tuple(each for each in self.data if any(run.data_id == each.id for run in runs))
-        return replace(self, runs=runs, data=data, new_blocks=(), limits={})
+        return replace(self, runs=runs, parts=parts, data=data, new_blocks=(), limits={})
 
     def packs(self, rate: MachineRate, only: Collection[str] | None = None) -> Iterator[Pack]:
         """The tasks for the missing runs, longest first, so that the last task to finish is short.
@@ -142,29 +172,20 @@ class Plan:
         only : collection of str, optional
             Ids of the runs to advance; without it all missing runs.
         """
-        packs: list[Pack] = []
+        packs, before = list[Pack](), self.parts.before()
         for block, runs in self._missing_of_blocks().items():
             wanted = runs if only is None else {position: run for position, run in runs.items() if run.id in only}
             if wanted:
-                packs += self._packs_of(block, wanted, rate)
+                shape = self._shapes[block]
+                seconds = self._work.seconds(next(iter(wanted.values())), shape, rate)
+                beside = {position: self._where(before[run.id]) for position, run in wanted.items() if run.id in before}
+                packs += packs_of(block, shape, wanted, seconds, beside)
         return iter(sorted(packs, key=lambda pack: -pack.seconds))
 
-    def _packs_of(self, block: str, runs: dict[int, AnyRun], rate: MachineRate) -> Iterator[Pack]:
-        shape = self._shapes[block]
-        seconds = self._work.seconds(next(iter(runs.values())), shape, rate)
-        by_chunk: dict[int, dict[int, AnyRun]] = {}
-        for position in sorted(runs):
-            by_chunk.setdefault(position // shape.chunk_runs, {})[position] = runs[position]
-        chunks: list[int] = []
-        held: dict[int, AnyRun] = {}
-        for chunk, here in by_chunk.items():
-            chunks.append(chunk)
-            held |= here
-            if len(held) * seconds >= SHORTEST_PACK:
-                yield Pack(block, shape, tuple(chunks), held, len(held) * seconds)
-                chunks, held = [], {}
-        if held:
-            yield Pack(block, shape, tuple(chunks), held, len(held) * seconds)
+    def _where(self, parts: Iterable[AnyRun]) -> tuple[RunPlace, ...]:
+        """The places of some parts."""
+        places = (self._places[part.id] for part in parts)
+        return tuple(RunPlace(block, self._shapes[block], position) for block, position in places)
 
     def disk_bytes(self) -> int:
         """Uncompressed bytes of the missing runs' variables, of new predictions, and of a new store's data."""
@@ -186,8 +207,16 @@ class Plan:
     def memory_bytes(self) -> int:
         """Largest peak memory of a worker with one task, over the missing runs."""
         # Runs of a block take the same.
+        before = self.parts.before()
         firsts = ((block, next(iter(runs.values()))) for block, runs in self._missing_of_blocks().items())
-        return max((self._work.memory(run, self._shapes[block]) for block, run in firsts), default=0)
+        return max(
+            (
+                self._work.memory(run, self._shapes[block])
+                + sum(place.shape.run_bytes() * place.shape.chunk_runs for place in self._where(before.get(run.id, ())))
+                for block, run in firsts
+            ),
+            default=0,
+        )
 
     def predictions(self) -> dict[str, dict[str, StoredArray]]:
         """Limit id → infinite-width prediction, for the new blocks."""
@@ -196,15 +225,6 @@ class Plan:
     def blocks(self) -> dict[str, BlockShape]:
         """Shapes of the blocks that hold missing runs."""
         return {name: self._shapes[name] for name in self._missing_of_blocks()}
-
-
-def _refuse_too_many(spec: AnySpec) -> None:
-    count = math.prod(len(values) for values in spec.axes.model_dump(exclude_none=True).values())
-    if count > MOST_RUNS:
-        raise SpecError(
-            f"axes: they give {count} runs, more than the {MOST_RUNS} that one sweep may have; shorten an axis, "
-            "or divide the sweep"
-        )
 
 
 def _user_code(spec: AnySpec) -> UserCode:
@@ -234,17 +254,19 @@ def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) 
     """
     code = _user_code(spec)  # first, so that an unknown name is reported before data are loaded
     store.check(spec, code)
-    _refuse_too_many(spec)
+    refuse_too_many(spec)
     references = References(store.references(), store.given)
     work = JoinedWork(spec, references, store.dataset)
     store.check_contents(work.data, work.given)
     runs = work.runs()
+    parts = find_parts(spec, work, store, recorded_observables(store, code))
     places = store.places()
     shapes = store.block_shapes()
-    known = _known(runs, places, shapes, store)
+    known = _known(parts.every(), places, shapes, store)
     failed = _failed(known, places, store)
-    new_runs = [run for run in runs if run.id not in places]
-    laid_out = (work.block(list(group)) for _, group in itertools.groupby(new_runs, key=work.layout))
+    new_runs = [run for run in runs if run.id not in places and len(parts.of[run.id]) == 1]
+    laid_out = [work.block(list(group)) for _, group in itertools.groupby(new_runs, key=work.layout)]
+    laid_out += lay_out_additions(parts, work, places, shapes)
     new_blocks = tuple(replace(block, id=store.new_block(block.id)) for block in laid_out)
     for block in new_blocks:
         shapes[block.id] = block.shape
@@ -257,6 +279,7 @@ def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) 
         work.data,
         work.given,
         runs,
+        parts,
         new_blocks,
         known,
         failed,
@@ -267,35 +290,9 @@ def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) 
         places,
         shapes,
     )
-    _refuse_more_than_the_memory(plan, machine or Machine.here())
-    _refuse_more_than_the_disk(plan, store.address)
+    refuse_more_than_the_memory(plan, machine or Machine.here())
+    refuse_more_than_the_disk(plan, store.address)
     return plan
-
-
-def _refuse_more_than_the_memory(plan: Plan, machine: Machine) -> None:
-    """Raise :class:`SpecError` if a worker of the machine has too little memory for a run."""
-    need = plan.memory_bytes()
-    if machine.memory is not None and need > machine.memory:
-        has = "this machine has" if machine.is_here else "a worker has"
-        raise SpecError(
-            f"axes.width: the largest run needs {show_bytes(need)}, {has} {show_bytes(machine.memory)}; take smaller "
-            "widths, fewer points or fewer records"
-        )
-
-
-def _refuse_more_than_the_disk(plan: Plan, address: str) -> None:
-    """Raise :class:`SpecError` if a local disk has too little space for the missing runs without compression."""
-    place = local_folder(address)
-    if place is None:
-        return
-    folder = next(path for path in place.parents if path.exists())
-    need, free = plan.disk_bytes(), shutil.disk_usage(folder).free
-    if need > free:
-        raise SpecError(
-            f"axes: the sweep would write up to {need / 1e9:.3g} GB and the disk of {address} has {free / 1e9:.3g} GB "
-            "free; take fewer records or snapshots, fewer observables, smaller widths or fewer seeds, or name another "
-            "--store"
-        )
 
 
 def _known(

@@ -102,6 +102,12 @@ class JoinedWork:
                 self._part_of.setdefault(run.id, number)
         return tuple(runs.values())
 
+    def recording(self, run: AnyRun, observables: tuple[str, ...]) -> AnyRun:
+        """A run of the sweep as it is where other observables are recorded."""
+        other: AnyRun = replace(run, observables=observables)  # type: ignore[type-var] -- a frozen dataclass of any kind
+        self._part_of.setdefault(other.id, self._part_of[run.id])
+        return other
+
     def _work(self, run: AnyRun) -> Work:
         return self._parts[self._part_of[run.id]][1]
 

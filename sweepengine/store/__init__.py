@@ -14,6 +14,7 @@ from sweepengine.store._chunk import ChunkWriter as ChunkWriter
 from sweepengine.store._chunk import fail_chunk as fail_chunk
 from sweepengine.store._chunk import refs_by_positions as refs_by_positions
 from sweepengine.store._compatibility import bind_code as bind_code
+from sweepengine.store._compatibility import recorded_observables as recorded_observables
 from sweepengine.store._content import content_digest as content_digest
 from sweepengine.store._data import read_data as read_data
 from sweepengine.store._data import read_given as read_given
@@ -25,6 +26,7 @@ from sweepengine.store._failures import failed_places as failed_places
 from sweepengine.store._failures import write_failure as write_failure
 from sweepengine.store._layout import Block as Block
 from sweepengine.store._layout import BlockShape as BlockShape
+from sweepengine.store._layout import RunPlace as RunPlace
 from sweepengine.store._layout import StoredArray as StoredArray
 from sweepengine.store._layout import make_block as make_block
 from sweepengine.store._layout import piece_length as piece_length
@@ -46,6 +48,7 @@ from sweepengine.store._part import Share as Share
 from sweepengine.store._run_table import DATA_FILES as DATA_FILES
 from sweepengine.store._run_table import STORE_FILES as STORE_FILES
 from sweepengine.store._status import Status as Status
+from sweepengine.store._stored import StoredRuns as StoredRuns
 from sweepengine.store._survey import LABELS as LABELS
 from sweepengine.store._survey import Seen as Seen
 from sweepengine.store._survey import Survey as Survey

@@ -128,11 +128,23 @@ class ChunkWriter:
             run, status=Status.RUNNING, records_done=record + 1, digests=digests
         )
 
-    def finish(self, position: int, status: Status, *, diverged_step: int = -1, peak_memory: int = -1) -> None:
-        """Say how a run ended."""
+    def finish(
+        self,
+        position: int,
+        status: Status,
+        *,
+        diverged_step: int = -1,
+        peak_memory: int = -1,
+        beside: Mapping[str, str] | None = None,
+    ) -> None:
+        """Say how a run ended; of an addition also the digests of what lies ``beside``, with which it was compared."""
         index = position - self._first
         self._runs[index] = replace(
-            self._runs[index], status=status, diverged_step=diverged_step, peak_memory=peak_memory
+            self._runs[index],
+            status=status,
+            diverged_step=diverged_step,
+            peak_memory=peak_memory,
+            digests=self._runs[index].digests | (beside or {}),
         )
 
     def commit(

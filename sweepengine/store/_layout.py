@@ -247,12 +247,35 @@ class Block:
         In the order of the ``run`` dim.
     axes : mapping
         Axis → value of its setting for these runs, for the axes that may have a column in the table of runs.
+    adds_to : tuple of str
+        Of an addition, a block of further observables: for each run the id of the run to which they belong. Empty for
+        runs of their own.
     """
 
     id: str
     shape: BlockShape
     runs: tuple[AnyRun, ...]
     axes: Mapping[str, Any] = field(default_factory=dict)
+    adds_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunPlace:
+    """Where a run lies.
+
+    Attributes
+    ----------
+    block : str
+        Id of its block.
+    shape : BlockShape
+        Shape of the block.
+    position : int
+        Its position in the block.
+    """
+
+    block: str
+    shape: BlockShape
+    position: int
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,9 @@ COLUMNS: dict[str, Column] = {
     ),
 }
 """Columns that the tables of all kinds of sweeps have."""
+ADDS_TO = "adds_to"
+_ADDITIONS = {ADDS_TO: Column(str, "", "id of the run to which these further observables belong; empty for a run")}
+"""The column that the table of a store with additions has."""
 
 DATA_FILES = 1 + 2 * 4
 """Number of files of a set of data: its group, and two for each of four arrays."""
@@ -65,6 +68,24 @@ class RunTable:
 
     def __len__(self) -> int:
         return len(self.columns["id"])
+
+    @cached_property
+    def bases(self) -> NDArray[Any]:
+        """For each row the id of the run to which an addition belongs; empty for the row of a run."""
+        return self.columns.get(ADDS_TO, np.full(len(self), "", dtype=object))
+
+    def of_runs(self) -> RunTable:
+        """The table of the runs alone, without the rows of additions."""
+        own = self.bases == ""
+        return RunTable({name: column[own] for name, column in self.columns.items() if name != ADDS_TO})
+
+    def additions(self) -> dict[str, list[tuple[str, int]]]:
+        """Run id → (block, position) of each of its additions, the oldest first; empty if there are none."""
+        places: dict[str, list[tuple[str, int]]] = {}
+        for base, block, position in zip(self.bases, self.columns["block"], self.columns["position"], strict=True):
+            if base:
+                places.setdefault(str(base), []).append((str(block), int(position)))
+        return places
 
     def places(self) -> dict[str, tuple[str, int]]:
         """Run id → (block, position)."""
@@ -110,13 +131,7 @@ class RunTable:
 
     def segments(self) -> list[tuple[str, int, int]]:
         """Stretches of rows that lie together in a block: block, first position, first position after the stretch."""
-        segments: list[tuple[str, int, int]] = []
-        for block, position in zip(self.columns["block"].tolist(), self.columns["position"].tolist(), strict=True):
-            if segments and segments[-1][0] == block and segments[-1][2] == position:
-                segments[-1] = (block, segments[-1][1], position + 1)
-            else:
-                segments.append((block, position, position + 1))
-        return segments
+        return stretches(zip(self.columns["block"].tolist(), self.columns["position"].tolist(), strict=True))
 
     @cached_property
     def positions(self) -> dict[str, list[int]]:
@@ -129,6 +144,22 @@ class RunTable:
     def blocks(self) -> list[str]:
         """Blocks in the order of the table."""
         return list(self.positions)
+
+
+def stretches(places: Iterable[tuple[str, int]]) -> list[tuple[str, int, int]]:
+    """Places that follow each other in a block, as block, first position, first position after the stretch."""
+    found: list[tuple[str, int, int]] = []
+    for block, position in places:
+        if found and found[-1][0] == block and found[-1][2] == position:
+            found[-1] = (block, found[-1][1], position + 1)
+        else:
+            found.append((block, position, position + 1))
+    return found
+
+
+def column_of(name: str) -> Column:
+    """The column of a name, of any table."""
+    return (COLUMNS | further_columns() | _ADDITIONS)[name]
 
 
 def rows_of(block: Block, names: Collection[str]) -> dict[str, list[Any]]:
@@ -148,6 +179,7 @@ def rows_of(block: Block, names: Collection[str]) -> dict[str, list[Any]]:
             "seed": run.seed,
             "limit": run.limit_id,
             "step_size": run.step_size,
+            ADDS_TO: block.adds_to[position] if block.adds_to else "",
         } | run.further_columns
         for name, column in rows.items():
             column.append(values[name] if name in values else block.axes[name])
@@ -168,7 +200,7 @@ def read_table(store: Store, publication: Publication) -> RunTable:
         The table is not what was written.
     """
     nodes, path = publication.nodes, publication.table
-    extra = [name for name in further_columns() if f"{path}/{name}" in nodes]
+    extra = [name for name in (*further_columns(), ADDS_TO) if f"{path}/{name}" in nodes]
     names = (*COLUMNS, *extra)
     return RunTable(dict(zip(names, nodes.values_of_each(store, [f"{path}/{name}" for name in names]), strict=True)))
 
@@ -205,21 +237,22 @@ def extended(table: RunTable | None, blocks: Sequence[Block], swept: Mapping[str
         As :func:`new_columns` gives them.
     """
     columns = {} if table is None else table.columns
-    names = dict.fromkeys((*(columns or _names(blocks[0])), *swept))
+    adding = _ADDITIONS if any(block.adds_to for block in blocks) else {}
+    names = dict.fromkeys((*(columns or _names(blocks[0])), *swept, *adding))
     added = [rows_of(block, names) for block in blocks]
     joined = {}
     for name in names:
         values = _column(name, [value for rows in added for value in rows[name]])
         before = columns.get(name)
         if before is None and table is not None:
-            before = _column(name, [swept[name]] * len(table))
+            before = _column(name, [swept.get(name)] * len(table))
         joined[name] = values if before is None else np.concatenate([before, values])
     return RunTable(joined)
 
 
 def _column(name: str, values: Sequence[Any]) -> NDArray[Any]:
     """A column of the table; None stands for the column's fill value."""
-    dtype, fill, _ = (COLUMNS | further_columns())[name]
+    dtype, fill, _ = column_of(name)
     return np.array([fill if value is None else value for value in values], dtype=object if dtype is str else dtype)
 
 
@@ -227,7 +260,7 @@ def write_table(metadata: Metadata, path: str, table: RunTable) -> None:
     """Write a whole table at a path of its own; the tables of other publications are not touched."""
     metadata.group(path, {"title": "runs of this sweep, with the place of each run"})
     for name, values in table.columns.items():
-        dtype, fill, long_name = (COLUMNS | further_columns())[name]
+        dtype, fill, long_name = column_of(name)
         attributes = {"long_name": long_name}
         metadata.array(
             f"{path}/{name}",
