@@ -3,8 +3,8 @@
 Of the modules ``initial_cloud`` alone imports torch when it is imported.
 """
 
-from sweepengine.plan._cost import WORKER_BYTES as WORKER_BYTES
 from sweepengine.plan._cost import NOMINAL as NOMINAL
+from sweepengine.plan._cost import WORKER_BYTES as WORKER_BYTES
 from sweepengine.plan._cost import MachineRate as MachineRate
 from sweepengine.plan._cost import available_cpus as available_cpus
 from sweepengine.plan._limit import predict_limit as predict_limit

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sweepengine.store._marks import runs_of
 from sweepengine.store._run_table import stretches
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sweepengine.observe import Variable
     from sweepengine.store._layout import BlockShape
     from sweepengine.store._marks import RunMark
     from sweepengine.store._run_table import RunTable
+    from sweepengine.store._view import StoreView
 
 NOWHERE = ""
 """Stands for the block of a variable that a run does not have."""
@@ -106,3 +108,29 @@ class Additions:
                 for name in self._every.keys() - held:
                     counts[name] = counts.get(name, 0) + 1
         return ", ".join(f"{name} of {counts[name]} of {len(self._runs)} runs" for name in sorted(counts))
+
+
+def unlike_their_runs(store: StoreView) -> Iterator[tuple[str, int, str]]:
+    """The finished additions that were compared with other numbers than the store has of their runs now.
+
+    Yields
+    ------
+    str, int, str
+        Block and position of the addition; names of the variables whose digests differ.
+    """
+    every = {} if store.table is None else store.table.additions()
+    if not every:
+        return
+    shapes, runs = store.block_shapes(), store.places()
+    marks = {block: runs_of(shape, store.marks(block, shape, {})) for block, shape in shapes.items()}
+    for run, additions in every.items():
+        places = [runs[run], *additions]
+        for number, (block, position) in enumerate(places):
+            added = marks[block][position]
+            for earlier, at in places[:number]:
+                known = marks[earlier][at]
+                if added is None or known is None or not (added.status.is_final and known.status.is_final):
+                    continue  # nothing was compared, or the run is being computed again
+                names = (variable.name for variable in shapes[earlier].variables)
+                if unlike := [name for name in names if added.digests.get(name) != known.digests.get(name)]:
+                    yield block, position, ", ".join(unlike)

@@ -43,8 +43,12 @@ if TYPE_CHECKING:
     from sweepengine.spec import AnyRun
 
 SCHEMA_VERSION = 3
+ADDED_VERSION = 4
+"""The layout version of a store with additions, which a program that knows none would show as runs."""
 LEGACY_VERSION = 2
 """The previous layout version. It can be read, and the first driver that writes carries the store over."""
+ADDS_TO = "adds_to"
+"""The column that the table of a store with additions has."""
 CHUNK_TARGET = 8_000_000
 """Bytes that a chunk should have, about."""
 CHUNK_LIMIT = 32_000_000

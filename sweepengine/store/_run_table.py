@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweepengine.spec import Column, further_columns, kind_of
+from sweepengine.store._layout import ADDS_TO
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -43,9 +44,7 @@ COLUMNS: dict[str, Column] = {
     ),
 }
 """Columns that the tables of all kinds of sweeps have."""
-ADDS_TO = "adds_to"
 _ADDITIONS = {ADDS_TO: Column(str, "", "id of the run to which these further observables belong; empty for a run")}
-"""The column that the table of a store with additions has."""
 
 DATA_FILES = 1 + 2 * 4
 """Number of files of a set of data: its group, and two for each of four arrays."""

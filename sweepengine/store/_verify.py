@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweepengine.errors import RunError
+from sweepengine.store._additions import unlike_their_runs
 from sweepengine.store._arrays import BlockArrays, ChunkPlace
 from sweepengine.store._attempts import HeldError, SupersededError
 from sweepengine.store._chunk import ChunkWriter
@@ -96,6 +97,15 @@ def find_damage(store: SweepStore) -> Iterator[Damage]:
     for block, shape in store.block_shapes().items():
         for chunk in sorted(store.used_chunks(block, shape)):
             yield from _of_chunk(store.place(block, shape, chunk))
+    yield from _of_additions(store)
+
+
+def _of_additions(store: SweepStore) -> Iterator[Damage]:
+    """Additions to other numbers than those that their runs have now."""
+    for block, position, names in unlike_their_runs(store):
+        chunk = position // store.block_shapes()[block].chunk_runs
+        message = f"was added to a run with another {names} than it has now; it is computed again"
+        yield Damage(message, block, chunk, (position,))
 
 
 def _of_nodes(store: SweepStore) -> Iterator[Damage]:
@@ -236,6 +246,9 @@ def _forget(store: SweepStore, place: ChunkPlace) -> None:
     except (HeldError, DamagedMarkError):
         place = store.relocate(place.block, place.chunk, store.attempt(1))
         writer = ChunkWriter(place, store.attempt(1))
+    for block, position, _ in unlike_their_runs(store):
+        if (block, position // place.shape.chunk_runs) == (place.block, place.chunk):
+            writer.restart(position)
     mark = store.mark(place.block, place.chunk)
     for lost in () if mark is None else _of_states(place, mark):
         for position in lost.positions:
