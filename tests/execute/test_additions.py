@@ -138,7 +138,10 @@ def test_fewer_observables_or_others_are_refused(before: Path, tiny: Tiny) -> No
     assert files(before) == content
 
 
-def test_some_runs_may_have_an_addition_and_it_is_said(before: Path, tiny: Tiny, tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("always::sweepengine.errors.IncompleteWarning")
+def test_some_runs_may_have_an_addition_and_it_is_said(
+    before: Path, tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run(tiny(axes={"seed": [1], "width": [16]}) | {"observables": AFTER}, before)
     with pytest.warns(IncompleteWarning, match="feature_gram of 6 of 8 runs, kernel_cka of 6 of 8 runs"):
         found = sweepengine.open_sweep(before).load()
@@ -146,8 +149,9 @@ def test_some_runs_may_have_an_addition_and_it_is_said(before: Path, tiny: Tiny,
     np.testing.assert_array_equal(found.records_added, np.where(there, found.sizes["record"], 0))
     np.testing.assert_array_equal(np.isfinite(found.kernel_cka).all("record"), there)
     assert np.isfinite(found.kernel).all()
-    with pytest.warns(IncompleteWarning, match="lacks observables that were added"):
-        assert main(["report", str(before)]) == 0
+    assert main(["report", str(before)]) == 0
+    assert "warning: " in (said := capsys.readouterr().err)
+    assert "lacks observables that were added" in said
     run(tiny() | {"observables": AFTER}, before)
     assert_as_from_the_start(before, tiny() | {"observables": AFTER}, tmp_path / "fresh.zarr")
 
@@ -380,7 +384,7 @@ def test_other_kinds_of_sweeps_get_additions_too(
 def test_users_observables_are_added_in_their_version(before: Path, tiny: Tiny, tmp_path: Path) -> None:
     text = """
 import sweepengine
-@sweepengine.register_observable("largest", dims=(), long_name="largest output", version="{version}")
+@sweepengine.register_observable(name="largest", dims=(), long_name="largest output", version="{version}")
 def largest(now, start):
     return {factor} * now.train.forward.outputs.amax(-1)
 """
@@ -406,7 +410,7 @@ def test_runs_over_shards_get_no_additions(tmp_path: Path) -> None:
         sweepengine.run(more | {"shards": 2}, store)
     run(more, store)
     found = sweepengine.open_sweep(store)
-    assert found.records_added == found.records_done > 1
+    assert found.records_added == found.records_done >= 1
 
 
 def test_killing_everything_while_an_addition_is_under_way(tmp_path: Path) -> None:
