@@ -82,8 +82,8 @@ def _refuse_fewer(new: Sequence[tuple[AnyRun, ...]], recorded: Sequence[tuple[st
     for *_, run in new:
         if fewer := [name for name in every if name not in run.observables]:
             raise StoreError(
-                f"store: observables: {', '.join(fewer)} were added to the store, so its new runs need them; name them "
-                "too, or name another --store"
+                f"store: observables: the store has {', '.join(fewer)} too by now, which its new runs need; name all of "
+                "its observables, or another --store"
             )
 
 

@@ -6,7 +6,10 @@ import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sweepengine.amounts import show_bytes
+from sweepengine.errors import StoreError
 from sweepengine.observe import canonical_names
+from sweepengine.plan._cost import MachineRate
 from sweepengine.plan._machine import Machine
 from sweepengine.plan._packs import Pack, packs_of
 from sweepengine.plan._parts import Parts, find_parts, lay_out_additions
@@ -15,15 +18,23 @@ from sweepengine.plan._step_size import References
 from sweepengine.plan._work import JoinedWork
 from sweepengine.plugins import UserCode
 from sweepengine.spec import kind_key
-from sweepengine.store import DATA_FILES, STORE_FILES, RunPlace, Status, failed_places, recorded_observables
+from sweepengine.store import (
+    DATA_FILES,
+    STORE_FILES,
+    OtherScheduleError,
+    RunPlace,
+    Status,
+    SweepStore,
+    failed_places,
+    recorded_observables,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from sweepengine.data import Dataset, Given
-    from sweepengine.plan._cost import MachineRate
     from sweepengine.spec import AnyRun, AnySpec
-    from sweepengine.store import Block, BlockShape, RunMark, StoredArray, SweepStore
+    from sweepengine.store import Block, BlockShape, RunMark, StoredArray
 
 
 @dataclass(frozen=True)
@@ -227,6 +238,13 @@ class Plan:
         return {name: self._shapes[name] for name in self._missing_of_blocks()}
 
 
+def _cost_anew(spec: AnySpec) -> str:
+    """What a sweep takes in a store that has none of its runs."""
+    plan = make_plan(spec, SweepStore("memory://nothing-is-written.zarr"), Machine(1, memory=None))
+    seconds = sum(pack.seconds for pack in plan.packs(MachineRate.measure(spec.precision)))
+    return f"about {seconds / 3600:.3g} CPU-hours and {show_bytes(plan.disk_bytes())}, because all its runs are new"
+
+
 def _user_code(spec: AnySpec) -> UserCode:
     """The users' code that a spec names."""
     return UserCode.of(canonical_names(spec), (*spec.users_parts(), *kind_key(spec)))
@@ -253,8 +271,11 @@ def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) 
         The spec asks for something impossible, or does not agree with the store.
     """
     code = _user_code(spec)  # first, so that an unknown name is reported before data are loaded
-    store.check(spec, code)
     refuse_too_many(spec)
+    try:
+        store.check(spec, code)
+    except OtherScheduleError as error:
+        raise StoreError(f"{error}; there it takes {_cost_anew(spec)}") from error
     references = References(store.references(), store.given)
     work = JoinedWork(spec, references, store.dataset)
     store.check_contents(work.data, work.given)

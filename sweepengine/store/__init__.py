@@ -13,6 +13,7 @@ from sweepengine.store._beats import TaskBeat as TaskBeat
 from sweepengine.store._chunk import ChunkWriter as ChunkWriter
 from sweepengine.store._chunk import fail_chunk as fail_chunk
 from sweepengine.store._chunk import refs_by_positions as refs_by_positions
+from sweepengine.store._compatibility import OtherScheduleError as OtherScheduleError
 from sweepengine.store._compatibility import bind_code as bind_code
 from sweepengine.store._compatibility import recorded_observables as recorded_observables
 from sweepengine.store._content import content_digest as content_digest

@@ -28,6 +28,14 @@ _IN_THE_CONTENT = ("data.path", "data.targets", "network.weights", "reference")
 """Settings that say where to find content; :meth:`StoreView.check_contents` compares the content itself."""
 
 
+_SCHEDULE = ("time", "records")
+"""Settings of a section that say how long runs are trained, and when they are recorded."""
+
+
+class OtherScheduleError(StoreError):
+    """A spec whose runs are those of a store, trained for another time or recorded at other steps."""
+
+
 def _settings(spec: AnySpec, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
     """Every fixed setting of a spec → the values that it may have: one, or those of an axis if the spec sweeps it.
 
@@ -117,15 +125,16 @@ def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> No
     (names,) = ours["observables"]
     if all(set(each) <= set(names) for each in theirs["observables"].values()):
         del ours["observables"], theirs["observables"]
-    differing = [
-        f"{key}: the store has {_show(tuple(theirs.get(key, {}).values()))}, this spec {_show(ours.get(key))}"
+    differing = {
+        key: f"{key}: the store has {_show(tuple(theirs.get(key, {}).values()))}, this spec {_show(ours.get(key))}"
         for key in sorted(ours.keys() | theirs.keys())
         if not set(map(repr, ours.get(key, ()))) & theirs.get(key, {}).keys()
-    ]
+    }
     if differing:
-        raise StoreError(
+        error = OtherScheduleError if all(key.split(".")[-1] in _SCHEDULE for key in differing) else StoreError
+        raise error(
             f"store: {address} was written with other fixed settings (longer axes and more observables would be an extension):\n"
-            + "\n".join(differing)
+            + "\n".join(differing.values())
             + "\nName another --store, or go back to the settings of the store"
         )
 

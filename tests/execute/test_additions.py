@@ -133,7 +133,7 @@ def test_fewer_observables_or_others_are_refused(before: Path, tiny: Tiny) -> No
         run(tiny() | {"observables": ["loss_train", "kernel_cka"]}, before)
     run(tiny() | {"observables": AFTER}, before)
     content = files(before)
-    with pytest.raises(StoreError, match="kernel_cka, feature_gram were added to the store"):
+    with pytest.raises(StoreError, match="the store has kernel_cka, feature_gram too by now"):
         run(tiny(axes={"seed": 3}) | {"observables": BEFORE}, before)
     assert files(before) == content
 
@@ -446,3 +446,14 @@ def test_killing_everything_while_an_addition_is_under_way(tmp_path: Path) -> No
     assert process.returncode == 0, err
     assert says(out, "done=8")
     assert_as_from_the_start(store, more, tmp_path / "fresh.zarr")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"training": {"time": 10.0}}, {"training": {"records": {"spacing": "log", "count": 12}}}]
+)
+def test_another_schedule_is_refused_with_its_cost(before: Path, tiny: Tiny, changes: dict[str, Any]) -> None:
+    with pytest.raises(StoreError, match=r"there it takes about \S+ CPU-hours and \d.* all its runs are new"):
+        run(tiny(**changes) | {"observables": BEFORE}, before)
+    with pytest.raises(StoreError) as caught:
+        run(tiny(**changes, network={"sigma_w": 1.0}) | {"observables": BEFORE}, before)
+    assert "CPU-hours" not in str(caught.value)
