@@ -40,6 +40,7 @@ def plan_command(sweep: Sweep, cpus: int | None, memory: str | None, gpus: int |
     _add_steps(table, plan)
     _add_runs(table, plan)
     _add_additions(table, plan.additions(rate))
+    _add_longer(table, plan)
     table.add_row("packs", f"{len(packs)} tasks in {len(plan.blocks())} blocks")
     table.add_section()
     table.add_row("memory", _memory(plan, machine))
@@ -85,6 +86,20 @@ def _add_additions(table: Table, additions: Sequence[Addition]) -> None:
             f"{', '.join(each.observables)}: computed again for {each.runs} runs of the store, which stay as they are; "
             f"{each.seconds / 3600:.3g} CPU-hours and {show_bytes(each.nbytes)} of what is named below",
         )
+
+
+def _add_longer(table: Table, plan: Plan) -> None:
+    """Add rows for runs of the store that are trained for longer, and for the states that are kept of new ones."""
+    from sweepengine.amounts import show_bytes
+
+    missing = {run.id for run in plan.missing()}
+    known = [longer for run, longer in plan.longer.items() if run in missing]
+    for time, why in dict.fromkeys((longer.time, longer.why) for longer in known):
+        count = sum((longer.time, longer.why) == (time, why) for longer in known)
+        how = f"are trained again from t = 0: {why}" if why else "go on from the states that were kept there"
+        table.add_row("longer", f"{count} runs of the store end at time {time:g} and {how}")
+    if kept := plan.kept_bytes():
+        table.add_row("states", f"{show_bytes(kept)} of last states are kept, from which a longer time goes on")
 
 
 def _memory(plan: Plan, machine: Machine) -> str:

@@ -29,6 +29,7 @@ from sweepengine.store import (
     StoredRuns,
     TaskBeat,
     bind_code,
+    read_start,
     write_failure,
 )
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from sweepengine.execute._data import Data, Turn
     from sweepengine.execute._task import PackTask
     from sweepengine.spec import AnyRun
+    from sweepengine.store import Start
 
     Events = Generator[Event, None, Event]
 
@@ -181,12 +183,16 @@ class _ChunkJob:
                 yield self._damaged(positions, "state")
             elif self._fits(positions, state):
                 yield from self._turn(positions, state)
+        for position in self._runs.keys() & self._task.starts.keys() - self._tried:
+            if not self._writer.run(position).records_done:
+                yield from self._go_on(position, self._task.starts[position])
         waiting = [p for p in sorted(self._runs) if not (p in self._tried or self._writer.run(p).status.is_final)]
         # Users' code sees one network at a time.
         shared = not self._task.code.used
-        together = shared and all(run.shares_turns for run in self._runs.values())
+        alone = self._task.takes_runs_singly or self._task.keep_states
+        together = shared and not alone and all(run.shares_turns for run in self._runs.values())
         usual = 1 if self._data.x_train.device.type == "cpu" else GPU_RUNS_PER_TURN
-        self._size = (self._options.runs_per_turn or usual) if together and not self._task.takes_runs_singly else 1
+        self._size = (self._options.runs_per_turn or usual) if together else 1
         yield from self._turns(waiting)
         if self._task.names_runs:
             yield Event(advancing=())
@@ -212,6 +218,18 @@ class _ChunkJob:
         return bool(alive) and all(
             p in self._runs and self._writer.run(p).records_done == int(state["due"]) for p in alive
         )
+
+    def _go_on(self, position: int, start: Start) -> Iterator[Event]:
+        """Compute a run from the end of a shorter one: its records are taken over, as if it had been interrupted there."""
+        read, run = read_start(self._store, self._task.nodes, start), self._runs[position]
+        if read is None:
+            yield Event(message=f"damaged: what was kept of run {run.id}; computed again from t = 0")
+            return
+        state, records = read
+        self._writer.restart(position)
+        for index, values in enumerate(records):
+            self._writer.record(position, index, values)
+        yield from self._turn((position,), state | {"due": np.array(start.records)} | self._maker([run]))
 
     def _turns(self, positions: list[int]) -> Iterator[Event]:
         """Compute runs from t = 0, as many in a turn as the size of turns then allows: it becomes smaller on the way."""
@@ -311,10 +329,15 @@ class _ChunkJob:
             else:
                 self._shards.order(Order.STEP)
         yield from self._tell_diverged(positions, turn, told)
+        if self._task.keep_states and len(told) < len(positions):
+            state = turn.state() | self._maker(runs)
+            yield from self._tell_diverged(positions, turn, told)  # turn.state() may have detected a divergence
         alive = [position for position in positions if position not in told]
         self._bind_code()
         for position in alive:
             self._finish(position, Status.DONE)
+            if self._task.keep_states:
+                self._writer.keep(position, state)
         return self._told() + Event(done=len(alive), message=self._shards.report(steps))
 
     def _told(self) -> Event:

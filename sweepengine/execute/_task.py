@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sweepengine.options import RunOptions
     from sweepengine.plugins import UserCode
     from sweepengine.spec import AnyRun
-    from sweepengine.store import BlockShape, Nodes, RunPlace
+    from sweepengine.store import BlockShape, Nodes, RunPlace, Start
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ class PackTask:
     workers : int
         Number of workers that advance each run together, if the executor has several.
     options : RunOptions
-    beside : dict
-        As :class:`sweepengine.plan.Pack` has it.
+    beside, starts : dict
+        As :class:`sweepengine.plan.Pack` has them.
+    keep_states : bool
+        Whether the last state of each run is kept.
     careful : bool
         Whether the task advances one run at a time and names each run to the driver before it advances it. If the
         worker dies, the driver then knows which run stopped it.
@@ -61,6 +63,8 @@ class PackTask:
     workers: int
     options: RunOptions
     beside: dict[int, tuple[RunPlace, ...]] = field(default_factory=dict)
+    starts: dict[int, Start] = field(default_factory=dict)
+    keep_states: bool = False
     careful: bool = False
     is_short: bool = False
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sweepengine.spec import AnyRun
-    from sweepengine.store import BlockShape, RunPlace
+    from sweepengine.store import BlockShape, RunPlace, Start
 
 SHORTEST_PACK = 2.0
 """Chunks of a block are joined into one task until it is estimated to take this many seconds."""
@@ -30,6 +30,8 @@ class Pack:
         Estimated time of the task.
     beside : dict
         Position of an addition → the places of what the store has of its run, with which it is compared.
+    starts : dict
+        Position of a run that goes on from the end of a shorter one → from where.
     """
 
     block: str
@@ -38,6 +40,7 @@ class Pack:
     runs: dict[int, AnyRun]
     seconds: float
     beside: dict[int, tuple[RunPlace, ...]]
+    starts: dict[int, Start]
 
 
 def packs_of(
@@ -46,6 +49,7 @@ def packs_of(
     runs: Mapping[int, AnyRun],
     seconds: float,
     beside: Mapping[int, tuple[RunPlace, ...]],
+    starts: Mapping[int, Start],
 ) -> Iterator[Pack]:
     """Cut runs of a block into packs of whole chunks.
 
@@ -56,8 +60,8 @@ def packs_of(
         Position in the block → run.
     seconds : float
         Estimated seconds of each run.
-    beside : mapping
-        As :class:`Pack` has it.
+    beside, starts : mapping
+        As :class:`Pack` has them.
     """
     by_chunk: dict[int, dict[int, AnyRun]] = {}
     for position in sorted(runs):
@@ -65,7 +69,8 @@ def packs_of(
 
     def pack(chunks: list[int], held: dict[int, AnyRun]) -> Pack:
         places = {position: beside[position] for position in held if position in beside}
-        return Pack(block, shape, tuple(chunks), held, len(held) * seconds, places)
+        begun = {position: starts[position] for position in held if position in starts}
+        return Pack(block, shape, tuple(chunks), held, len(held) * seconds, places, begun)
 
     chunks: list[int] = []
     held: dict[int, AnyRun] = {}

@@ -10,6 +10,7 @@ from sweepengine.amounts import show_bytes
 from sweepengine.errors import StoreError
 from sweepengine.observe import canonical_names
 from sweepengine.plan._cost import MachineRate
+from sweepengine.plan._longer import Longer, find_longer, longer_block
 from sweepengine.plan._machine import Machine
 from sweepengine.plan._packs import Pack, packs_of
 from sweepengine.plan._parts import Parts, find_parts, lay_out_additions
@@ -23,6 +24,7 @@ from sweepengine.store import (
     STORE_FILES,
     OtherScheduleError,
     RunPlace,
+    Start,
     Status,
     SweepStore,
     failed_places,
@@ -86,6 +88,8 @@ class Plan:
         Largest eigenvalues of reference kernels, as :class:`References` has them.
     code : UserCode
         The users' code that the sweep needs.
+    longer : dict
+        Run id → what the store has of the run up to an earlier time, for the runs that are not finished.
     """
 
     spec: AnySpec
@@ -99,6 +103,7 @@ class Plan:
     limits: dict[str, AnyRun]
     references: dict[str, float]
     code: UserCode
+    longer: dict[str, Longer]
     _work: JoinedWork
     _places: dict[str, tuple[str, int]]
     _shapes: dict[str, BlockShape]
@@ -188,15 +193,39 @@ class Plan:
             wanted = runs if only is None else {position: run for position, run in runs.items() if run.id in only}
             if wanted:
                 shape = self._shapes[block]
-                seconds = self._work.seconds(next(iter(wanted.values())), shape, rate)
+                seconds = self._work.seconds(next(iter(wanted.values())), shape, rate) * self._share(wanted.values())
                 beside = {position: self._where(before[run.id]) for position, run in wanted.items() if run.id in before}
-                packs += packs_of(block, shape, wanted, seconds, beside)
+                packs += packs_of(block, shape, wanted, seconds, beside, self._starts(wanted))
         return iter(sorted(packs, key=lambda pack: -pack.seconds))
+
+    def _share(self, runs: Collection[AnyRun]) -> float:
+        """The share of their steps that some runs have before them, in the mean."""
+        return sum(self.longer[run.id].share if run.id in self.longer else 1.0 for run in runs) / len(runs)
+
+    def _starts(self, runs: Mapping[int, AnyRun]) -> dict[int, Start]:
+        """Position → from where a run goes on, for those that do not begin at t = 0."""
+        found = ((position, self.longer.get(run.id)) for position, run in runs.items())
+        return {
+            position: Start(self._where_of(longer.shorter), longer.records)
+            for position, longer in found
+            if longer is not None and longer.records
+        }
+
+    def _where_of(self, run: str) -> RunPlace:
+        block, position = self._places[run]
+        return RunPlace(block, self._shapes[block], position)
+
+    def kept_bytes(self) -> int:
+        """Bytes of the last states of the missing runs, which the spec may ask to keep."""
+        if not self.spec.keep_states:
+            return 0
+        before, blocks = self.parts.before(), self._missing_of_blocks().items()
+        every = ((self._shapes[block], runs.values()) for block, runs in blocks)
+        return sum(self._work.state_bytes(run, shape) for shape, runs in every for run in runs if run.id not in before)
 
     def _where(self, parts: Iterable[AnyRun]) -> tuple[RunPlace, ...]:
         """The places of some parts."""
-        places = (self._places[part.id] for part in parts)
-        return tuple(RunPlace(block, self._shapes[block], position) for block, position in places)
+        return tuple(self._where_of(part.id) for part in parts)
 
     def disk_bytes(self) -> int:
         """Uncompressed bytes of the missing runs' variables, of new predictions, and of a new store's data."""
@@ -204,7 +233,12 @@ class Plan:
         data = 0 if self.known else sum(data.nbytes for data in self.data)
         data += 0 if self.known else sum(each.nbytes for each in self.given)
         blocks = self._missing_of_blocks().items()
-        return limits + data + sum(len(runs) * self._shapes[block].run_bytes() for block, runs in blocks)
+        return (
+            limits
+            + data
+            + self.kept_bytes()
+            + sum(len(runs) * self._shapes[block].run_bytes() for block, runs in blocks)
+        )
 
     def file_count(self) -> int:
         """Number of files for the blocks of missing runs, for new predictions, and for the rest of a new store."""
@@ -280,13 +314,17 @@ def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) 
     work = JoinedWork(spec, references, store.dataset)
     store.check_contents(work.data, work.given)
     runs = work.runs()
-    parts = find_parts(spec, work, store, recorded_observables(store, code))
+    recorded = recorded_observables(store, code)
+    parts = find_parts(spec, work, store, recorded)
     places = store.places()
     shapes = store.block_shapes()
     known = _known(parts.every(), places, shapes, store)
     failed = _failed(known, places, store)
     new_runs = [run for run in runs if run.id not in places and len(parts.of[run.id]) == 1]
-    laid_out = [work.block(list(group)) for _, group in itertools.groupby(new_runs, key=work.layout)]
+    longer = find_longer(spec, runs, store, references, recorded)
+    laid_out = [
+        longer_block(work.block(list(group)), longer) for _, group in itertools.groupby(new_runs, key=work.layout)
+    ]
     laid_out += lay_out_additions(parts, work, places, shapes)
     new_blocks = tuple(replace(block, id=store.new_block(block.id)) for block in laid_out)
     for block in new_blocks:
@@ -307,6 +345,7 @@ def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) 
         limits,
         references.values,
         code,
+        longer,
         work,
         places,
         shapes,

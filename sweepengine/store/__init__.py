@@ -28,6 +28,7 @@ from sweepengine.store._failures import write_failure as write_failure
 from sweepengine.store._layout import Block as Block
 from sweepengine.store._layout import BlockShape as BlockShape
 from sweepengine.store._layout import RunPlace as RunPlace
+from sweepengine.store._layout import Start as Start
 from sweepengine.store._layout import StoredArray as StoredArray
 from sweepengine.store._layout import make_block as make_block
 from sweepengine.store._layout import piece_length as piece_length
@@ -50,6 +51,7 @@ from sweepengine.store._run_table import DATA_FILES as DATA_FILES
 from sweepengine.store._run_table import STORE_FILES as STORE_FILES
 from sweepengine.store._status import Status as Status
 from sweepengine.store._stored import StoredRuns as StoredRuns
+from sweepengine.store._stored import read_start as read_start
 from sweepengine.store._survey import LABELS as LABELS
 from sweepengine.store._survey import Seen as Seen
 from sweepengine.store._survey import Survey as Survey

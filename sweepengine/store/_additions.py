@@ -52,8 +52,10 @@ class Additions:
         self._every = {variable.name: variable for shape in shapes.values() for variable in shape.variables}
         blocks = {block for places in self._of.values() for block, _ in places}
         self.marks: dict[str, Sequence[RunMark | None]] = {
-            block: [run if run and run.status.is_final else None for run in runs] if block in blocks else runs
-            for block, runs in marks.items()
+            block: [run if run and run.status.is_final else None for run in marks[block]]
+            if block in blocks
+            else marks[block]
+            for block in shapes
         }
 
     @property
@@ -108,6 +110,31 @@ class Additions:
                 for name in self._every.keys() - held:
                     counts[name] = counts.get(name, 0) + 1
         return ", ".join(f"{name} of {counts[name]} of {len(self._runs)} runs" for name in sorted(counts))
+
+
+def replaced(table: RunTable, marks: Mapping[str, Sequence[RunMark | None]]) -> set[str]:
+    """Ids of runs that are not shown: those that are trained for longer, until their end; then the shorter ones.
+
+    Parameters
+    ----------
+    table : RunTable
+    marks : mapping
+        Block → the marks of its runs, by position.
+    """
+    hidden: set[str] = set()
+    if table.longer_than:
+        places = table.places()
+        for run, shorter in table.longer_than.items():
+            block, position = places[run]
+            mark = marks[block][position]
+            if mark is None or not mark.status.is_final:
+                hidden.add(run)
+                continue
+            earlier = shorter
+            while earlier:
+                hidden.add(earlier)
+                earlier = table.longer_than.get(earlier, "")
+    return hidden
 
 
 def unlike_their_runs(store: StoreView) -> Iterator[tuple[str, int, str]]:

@@ -97,7 +97,8 @@ def _has_finished_runs(store: StoreView) -> bool:
 def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> None:
     """Raise unless a spec's fixed settings agree with those of the specs that wrote a store.
 
-    Observables may be added to those of the store, and a spec may name again what an earlier spec has named. A setting that the specs of the store have swept must have one of the values that they gave it, or more. Users' code
+    Observables may be added to those of the store and times made longer, and a spec may name again what an earlier spec
+    has named. A setting that the specs of the store have swept must have one of the values that they gave it, or more. Users' code
     must have the version that the store has, and other code under that version is refused. Code from which no finished
     run comes may change.
 
@@ -125,6 +126,9 @@ def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> No
     (names,) = ours["observables"]
     if all(set(each) <= set(names) for each in theirs["observables"].values()):
         del ours["observables"], theirs["observables"]
+    for key in (key for key in ours.keys() & theirs.keys() if key.endswith(".time")):
+        if all(ours[key][0] > value for value in theirs[key].values()):
+            del ours[key], theirs[key]
     differing = {
         key: f"{key}: the store has {_show(tuple(theirs.get(key, {}).values()))}, this spec {_show(ours.get(key))}"
         for key in sorted(ours.keys() | theirs.keys())
@@ -133,7 +137,7 @@ def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> No
     if differing:
         error = OtherScheduleError if all(key.split(".")[-1] in _SCHEDULE for key in differing) else StoreError
         raise error(
-            f"store: {address} was written with other fixed settings (longer axes and more observables would be an extension):\n"
+            f"store: {address} was written with other fixed settings (longer axes, more observables and a longer time would be an extension):\n"
             + "\n".join(differing.values())
             + "\nName another --store, or go back to the settings of the store"
         )

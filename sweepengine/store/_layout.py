@@ -43,12 +43,13 @@ if TYPE_CHECKING:
     from sweepengine.spec import AnyRun
 
 SCHEMA_VERSION = 3
-ADDED_VERSION = 4
-"""The layout version of a store with additions, which a program that knows none would show as runs."""
+EXTENDED_VERSION = 4
+"""The layout version of a store that was extended by observables or time; other programs would show runs twice."""
 LEGACY_VERSION = 2
 """The previous layout version. It can be read, and the first driver that writes carries the store over."""
 ADDS_TO = "adds_to"
-"""The column that the table of a store with additions has."""
+LONGER_THAN = "longer_than"
+"""The columns that the tables of stores have which were extended by observables, and by time."""
 CHUNK_TARGET = 8_000_000
 """Bytes that a chunk should have, about."""
 CHUNK_LIMIT = 32_000_000
@@ -254,6 +255,8 @@ class Block:
     adds_to : tuple of str
         Of an addition, a block of further observables: for each run the id of the run to which they belong. Empty for
         runs of their own.
+    longer_than : tuple of str
+        For each run the id of the run that it is at an earlier time, empty if the store has none; empty if none has one.
     """
 
     id: str
@@ -261,6 +264,7 @@ class Block:
     runs: tuple[AnyRun, ...]
     axes: Mapping[str, Any] = field(default_factory=dict)
     adds_to: tuple[str, ...] = ()
+    longer_than: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -280,6 +284,22 @@ class RunPlace:
     block: str
     shape: BlockShape
     position: int
+
+
+@dataclass(frozen=True)
+class Start:
+    """From where a run goes on, in place of t = 0.
+
+    Attributes
+    ----------
+    place : RunPlace
+        Where the run lies that it is at an earlier time, and whose last state was kept.
+    records : int
+        Number of records of that run, which the longer run begins with.
+    """
+
+    place: RunPlace
+    records: int
 
 
 @dataclass(frozen=True)

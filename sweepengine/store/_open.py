@@ -12,7 +12,7 @@ import numpy as np
 
 from sweepengine.errors import DamageWarning, IncompleteWarning, StoreError
 from sweepengine.spec import make_spec
-from sweepengine.store._additions import NOWHERE, Additions
+from sweepengine.store._additions import NOWHERE, Additions, replaced
 from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._data import given_path
 from sweepengine.store._layout import SCHEDULES, block_path, limit_path
@@ -60,7 +60,8 @@ def open_sweep(url: str | Path | Sequence[str | Path]) -> xr.Dataset:
         are not committed are NaN; ``records_done`` counts the valid records. Where runs differ in their points,
         ``n_train`` and ``n_test`` count them, and targets that are not the same for all runs have the dim ``run`` too.
         A setting that was swept is a coordinate of ``run`` under the name of its axis. Where observables were added
-        later, ``records_added`` counts the records at which a run has these too.
+        later, ``records_added`` counts the records at which a run has these too. Of a run that is trained for longer there
+        is one row: until its end the shorter run's, then its own.
 
     Warns
     -----
@@ -94,6 +95,8 @@ def _opened(url: str | Path) -> xr.Dataset:
         raise StoreError(f"store: {store.address} holds no runs; `sweepengine run SPEC` writes them")
     shapes = store.block_shapes()
     marks = _Marks(store, shapes)
+    table = table.without(replaced(table, marks.runs))
+    shapes = {block: shapes[block] for block in table.blocks()}
     additions = Additions(table, shapes, marks.runs)
     table = table.of_runs()
     segments = table.segments()

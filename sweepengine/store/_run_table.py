@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweepengine.spec import Column, further_columns, kind_of
-from sweepengine.store._layout import ADDS_TO
+from sweepengine.store._layout import ADDS_TO, LONGER_THAN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -44,7 +44,10 @@ COLUMNS: dict[str, Column] = {
     ),
 }
 """Columns that the tables of all kinds of sweeps have."""
-_ADDITIONS = {ADDS_TO: Column(str, "", "id of the run to which these further observables belong; empty for a run")}
+_EXTENSIONS = {
+    ADDS_TO: Column(str, "", "id of the run to which these further observables belong; empty for a run"),
+    LONGER_THAN: Column(str, "", "id of the run that this one is at an earlier time; empty where there is none"),
+}
 
 DATA_FILES = 1 + 2 * 4
 """Number of files of a set of data: its group, and two for each of four arrays."""
@@ -72,6 +75,20 @@ class RunTable:
     def bases(self) -> NDArray[Any]:
         """For each row the id of the run to which an addition belongs; empty for the row of a run."""
         return self.columns.get(ADDS_TO, np.full(len(self), "", dtype=object))
+
+    @cached_property
+    def longer_than(self) -> dict[str, str]:
+        """Run id → id of the run that it is at an earlier time."""
+        if LONGER_THAN not in self.columns:
+            return {}
+        rows = zip(self.columns["id"], self.columns[LONGER_THAN], strict=True)
+        return {str(run): str(shorter) for run, shorter in rows if shorter}
+
+    def without(self, hidden: Collection[str]) -> RunTable:
+        """The table without some runs and their additions, and without the column :data:`LONGER_THAN`."""
+        pairs = zip(self.columns["id"], self.bases, strict=True)
+        shown = np.array([run not in hidden and base not in hidden for run, base in pairs], dtype=bool)
+        return RunTable({name: column[shown] for name, column in self.columns.items() if name != LONGER_THAN})
 
     def of_runs(self) -> RunTable:
         """The table of the runs alone, without the rows of additions."""
@@ -158,7 +175,7 @@ def stretches(places: Iterable[tuple[str, int]]) -> list[tuple[str, int, int]]:
 
 def column_of(name: str) -> Column:
     """The column of a name, of any table."""
-    return (COLUMNS | further_columns() | _ADDITIONS)[name]
+    return (COLUMNS | further_columns() | _EXTENSIONS)[name]
 
 
 def rows_of(block: Block, names: Collection[str]) -> dict[str, list[Any]]:
@@ -179,6 +196,7 @@ def rows_of(block: Block, names: Collection[str]) -> dict[str, list[Any]]:
             "limit": run.limit_id,
             "step_size": run.step_size,
             ADDS_TO: block.adds_to[position] if block.adds_to else "",
+            LONGER_THAN: block.longer_than[position] if block.longer_than else "",
         } | run.further_columns
         for name, column in rows.items():
             column.append(values[name] if name in values else block.axes[name])
@@ -199,7 +217,7 @@ def read_table(store: Store, publication: Publication) -> RunTable:
         The table is not what was written.
     """
     nodes, path = publication.nodes, publication.table
-    extra = [name for name in (*further_columns(), ADDS_TO) if f"{path}/{name}" in nodes]
+    extra = [name for name in (*further_columns(), *_EXTENSIONS) if f"{path}/{name}" in nodes]
     names = (*COLUMNS, *extra)
     return RunTable(dict(zip(names, nodes.values_of_each(store, [f"{path}/{name}" for name in names]), strict=True)))
 
@@ -236,8 +254,12 @@ def extended(table: RunTable | None, blocks: Sequence[Block], swept: Mapping[str
         As :func:`new_columns` gives them.
     """
     columns = {} if table is None else table.columns
-    adding = _ADDITIONS if any(block.adds_to for block in blocks) else {}
-    names = dict.fromkeys((*(columns or _names(blocks[0])), *swept, *adding))
+    asked = {
+        ADDS_TO: any(block.adds_to for block in blocks),
+        LONGER_THAN: any(block.longer_than for block in blocks),
+    }
+    new = [name for name, is_asked in asked.items() if is_asked]
+    names = dict.fromkeys((*(columns or _names(blocks[0])), *swept, *new))
     added = [rows_of(block, names) for block in blocks]
     joined = {}
     for name in names:

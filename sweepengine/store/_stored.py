@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
     from sweepengine.observe import Variable
-    from sweepengine.store._layout import RunPlace
+    from sweepengine.store._layout import RunPlace, Start
     from sweepengine.store._nodes import Nodes
     from sweepengine.store._status import Status
 
@@ -91,6 +91,29 @@ class StoredRuns:
         return digests
 
 
+def read_start(
+    store: Store, nodes: Nodes, start: Start
+) -> tuple[dict[str, NDArray[np.generic]], list[dict[str, NDArray[np.floating]]]] | None:
+    """What a run goes on from: the last state of the run that it is at an earlier time, and that run's records.
+
+    Returns
+    -------
+    tuple or None
+        None if anything of it is lost or damaged.
+    """
+    place = start.place
+    chunk = _Chunk(ChunkPlace.of(store, nodes, place.block, place.shape, place.position // place.shape.chunk_runs))
+    try:
+        chunk.must_be_whole(place)
+    except NotReproducedError:
+        return None
+    state = chunk.kept(place)
+    records = [
+        {variable.name: values for variable, values in chunk.record(place, record)} for record in range(start.records)
+    ]
+    return None if state is None else (state, records)
+
+
 class _Chunk:
     """A chunk of the runs that are there: its mark, its records, and which of them match the mark."""
 
@@ -98,6 +121,7 @@ class _Chunk:
         self._first, stop = place.span
         mark = read_mark(place.store, place.block, place.chunk)
         self._runs = tuple(RunMark() for _ in range(stop - self._first)) if mark is None else mark.runs
+        self._kept = () if mark is None else tuple(ref for ref in mark.states if ref.is_kept)
         self._part = ChunkPart(place, ALONE)
         self._digests = self._part.load(self._runs)
 
@@ -113,6 +137,11 @@ class _Chunk:
                 f"block {place.block}, run {place.position}: {what}, so nothing can be added to it; run "
                 "`sweepengine repair` with this store, then the sweep again"
             )
+
+    def kept(self, place: RunPlace) -> dict[str, NDArray[np.generic]] | None:
+        """The last state of a run; None where it was not kept, or is not what was written."""
+        refs = [ref for ref in self._kept if place.position in ref.positions]
+        return self._part.read_state(refs) if refs else None
 
     def record(self, place: RunPlace, record: int) -> Iterator[tuple[Variable, NDArray[np.floating]]]:
         """The values that the store has of a record."""

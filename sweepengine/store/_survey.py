@@ -204,6 +204,7 @@ def survey(store: StoreView, before: Survey | None = None) -> Survey:
     labels = {} if table is None else table.labels(entry["spec"] for entry in specs)
     runs: dict[tuple[str, int], Seen] = {}
     adds_to, own, additions = store.adds_to(), list[Seen](), defaultdict[tuple[str, ...], Tally](Tally)
+    shorter = set() if table is None else set(table.longer_than.values())
     troubles: list[str] = []
     for block, shape in store.block_shapes().items():
         damaged: dict[int, DamagedMarkError] = {}
@@ -219,7 +220,7 @@ def survey(store: StoreView, before: Survey | None = None) -> Survey:
             runs[block, position] = seen = Seen(run, axes, label, records, shape.records, step)
             if run in adds_to:
                 additions[tuple(variable.name for variable in shape.variables)].add(seen)
-            else:
+            elif run not in shorter:
                 own.append(seen)
     return Survey(
         store=store.address,

@@ -17,7 +17,7 @@ from sweepengine.store._chunk import ChunkWriter
 from sweepengine.store._claim import damaged_claims
 from sweepengine.store._digests import digest
 from sweepengine.store._layout import RUN_ARRAYS, block_path
-from sweepengine.store._marks import DamagedMarkError, Mark, RunMark, read_mark
+from sweepengine.store._marks import DamagedMarkError, Mark, RunMark, StateRef, read_mark
 from sweepengine.store._nodes import UNREADABLE, is_of_runs
 from sweepengine.store._objects import BrokenSealError, get_json, get_object, get_sealed, list_objects, put_json
 from sweepengine.store._part import ALONE, ChunkPart
@@ -148,14 +148,20 @@ def _seen(place: ChunkPlace) -> tuple[list[Damage], Mark | None, Mark | None]:
         return [Damage(f"block {place.block} chunk {place.chunk} cannot be read: {error}", place.block)], None, None
 
 
-def _of_states(place: ChunkPlace, mark: Mark) -> Iterator[Damage]:
-    first, _ = place.span
+def _lost_states(place: ChunkPlace, mark: Mark) -> Iterator[tuple[StateRef, str]]:
+    """States of a chunk that are not what was written, with what is wrong."""
     for ref in mark.states:
         content = get_object(place.store, ref.key)
         if content is None or digest(content) != ref.digest:
-            what = "is lost" if content is None else "is not what was written"
-            positions = tuple(p for p in ref.positions if not mark.runs[p - first].status.is_final)
-            yield Damage(f"{ref.key} {what}: its runs start again", place.block, place.chunk, positions)
+            yield ref, "is lost" if content is None else "is not what was written"
+
+
+def _of_states(place: ChunkPlace, mark: Mark) -> Iterator[Damage]:
+    first, _ = place.span
+    for ref, what in _lost_states(place, mark):
+        positions = tuple(p for p in ref.positions if not mark.runs[p - first].status.is_final)
+        then = "a longer run begins at t = 0" if ref.is_kept else "its runs start again"
+        yield Damage(f"{ref.key} {what}: {then}", place.block, place.chunk, positions)
 
 
 def _of_records(place: ChunkPlace, mark: Mark) -> Iterator[Damage]:
@@ -249,9 +255,11 @@ def _forget(store: SweepStore, place: ChunkPlace) -> None:
     for block, position, _ in unlike_their_runs(store):
         if (block, position // place.shape.chunk_runs) == (place.block, place.chunk):
             writer.restart(position)
-    mark = store.mark(place.block, place.chunk)
-    for lost in () if mark is None else _of_states(place, mark):
-        for position in lost.positions:
-            writer.restart(position)
+    mark, (first, _) = store.mark(place.block, place.chunk), place.span
+    for ref, _ in () if mark is None else _lost_states(place, mark):
+        writer.drop(ref)
+        for position in ref.positions:
+            if not mark.runs[position - first].status.is_final:
+                writer.restart(position)
     writer.commit()
     writer.release()
