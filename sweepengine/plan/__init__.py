@@ -13,7 +13,7 @@ from sweepengine.plan._machine import Machine as Machine
 from sweepengine.plan._machine import estimate as estimate
 from sweepengine.plan._machine import machine_of as machine_of
 from sweepengine.plan._packs import Pack as Pack
-from sweepengine.plan._plan import Addition as Addition
+from sweepengine.plan._parts import Addition as Addition
 from sweepengine.plan._plan import Plan as Plan
 from sweepengine.plan._plan import make_plan as make_plan
 from sweepengine.plan._step_size import References as References

@@ -41,6 +41,28 @@ class Parts:
         return {part.id: parts[:k] for parts in self.of.values() for k, part in enumerate(parts) if k}
 
 
+@dataclass(frozen=True)
+class Addition:
+    """Observables that a sweep adds to finished runs of its store.
+
+    Attributes
+    ----------
+    observables : tuple of str
+        Names of the variables.
+    runs : int
+        Number of runs that lack them.
+    seconds : float
+        Estimated seconds of work.
+    nbytes : int
+        Uncompressed bytes of the variables.
+    """
+
+    observables: tuple[str, ...]
+    runs: int
+    seconds: float
+    nbytes: int
+
+
 def find_parts(spec: AnySpec, work: JoinedWork, store: SweepStore, recorded: Sequence[tuple[str, ...]]) -> Parts:
     """Find what each run of a sweep is made of.
 

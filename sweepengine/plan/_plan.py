@@ -10,10 +10,11 @@ from sweepengine.amounts import show_bytes
 from sweepengine.errors import StoreError
 from sweepengine.observe import canonical_names
 from sweepengine.plan._cost import MachineRate
+from sweepengine.plan._known import failed_before, known_marks
 from sweepengine.plan._longer import Longer, find_longer, longer_block
 from sweepengine.plan._machine import Machine
 from sweepengine.plan._packs import Pack, packs_of
-from sweepengine.plan._parts import Parts, find_parts, lay_out_additions
+from sweepengine.plan._parts import Addition, Parts, find_parts, lay_out_additions
 from sweepengine.plan._refusals import refuse_more_than_the_disk, refuse_more_than_the_memory, refuse_too_many
 from sweepengine.plan._step_size import References
 from sweepengine.plan._work import JoinedWork
@@ -27,7 +28,6 @@ from sweepengine.store import (
     Start,
     Status,
     SweepStore,
-    failed_places,
     recorded_observables,
 )
 
@@ -37,28 +37,6 @@ if TYPE_CHECKING:
     from sweepengine.data import Dataset, Given
     from sweepengine.spec import AnyRun, AnySpec
     from sweepengine.store import Block, BlockShape, RunMark, StoredArray
-
-
-@dataclass(frozen=True)
-class Addition:
-    """Observables that a sweep adds to finished runs of its store.
-
-    Attributes
-    ----------
-    observables : tuple of str
-        Names of the variables.
-    runs : int
-        Number of runs that lack them.
-    seconds : float
-        Estimated seconds of work.
-    nbytes : int
-        Uncompressed bytes of the variables.
-    """
-
-    observables: tuple[str, ...]
-    runs: int
-    seconds: float
-    nbytes: int
 
 
 @dataclass(frozen=True)
@@ -168,8 +146,8 @@ class Plan:
     def refreshed(self, store: SweepStore) -> Plan:
         """The same plan, compared with the store as it is now."""
         places, shapes = store.places(), store.block_shapes()
-        known = _known(self.parts.every(), places, shapes, store)
-        failed = _failed(known, places, store)
+        known = known_marks(self.parts.every(), places, shapes, store)
+        failed = failed_before(known, places, store)
         return replace(self, known=known, failed=failed, new_blocks=(), limits={}, _places=places, _shapes=shapes)
 
     def of_failed(self) -> Plan:
@@ -318,8 +296,8 @@ def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) 
     parts = find_parts(spec, work, store, recorded)
     places = store.places()
     shapes = store.block_shapes()
-    known = _known(parts.every(), places, shapes, store)
-    failed = _failed(known, places, store)
+    known = known_marks(parts.every(), places, shapes, store)
+    failed = failed_before(known, places, store)
     new_runs = [run for run in runs if run.id not in places and len(parts.of[run.id]) == 1]
     longer = find_longer(spec, runs, store, references, recorded)
     laid_out = [
@@ -353,21 +331,3 @@ def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) 
     refuse_more_than_the_memory(plan, machine or Machine.here())
     refuse_more_than_the_disk(plan, store.address)
     return plan
-
-
-def _known(
-    runs: Iterable[AnyRun], places: Mapping[str, tuple[str, int]], shapes: Mapping[str, BlockShape], store: SweepStore
-) -> dict[str, RunMark | None]:
-    """Run id → mark, for the runs that have a place in the store."""
-    placed = {run.id: places[run.id] for run in runs if run.id in places}
-    marks = {block: store.run_marks(block, shapes[block]) for block in {block for block, _ in placed.values()}}
-    return {run: marks[block][position] for run, (block, position) in placed.items()}
-
-
-def _failed(
-    known: Mapping[str, RunMark | None], places: Mapping[str, tuple[str, int]], store: SweepStore
-) -> frozenset[str]:
-    """Ids of the runs in the store that have failed before and not ended since."""
-    kept = failed_places(store.objects) if known else set()
-    unfinished = {run: mark for run, mark in known.items() if mark is not None and not mark.status.is_final}
-    return frozenset(run for run, mark in unfinished.items() if mark.status is Status.FAILED or places[run] in kept)

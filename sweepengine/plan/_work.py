@@ -107,7 +107,8 @@ class JoinedWork:
 
     def recording(self, run: AnyRun, observables: tuple[str, ...]) -> AnyRun:
         """A run of the sweep as it is where other observables are recorded."""
-        other: AnyRun = replace(run, observables=observables)  # type: ignore[type-var] -- a frozen dataclass of any kind
+        value: Any = run  # a frozen dataclass, of whatever kind
+        other: AnyRun = replace(value, observables=observables)
         self._part_of.setdefault(other.id, self._part_of[run.id])
         return other
 

@@ -27,8 +27,6 @@ from sweepengine.store._failures import failed_places as failed_places
 from sweepengine.store._failures import write_failure as write_failure
 from sweepengine.store._layout import Block as Block
 from sweepengine.store._layout import BlockShape as BlockShape
-from sweepengine.store._layout import RunPlace as RunPlace
-from sweepengine.store._layout import Start as Start
 from sweepengine.store._layout import StoredArray as StoredArray
 from sweepengine.store._layout import make_block as make_block
 from sweepengine.store._layout import piece_length as piece_length
@@ -47,6 +45,8 @@ from sweepengine.store._open import open_sweep as open_sweep
 from sweepengine.store._open_theory import open_theory as open_theory
 from sweepengine.store._part import ChunkPart as ChunkPart
 from sweepengine.store._part import Share as Share
+from sweepengine.store._places import RunPlace as RunPlace
+from sweepengine.store._places import Start as Start
 from sweepengine.store._run_table import DATA_FILES as DATA_FILES
 from sweepengine.store._run_table import STORE_FILES as STORE_FILES
 from sweepengine.store._status import Status as Status

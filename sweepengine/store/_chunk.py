@@ -146,7 +146,7 @@ class ChunkWriter:
             status=status,
             diverged_step=diverged_step,
             peak_memory=peak_memory,
-            digests=self._runs[index].digests | (beside or {}),
+            digests={**self._runs[index].digests, **(beside or {})},
         )
 
     def keep(self, position: int, state: Mapping[str, NDArray[np.generic]]) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
     from sweepengine.observe import Variable
-    from sweepengine.store._layout import RunPlace, Start
     from sweepengine.store._nodes import Nodes
+    from sweepengine.store._places import RunPlace, Start
     from sweepengine.store._status import Status
 
 
