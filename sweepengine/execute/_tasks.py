@@ -73,7 +73,7 @@ class Tasks:
             options=self._options,
             beside=pack.beside,
             starts=pack.starts,
-            keep_states=bool(self._plan.spec.keep_states),
+            keep_states=bool(self._plan.spec.keep_states) and not pack.beside,
         )
 
     def _nodes(self, block: str, runs: Mapping[int, AnyRun], read: Iterable[RunPlace]) -> Nodes:

@@ -73,7 +73,7 @@ def find_longer(
         There are new runs of less time than the store has by now.
     """
     section, times = _times(spec, store)
-    places, kept = store.places(), _Kept(store)
+    places = store.places() if times else {}
     new = [run for run in runs if run.id not in places]
     if new and times and max(times) > new[0].time:
         raise StoreError(
@@ -81,7 +81,11 @@ def find_longer(
             f"{new[0].time:g}; take {max(times):g}, or name another --store"
         )
     found: dict[str, Longer] = {}
-    for time in sorted(time for time in times if runs and time < runs[0].time):  # the longest comes last
+    earlier = sorted(time for time in times if runs and time < runs[0].time)
+    if not earlier:
+        return found
+    kept = _Kept(store)
+    for time in earlier:  # the longest comes last
         for run, shorter, same in _pairs(spec, section, time, runs, store, references, recorded):
             why, share = _obstacle(run, shorter, same, kept), 1 - shorter.n_steps / run.n_steps
             records = 0 if why else len(shorter.record_steps)
@@ -140,8 +144,8 @@ class _Kept:
         """The run to which an addition belongs; a run itself."""
         return self._adds_to.get(run, run)
 
-    def state_of(self, run: str) -> tuple[Status, bool, bool]:
-        """Status of a run, whether its last state was kept, and whether its block has snapshots."""
+    def state_of(self, run: str) -> tuple[Status, bool]:
+        """Status of a run, and whether its last state was kept."""
         block, position = self._places[run]
         if block not in self._known:
             marks = self._store.marks(block, self._shapes[block])
@@ -150,12 +154,15 @@ class _Kept:
             statuses = [Status.PENDING if each is None else each.status for each in runs]
             self._known[block] = statuses, {at for ref in refs for at in ref.positions}
         statuses, positions = self._known[block]
-        return statuses[position], position in positions, bool(self._shapes[block].snapshots)
+        return statuses[position], position in positions
 
 
 def _obstacle(run: AnyRun, shorter: AnyRun, same: bool, kept: _Kept) -> str:
     """Why a run cannot go on from the end of a shorter one; empty if it can."""
-    status, is_kept, has_snapshots = kept.state_of(shorter.id)
+    status, is_kept = kept.state_of(shorter.id)
+    records = len(shorter.record_steps)
+    # Of particles alone: the indices of the records at which all of them are kept.
+    ours, theirs = (set[int](getattr(each, "snapshots", ())) for each in (run, shorter))
     if not same:
         return "their observables were added, or are to be"
     if status is not Status.DONE:
@@ -164,9 +171,9 @@ def _obstacle(run: AnyRun, shorter: AnyRun, same: bool, kept: _Kept) -> str:
         return "their last states were not kept (keep_states: true keeps those of runs to come)"
     if shorter.step_size != run.step_size:
         return "their step size is another one"
-    if has_snapshots:
-        return "their snapshots lie at other times"
-    if run.record_steps[: len(shorter.record_steps)] != shorter.record_steps:
+    if any(index < records for index in ours - theirs):
+        return "they lack a snapshot (two, at the start and at the end, would do)"
+    if run.record_steps[:records] != shorter.record_steps:
         return (
             "their records lie at other steps (of records {spacing: every, k: …} with whole multiples of k they do not)"
         )

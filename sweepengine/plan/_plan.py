@@ -15,7 +15,12 @@ from sweepengine.plan._longer import Longer, find_longer, longer_block
 from sweepengine.plan._machine import Machine
 from sweepengine.plan._packs import Pack, packs_of
 from sweepengine.plan._parts import Addition, Parts, find_parts, lay_out_additions
-from sweepengine.plan._refusals import refuse_more_than_the_disk, refuse_more_than_the_memory, refuse_too_many
+from sweepengine.plan._refusals import (
+    refuse_more_than_the_disk,
+    refuse_more_than_the_memory,
+    refuse_states_of_shards,
+    refuse_too_many,
+)
 from sweepengine.plan._step_size import References
 from sweepengine.plan._work import JoinedWork
 from sweepengine.plugins import UserCode
@@ -284,6 +289,7 @@ def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) 
     """
     code = _user_code(spec)  # first, so that an unknown name is reported before data are loaded
     refuse_too_many(spec)
+    refuse_states_of_shards(spec)
     try:
         store.check(spec, code)
     except OtherScheduleError as error:

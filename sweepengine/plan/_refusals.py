@@ -27,6 +27,14 @@ def refuse_too_many(spec: AnySpec) -> None:
         )
 
 
+def refuse_states_of_shards(spec: AnySpec) -> None:
+    """Raise :class:`SpecError` where the last states of runs are to be kept that several workers share."""
+    if spec.keep_states and spec.workers_of_a_run > 1:
+        raise SpecError(
+            "keep_states: found true with shards, whose parts of a state are not kept; leave one of them out"
+        )
+
+
 def refuse_more_than_the_memory(plan: Plan, machine: Machine) -> None:
     """Raise :class:`SpecError` if a worker of the machine has too little memory for a run."""
     need = plan.memory_bytes()
