@@ -334,6 +334,6 @@ def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) 
         places,
         shapes,
     )
-    refuse_more_than_the_memory(plan, machine or Machine.here())
-    refuse_more_than_the_disk(plan, store.address)
+    refuse_more_than_the_memory(plan.memory_bytes(), machine or Machine.here())
+    refuse_more_than_the_disk(plan.disk_bytes(), store.address)
     return plan

@@ -12,7 +12,6 @@ from sweepengine.store import local_folder
 
 if TYPE_CHECKING:
     from sweepengine.plan._machine import Machine
-    from sweepengine.plan._plan import Plan
     from sweepengine.spec import AnySpec
 
 MOST_RUNS = 200_000
@@ -35,9 +34,8 @@ def refuse_states_of_shards(spec: AnySpec) -> None:
         )
 
 
-def refuse_more_than_the_memory(plan: Plan, machine: Machine) -> None:
+def refuse_more_than_the_memory(need: int, machine: Machine) -> None:
     """Raise :class:`SpecError` if a worker of the machine has too little memory for a run."""
-    need = plan.memory_bytes()
     if machine.memory is not None and need > machine.memory:
         has = "this machine has" if machine.is_here else "a worker has"
         raise SpecError(
@@ -46,13 +44,13 @@ def refuse_more_than_the_memory(plan: Plan, machine: Machine) -> None:
         )
 
 
-def refuse_more_than_the_disk(plan: Plan, address: str) -> None:
+def refuse_more_than_the_disk(need: int, address: str) -> None:
     """Raise :class:`SpecError` if a local disk has too little space for the missing runs without compression."""
     place = local_folder(address)
     if place is None:
         return
     folder = next(path for path in place.parents if path.exists())
-    need, free = plan.disk_bytes(), shutil.disk_usage(folder).free
+    free = shutil.disk_usage(folder).free
     if need > free:
         raise SpecError(
             f"axes: the sweep would write up to {need / 1e9:.3g} GB and the disk of {address} has {free / 1e9:.3g} GB "

@@ -245,11 +245,12 @@ def test_particles_go_on_and_snapshots_are_taken_again(tmp_path: Path) -> None:
     assert counted.records == 2 * 5
     assert_as_from_the_start(store, more, tmp_path / "fresh.zarr")
     content, store = changed(TEACHER, dynamics={"records": EVERY}) | {"keep_states": True}, tmp_path / "t.zarr"
-    run(content, store)
-    counted, more = Counted(), changed(content, dynamics={"time": 4.0})
-    run(more, store, progress=counted)
-    assert counted.records == 4 * 9
-    assert_as_from_the_start(store, more, tmp_path / "fresh_too.zarr")
+    run(content, store)  # snapshots of records 0, 2 and 4
+    for time, records in ((3.0, 7), (4.0, 9)):
+        counted, more = Counted(), changed(content, dynamics={"time": time})
+        run(more, store, progress=counted)  # with snapshots of records 0, 3 and 6, and then of records 0, 4 and 8
+        assert counted.records == 4 * records
+        assert_as_from_the_start(store, more, tmp_path / f"fresh{records}.zarr")
 
 
 def test_where_no_state_can_be_kept_it_is_refused(tmp_path: Path) -> None:
