@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +16,15 @@ import numpy as np
 import psutil
 import pytest
 import torch
-import xarray as xr
 import yaml
 
 import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import IncompleteWarning, RunError, SpecError, StoreError
 from sweepengine.observe._output_measures import loss_train
-from sweepengine.store import SweepStore, find_damage, find_litter, survey
+from sweepengine.store import SweepStore, find_litter, survey
 from sweepengine.store._process import Process
-from tests.execute.test_computations import SPEC as COMPUTATION
-from tests.execute.test_kill import PATIENCE, SLOW, family, kill_all
-from tests.execute.test_sharded_runs import SHARED
+from tests.support.extended import COMPUTATION, SHARED, assert_as_from_the_start, files, run
 from tests.support.failures import fail_starts
 from tests.support.marks import instead_of_marks, put_mark
 from tests.support.particle_sweeps import TEACHER
@@ -43,37 +41,13 @@ if TYPE_CHECKING:
 
 BEFORE = ["loss_train", "outputs_train", "kernel"]
 AFTER = ["loss_train", "outputs_train", "kernel", "kernel_cka", "feature_gram"]
-AXES = ["scaling", "width", "seed"]
-
-
-def numbers(store: str | Path) -> xr.Dataset:
-    """All that must not depend on when an observable was asked for: the numbers by the axes, not where they lie."""
-    opened = sweepengine.open_sweep(store).load().drop_attrs()
-    own = {"id", "block", "position", "peak_memory", "records_added"}
-    return opened.drop_vars(own & set(opened.coords)).set_index(run=AXES).sortby("run")
-
-
-def run(content: dict[str, Any], store: str | Path, **options: Any) -> sweepengine.Outcome:
-    return sweepengine.run(content, store, executor="inline", **options)
-
-
-def assert_as_from_the_start(store: Path, content: dict[str, Any], fresh: Path) -> None:
-    """The store has what a new store of the same spec has, bit for bit, and nothing in it is damaged."""
-    run(content, fresh)
-    xr.testing.assert_identical(numbers(store), numbers(fresh))
-    assert list(find_damage(SweepStore(store))) == []
+PATIENCE = 120.0
 
 
 @pytest.fixture
 def before(tiny: Tiny, tmp_path: Path) -> Path:
     """A finished store of eight runs in two blocks."""
     return finished(lambda **_: tiny() | {"observables": BEFORE}, tmp_path)
-
-
-def files(store: Path) -> dict[Path, bytes]:
-    """The arrays, marks and schedules of the runs that are there."""
-    folders = ("blocks", "marks", "data", "theory")
-    return {path: path.read_bytes() for name in folders for path in (store / name).rglob("*") if path.is_file()}
 
 
 def test_what_is_added_is_what_recording_it_from_the_start_would_give(
@@ -414,7 +388,15 @@ def test_runs_over_shards_get_no_additions(tmp_path: Path) -> None:
 
 
 def test_killing_everything_while_an_addition_is_under_way(tmp_path: Path) -> None:
-    whole = {**SLOW, "observables": BEFORE, "axes": {"scaling": ["ntk", "mean_field"], "width": [384, 512], "seed": 2}}
+    whole = {
+        "name": "slow",
+        "data": {"name": "digits", "classes": [3, 8], "n_train": 64, "n_test": 16},
+        "network": {"depth": 2, "activation": "tanh", "sigma_w": 1.4},
+        "training": {"loss": "mse", "step_size": 0.1, "time": 20.0, "records": {"spacing": "log", "count": 12}},
+        "axes": {"scaling": ["ntk", "mean_field"], "width": [384, 512], "seed": 2},
+        "precision": "float32",
+        "observables": BEFORE,
+    }
     more, store = whole | {"observables": AFTER}, tmp_path / "slow.zarr"
     run(whole, store)
     (tmp_path / "more.yaml").write_text(yaml.safe_dump(more))
@@ -435,9 +417,11 @@ def test_killing_everything_while_an_addition_is_under_way(tmp_path: Path) -> No
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    others = family(process)
+    others = psutil.Process(process.pid).children(recursive=True)  # in process groups of their own
     os.killpg(process.pid, signal.SIGKILL)
-    kill_all(others)
+    for other in others:
+        with suppress(psutil.NoSuchProcess):
+            other.kill()
     process.communicate()
     psutil.wait_procs(others, timeout=PATIENCE)
     assert survey(SweepStore(store)).additions["kernel_cka", "feature_gram"].counts["done"] < 8

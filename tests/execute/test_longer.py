@@ -12,9 +12,7 @@ import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import IncompleteWarning, SpecError, StoreError
 from sweepengine.store import SweepStore, find_damage, find_litter, survey
-from tests.execute.test_additions import assert_as_from_the_start, files, numbers, run
-from tests.execute.test_computations import SPEC as COMPUTATION
-from tests.execute.test_sharded_runs import SHARED
+from tests.support.extended import COMPUTATION, SHARED, assert_as_from_the_start, files, numbers_by_axes, run
 from tests.support.failures import fail_starts
 from tests.support.particle_sweeps import TEACHER, WELLS, changed
 from tests.support.stops import stop_after_commits
@@ -279,4 +277,4 @@ def test_both_executors_go_on_alike(before: Path, short: dict[str, Any], tmp_pat
     outcome = sweepengine.run(longer(short), before, workers=1)
     assert says(str(outcome), "done=8")
     assert_as_from_the_start(before, longer(short), tmp_path / "fresh.zarr")
-    assert numbers(before).sizes["record"] == 9
+    assert numbers_by_axes(before).sizes["record"] == 9
