@@ -119,7 +119,7 @@ class ChunkJob:
         )
 
     def _go_on(self, position: int, start: Start) -> Iterator[Event]:
-        """Compute a run from the end of a shorter one: its records are taken over, as if it had been interrupted there."""
+        """Compute a run from the end of a shorter one: its records are taken over, as if it stopped there."""
         read, run = read_start(self._store, self._task.nodes, start), self._runs[position]
         if read is None:
             yield Event(message=f"damaged: what was kept of run {run.id}; computed again from t = 0")
@@ -131,7 +131,7 @@ class ChunkJob:
         yield from self._turn((position,), state | {"due": np.array(start.records)} | self._maker([run]))
 
     def _turns(self, positions: list[int]) -> Iterator[Event]:
-        """Compute runs from t = 0, as many in a turn as the size of turns then allows: it becomes smaller on the way."""
+        """Compute runs from t = 0, as many in a turn as the size of turns then allows: it shrinks on the way."""
         while positions:
             now, positions = positions[: self._size], positions[self._size :]
             yield from self._turn(tuple(now), None)
@@ -228,15 +228,16 @@ class ChunkJob:
             else:
                 self._shards.order(Order.STEP)
         yield from self._tell_diverged(positions, turn, told)
+        last: Mapping[str, NDArray[np.generic]] = {}
         if self._task.keep_states and len(told) < len(positions):
-            state = turn.state() | self._maker(runs)
+            last = turn.state() | self._maker(runs)
             yield from self._tell_diverged(positions, turn, told)  # turn.state() may have detected a divergence
         alive = [position for position in positions if position not in told]
         self._bind_code()
         for position in alive:
             self._finish(position, Status.DONE)
             if self._task.keep_states:
-                self._writer.keep(position, state)
+                self._writer.keep(position, last)
         return self._told() + Event(done=len(alive), message=self._shards.report(steps))
 
     def _told(self) -> Event:

@@ -253,8 +253,8 @@ class _Driver:
         rate = MachineRate.measure(self._plan.spec.precision)
         tasks = Tasks(self._plan, self._store, self._options, self._count)
         missing, tried = {run.id for run in self._plan.missing()}, set[str]()
-        # Additions are computed once the runs have ended to which they belong. Runs whose chunk turned out to be damaged
-        # on the way start again.
+        # Additions are computed once the runs have ended to which they belong. Runs whose chunk turned out to be
+        # damaged on the way start again.
         while ready := {run.id for run in self._plan.ready()} - tried:
             if damaged := ready - missing:
                 self._progress.say(f"damaged: {len(damaged)} runs did not match their marks and are computed again")

@@ -77,8 +77,8 @@ def find_longer(
     new = [run for run in runs if run.id not in places]
     if new and times and max(times) > new[0].time:
         raise StoreError(
-            f"store: {section}.time: the store has runs of time {max(times):g} by now, so its new runs need it too; found "
-            f"{new[0].time:g}; take {max(times):g}, or name another --store"
+            f"store: {section}.time: the store has runs of time {max(times):g} by now, so its new runs need it too; "
+            f"found {new[0].time:g}; take {max(times):g}, or name another --store"
         )
     found: dict[str, Longer] = {}
     earlier = sorted(time for time in times if runs and time < runs[0].time)
@@ -115,7 +115,7 @@ def _pairs(
     references: References,
     recorded: Sequence[tuple[str, ...]],
 ) -> Iterator[tuple[AnyRun, AnyRun, bool]]:
-    """Each run, the run of the store that it was at an earlier time, and whether that has its observables in one place."""
+    """Each run, what the store has of it at an earlier time, and whether that has its observables in one place."""
     content: dict[str, Any] = spec.to_json()
     content[section] = content[section] | {"time": time}
     places, adds_to = store.places(), store.adds_to()

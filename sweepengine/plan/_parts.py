@@ -1,4 +1,4 @@
-"""What the runs of a sweep are made of in a store: arrays of their own, or those of earlier runs and additions to them."""
+"""What the runs of a sweep are made of in a store: arrays of their own, or those of earlier runs and additions."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def find_parts(spec: AnySpec, work: JoinedWork, store: SweepStore, recorded: Seq
     _refuse_fewer(new, recorded)
     if spec.workers_of_a_run > 1 and any(len(parts) > 1 for parts in new):
         raise SpecError(
-            f"shards: found {spec.workers_of_a_run}, and the store has runs to which observables are to be added, which "
-            "computes them again; sums of shards have other last bits, so leave shards out, or name another --store"
+            f"shards: found {spec.workers_of_a_run}, and the store has runs to which observables are to be added, "
+            "which computes them again; sums of shards have other last bits, so leave shards out, or name another --store"
         )
     return Parts(found)
 
@@ -104,8 +104,8 @@ def _refuse_fewer(new: Sequence[tuple[AnyRun, ...]], recorded: Sequence[tuple[st
     for *_, run in new:
         if fewer := [name for name in every if name not in run.observables]:
             raise StoreError(
-                f"store: observables: the store has {', '.join(fewer)} too by now, which its new runs need; name all of "
-                "its observables, or another --store"
+                f"store: observables: the store has {', '.join(fewer)} too by now, which its new runs need; name all "
+                "of its observables, or another --store"
             )
 
 

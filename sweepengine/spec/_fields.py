@@ -76,8 +76,8 @@ class WholeSpec(Section):
 
     keep_states: bool | None = Field(
         default=None,
-        description="true: the last state of every run is kept, so that a longer time goes on from there; runs go one at "
-        "a time. No result depends on it",
+        description="true: the last state of every run is kept, so that a longer time goes on from there; runs go one "
+        "at a time. No result depends on it",
     )
 
     if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class WholeSpec(Section):
         return f"kind {self.kind!r}"
 
     def fixed_settings(self) -> dict[str, Any]:
-        """All settings but the name, the axes, the refinement and what is kept, as one mapping ``section.field`` → plain value."""
+        """All settings but name, axes, refinement and what is kept, as one mapping ``section.field`` → plain value."""
         return flat_settings(
             {
                 key: value

@@ -98,9 +98,9 @@ def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> No
     """Raise unless a spec's fixed settings agree with those of the specs that wrote a store.
 
     Observables may be added to those of the store and times made longer, and a spec may name again what an earlier spec
-    has named. A setting that the specs of the store have swept must have one of the values that they gave it, or more. Users' code
-    must have the version that the store has, and other code under that version is refused. Code from which no finished
-    run comes may change.
+    has named. A setting that the specs of the store have swept must have one of the values that they gave it, or more.
+    Users' code must have the version that the store has, and other code under that version is refused. Code from which
+    no finished run comes may change.
 
     Parameters
     ----------
@@ -137,7 +137,8 @@ def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> No
     if differing:
         error = OtherScheduleError if all(key.split(".")[-1] in _SCHEDULE for key in differing) else StoreError
         raise error(
-            f"store: {address} was written with other fixed settings (longer axes, more observables and a longer time would be an extension):\n"
+            f"store: {address} was written with other fixed settings (longer axes, more observables and a longer time "
+            "would be an extension):\n"
             + "\n".join(differing.values())
             + "\nName another --store, or go back to the settings of the store"
         )

@@ -256,7 +256,8 @@ class Block:
         Of an addition, a block of further observables: for each run the id of the run to which they belong. Empty for
         runs of their own.
     longer_than : tuple of str
-        For each run the id of the run that it is at an earlier time, empty if the store has none; empty if none has one.
+        For each run the id of the run that it is at an earlier time, empty if the store has none. Empty if it has none
+        of any of them.
     """
 
     id: str

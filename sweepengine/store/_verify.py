@@ -255,11 +255,11 @@ def _forget(store: SweepStore, place: ChunkPlace) -> None:
     for block, position, _ in unlike_their_runs(store):
         if (block, position // place.shape.chunk_runs) == (place.block, place.chunk):
             writer.restart(position)
-    mark, (first, _) = store.mark(place.block, place.chunk), place.span
+    mark = store.mark(place.block, place.chunk)
     for ref, _ in () if mark is None else _lost_states(place, mark):
         writer.drop(ref)
         for position in ref.positions:
-            if not mark.runs[position - first].status.is_final:
+            if not writer.run(position).status.is_final:
                 writer.restart(position)
     writer.commit()
     writer.release()
