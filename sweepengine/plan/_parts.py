@@ -94,7 +94,7 @@ def find_parts(spec: AnySpec, work: JoinedWork, store: SweepStore, recorded: Seq
     if spec.workers_of_a_run > 1 and any(len(parts) > 1 for parts in new):
         raise SpecError(
             f"shards: found {spec.workers_of_a_run}, and the store has runs to which observables are to be added, "
-            "which computes them again; sums of shards have other last bits, so leave shards out, or name another --store"
+            "which computes them again; sums of shards have other last bits: leave shards out, or name another --store"
         )
     return Parts(found)
 
