@@ -263,6 +263,7 @@ class _Driver:
 
     def _advance(self, executor: Executor, tasks: Tasks, packs: list[Pack]) -> None:
         records = sum(len(run.record_steps) for pack in packs for run in pack.runs.values())
+        records -= sum(start.records for pack in packs for start in pack.starts.values())  # these are there already
         self._progress.start(
             sum(len(pack.runs) for pack in packs), records, len(packs), sum(pack.seconds for pack in packs)
         )

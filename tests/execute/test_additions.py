@@ -58,6 +58,7 @@ def test_what_is_added_is_what_recording_it_from_the_start_would_give(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     old, ids = files(before), sweepengine.open_sweep(before).id.values
+    assert SweepStore(before).attributes["sweepengine_schema"] == 3
     more = tiny(axes={"seed": 3}) | {"observables": AFTER}
     (tmp_path / "more.yaml").write_text(yaml.safe_dump(more))
     monkeypatch.setenv("COLUMNS", "300")
@@ -70,6 +71,7 @@ def test_what_is_added_is_what_recording_it_from_the_start_would_give(
     assert {path: path.read_bytes() for path in old} == old  # nothing finished is touched
     opened = sweepengine.open_sweep(before)
     assert list(opened.id.values[:8]) == list(ids)
+    assert SweepStore(before).attributes["sweepengine_schema"] == 4  # programs that know no additions refuse it
     assert (opened.records_added == opened.sizes["record"]).all()
     assert_as_from_the_start(before, more, tmp_path / "fresh.zarr")
     assert {each.kind for each in find_litter(SweepStore(before))} == {"tables of runs of other publications"}
