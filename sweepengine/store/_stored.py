@@ -165,7 +165,7 @@ def _difference(variable: Variable, record: int, found: NDArray[Any], stored: ND
     where = np.argwhere((found != stored) & ~(np.isnan(found) & np.isnan(stored)))
     index = tuple(where[0].tolist()) if len(where) else (0,) * found.ndim  # they may differ in the sign of a zero alone
     at = f"{variable.name}{list(index) if index else ''} of record {record}"
-    return f"{at} is {stored[index]!r} there, and {found[index]!r} now"
+    return f"{at} is {stored[index]} there, and {found[index]} now"
 
 
 def _ending(status: Status, records: int, diverged_step: int) -> str:

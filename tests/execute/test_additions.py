@@ -236,8 +236,8 @@ def test_other_numbers_than_the_store_has_are_named_and_nothing_is_added(
     told = " ".join(capsys.readouterr().out.split())
     first = stored.loss_train.values[0, 0]
     assert "computed again the run has other numbers than the store: loss_train of record 0 is" in told
-    assert repr(first) in told
-    assert repr(np.nextafter(first, 9.0)) in told
+    assert str(first) in told
+    assert str(np.nextafter(first, 9.0)) in told
     monkeypatch.undo()
     assert {path: path.read_bytes() for path in old} == old
     with pytest.warns(IncompleteWarning):
