@@ -90,7 +90,7 @@ def find_parts(spec: AnySpec, work: JoinedWork, store: SweepStore, recorded: Seq
             earlier = [part for part in (work.recording(run, names) for names in fewer) if part.id in places]
         found[run.id] = (*earlier, run)
     new = [parts for run, parts in found.items() if run not in places]
-    _refuse_fewer(new, recorded)
+    _refuse_fewer(new, recorded, store)
     if spec.workers_of_a_run > 1 and any(len(parts) > 1 for parts in new):
         raise SpecError(
             f"shards: found {spec.workers_of_a_run}, and the store has runs to which observables are to be added, "
@@ -99,14 +99,25 @@ def find_parts(spec: AnySpec, work: JoinedWork, store: SweepStore, recorded: Seq
     return Parts(found)
 
 
-def _refuse_fewer(new: Sequence[tuple[AnyRun, ...]], recorded: Sequence[tuple[str, ...]]) -> None:
-    every = dict.fromkeys(name for names in recorded for name in names)
-    for *_, run in new:
-        if fewer := [name for name in every if name not in run.observables]:
-            raise StoreError(
-                f"store: observables: the store has {', '.join(fewer)} too by now, which its new runs need; name all "
-                "of its observables, or another --store"
-            )
+def _refuse_fewer(new: Sequence[tuple[AnyRun, ...]], recorded: Sequence[tuple[str, ...]], store: SweepStore) -> None:
+    if not new:
+        return
+    ours = new[0][-1].observables  # those of every run of the sweep
+    fewer = [name for name in dict.fromkeys(name for names in recorded for name in names) if name not in ours]
+    # What could be added to no run, because none is reproduced here, binds nobody.
+    if fewer and (fewer := [name for name in fewer if _has_finished(store, name.partition("@")[0])]):
+        raise StoreError(
+            f"store: observables: the store has {', '.join(fewer)} too by now, which its new runs need; name all "
+            "of its observables, or another --store"
+        )
+
+
+def _has_finished(store: SweepStore, variable: str) -> bool:
+    """Whether a finished run of the store has a variable."""
+    shapes = store.block_shapes().items()
+    blocks = [(block, shape) for block, shape in shapes if any(each.name == variable for each in shape.variables)]
+    marks = (mark for block, shape in blocks for mark in store.run_marks(block, shape))
+    return any(mark is not None and mark.status.is_final for mark in marks)
 
 
 def lay_out_additions(

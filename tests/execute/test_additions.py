@@ -242,6 +242,8 @@ def test_other_numbers_than_the_store_has_are_named_and_nothing_is_added(
     assert {path: path.read_bytes() for path in old} == old
     with pytest.warns(IncompleteWarning):
         assert np.isnan(sweepengine.open_sweep(before).kernel_cka.values).all()
+    more = tiny(axes={"seed": 3}) | {"observables": AFTER}
+    assert run(more | {"observables": BEFORE}, before).done == 12  # what could not be added binds no later spec
     run(more, before)
     assert_as_from_the_start(before, more, tmp_path / "fresh.zarr")
 
