@@ -16,6 +16,8 @@ from sweepengine.spec import Architecture
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sweepengine.spec import ComputationRun
+
     Floats = NDArray[np.float64]
 
 _DEPTH: Final = 3
@@ -111,12 +113,12 @@ def _constants(case: Case) -> _Constants:
     return _Constants(*(case.width * share - (_SHARE_POINTS - 1) for share in (measured, predicted)))
 
 
-def _distances_seconds(run: Any) -> float:
+def _distances_seconds(run: ComputationRun) -> float:
     drawn = seconds_at_start(_NETWORKS[run.case], _widths(run.case, run.width), 2 * _GRAM_COPIES, passes=3)
     return drawn + (1e-3 if run.case == "deep_relu" else 1.2e-2)  # limits: in closed form, or by quadrature
 
 
-def _constants_seconds(run: Any) -> float:
+def _constants_seconds(run: ComputationRun) -> float:
     return seconds_at_start(_NETWORKS[run.case], run.width, _SHARE_COPIES, passes=3, points=_SHARE_POINTS) + 1.5e-2
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sweepengine.spec import ComputationRun
+
     Floats = NDArray[np.float64]
     Settings = tuple[str, int, float]
     """Activation, L, σ_b."""
@@ -92,7 +94,7 @@ def _ratios(case: Case) -> list[float]:
     return found
 
 
-def _seconds(run: Any) -> float:
+def _seconds(run: ComputationRun) -> float:
     _, networks = _CASES[run.case]
     layers = sum(depth * _LAYER.get(phi, _CLOSED_LAYER) for phi, depth, _ in networks)
     return layers * (1 + run.width / 100) + (3e-4 if run.case.endswith("_relu") else 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sweepengine.networks import Inputs, Network, Parameters
+    from sweepengine.spec import ComputationRun
 
 _ARCHITECTURES: Final = tuple(
     Architecture(depth, activation, 1.3, sigma_b, 0.8, output_bias=sigma_b > 0)
@@ -129,7 +130,7 @@ def _two_runs(case: Case) -> _Differences:
     return _Differences(*(float(value) for value in np.max(found, axis=0)))
 
 
-def _hessian_seconds(run: Any) -> float:
+def _hessian_seconds(run: ComputationRun) -> float:
     if run.case == "claim":
         return 1.6e-2
     return 2.5e-2 + 4.6e-5 * run.width**2 + 2.4e-6 * run.width**3  # of the 5 m entries of W⁰

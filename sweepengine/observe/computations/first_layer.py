@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from sweepengine.spec import Architecture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from sweepengine.spec import ComputationRun
 
     Floats = NDArray[np.float64]
 
@@ -93,7 +95,7 @@ def first_layer_kernel(now: Case, _: Case) -> float:
     return float(np.abs(apart).max() / np.abs(limit).max())
 
 
-def _seconds(run: Any) -> float:
+def _seconds(run: ComputationRun) -> float:
     return seconds_at_start(_NETWORK, run.width, _NEURONS // run.width, passes=1)
 
 

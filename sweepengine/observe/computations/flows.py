@@ -197,6 +197,7 @@ OBSERVABLES = (
         "in V = |theta|^2/2, tau = 1/2; case twin: without the last integral",
         "Jordan et al. 1998; Wide-network notes, §4.4 (*)",
         kind="computation", measure=noisy_weak_defect, defined_for=(cases("claim", "twin"),),
-        sizes={"test_function": TEST_FUNCTIONS}, cost=(Ingredient(seconds=lambda run: 1.4e-2 if run.case == "claim" else 2.1e-2),),
+        sizes={"test_function": TEST_FUNCTIONS},
+        cost=(Ingredient(seconds=lambda run: 1.4e-2 if run.case == "claim" else 2.1e-2),),
     ),
 )  # fmt: skip

@@ -14,6 +14,8 @@ from sweepengine.observe._record_cost import Ingredient
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sweepengine.spec import ComputationRun
+
     Floats = NDArray[np.float64]
 
 _STATISTICS_NEURONS: Final = {1: 160000, 2: 60000}
@@ -140,14 +142,14 @@ _POWERS: Final = {"relu": 5.3e-8, "cos": 9e-8}
 """Activation → seconds for the powers of a neuron at a point, and their means."""
 
 
-def _statistics_seconds(run: Any) -> float:
+def _statistics_seconds(run: ComputationRun) -> float:
     a = ARCHITECTURES[run.case]
     copies = _copies(_STATISTICS_NEURONS[a.depth], run.width)
     entries = POINTS * a.depth * copies * run.width
     return seconds_at_start(a, run.width, copies, passes=1) + _POWERS[a.activation] * entries
 
 
-def _density_seconds(run: Any) -> float:
+def _density_seconds(run: ComputationRun) -> float:
     return seconds_at_start(ARCHITECTURES[run.case], run.width, _copies(_DENSITY_NEURONS, run.width), passes=1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sweepengine.networks import Parameters
+    from sweepengine.spec import ComputationRun
 
     Floats = NDArray[np.float64]
 
@@ -194,7 +195,7 @@ def _factor() -> Ingredient:
     return Ingredient(flops=lambda run: 0.7 * run.width**3, seconds=lambda _: 2.5e-4)
 
 
-def _training_seconds(run: Any) -> float:
+def _training_seconds(run: ComputationRun) -> float:
     steps = 720 * (1 + 26 / run.width)  # in the mean over seeds
     return float(steps * (2.5e-5 + 4.3e-10 * run.width**2.2))  # m + 2 networks, which leave the cache as m grows
 

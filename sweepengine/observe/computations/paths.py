@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from sweepengine.observe._record_cost import Ingredient
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from sweepengine.spec import ComputationRun
 
     Floats = NDArray[np.float64]
 
@@ -95,7 +97,7 @@ def gaussian_speed_excess(now: Case, _: Case) -> float:
     return max(gaussian_distance(law(s), law(t)) / ((t - s) * whole) for s, t in pairwise(_PASSED)) - 1
 
 
-def _mixture_seconds(run: Any) -> float:
+def _mixture_seconds(run: ComputationRun) -> float:
     # A geodesic has an assignment of its own at each t, and its points are far from those of the start.
     one = 7.2e-9 * run.width**2.7 if run.case == "twin" else 3.3e-9 * run.width**2.5
     return float(len(_MIXED) * one)
