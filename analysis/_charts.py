@@ -219,9 +219,12 @@ def time_chart(
 
 
 def cloud_chart(
-    rows: Rows, names: tuple[str, str], domain: Sequence[Sequence[float]], description: str
+    rows: Rows, paths: Rows, names: tuple[str, str], domain: Sequence[Sequence[float]], description: str
 ) -> dict[str, Any]:
-    """Vega-Lite scatter of particles in a plane; ``domain`` holds the ends of both axes, which the panels share."""
+    """Vega-Lite scatter of particles in a plane, over the paths (particle, snapshot, x, y) of some of them.
+
+    ``domain`` holds the ends of both axes, which the panels of a figure share.
+    """
     alt = load_altair()
 
     def axis(channel: Any, field: str, name: str, ends: Sequence[float]) -> Any:
@@ -229,14 +232,16 @@ def cloud_chart(
         scale = alt.Scale(domain=[ends[0] - pad, ends[1] + pad], nice=False, zero=False)
         return channel(f"{field}:Q", title=name, scale=scale, axis=alt.Axis(tickCount=6))
 
-    chart = (
+    x, y = axis(alt.X, "x", names[0], domain[0]), axis(alt.Y, "y", names[1], domain[1])
+    marks = (
         alt.Chart(alt.Data(values=rows))
         .mark_point(filled=True, size=14, opacity=0.45, color=COLOURS[0])
-        .encode(
-            x=axis(alt.X, "x", names[0], domain[0]),
-            y=axis(alt.Y, "y", names[1], domain[1]),
-            tooltip=tips(alt, {"particle": "particle"}, {"x": names[0], "y": names[1]}),
-        )
-        .properties(width="container", height=HEIGHT, description=description)
+        .encode(x=x, y=y, tooltip=tips(alt, {"particle": "particle"}, {"x": names[0], "y": names[1]}))
     )
-    return finish(chart, "container")
+    lines = (
+        alt.Chart(alt.Data(values=paths))
+        .mark_line(strokeWidth=1, color="#8a8a82", opacity=0.8)
+        .encode(x=x, y=y, detail="particle:N", order="snapshot:Q")
+    )
+    chart = alt.layer(*([lines] if paths else []), marks)
+    return finish(chart.properties(width="container", height=HEIGHT, description=description), "container")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,13 +54,15 @@ def build_figures(source: FigureSource) -> tuple[Figure, ...]:
             alt = f"{title} against width, log-log. " + _fitted(summary, key)
             panels.append(Panel(title, alt, scaling_chart(rows, title, alt)))
     if panels:
-        figures.append(Figure("fig-width", kind.width_title, f"{kind.width_text} {_SCALING_CAPTION}", tuple(panels)))
+        figures.append(Figure("fig-width", kind.width_title, f"{kind.width_text} {_SCALING_CAPTION} {source.sizes}", tuple(panels)))
     recorded = [curve for curve in kind.curves if curve.variable in ds.data_vars]
     curves = time_rows(ds, source.groups, [curve.variable for curve in recorded]) if recorded else {}
     for curve in recorded:
+        if curve.repeats in curves and _alike(curves[curve.variable], curves[curve.repeats]):
+            continue
         limits = limit_rows(ds, source.groups, curve.limit)
         figure = time_figure(curve, curves[curve.variable], limits)
-        figures += [figure] if figure else []
+        figures += [replace(figure, caption=f"{figure.caption} {source.sizes}")] if figure else []
     for reference in kind.further_figures:
         figures += resolve_name(reference)(source)
     return tuple(figures)
@@ -110,6 +113,15 @@ def time_figure(
         f"both sides. {axes} logarithmic, so t = 0 is not shown."
     ) + (" The dashed line is what infinite width predicts." if limits else "")
     return Figure(f"fig-{curve.variable}-time", f"{title} over time", caption, tuple(panels))
+
+
+def _alike(curves: dict[str, list[dict[str, Any]]], others: dict[str, list[dict[str, Any]]]) -> bool:
+    """Whether two variables have the same values everywhere, to rounding in float32."""
+    return curves.keys() == others.keys() and all(
+        len(rows) == len(others[label])
+        and all(math.isclose(a["value"], b["value"], rel_tol=1e-5) for a, b in zip(rows, others[label], strict=True))
+        for label, rows in curves.items()
+    )
 
 
 def _banded(row: dict[str, Any], signed: bool) -> dict[str, Any]:

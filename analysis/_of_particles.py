@@ -83,7 +83,7 @@ PARTICLES: Final = Findings(
     curves=(
         Curve("loss_train", "train loss", "Risk on the train points"),
         Curve("loss_test", "test loss", "Risk on the test points", "risk_limit"),
-        Curve("objective", "F₀", "The functional without its entropy"),
+        Curve("objective", "F₀", "The functional without its entropy", repeats="loss_train"),
         Curve("dissipation", "dissipation", "Dissipation, minus the rate of F₀ without noise or projection"),
         Curve("sliced_w2_start", "sliced W₂ to the start", "Sliced W₂ between the cloud and its start"),
         Curve(

@@ -57,8 +57,8 @@ def test_the_report_shows_chaos_propagate_and_the_cloud(tmp_path: Path) -> None:
     assert min(mixed.means) > 5 * fit.means[-1]
     paths = analysis.write_report(sweep, tmp_path / "report")
     page, found = paths.html.read_text(), json.loads(paths.json.read_text())
-    assert "The cloud at the start and the end" in page
-    assert page.count('id="fig-cloud-') == 2  # the data of its two panels
+    assert "The cloud from the start to the end" in page
+    assert page.count('id="fig-cloud-') == 3  # the data of its frames
     charts = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, flags=re.DOTALL)
     assert len(charts) > 2
     for chart in charts:
@@ -83,7 +83,7 @@ def test_a_sweep_without_a_risk_has_a_report(tmp_path: Path) -> None:
     sweep = sweepengine.open_sweep(tmp_path / "w.zarr")
     assert [group.label for group in analysis.summarise(sweep).groups] == ["mean_field, τ = 0", "mean_field, τ = 0.5"]
     page = analysis.write_report(sweep, tmp_path / "report").html.read_text()
-    assert page.count("The cloud at the start and the end") == 2
+    assert page.count("The cloud from the start to the end") == 2
 
 
 def test_rows_of_propagation_of_chaos_say_why_they_are_empty(tmp_path: Path) -> None:
