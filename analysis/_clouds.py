@@ -57,9 +57,7 @@ def cloud_figures(source: FigureSource) -> tuple[Figure, ...]:
     for number, (group, done) in enumerate(shown):
         run = int(done[np.argmax(width[done])])
         several = len(source.groups) > 1
-        figures.append(
-            _figure(ds, group, run, f"fig-cloud{f'-{number}' * bool(number)}", len(shown), several=several)
-        )
+        figures.append(_figure(ds, group, run, f"fig-cloud{f'-{number}' * bool(number)}", len(shown), several=several))
     return tuple(figures)
 
 
@@ -70,9 +68,7 @@ def _figure(ds: xr.Dataset, group: Group, run: int, key: str, figures: int, *, s
     known = np.flatnonzero(np.isfinite(times))  # a sweep with fewer snapshots than another is padded
     chosen = known[evenly(known.size, MAX_FRAMES)]
     shown = min(m, MAX_PARTICLES, max(_PATHS, _MAX_MARKS // (figures * max(1, chosen.size))))
-    clouds = np.asarray(
-        ds["particles"].isel(run=run, snapshot=chosen, particle=slice(shown)).values, dtype=np.float64
-    )
+    clouds = np.asarray(ds["particles"].isel(run=run, snapshot=chosen, particle=slice(shown)).values, dtype=np.float64)
     names, points = _plane([str(name) for name in ds["coord"].values], clouds)
     flat = points.reshape(-1, 2)
     domain = [[float(low), float(high)] for low, high in zip(flat.min(0), flat.max(0), strict=True)]

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._figure import FigureSource
 
-_CALLED: Final = {"seed": "runs", "seeds": "means", "expected": "expected", "part": "fits", "rank": "points", "snapshot": "paths"}
+_CALLED: Final = {
+    "seed": "runs",
+    "seeds": "means",
+    "expected": "expected",
+    "part": "fits",
+    "rank": "points",
+    "snapshot": "paths",
+}
 """Column by which the data of a layer are known → what files call them."""
 _OWN: Final = frozenset({"autosize", "config"})
 

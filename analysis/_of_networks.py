@@ -102,7 +102,7 @@ NETWORKS: Final = Findings(
     width_text="The largest relative change of the kernel, and of all parameters, during training.",
     further_figures=(
         "sweepengine.analysis._accuracies:accuracy_figures",
-        "sweepengine.analysis._gamma_figures:gamma_figures",
+        "sweepengine.analysis._exponent_figures:exponent_figures",
         "sweepengine.analysis._ensemble_figures:ensemble_figures",
         "sweepengine.analysis._kernel_figures:figures_of_kernels",
     ),

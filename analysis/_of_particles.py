@@ -96,6 +96,9 @@ PARTICLES: Final = Findings(
         "Distance at the end between a cloud of m particles and the widest one of the same seed and noise, which "
         "begins with the same m particles; divided by √(1 − m/M) because the widest is finite too."
     ),
-    further_figures=("sweepengine.analysis._clouds:cloud_figures",),
+    further_figures=(
+        "sweepengine.analysis._exponent_figures:exponent_figures",
+        "sweepengine.analysis._clouds:cloud_figures",
+    ),
     axes=("temperature",),
 )
