@@ -233,7 +233,7 @@ def cloud_chart(
     x, y = axis(alt.X, "x", names[0], domain[0]), axis(alt.Y, "y", names[1], domain[1])
     marks = (
         alt.Chart(alt.Data(values=rows))
-        .mark_point(filled=True, size=14, opacity=0.45, color=COLOURS[0])
+        .mark_point(filled=True, size=14, opacity=0.5, color=COLOURS[0])
         .encode(x=x, y=y, tooltip=tips(alt, {"particle": "particle"}, {"x": names[0], "y": names[1]}))
     )
     lines = (

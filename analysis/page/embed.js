@@ -9,7 +9,7 @@ async function draw(box) {
     downloadFileName: box.dataset.chart,
   };
   try {
-    wrapLegends(spec, Math.floor((box.clientWidth - 30) / 6.8));
+    wrapLegends(spec, Math.floor((box.clientWidth - 130) / 6.6));
     const { view } = await vegaEmbed(box, spec, options);
     drawn.push({ box, view, height: view.height() });
   } catch (error) {

@@ -70,9 +70,7 @@ def test_exponents_are_drawn_along_and_against_any_axis(tiny: Tiny, tmp_path: Pa
     assert {row["group"] for row in rows} == {"ntk", "mean_field"}
     fits = ds.sweep.fit("kernel_drift")
     found = {(row["group"], row["alpha"]): row["value"] for row in rows}
-    assert found == {
-        (axes["scaling"], axes["alpha"]): fits[label].exponent.value for label, axes in fits.axes.items()
-    }
+    assert found == {(axes["scaling"], axes["alpha"]): fits[label].exponent.value for label, axes in fits.axes.items()}
     for layer in of_widths["layer"]:
         assert layer["encoding"]["x"]["scale"]["type"] == "log"  # 0.5 to 8
     [drawn] = ds.sweep.plot.exponents("kernel_drift", against="alpha").spec["hconcat"]
