@@ -59,7 +59,10 @@ def build_figures(source: FigureSource) -> tuple[Figure, ...]:
             Figure("fig-width", kind.width_title, f"{kind.width_text} {_SCALING_CAPTION} {source.sizes}", tuple(panels))
         )
     recorded = [curve for curve in kind.curves if curve.variable in ds.data_vars]
-    curves = time_rows(ds, source.groups, [curve.variable for curve in recorded]) if recorded else {}
+    drawn = ds.assign(
+        {each.variable: ds[each.variable].max(each.largest_over) for each in recorded if each.largest_over}
+    )
+    curves = time_rows(drawn, source.groups, [curve.variable for curve in recorded]) if recorded else {}
     for curve in recorded:
         if curve.repeats in curves and _alike(curves[curve.variable], curves[curve.repeats]):
             continue

@@ -27,6 +27,8 @@ class Curve:
         The variable of its limit, if any.
     repeats
         A variable that may have the same values; where it does, this one has no figure.
+    largest_over
+        A further dim of the variable, whose largest value is drawn.
     """
 
     variable: str
@@ -34,6 +36,7 @@ class Curve:
     text: str
     limit: str = ""
     repeats: str = ""
+    largest_over: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,10 @@ PARTICLES: Final = Findings(
             "sliced_w2_reference", "sliced W₂ to the reference", "Sliced W₂ between the cloud and the given reference"
         ),
         Curve("w2_reference", "W₂ to the reference", "W₂ between the cloud and the given reference"),
+        Curve("kernel_drift", "kernel drift", "Relative change of the mean-field kernel since t = 0"),
+        Curve(
+            "stationarity_gap", "stationarity gap", "Mean of the first variation over the cloud, less its least value,"
+        ),
     ),
     width_title="Propagation of chaos",
     width_text=(
