@@ -57,7 +57,8 @@ def along(
     Parameters
     ----------
     ds, wanted, axis, group_by
-        The sweep, the quantities, the run coordinate along which they are fitted, and further ones that tell groups apart.
+        The sweep, the quantities, the run coordinate along which they are fitted, and further ones that tell groups
+        apart.
     theory
         What `sweepengine.open_theory` returns, for quantities that are compared with the limit; opened where not given.
     claims

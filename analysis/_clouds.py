@@ -87,8 +87,8 @@ def _figure(ds: xr.Dataset, group: Group, run: int, key: str, figures: int, *, s
     of = "all" if shown == m else f"the first {shown} of"
     all_snapshots = "every snapshot" if chosen.size == known.size else f"{chosen.size} of {known.size} snapshots"
     caption = (
-        f"One run, {group.label}, m = {m}, seed {int(ds['seed'].values[run])}: {of} {m} particles at {all_snapshots}, on "
-        f"the same axes. {_MEANING[names]} Grey lines are the paths of {paths.size} particles since the start."
+        f"One run, {group.label}, m = {m}, seed {int(ds['seed'].values[run])}: {of} {m} particles at {all_snapshots}, "
+        f"on the same axes. {_MEANING[names]} Grey lines are the paths of {paths.size} particles since the start."
     )
     title = "The cloud from the start to the end" + (f": {group.label}" if several else "")
     return Figure(key, title, caption, tuple(panels), frames=len(panels) > 2)

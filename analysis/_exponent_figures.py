@@ -61,15 +61,19 @@ def exponent_figures(source: FigureSource) -> tuple[Figure, ...]:
             if axis in numeric_axes(each)
         ]
         caption = (
-            "The exponent of m in the limit, with its 95 % interval over seeds, in each group of runs. Grey ticks are the "
-            f"exponents that are expected, where a claim states one. A line that ends at the edge goes on beyond it. {source.sizes}"
+            "The exponent of m in the limit, with its 95 % interval over seeds, in each group of runs. Grey ticks are "
+            "the exponents that are expected, where a claim states one. A line that ends at the edge goes on beyond "
+            f"it. {source.sizes}"
         )
         figures.append(Figure(f"fig-{axis}", f"Exponents against {symbol_of(axis)}", caption, tuple(panels)))
     return tuple(figures)
 
 
 def numeric_axes(groups: Sequence[Fitted], fewest: int = _FEWEST) -> list[str]:
-    """The axes in which groups have at least so many values, all of them numbers; no step size that follows from the others."""
+    """The axes in which groups have at least so many values, all of them numbers.
+
+    A step size that follows from the others is none.
+    """
     names = list(groups[0].axes) if groups else []
     free = [
         name for name in names

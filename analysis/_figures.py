@@ -111,8 +111,8 @@ def time_figure(
         panels.append(Panel(label, alt, time_chart(rows, widths, (times, values), title, alt, limit, signed=signed)))
     axes = "The time axis is" if signed else "Both axes are"
     caption = (
-        f"{curve.text} over training time, mean over seeds at each width; the band is one standard error of the mean on "
-        f"both sides. {axes} logarithmic, so t = 0 is not shown."
+        f"{curve.text} over training time, mean over seeds at each width; the band is one standard error of the mean "
+        f"on both sides. {axes} logarithmic, so t = 0 is not shown."
     ) + (" The dashed line is what infinite width predicts." if limits else "")
     return Figure(f"fig-{curve.variable}-time", f"{title} over time", caption, tuple(panels))
 
@@ -127,7 +127,7 @@ def _alike(curves: dict[str, list[dict[str, Any]]], others: dict[str, list[dict[
 
 
 def _banded(row: dict[str, Any], signed: bool) -> dict[str, Any]:
-    """A point of a curve with the ends of its band; on a logarithmic axis the standard error is that of the logarithm."""
+    """A point of a curve with the ends of its band; on a log axis the standard error is that of the logarithm."""
     rest = {key: value for key, value in row.items() if key != "error"}
     value, error = row["value"], row["error"]
     if signed:

@@ -51,8 +51,8 @@ class Plots:
         Parameters
         ----------
         *quantities : str
-            Such as ``kernel_drift``; the headline quantities of the kind where none are named. A recorded variable (run,
-            record), such as ``loss_test``, needs a `reduction`.
+            Such as ``kernel_drift``; the headline quantities of the kind where none are named. A recorded variable
+            (run, record), such as ``loss_test``, needs a `reduction`.
         over : str
             Coordinate of runs along which the powers are fitted.
         against : str
@@ -66,8 +66,8 @@ class Plots:
         Raises
         ------
         ContractError
-            A name is that of no quantity, or none is named and the kind has no headline; the sweep has not recorded what
-            a quantity is reduced from; groups do not differ in the numbers of the other axis.
+            A name is that of no quantity, or none is named and the kind has no headline; the sweep has not recorded
+            what a quantity is reduced from; groups do not differ in the numbers of the other axis.
         MissingExtraError
             The extra `report` is not installed.
         """
@@ -75,8 +75,8 @@ class Plots:
         kind = kind_of(self._ds)
         if not (quantities or kind.headlines):
             raise ContractError(
-                f"A sweep of kind {kind.name!r} has no quantity to draw against width. Write a report, or draw what it has "
-                "recorded."
+                f"A sweep of kind {kind.name!r} has no quantity to draw against width. Write a report, or draw what it "
+                "has recorded."
             )
         wanted = [quantity_of(self._ds, name, reduction) for name in quantities or kind.headlines]
         for quantity in wanted:
@@ -92,7 +92,7 @@ class Plots:
         return Chart(in_a_row([draw(quantity) for quantity in wanted]))
 
     def curves(self, variable: str) -> Chart:
-        """Draw a recorded variable (run, record) over training time: the mean over seeds for each width, with its error.
+        """Draw a recorded variable (run, record) over training time: for each width the mean over seeds and its error.
 
         Parameters
         ----------
@@ -168,8 +168,8 @@ def _against(found: Along, axis: str) -> Callable[[Quantity], dict[str, Any]]:
         if axis not in (known := numeric_axes(fitted, fewest=2)):
             told = ", ".join(known) or "no axis"
             raise ContractError(
-                f"{quantity.name} against {axis!r}: the groups of runs that have a fit differ in the numbers of {told}. "
-                "`ds.sweep.fit` says why a group has none."
+                f"{quantity.name} against {axis!r}: the groups of runs that have a fit differ in the numbers of "
+                f"{told}. `ds.sweep.fit` says why a group has none."
             )
         return exponent_panel(fitted, axis, quantity.name, quantity.title, found.claims).spec
 

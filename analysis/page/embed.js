@@ -1,4 +1,5 @@
-// Draws every chart from the JSON beside it. `ast` evaluates Vega's expressions without eval, which the page's policy forbids.
+// Draws every chart from the JSON beside it. `ast` evaluates Vega's expressions without eval, which the page's policy
+// forbids.
 const drawn = [];
 async function draw(box) {
   const spec = JSON.parse(document.getElementById(box.dataset.chart).textContent);
@@ -56,7 +57,8 @@ for (const slider of document.querySelectorAll(".slider input")) {
 // On paper charts are drawn anew for the width of their column, else their letters shrink with them.
 addEventListener("beforeprint", () => {
   for (const { box, view, height } of drawn) {
-    const [columns, aspect] = ["--columns", "--aspect"].map((name) => Number(getComputedStyle(box).getPropertyValue(name)));
+    const style = getComputedStyle(box);
+    const [columns, aspect] = ["--columns", "--aspect"].map((name) => Number(style.getPropertyValue(name)));
     const width = (690 - 16 * (columns - 1)) / columns;
     view.width(width).height(Math.min(height, aspect * width)).run();
     view.resize().run();

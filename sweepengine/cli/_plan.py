@@ -55,7 +55,7 @@ def plan_command(sweep: Sweep, cpus: int | None, memory: str | None, gpus: int |
 
 
 def _unrecorded(spec: AnySpec) -> dict[str, list[str]]:
-    """Title of each headline quantity that a list of observables drops → the observables of the default that it lacks."""
+    """Title of each headline quantity that a list of observables drops → the observables that the list lacks."""
     from sweepengine.observe import default_names
     from sweepengine.spec import kind_of
 

@@ -151,7 +151,8 @@ def test_a_functional_that_is_the_risk_has_one_figure(tmp_path: Path) -> None:
 
 SLIDES = """
   const figure = document.getElementById("fig-cloud"), slider = figure.querySelector("input");
-  const seen = () => [[...figure.querySelectorAll(".panel")].filter((each) => getComputedStyle(each).visibility === "visible")
+  const seen = () => [[...figure.querySelectorAll(".panel")]
+    .filter((each) => getComputedStyle(each).visibility === "visible")
     .map((each) => each.querySelector("h4").textContent), slider.getAttribute("aria-valuetext")];
   const before = seen();
   slider.focus();

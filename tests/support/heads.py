@@ -69,17 +69,15 @@ def running_head(cpus: int = 2) -> Iterator[Head]:
 
 def _running_head(folder: Path, cpus: int) -> Iterator[Head]:
     gcs, dashboard, agent, client = free_ports(4)
-    environment = (
-        os.environ
-        | {
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listens at loopback only
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # jobs run the python that is first there
-            "PYTHONPATH": str(ROOT),
-        }
-    )
+    environment = os.environ | {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listens at loopback only
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
+        # Jobs run the python that is first there.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
     options = {
         "node-ip-address": "127.0.0.1",
         "port": gcs,

@@ -45,7 +45,8 @@ def hash_of(script: str) -> str:
 
 def drawn_by_a_browser(html: Path, folder: Path) -> tuple[Page, str]:
     """The page after Chromium has run its scripts, and what Chromium says."""
-    flags = ["--headless", "--hide-scrollbars", "--window-size=1400,1000", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    flags = ["--headless", "--hide-scrollbars", "--window-size=1400,1000",
+             "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
              "--disable-background-networking", "--disable-component-update", "--virtual-time-budget=8000",
              "--enable-logging=stderr", f"--user-data-dir={folder}", "--dump-dom"]  # fmt: skip
     done = subprocess.run(["chromium", *flags, html.as_uri()], capture_output=True, text=True, timeout=60, check=True)
@@ -53,7 +54,7 @@ def drawn_by_a_browser(html: Path, folder: Path) -> tuple[Page, str]:
 
 
 def acted_upon(html: Path, folder: Path, script: str, width: int) -> tuple[Any, str]:
-    """What a script returns in a copy of a page, in a frame of some width whose charts are drawn, and what Chromium says."""
+    """What a script returns in a copy of a page, once its charts are drawn in a frame, and what Chromium says."""
     acts = f"""(async () => {{
       const pause = (milliseconds) => new Promise((resume) => setTimeout(resume, milliseconds));
       while (document.querySelectorAll(".chart svg.marks").length < document.querySelectorAll("[data-chart]").length)
