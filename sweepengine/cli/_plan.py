@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from sweepengine.cli._sweep import Sweep
     from sweepengine.plan import Addition, Estimate, Machine, Plan
+    from sweepengine.spec import AnySpec
 
 
 _SHOWN_VALUES = 12
@@ -41,6 +42,8 @@ def plan_command(sweep: Sweep, cpus: int | None, memory: str | None, gpus: int |
     _add_runs(table, plan)
     _add_additions(table, plan.additions(rate))
     _add_longer(table, plan)
+    for title, names in _unrecorded(spec).items():
+        table.add_row("missing", f"no exponent and no figure of {title}: observables lacks {', '.join(names)}")
     table.add_row("packs", f"{len(packs)} tasks in {len(plan.blocks())} blocks")
     table.add_section()
     table.add_row("memory", _memory(plan, machine))
@@ -54,6 +57,22 @@ def plan_command(sweep: Sweep, cpus: int | None, memory: str | None, gpus: int |
     )
     table.add_row("store", store.address + ("" if store.exists else " (new)"))
     Console().print(table)
+
+
+def _unrecorded(spec: AnySpec) -> dict[str, list[str]]:
+    """Title of each headline quantity that a list of observables drops → the observables that the list lacks."""
+    from sweepengine.observe import default_names
+    from sweepengine.spec import kind_of
+
+    if spec.observables is None or not kind_of(spec).findings:
+        return {}
+    from sweepengine.analysis import headline_variables
+
+    lacking = set(default_names(spec)) - set(spec.observables)
+    dropped = {
+        title: [each for each in names if each in lacking] for title, names in headline_variables(spec.kind).items()
+    }
+    return {title: names for title, names in dropped.items() if names}
 
 
 def _add_steps(table: Table, plan: Plan) -> None:
