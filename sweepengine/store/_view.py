@@ -21,7 +21,7 @@ from sweepengine.store._run_table import RunTable, read_table
 from sweepengine.store._strangers import refuse_strangers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from zarr.abc.store import Store
@@ -227,6 +227,13 @@ class StoreView:
         """Run id → (block, position) of every run in the store."""
         return {} if self.table is None else self.table.places()
 
+    def adds_to(self) -> dict[str, str]:
+        """Id of each addition in the store → id of the run to which it belongs."""
+        if self.table is None:
+            return {}
+        rows = zip(self.table.columns["id"], self.table.bases, strict=True)
+        return {str(run): str(base) for run, base in rows if base}
+
     def block_shapes(self) -> dict[str, BlockShape]:
         """Shapes of all blocks in the store.
 
@@ -252,9 +259,9 @@ class StoreView:
         """One chunk of a block."""
         return ChunkPlace.of(self.objects, self.nodes, block, shape, chunk)
 
-    def nodes_of(self, block: str, data_id: str, given: Sequence[Given]) -> Nodes:
-        """The nodes that a task reads and writes: of a block, of the data and of what is given beside them."""
-        groups = [block_path(block), data_path(data_id), *(given_path(each.kind, each.id) for each in given)]
+    def nodes_of(self, blocks: Iterable[str], data_id: str, given: Sequence[Given]) -> Nodes:
+        """The nodes that a task reads and writes: of blocks, of the data and of what is given beside them."""
+        groups = [*map(block_path, blocks), data_path(data_id), *(given_path(each.kind, each.id) for each in given)]
         return self.nodes.below(groups)
 
     def references(self) -> dict[str, float]:
