@@ -24,7 +24,7 @@ from sweepengine.execute._ray_cluster import (
     reach,
     token,
 )
-from sweepengine.execute._ray_health import Health, end_leftovers, kill, silence, watched
+from sweepengine.execute._ray_health import Head, Health, end_leftovers, kill, lost, silence, watched, watched_head
 from sweepengine.execute._ray_live import Live, Worker, cause
 from sweepengine.execute._ray_shards import advance_sharded, placed, reserve
 from sweepengine.execute._signals import LeavingError, asked_to_leave, deferred, interruptible, uninterrupted
@@ -103,7 +103,7 @@ class RayExecutor:
             with deferred():
                 self._ray = self._load()
                 self._start(address, workers)
-            self._health = Health(self._ray, private=self._is_private)
+            self._health = Health(self._ray, self._head())
             silence(self._ray)
             self._remote = self._ray.remote(_advance_pack)
             resources = self._ray.cluster_resources()
@@ -160,6 +160,14 @@ class RayExecutor:
             raise ClusterError(
                 f"a local Ray cannot be started ({what}); run the same command again; --executor inline needs no Ray"
             ) from error
+
+    def _head(self) -> Head | None:
+        """The head of a joined cluster, watched from now on; None of a private cluster."""
+        if self._is_private:
+            return None
+        head = Head(self._ray.get_runtime_context().gcs_address)
+        self._watch.enter_context(watched_head(head))
+        return head
 
     def check_shared(self, store: SweepStore) -> None:
         """Raise unless every node of the cluster reads what this driver writes.
@@ -308,7 +316,7 @@ class RayExecutor:
         trouble = "" if self._health is None else self._health.trouble()
         if trouble:
             self._is_whole = False
-            raise ClusterError(f"Ray has died ({trouble}); what was committed is kept: run the same command again")
+            raise ClusterError(lost(trouble))
 
     def _restore_environment(self) -> None:
         for name in set(os.environ) - set(self._saved_environment):
