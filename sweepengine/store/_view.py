@@ -21,7 +21,7 @@ from sweepengine.store._run_table import RunTable, read_table
 from sweepengine.store._strangers import refuse_strangers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from zarr.abc.store import Store
@@ -281,28 +281,44 @@ class StoreView:
         return read_mark(self.objects, block, chunk)
 
     def marks(
-        self, block: str, shape: BlockShape, damaged: dict[int, DamagedMarkError] | None = None
-    ) -> list[Mark | None]:
-        """The mark of every chunk of a block; None before the first attempt, and if the runs have been moved.
+        self, shapes: Mapping[str, BlockShape], damaged: dict[tuple[str, int], DamagedMarkError] | None = None
+    ) -> Iterator[tuple[str, list[Mark | None]]]:
+        """The mark of every chunk of some blocks; None before the first attempt, and if the runs have been moved.
 
         Parameters
         ----------
-        block, shape
+        shapes : mapping
+            Block → its shape.
         damaged : dict, optional
-            Receives chunk → error for every damaged mark, which is None in the list then.
+            Receives (block, chunk) → error for every damaged mark, which is None in the list then.
 
-        Returns
-        -------
-        list of Mark or None
+        Yields
+        ------
+        (str, list of Mark or None)
+            A block and its marks, in the order of ``shapes``.
 
         Raises
         ------
         DamagedMarkError
             A mark is damaged, and ``damaged`` is not given.
         """
-        intact: list[Mark | None] = []
+        for block, marks in read_marks(self.objects, {block: shape.n_chunks for block, shape in shapes.items()}):
+            intact: list[Mark | None] = []
+            for chunk, mark in enumerate(self._checked(block, shapes[block], marks)):
+                if not isinstance(mark, DamagedMarkError):
+                    intact.append(mark)
+                    continue
+                if damaged is None:
+                    raise mark
+                damaged[block, chunk] = mark
+                intact.append(None)
+            yield block, intact
+
+    def _checked(
+        self, block: str, shape: BlockShape, marks: list[Mark | DamagedMarkError | None]
+    ) -> Iterator[Mark | DamagedMarkError | None]:
+        """The marks of a block as they count: of moved runs None, of a chunk that has lost its mark an error."""
         used = self.used_chunks(block, shape)
-        marks = read_marks(self.objects, block, shape.n_chunks)
         if any(marks[chunk] is None for chunk in used):
             for chunk in (chunk for chunk in self._written_chunks(block) & used if marks[chunk] is None):
                 # A worker may have begun since the marks were read; it writes its mark before anything else.
@@ -312,27 +328,19 @@ class StoreView:
         for chunk, mark in enumerate(marks):
             first, stop = shape.chunk_span(chunk)
             if chunk not in used:  # its runs were moved: whatever is still written there does not count
-                intact.append(None)
-                continue
-            if isinstance(mark, Mark) and len(mark.runs) != stop - first:  # layout version 2 did not seal its marks
-                error = DamagedMarkError(f"the mark of {block} chunk {chunk} speaks of {len(mark.runs)} runs")
-            elif isinstance(mark, DamagedMarkError):
-                error = mark
+                yield None
+            elif isinstance(mark, Mark) and len(mark.runs) != stop - first:  # layout version 2 did not seal its marks
+                yield DamagedMarkError(f"the mark of {block} chunk {chunk} speaks of {len(mark.runs)} runs")
             else:
-                intact.append(mark)
-                continue
-            if damaged is None:
-                raise error
-            damaged[chunk] = error
-            intact.append(None)
-        return intact
+                yield mark
 
-    def run_marks(self, block: str, shape: BlockShape) -> list[RunMark | None]:
-        """The mark of each run of a block, by position; None before the first attempt.
+    def run_marks(self, shapes: Mapping[str, BlockShape]) -> Iterator[tuple[str, list[RunMark | None]]]:
+        """The mark of each run of some blocks, by position, as :meth:`marks` yields those of chunks.
 
         Raises
         ------
         DamagedMarkError
             A mark is damaged.
         """
-        return runs_of(shape, self.marks(block, shape))
+        for block, marks in self.marks(shapes):
+            yield block, runs_of(shapes[block], marks)

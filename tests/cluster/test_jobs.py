@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from sweepengine.store import SweepStore, runs_of
+from sweepengine.store import SweepStore
 from tests.support.heads import Head, running_head
 from tests.support.plugins import OBSERVABLES
 
@@ -38,9 +38,8 @@ def records_done(store: Path) -> int:
     sweep_store = SweepStore(store)
     if sweep_store.table is None:
         return 0
-    shapes = sweep_store.block_shapes()
-    marks = [mark for name, shape in shapes.items() for mark in runs_of(shape, sweep_store.marks(name, shape))]
-    return sum(mark.records_done for mark in marks if mark is not None)
+    marks = sweep_store.run_marks(sweep_store.block_shapes())
+    return sum(mark.records_done for _, runs in marks for mark in runs if mark is not None)
 
 
 def test_a_sweep_travels_with_its_files_and_plugins(head: Head, tmp_path: Path, tiny: Callable[..., Any]) -> None:
