@@ -16,6 +16,7 @@ from sweepengine.execute._executor import HungError, Report, one_thread
 from sweepengine.execute._ray_cluster import (
     ClusterError,
     at_a_time,
+    blind_nodes,
     cannot_join,
     check_device,
     check_shards,
@@ -29,7 +30,7 @@ from sweepengine.execute._ray_live import Live, Worker, cause
 from sweepengine.execute._ray_shards import advance_sharded, placed, reserve
 from sweepengine.execute._signals import LeavingError, asked_to_leave, deferred, interruptible, uninterrupted
 from sweepengine.plan import available_cpus
-from sweepengine.store import delete_token, read_token, write_token
+from sweepengine.store import delete_token, write_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,24 +176,15 @@ class RayExecutor:
         Raises
         ------
         ClusterError
-            A node does not see the store: its address is a path that is not shared.
+            A node does not see the store: its address is a path that is not shared. Or a node does not answer.
         """
         if self._is_private:
             return
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
         token = write_token(store.objects)
-        nodes = [node for node in self._ray.nodes() if node["Alive"]]
-        read = self._ray.remote(num_cpus=0, max_retries=0)(read_token)
-        answers = [
-            read.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
-                store.address, token
-            )
-            for node in nodes
-        ]
-        seen = [self._ray.get(answer) for answer in answers]
-        blind = [node["NodeManagerAddress"] for node, sees in zip(nodes, seen, strict=True) if not sees]
-        delete_token(store.objects, token)
+        try:
+            blind = blind_nodes(self._ray, store.address, token)
+        finally:
+            delete_token(store.objects, token)
         if blind:
             raise ClusterError(
                 f"store: {store.address} is not the same place on {', '.join(blind)}; "
