@@ -9,7 +9,8 @@ PARALLEL := --numprocesses 2 --dist loadfile
 env: .venv/.ready
 
 .venv/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=python3.11")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "Python 3.11 or newer is needed; name one with make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
@@ -55,7 +56,8 @@ package: env
 	rm -rf build/package
 	$(BIN)/hatchling build --target sdist --target wheel --directory build/package
 	$(PYTHON) -m venv build/package/.venv
-	build/package/.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt build/package/*.tar.gz
+	build/package/.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt build/package/*.tar.gz
 	cd build/package && .venv/bin/sweepengine run quickstart
 
 # Ratios of one run each (docs/performance.md); a quarter of an hour on two cores.

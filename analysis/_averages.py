@@ -1,4 +1,7 @@
-"""What is averaged over seeds: norms, whose mean scales like the fluctuation, or vectors, whose mean scales like the bias."""
+"""What is averaged over seeds: norms or vectors.
+
+The mean of norms scales like the fluctuation, the mean of vectors like the bias.
+"""
 
 from __future__ import annotations
 

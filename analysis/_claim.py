@@ -118,8 +118,8 @@ class Claim:
     source
         Where it is stated: works with places, or sections of theory.md (:mod:`sweepengine.sources`).
     figures
-        Further figures, where a number does not tell it: pairs of a packaged job and a reference "module:function" to what
-        draws them, from the sweep of the job and its theory to a tuple of `Figure`, empty where the sweep has not
+        Further figures, where a number does not tell it: pairs of a packaged job and a reference "module:function" to
+        what draws them, from the sweep of the job and its theory to a tuple of `Figure`, empty where the sweep has not
         recorded what they show. They are texts because the functions lie in modules that import this one.
     """
 

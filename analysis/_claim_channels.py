@@ -66,7 +66,7 @@ def value_axis(
 
 
 def side_by_side(points: Rows, sizes: Sequence[float], names: Sequence[str]) -> tuple[Rows, Rows]:
-    """Points and means with their places: at each size a strip for each series, within it the runs beside each other."""
+    """Points and means with their places: at each size a strip for each series, in it the runs beside each other."""
     dots, means = [], []
     strip = _STRIPS / max(1, len(names))
     for k, size in enumerate(sizes):

@@ -94,8 +94,9 @@ def exponent_chart(series: Sequence[Series], axis: str, title: str, description:
 def level_chart(series: Sequence[Series], axis: str, title: str, description: str) -> dict[str, Any]:
     """Chart of values at each size: single runs side by side, their means, and what is expected as a band.
 
-    The value axis is logarithmic where all numbers are positive and lie far apart. Where they are not all positive and what
-    is expected is much smaller than the largest, it is linear up to that size and logarithmic beyond. Parameters and result are those of :func:`exponent_chart`.
+    The value axis is logarithmic where all numbers are positive and lie far apart. Where they are not all positive and
+    what is expected is much smaller than the largest, it is linear up to that size and logarithmic beyond. Parameters
+    and result are those of :func:`exponent_chart`.
     """
     alt, title = load_altair(), printable(title)
     points = [row for each in series for row in each.points()]

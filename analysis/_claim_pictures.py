@@ -27,23 +27,24 @@ HOW_TO_READ: Final = (
     (
         "an exponent",
         (
-            "Both axes are logarithmic. Small marks are single runs, large ones means over seeds. The line is the fitted power "
-            "law, dashed over sizes that the fit leaves out; the band around it has the slopes of its 95 % interval; the "
-            "dotted line has the expected exponent. A bound is a line that the data must fall at least as steeply as."
+            "Both axes are logarithmic. Small marks are single runs, large ones means over seeds. The line is the "
+            "fitted power law, dashed over sizes that the fit leaves out; the band around it has the slopes of its 95 "
+            "% interval; the dotted line has the expected exponent. A bound is a line that the data must fall at least "
+            "as steeply as."
         ),
     ),
     (
         "a value, a limit or a share",
         (
-            "Marks are single runs, one strip for each series at each size; the bar across a strip is their mean. The shaded "
-            "part is what is expected, within dotted limits."
+            "Marks are single runs, one strip for each series at each size; the bar across a strip is their mean. The "
+            "shaded part is what is expected, within dotted limits."
         ),
     ),
     (
         "the twin",
         (
-            "Grey crosses, with their own fit: a wrong copy of the claim, judged by the same rules, which must come out "
-            "otherwise. A twin that does not would mean that the test cannot fail."
+            "Grey crosses, with their own fit: a wrong copy of the claim, judged by the same rules, which must come "
+            "out otherwise. A twin that does not would mean that the test cannot fail."
         ),
     ),
 )

@@ -102,8 +102,9 @@ def _claim(decision: Decision, command: str, numbers: count[int]) -> str:
     claim, verdict = decision.claim, decision.verdict
     figures = "\n".join(figure_html(figure, next(numbers)) for figure in claim_figures(decision))
     tables = "\n".join(table_html(part_table(decision, part, number)) for number, part in enumerate(decision.parts))
+    badge = _twin_badge(caught=decision.twins_are_caught)
     return f"""<section class="claim" id="{_anchor(decision)}">
-<h2>{escape(claim.id)} <span class="verdict {verdict}">{verdict}</span> {_twin_badge(caught=decision.twins_are_caught)}</h2>
+<h2>{escape(claim.id)} <span class="verdict {verdict}">{verdict}</span> {badge}</h2>
 <p class="says">{formula(claim.says)}</p>
 <p class="from">Stated in {escape(claim.source)}.</p>
 {figures}

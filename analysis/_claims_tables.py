@@ -128,7 +128,7 @@ def reproduction(decision: Decision, command: str) -> Iterator[tuple[str, str]]:
 
 
 def _part_rows(decision: Decision, part: Part) -> Iterator[tuple[str, ...]]:
-    """Source, what was measured, expected, measured, verdict, remark and joint interval of each row, and of the twin."""
+    """Source, what was measured, expected, measured, verdict, remark and joint interval of each row and of the twin."""
     for row in part.rows:
         remark = "; ".join(text for text in (decision.why(row), row.note) if text)
         told = (row.source, measured_what(row), row.expected_text, row.measured_text, row.verdict)

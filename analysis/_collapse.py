@@ -1,8 +1,8 @@
 """Collapse of two axes: whether Q depends on x and y through x/y^a alone, such as on L/m, and with which a.
 
 Measured as by Bhattacharjee & Seno 2001: every curve is read off every other one where they
-overlap. The square of what they differ by is compared with the jackknife's variance of the same difference over seeds, so
-that 1 is a collapse as good as the seeds can tell, whatever the correlation between runs of one seed.
+overlap. The square of what they differ by is compared with the jackknife's variance of the same difference over seeds,
+so that 1 is a collapse as good as the seeds can tell, whatever the correlation between runs of one seed.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def collapse(
     readings = _differences(log_x, log_y, tables[:1], asked).shape[1]
     if readings < _FEWEST_READINGS:
         raise ContractError(
-            f"At x/y^{asked:g} only {readings} points lie within another curve; need {_FEWEST_READINGS}: add values of x "
-            "so that the curves of different y overlap."
+            f"At x/y^{asked:g} only {readings} points lie within another curve; need {_FEWEST_READINGS}: add values of "
+            "x so that the curves of different y overlap."
         )
     # Few readings agree more easily: an exponent counts if it leaves at least half of those at the a asked for.
     fewest = max(_FEWEST_READINGS, readings // 2)

@@ -58,8 +58,8 @@ class Curves:
         value
             Floats (R,), the norm of the observable in each run, or (R, K), its vector.
         axis
-            Name of the axis (`n_train`, `d`, `alpha`, `depth`, …). Values of other axes than the width may be fractions;
-            values that all are whole are kept as integers.
+            Name of the axis (`n_train`, `d`, `alpha`, `depth`, …). Values of other axes than the width may be
+            fractions; values that all are whole are kept as integers.
 
         Returns
         -------
@@ -101,7 +101,8 @@ class Curves:
         if not seeds.size:
             raise TooFewSeedsError(
                 f"None of the {present.size} seeds is done at all {_count(widths.size, axis)}; a fit compares the same "
-                f"seeds at every {axis}. Run the missing ones (the same `run` command again), or shorten the {axis} axis."
+                f"seeds at every {axis}. Run the missing ones (the same `run` command again), or shorten the {axis} "
+                "axis."
             )
         table = np.empty((seeds.size, widths.size, *v.shape[1:]))
         keep = np.isin(s, seeds)

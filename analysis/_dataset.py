@@ -133,8 +133,8 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = (), over: str = "width") -> 
         Further run coordinates to divide by, beside scaling, gamma, depth, activation, alpha, step_size, method and the
         settings that were swept.
     over
-        The run coordinate in which the runs of a group differ. A step size that follows from the other coordinates, as an
-        automatic one does, may differ with it.
+        The run coordinate in which the runs of a group differ. A step size that follows from the other coordinates, as
+        an automatic one does, may differ with it.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def _facts(ds: xr.Dataset) -> dict[str, tuple[dict[str, Any], str]]:
 
 
 def follows(axis: str, columns: Mapping[str, Sequence[Any]]) -> bool:
-    """Whether runs that agree in all other columns agree in an axis, as an automatic step size follows from the data."""
+    """Whether runs that agree in all other columns agree in an axis, as automatic step sizes follow from the data."""
     rows = list(zip(*(column for name, column in columns.items() if name != axis), columns[axis], strict=True))
     return len({row[:-1] for row in rows}) == len(set(rows))
 

@@ -78,7 +78,7 @@ class Decision:
         return tuple(row for part in self.parts for row in part.rows)
 
     def seconds_to_decide(self, row: ClaimResult) -> float:
-        """Seconds that the seeds take which would decide a row, at the time of the seeds that there are; NaN if unknown."""
+        """Seconds that the seeds take which would decide a row, at the time of the present seeds; NaN if unknown."""
         seeds = len(set(row.sample.seed.tolist()))
         return self.seconds * row.more_seeds / seeds if row.more_seeds and seeds else float("nan")
 

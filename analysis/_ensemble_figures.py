@@ -35,9 +35,9 @@ def ensemble_figures(source: FigureSource) -> tuple[Figure, ...]:
     if not panels:
         return ()
     caption = (
-        "Trained outputs f on test points at the last record, in the order of the prediction. The grey line is the mean of "
-        "infinitely wide networks over their initial parameters, and the band two standard deviations of one network. "
-        "Marks are means over seeds at the narrowest and the widest width, with one standard error."
+        "Trained outputs f on test points at the last record, in the order of the prediction. The grey line is the "
+        "mean of infinitely wide networks over their initial parameters, and the band two standard deviations of one "
+        "network. Marks are means over seeds at the narrowest and the widest width, with one standard error."
     )
     return (Figure("fig-ensemble", "Trained outputs and infinite width", caption, tuple(panels)),)
 
@@ -90,7 +90,10 @@ def _panel(ds: xr.Dataset, theory: xr.Dataset, group: Group) -> Panel | None:
             }
             for rank, at in enumerate(order, start=1)
         ]
-    alt = f"Trained outputs on {order.size} test points and the prediction of infinite width, {group.label}: {'; '.join(off)}."
+    alt = (
+        f"Trained outputs on {order.size} test points and the prediction of infinite width, {group.label}: "
+        f"{'; '.join(off)}."
+    )
     return Panel(group.label, alt, _chart(limits, rows, widths, alt))
 
 

@@ -130,8 +130,8 @@ ENSEMBLE_MEAN: Final = Quantity(
     "ensemble_mean",
     _reduction(lambda paths: paths.shift(paths.mean.isel(record=-1)), "record"),
     "shift of the ensemble's mean",
-    "⟨f_t − g_t, μ_T⟩/⟨μ_T, μ_T⟩ over test points, g the limit's path from the same f_0; its mean over seeds is that of "
-    "⟨f_t − μ_t, μ_T⟩/⟨μ_T, μ_T⟩",
+    "⟨f_t − g_t, μ_T⟩/⟨μ_T, μ_T⟩ over test points, g the limit's path from the same f_0; its mean over seeds is that "
+    "of ⟨f_t − μ_t, μ_T⟩/⟨μ_T, μ_T⟩",
     _OF_THE_LIMIT,
     fitted=False,
 )
@@ -139,15 +139,15 @@ ENSEMBLE_VARIANCE: Final = Quantity(
     "ensemble_variance",
     _reduction(lambda paths: paths.variance(), "record"),
     "variance of the ensemble over that of the limit",
-    "1 + ((f_t − μ_t)² − (g_t − μ_t)²)/σ_t², mean over test points, g the limit's path from the same f_0; its mean over "
-    "seeds is that of (f_t − μ_t)²/σ_t²",
+    "1 + ((f_t − μ_t)² − (g_t − μ_t)²)/σ_t², mean over test points, g the limit's path from the same f_0; its mean "
+    "over seeds is that of (f_t − μ_t)²/σ_t²",
     _OF_THE_LIMIT,
     fitted=False,
 )
 
 
 def of_ensembles(applies: Applies, source: str) -> tuple[Exponent | Equality, ...]:
-    """What is expected of an ensemble at every record: its mean, its variance, and how its networks come to the limit."""
+    """What is expected of an ensemble at every record: its mean, its variance, how its networks come to the limit."""
 
     def after_the_start(setting: Setting, record: str) -> bool:
         return applies(setting, record) and record != "0"

@@ -151,7 +151,7 @@ class Exponent:
         """See :class:`Expectation`."""
         return "exponent of m" if self.axis == "width" else f"exponent of {self.axis}"
 
-    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:  # noqa: ARG002 -- an exponent bounds no value
+    def allowed(self, setting: Setting, place: str) -> tuple[float, float]:  # noqa: ARG002 -- exponents bound no value
         """See :class:`Expectation`."""
         return -math.inf, math.inf
 

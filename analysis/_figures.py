@@ -66,7 +66,7 @@ def build_figures(source: FigureSource) -> tuple[Figure, ...]:
 
 
 def main_figure(summary: Summary, tables: Sequence[xr.Dataset], keys: Sequence[str] = ()) -> dict[str, Any]:
-    """Return one static Vega-Lite spec with quantities against width, side by side; those of the headlines by default."""
+    """Return one static Vega-Lite spec with quantities against width, side by side; by default of the headlines."""
     from sweepengine.analysis._chart_parts import configuration, schema_url
 
     charts = []
@@ -106,14 +106,14 @@ def time_figure(
         panels.append(Panel(label, alt, time_chart(rows, widths, (times, values), title, alt, limit, signed=signed)))
     axes = "The time axis is" if signed else "Both axes are"
     caption = (
-        f"{curve.text} over training time, mean over seeds at each width; the band is one standard error of the mean on "
-        f"both sides. {axes} logarithmic, so t = 0 is not shown."
+        f"{curve.text} over training time, mean over seeds at each width; the band is one standard error of the mean "
+        f"on both sides. {axes} logarithmic, so t = 0 is not shown."
     ) + (" The dashed line is what infinite width predicts." if limits else "")
     return Figure(f"fig-{curve.variable}-time", f"{title} over time", caption, tuple(panels))
 
 
 def _banded(row: dict[str, Any], signed: bool) -> dict[str, Any]:
-    """A point of a curve with the ends of its band; on a logarithmic axis the standard error is that of the logarithm."""
+    """A point of a curve with the ends of its band; on a log axis the standard error is that of the logarithm."""
     rest = {key: value for key, value in row.items() if key != "error"}
     value, error = row["value"], row["error"]
     if signed:

@@ -26,9 +26,9 @@ def fit_scaling(
 
     A replicate is the whole curve of one seed, so the intervals respect the correlation between widths that nested
     initialisations cause. The exponent in the limit allows for finite-size terms; that at these widths is the slope of
-    log E Q by least squares. The rule for small widths of the latter: while the 99 % interval of the curvature excludes 0 and more than
-    four widths remain, the smallest width is dropped. The widths kept are the first straight range; or they are the
-    four largest widths, and then the fit may still `bends`.
+    log E Q by least squares. The rule for small widths of the latter: while the 99 % interval of the curvature excludes
+    0 and more than four widths remain, the smallest width is dropped. The widths kept are the first straight range; or
+    they are the four largest widths, and then the fit may still `bends`.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ def fit_scaling(
     """
     if not isinstance(curves, Curves):
         raise ContractError(
-            f"Found a {type(curves).__name__}; expected Curves, one quantity as a table of seeds × widths. For a sweep, "
-            "`ds.sweep.fit(quantity)` makes the tables and fits each group."
+            f"Found a {type(curves).__name__}; expected Curves, one quantity as a table of seeds × widths. For a "
+            "sweep, `ds.sweep.fit(quantity)` makes the tables and fits each group."
         )
     if curves.widths.size < MIN_WIDTHS:
         raise TooFewWidthsError(

@@ -67,7 +67,7 @@ class Fits(Mapping[str, ScalingFit]):
         return len(self.fits)
 
     def table(self) -> pd.DataFrame:
-        """Return one row for each group: its axes, and the exponent of the axis in the limit and at the values measured.
+        """Return one row for each group: its axes, and the axis's exponent in the limit and at the values measured.
 
         All exponents are those of the axis, Q ~ m^exponent, as in the report; `low` and `high` are 95 % intervals.
         """
@@ -178,8 +178,8 @@ def _quantity(ds: xr.Dataset, key: str, reduction: str) -> Quantity:
     dims = [dim for dim in ds[name].dims if dim not in ("run", "record")]
     if not {"run", "record"} <= set(ds[name].dims) or len(dims) > 1:
         raise ContractError(
-            f"{name} has the dims {ds[name].dims}; expected (run, record) and at most one more. Reduce it to one number "
-            "for each run yourself, and pass the DataArray."
+            f"{name} has the dims {ds[name].dims}; expected (run, record) and at most one more. Reduce it to one "
+            "number for each run yourself, and pass the DataArray."
         )
     if reduction not in REDUCTIONS:
         raise ContractError(
@@ -194,7 +194,8 @@ def _with_values(ds: xr.Dataset, values: xr.DataArray) -> tuple[xr.Dataset, Quan
     name = str(values.name or "values")
     if values.dims != ("run",) or values.sizes["run"] != ds.sizes["run"]:
         raise ContractError(
-            f"{name} has the dims {dict(values.sizes)}; expected ('run',) with {ds.sizes['run']} runs, those of the sweep."
+            f"{name} has the dims {dict(values.sizes)}; expected ('run',) with {ds.sizes['run']} runs, those of the "
+            "sweep."
         )
     held = f"{name} (own)"
     reduction = Reduction("own", lambda done, _: done[held], {held: ("run",)})

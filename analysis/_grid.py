@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _LAST: Final = ("width", "seed")
 _FOLLOWING: Final = ("sweep", "gamma", "step_size", "method")
-"""Axes that are left out where they follow from the others, as γ does from the scaling, or one of several sweeps does from
-the depth in which they differ."""
+"""Axes that are left out where they follow from the others, as γ does from the scaling, or one of several sweeps does
+from the depth in which they differ."""
 MISSING: Final = "missing"
 """Status in a grid of a run that the sweep does not have."""
 
@@ -170,7 +170,7 @@ def must_have_runs(ds: xr.Dataset) -> None:
 
 
 def held_coordinates(ds: xr.Dataset) -> xr.Dataset:
-    """A sweep whose coordinates are in memory, as those of `sweepengine.open_sweep` are; chunking one makes them lazy."""
+    """A sweep whose coordinates are in memory, as `sweepengine.open_sweep` returns it; chunking one makes them lazy."""
     lazy = [name for name in ds.coords if ds[name].chunks is not None]
     return ds.assign_coords({name: ds[name].compute() for name in lazy}) if lazy else ds
 

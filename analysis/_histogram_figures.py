@@ -72,14 +72,15 @@ def preactivation_figures(sweep: xr.Dataset, _: xr.Dataset) -> tuple[Figure, ...
             if np.isfinite(density).all():
                 name = f"m = {int(m)}, layer {layer}"
                 alt = (
-                    f"Density of pre-activations at t = 0, {name}, in deviations of the limit: {density.max():.3g} at its "
-                    f"highest, where the Gaussian has {_gaussian(np.zeros(1))[0]:.3g}."
+                    f"Density of pre-activations at t = 0, {name}, in deviations of the limit: {density.max():.3g} at "
+                    f"its highest, where the Gaussian has {_gaussian(np.zeros(1))[0]:.3g}."
                 )
                 panels.append(Panel(name, alt, _chart(density, edges, "h/√K", alt)))
     caption = (
         "Pre-activations at t = 0 of all neurons on all points, of many networks, over the deviation √K that infinite "
-        "width predicts for the layer; the curve is the standard Gaussian. Layer 1 is Gaussian at every width. In layer 2 "
-        "a neuron is Gaussian given layer 1, whose random size adds to the peak and to the tails at small width."
+        "width predicts for the layer; the curve is the standard Gaussian. Layer 1 is Gaussian at every width. In "
+        "layer 2 a neuron is Gaussian given layer 1, whose random size adds to the peak and to the tails at small "
+        "width."
     )
     return (Figure("preactivations", "Pre-activations at t = 0", "", tuple(panels), caption),) if panels else ()
 

@@ -31,7 +31,8 @@ class ClaimResult:
     group, observable, title
         Label of the group of runs; key of the quantity, and its title.
     kind
-        Rule by which the row is judged: `bound`, `sharp`, `asymptote`, `equality`, `inequality`, `frequency` or `remark`.
+        Rule by which the row is judged: `bound`, `sharp`, `asymptote`, `equality`, `inequality`, `frequency` or
+        `remark`.
     measures
         What the measured number is: the exponent of an axis, a mean, the largest of all runs, a share.
     axis

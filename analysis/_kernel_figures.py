@@ -63,9 +63,9 @@ def kernel_figures(sweep: xr.Dataset, _: xr.Dataset) -> tuple[Figure, ...]:
             panels.append(Panel(name, alt, _matrix_chart(matrix, limit, alt)))
         drift = np.linalg.norm(end - start) / np.linalg.norm(start)
         caption = (
-            f"One run, {label}, m = {int(sweep['width'].values[run])}, seed {int(sweep['seed'].values[run])}; points are "
-            f"ordered by target. Start and end share their colours; the difference has its own, and is {drift:.2g} of the "
-            "start in the Frobenius norm."
+            f"One run, {label}, m = {int(sweep['width'].values[run])}, seed {int(sweep['seed'].values[run])}; points "
+            f"are ordered by target. Start and end share their colours; the difference has its own, and is {drift:.2g} "
+            "of the start in the Frobenius norm."
         )
         figures.append(
             Figure(f"kernel-{number}", f"The kernel at the start and the end: {label}", caption, tuple(panels))
@@ -93,8 +93,8 @@ def spectrum_figures(sweep: xr.Dataset, theory: xr.Dataset) -> tuple[Figure, ...
         alt = f"Eigenvalues of the kernel by rank, {label}. {told}."
         panels.append(Panel(label, alt, _spectrum_chart(values, alt)))
     caption = (
-        "Eigenvalues of Θ on the train points, of the widest run with the smallest seed, from the largest to the smallest; "
-        "both axes are logarithmic. The grey line is that of infinite width."
+        "Eigenvalues of Θ on the train points, of the widest run with the smallest seed, from the largest to the "
+        "smallest; both axes are logarithmic. The grey line is that of infinite width."
     )
     return (Figure("spectrum", "The spectrum of the kernel", caption, tuple(panels)),)
 

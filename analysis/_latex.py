@@ -18,10 +18,10 @@ _SPECIAL: Final = {
 }  # fmt: skip
 _MATHS: Final = {
     "−": "-", "±": r"\pm", "≤": r"\le", "≥": r"\ge", "→": r"\to", "∞": r"\infty", "∝": r"\propto", "·": r"\cdot",
-    "×": r"\times", "√": r"\surd", "‖": r"\Vert", "∈": r"\in", "≈": r"\approx", "²": "^2", "³": "^3", "₀": "_0", "₁": "_1",
-    "₂": "_2", "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "η": r"\eta", "θ": r"\theta",
-    "λ": r"\lambda", "μ": r"\mu", "π": r"\pi", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau", "φ": r"\varphi", "Θ": r"\Theta",
-    "Σ": r"\Sigma", "Φ": r"\Phi", "∂": r"\partial", "∇": r"\nabla", "½": r"\tfrac12", "ᵀ": r"^\top",
+    "×": r"\times", "√": r"\surd", "‖": r"\Vert", "∈": r"\in", "≈": r"\approx", "²": "^2", "³": "^3", "₀": "_0",
+    "₁": "_1", "₂": "_2", "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "η": r"\eta", "θ": r"\theta",
+    "λ": r"\lambda", "μ": r"\mu", "π": r"\pi", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau", "φ": r"\varphi",
+    "Θ": r"\Theta", "Σ": r"\Sigma", "Φ": r"\Phi", "∂": r"\partial", "∇": r"\nabla", "½": r"\tfrac12", "ᵀ": r"^\top",
 }  # fmt: skip
 _MINUS: Final = "−"
 _NUMBER: Final = re.compile(r"(−\d[\d./]*)")
@@ -31,7 +31,8 @@ _PLAIN: Final = {"–": "--", "—": "---", "“": "``", "”": "''", "’": "'"
 def latex(tables: Iterable[Table]) -> str:
     r"""Write tables as `table` environments with booktabs' rules; text from data is escaped.
 
-    Greek letters and signs become mathematics, so that the file compiles with every engine. Needs ``\usepackage{booktabs}``.
+    Greek letters and signs become mathematics, so that the file compiles with every engine. Needs
+    ``\usepackage{booktabs}``.
     """
     return "\n".join(["% \\usepackage{booktabs}", *(_table(table) for table in tables)]) + "\n"
 

@@ -25,8 +25,9 @@ LEVEL_RULES: Final[tuple[tuple[str, str], ...]] = (
     (
         "equality",
         (
-            "A value with a band, the smallest difference that would matter. It holds if the whole 95 % interval of the mean "
-            "over seeds lies in the band; it differs if the whole interval lies outside. Otherwise it is undecided."
+            "A value with a band, the smallest difference that would matter. It holds if the whole 95 % interval of "
+            "the mean over seeds lies in the band; it differs if the whole interval lies outside. Otherwise it is "
+            "undecided."
         ),
     ),
     (
@@ -36,8 +37,9 @@ LEVEL_RULES: Final[tuple[tuple[str, str], ...]] = (
     (
         "frequency",
         (
-            "A limit below which at least a given share of the runs must lie. With the exact interval of Clopper and Pearson it "
-            "holds if the whole interval is at or above the share, and is violated if it is below. Otherwise it is undecided."
+            "A limit below which at least a given share of the runs must lie. With the exact interval of Clopper and "
+            "Pearson it holds if the whole interval is at or above the share, and is violated if it is below. "
+            "Otherwise it is undecided."
         ),
     ),
 )
@@ -148,7 +150,13 @@ class Inequality:
         limit = self.limit(setting, place)
         return (-math.inf, limit) if self.side == "≤" else (limit, math.inf)
 
-    def judge(self, sample: Sample, setting: Setting, place: str, rows: int = 1) -> Judgement:  # noqa: ARG002 -- no interval
+    def judge(
+        self,
+        sample: Sample,
+        setting: Setting,
+        place: str,
+        rows: int = 1,  # noqa: ARG002 -- no interval
+    ) -> Judgement:
         """Judge the run that is nearest to the limit, or beyond it."""
         limit = self.limit(setting, place)
         text = f"{self.side} {significant_text(limit)}"

@@ -30,7 +30,10 @@ def escape(text: str) -> str:
 
 
 def formula(text: str) -> str:
-    """Escape a text of our own and set x_t, m^−1/2 and m^(γ−1) as sub- and superscripts. Do not use it for text from data."""
+    """Escape a text of our own and set x_t, m^−1/2 and m^(γ−1) as sub- and superscripts.
+
+    Do not use it for text from data.
+    """
     raised = re.sub(r"\^\(([^()^]+)\)", r"<sup>\1</sup>", escape(text))
     raised = re.sub(r"\^(−?\w+?(?:/\w+)?)(?=_|\W|$)", r"<sup>\1</sup>", raised)
     return re.sub(r"_([^\W_²]+|∞)", r"<sub>\1</sub>", raised)

@@ -44,9 +44,9 @@ def mode_figures(sweep: xr.Dataset, _: xr.Dataset) -> tuple[Figure, ...]:
         )
         panels.append(Panel(name, alt + ".", _chart(rows, expected, alt)))
     caption = (
-        "The residual along the eigenvectors of the largest eigenvalues of the run's own Θ at t = 0 (mode 1 is that of the "
-        "largest), of one seed. Dotted: what gradient descent with a constant kernel would give, (1 − ηλ_j/N)^(t/η) of the "
-        "start."
+        "The residual along the eigenvectors of the largest eigenvalues of the run's own Θ at t = 0 (mode 1 is that of "
+        "the largest), of one seed. Dotted: what gradient descent with a constant kernel would give, "
+        "(1 − ηλ_j/N)^(t/η) of the start."
     )
     shown = panels if width.min() < width.max() else panels[:1]
     return (Figure("modes", "The modes of the residual", "", tuple(shown), caption),)

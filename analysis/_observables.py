@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 _HELD: Final = 2**27
-"""Bytes up to which variables are read whole. A task of Dask costs about a millisecond, whatever it computes, and a sweep
-of many small runs has ten tasks for each chunk; what is in memory needs none."""
+"""Bytes up to which variables are read whole. A task of Dask costs about a millisecond, whatever it computes, and a
+sweep of many small runs has ten tasks for each chunk; what is in memory needs none."""
 
 
 def reduce_runs(
@@ -28,9 +28,9 @@ def reduce_runs(
 ) -> xr.Dataset:
     """Reduce every finished run to the quantities of its kind.
 
-    Variables that together take at most 128 MiB are read whole. Larger ones are reduced in one Dask computation, of which a
-    worker holds no more than one chunk of the store. Kernels are read only if a theory is given; the drift of the kernel
-    is recorded as a number.
+    Variables that together take at most 128 MiB are read whole. Larger ones are reduced in one Dask computation, of
+    which a worker holds no more than one chunk of the store. Kernels are read only if a theory is given; the drift of
+    the kernel is recorded as a number.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def reduce_runs(
 
 
 def read_for(ds: xr.Dataset, quantities: Iterable[Quantity]) -> xr.Dataset:
-    """A sweep, or its theory, for some quantities: without records of other variables, and in memory where it is small."""
+    """A sweep, or its theory, for some quantities: without records of other variables, in memory where it is small."""
     read = {name for q in quantities for name in (*q.reduction.variables, *q.reduction.theory)}
     unread = [name for name in ds.data_vars if name not in read and {"record", "snapshot"} & set(ds[name].dims)]
     kept = ds.drop_vars(unread)
@@ -117,7 +117,10 @@ def _own_points(done: xr.Dataset, theory: xr.Dataset) -> tuple[xr.Dataset, xr.Da
 def _reduced(
     done: xr.Dataset, theory: xr.Dataset, wanted: Sequence[Quantity], usual: Collection[Quantity]
 ) -> xr.Dataset:
-    """Finished runs of equally many points, reduced; lazy where the runs are. Usual quantities are NaN where unknown."""
+    """Finished runs of equally many points, reduced; lazy where the runs are.
+
+    Usual quantities are NaN where unknown.
+    """
     reduced: dict[str, xr.Variable] = {}
     for q in (q for q in wanted if q in usual):
         recorded = _has(q, done, theory)

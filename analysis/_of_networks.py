@@ -75,8 +75,8 @@ LINEAR_DISTANCES: Final = tuple(
         f"linear_distance_{points}",
         supremum(f"linear_distance_{points}"),
         f"distance from the linearised model, {points}",
-        f"sup_t ‖f_t − f_t^lin‖ on the {points} points, norm taken in each run, then averaged over seeds; f^lin takes the "
-        "same steps f^lin ← f^lin − (η/N) Θ_0 ∂ℓ/∂f",
+        f"sup_t ‖f_t − f_t^lin‖ on the {points} points, norm taken in each run, then averaged over seeds; f^lin takes "
+        "the same steps f^lin ← f^lin − (η/N) Θ_0 ∂ℓ/∂f",
         "theory.md §2.5; theory.md §7 linear; theory.md §7 general-cost",
     )
     for points in ("train", "test")

@@ -57,9 +57,9 @@ def locate_optimum(
     """Locate the optimum of log E_seed Q along an axis by the parabola in log x through the best three values.
 
     The best value and its two neighbours are chosen once, from all seeds, and the parabola is made again without each
-    seed, so that the interval is the jackknife-t of a smooth function. It is the interval of the parabola's optimum: the
-    error of the parabola itself, which grows with the third power of the spacing in log x, is not in it. Of how often
-    it covers, docs/statistics.md says more.
+    seed, so that the interval is the jackknife-t of a smooth function. It is the interval of the parabola's optimum:
+    the error of the parabola itself, which grows with the third power of the spacing in log x, is not in it. Of how
+    often it covers, docs/statistics.md says more.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ def locate_optimum(
     if best in (0, x.size - 1):
         side, beyond = ("smallest", "smaller") if best == 0 else ("largest", "larger")
         raise OptimumAtEdgeError(
-            f"The {sense} value lies at {curves.axis} = {x[best]:g}, the {side} of {x.size}: the optimum may lie beyond. "
-            f"Add {beyond} values of {curves.axis}."
+            f"The {sense} value lies at {curves.axis} = {x[best]:g}, the {side} of {x.size}: the optimum may lie "
+            f"beyond. Add {beyond} values of {curves.axis}."
         )
     three = slice(best - 1, best + 2)
     log_x = np.log(x[three])
@@ -108,7 +108,8 @@ def locate_optimum(
     if not np.all((log_x[0] <= place) & (place <= log_x[-1])):
         raise OptimumAtEdgeError(
             f"Without one of the seeds the {sense} value does not lie between {curves.axis} = {x[best - 1]:g} and "
-            f"{x[best + 1]:g}: the seeds do not locate the optimum. Add seeds, or values of {curves.axis} farther apart."
+            f"{x[best + 1]:g}: the seeds do not locate the optimum. Add seeds, or values of {curves.axis} farther "
+            "apart."
         )
     return Optimum(
         axis=curves.axis,

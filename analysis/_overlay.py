@@ -25,7 +25,7 @@ _OF_ENSEMBLES: Final = ("outputs_mean_train", "outputs_std_train", "outputs_mean
 
 
 def overlay(ds: xr.Dataset, theory: xr.Dataset) -> xr.Dataset:
-    """Return the predictions of infinite width with the dims of a sweep's runs, so that measured − predicted is one step.
+    """Return the predictions of infinite width with the dims of a sweep's runs: measured − predicted is one step.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def overlay(ds: xr.Dataset, theory: xr.Dataset) -> xr.Dataset:
         Lazy. What is also recorded has the name of the recorded variable: ``kernel`` (run, i, j), the limit of the
         kernel at t = 0, which stays at all times in the NTK scaling; ``outputs_train`` (run, record, i) and
         ``outputs_test``, the mean of the ensemble; other variables have their names in the theory. So
-        ``ds.kernel - ds.sweep.theory().kernel`` is the deviation of each run from its own limit. The ensemble is that of
-        γ = 1/2 and α = 1: it is NaN for other runs, as everything is for runs without a limit.
+        ``ds.kernel - ds.sweep.theory().kernel`` is the deviation of each run from its own limit. The ensemble is that
+        of γ = 1/2 and α = 1: it is NaN for other runs, as everything is for runs without a limit.
 
     Raises
     ------

@@ -23,7 +23,7 @@ _HEIGHT: Final = 300
 
 
 def path_figures(sweep: xr.Dataset, _: xr.Dataset) -> tuple[Figure, ...]:
-    """Draw the points of ((1−t) id + tT)_# μ at some t, and the chord of each point, for both maps of the smallest seed.
+    """Draw the points of ((1−t) id + tT)_# μ at some t, and each point's chord, for both maps of the smallest seed.
 
     Empty where the ends of paths were not recorded, or a map has no finished run.
     """
@@ -49,11 +49,11 @@ def path_figures(sweep: xr.Dataset, _: xr.Dataset) -> tuple[Figure, ...]:
         )
         panels.append(Panel(f"{title}, chords of {length[name]:.3g}", alt, _chart(ends[name], domain, alt)))
     caption = (
-        "The points (1−t)x + tT(x) of a cloud in the plane at five times t, and the chord from x to T(x) of each. Both maps "
-        "send the same cloud to the same cloud, so the clouds at t = 0 and t = 1 are equal and those between are not. The "
-        "root mean square length of the chords is W₂(μ_0, μ_1) for the optimal map, which swaps no two points: "
-        "⟨x − x′, T(x) − T(x′)⟩ is nowhere negative. The other map swaps points and draws the cloud together on the way; "
-        f"its chords are {length['twin'] / length['claim']:.3g} times as long."
+        "The points (1−t)x + tT(x) of a cloud in the plane at five times t, and the chord from x to T(x) of each. Both "
+        "maps send the same cloud to the same cloud, so the clouds at t = 0 and t = 1 are equal and those between are "
+        "not. The root mean square length of the chords is W₂(μ_0, μ_1) for the optimal map, which swaps no two "
+        "points: ⟨x − x′, T(x) − T(x′)⟩ is nowhere negative. The other map swaps points and draws the cloud together "
+        f"on the way; its chords are {length['twin'] / length['claim']:.3g} times as long."
     )
     return (Figure("paths", "The points along the path", "", tuple(panels), caption),)
 

@@ -56,8 +56,8 @@ class Plots:
         kind = kind_of(self._ds)
         if not (quantities or kind.headlines):
             raise ContractError(
-                f"A sweep of kind {kind.name!r} has no quantity to draw against width. Write a report, or draw what it has "
-                "recorded."
+                f"A sweep of kind {kind.name!r} has no quantity to draw against width. Write a report, or draw what it "
+                "has recorded."
             )
         known = [q.name for q in (*kind.quantities, *kind.claimed) if q.fitted and not q.reduction.dim]
         for name in quantities:
@@ -72,7 +72,7 @@ class Plots:
         return Chart(main_figure(summary, [rows_of(table, self._ds, group) for group in groups], quantities))
 
     def curves(self, variable: str) -> Chart:
-        """Draw a recorded variable (run, record) over training time: the mean over seeds for each width, with its error.
+        """Draw a recorded variable (run, record) over training time: for each width the mean over seeds and its error.
 
         Parameters
         ----------

@@ -1,10 +1,10 @@
 """Power analysis: the seeds, or the widths, from which an interval becomes so narrow or a claim is decided.
 
-The curve is continued as the power law with the finite-size term that fits it best, with the errors that the seeds show:
-the variance of each width (of the widest, beyond it) and the mean correlation between widths, both in inverse proportion
-to the seeds. What a sweep of that size would find is then the fit of the continued curve itself. The term is there even
-where the seeds cannot tell it from none: it makes the interval of the limit lopsided, and a straight line would foresee
-one that is short on both sides. The numbers are estimates from few seeds; how often they are enough is in
+The curve is continued as the power law with the finite-size term that fits it best, with the errors that the seeds
+show: the variance of each width (of the widest, beyond it) and the mean correlation between widths, both in inverse
+proportion to the seeds. What a sweep of that size would find is then the fit of the continued curve itself. The term is
+there even where the seeds cannot tell it from none: it makes the interval of the limit lopsided, and a straight line
+would foresee one that is short on both sides. The numbers are estimates from few seeds; how often they are enough is in
 docs/statistics.md.
 """
 

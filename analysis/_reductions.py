@@ -81,7 +81,7 @@ def of_each_run(theory: xr.DataArray, done: xr.Dataset) -> xr.DataArray:
 def for_each_limit(
     done: xr.Dataset, theory: xr.Dataset, compute: Callable[[xr.Dataset, xr.Dataset], xr.DataArray]
 ) -> xr.DataArray:
-    """Put together what a function makes of the runs of each limit and of that limit's theory, (run, …), in their order.
+    """Put together, in the order of the runs, what a function makes of the runs of each limit and its theory, (run, …).
 
     The theory of a run without a limit is NaN. Runs of one limit share their steps and times.
     """

@@ -51,7 +51,8 @@ class GroupSummary:
         Key (`kernel_drift`, `movement_op/W0`) → fit; key → the reason why there is no fit.
     level_name, level
         Name of the quantity that is shown beside the exponents (for networks the test accuracy, for particles the test
-        loss), and its mean at the largest width with a finished run; None if no run is finished or all values are NaN; both empty for kinds without such a quantity.
+        loss), and its mean at the largest width with a finished run; None if no run is finished or all values are NaN;
+        both empty for kinds without such a quantity.
     """
 
     label: str

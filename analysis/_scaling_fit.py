@@ -90,7 +90,7 @@ class ScalingFit:
 
     @cached_property
     def models(self) -> tuple[ModelFit, ...]:
-        """What a power law, finite-size terms and an offset predict for the widest left out, the best prediction first."""
+        """What a power law, finite-size terms and an offset predict for the widest left out, the best first."""
         return compare_models(self.curve.mean, self.left_out, self.curve.log_x, self.confidence)
 
     @cached_property

@@ -141,7 +141,8 @@ def time_rows(ds: xr.Dataset, groups: Sequence[Group], names: Sequence[str]) -> 
     -------
     dict
         Name → group label → rows (width, time, value, error) with the mean over seeds and its standard error (0 for one
-        seed) at t > 0, because a log axis has no t = 0. Widths whose runs were recorded at different times are left out.
+        seed) at t > 0, because a log axis has no t = 0. Widths whose runs were recorded at different times are left
+        out.
     """
     import xarray as xr
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sweepengine.analysis._results import Summary
 
 _CAPTION: Final = (
-    "Sections of theory.md are those of docs/theory.md in the repository of sweepengine, which has the conventions, every "
-    "formula and the claims; docs/bibliography.md has these works with links."
+    "Sections of theory.md are those of docs/theory.md in the repository of sweepengine, which has the conventions, "
+    "every formula and the claims; docs/bibliography.md has these works with links."
 )
 
 

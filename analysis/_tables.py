@@ -50,9 +50,10 @@ TOGETHER: Final = "[95 % together]"
 """The column of the intervals that cover together."""
 INTERVALS: Final = (
     "Exponents are of the width m, Q ∝ m^exponent, in the limit m → ∞ where nothing else is said. Brackets hold 95 % "
-    "intervals over seeds (Student's t with S − 1 degrees of freedom); a replicate is one seed's whole curve. The limit's "
-    "interval allows for finite-size terms 1 + B m^−q, 1/2 ≤ q ≤ 1, of up to a factor of 2.5 at the smallest width. Each "
-    "interval has 95 % coverage by itself; those of the column “together” cover all at once, and only they refute a row."
+    "intervals over seeds (Student's t with S − 1 degrees of freedom); a replicate is one seed's whole curve. The "
+    "limit's interval allows for finite-size terms 1 + B m^−q, 1/2 ≤ q ≤ 1, of up to a factor of 2.5 at the smallest "
+    "width. Each interval has 95 % coverage by itself; those of the column “together” cover all at once, and only they "
+    "refute a row."
 )
 
 
@@ -75,8 +76,9 @@ def glance_table(summary: Summary) -> Table:
     return Table(
         "glance",
         "At a glance",
-        "Exponents of the width in the limit with 95 % intervals, and those of a straight line at these widths. ≤ marks "
-        "a theorem's bound, → an asymptote. The last column is the mean ± standard error over seeds at the largest width.",
+        "Exponents of the width in the limit with 95 % intervals, and those of a straight line at these widths. "
+        "≤ marks a theorem's bound, → an asymptote. The last column is the mean ± standard error over seeds at the "
+        "largest width.",
         (
             "runs",
             *(text for name in summary.kind.headlines for text in (summary.kind.quantity(name).title, "expected")),
@@ -126,9 +128,9 @@ def fits_table(summary: Summary) -> Table:
         "Fits",
         "The limit is the exponent as m → ∞, finite-size terms 1 + B m^−q allowed for. At these widths: log E Q = "
         "log A − p log m by least squares, E the mean over seeds of norms taken in each run. The residual trend is the "
-        "coefficient of (log m)² in a parabola through the widths used; the smallest width is dropped while the trend's "
-        "99 % interval excludes 0 and more than four widths remain. The best prediction is that of the model which is "
-        "nearest to the widest width if it is fitted without it.",
+        "coefficient of (log m)² in a parabola through the widths used; the smallest width is dropped while the "
+        "trend's 99 % interval excludes 0 and more than four widths remain. The best prediction is that of the model "
+        "which is nearest to the widest width if it is fitted without it.",
         (
             "runs",
             "quantity",

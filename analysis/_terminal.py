@@ -24,7 +24,8 @@ STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yell
 """Verdict → style on a terminal."""
 _NOTE: Final = (
     "Limit: exponent of the width m as m → ∞, finite-size terms allowed for, with its 95 % interval over seeds; in the "
-    "second line that of a straight line at these widths. Expected: ≤ a theorem's bound, → an asymptote. Accuracy and loss: mean ± standard error over seeds at the largest width."
+    "second line that of a straight line at these widths. Expected: ≤ a theorem's bound, → an asymptote. Accuracy and "
+    "loss: mean ± standard error over seeds at the largest width."
 )
 
 

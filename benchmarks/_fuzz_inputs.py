@@ -59,16 +59,19 @@ Place = tuple[Any, Any]
 
 HUGE = 10**60
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 2, 3, 0.5, 1.0, -0.0, 1e-320, 1e308, float("nan"), float("inf"), -float("inf"), 2**31, 2**63 - 1,
-    2**63, 10**9, 10**9 + 1, HUGE, -HUGE, 1e-12, 1e12, 1e13, "", " ", "auto", "ntk", "1", "1e-3", "yes", "null", "~", "a: b", "\n",
-    "é😀", "\u202e", "\ud7ff", "x" * 3000, "../../x", "/dev/null", "a/b.npz", "%s{}", "__class__", [], {}, [[]], [{}], {"": 1}, [1, 1],
+    None, True, False, 0, 1, -1, 2, 3, 0.5, 1.0, -0.0, 1e-320, 1e308, float("nan"), float("inf"), -float("inf"),
+    2**31, 2**63 - 1, 2**63, 10**9, 10**9 + 1, HUGE, -HUGE, 1e-12, 1e12, 1e13,
+    "", " ", "auto", "ntk", "1", "1e-3", "yes", "null", "~", "a: b", "\n", "é😀", "\u202e", "\ud7ff", "x" * 3000,
+    "../../x", "/dev/null", "a/b.npz", "%s{}", "__class__", [], {}, [[]], [{}], {"": 1}, [1, 1],
     [None], [True, 1], list(range(500)), [0.5, 0.5000000001], {"name": "file", "path": "none.npz"},
-    {"name": "sgd", "batch_size": 3}, {"spacing": "every", "k": 1}, {"spacing": "log", "count": 10**9}, {"term": "risk"},
+    {"name": "sgd", "batch_size": 3}, {"spacing": "every", "k": 1}, {"spacing": "log", "count": 10**9},
+    {"term": "risk"},
 )  # fmt: skip
 TOKENS = (
-    "!!python/object/apply:os.system ['true']", "&a [*a, *a]", "*b", "<<: {a: 1}", "? [a, b]\n: c", "[" * 3000, "{a: " * 3000, "- " * 3000,
-    "? " * 3000, "\t", "\r", "---\n", "...\n", "%YAML 3.0\n", "\ufeff", "\u2028", "0x" + "f" * 6000, "1" * 6000, "-" + "1" * 99, ".nan", ".inf",
-    "1e999", "1_000", "1:30", "0o17", "|\n  text", '"\\0"', '"\\ud800"', '"\\x1b[31m"', "'", '"', "#", ": ", ",", "]", "}", "é", "😀",
+    "!!python/object/apply:os.system ['true']", "&a [*a, *a]", "*b", "<<: {a: 1}", "? [a, b]\n: c",
+    "[" * 3000, "{a: " * 3000, "- " * 3000, "? " * 3000, "\t", "\r", "---\n", "...\n", "%YAML 3.0\n", "\ufeff",
+    "\u2028", "0x" + "f" * 6000, "1" * 6000, "-" + "1" * 99, ".nan", ".inf", "1e999", "1_000", "1:30", "0o17",
+    "|\n  text", '"\\0"', '"\\ud800"', '"\\x1b[31m"', "'", '"', "#", ": ", ",", "]", "}", "é", "😀",
     "a" * 2000 + ": 1\n", "\n".join(f"{' ' * n}a:" for n in range(200)), "@", "`", "2001-01-01", "=", "!", "!!set {a}",
 )  # fmt: skip
 
@@ -234,7 +237,8 @@ def member(
     packed = content if packed is None else packed
     fields = struct.pack(
         "<HHHHHIIIHH", 20, flags, method, 0, 33, zlib.crc32(content) if crc is None else crc,
-        len(packed) if packed_size is None else packed_size, len(content) if size is None else size, len(name), len(extra),
+        len(packed) if packed_size is None else packed_size, len(content) if size is None else size,
+        len(name), len(extra),
     )  # fmt: skip
     local = b"PK\x03\x04" + fields + name + extra + packed
     return local, b"PK\x01\x02\x14\x00" + fields + struct.pack("<HHHII", 0, 0, 0, 0, 0)[:-4] + b"%OFFSET" + name + extra
@@ -298,15 +302,18 @@ def _lying(chance: random.Random) -> bytes:
     """Return an archive in which the header of one array says something else than the array is."""
     numbers = np.arange(12.0).tobytes()
     shape = chance.choice(
-        ("(3, 4)", "(3, 5)", "(2, 4)", "(-3, -4)", f"({2**40}, 4)", f"({2**62}, 4)", "(0, 4)", f"(0, {2**62}, 9)", f"({10**40},)",
-         "(True, 12)", "(3.0, 4)", "()", f"({'1, ' * 70})", "[3, 4]", "3", "None", "(1,)*9", f"({'9' * 3000},)", "(" * 200)
+        ("(3, 4)", "(3, 5)", "(2, 4)", "(-3, -4)", f"({2**40}, 4)", f"({2**62}, 4)", "(0, 4)", f"(0, {2**62}, 9)",
+         f"({10**40},)", "(True, 12)", "(3.0, 4)", "()", f"({'1, ' * 70})", "[3, 4]", "3", "None", "(1,)*9",
+         f"({'9' * 3000},)", "(" * 200)
     )  # fmt: skip
     descr = chance.choice(
-        ("'<f8'", "'<f8'", "'<f8'", "'|O'", "'<U3'", "'<c16'", "[('a', '<f8')]", "('<f8', (12,))", "'f8,f8'", "'<f9'", "'<f'", "'d'",
-         "'<M8[ns]'", "'|V8'", "''", "None", "'" + "f" * 3000 + "'", "__import__('os')", "[" * 90, "'<f16'", "'?'", "'<i99999999999'")
+        ("'<f8'", "'<f8'", "'<f8'", "'|O'", "'<U3'", "'<c16'", "[('a', '<f8')]", "('<f8', (12,))", "'f8,f8'", "'<f9'",
+         "'<f'", "'d'", "'<M8[ns]'", "'|V8'", "''", "None", "'" + "f" * 3000 + "'", "__import__('os')", "[" * 90,
+         "'<f16'", "'?'", "'<i99999999999'")
     )  # fmt: skip
     wrong = npy(
-        descr, shape, numbers + chance.choice((b"", b"", b"\0", bytes(10**6))), order=chance.choice(("False", "True", "7", "'x'")),
+        descr, shape, numbers + chance.choice((b"", b"", b"\0", bytes(10**6))),
+        order=chance.choice(("False", "True", "7", "'x'")),
         version=chance.choice((1, 1, 2, 3, 0, 255)), length=chance.choice((None, None, None, 2**16 - 1, 0, 3)),
     )  # fmt: skip
     names = ["x_train", "y_train", "x_test", "y_test", "W0", "W1", "points"]
@@ -317,9 +324,11 @@ def _lying(chance: random.Random) -> bytes:
     }
     content = good | {guilty: wrong}
     lies: dict[str, Any] = chance.choice(
-        ({}, {}, {}, {"size": 2**32 - 1}, {"size": 10}, {"size": 2**31}, {"packed_size": 2**31}, {"packed_size": 3}, {"crc": 7}, {"flags": 1},
-         {"flags": 0x20}, {"flags": 0x40}, {"flags": 8}, {"flags": 0x800}, {"method": 8}, {"method": 12}, {"method": 14}, {"method": 97},
-         {"extra": b"\1\0\x08\0" + b"\xff" * 8}, {"extra": b"\1\0\xff\xff"}, {"size": 2**32 - 1, "extra": b"\1\0\x08\0" + b"\xff" * 7 + b"\x7f"})
+        ({}, {}, {}, {"size": 2**32 - 1}, {"size": 10}, {"size": 2**31}, {"packed_size": 2**31}, {"packed_size": 3},
+         {"crc": 7}, {"flags": 1}, {"flags": 0x20}, {"flags": 0x40}, {"flags": 8}, {"flags": 0x800},
+         {"method": 8}, {"method": 12}, {"method": 14}, {"method": 97},
+         {"extra": b"\1\0\x08\0" + b"\xff" * 8}, {"extra": b"\1\0\xff\xff"},
+         {"size": 2**32 - 1, "extra": b"\1\0\x08\0" + b"\xff" * 7 + b"\x7f"})
     )  # fmt: skip
     members = [member(f"{name}.npy".encode(), content[name], **(lies if name == guilty else {})) for name in names]
     surplus = chance.choice(("", "bomb", "twice", "strange", "many"))

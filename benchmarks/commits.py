@@ -91,7 +91,8 @@ def main() -> int:
     ratios = sorted(one / other for one, other in pairs)
     low, high = ratios[len(ratios) // 10], ratios[-len(ratios) // 10 - 1]
     print(
-        f"commit {1e3 * ours:.2f} ms, plain writes {1e3 * plain:.2f} ms, ratio {ours / plain:.2f} [{low:.2f}, {high:.2f}]"
+        f"commit {1e3 * ours:.2f} ms, plain writes {1e3 * plain:.2f} ms, ratio {ours / plain:.2f} "
+        f"[{low:.2f}, {high:.2f}]"
     )
     return 0
 

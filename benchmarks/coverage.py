@@ -1,6 +1,7 @@
 """How often the intervals cover and the verdicts are right, by simulation: the tables of docs/statistics.md.
 
-    OMP_NUM_THREADS=1 python benchmarks/coverage.py [--trials 2000] [--seed 1] [--only coverage|verdicts|power|offset|refinement]
+    OMP_NUM_THREADS=1 python benchmarks/coverage.py [--trials 2000] [--seed 1]
+        [--only coverage|verdicts|power|offset|refinement]
 
 A cell is a number of seeds, a set of widths, a law of the noise and a finite-size term. Q = m^−p (1 + B m^−q) times
 noise, half of whose variance a seed's widths share: log-normal with the given spread, or log Q with Student's t at 3
@@ -182,7 +183,8 @@ def power_table(trials: int, seed: int) -> None:
             median = f"{np.median(answers):g}" if answers else "–"
             share = f"{100 * np.mean(shares_met):.0f} %" if answers else "–"
             print(
-                f"| {spread:g} | {term} | {asked} | {len(answers)} of {pilots} | {median} | {share} | {100 * most:.0f} % |",
+                f"| {spread:g} | {term} | {asked} | {len(answers)} of {pilots} | {median} | {share} "
+                f"| {100 * most:.0f} % |",
                 flush=True,
             )
 

@@ -181,7 +181,8 @@ def main() -> int:
     device = torch.device(options.device)
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     print(
-        f"{name}, torch {torch.__version__}; {options.runs} runs, m = {options.width}, N = {N}, d = {D}; -: not measured"
+        f"{name}, torch {torch.__version__}; {options.runs} runs, m = {options.width}, N = {N}, d = {D}; "
+        "-: not measured"
     )
     rates(device, options)
     return int(not agreement(device))

@@ -140,7 +140,8 @@ def main() -> None:
         rate = 2 * 1024**3 / min(seconds(lambda: torch.mm(a, b)) for _ in range(20)) / 1e9
         print(f"{platform.machine()}, torch {torch.__version__}, float32, threads: {threads}, {rate:.0f} Gflop/s")
         print(
-            " L      m        ms   over its products   over full products   faster than the tutorial, its Jacobian made once"
+            " L      m        ms   over its products   over full products   "
+            "faster than the tutorial, its Jacobian made once"
         )
         with matmul_precision("full", torch.device("cpu"), large=True):  # as the engine's tasks
             for depth in (1, 3):

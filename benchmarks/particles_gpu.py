@@ -100,8 +100,8 @@ def measure_noise(count: int, repeats: int) -> None:
     host, device = noise.draw(step, first, like), noise.draw(step, first, like.cuda()).cpu()
     apart = float(((device - host).abs() / host.abs()).max()) / torch.finfo(torch.float64).eps
     print(
-        f"noise of a step: {middle:.3f} s, quartiles {low:.3f} - {high:.3f}; {count * (D + 1) / middle:.2e} Gaussians/s; "
-        f"of {host.numel()} the farthest from the host's by {apart:.1f} eps of float64"
+        f"noise of a step: {middle:.3f} s, quartiles {low:.3f} - {high:.3f}; {count * (D + 1) / middle:.2e} "
+        f"Gaussians/s; of {host.numel()} the farthest from the host's by {apart:.1f} eps of float64"
     )
 
 

@@ -86,8 +86,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     print(
-        f"m = {options.particles}, d = {D}, N = {N}, float32, Euler, relu; {platform.machine()}, {os.cpu_count()} cores, "
-        f"torch {torch.__version__}, {options.rounds} rounds of {options.steps} steps"
+        f"m = {options.particles}, d = {D}, N = {N}, float32, Euler, relu; {platform.machine()}, {os.cpu_count()} "
+        f"cores, torch {torch.__version__}, {options.rounds} rounds of {options.steps} steps"
     )
     rounds = [(round_of(1, options), round_of(2, options)) for _ in range(options.rounds)]
     for size, place in ((1, 0), (2, 1)):

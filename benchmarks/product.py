@@ -169,8 +169,8 @@ def of_network(options: argparse.Namespace) -> None:
         ratios.append(2 * whole / (before + after))
         rates.append(STEPS / whole)
     print(
-        f"network: {statistics.median(rates):.0f} net-steps/s, {statistics.median(ratios):.2f} of the inner loop's time "
-        f"[{min(ratios):.2f}, {max(ratios):.2f}], {options.seeds} seeds"
+        f"network: {statistics.median(rates):.0f} net-steps/s, {statistics.median(ratios):.2f} of the inner loop's "
+        f"time [{min(ratios):.2f}, {max(ratios):.2f}], {options.seeds} seeds"
     )
     for label, total in found.items():
         print(f"  {label:16} {1e3 * total / (options.seeds * options.repeats):6.2f} ms a run")

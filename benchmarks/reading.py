@@ -6,10 +6,10 @@ A store of synthetic kernels is written through the store's own classes; nothing
 ‖Θ_t − Θ_0‖ is then taken three times, in processes of their own that alternate: by the lazy expression of a notebook,
 by the same with `skipna=False`, and by a loop that reads each stored chunk once with zarr (which checks its CRC32C, as
 we do) and keeps a sum. xarray's sum looks for NaN in every value unless it is told not to, and the loop does not, so
-that the arithmetic of the second is the loop's. All have `--threads` threads: dask's workers, and as many Python threads
-that share the chunks of the loop. A ratio is of times of one round, loop over expression: 1 is as fast as the loop.
-`peak` is the most resident memory less that after the imports, also in chunks for each thread. With `--blocks` another store
-of as many blocks of 20 variables is opened, without reading values.
+that the arithmetic of the second is the loop's. All have `--threads` threads: dask's workers, and as many Python
+threads that share the chunks of the loop. A ratio is of times of one round, loop over expression: 1 is as fast as the
+loop. `peak` is the most resident memory less that after the imports, also in chunks for each thread. With `--blocks`
+another store of as many blocks of 20 variables is opened, without reading values.
 """
 
 import argparse

@@ -179,7 +179,8 @@ def large() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     predicted = theory.kernel_bytes(20_000, 20_000, np.float64, FEATURES) / 1e9
     print(
-        f"N = 20000 float64, biases: {spent / 1e3:.1f} s, peak resident {peak:.2f} GB (predicted for the kernels {predicted:.2f} GB)"
+        f"N = 20000 float64, biases: {spent / 1e3:.1f} s, peak resident {peak:.2f} GB "
+        f"(predicted for the kernels {predicted:.2f} GB)"
     )
 
 

@@ -3,7 +3,8 @@
 #
 #   sbatch --nodes=4 clusters/slurm.sh jobs/quickstart.yaml /shared/quickstart.zarr [options of `sweepengine run`]
 #
-# The store and the environment lie where every node sees them; an environment that is active when you call sbatch is used.
+# The store and the environment lie where every node sees them; an environment that is active when you call sbatch is
+# used.
 #SBATCH --job-name=sweepengine
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
@@ -31,7 +32,8 @@ first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 others=$((SLURM_JOB_NUM_NODES - 1))
 # The trap keeps the shell alive when the step is ended, so that it removes what Ray leaves behind.
 node=(bash -c 'trap : TERM; ray start --block "$@"; rm -rf "$scratch"' node)
-node+=("--num-cpus=${SLURM_CPUS_PER_TASK:-1}" --disable-usage-stats --min-worker-port=0 --max-worker-port=0 --dashboard-agent-listen-port=0)
+node+=("--num-cpus=${SLURM_CPUS_PER_TASK:-1}" --disable-usage-stats)
+node+=(--min-worker-port=0 --max-worker-port=0 --dashboard-agent-listen-port=0)
 
 steps=()
 driver=
@@ -49,7 +51,8 @@ clean() {
 trap clean EXIT
 
 srun --overlap --nodes=1 --ntasks=1 --nodelist="$first" \
-  "${node[@]}" --head --node-ip-address="$here" --port="$port" --temp-dir="$scratch" --ray-client-server-port=$((port + 20000)) --include-dashboard=false &
+  "${node[@]}" --head --node-ip-address="$here" --port="$port" --temp-dir="$scratch" \
+  --ray-client-server-port=$((port + 20000)) --include-dashboard=false &
 steps+=($!)
 for _ in {1..120}; do
   (: <"/dev/tcp/$here/$port") 2>/dev/null && break

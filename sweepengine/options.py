@@ -18,7 +18,8 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 ExecutorName = Literal["ray", "inline"]
 Durability = Literal["rename", "fsync"]
 OF_PRIVATE_CLUSTERS = ("executor", "address", "workers")
-"""Options that a submitted sweep has not: it runs on the cluster that it is submitted to, with the CPUs that are there."""
+"""Options that a submitted sweep has not: it runs on the cluster that it is submitted to, with the CPUs that are
+there."""
 
 
 def _said(

@@ -27,7 +27,7 @@ def run(
     decided: Callable[[Decided], None] | None = None,
     **options: Any,
 ) -> Outcome:
-    """Run a sweep: compute the runs that are missing from its store, and refine it if its spec has a section ``refine``.
+    """Run a sweep: compute the runs missing from its store, and refine it if its spec has a section ``refine``.
 
     Parameters
     ----------

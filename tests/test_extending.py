@@ -65,8 +65,8 @@ SPECS: dict[str, dict[str, Any]] = {
     },
 }
 LARGEST = (
-    "largest modulus of an eigenvalue of a symmetric Gaussian matrix over sqrt(m), 2 in the limit; case twin: of a Gaussian "
-    "matrix, 1"
+    "largest modulus of an eigenvalue of a symmetric Gaussian matrix over sqrt(m), 2 in the limit; case twin: of a "
+    "Gaussian matrix, 1"
 )
 PROGRAM = """
 import contextlib, io, json, sys
@@ -352,14 +352,22 @@ def block(start: str) -> tuple[str, str]:
 
 REFUSED: dict[str, tuple[str, str, str, type[Exception]]] = {
     "observable without a cost": ("in OBSERVABLES of sweepengine/observe/_output.py", ", cost=FREE", "", TypeError),
-    "cloud observable without a cost": ("in OBSERVABLES of sweepengine/observe/_cloud.py", ", cost=(WHOLE,)", "", TypeError),
-    "observable of a taken name": ("in OBSERVABLES of sweepengine/observe/_output.py", "margin_train", "loss_test", ValueError),
-    "cloud observable of a taken name": ("in OBSERVABLES of sweepengine/observe/_cloud.py", '"radius"', '"mean"', ValueError),
+    "cloud observable without a cost": (
+        "in OBSERVABLES of sweepengine/observe/_cloud.py", ", cost=(WHOLE,)", "", TypeError,
+    ),
+    "observable of a taken name": (
+        "in OBSERVABLES of sweepengine/observe/_output.py", "margin_train", "loss_test", ValueError,
+    ),
+    "cloud observable of a taken name": (
+        "in OBSERVABLES of sweepengine/observe/_cloud.py", '"radius"', '"mean"', ValueError,
+    ),
     "activation without its kinks": ("in ACTIVATIONS of", ", kinks=()", "", TypeError),
     "term without a coupling": ("at the end of sweepengine/spec/_terms.py", ', coupling="none"', "", TypeError),
     "term of a taken name": ("at the end of sweepengine/spec/_terms.py", '"quartic"', '"riesz"', ValueError),
     "term without a builder": ("at the end of sweepengine/spec/_terms.py", ":build_quartic", "", ValueError),
-    "data without a loader": ("at the end of sweepengine/spec/_data.py", "loader =", "reader: ClassVar[str] =", ValueError),
+    "data without a loader": (
+        "at the end of sweepengine/spec/_data.py", "loader =", "reader: ClassVar[str] =", ValueError,
+    ),
     "data of a taken name": ("at the end of sweepengine/spec/_data.py", '"wave"', '"digits"', ValueError),
     "data without a name": ("at the end of sweepengine/spec/_data.py", 'Literal["wave"]', "str", ValueError),
     "method without its velocities": ("at the end of sweepengine/time_methods.py", " velocities=2,", "", TypeError),

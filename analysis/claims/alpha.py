@@ -52,8 +52,8 @@ KERNEL_SHIFT: Final = Quantity(
 
 CLAIM: Final = Claim(
     "alpha",
-    "The kernel of a centred network drifts by c₁δ/√m + c₂δ², δ = 1/(α m^(1−γ)), at fixed m: in each network by α^−1 at "
-    "γ = 1/2; at γ = 1 by α^−2 until α ~ √m, and in the mean over seeds, where c₁ cancels, beyond.",
+    "The kernel of a centred network drifts by c₁δ/√m + c₂δ², δ = 1/(α m^(1−γ)), at fixed m: in each network by α^−1 "
+    "at γ = 1/2; at γ = 1 by α^−2 until α ~ √m, and in the mean over seeds, where c₁ cancels, beyond.",
     (
         Evidence(
             "alpha",

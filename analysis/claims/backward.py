@@ -82,8 +82,9 @@ _GRAMS: Final = tuple(
 
 CLAIM: Final = Claim(
     "backward",
-    "At t = 0 G_l is m^−1/2 near its limit, whether the backward pass has its own W or an independent copy, m = n_L for "
-    "every l; E ‖P_φ z‖²/‖z‖² is (N − 1 + c)/m for l < L, with c = 1 for relu and c < 1 for tanh, and N/m for l = L.",
+    "At t = 0 G_l is m^−1/2 near its limit, whether the backward pass has its own W or an independent copy, m = n_L "
+    "for every l; E ‖P_φ z‖²/‖z‖² is (N − 1 + c)/m for l < L, with c = 1 for relu and c < 1 for tanh, and N/m for "
+    "l = L.",
     (
         Evidence(
             "initialisation",

@@ -89,9 +89,9 @@ def _applies(setting: Setting, _: str) -> bool:
 
 CLAIM: Final = Claim(
     "bayes",
-    "Trained alone, W^L with its bias samples the noiseless posterior of K: over seeds the outputs tend to have the mean "
-    "K_qx K⁻¹(I − e^(−Kt/N)) y and the covariance K_qq − K_qx K⁻¹(I − e^(−2Kt/N)) K_xq, K the NNGP; with hidden weights "
-    "frozen and shared, they have them at every m with the network's own K.",
+    "Trained alone, W^L with its bias samples the noiseless posterior of K: over seeds the outputs tend to have the "
+    "mean K_qx K⁻¹(I − e^(−Kt/N)) y and the covariance K_qq − K_qx K⁻¹(I − e^(−2Kt/N)) K_xq, K the NNGP; with hidden "
+    "weights frozen and shared, they have them at every m with the network's own K.",
     (
         Evidence(
             "last_layer",

@@ -20,8 +20,8 @@ def _applies(setting: Setting, _: str) -> bool:
 
 CLAIM: Final = Claim(
     "general-cost",
-    "While ∫‖d_t‖ dt is bounded, d the cost's gradient, the kernel is constant, and ḟ = −Θ ∂cost/N: on [0, T] the drift "
-    "and the distance from f ← f − (η/N) Θ_0 ∂ℓ/∂f are m^−1 for a smooth activation.",
+    "While ∫‖d_t‖ dt is bounded, d the cost's gradient, the kernel is constant, and ḟ = −Θ ∂cost/N: on [0, T] the "
+    "drift and the distance from f ← f − (η/N) Θ_0 ∂ℓ/∂f are m^−1 for a smooth activation.",
     (
         Evidence(
             "logistic",

@@ -33,8 +33,8 @@ SPEEDS: Final = (
 
 CLAIM: Final = Claim(
     "geodesic",
-    "W₂(μ_s, μ_t) = |t − s| W₂(μ_0, μ_1) along μ_t = ((1−t) id + tT)_# μ if T is optimal; if T is not, some part of the "
-    "path is faster than W₂(μ_0, μ_1).",
+    "W₂(μ_s, μ_t) = |t − s| W₂(μ_0, μ_1) along μ_t = ((1−t) id + tT)_# μ if T is optimal; if T is not, some part of "
+    "the path is faster than W₂(μ_0, μ_1).",
     (
         Evidence(
             "geodesic",

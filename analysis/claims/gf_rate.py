@@ -128,8 +128,8 @@ def _is_of_the_theorem(s: Setting, _: str) -> bool:
 
 CLAIM: Final = Claim(
     "gf-rate",
-    "‖y − f_t‖² ≤ e^(−λ_0 t)‖y − f_0‖² (e^(−λ_0 t/N) for the mean loss), so that T_1 ≤ (2/λ_0) log(‖y − f_0‖/ε), and no "
-    "neuron moves by more than 2C√(n/m)‖y − f_0‖/λ_0; the proof needs this to be at most R.",
+    "‖y − f_t‖² ≤ e^(−λ_0 t)‖y − f_0‖² (e^(−λ_0 t/N) for the mean loss), so that T_1 ≤ (2/λ_0) log(‖y − f_0‖/ε), and "
+    "no neuron moves by more than 2C√(n/m)‖y − f_0‖/λ_0; the proof needs this to be at most R.",
     (
         Evidence(
             "random_labels",

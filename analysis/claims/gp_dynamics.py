@@ -18,8 +18,8 @@ def _applies(setting: Setting, _: str) -> bool:
 
 CLAIM: Final = Claim(
     "gp-dynamics",
-    "At every t the uncentred outputs of trained networks have over seeds the mean A y and the covariance K_qq + A K Aᵀ "
-    "− K_qx Aᵀ − A K_xq, A = Θ_qx Θ⁻¹(I − e^(−Θt/N)), up to what vanishes with m.",
+    "At every t the uncentred outputs of trained networks have over seeds the mean A y and the covariance "
+    "K_qq + A K Aᵀ − K_qx Aᵀ − A K_xq, A = Θ_qx Θ⁻¹(I − e^(−Θt/N)), up to what vanishes with m.",
     (
         Evidence(
             "ensemble",

@@ -39,8 +39,8 @@ START: Final = Quantity(
 
 CLAIM: Final = Claim(
     "init-scale",
-    "At γ = 1/2 E f_0² is O(1) for a = ±1; for a = 1 it is m for relu and O(1) for an odd activation without biases, and "
-    "relu with a = 1 is not lazy: its kernel drifts by O(1).",
+    "At γ = 1/2 E f_0² is O(1) for a = ±1; for a = 1 it is m for relu and O(1) for an odd activation without biases, "
+    "and relu with a = 1 is not lazy: its kernel drifts by O(1).",
     (
         Evidence(
             "init_scale_signs",

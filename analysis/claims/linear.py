@@ -25,8 +25,8 @@ _EXPECTED: Final = tuple(
 
 CLAIM: Final = Claim(
     "linear",
-    "In the NTK scaling sup_t ‖f_t − f_t^lin‖ is O(m^−1/2), on train and test points; it is m^−1 for a smooth activation, "
-    "and tends to m^−3/4 for relu; for ½ < γ < 1, one layer and a smooth activation it is m^(2γ−2).",
+    "In the NTK scaling sup_t ‖f_t − f_t^lin‖ is O(m^−1/2), on train and test points; it is m^−1 for a smooth "
+    "activation, and tends to m^−3/4 for relu; for ½ < γ < 1, one layer and a smooth activation it is m^(2γ−2).",
     in_the_ntk_scaling(("one_layer", "two_layers", "relu"), _EXPECTED),
     source="Lee et al. 2019, Thm 2.1; Xu 2021, eq 81; Li 2025, §1",
 )

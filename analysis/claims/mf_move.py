@@ -39,8 +39,8 @@ _EXPECTED: Final = (
 
 CLAIM: Final = Claim(
     "mf-move",
-    "At γ = 1 the kernel drifts by O(1) and neurons of the first layer move by O(1), m^0; ‖θ_t − θ_0‖/‖θ_0‖ is m^0 for one "
-    "hidden layer, m^−1/2 for two.",
+    "At γ = 1 the kernel drifts by O(1) and neurons of the first layer move by O(1), m^0; ‖θ_t − θ_0‖/‖θ_0‖ is m^0 for "
+    "one hidden layer, m^−1/2 for two.",
     tuple(
         Evidence(
             job,

@@ -39,7 +39,8 @@ NESTED: Final = Quantity(
     "nested_ratio",
     final("nested_ratio"),
     "nested distances over 1/m − 1/M",
-    "sliced W₂² of a cloud of m to M = 2m over 1/m − 1/M, by the same to M = 4m; the larger clouds begin with the smaller",
+    "sliced W₂² of a cloud of m to M = 2m over 1/m − 1/M, by the same to M = 4m; the larger clouds begin with the "
+    "smaller",
     "theory.md §7 mf-w2",
     fitted=False,
 )
@@ -47,8 +48,9 @@ NESTED: Final = Quantity(
 
 CLAIM: Final = Claim(
     "mf-w2",
-    "W₂(μ^m_t, μ_t) of p coordinates is m^−1/p for p ≥ 3 and √(log m/m) for p = 2; sliced it is m^−1/2 up to logarithms, "
-    "but m^−1/4 along the axis of a where a = ±1; to a finite M that begins with the same particles, E W₂² ∝ 1/m − 1/M.",
+    "W₂(μ^m_t, μ_t) of p coordinates is m^−1/p for p ≥ 3 and √(log m/m) for p = 2; sliced it is m^−1/2 up to "
+    "logarithms, but m^−1/4 along the axis of a where a = ±1; to a finite M that begins with the same particles, "
+    "E W₂² ∝ 1/m − 1/M.",
     (
         Evidence(
             "slices",

@@ -43,7 +43,7 @@ def _power(log_x: Floats, log_y: Floats) -> Floats:
 
 
 def _product_rise(done: xr.Dataset, _: xr.Dataset) -> xr.DataArray:
-    """The largest rise of X^K Y above its least value so far, in the second half of the records; 1 if it never rises."""
+    """The largest rise of X^K Y above its least value so far, in the second half of records; 1 if it never rises."""
     import xarray as xr
 
     log_x, log_y = _pair(done)
@@ -79,8 +79,8 @@ PRODUCT_RISE: Final = Quantity(
     "product_rise",
     Reduction("sup", _product_rise, _PAIR),
     "rise of X^K Y",
-    "sup over s ≤ t of X_t^K Y_t / X_s^K Y_s in the second half, X = ‖f − y‖, Y = ‖θ_t − θ_0‖, K = sup (d log Y/dt)/A_t in "
-    "the first half, A_t = −d log X/dt; 1 if it never rises",
+    "sup over s ≤ t of X_t^K Y_t / X_s^K Y_s in the second half, X = ‖f − y‖, Y = ‖θ_t − θ_0‖, "
+    "K = sup (d log Y/dt)/A_t in the first half, A_t = −d log X/dt; 1 if it never rises",
     "theory.md §7 rates",
     fitted=False,
 )
@@ -145,8 +145,8 @@ def _small_bound(sweep: xr.Dataset) -> xr.Dataset:
 
 CLAIM: Final = Claim(
     "rates",
-    "(i) Ẋ = −A_t X and Ẏ = K A_t Y keep X^K Y constant. (ii) X^K Y of a run does not increase, K = sup (d log Y/dt)/A_t. "
-    "(iii) Ẏ ≤ XY: ‖(a_k, w_k)‖ grows by at most exp((m^(γ−1)/α)(max‖x‖/√d) N^(−1/2) ∫‖r‖).",
+    "(i) Ẋ = −A_t X and Ẏ = K A_t Y keep X^K Y constant. (ii) X^K Y of a run does not increase, "
+    "K = sup (d log Y/dt)/A_t. (iii) Ẏ ≤ XY: ‖(a_k, w_k)‖ grows by at most exp((m^(γ−1)/α)(max‖x‖/√d) N^(−1/2) ∫‖r‖).",
     (
         Evidence(
             "continuity",

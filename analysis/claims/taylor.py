@@ -56,8 +56,8 @@ _OF_A_STEP: Final = (
 
 CLAIM: Final = Claim(
     "taylor",
-    "In the NTK scaling f(θ+δ) − f(θ) − ⟨∇f, δ⟩ of one step, and ∇f_βᵀ∇²f_α∇f_γ, are O(m^−1/2); they are m^−1 for a smooth "
-    "activation; for relu the remainder tends to m^−3/4.",
+    "In the NTK scaling f(θ+δ) − f(θ) − ⟨∇f, δ⟩ of one step, and ∇f_βᵀ∇²f_α∇f_γ, are O(m^−1/2); they are m^−1 for a "
+    "smooth activation; for relu the remainder tends to m^−3/4.",
     tuple(
         Evidence(
             job,

@@ -21,8 +21,8 @@ ENTROPY_BALANCE: Final = Quantity(
     "entropy_balance",
     final("entropy_balance"),
     "free energy that is not dissipated",
-    "(F(v_1) − F(v_0) + ∫(v − τ)²/v dt) / (F(v_0) − F(v_1)), F = v/2 − τ log(v)/2, v the variance of noisy particles in "
-    "V = θ²/2, by steps of dt = 1/m",
+    "(F(v_1) − F(v_0) + ∫(v − τ)²/v dt) / (F(v_0) − F(v_1)), F = v/2 − τ log(v)/2, v the variance of noisy particles "
+    "in V = θ²/2, by steps of dt = 1/m",
     "theory.md §7 wgf-energy",
     fitted=False,
 )

@@ -37,8 +37,8 @@ NOISY_DEFECT: Final = Quantity(
 )
 CLAIM: Final = Claim(
     "wgf-weak",
-    "d/dt ∫χ dμ + ∫⟨∇χ, ∇δF₀/δμ⟩ dμ − τ∫Δχ dμ = 0 for every test function χ; of steps of size dt it is O(dt), at τ > 0 in "
-    "expectation.",
+    "d/dt ∫χ dμ + ∫⟨∇χ, ∇δF₀/δμ⟩ dμ − τ∫Δχ dμ = 0 for every test function χ; of steps of size dt it is O(dt), at τ > 0 "
+    "in expectation.",
     (
         Evidence(
             "weak_form",

@@ -13,8 +13,8 @@
 #
 # At infinite width in the NTK scaling the kernel $\Theta_\infty$ is deterministic and constant. Trained networks are
 # then draws of a Gaussian process, whose mean and deviation have closed forms at every time (theory.md §3, claims
-# `ntk-init`, `gp-dynamics`). Each sweep stores the prediction for its own data, architecture and schedule. This notebook
-# compares ensembles of trained networks with it, on a curve in one dimension that one can see.
+# `ntk-init`, `gp-dynamics`). Each sweep stores the prediction for its own data, architecture and schedule. This
+# notebook compares ensembles of trained networks with it, on a curve in one dimension that one can see.
 
 # %%
 import tempfile
@@ -117,9 +117,10 @@ points = alt.Chart(pd.DataFrame({"x": x_train, "f": np.sin(3 * x_train)})).mark_
 ).properties(width=460, height=280)
 
 # %% [markdown]
-# How close should they be? The mean over $S$ seeds is off by $1/\sqrt S = 0.18$ standard deviations, and a deviation over
-# $S$ seeds by $1/\sqrt{2S} = 0.13$ of itself; a finite width adds a bias. Both numbers below are root mean squares over
-# the test points, in units of the predicted deviation. At the widest networks nothing is left that 32 seeds could see.
+# How close should they be? The mean over $S$ seeds is off by $1/\sqrt S = 0.18$ standard deviations, and a deviation
+# over $S$ seeds by $1/\sqrt{2S} = 0.13$ of itself; a finite width adds a bias. Both numbers below are root mean squares
+# over the test points, in units of the predicted deviation. At the widest networks nothing is left that 32 seeds could
+# see.
 
 # %%
 at_end = ds.sweep.at(record=-1).sweep.grid().outputs_test

@@ -101,8 +101,8 @@ assert power.exponent.low > -0.5
 # %% [markdown]
 # ## Only α m^−γ matters
 #
-# $\gamma$ and $\alpha$ enter through $\alpha m^{-\gamma}$ alone. So a network at $\gamma = 1$ with $\alpha = \sqrt m$ is
-# one at $\gamma = 1/2$ with $\alpha = 1$, to rounding, at all times. Two networks by hand show it.
+# $\gamma$ and $\alpha$ enter through $\alpha m^{-\gamma}$ alone. So a network at $\gamma = 1$ with $\alpha = \sqrt m$
+# is one at $\gamma = 1/2$ with $\alpha = 1$, to rounding, at all times. Two networks by hand show it.
 
 # %%
 x, y, width = ds.inputs_train.values, ds.targets_train.values, 128

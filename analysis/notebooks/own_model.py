@@ -12,8 +12,9 @@
 # # A model of your own
 #
 # A model is a function from sizes to a `torch.nn.Module`. The engine draws its parameters, scales its output by
-# $\alpha m^{-\gamma}$, trains it, and records the tangent kernel of all its parameters ([plugins.md](../../docs/plugins.md)).
-# Here a residual network of one block is swept over width, beside the same network without its skip connection.
+# $\alpha m^{-\gamma}$, trains it, and records the tangent kernel of all its parameters
+# ([plugins.md](../../docs/plugins.md)). Here a residual network of one block is swept over width, beside the same
+# network without its skip connection.
 
 # %%
 import math
@@ -28,9 +29,9 @@ folder = tempfile.TemporaryDirectory()
 # %% [markdown]
 # ## The module
 #
-# For a kernel limit at $\gamma = 1/2$ three rules suffice: parameters are N(0, 1), every inner sum is divided by the root
-# of its number of terms, and the last sum over the $m$ features is not divided, because the engine's $m^{-\gamma}$ does
-# that.
+# For a kernel limit at $\gamma = 1/2$ three rules suffice: parameters are N(0, 1), every inner sum is divided by the
+# root of its number of terms, and the last sum over the $m$ features is not divided, because the engine's $m^{-\gamma}$
+# does that.
 
 
 # %%

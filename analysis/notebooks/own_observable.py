@@ -31,8 +31,8 @@ folder = tempfile.TemporaryDirectory()
 # ## An observable of networks
 #
 # The functions of `now` and `start` see a network at a record and at $t = 0$. Here: the effective rank of the change of
-# the tangent kernel, $\|\Delta\|_*^2 / \|\Delta\|_F^2$ with $\Delta = \Theta_t - \Theta_0$. It lies between 1, where one
-# direction changes alone, and the number of points.
+# the tangent kernel, $\|\Delta\|_*^2 / \|\Delta\|_F^2$ with $\Delta = \Theta_t - \Theta_0$. It lies between 1, where
+# one direction changes alone, and the number of points.
 
 
 # %%
@@ -58,8 +58,8 @@ sweepengine.run(spec, f"{folder.name}/rank.zarr", executor="inline")
 ds = sweepengine.open_sweep(f"{folder.name}/rank.zarr")
 
 # %% [markdown]
-# At $t = 0$ nothing has changed, and 0/0 is recorded as NaN. The observable is a variable of the Dataset like all others:
-# it is averaged, drawn and fitted by name.
+# At $t = 0$ nothing has changed, and 0/0 is recorded as NaN. The observable is a variable of the Dataset like all
+# others: it is averaged, drawn and fitted by name.
 
 # %%
 assert bool(ds.change_rank.isel(record=0).isnull().all())
@@ -82,8 +82,8 @@ assert np.allclose(by_hand, ds.change_rank.isel(record=-1), rtol=1e-6)
 # %% [markdown]
 # ## A functional of particles
 #
-# A potential $V$ and an interaction $W$ make $F(\mu) = \int V\,d\mu + \frac12 \iint W\,d\mu\,d\mu$. Here $V$ attracts to
-# the unit circle, and $W$ repels at short range. Gradients come from autograd.
+# A potential $V$ and an interaction $W$ make $F(\mu) = \int V\,d\mu + \frac12 \iint W\,d\mu\,d\mu$. Here $V$ attracts
+# to the unit circle, and $W$ repels at short range. Gradients come from autograd.
 
 
 # %%

@@ -11,8 +11,8 @@
 # %% [markdown]
 # # Wasserstein flows and propagation of chaos
 #
-# In the mean-field limit the neurons of one hidden layer are a cloud of particles with the measure $\mu$, and training is
-# the gradient flow of a functional $F(\mu)$ in Wasserstein space (theory.md §5):
+# In the mean-field limit the neurons of one hidden layer are a cloud of particles with the measure $\mu$, and training
+# is the gradient flow of a functional $F(\mu)$ in Wasserstein space (theory.md §5):
 #
 # $$d\theta_k = -\nabla \frac{\delta F}{\delta\mu}(\theta_k)\,dt + \sqrt{2\tau}\,dB_k .$$
 #
@@ -32,8 +32,8 @@ folder = tempfile.TemporaryDirectory()
 # %% [markdown]
 # ## A flow by hand
 #
-# For $F(\mu) = \int |\theta|^2/2\,d\mu$ the distance between two solutions contracts by exactly $e^{-t}$. RK4 steps show
-# it to their own error.
+# For $F(\mu) = \int |\theta|^2/2\,d\mu$ the distance between two solutions contracts by exactly $e^{-t}$. RK4 steps
+# show it to their own error.
 
 # %%
 start = particles.gaussian_cloud(seed=0, count=200, coordinates=2)
@@ -66,8 +66,8 @@ assert abs(measured - expected) < 4 * expected * (2 / end.numel()) ** 0.5
 # %% [markdown]
 # ## Neurons as particles
 #
-# Now $F$ is the risk of a network, and a particle $(w, a)$ is a relu neuron. The teacher is one neuron. Runs of one seed
-# are nested: a small cloud begins with the particles of the large one.
+# Now $F$ is the risk of a network, and a particle $(w, a)$ is a relu neuron. The teacher is one neuron. Runs of one
+# seed are nested: a small cloud begins with the particles of the large one.
 
 # %%
 spec = {
@@ -110,8 +110,8 @@ alt.Chart(frame).mark_circle(size=20, opacity=0.8).encode(
 # %% [markdown]
 # ## The energy falls as it should
 #
-# Along the flow $dF/dt = -\int |\nabla\,\delta F/\delta\mu|^2 d\mu$. The record `energy_defect` is the difference of both
-# sides after one step; it is of the order of the step. And $F$ only falls.
+# Along the flow $dF/dt = -\int |\nabla\,\delta F/\delta\mu|^2 d\mu$. The record `energy_defect` is the difference of
+# both sides after one step; it is of the order of the step. And $F$ only falls.
 
 # %%
 assert bool((ds.objective.diff("record") < 0).all())

@@ -11,15 +11,15 @@
 # %% [markdown]
 # # Writing a claim
 #
-# A claim is a statement that a sweep can refute. It names what is measured, what is expected of it, and a negative twin:
-# the same runs with something wrong, which must come out otherwise. A test that passes for the twin as well would mean
-# nothing. [extending.md](../../docs/extending.md#a-claim) says how a claim becomes part of the package; a notebook can
-# decide one of its own.
+# A claim is a statement that a sweep can refute. It names what is measured, what is expected of it, and a negative
+# twin: the same runs with something wrong, which must come out otherwise. A test that passes for the twin as well would
+# mean nothing. [extending.md](../../docs/extending.md#a-claim) says how a claim becomes part of the package; a notebook
+# can decide one of its own.
 #
 # The statement here: *training turns the kernel of a wide network by a small angle*. A theorem bounds the drift of the
-# kernel at $\gamma = 1/2$: $\Theta_T = \Theta_0 + O(m^{-1/2})$ (Jacot et al. 2018). The cosine between two matrices that
-# differ by $\varepsilon$ is $1 - O(\varepsilon^2)$. So $1 - \mathrm{CKA}(\Theta_T, \Theta_0)$, with CKA the cosine between
-# centred kernels, is at most of order $m^{-1}$.
+# kernel at $\gamma = 1/2$: $\Theta_T = \Theta_0 + O(m^{-1/2})$ (Jacot et al. 2018). The cosine between two matrices
+# that differ by $\varepsilon$ is $1 - O(\varepsilon^2)$. So $1 - \mathrm{CKA}(\Theta_T, \Theta_0)$, with CKA the cosine
+# between centred kernels, is at most of order $m^{-1}$.
 
 # %%
 import tempfile
@@ -54,8 +54,8 @@ TURN = Quantity(
 # %% [markdown]
 # ## The expectation
 #
-# It applies to the settings of which the theorem speaks, and has an exponent for each. `bound` is a theorem's upper bound:
-# it is violated only by an interval on its wrong side. `sharp` expects the exponent itself.
+# It applies to the settings of which the theorem speaks, and has an exponent for each. `bound` is a theorem's upper
+# bound: it is violated only by an interval on its wrong side. `sharp` expects the exponent itself.
 
 
 # %%

@@ -1,4 +1,5 @@
-// Draws every chart from the JSON beside it. `ast` evaluates Vega's expressions without eval, which the page's policy forbids.
+// Draws every chart from the JSON beside it. `ast` evaluates Vega's expressions without eval, which the page's policy
+// forbids.
 async function draw(box) {
   const spec = JSON.parse(document.getElementById(box.dataset.chart).textContent);
   const options = {

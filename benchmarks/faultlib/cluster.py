@@ -1,4 +1,4 @@
-"""A simulated cluster of Ray and a store in a bucket, behind a proxy that delays, refuses and cuts: each fails in its way.
+"""A simulated cluster of Ray, and a store in a bucket behind a proxy that delays, refuses and cuts: each fails.
 
 The driver ends well, or in one line; the same command again makes the store whole, recomputes no finished run, and `gc`
 leaves no litter.
@@ -122,7 +122,7 @@ class OnCluster(Case):
         return in_child(reading)
 
     def begin(self) -> None:
-        """Start the sweep, and wait until the fault is due: in one of five cases in the creation, else while runs advance."""
+        """Start the sweep, and wait until a fault is due: in one case of five in the creation, else in the runs."""
         self.driver = driver = self.start_run()
         early = self.uniform(0.0, 1.0) < 0.2
         deadline = time.monotonic() + _PATIENCE

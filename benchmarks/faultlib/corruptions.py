@@ -1,8 +1,8 @@
 """One object of a sound store is damaged: it is found and mended, or refused with a way out, or nobody reads it.
 
 `verify` names it, or every number that is shown, by the product and by a plain reader, is what it was. No reader shows
-another number without a word. Then `repair` and `run` (of half of the cases `run` alone) restore the numbers to the bit, or
-say what to restore.
+another number without a word. Then `repair` and `run` (of half of the cases `run` alone) restore the numbers to the
+bit, or say what to restore.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A disk that is full (of bytes, of files), turns read-only, or loses the store's folder: exit 1 and one good message.
 
-The store lies on a small tmpfs of its own, which needs the right to mount. Once there is room, the same command goes on.
+The store lies on a small tmpfs of its own, which needs the right to mount. Once there is room, the same command goes
+on.
 """
 
 from __future__ import annotations

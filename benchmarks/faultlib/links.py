@@ -1,8 +1,8 @@
 """Folders of a store that are links to the outside: nothing that lies there is deleted.
 
-Either a folder of the store has been moved out and a link put in its place, as where a disk is full: its own objects may be
-written there, and none may vanish. Or a link to somebody's folder lies where the store keeps what it deletes: nothing may
-change there. `repair` and `run` may refuse, with a word of what to do.
+Either a folder of the store has been moved out and a link put in its place, as where a disk is full: its own objects
+may be written there, and none may vanish. Or a link to somebody's folder lies where the store keeps what it deletes:
+nothing may change there. `repair` and `run` may refuse, with a word of what to do.
 """
 
 from __future__ import annotations

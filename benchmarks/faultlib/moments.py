@@ -35,7 +35,8 @@ def wait_for(case: Case, command: Command, moment: str) -> None:
         Waiting ends when it does.
     moment : {"start", "creation", "any"}
         Within the first seconds of the process; soon after the store's folder is there; at any time after that. Where
-        the driver does the work itself the last two are by its own processor time, on Ray the last by how many files there are.
+        the driver does the work itself the last two are by its own processor time, on Ray the last by how many files
+        there are.
     """
     if moment != START:
         _sleep(command, _PATIENCE, case.store.exists)

@@ -72,7 +72,7 @@ def read(path: Path) -> list[Result]:
 
 
 def summary(results: Iterable[Result]) -> str:
-    """A Markdown table: a row for each campaign, for each commit of the product a column of cases and of defects by name."""
+    """A Markdown table: a row for each campaign; for each commit of the product a column of cases and named defects."""
     cells: dict[str, dict[str, Counter[str]]] = {}
     for each in results:
         cells.setdefault(each.campaign, {}).setdefault(each.commit, Counter())[each.verdict] += 1

@@ -1,7 +1,7 @@
 """The command line in this process, with commits as often as a fault needs them.
 
-Commits are every ten seconds by default and the command line has no option for that; a sweep of two seconds is never hit
-between two of them. Nothing else is changed.
+Commits are every ten seconds by default and the command line has no option for that; a sweep of two seconds is never
+hit between two of them. Nothing else is changed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """SIGSTOP of a driver, another one meanwhile, SIGCONT: what the second has committed stays.
 
-The second is first the plain command, which may be refused while the first holds the store, then, where there is such an
-option, the same with `--take-over`. Commits come every 10 ms, so that many stops lie between a look and a write.
+The second is first the plain command, which may be refused while the first holds the store, then, where there is such
+an option, the same with `--take-over`. Commits come every 10 ms, so that many stops lie between a look and a write.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     taskset -c 0 python benchmarks/peers/kernel_jax.py [--threads 1] [--repeats 30]
 
-relu, N = 128, d = 64, float32, one and three hidden layers of width 1024: forward pass, signals and Gram matrices written
-by hand as the engine has them, compiled. Prints milliseconds.
+relu, N = 128, d = 64, float32, one and three hidden layers of width 1024: forward pass, signals and Gram matrices
+written by hand as the engine has them, compiled. Prints milliseconds.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     taskset -c 0 python benchmarks/peers/network_jax.py [--threads 1] [--repeats 10]
 
-One hidden layer of relu, m = 512, N = 128, d = 64, float32, 200 steps of gradient descent, and the tangent kernel at every
-tenth step, as one compiled loop. Prints steps a second of one network after the other.
+One hidden layer of relu, m = 512, N = 128, d = 64, float32, 200 steps of gradient descent, and the tangent kernel at
+every tenth step, as one compiled loop. Prints steps a second of one network after the other.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def main() -> None:
         jax.block_until_ready(compiled(jax.random.PRNGKey(seed), x, y))
         rates.append(STEPS / (time.perf_counter() - start))
     print(
-        f"jax {jax.__version__}, {options.threads} threads: {statistics.median(rates):.0f} steps/s, best {max(rates):.0f}"
+        f"jax {jax.__version__}, {options.threads} threads: {statistics.median(rates):.0f} steps/s, "
+        f"best {max(rates):.0f}"
     )
 
 

@@ -95,7 +95,7 @@ def refine(
     plugin: list[str] | None,
     **options: Any,
 ) -> None:
-    """Add seeds or widths to a sweep until its exponents are known well enough; by its section refine where not said."""
+    """Add seeds or widths to a sweep until its exponents are known well enough; by its section refine if not said."""
     from sweepengine.cli._commands import refine_command
 
     aim = {"observable": observable, "claim": claim, "target_halfwidth": target_halfwidth, "max_runs": max_runs}

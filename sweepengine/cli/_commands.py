@@ -79,8 +79,8 @@ def _warnings(outcome: Outcome) -> list[str]:
         lines.append(f"warning: {outcome.diverged} of {outcome.runs} runs diverged; `sweepengine status` names them")
     if outcome.failed:
         lines.append(
-            f"error: {outcome.failed} of {outcome.runs} runs failed; `sweepengine failures {outcome.store}` says why, the "
-            "same command tries them again"
+            f"error: {outcome.failed} of {outcome.runs} runs failed; `sweepengine failures {outcome.store}` says why, "
+            "the same command tries them again"
         )
     return lines
 

@@ -79,8 +79,8 @@ def store_of(word: str, address: str) -> str:
         return word
     if not address:
         raise StoreError(
-            f"store: found {word!r}; a store's name ends in .zarr, and for the id of a job --address names the cluster's "
-            "dashboard, such as http://head:8265"
+            f"store: found {word!r}; a store's name ends in .zarr, and for the id of a job --address names the "
+            "cluster's dashboard, such as http://head:8265"
         )
     from sweepengine.cluster import Jobs
 
@@ -89,7 +89,8 @@ def store_of(word: str, address: str) -> str:
         raise RunError(f"job: {job.id} drives no store; it was not submitted by `sweepengine submit`")
     if not SweepStore(job.store).exists:
         raise StoreError(
-            f"store: job {job.id} is {job.status}, and there is nothing at its store {job.store}: it has not written there "
-            f"yet (`sweepengine logs {job.id} --address {address}` says how far it is), or only the cluster sees that place"
+            f"store: job {job.id} is {job.status}, and there is nothing at its store {job.store}: it has not written "
+            f"there yet (`sweepengine logs {job.id} --address {address}` says how far it is), or only the cluster sees "
+            "that place"
         )
     return job.store

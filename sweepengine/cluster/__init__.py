@@ -1,4 +1,4 @@
-"""Clusters: submit sweeps to one, follow and cancel them, and say what is wrong with a cluster, a file or this machine."""
+"""Clusters: submit, follow and cancel sweeps, and say what is wrong with a cluster, a file or this machine."""
 
 from sweepengine.cluster._checks import Check as Check
 from sweepengine.cluster._checks import Verdict as Verdict

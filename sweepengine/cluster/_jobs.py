@@ -55,7 +55,7 @@ class Job:
 
     @property
     def code(self) -> int:
-        """The exit code that says how it has ended: that of its driver; 143 if it was cancelled; 1 if it never began."""
+        """The exit code that says how it ended: that of its driver; 143 if it was cancelled; 1 if it never began."""
         if self.status == "STOPPED":
             return 143
         return self.exit_code if self.exit_code is not None else int(self.status != "SUCCEEDED")
@@ -99,8 +99,8 @@ class Jobs:
         except AuthenticationError as error:
             first = str(error).splitlines()[0].rstrip(".")
             raise RunError(
-                f"address: {self.address} asks for the token of its cluster ({first}); set RAY_AUTH_MODE=token, and have "
-                "the token of the cluster in ~/.ray/auth_token, or in RAY_AUTH_TOKEN (docs/clusters.md, Token)"
+                f"address: {self.address} asks for the token of its cluster ({first}); set RAY_AUTH_MODE=token, and "
+                "have the token of the cluster in ~/.ray/auth_token, or in RAY_AUTH_TOKEN (docs/clusters.md, Token)"
             ) from error
         except (OSError, RuntimeError, ValueError, RayError) as error:  # ValueError: more bytes than Ray takes
             text = " ".join(str(error).split())
@@ -108,13 +108,13 @@ class Jobs:
                 raise TakenError(text) from error
             if isinstance(error, OSError) or "404" in text:
                 raise RunError(
-                    f"address: no job server answers at {self.address} ({text}); start the head by `ray start --head` with "
-                    "sweepengine[cluster] installed, forward its port by `ray dashboard FILE`, or mend --address"
+                    f"address: no job server answers at {self.address} ({text}); start the head by `ray start --head` "
+                    "with sweepengine[cluster] installed, forward its port by `ray dashboard FILE`, or mend --address"
                 ) from error
             raise RunError(f"address: {self.address}: {text[-500:]}") from error
 
     def all(self) -> list[Job]:
-        """The jobs that were submitted, the oldest first; programs that joined the cluster by themselves are no jobs."""
+        """The submitted jobs, the oldest first; programs that joined the cluster by themselves are no jobs."""
         found = (_job(each) for each in self._ask(self._client.list_jobs) if each.submission_id)
         return sorted(found, key=lambda job: job.began)
 

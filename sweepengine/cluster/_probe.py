@@ -20,9 +20,9 @@ _NVIDIA_SECONDS = 20
 class Facts(TypedDict):
     """Plain values, because they travel between machines that may have different versions.
 
-    ``gpus`` is what the driver of the GPUs lists; ``cuda`` the CUDA version for which PyTorch was built, empty for a CPU
-    build. Sizes are bytes; ``shm_free`` is -1 where there is no such folder. ``store`` says what is wrong with the store;
-    it is empty where it works or was not asked for.
+    ``gpus`` is what the driver of the GPUs lists; ``cuda`` the CUDA version for which PyTorch was built, empty for a
+    CPU build. Sizes are bytes; ``shm_free`` is -1 where there is no such folder. ``store`` says what is wrong with the
+    store; it is empty where it works or was not asked for.
     """
 
     host: str

@@ -49,8 +49,8 @@ def submit(
 ) -> Submitted:
     """Run a sweep on a cluster, or attach to the job that runs it.
 
-    The id of the job follows from the store, the spec, its files and the plugins. So the same sweep is not started twice
-    at a time; a later submission, when the job is over, has the same id with the next number.
+    The id of the job follows from the store, the spec, its files and the plugins. So the same sweep is not started
+    twice at a time; a later submission, when the job is over, has the same id with the next number.
 
     Parameters
     ----------
@@ -121,8 +121,8 @@ def shared_address(store: str) -> str:
     folder = local_folder(store)
     if folder is not None and not folder.is_absolute():
         raise SpecError(
-            f"store: found {store!r}, a path of this machine's; the job runs on the cluster: name a URL, or an absolute "
-            "path that every machine of the cluster shares"
+            f"store: found {store!r}, a path of this machine's; the job runs on the cluster: name a URL, or an "
+            "absolute path that every machine of the cluster shares"
         )
     return normalise_address(store)
 

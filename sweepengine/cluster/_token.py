@@ -1,4 +1,7 @@
-"""The token of a cluster: who holds it may submit work. Ray reads it from a file in the home directory of each machine."""
+"""The token of a cluster: who holds it may submit work.
+
+Ray reads it from a file in the home directory of each machine.
+"""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ class _ChunkJob:
         )
 
     def _turns(self, positions: list[int]) -> Iterator[Event]:
-        """Compute runs from t = 0, as many in a turn as the size of turns then allows: it becomes smaller on the way."""
+        """Compute runs from t = 0, as many in a turn as the size of turns then allows: it shrinks on the way."""
         while positions:
             now, positions = positions[: self._size], positions[self._size :]
             yield from self._turn(tuple(now), None)

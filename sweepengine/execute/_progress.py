@@ -19,7 +19,7 @@ class Progress(Protocol):
     """Shows how a sweep goes."""
 
     def start(self, runs: int, records: int, packs: int, seconds: float) -> None:
-        """Begin to show a sweep with so much to do, seconds as estimated: the first sweep, or one after :meth:`stop`."""
+        """Begin to show a sweep with so much to do, in estimated seconds: the first one, or one after :meth:`stop`."""
 
     def update(self, event: Event) -> None:
         """Add the progress that an event tells."""
@@ -56,8 +56,8 @@ class SilentProgress:
 class _Counts:
     """What is done of a sweep, and how long the rest will take.
 
-    Records of large and of small networks differ in their work, so the time left is that of the estimated seconds of the
-    plan, at the pace of the work since the first event: until that, workers start.
+    Records of large and of small networks differ in their work, so the time left is that of the estimated seconds of
+    the plan, at the pace of the work since the first event: until that, workers start.
     """
 
     def __init__(self, runs: int, records: int, packs: int, seconds: float) -> None:

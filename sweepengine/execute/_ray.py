@@ -258,7 +258,7 @@ class RayExecutor:
         self._ray.wait([generator.completed()], timeout=_END_SECONDS, fetch_local=False)
 
     def _count(self) -> Iterator[Report]:
-        """Count the workers anew, because clusters grow and shrink; say once that there is room for no task any more."""
+        """Count the workers anew, because clusters grow and shrink; say once that there is room for no more tasks."""
         if time.monotonic() - self._counted < _COUNT_SECONDS or not self._live:
             return
         self._counted = time.monotonic()

@@ -70,7 +70,9 @@ def cannot_join(address: str, error: BaseException) -> ClusterError:
 
 
 def blind_nodes(ray: Any, address: str, token: str) -> list[str]:
-    """Return the addresses of the nodes that do not find a token in a store; nodes that are lost meanwhile do not count.
+    """Return the addresses of the nodes that do not find a token in a store.
+
+    Nodes that are lost meanwhile do not count.
 
     Raises
     ------
@@ -102,7 +104,8 @@ def blind_nodes(ray: Any, address: str, token: str) -> list[str]:
         if nodes.keys() <= answered.keys():
             return [nodes[node] for node in nodes if not answered[node]]
     raise ClusterError(
-        f"a node cannot be asked whether it sees the store ({trouble}); see `ray status`, and run the same command again"
+        f"a node cannot be asked whether it sees the store ({trouble}); see `ray status`, and run the same command "
+        "again"
     )
 
 

@@ -55,7 +55,7 @@ class Live:
 
 
 def cause(ray: Any, error: Exception) -> Exception:
-    """Return the worker's own exception if Ray has wrapped it, ours for what befalls machines, else the error itself."""
+    """Return the worker's own exception if Ray wrapped it, ours for what befalls machines, else the error itself."""
     if isinstance(error, (ray.exceptions.NodeDiedError, ray.exceptions.LocalRayletDiedError)):
         return LostNodeError("its node was lost")
     if isinstance(error, ray.exceptions.OutOfMemoryError):

@@ -135,8 +135,8 @@ class Tasks:
         how = "its worker was asked to end, and has committed" if has_left else str(error)
         if history.departures > MOST_DEPARTURES:
             raise RunError(
-                f"block {task.block}: {how}, for the {history.departures}th time; what was committed is kept: run the same "
-                "command again on machines that stay longer, or with smaller --commit-seconds"
+                f"block {task.block}: {how}, for the {history.departures}th time; what was committed is kept: run the "
+                "same command again on machines that stay longer, or with smaller --commit-seconds"
             ) from error
         self._tell(Event(message=f"block {task.block}: {how}; another worker goes on"))
         return self._again(task, careful=task.careful)

@@ -42,7 +42,8 @@ _ROWS_AT_A_TIME = 512
 """Rows that count at most in whether a product is large: particles are advanced in chunks, not all at once."""
 _SHAPES = ((128, 64, 512), (128, 512, 128), (512, 128, 64), (64, 1024, 1024), (1, 4096, 512), (300, 300, 37))
 _DIGITS = 1e-6
-"""Largest error of a product in full, as a share of the largest sum of sizes; rounded factors give 100 times as much."""
+"""Largest error of a product in full, as a share of the largest sum of sizes; rounded factors give 100 times
+as much."""
 
 
 @dataclass
@@ -65,7 +66,7 @@ _SCOPE = _Scope()
 
 
 def first_product(x: Tensor, width: int) -> int:
-    """Multiplications in the product of the first layer of a network, or of some particles of a cloud, with points x."""
+    """Multiplications in the product of a network's first layer, or of some particles of a cloud, with points x."""
     return x.numel() * min(width, _ROWS_AT_A_TIME)
 
 
@@ -147,9 +148,9 @@ def _restore(backend: Any, precision: str) -> None:
 def _setting_of_large_products() -> str:
     """Setting of PyTorch under which this CPU makes large float32 products the fastest, in full precision.
 
-    MKL leaves the AVX-512 of AMD's CPUs unused, which halves its rate; oneDNN uses it. PyTorch asks oneDNN only where it
-    may round to bf16, and oneDNN rounds only on CPUs with AMX. So bf16 is allowed on an AMD CPU that has AVX-512 and no
-    AMX, if products of many shapes keep their digits there.
+    MKL leaves the AVX-512 of AMD's CPUs unused, which halves its rate; oneDNN uses it. PyTorch asks oneDNN only where
+    it may round to bf16, and oneDNN rounds only on CPUs with AMX. So bf16 is allowed on an AMD CPU that has AVX-512 and
+    no AMX, if products of many shapes keep their digits there.
     """
     if not has_unused_avx512(_cpu_description()):
         return MATMULS["full"]

@@ -1,4 +1,4 @@
-"""One fully connected network by hand, from arrays to arrays: for notebooks, and to compute again what a store holds."""
+"""One fully connected network by hand, from arrays to arrays: for notebooks, and to recompute what a store holds."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class MLP:
             return np.array(self.network.forward(inputs).outputs.numpy())
 
     def kernel(self, x: ArrayLike, x2: ArrayLike | None = None) -> Array:
-        """The tangent kernel Θ of the trained parameters (theory: ∇f(x) · ∇f(x'), in the learning rates of the scaling).
+        """The tangent kernel Θ of the trained parameters (theory: ∇f(x) · ∇f(x'), in the scaling's learning rates).
 
         Parameters
         ----------

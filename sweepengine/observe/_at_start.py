@@ -30,7 +30,8 @@ ARCHITECTURES: Final = {
 }
 """Cases of computations about initialisation: L = 1 and 2, relu without and cos with biases.
 
-The biases of Θ_0 and of the covariance have large constants for cos: 0.41/m and 0.48/m, where tanh has 0.04/m and 0.1/m.
+The biases of Θ_0 and of the covariance have large constants for cos: 0.41/m and 0.48/m, where tanh has
+0.04/m and 0.1/m.
 """
 _GROUP_NUMBERS: Final = 2**21
 

@@ -45,7 +45,7 @@ class Case:
 
 
 def widths(least: int, multiple: int = 1) -> Condition:
-    """The condition that a spec asks for widths that an observable can take: not too small, and multiples of a number."""
+    """The condition that a spec's widths are ones that an observable can take: not too small, multiples of a number."""
 
     def refused(spec: Any) -> list[int]:
         return [width for width in spec.axes.width if width < least or width % multiple]

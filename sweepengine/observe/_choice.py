@@ -74,8 +74,8 @@ def _in_order(names: Sequence[str], known: Collection[str], kind: str) -> tuple[
         # All the names are a long list, which would hide the one that is meant.
         names = "" if hint else "\n    ".join([" Names:", *known])
         raise SpecError(
-            f"observables: found {shown(unknown[0])}, which is no observable of {kind}.{hint} If it is one of your own: "
-            f"did you forget --plugin FILE, or plugins=[…] in Python?{names}"
+            f"observables: found {shown(unknown[0])}, which is no observable of {kind}.{hint} If it is one of your "
+            f"own: did you forget --plugin FILE, or plugins=[…] in Python?{names}"
         )
     return tuple(name for name in known if name in names)
 

@@ -35,9 +35,9 @@ def operator_norm(matrix: Tensor) -> Tensor:
     """Largest singular value of ([R,] a, b) in float64.
 
     For a float64 matrix it has a relative error of 1e-12. The Gram matrix of a float32 matrix A whose shorter side is
-    below :data:`LANCZOS_FROM` is a product in float32, rounded to E: the error of the result is at most ‖E‖/2σ_max, with
-    ‖E‖ ≤ c ε ‖A‖_F² (Weyl; Higham, Accuracy and Stability of Numerical Algorithms, §3.5), which is about the error ε of
-    float32 where few singular values are large. Products must be in full precision.
+    below :data:`LANCZOS_FROM` is a product in float32, rounded to E: the error of the result is at most ‖E‖/2σ_max,
+    with ‖E‖ ≤ c ε ‖A‖_F² (Weyl; Higham, Accuracy and Stability of Numerical Algorithms, §3.5), which is about the error
+    ε of float32 where few singular values are large. Products must be in full precision.
 
     Returns
     -------

@@ -16,7 +16,8 @@ TEST_FUNCTIONS = ("sum", "last", "square", "sine", "bump")
 _SLICED, _SLICED_COORDINATE = 1e-6, 4e-8
 """Seconds for each particle, and for each coordinate, to project two clouds on a hundred directions and sort them."""
 _MOVED = 0.12
-"""Time of an assignment of particles to where they began over that of one to unrelated particles; measured 0.08 to 1."""
+"""Time of an assignment of particles to where they began over that of one to unrelated particles; measured 0.08
+to 1."""
 _OUTPUTS = 0.4
 """Time of the outputs, or of the functional, over that of a velocity, which begins with them."""
 _MOMENT = 4e-9

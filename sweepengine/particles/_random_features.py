@@ -107,10 +107,10 @@ def relu_feature_floor(m: int, d: int) -> float:
     No m features whatever do better on average, whether drawn or chosen, unless they depend on w*.
 
     relu is homogeneous, so relu(w*·x) = |x| Σ_k b_k Z_k(x/|x|) with one zonal harmonic of w* for each degree k. The
-    second moment of f* over w* is therefore a sum over k of a projector on N(d, k) functions |x| Y_k, times s_k/N(d, k),
-    with N(d, k) the number of harmonics of degree k and s_k their share of E f*². A space of m functions takes at most
-    the m largest of these eigenvalues. s_0 → 1/π, s_1 = 1/2, s_3 = s_5 = … = 0 as d → ∞, where s_k is the share of the
-    Hermite degree k: what is left is 0.1817 from degree 2 on, and 0.0225 from degree 4 on.
+    second moment of f* over w* is therefore a sum over k of a projector on N(d, k) functions |x| Y_k, times
+    s_k/N(d, k), with N(d, k) the number of harmonics of degree k and s_k their share of E f*². A space of m functions
+    takes at most the m largest of these eigenvalues. s_0 → 1/π, s_1 = 1/2, s_3 = s_5 = … = 0 as d → ∞, where s_k is the
+    share of the Hermite degree k: what is left is 0.1817 from degree 2 on, and 0.0225 from degree 4 on.
 
     Parameters
     ----------

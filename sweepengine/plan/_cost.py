@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _STEP_OVERHEAD = 1.5e-5
 _LAYER_OVERHEAD = 1e-5
 _RECORD_OVERHEAD = 3e-4
-RUN_OVERHEAD = 2e-3
+RUN_OVERHEAD = 6e-4
+_DRAW_SECONDS = 2.3e-8
+"""Seconds for a parameter that is drawn (measured)."""
 BYTE_SECONDS = 7e-9
 """Seconds for a recorded byte: its digest, compression and file, and its way through worker and driver (measured)."""
 _PASSED, _EXPONENTIAL = 2**18, {"float32": 3.2e-10, "float64": 5.8e-10}
@@ -137,7 +139,8 @@ def run_seconds(run: Run, shape: BlockShape, d: int, rate: MachineRate) -> float
     step = step_flops(run, shape, d) / rate.flops + _element_seconds(run, shape, d, rate) + overhead
     cost = cost_of_record(run, shape, d)
     record = cost.flops / (0.6 * rate.flops) + cost.seconds + _RECORD_OVERHEAD
-    return RUN_OVERHEAD + run.n_steps * step + shape.records * record + BYTE_SECONDS * shape.run_bytes()
+    ends = RUN_OVERHEAD + _DRAW_SECONDS * sum(_matrix_sizes(run, d)) + BYTE_SECONDS * shape.run_bytes()
+    return ends + run.n_steps * step + shape.records * record
 
 
 def run_memory(run: Run, shape: BlockShape, d: int) -> int:

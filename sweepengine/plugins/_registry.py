@@ -147,8 +147,8 @@ def meant(kind: CodeKind, name: str, found: str) -> Entry:
     if name in known:
         return known[name]
     raise SpecError(
-        f"{found}, which is not registered (registered: {', '.join(sorted(known)) or 'none'}).{did_you_mean(name, known)} "
-        "Did you forget --plugin FILE, or plugins=[…] in Python?"
+        f"{found}, which is not registered (registered: {', '.join(sorted(known)) or 'none'})."
+        f"{did_you_mean(name, known)} Did you forget --plugin FILE, or plugins=[…] in Python?"
     )
 
 

@@ -48,7 +48,7 @@ class DataSection(Section):
         return self
 
     def settings(self) -> dict[str, Any]:
-        """Plain values of the settings of which the content is made; equal contents may have other paths and targets."""
+        """Plain values of the settings that make the content; equal contents may have other paths and targets."""
         return self.model_dump(mode="json", exclude_defaults=True, exclude={"path", "targets"})
 
 

@@ -32,8 +32,8 @@ def job_path(name: str) -> Path:
     names = job_names()
     if name not in names:
         raise SpecError(
-            f"{shown(name)} is neither a file nor a packaged job.{did_you_mean(name, names)} Packaged jobs: {', '.join(names)}; "
-            "a file of your own ends in .yaml"
+            f"{shown(name)} is neither a file nor a packaged job.{did_you_mean(name, names)} Packaged jobs: "
+            f"{', '.join(names)}; a file of your own ends in .yaml"
         )
     return _FOLDER / f"{name}.yaml"
 

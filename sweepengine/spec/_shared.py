@@ -90,9 +90,9 @@ Seeds = Annotated[
 Precision = Annotated[
     Literal["float32", "float64"],
     Field(
-        description="float32 takes half the memory and is faster; float64 is for what must agree to rounding. With relu and other "
-        "activations with kinks a float32 run can end elsewhere than the float64 one, by up to 4 % in the kernel late "
-        "in training: rounding decides on which side of its kink a neuron goes on"
+        description="float32 takes half the memory and is faster; float64 is for what must agree to rounding. With "
+        "relu and other activations with kinks a float32 run can end elsewhere than the float64 one, by up to 4 % in "
+        "the kernel late in training: rounding decides on which side of its kink a neuron goes on"
     ),
 ]
 Matmul = Annotated[

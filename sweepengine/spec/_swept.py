@@ -126,7 +126,7 @@ def _refuse_axis_without_setting(model: type[BaseModel], axis: str, sweeps: Swee
 
 
 def describe_swept(error: ValidationError, model: type[BaseModel], content: Mapping[str, Any]) -> str:
-    """All that is wrong with the content of a spec, where what is wrong with the first value of an axis is said there."""
+    """All that is wrong with the content of a spec; what is wrong with the first value of an axis is said there."""
     paths = {axis: sweeps.path for axis, sweeps in axes_of(model).items() if axis in _given_axes(content)}
     errors = []
     for each in error.errors():

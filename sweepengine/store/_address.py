@@ -1,4 +1,4 @@
-"""Where a store is: a folder, a bucket of an object store, or the memory of this process; its name ends in ``.zarr``."""
+"""Where a store is: a folder, a bucket of an object store, or this process's memory; its name ends in ``.zarr``."""
 
 from __future__ import annotations
 

@@ -215,8 +215,8 @@ def take_claim(store: Store, at_least: int, *, take_over: bool = False, is_legac
             continue
         known = {rival.key for rival in rivals}
         rivals = read_claims(store, but=claim.key)
-        # Claims of ended drivers count too: where there is a later epoch, this one may have been another driver's, whose
-        # claim is deleted and whose marks are still there.
+        # Claims of ended drivers count too: where there is a later epoch, this one may have been another driver's,
+        # whose claim is deleted and whose marks are still there.
         is_late = any(rival.epoch >= claim.epoch for rival in rivals)
         if is_late or any(rival.key not in known and not rival.is_over for rival in rivals if not take_over):
             delete_object(store, claim.key)

@@ -82,7 +82,7 @@ class _Chunk:
 
 
 def find_litter(store: StoreView) -> list[Litter]:
-    """Find what nothing refers to: neither the newest publication, nor a mark that counts, nor an attempt that may write.
+    """Find what nothing refers to: not the newest publication, nor a mark that counts, nor an attempt that may write.
 
     Parameters
     ----------

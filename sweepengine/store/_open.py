@@ -51,13 +51,13 @@ def open_sweep(url: str | Path | Sequence[str | Path]) -> xr.Dataset:
     xarray.Dataset
         Lazy (dask) variables over ``run``, ``record`` and their own dims. Every axis, the status and the number of
         valid records are eager coordinates of ``run``. ``step`` and ``time`` are coordinates of ``record`` if all runs
-        share them, else of (``run``, ``record``). ``inputs_train`` (``i``, ``feature``), ``inputs_test``, ``targets_train``
-        (``i``) and ``targets_test`` are the data, as the networks use them. Stores of particles have ``grid_points``
-        (``grid``, ``coord``) and ``reference_points`` (``reference``, ``coord``) if the sweep has a grid or a reference
-        cloud. Runs of fewer records, layers or points than others are padded with NaN (steps with −1), and records that
-        are not committed are NaN; ``records_done`` counts the valid records. Where runs differ in their points,
-        ``n_train`` and ``n_test`` count them, and targets that are not the same for all runs have the dim ``run`` too.
-        A setting that was swept is a coordinate of ``run`` under the name of its axis.
+        share them, else of (``run``, ``record``). ``inputs_train`` (``i``, ``feature``), ``inputs_test``,
+        ``targets_train`` (``i``) and ``targets_test`` are the data, as the networks use them. Stores of particles have
+        ``grid_points`` (``grid``, ``coord``) and ``reference_points`` (``reference``, ``coord``) if the sweep has a
+        grid or a reference cloud. Runs of fewer records, layers or points than others are padded with NaN (steps with
+        −1), and records that are not committed are NaN; ``records_done`` counts the valid records. Where runs differ in
+        their points, ``n_train`` and ``n_test`` count them, and targets that are not the same for all runs have the dim
+        ``run`` too. A setting that was swept is a coordinate of ``run`` under the name of its axis.
 
     Warns
     -----

@@ -67,7 +67,7 @@ def targets(store: StoreView, segments: Segments, read: Callable[[str], NDArray[
 
 
 def inputs(store: StoreView, segments: Segments, lazy: Callable[[str], da.Array]) -> dict[str, Any]:
-    """``inputs_train`` and ``inputs_test``: lazy arrays over points and features, and ``run`` too where data are unlike.
+    """``inputs_train`` and ``inputs_test``: lazy arrays over points and features, and ``run`` where data are unlike.
 
     Parameters
     ----------

@@ -81,9 +81,9 @@ class RunTable:
         }
 
     def labels(self, specs: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], tuple[str, dict[str, Any]]]:
-        """(block, position) → the run's id, and its values along the axes that one of some specs, in plain values, sweeps.
+        """(block, position) → the run's id, and its values along the axes that one of some specs sweeps.
 
-        A NaN, which stands for no value, is None.
+        The specs are plain values. A NaN, which stands for no value, is None.
         """
         listed = [spec.get("axes") or {} for spec in specs]
         names = {name for axes in listed for name, values in axes.items() if values is not None}

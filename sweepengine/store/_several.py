@@ -35,12 +35,11 @@ def join_sweeps(sweeps: Sequence[xr.Dataset]) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        ``sweep`` (run), which is ``ds["sweep"]``, is the title of each run's sweep, or the name of its store where titles
-        are equal. Fewer records,
-        layers or points than in other sweeps are padded with NaN (whole numbers with −1), and what a sweep has not
-        recorded is NaN. Where sweeps differ in their times, targets or numbers of points, these have the dim ``run``. A
-        setting that one sweep sweeps has, for the runs of the others, the value of their specs. The attribute ``store``
-        lists the stores; ``sweeps`` holds as JSON what the sweeps do not share.
+        ``sweep`` (run), which is ``ds["sweep"]``, is the title of each run's sweep, or the name of its store where
+        titles are equal. Fewer records, layers or points than in other sweeps are padded with NaN (whole numbers with
+        −1), and what a sweep has not recorded is NaN. Where sweeps differ in their times, targets or numbers of points,
+        these have the dim ``run``. A setting that one sweep sweeps has, for the runs of the others, the value of their
+        specs. The attribute ``store`` lists the stores; ``sweeps`` holds as JSON what the sweeps do not share.
 
     Raises
     ------
@@ -66,7 +65,10 @@ def join_sweeps(sweeps: Sequence[xr.Dataset]) -> xr.Dataset:
         each.assign_coords({SWEEP: ("run", np.full(each.sizes["run"], name))})
         for each, name in zip(alike, names, strict=True)
     ]
-    joined = xr.concat(alike, "run", data_vars="minimal", coords="minimal", compat="override", join="override", combine_attrs="override")  # fmt: skip
+    joined = xr.concat(
+        alike, "run", data_vars="minimal", coords="minimal",
+        compat="override", join="override", combine_attrs="override",
+    )  # fmt: skip
     joined[SWEEP].attrs["long_name"] = "sweep"
     each_own = {name: {key: sweep.attrs[key] for key in _OF_EACH} for name, sweep in zip(names, sweeps, strict=True)}
     joined.attrs |= {

@@ -121,7 +121,7 @@ class Survey:
 
     @property
     def records_per_second(self) -> float | None:
-        """Records that all workers measure in a second, in the mean since the driver began; None where none is at work."""
+        """Records that all workers measure in a second, in the mean since the driver began; None if none is at work."""
         return self._told("records_per_second")
 
     @property

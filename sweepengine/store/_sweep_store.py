@@ -195,10 +195,11 @@ class SweepStore(StoreView):
         return Metadata(self.objects, last, Generation(claim.epoch, number))
 
     def mend(self, without: Collection[str] = ()) -> None:
-        """Publish again what the store holds, but for some blocks. This replaces copies that are lost, damaged or older.
+        """Publish again what the store holds, but for some blocks.
 
-        To be called before anything is changed: an earlier driver that wakes later cannot then hide this driver's
-        commits with its own publication. A store of layout version 2 is carried over.
+        This replaces copies that are lost, damaged or older. To be called before anything is changed: an earlier driver
+        that wakes later cannot then hide this driver's commits with its own publication. A store of layout version 2 is
+        carried over.
         """
         if self._publication is not None:
             metadata = self._next()

@@ -1,7 +1,8 @@
 """Tails: the checksums with which stored chunks end. Writers note them in the mark, and readers compare them with it.
 
-Every chunk of numbers ends with the CRC32C of the bytes before it, and readers raise if the two do not agree. So a chunk
-with the tail that the mark names is the chunk that the mark speaks of, and no older chunk or other chunk in its place.
+Every chunk of numbers ends with the CRC32C of the bytes before it, and readers raise if the two do not agree. So a
+chunk with the tail that the mark names is the chunk that the mark speaks of, and no older chunk or other chunk in its
+place.
 """
 
 from __future__ import annotations

@@ -163,9 +163,9 @@ def from_callable(
     error = series.error(np.ones(1))
     if not error <= tolerance:
         raise ParameterError(
-            f"{name}: the error of a Hermite series of {terms} terms is {error:.2g} at variance 1; expected {tolerance:g}. "
-            "Use piecewise_linear where linear pieces meet at 0, raise `terms` for a smooth function, or accept the error "
-            "by `tolerance`"
+            f"{name}: the error of a Hermite series of {terms} terms is {error:.2g} at variance 1; expected "
+            f"{tolerance:g}. Use piecewise_linear where linear pieces meet at 0, raise `terms` for a smooth function, "
+            "or accept the error by `tolerance`"
         )
     return Activation(name, function, derivative, series.dual, parity=parity, error=series.error)
 

@@ -74,7 +74,8 @@ def half_angles_from_directions(units1: Array, units2: Array, i: Indices, j: Ind
 def advance(v: Array, y: Array, kink: Kink) -> tuple[Array, Array, Array]:
     """Return (v', y', κ) of a pair after one activation, from its (v, y) before; κ = E[φ'φ']/n.
 
-    For an even φ (B = −1) ρ' depends on |ρ| alone. Beyond θ = π/2, where κ < 0 and the sums cancel, it is that of π − θ.
+    For an even φ (B = −1) ρ' depends on |ρ| alone. Beyond θ = π/2, where κ < 0 and the sums cancel, it is that of
+    π − θ.
     """
     if kink.linear == -1:
         v_next, y_next, kappa = _advance(np.minimum(v, y), np.maximum(v, y), kink)

@@ -25,7 +25,7 @@ def _decay(q: Array) -> Array:
     return np.stack([q / 2, np.exp(-q / 2)])
 
 
-def _identity_pair(first: Array, second: Array, k: Array) -> tuple[Array, Array]:  # noqa: ARG001  (the common signature)
+def _identity_pair(first: Array, second: Array, k: Array) -> tuple[Array, Array]:  # noqa: ARG001  (common signature)
     return k.copy(), np.ones_like(k)
 
 

@@ -175,7 +175,8 @@ def kernel_bytes(n1: int, n2: int, dtype: npt.DTypeLike, features: int) -> int:
     """Return the peak memory of `kernels` in bytes: both results, copies of the inputs, and the tiles.
 
     An activation by quadrature needs its coefficients too, 2 · terms numbers for each point and layer (half of them for
-    an odd or even φ), in float64 and in the dtype. Inputs that are almost all parallel need index lists of one tile more.
+    an odd or even φ), in float64 and in the dtype. Inputs that are almost all parallel need index lists of one tile
+    more.
 
     Parameters
     ----------

@@ -84,14 +84,20 @@ def test_every_file_is_a_claim_and_names_a_job_of_its_kind() -> None:
 CLAIM = """
 from sweepengine.analysis import _claim, _expectations, _quantities, _reductions
 
-ROWS = _quantities.Quantity("rows", _reductions.supremum("movement_row_max", "layer"), "movement of rows", "x", "of a test")
+ROWS = _quantities.Quantity(
+    "rows", _reductions.supremum("movement_row_max", "layer"), "movement of rows", "x", "of a test"
+)
 CLAIM = _claim.Claim(
     "row-max",
     "A claim of a test.",
     (
         _claim.Evidence(
             "quickstart",
-            (_expectations.Exponent(ROWS, "sharp", lambda s, layer: layer == "W1", lambda s, _: 1 - s.gamma, "nowhere"),),
+            (
+                _expectations.Exponent(
+                    ROWS, "sharp", lambda s, layer: layer == "W1", lambda s, _: 1 - s.gamma, "nowhere"
+                ),
+            ),
             twin=lambda sweep: sweep,
             says_twin="none",
             anywhere=True,

@@ -59,10 +59,15 @@ def decisions() -> list[Decision]:
                 Exponent(MOVEMENT_OP, "sharp", always, lambda s, _: 1 - s.gamma, "none"),
             ),
             reversed_time,
-            tuple(("quickstart", f"sweepengine.analysis._kernel_figures:{name}_figures") for name in ("kernel", "spectrum")),
+            tuple(
+                ("quickstart", f"sweepengine.analysis._kernel_figures:{name}_figures")
+                for name in ("kernel", "spectrum")
+            ),
         ),
         claim("a-value", (Equality(LOSS_TEST, always, lambda *_: 0.1, within=0.05, source="none"),)),
-        claim("limits", (Inequality(SIGNED, always, "≤", lambda *_: 1e-5, "none"), Inequality(KERNEL_DRIFT, always, "≥", lambda *_: 1e-9, "none"))),
+        claim("limits",
+              (Inequality(SIGNED, always, "≤", lambda *_: 1e-5, "none"),
+               Inequality(KERNEL_DRIFT, always, "≥", lambda *_: 1e-9, "none"))),
         claim("a-share", (Frequency(LOSS_TEST, always, lambda *_: 0.08, least=0.9, source="", runs="every width"),)),
         claim("nothing", (Equality(LOSS_TEST, lambda *_: False, lambda *_: 0.1, within=0.05, source="none"),)),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Expectations of a value, of a side of a limit, and of a share: each verdict with its twin, and how often it is wrong."""
+"""Expectations of a value, of a side of a limit, and of a share: each verdict, its twin, how often it is wrong."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def curve(cell: Cell) -> LogCurve:
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_the_limits_interval_covers_whatever_the_finite_size_term(cell: Cell) -> None:
-    """At least 93 %, where a union over terms may cover more often; docs/statistics.md has the figures of 2000 trials."""
+    """At least 93 %; a union over terms may cover more often. docs/statistics.md has the figures of 2000 trials."""
     assert covers(limit_exponent(curve(cell))) > 0.93 - BAND
 
 
@@ -93,7 +93,7 @@ def test_a_batch_is_its_trials() -> None:
 
 @pytest.mark.parametrize("noise", [("normal", 0.03), ("normal", 0.1), ("normal", 0.3), ("t3", 0.3)], ids=str)
 def test_verdicts_are_guarded_on_both_sides(noise: tuple[str, float]) -> None:
-    """A claim that is off by 0.1 holds in at most 5 %, however narrow the interval; a true one is contradicted in 2.5 %."""
+    """A claim off by 0.1 holds in at most 5 %, however narrow the interval; a true one is contradicted in 2.5 %."""
     for seeds, term in product((4, 8, 16), ("pure", "1 + m^-1/2", "1 + 4 m^-1/2", "1 + 30/m")):
         here = curve(Cell(seeds, "7 widths, 32–2048", noise, term))
         limit, cautious = limit_exponent(here), limit_exponent(here, SLOW_CORRECTIONS, CONTRADICTION)

@@ -31,7 +31,8 @@ def hostile_sweep() -> xr.Dataset:
         gammas={"ntk": 0.5, HOSTILE: 1.0},
         activation="relu",
         status=STATUS,
-        attrs={"title": HOSTILE, "spec": f"name: {HOSTILE}\n````\n", "history": HOSTILE, "provenance": json.dumps({"versions": {HOSTILE: HOSTILE}})},
+        attrs={"title": HOSTILE, "spec": f"name: {HOSTILE}\n````\n", "history": HOSTILE,
+               "provenance": json.dumps({"versions": {HOSTILE: HOSTILE}})},
     )  # fmt: skip
     return ds
 
@@ -241,7 +242,7 @@ def charts(page: Page) -> list[Any]:
 
 
 def test_log_axes_have_round_ticks(page: Page) -> None:
-    """1, 2, 5 times powers of ten below two decades; 1, 3 below three; else the powers alone, where these are enough."""
+    """1, 2, 5 times powers of ten below two decades; 1, 3 below three; else the powers alone, if these are enough."""
     rules = set()
     for channel in parts(charts(page), "axis"):
         if channel.get("scale", {}).get("type") == "log" and channel["scale"].get("base") is None:

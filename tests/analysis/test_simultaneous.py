@@ -15,7 +15,7 @@ ROWS = 20
 
 
 def test_sidaks_intervals_cover_all_rows_at_once() -> None:
-    """2000 tables of 20 rows with 7 degrees of freedom; the single intervals, the negative twin, miss somewhere in 64 %."""
+    """2000 tables of 20 rows, 7 degrees of freedom; the single intervals, the negative twin, miss somewhere in 64 %."""
     t = np.random.default_rng(1).standard_t(7, (2000, ROWS))
 
     def all_covered(confidence: float) -> float:

@@ -92,7 +92,8 @@ def test_a_law_that_all_seeds_obey_exactly_holds_despite_rounding(kind: str) -> 
     assert any(fit.p.value != p for fit, p in zip(fits, exponents, strict=True))
     verdicts = {analysis.judge(fit, kind, p) for fit, p in zip(fits, exponents, strict=True)}  # type: ignore[arg-type]
     assert verdicts == {("holds", "")}
-    assert analysis.judge(fits[10], kind, 1.001)[0] == {"bound": "violated", "sharp": "differs"}.get(kind, "undecided")  # type: ignore[arg-type]
+    expected = {"bound": "violated", "sharp": "differs"}.get(kind, "undecided")
+    assert analysis.judge(fits[10], kind, 1.001)[0] == expected  # type: ignore[arg-type]
 
 
 def test_an_undecided_claim_says_what_would_decide_it() -> None:
@@ -173,7 +174,8 @@ def test_nothing_is_contradicted_where_alpha_hides_the_limit(gamma: float, alpha
 
 def test_claims_are_silent_where_the_network_is_not_theirs() -> None:
     plain = expected(0.5, 1, "tanh")
-    # A read-out of ones keeps the exponents of an odd activation without biases, and those of the mean field (init-scale).
+    # A read-out of ones keeps the exponents of an odd activation without biases, and those of the mean field
+    # (init-scale).
     assert expected(0.5, 1, "tanh", readout="ones") == plain
     assert expected(1.0, 1, "relu", readout="ones") == expected(1.0, 1, "relu")
     assert expected(0.5, 1, "tanh", readout="ones", biases=True) == set()

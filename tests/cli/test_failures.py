@@ -60,10 +60,11 @@ def test_failures_are_listed_with_axes_traceback_and_environment(
     assert group["traceback"].endswith("RuntimeError: no weights today\n")
     assert {run["axes"]["width"] for run in group["runs"]} == {16}
     assert {run["id"] for run in group["runs"]} <= set(sweepengine.open_sweep("s.zarr").id.values)
-    environment = group["runs"][0]["environment"]
+    first = group["runs"][0]
+    environment = first["environment"]
     assert environment["process"]["pid"] > 0
     assert environment["versions"]["sweepengine"] == sweepengine.__version__
-    assert group["runs"][0]["attempt"] == SweepStore("s.zarr").mark(group["runs"][0]["block"], 0).attempt  # type: ignore[union-attr]
+    assert first["attempt"] == SweepStore("s.zarr").mark(first["block"], 0).attempt  # type: ignore[union-attr]
     assert {path: path.read_bytes() for path in Path("s.zarr").rglob("*") if path.is_file()} == before
 
 

@@ -1,4 +1,4 @@
-"""A finished sweep again: what is printed and reported is up to date, and made anew only where something has changed."""
+"""A finished sweep again: what is printed and reported is up to date, and made anew only if something has changed."""
 
 from __future__ import annotations
 

@@ -78,7 +78,8 @@ LOCAL = {"provider": {"type": "local", "head_ip": "a", "worker_ips": ["b", "c"]}
         ({"head_node_type": "haed"}, ["fail head_node_type: found 'haed'. Did you mean 'head'?"]),
         ({"head_node_type": None}, ["fail head_node_type: missing"]),
         (
-            {"available_node_types": AWS["available_node_types"] | {"cpu": AWS["available_node_types"]["cpu"] | {"min_workers": 5}}},
+            {"available_node_types": AWS["available_node_types"]
+             | {"cpu": AWS["available_node_types"]["cpu"] | {"min_workers": 5}}},
             [
                 "fail node type cpu: min_workers 5 is more than max_workers 4",
                 "fail max_workers: 4, and the types' min_workers are 5 together",
@@ -86,14 +87,16 @@ LOCAL = {"provider": {"type": "local", "head_ip": "a", "worker_ips": ["b", "c"]}
         ),
         ({"max_workers": 3}, ["warn node type cpu: max_workers 4, and of all types together 3"]),
         ({"available_node_types": None, "head_node_type": None}, ["warn available_node_types: missing"]),
-        ({"file_mounts": {"~/.ray/auth_token": "~/.ray/other"}}, ["fail file_mounts ~/.ray/auth_token: ~/.ray/other is not on this machine"]),
+        ({"file_mounts": {"~/.ray/auth_token": "~/.ray/other"}},
+         ["fail file_mounts ~/.ray/auth_token: ~/.ray/other is not on this machine"]),
         ({"file_mounts": None}, ["fail token: RAY_AUTH_MODE=token, and no machine is given a token"]),
         ({"auth": {"ssh_private_key": "~/none.pem"}}, ["fail auth.ssh_private_key: ~/none.pem is not on this machine"]),
         (
             {"head_start_ray_commands": ["ray start --head"]},
             ["warn head_start_ray_commands: ray starts without a token: who reaches the head may run programs"],
         ),
-        (LOCAL | {"available_node_types": None, "head_node_type": None, "max_workers": 1}, ["warn max_workers: 1, with 2 workers named"]),
+        (LOCAL | {"available_node_types": None, "head_node_type": None, "max_workers": 1},
+         ["warn max_workers: 1, with 2 workers named"]),
         ({"min_workers": 1}, ["the whole: Additional properties are not allowed ('min_workers' was unexpected)"]),
         ({"max_workers": "4"}, ["max_workers: '4' is not of type 'integer'"]),
     ],
@@ -108,7 +111,8 @@ def test_what_ray_up_would_find_out_too_late(home: Path, changes: dict[str, Any]
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "cannot be read"), (b"a: [", "is no YAML"), (b"\xff\xfe\xff", "is no YAML"), (b"", "the whole: None is not of type")],
+    [(None, "cannot be read"), (b"a: [", "is no YAML"), (b"\xff\xfe\xff", "is no YAML"),
+     (b"", "the whole: None is not of type")],
 )  # fmt: skip
 def test_what_is_no_cluster_file(tmp_path: Path, content: bytes | None, said: str) -> None:
     if content is not None:
@@ -168,7 +172,8 @@ def test_this_machine_is_sound_and_is_left_as_it_was(
 
 
 FACTS = Facts(
-    host="n1", python="3.11.7", executable="/e/python", versions={"sweepengine": "1", "torch": "2.9", "ray": "2.60", "zarr": "3.1"},
+    host="n1", python="3.11.7", executable="/e/python",
+    versions={"sweepengine": "1", "torch": "2.9", "ray": "2.60", "zarr": "3.1"},
     cpus=4, disk="/scratch", disk_free=50 * GIB, shm_free=GIB, gpus=0, cuda="", store="",
 )  # fmt: skip
 

@@ -197,7 +197,8 @@ BAD_FILES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (arrays(13) | {"x_train": np.ones((12, 4))}, {}, r"y_train has shape \(13,\); expected \(12,\) or \(12, k\)"),
     (arrays() | {"y_test": np.ones((10, 2))}, {}, r"y_train has shape \(12,\), y_test \(10, 2\)"),
     (arrays(k=2), {"classes": 2}, r"y_train has shape \(12, 2\); expected \(12,\) of labels"),
-    (arrays() | {"y_train": np.full(12, 3)}, {"classes": 3}, r"y_train holds 3; with classes: 3 labels are whole .* 0 … 2"),
+    (arrays() | {"y_train": np.full(12, 3)}, {"classes": 3},
+     r"y_train holds 3; with classes: 3 labels are whole .* 0 … 2"),
     (arrays() | {"y_train": np.full(12, -1)}, {"classes": 3}, r"y_train holds -1"),
     (arrays() | {"y_train": np.full(12, 0.5)}, {"classes": 3}, r"y_train holds 0\.5"),
 ]  # fmt: skip

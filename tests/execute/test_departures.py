@@ -1,4 +1,4 @@
-"""Machines that go: workers that are asked to end, nodes that are lost, a cluster that becomes too small and grows again."""
+"""Machines that go: workers asked to end, nodes that are lost, a cluster that becomes too small and grows again."""
 
 from __future__ import annotations
 

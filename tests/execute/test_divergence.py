@@ -1,4 +1,7 @@
-"""Divergence is found on the device and read late, with the steps that an immediate look finds; steps read nothing else."""
+"""Divergence is found on the device and read late, with the steps that an immediate look finds.
+
+Steps read nothing else.
+"""
 
 from __future__ import annotations
 

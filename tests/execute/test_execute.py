@@ -135,8 +135,9 @@ def test_more_points_than_there_are(tiny: Tiny, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"executor": "slurm"}, "allowed: 'ray', 'inline'"), ({"workers": -1}, "workers"), ({"commit_seconds": 0}, "commit"),
-     ({"runs_per_turn": 0}, "runs_per_turn"), ({"executor": "inline", "address": "auto"}, "goes with the executor 'ray'")],
+    [({"executor": "slurm"}, "allowed: 'ray', 'inline'"), ({"workers": -1}, "workers"),
+     ({"commit_seconds": 0}, "commit"), ({"runs_per_turn": 0}, "runs_per_turn"),
+     ({"executor": "inline", "address": "auto"}, "goes with the executor 'ray'")],
 )  # fmt: skip
 def test_bad_options(tiny: Tiny, tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):

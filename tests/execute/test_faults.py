@@ -1,4 +1,4 @@
-"""The short form of the campaigns of faults: what docs/reliability.md counts, in a minute; and their judges can say no."""
+"""The short form of the campaigns of faults: what docs/reliability.md counts, in a minute; their judges can say no."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kind of sweeps that one file registers goes the whole way: planned, run on both executors, killed, resumed, opened."""
+"""A kind of sweeps that one file registers goes the whole way: plan, runs on both executors, kill, resume, opening."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ class Kill:
             os.kill(os.getpid(), signal.SIGKILL)
 import sweepengine.execute._pack as pack
 pack.EVENT_SECONDS = 0.0
-sweepengine.run(sys.argv[1], sys.argv[2], executor="inline", commit_seconds=1e-9, plugins=[sys.argv[3]], progress=Kill())
+spec, store, plugin = sys.argv[1:]
+sweepengine.run(spec, store, executor="inline", commit_seconds=1e-9, plugins=[plugin], progress=Kill())
 """
 
 

@@ -1,4 +1,4 @@
-"""Too little memory: of a device, of the host, and of a machine that ends its workers; a pack goes on in smaller turns."""
+"""Too little memory: of a device, the host, or a machine that ends its workers; a pack goes on in smaller turns."""
 
 from __future__ import annotations
 

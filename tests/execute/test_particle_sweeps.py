@@ -1,4 +1,4 @@
-"""Sweeps of particles end to end: the same numbers as the library and the networks, and what the dynamics does to them."""
+"""Sweeps of particles end to end: the numbers of the library and of the networks, what the dynamics does to them."""
 
 from __future__ import annotations
 
@@ -181,7 +181,8 @@ def test_fresh_points_are_new_at_every_step_and_the_runs_own(tmp_path: Path) -> 
 def test_particles_learn_a_neuron_that_their_features_cannot(tmp_path: Path) -> None:
     """theory.md §4.8: the same cloud with and without moving input weights, on fresh points."""
     content = changed(
-        TEACHER, data={"d": 16, "n_train": 256, "n_test": 2000}, functional={"terms": [{"term": "risk", "cost": "mse"}]},
+        TEACHER, data={"d": 16, "n_train": 256, "n_test": 2000},
+        functional={"terms": [{"term": "risk", "cost": "mse"}]},
         initial={"law": "gaussian", "scale": 0.25, "output": "signs", "output_scale": 1.0},
         dynamics={"samples": "fresh", "step_size": 0.25, "time": 40.0}, axes={"width": [32], "seed": 1},
         observables=["loss_test", "particles"],

@@ -1,4 +1,4 @@
-"""What the workers of a shared run say to each other and leave in the store, with threads of this process as the workers.
+"""What the workers of a shared run, threads of this process, say to each other and leave in the store.
 
 Ray is not needed for that: a process group belongs to its object. Pieces of a few particles stand for those of a
 megabyte. ``test_sharded_runs.py`` has the same on Ray.

@@ -84,7 +84,7 @@ print(sweepengine.run(json.loads(sys.argv[1]), "shared.zarr", commit_seconds=0.2
 
 
 def test_a_shared_run_outlives_a_killed_shard_and_equals_one_worker_s(tmp_path: Path) -> None:
-    """Three workers of one and two pieces, one killed once a state is there: the numbers are one worker's to rounding."""
+    """Three workers of one and two pieces, one killed once a state is there: to rounding the numbers of one worker."""
     command = [sys.executable, "-W", "error", "-c", PROGRAM, json.dumps(LEARNING | {"shards": 3})]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     store = tmp_path / "shared.zarr"
@@ -171,7 +171,7 @@ finally:
 
 @pytest.mark.slow
 def test_two_nodes_go_on_with_what_fewer_shards_have_begun(tmp_path: Path) -> None:
-    """Begun with two shards, stopped, and ended by three, of one and two pieces, on two nodes of Ray with an address each."""
+    """Begun with two shards, ended by three of one and two pieces, on two nodes of Ray with an address each."""
     spec = LEARNING | {"dynamics": LEARNING["dynamics"] | {"time": 4.0}}
     command = [sys.executable, "-c", ON_TWO_NODES, json.dumps(spec)]
     process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)

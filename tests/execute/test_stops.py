@@ -248,7 +248,7 @@ def test_a_signal_while_ray_starts(
     _, err = process.communicate(timeout=120)
     assert process.returncode == code, err
     assert err == (
-        "stopped; what was committed is kept. `sweepengine run slow.yaml --workers 1 --store s.zarr --no-report` goes on "
-        "from there.\n"
+        "stopped; what was committed is kept. `sweepengine run slow.yaml --workers 1 --store s.zarr --no-report` goes "
+        "on from there.\n"
     )
     assert not psutil.wait_procs(others, timeout=60)[1]

@@ -1,4 +1,4 @@
-"""Activations and data sets are entries of tables: what an entry says is true, and an entry is all that a new one needs."""
+"""Activations and data sets are entries of tables: what entries say is true, an entry is all that a new one needs."""
 
 from __future__ import annotations
 

@@ -140,7 +140,8 @@ def test_every_plain_array_is_read_as_numpy_reads_it(tmp_path: Path, method: int
     large = rng.standard_normal((300, 1001))  # more than one piece
     written: dict[str, np.ndarray[Any, Any]] = {
         "large": large, "fortran": np.asfortranarray(large), "single": large.astype("<f4"), "big": large.astype(">f8"),
-        "half": large.astype("<f2"), "long": large.astype(np.longdouble), "flag": large > 0, "byte": np.arange(7, dtype="u1"),
+        "half": large.astype("<f2"), "long": large.astype(np.longdouble), "flag": large > 0,
+        "byte": np.arange(7, dtype="u1"),
         "number": np.array(3.5), "none": np.empty((0, 4)), "whole": np.arange(6).reshape(1, 2, 3),
         "unsigned": np.array([2**64 - 1], ">u8"),
     }  # fmt: skip

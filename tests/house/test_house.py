@@ -56,7 +56,8 @@ def test_the_guides_options_are_those_of_the_command() -> None:
 
     options = [each for each in commands()["run"].params if each.param_type_name == "option"]
     rows = [
-        f"| {', '.join(f'`{name}`' for name in (*each.opts, *each.secondary_opts))} | {shown(each.default)} | {each.help} |"
+        f"| {', '.join(f'`{name}`' for name in (*each.opts, *each.secondary_opts))} "
+        f"| {shown(each.default)} | {each.help} |"
         for each in options
     ]
     assert len(rows) > 10

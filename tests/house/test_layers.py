@@ -240,7 +240,10 @@ def test_importing_the_package_is_cheap() -> None:
     heavy = {"torch", "ray", "altair", "matplotlib", "plotly", "bokeh", "dask", "xarray", "zarr", "sklearn"}
     assert not loaded_after("import sweepengine") & {*heavy, "pydantic", "numpy"}
     # The spec, what is observed, the analysis and the errors are for notebooks that compute nothing.
-    offered = "sweepengine.read_spec, sweepengine.ParticleSpec, sweepengine.SpecError, sweepengine.observe, sweepengine.analysis"
+    offered = (
+        "sweepengine.read_spec, sweepengine.ParticleSpec, sweepengine.SpecError, sweepengine.observe, "
+        "sweepengine.analysis"
+    )
     assert not loaded_after(f"import sweepengine; {offered}") & heavy
     loaded = loaded_after("import sweepengine.particles")
     assert "torch" in loaded  # the test can see what it looks for

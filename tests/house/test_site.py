@@ -135,7 +135,8 @@ def test_a_browser_shows_the_page_from_its_files_alone(name: str, site: Path, tm
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("[a page](missing.md)", "missing.md"), ("[a place](index.md#nowhere)", "nowhere"), (r"$\fraq12$", "does not know a command")],
+    [("[a page](missing.md)", "missing.md"), ("[a place](index.md#nowhere)", "nowhere"),
+     (r"$\fraq12$", "does not know a command")],
     ids=["page", "anchor", "formula"],
 )  # fmt: skip
 def test_what_is_wrong_in_a_page_is_refused(text: str, said: str, tmp_path: Path) -> None:

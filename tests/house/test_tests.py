@@ -40,8 +40,9 @@ def from_other_tests(program: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "line",
-    ["from tests.store.test_store import numbers", "from tests.store import test_store", "import tests.store.test_store",
-     "from tests import store", "from .test_store import numbers", "from . import test_store", "from conftest import TINY"],
+    ["from tests.store.test_store import numbers", "from tests.store import test_store",
+     "import tests.store.test_store", "from tests import store", "from .test_store import numbers",
+     "from . import test_store", "from conftest import TINY"],
 )  # fmt: skip
 def test_an_import_of_another_test_is_seen(line: str) -> None:
     assert from_other_tests(f"def late() -> None:\n    {line}\n")

@@ -62,7 +62,7 @@ def test_the_source_archive_makes_the_same_wheel(tmp_path: Path, monkeypatch: py
 def test_an_installation_leaves_the_name_analysis_to_its_users(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both kinds of installation beside a user's own folder `analysis`, in a process that sees nothing of this checkout."""
+    """Both kinds of installation beside a user's own folder `analysis`; the process sees nothing of this checkout."""
     site, notebook = tmp_path / "site", tmp_path / "notebook"
     with zipfile.ZipFile(built(ROOT, target, tmp_path, monkeypatch)) as archive:
         archive.extractall(site)  # noqa: S202 (we have just built it)

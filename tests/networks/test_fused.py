@@ -1,4 +1,4 @@
-"""The fused pass over a layer: where it is taken, how many passes it saves, and, in processes of their own, its kernels."""
+"""The fused pass over a layer: where it is taken, how many passes it saves, and its kernels, in their own processes."""
 
 from __future__ import annotations
 
@@ -108,7 +108,10 @@ pointers = {"h", "saved", "bias"}
 for activation in layer_activations():
     options = FusedLayer(activation).options(biased=True)
     fusion = {"enable_fp_fusion": options.pop("enable_fp_fusion")}
-    types = {n: "constexpr" if n in options else "*fp32" if n in pointers else "fp32" if n == "factor" else "i32" for n in names}
+    types = {
+        n: "constexpr" if n in options else "*fp32" if n in pointers else "fp32" if n == "factor" else "i32"
+        for n in names
+    }
     source = ASTSource(_layer, types, constexprs={(names.index(name),): value for name, value in options.items()})
     print(len(triton.compile(source, target=GPUTarget("cuda", 90, 32), options=fusion).asm["cubin"]) > 0)
 """

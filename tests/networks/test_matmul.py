@@ -1,4 +1,4 @@
-"""How exactly matrices are multiplied: only as asked, restored afterwards, and refused where a device does otherwise."""
+"""How exactly matrices are multiplied: only as asked, restored afterwards, refused where a device does otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several outputs, given weights, widths for each layer, and the laws that the theory does not have: from spec to report."""
+"""Several outputs, given weights, widths for each layer, laws that the theory does not have: from spec to report."""
 
 from __future__ import annotations
 

@@ -270,14 +270,18 @@ def no_module(width: int, inputs: int, outputs: int) -> int:
 
 
 BAD: list[tuple[str, Any, str]] = [
-    ("raises", raising, r"build\(width=4, inputs=3, outputs=1\) raised KeyError: 'no such layer' \(.*module.py, line \d+\)"),
+    ("raises", raising,
+     r"build\(width=4, inputs=3, outputs=1\) raised KeyError: 'no such layer' \(.*module.py, line \d+\)"),
     ("no module", no_module, "gave 7; expected a torch.nn.Module"),
     ("signature", lambda m: nn.Linear(m, 1), "raised TypeError: .*unexpected keyword argument"),
-    ("shape", two_outputs, r"gave torch.float64 of shape \(3, 2\) for 3 points; expected torch.float64 of shape \(3, 1\)"),
+    ("shape", two_outputs,
+     r"gave torch.float64 of shape \(3, 2\) for 3 points; expected torch.float64 of shape \(3, 1\)"),
     ("integers", bad(lambda self, x: (x @ self.a).long()), "gave torch.int64 of shape"),
-    ("wrong forward", bad(lambda self, x: x @ self.calls), r"the module on points of shape \(3, 3\) raised RuntimeError"),
+    ("wrong forward", bad(lambda self, x: x @ self.calls),
+     r"the module on points of shape \(3, 3\) raised RuntimeError"),
     # Of three points they change none most of the time: what is seen is that a generator has moved.
-    ("dropout", bad(lambda self, x: self.part(x) @ self.a, nn.Dropout(1e-9)), "draws random numbers; switch dropout off"),
+    ("dropout", bad(lambda self, x: self.part(x) @ self.a, nn.Dropout(1e-9)),
+     "draws random numbers; switch dropout off"),
     ("numpy", bad(lambda self, x: (x @ self.a) * (np.random.rand() < 2)), "draws random numbers"),  # noqa: NPY002
     ("python", bad(lambda self, x: (x @ self.a) * (random.random() < 2)), "draws random numbers"),  # noqa: S311
     ("a counter of its own", bad(drifting), "other numbers"),

@@ -151,7 +151,7 @@ def test_permuting_neurons_changes_nothing() -> None:
 
 
 def test_relu_balance_is_conserved_to_first_order_in_the_step() -> None:
-    """|w_k|² − a_k² is constant under gradient flow, so its drift halves with the step (σ_w = √d makes speeds equal)."""
+    """|w_k|² − a_k² is constant under gradient flow, so its drift halves with the step (σ_w = √d: equal speeds)."""
     a = Architecture(1, "relu", math.sqrt(D), 0.0, 1.0)
 
     def drift(eta: float) -> float:

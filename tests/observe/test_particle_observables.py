@@ -1,4 +1,4 @@
-"""Observables of particle sweeps against formulas of their own: the weak form, the first variation, distances to a reference."""
+"""Observables of particle sweeps against their own formulas: weak form, first variation, distances to a reference."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_the_stored_weak_form_is_of_first_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("factor", [32.0, -1.0, 0.5])
 def test_a_wrong_velocity_of_a_sweep_is_seen(factor: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No 1/m, the wrong sign, a missing factor: a defect of the size of what it is the defect of, at every step size."""
+    """No 1/m, the wrong sign, a missing factor: a defect as large as what it is the defect of, at every step size."""
     content = changed(
         TEACHER, functional={"terms": [{"term": "risk", "cost": "mse"}]}, observables=["weak_form_defect"],
         axes={"width": [32], "seed": 1}, dynamics={"step_size": 0.01, "time": 0.1},
@@ -98,7 +98,8 @@ def test_the_weak_form_has_the_noise_of_its_step(tmp_path: Path) -> None:
     """V = |θ|²/2 at a temperature, by the formula of one Euler–Maruyama step of χ = |θ|²/2 with the run's own noise."""
     tau, dt = 0.5, 0.1
     content = changed(
-        WELLS, functional={"terms": [{"term": "quadratic"}], "temperature": tau}, dynamics=SNAPSHOTS_EVERYWHERE | {"snapshots": 3},
+        WELLS, functional={"terms": [{"term": "quadratic"}], "temperature": tau},
+        dynamics=SNAPSHOTS_EVERYWHERE | {"snapshots": 3},
         observables=["weak_form_defect", "particles"],
     )  # fmt: skip
     found = computed(content, tmp_path / "ou.zarr")
@@ -178,7 +179,8 @@ def test_distances_to_a_reference_are_those_of_numpy(tmp_path: Path) -> None:
     reference = np.random.default_rng(0).standard_normal((32, 5)) * 0.5 + 0.25
     content = changed(
         TEACHER, reference=saved(reference, tmp_path / "r.npz"), axes={"width": [32]},
-        observables=["w2_reference", "sliced_w2_reference", "sliced_w2_reference_error", "sliced_w2_start", "particles"],
+        observables=["w2_reference", "sliced_w2_reference", "sliced_w2_reference_error", "sliced_w2_start",
+                     "particles"],
     )  # fmt: skip
     found = computed(content, tmp_path / "r.zarr")
     np.testing.assert_array_equal(found.reference_points, reference)
@@ -260,7 +262,10 @@ def test_the_content_of_a_reference_is_in_the_id_wherever_its_file_lies(tmp_path
         ({"reference": np.full((16, 5), np.nan)}, r"reference: .*points holds numbers that are not finite"),
         (
             {"reference": np.zeros((16, 5)), "observables": ["w2_reference"]},
-            r"w2_reference assigns particles one to one, and axes\.width has 32 where the reference has 16; name sliced",
+            (
+                r"w2_reference assigns particles one to one, and axes\.width has 32 where the reference has 16; name "
+                r"sliced"
+            ),
         ),
         (
             {"reference": np.zeros((4001, 5)), "observables": ["w2_reference"], "axes": {"width": [4001]}},

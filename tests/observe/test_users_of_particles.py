@@ -45,12 +45,16 @@ import torch
 import sweepengine
 
 
-@sweepengine.register_observable(name="spread", kind="particles", dims=("end", "coord"), sizes={"end": 2}, long_name="extremes")
+@sweepengine.register_observable(
+    name="spread", kind="particles", dims=("end", "coord"), sizes={"end": 2}, long_name="extremes"
+)
 def spread(now, start):
     return torch.stack([now.cloud.amin(0), FACTOR * now.cloud.amax(0)])
 
 
-@sweepengine.register_observable(name="moved", kind="particles", dims=("particle",), long_name="distance of each", version="7")
+@sweepengine.register_observable(
+    name="moved", kind="particles", dims=("particle",), long_name="distance of each", version="7"
+)
 def moved(now, start):
     return (now.whole - start.whole).square().sum(1).sqrt()
 """

@@ -106,7 +106,8 @@ def main() -> None:
     for size in (3, 2):
         if rank < size:
             found = shard(rank, size, f"file://{folder}/meet{size}")
-            np.savez(folder / f"{rank}of{size}.npz", **{name: each.numpy() for name, each in found.items()})  # type: ignore[arg-type]
+            arrays = {name: each.numpy() for name, each in found.items()}
+            np.savez(folder / f"{rank}of{size}.npz", **arrays)  # type: ignore[arg-type]
     if rank < 2:
         leave(rank, 2, f"file://{folder}/leave")
 

@@ -82,7 +82,15 @@ def test_participation_counts_the_particles_that_matter() -> None:
 @pytest.mark.parametrize("output", ["free", "tanh", "none"])
 @pytest.mark.parametrize("frozen", [None, "input"])
 def test_the_kernel_is_the_mean_of_gradient_products(output: str, frozen: str | None) -> None:
-    unit = pt.Neuron(2, "tanh", output=output, bias=True, scale=1.3, bias_scale=0.5, frozen=frozen)  # type: ignore[arg-type]
+    unit = pt.Neuron(
+        2,
+        "tanh",
+        output=output,  # type: ignore[arg-type]
+        bias=True,
+        scale=1.3,
+        bias_scale=0.5,
+        frozen=frozen,  # type: ignore[arg-type]
+    )
     cloud = pt.gaussian_cloud(3, 12, unit.coordinates)
     gradients = torch.stack([unit.pull(unit.prepare(INPUTS), e)(cloud) for e in torch.eye(9, dtype=torch.float64)])
     expected = torch.einsum("ikp,jkp->ij", gradients, gradients) / 12

@@ -81,7 +81,7 @@ def test_threads_end_with_their_passes() -> None:
         assert not thread.is_alive()
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])  # noqa: S301 -- our own
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])  # noqa: S301 -- ours
 def test_what_has_been_used_can_be_copied(copied: Callable[[Any], Any]) -> None:
     here, partition = risk(), pt.Partition(chunk=10, threads=2)
     outputs = here.outputs(CLOUD, partition)

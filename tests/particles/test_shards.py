@@ -1,4 +1,4 @@
-"""One flow over processes: equal to the whole, told apart from shards that forget to sum, and clear when they cannot."""
+"""One flow over processes: equal to the whole, told from shards that forget to sum, and clear when they cannot."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_the_continuity_equation_holds_weakly() -> None:
 
 
 def test_the_weak_form_has_its_laplacian() -> None:
-    """E[χ(θ + v dt + √(2τ dt) ξ)] for χ = |θ|²: the mean of one Euler–Maruyama step, by its closed form and by noise."""
+    """E[χ(θ + v dt + √(2τ dt) ξ)] for χ = |θ|²: the mean of one Euler–Maruyama step, in closed form and by noise."""
     tau, step, cloud = 0.4, 1e-3, START.repeat(1000, 1)
     functional = pt.Functional([pt.quadratic()], temperature=tau)
 

@@ -74,7 +74,10 @@ def test_the_automatic_step_size_is_that_of_the_own_data_and_architecture(tiny: 
     content = swept(tiny, n_train=[6, 12], sigma_b=[0.0, 2.0])
     content["training"]["step_size"] = "auto"
     plan = planned(content)
-    sizes = {(len(plan.data_of(run).y_train), run.architecture.sigma_b): run.n_steps for run in plan.runs}  # type: ignore[attr-defined]
+    sizes = {
+        (len(plan.data_of(run).y_train), run.architecture.sigma_b): run.n_steps  # type: ignore[attr-defined]
+        for run in plan.runs
+    }
     for (n, bias), steps in sizes.items():
         plain = fixed(tiny, n_train=n, sigma_b=bias)
         plain["training"]["step_size"] = "auto"

@@ -50,7 +50,7 @@ def wrong_limit(data: xr.Dataset, sigma_w: float) -> theory.Kernels:
 def test_the_kernel_at_start_is_the_limit_within_what_its_width_predicts(
     widest: tuple[xr.Dataset, xr.Dataset, xr.Dataset],
 ) -> None:
-    """‖Θ_0 − Θ_∞‖² has the mean Σ Var Θ_ij, which theory knows exactly for one hidden layer: m^{-1/2} with its constant."""
+    """‖Θ_0 − Θ_∞‖² has the mean Σ Var Θ_ij, exactly known for one hidden layer: m^{-1/2} with its constant."""
     sweep, limit, data = widest
     start = sweep.kernel.isel(record=0).astype(float)
     difference = start - limit.ntk_train.sel(limit=sweep.limit)
@@ -74,7 +74,8 @@ def test_trained_outputs_are_draws_of_the_predicted_ensemble(
         outputs = sweep[f"outputs_{points}"].astype(float)
         for record in (0, 10, -1):
             z = ((outputs - mean) / std).isel(record=record)
-            # Seeds are independent, points are not: a mean over seeds is a Gaussian of deviation S^{-1/2} at each point.
+            # Seeds are independent, points are not: a mean over seeds is a Gaussian of deviation S^{-1/2} at each
+            # point.
             assert 0.5 < float(np.sqrt((z**2).mean())) < 1.7, (points, record)
             assert float(abs(z.mean("run")).max()) < 4.5 / np.sqrt(SEEDS), (points, record)
     untrained = (sweep.outputs_train.isel(record=-1) - prediction.outputs_mean_train.isel(record=0)) / (

@@ -88,7 +88,10 @@ def test_each_architecture_has_its_own_step(tiny: Tiny) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"training": {"step_size": "auto", "time": 1e9}}, r"training\.time: 1e\+09 takes \d{8,} steps, more than the 10000000"),
+        (
+            {"training": {"step_size": "auto", "time": 1e9}},
+            r"training\.time: 1e\+09 takes \d{8,} steps, more than the 10000000",
+        ),
         (
             {"training": {"step_size": "auto"}, "network": {"activation": "quadratic", "sigma_w": 1e12, "depth": 3}},
             r"network: the kernel at t = 0 is not finite with these settings; take smaller sigma_w, sigma_a or depth",

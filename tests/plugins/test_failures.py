@@ -35,7 +35,8 @@ BROKEN = [
 def test_an_observable_that_is_wrong_fails_its_run_alone(tiny: Tiny, tmp_path: Path, body: str, message: str) -> None:
     text = (
         "import torch, sweepengine\n@sweepengine.register_observable(name='o', long_name='o')\n"
-        f"def o(now, start):\n    if now.network.parameters.width == 16:\n        {body}\n    return torch.tensor(1.5)\n"
+        f"def o(now, start):\n    if now.network.parameters.width == 16:\n        {body}\n"
+        "    return torch.tensor(1.5)\n"
     )
     store, path = tmp_path / "b.zarr", plugin(tmp_path, text)
     outcome = sweepengine.run(observing(tiny, "o"), store, executor="inline", plugins=[path])

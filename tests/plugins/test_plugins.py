@@ -317,7 +317,10 @@ def one(x): return x
 def o(now, start, f=one): return f(now.kernel.sum())
 """
     path = plugin(tmp_path, text)
-    code = f"import sweepengine.plugins as p; p.install(p.read_plugin({path!r})); print(p.current('observable')['o'].fingerprint)"
+    code = (
+        f"import sweepengine.plugins as p; p.install(p.read_plugin({path!r})); "
+        "print(p.current('observable')['o'].fingerprint)"
+    )
     told = {
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         for _ in range(3)

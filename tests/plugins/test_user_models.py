@@ -55,9 +55,10 @@ LINEAR = {"linear_distance_train", "linear_distance_test", "random_feature_dista
 
 
 OBSERVED = ["loss_train", "loss_test", "outputs_train", "outputs_test", "kernel", "kernel_drift", "movement_relative",
-            "movement_row_max", "movement_op", "movement_total", "accuracy_test", "kernel_test_train", "kernel_eigenvalues",
-            "kernel_cka", "linear_distance_train", "linear_distance_test", "kernel_diagonal", "kernel_effective_rank",
-            "residual_modes", "residual_norm", "movement_rms_entry", "kernel_full", "random_feature_distance", "linear_params_distance"]  # fmt: skip
+            "movement_row_max", "movement_op", "movement_total", "accuracy_test", "kernel_test_train",
+            "kernel_eigenvalues", "kernel_cka", "linear_distance_train", "linear_distance_test", "kernel_diagonal",
+            "kernel_effective_rank", "residual_modes", "residual_norm", "movement_rms_entry", "kernel_full",
+            "random_feature_distance", "linear_params_distance"]  # fmt: skip
 
 
 METHODS: list[Any] = [

@@ -1,4 +1,4 @@
-"""Axes that list values of settings: what they say of themselves, what is refused, and the plain sweeps that they make."""
+"""Axes that list values of settings: what they say of themselves, what is refused, the plain sweeps that they make."""
 
 from __future__ import annotations
 
@@ -69,7 +69,10 @@ def test_stores_compare_the_values_of_a_swept_setting(tiny: Tiny) -> None:
 @pytest.mark.parametrize(
     ("axes", "message"),
     [
-        ({"sigma_bb": [0.1]}, r"^axes\.sigma_bb: unknown key\. Did you mean 'sigma_b'\? Allowed here: activation, alpha, d,"),
+        (
+            {"sigma_bb": [0.1]},
+            r"^axes\.sigma_bb: unknown key\. Did you mean 'sigma_b'\? Allowed here: activation, alpha, d,",
+        ),
         ({"temperature": [0.1]}, r"^axes\.temperature: unknown key\. Allowed here: "),
         ({"n_train": [0, 4]}, r"^axes\.n_train\.0: found 0; expected 1 or more$"),
         ({"n_train": [4, 4]}, r"^axes\.n_train: 4 stands twice; keep it once$"),

@@ -274,7 +274,8 @@ def test_a_pipe_is_no_spec(tmp_path: Path) -> None:
 def test_files_that_are_no_specs(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="no such file"):
         read_spec(tmp_path / "none.yaml")
-    for content, message in ((b"\xff\xfe\x00", "cannot be read as text"), (b"", "found nothing"), (b"[1]", "found a list"),
+    for content, message in ((b"\xff\xfe\x00", "cannot be read as text"), (b"", "found nothing"),
+                             (b"[1]", "found a list"),
                              (b"a" * 1_000_001, "longer than"), (b"1: 2", "keys are field names")):  # fmt: skip
         path = tmp_path / "bad.yaml"
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Terms of a functional are entries of a table: what an entry says is true, and an entry is all that a new one needs."""
+"""Terms of a functional are entries of a table: what entries say is true, and an entry is all that a new one needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Time methods are entries of one table for both kinds: what an entry says is true, and an entry is all that a new one needs."""
+"""Time methods are entries of one table for both kinds: what an entry says is true.
+
+An entry is all that a new method needs.
+"""
 
 from __future__ import annotations
 

@@ -262,7 +262,7 @@ def test_a_pack_whose_workers_die_on_other_machines_is_given_up(
 def test_a_sweep_whose_store_is_removed_in_its_last_commit_says_so_and_begins_again(
     tiny: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The commit writes its mark into a folder that is gone, as it does where it was removed between two of its writes."""
+    """The commit writes its mark into a folder that is gone, as if it was removed between two of its writes."""
     path, spec = tmp_path / "removed.zarr", tiny(axes={"scaling": ["ntk"], "width": [8], "seed": 1})
 
     def removed(mark: Mark, write: Callable[[], None]) -> None:

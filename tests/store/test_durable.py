@@ -1,4 +1,4 @@
-"""The store whose writes are durable: what it asks of the disk and in which order, and that it is a store like zarr's."""
+"""The store of durable writes: what it asks of the disk and in which order, and that it is a store like zarr's."""
 
 from __future__ import annotations
 

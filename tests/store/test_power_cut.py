@@ -37,7 +37,8 @@ PARTICLES: dict[str, Any] = {
     "functional": {"terms": [{"term": "double_well"}]},
     "initial": {"law": "gaussian", "coordinates": 2},
     "dynamics": {
-        "method": "euler_maruyama", "step_size": 0.1, "time": 0.4, "records": {"spacing": "every", "k": 2}, "snapshots": 2
+        "method": "euler_maruyama", "step_size": 0.1, "time": 0.4,
+        "records": {"spacing": "every", "k": 2}, "snapshots": 2
     },
     "axes": {"width": [16], "seed": 2},
     "precision": "float64",

@@ -50,10 +50,13 @@ def test_each_run_is_that_of_its_own_sweep(stores: list[Path]) -> None:
             rest = part[name].size - values.size
             assert int(part[name].isnull().sum()) == int(values.isnull().sum()) + rest, name
         # Without the padding, the targets are those of the sweep.
-        wanted = each.targets_train if "run" in each.targets_train.dims else each.targets_train.expand_dims(run=each.sizes["run"])  # fmt: skip
+        wanted = each.targets_train
+        if "run" not in wanted.dims:
+            wanted = wanted.expand_dims(run=each.sizes["run"])
         np.testing.assert_array_equal(part.targets_train.isel(i=slice(wanted.sizes["i"])), wanted)
         records = slice(each.sizes["record"])
-        np.testing.assert_array_equal(part.time.isel(record=records), np.broadcast_to(each.time, part.time.isel(record=records).shape))  # fmt: skip
+        times = part.time.isel(record=records)
+        np.testing.assert_array_equal(times, np.broadcast_to(each.time, times.shape))
     assert both.n_train.values.tolist() == [12] * alone[0].sizes["run"] + alone[1].n_train.values.tolist()
     assert both.loss_test.isel(run=-1).isnull().all()  # the second has not recorded it
     assert both.layer.values.tolist() == ["W0", "W1", "W2"]

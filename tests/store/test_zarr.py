@@ -24,8 +24,8 @@ def sync() -> Callable[[Coroutine[Any, Any, Any]], Any]:
         door = importlib.import_module("sweepengine.store._zarr")
     except ImportError as error:
         pytest.fail(
-            f"zarr {version('zarr')} has no zarr.core.sync.sync ({error}), which was there in {CHECKED_WITH}: find how it "
-            "runs a coroutine in its event loop now, and mend sweepengine/store/_zarr.py"
+            f"zarr {version('zarr')} has no zarr.core.sync.sync ({error}), which was there in {CHECKED_WITH}: find how "
+            "it runs a coroutine in its event loop now, and mend sweepengine/store/_zarr.py"
         )
     found: Callable[[Coroutine[Any, Any, Any]], Any] = door.sync
     return found

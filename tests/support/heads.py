@@ -71,7 +71,7 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def running_head(cpus: int = 2, gcs: int = 0) -> Iterator[Head]:
-    """A head with a dashboard, while the context lasts; programs join it at a port that is free, or at one that is named."""
+    """A head with a dashboard, while the context lasts; programs join it at a free port, or at one that is named."""
     # Not below a test's own folder, whose name would be too long for Ray's sockets.
     with tempfile.TemporaryDirectory(prefix="head-", ignore_cleanup_errors=True) as folder:
         yield from _running_head(Path(folder), cpus, gcs)
@@ -80,17 +80,15 @@ def running_head(cpus: int = 2, gcs: int = 0) -> Iterator[Head]:
 def _running_head(folder: Path, cpus: int, gcs: int) -> Iterator[Head]:
     free, dashboard, agent, client = free_ports(4)
     gcs = gcs or free
-    environment = (
-        os.environ
-        | {
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listens at loopback only
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # jobs run the python that is first there
-            "PYTHONPATH": str(ROOT),
-        }
-    )
+    environment = os.environ | {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listens at loopback only
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
+        # Jobs run the python that is first there.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
     options = {
         "node-ip-address": "127.0.0.1",
         "port": gcs,

@@ -1,7 +1,7 @@
 """Run notebooks of `analysis/notebooks` as Jupyter does: cell by cell, with the last value of a cell shown.
 
-``python -m tests.support.notebooks --pictures docs/gallery [NAME …]`` is what `make notebooks` calls: it also writes the
-picture of each notebook, which is what its cell with the tag `picture` shows.
+``python -m tests.support.notebooks --pictures docs/gallery [NAME …]`` is what `make notebooks` calls: it also writes
+the picture of each notebook, which is what its cell with the tag `picture` shows.
 """
 
 from __future__ import annotations

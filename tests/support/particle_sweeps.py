@@ -36,7 +36,8 @@ WELLS: dict[str, Any] = {
     "functional": {"terms": [{"term": "double_well"}]},
     "initial": {"law": "gaussian", "coordinates": 2},
     "dynamics": {
-        "method": "euler_maruyama", "step_size": 0.1, "time": 1.0, "records": {"spacing": "every", "k": 2}, "snapshots": 2
+        "method": "euler_maruyama", "step_size": 0.1, "time": 1.0,
+        "records": {"spacing": "every", "k": 2}, "snapshots": 2
     },
     "axes": {"width": [64], "seed": 2},
     "precision": "float64",

@@ -52,7 +52,14 @@ def test_relu_diagonal_in_closed_form() -> None:
     x = np.array([[1.0, -2.0, 0.5]])
     q = 1.69 * 5.25 / 3 + 0.25
     for law, factor in (("gaussian", 3.0), ("signs", 2.0)):
-        found = theory.ntk_variance(x, activation="relu", sigma_w=1.3, sigma_b=0.5, sigma_a=1.1, read_out=law)  # type: ignore[arg-type]
+        found = theory.ntk_variance(
+            x,
+            activation="relu",
+            sigma_w=1.3,
+            sigma_b=0.5,
+            sigma_a=1.1,
+            read_out=law,  # type: ignore[arg-type]
+        )
         assert found[0, 0] == pytest.approx(1.1**4 * factor * q**2, rel=1e-12)
 
 
@@ -86,4 +93,10 @@ def test_refusals() -> None:
     with pytest.raises(theory.ParameterError, match="do not fluctuate"):
         theory.ntk_variance(np.zeros((1, 2)), activation="relu", sigma_w=1.0, sigma_b=0.0)
     with pytest.raises(theory.ParameterError, match=r"expected one of \['gaussian', 'signs'\]"):
-        theory.ntk_variance(np.ones((1, 2)), activation="relu", sigma_w=1.0, sigma_b=0.0, read_out="ones")  # type: ignore[arg-type]
+        theory.ntk_variance(
+            np.ones((1, 2)),
+            activation="relu",
+            sigma_w=1.0,
+            sigma_b=0.0,
+            read_out="ones",  # type: ignore[arg-type]
+        )

@@ -115,7 +115,8 @@ OBSERVABLES = (
     *(
         observable(
             f"signal_gram_{name}", (),
-            f"|G_l - limit|/|limit|{what}, root mean square over layers, mean over networks; case own_widths: of g g'/n_l",
+            f"|G_l - limit|/|limit|{what}, root mean square over layers, mean over networks; case own_widths: of "
+            "g g'/n_l",
             "theory.md §4.6; Li 2025, §2", kind="computation", measure=measure,
             defined_for=(cases(*_NETWORKS),),
             cost=(Ingredient(seconds=lambda run: 5e-8 * _GRAM_COPIES * _weights(run)),),

@@ -1,4 +1,7 @@
-"""Identities of Wasserstein gradient flows, by steps of Euler; the width is the number of steps to T = 1. Imports no torch."""
+"""Identities of Wasserstein gradient flows, by steps of Euler; the width is the number of steps to T = 1.
+
+Imports no torch.
+"""
 
 from __future__ import annotations
 
@@ -159,8 +162,8 @@ def noisy_weak_defect(now: Case, _: Case) -> Floats:
 OBSERVABLES = (
     observable(
         "energy_order", (),
-        "order in dt of |F(T) - F(0) + integral of |grad dF/dmu|^2 dmu dt|, from two step sizes, of 64 particles without "
-        "noise; case twin: with half of the integral",
+        "order in dt of |F(T) - F(0) + integral of |grad dF/dmu|^2 dmu dt|, from two step sizes, of 64 particles "
+        "without noise; case twin: with half of the integral",
         "Ambrosio et al. 2008, ch. 11; Wide-network notes, §4.4",
         kind="computation", measure=energy_order, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda run: 1e-3 * run.width),),
@@ -190,8 +193,8 @@ OBSERVABLES = (
     ),
     observable(
         "noisy_weak_defect", ("test_function",),
-        "(d/dt int chi dmu + int <grad chi, grad V> dmu)/tau - int Laplace chi dmu, of a step of 8000 noisy particles in "
-        "V = |theta|^2/2, tau = 1/2; case twin: without the last integral",
+        "(d/dt int chi dmu + int <grad chi, grad V> dmu)/tau - int Laplace chi dmu, of a step of 8000 noisy particles "
+        "in V = |theta|^2/2, tau = 1/2; case twin: without the last integral",
         "Jordan et al. 1998; Wide-network notes, §4.4 (*)",
         kind="computation", measure=noisy_weak_defect, defined_for=(cases("claim", "twin"),),
         sizes={"test_function": TEST_FUNCTIONS}, cost=(Ingredient(seconds=lambda _: 0.1),),

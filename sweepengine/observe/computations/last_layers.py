@@ -211,15 +211,16 @@ OBSERVABLES = (
     observable(
         "posterior_defect", (),
         "largest difference of mean and covariance over read-outs N(0, 1), both trained to the end, from those of the "
-        f"noiseless posterior of the network's own K, over the prior's scale, {_POINTS}; case twin: K of infinite width",
+        f"noiseless posterior of the network's own K, over the prior's scale, {_POINTS}; case twin: K of infinite "
+        "width",
         "Xu 2021, §5.2.1, eq 80", kind="computation", measure=posterior_defect, defined_for=(cases("claim", "twin"),),
         cost=(_TRAINING,),
     ),
     observable(
         "last_layer_defect", (),
-        "largest difference of mean and covariance over read-outs N(0, 1) after a twentieth of the steps from K_qx K^-1 "
-        f"(I - E) y and K_qq - K_qx K^-1 (I - E^2) K_xq, over the prior's scale, {_POINTS}; case twin: K of infinite "
-        "width",
+        "largest difference of mean and covariance over read-outs N(0, 1) after a twentieth of the steps from "
+        f"K_qx K^-1 (I - E) y and K_qq - K_qx K^-1 (I - E^2) K_xq, over the prior's scale, {_POINTS}; case twin: K of "
+        "infinite width",
         "Xu 2021, §5.2.1, eqs 75-79",
         kind="computation", measure=last_layer_defect, defined_for=(cases("claim", "twin"),),
         cost=(_TRAINING,),

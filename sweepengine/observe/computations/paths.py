@@ -106,15 +106,16 @@ OBSERVABLES = (
     ),
     observable(
         "speed_excess", (),
-        "largest of W2(mu_s, mu_t)/((t - s) W2(mu_0, mu_1)) - 1, exact, along ((1-t) id + t T)_# mu between two clouds, "
-        "T optimal; case twin: T another pairing",
+        "largest of W2(mu_s, mu_t)/((t - s) W2(mu_0, mu_1)) - 1, exact, along ((1-t) id + t T)_# mu between two "
+        "clouds, T optimal; case twin: T another pairing",
         "Ambrosio et al. 2008, ch. 7; Wide-network notes, §4.3",
         kind="computation", measure=speed_excess, defined_for=(cases("claim", "twin"), widths(3)),
         cost=(Ingredient(seconds=lambda run: 2e-9 * run.width**3 + 0.02),),
     ),
     observable(
         "path_ends", ("path_end", "point", "coordinate"),
-        "x and T(x) of points of a cloud in the plane, T the optimal map to another cloud; case twin: T another pairing",
+        "x and T(x) of points of a cloud in the plane, T the optimal map to another cloud; case twin: T another "
+        "pairing",
         "Ambrosio et al. 2008, ch. 7; Wide-network notes, §4.3",
         kind="computation", measure=path_ends, defined_for=(cases("claim", "twin"), widths(_SHOWN)),
         cost=(Ingredient(seconds=lambda run: 1e-9 * run.width**3 + 0.001),),

@@ -198,7 +198,8 @@ _TWIN: Final = "case twin: with the 64 targets among the features"
 
 OBSERVABLES = (
     _of("linear_feature_mean",
-        "least risk of m = d/2 linear features for one linear neuron of norm 1, mean over 256 draws; case twin: m = 3d/4",
+        "least risk of m = d/2 linear features for one linear neuron of norm 1, mean over 256 draws; case twin: "
+        "m = 3d/4",
         linear_feature_mean, _LINEAR_COST),
     _of("linear_feature_share", "share of these draws whose least risk is at least 1/4", linear_feature_share,
         _LINEAR_COST),
@@ -218,7 +219,7 @@ OBSERVABLES = (
     _of("relu_feature_margin_square", "that share minus the least one that any d^2 functions have",
         relu_feature_margin_square, (_QUADRATIC,)),
     _of("relu_network_share",
-        "population risk over E f*^2 of a mean-field network of 2d neurons, trained on this risk; case twin: input weights "
-        "are frozen", relu_network_share, (_NETWORK,)),
+        "population risk over E f*^2 of a mean-field network of 2d neurons, trained on this risk; case twin: input "
+        "weights are frozen", relu_network_share, (_NETWORK,)),
     _of("relu_network_fall", "that share over the one at half the time", relu_network_fall, (_NETWORK,)),
 )  # fmt: skip

@@ -146,8 +146,8 @@ OBSERVABLES = (
     observable(
         "sliced_power", ("slice",),
         "power of 1/m of W2 between independent clouds of m and of 16m particles, Gaussian at the start, without the "
-        "logarithm of W2 between samples of N(0, 1): over random directions, and along the axis of a; case signs: a = +-1, "
-        "with all logarithms",
+        "logarithm of W2 between samples of N(0, 1): over random directions, and along the axis of a; case signs: "
+        "a = +-1, with all logarithms",
         "Talagrand 1994; Ambrosio et al. 2019; Wide-network notes, §4.3",
         kind="computation", measure=sliced_power, defined_for=(cases("claim", "signs"),),
         sizes={"slice": SLICES}, cost=(Ingredient(seconds=lambda run: 0.1 + 3e-3 * run.width),),
@@ -161,16 +161,16 @@ OBSERVABLES = (
     ),
     observable(
         "logarithm", (),
-        "growth of m W2^2 with log m, from m to 4m, over area/2 pi, exact, between uniform samples of a square; case twin: "
-        "of a cube",
+        "growth of m W2^2 with log m, from m to 4m, over area/2 pi, exact, between uniform samples of a square; case "
+        "twin: of a cube",
         "Talagrand 1994; Ambrosio et al. 2019; Wide-network notes, §4.3",
         kind="computation", measure=logarithm, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda run: _MANY * (1e-4 + 64 * 2e-10 * run.width**3)),),
     ),
     observable(
         "nested_ratio", (),
-        "sliced W2^2 from a cloud of m to the one of M = 2m that begins with it over that to M = 4m, each over 1/m - 1/M; "
-        "case twin: independent clouds",
+        "sliced W2^2 from a cloud of m to the one of M = 2m that begins with it over that to M = 4m, each over "
+        "1/m - 1/M; case twin: independent clouds",
         "theory.md §5.6", kind="computation", measure=nested_ratio, defined_for=(cases("claim", "twin"),),
         cost=(Ingredient(seconds=lambda run: 0.1 + 1e-3 * run.width),),
     ),
