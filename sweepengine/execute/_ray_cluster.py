@@ -79,8 +79,7 @@ def blind_nodes(ray: Any, address: str, token: str) -> list[str]:
     ClusterError
         A node lives and does not answer.
     """
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
+    on = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
     read = ray.remote(num_cpus=0, max_retries=0)(read_token)
     answered: dict[str, bool] = {}
     trouble = ""
@@ -88,9 +87,7 @@ def blind_nodes(ray: Any, address: str, token: str) -> list[str]:
         time.sleep(_PAUSE_SECONDS if question else 0.0)
         nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
         asked = {
-            node: read.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
-                address, token
-            )
+            node: read.options(scheduling_strategy=on(node, soft=False)).remote(address, token)
             for node in nodes
             if node not in answered
         }
