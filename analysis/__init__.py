@@ -55,6 +55,7 @@ from sweepengine.analysis._grid import select as select
 from sweepengine.analysis._grid import swept_axes as swept_axes
 from sweepengine.analysis._jackknife import Estimate as Estimate
 from sweepengine.analysis._judgement import ClaimResult as ClaimResult
+from sweepengine.analysis._kinds import headline_variables as headline_variables
 from sweepengine.analysis._levels import Equality as Equality
 from sweepengine.analysis._levels import Inequality as Inequality
 from sweepengine.analysis._models import ModelFit as ModelFit

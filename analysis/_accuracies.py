@@ -23,7 +23,7 @@ def accuracy_figures(source: FigureSource) -> tuple[Figure, ...]:
     alt = f"Final test accuracy against width. {'; '.join(ends)}."
     caption = (
         "Share of test points classified right at the last record. Small marks are single runs; the line joins means "
-        "over seeds, bars are one standard error."
+        f"over seeds, bars are one standard error. {source.sizes}"
     )
     chart = accuracy_chart(seeds, means, [group.label for group in source.groups], alt)
     return (Figure("fig-accuracy", "Test accuracy and width", caption, (Panel("", alt, chart),)),)

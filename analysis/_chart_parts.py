@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from sweepengine.analysis._axes import symbol_of
 from sweepengine.analysis._constants import EXTRA_HINT
 from sweepengine.analysis._errors import MissingExtraError
 
@@ -81,13 +82,13 @@ def ramp(count: int) -> list[str]:
     return colours
 
 
-def log_x(alt: ModuleType, ticks: list[int], title: str, values: Sequence[float]) -> Any:
-    """Logarithmic axis of widths, with ticks at the widths."""
+def log_x(alt: ModuleType, values: Sequence[float], axis: str = "width") -> Any:
+    """Logarithmic axis of widths, or of values of another axis of the sweep, with ticks at the values."""
     return alt.X(
-        "width:Q",
-        title=title,
+        f"{axis}:Q",
+        title="width m" if axis == "width" else symbol_of(axis),
         scale=alt.Scale(type="log", base=2, domain=log_domain(values, 1.25), nice=False),
-        axis=alt.Axis(values=ticks, format="d", labelOverlap=True, grid=False),
+        axis=alt.Axis(values=sorted(set(values)), format="~g", labelOverlap=True, grid=False),
     )
 
 
@@ -135,7 +136,7 @@ def linear_axis(alt: ModuleType, field: str, values: Sequence[float], *, pad: fl
         "shorthand": field,
         "title": title,
         "scale": alt.Scale(type="linear", domain=[low - beyond, high + beyond], nice=False, zero=False),
-        "axis": alt.Axis(format="~g", labelOverlap=True, grid=True),
+        "axis": alt.Axis(format=".6~g", labelOverlap=True, grid=True),
     }
 
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 HEIGHT: Final = 300
 
 
-def scaling_chart(rows: ScalingRows, title: str, description: str, *, width: int | str = "container") -> dict[str, Any]:
-    """Log-log chart of a quantity against width: seeds, means, fitted line, expected slope.
+def scaling_chart(rows: ScalingRows, title: str, description: str) -> dict[str, Any]:
+    """Log-log chart of a quantity against an axis: seeds, means, fitted line, expected slope.
 
     Parameters
     ----------
@@ -34,8 +34,6 @@ def scaling_chart(rows: ScalingRows, title: str, description: str, *, width: int
         From `scaling_rows`.
     title, description
         Title of the value axis, and the alternative text.
-    width
-        Pixels, or `container` for a chart as wide as its place in the page.
 
     Returns
     -------
@@ -45,7 +43,7 @@ def scaling_chart(rows: ScalingRows, title: str, description: str, *, width: int
     alt = load_altair()
     shown = [*rows.seeds, *rows.means]
     pick = alt.selection_point(name="pick", fields=["group"], bind="legend")
-    x = log_x(alt, sorted({r["width"] for r in shown}), "width m", [r["width"] for r in shown])
+    x = log_x(alt, [r[rows.axis] for r in shown], rows.axis)
     y = alt.Y(**log_axis(alt, "value:Q", [r["value"] for r in shown], pad=1.3, title=title))
     colour, shape = group_colour(alt, rows.names), group_shape(alt, rows.names)
 
@@ -69,7 +67,7 @@ def scaling_chart(rows: ScalingRows, title: str, description: str, *, width: int
             color=colour,
             shape=shape,
             opacity=faded(0.35),
-            tooltip=tips(alt, {"group": "runs", "width": "width", "seed": "seed"}, {"value": title}),
+            tooltip=tips(alt, {"group": "runs", rows.axis: rows.axis, "seed": "seed"}, {"value": title}),
         )
     )
     dashes = alt.Scale(domain=["kept", "dropped"], range=[[1, 0], [6, 4]])
@@ -94,19 +92,19 @@ def scaling_chart(rows: ScalingRows, title: str, description: str, *, width: int
             color=colour,
             shape=shape,
             opacity=faded(1.0),
-            tooltip=tips(alt, {"group": "runs", "width": "width", "seeds": "seeds"}, {"value": "mean over seeds"}),
+            tooltip=tips(alt, {"group": "runs", rows.axis: rows.axis, "seeds": "seeds"}, {"value": "mean over seeds"}),
         )
         .add_params(pick)
     )
-    chart = alt.layer(seeds, expected, line, means).properties(width=width, height=HEIGHT, description=description)
-    return finish(chart, width)
+    chart = alt.layer(seeds, expected, line, means)
+    return finish(chart.properties(width="container", height=HEIGHT, description=description), "container")
 
 
 def accuracy_chart(seeds: Rows, means: Rows, groups: Sequence[str], description: str) -> dict[str, Any]:
     """Vega-Lite chart of final test accuracy against width: seeds, means and one standard error."""
     alt = load_altair()
     pick = alt.selection_point(name="pick", fields=["group"], bind="legend")
-    x = log_x(alt, sorted({r["width"] for r in seeds}), "width m", [r["width"] for r in seeds])
+    x = log_x(alt, [r["width"] for r in seeds])
     y = alt.Y("value:Q", title="test accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format=".0%", tickCount=6))
     colour, shape = group_colour(alt, groups), group_shape(alt, groups)
 
@@ -219,9 +217,12 @@ def time_chart(
 
 
 def cloud_chart(
-    rows: Rows, names: tuple[str, str], domain: Sequence[Sequence[float]], description: str
+    rows: Rows, paths: Rows, names: tuple[str, str], domain: Sequence[Sequence[float]], description: str
 ) -> dict[str, Any]:
-    """Vega-Lite scatter of particles in a plane; ``domain`` holds the ends of both axes, which the panels share."""
+    """Vega-Lite scatter of particles in a plane, over the paths (particle, snapshot, x, y) of some of them.
+
+    ``domain`` holds the ends of both axes, which the panels of a figure share.
+    """
     alt = load_altair()
 
     def axis(channel: Any, field: str, name: str, ends: Sequence[float]) -> Any:
@@ -229,14 +230,16 @@ def cloud_chart(
         scale = alt.Scale(domain=[ends[0] - pad, ends[1] + pad], nice=False, zero=False)
         return channel(f"{field}:Q", title=name, scale=scale, axis=alt.Axis(tickCount=6))
 
-    chart = (
+    x, y = axis(alt.X, "x", names[0], domain[0]), axis(alt.Y, "y", names[1], domain[1])
+    marks = (
         alt.Chart(alt.Data(values=rows))
-        .mark_point(filled=True, size=14, opacity=0.45, color=COLOURS[0])
-        .encode(
-            x=axis(alt.X, "x", names[0], domain[0]),
-            y=axis(alt.Y, "y", names[1], domain[1]),
-            tooltip=tips(alt, {"particle": "particle"}, {"x": names[0], "y": names[1]}),
-        )
-        .properties(width="container", height=HEIGHT, description=description)
+        .mark_point(filled=True, size=14, opacity=0.5, color=COLOURS[0])
+        .encode(x=x, y=y, tooltip=tips(alt, {"particle": "particle"}, {"x": names[0], "y": names[1]}))
     )
-    return finish(chart, "container")
+    lines = (
+        alt.Chart(alt.Data(values=paths))
+        .mark_line(strokeWidth=1, color="#8a8a82", opacity=0.8)
+        .encode(x=x, y=y, detail="particle:N", order="snapshot:Q")
+    )
+    chart = alt.layer(*([lines] if paths else []), marks)
+    return finish(chart.properties(width="container", height=HEIGHT, description=description), "container")

@@ -1,4 +1,4 @@
-"""Pictures of a cloud of particles at the start and at the end."""
+"""Pictures of a cloud of particles on its way from the start to the end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from sweepengine.analysis._charts import cloud_chart
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._figure import Figure, Panel
+from sweepengine.analysis._series import evenly
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -17,12 +18,22 @@ if TYPE_CHECKING:
     from sweepengine.analysis._dataset import Group
     from sweepengine.analysis._figure import FigureSource
 
+    Floats = NDArray[np.float64]
+
 MAX_PARTICLES: Final = 1500
 """Largest number of particles in a picture. The first ones are shown, since all particles have the same law."""
+MAX_FRAMES: Final = 12
+"""Largest number of snapshots that are shown of a run, evenly chosen."""
+_MAX_GROUPS: Final = 4
+"""Largest number of groups that are shown, evenly chosen: those of one axis follow each other."""
+_MAX_MARKS: Final = 24_000
+"""Largest number of marks in all pictures of a report, which take about 40 bytes each."""
+_PATHS: Final = 24
+"""Number of particles whose paths are drawn."""
 
 
 def cloud_figures(source: FigureSource) -> tuple[Figure, ...]:
-    """Draw the first and the last snapshot of one finished run of each group: the first run of the largest width.
+    """Draw snapshots of one finished run of each group: the first run of the largest width.
 
     Parameters
     ----------
@@ -32,46 +43,55 @@ def cloud_figures(source: FigureSource) -> tuple[Figure, ...]:
     Returns
     -------
     tuple of Figure
-        One figure for each group, with start and end as two panels on the same axes. A particle with an output weight a
-        is drawn at (|w|, a). A particle without one is projected on the two directions in which the end cloud varies
-        most, about the mean of that cloud. Empty where the sweep keeps no snapshots or no run is done.
+        One figure for each group, or for four of them, whose panels are the snapshots on the same axes. A particle with
+        an output weight a is drawn at (|w|, a). A particle without one is projected on the two directions in which the
+        end cloud varies most, about the mean of that cloud. Empty where the sweep keeps no snapshots or no run is done.
     """
     ds = source.ds
     if "particles" not in ds.data_vars:
         return ()
     status, width = np.asarray(ds["status"].values), np.asarray(ds["width"].values)
+    finished = [(group, done) for group in source.groups if (done := group.runs[status[group.runs] == DONE]).size]
+    shown = [finished[k] for k in evenly(len(finished), _MAX_GROUPS)] if finished else []
     figures = []
-    for number, group in enumerate(source.groups):
-        done = group.runs[status[group.runs] == DONE]
-        if not done.size:
-            continue
+    for number, (group, done) in enumerate(shown):
         run = int(done[np.argmax(width[done])])
-        figures.append(_figure(ds, group, run, "fig-cloud" + (f"-{number}" if number else "")))
+        several = len(source.groups) > 1
+        figures.append(_figure(ds, group, run, f"fig-cloud{f'-{number}' * bool(number)}", len(shown), several=several))
     return tuple(figures)
 
 
-def _figure(ds: xr.Dataset, group: Group, run: int, key: str) -> Figure:
+def _figure(ds: xr.Dataset, group: Group, run: int, key: str, figures: int, *, several: bool) -> Figure:
     m = int(ds["width"].values[run])
-    shown = min(m, MAX_PARTICLES)
-    snapshots = ds["particles"].isel(run=run, particle=slice(shown)).values
-    times = np.asarray(ds["snapshot_time"].values)
+    times = np.asarray(ds["snapshot_time"].values, dtype=np.float64)
     times = times[run] if times.ndim == 2 else times
-    start, end = (np.asarray(snapshots[k], dtype=np.float64) for k in (0, -1))
-    names, points = _plane([str(name) for name in ds["coord"].values], start, end)
-    both = np.concatenate(points)
-    domain = [[float(low), float(high)] for low, high in zip(both.min(0), both.max(0), strict=True)]
+    known = np.flatnonzero(np.isfinite(times))  # a sweep with fewer snapshots than another is padded
+    chosen = known[evenly(known.size, MAX_FRAMES)]
+    shown = min(m, MAX_PARTICLES, max(_PATHS, _MAX_MARKS // (figures * max(1, chosen.size))))
+    clouds = np.asarray(ds["particles"].isel(run=run, snapshot=chosen, particle=slice(shown)).values, dtype=np.float64)
+    names, points = _plane([str(name) for name in ds["coord"].values], clouds)
+    flat = points.reshape(-1, 2)
+    domain = [[float(low), float(high)] for low, high in zip(flat.min(0), flat.max(0), strict=True)]
+    paths = evenly(shown, _PATHS)
     panels = []
-    for place, time, cloud in zip(("start", "end"), (times[0], times[-1]), points, strict=True):
+    for k, (time, cloud) in enumerate(zip(times[chosen], points, strict=True)):
         spread = ", ".join(f"{name} from {low:.3g} to {high:.3g}" for name, low, high in _ranges(names, cloud))
-        alt = f"The cloud at the {place}, t = {time:g}: {shown} particles, {spread}."
-        panels.append(Panel(f"{place}, t = {time:g}", alt, cloud_chart(_rows(cloud), names, domain, alt)))
+        alt = f"The cloud at t = {time:.4g}: {shown} particles, {spread}."
+        path = [
+            {"x": x, "y": y, "particle": int(each), "snapshot": at}
+            for each in paths
+            for at, (x, y) in enumerate(_rounded(points[: k + 1, each]))
+        ]
+        rows = [{"x": x, "y": y, "particle": each} for each, (x, y) in enumerate(_rounded(cloud))]
+        panels.append(Panel(f"t = {time:.4g}", alt, cloud_chart(rows, path if k else [], names, domain, alt)))
     of = "all" if shown == m else f"the first {shown} of"
+    all_snapshots = "every snapshot" if chosen.size == known.size else f"{chosen.size} of {known.size} snapshots"
     caption = (
-        f"One run, {group.label}, seed {int(ds['seed'].values[run])}: {of} {m} particles at the first and the last "
-        f"snapshot, on the same axes. {_MEANING[names]}"
+        f"One run, {group.label}, m = {m}, seed {int(ds['seed'].values[run])}: {of} {m} particles at {all_snapshots}, "
+        f"on the same axes. {_MEANING[names]} Grey lines are the paths of {paths.size} particles since the start."
     )
-    title = "The cloud at the start and the end" + (f": {group.label}" if "-" in key.removeprefix("fig-") else "")
-    return Figure(key, title, caption, tuple(panels))
+    title = "The cloud from the start to the end" + (f": {group.label}" if several else "")
+    return Figure(key, title, caption, tuple(panels), frames=len(panels) > 2)
 
 
 _WEIGHTS: Final = ("|w|", "a")
@@ -82,25 +102,23 @@ _MEANING: Final = {
 }
 
 
-def _plane(
-    coordinates: list[str], start: NDArray[np.float64], end: NDArray[np.float64]
-) -> tuple[tuple[str, str], list[NDArray[np.float64]]]:
-    """Names of the two axes of the picture, and the positions (n, 2) of both clouds on them."""
+def _plane(coordinates: list[str], clouds: Floats) -> tuple[tuple[str, str], Floats]:
+    """Names of the two axes of the picture, and the positions (snapshot, particle, 2) of all clouds on them."""
     if coordinates[-1] == "a":
         inner = [k for k, name in enumerate(coordinates) if name.startswith("w")]
-        return _WEIGHTS, [
-            np.stack([np.linalg.norm(cloud[:, inner], axis=1), cloud[:, -1]], axis=1) for cloud in (start, end)
-        ]
+        return _WEIGHTS, np.stack([np.linalg.norm(clouds[..., inner], axis=-1), clouds[..., -1]], axis=-1)
+    end = clouds[-1]
     mean = end.mean(0)
     _, _, directions = np.linalg.svd(end - mean, full_matrices=False)
     axes = np.zeros((2, end.shape[1]))
     axes[: min(2, len(directions))] = directions[:2]
-    return _DIRECTIONS, [(cloud - mean) @ axes.T for cloud in (start, end)]
+    return _DIRECTIONS, (clouds - mean) @ axes.T
 
 
-def _ranges(names: tuple[str, str], cloud: NDArray[np.float64]) -> list[tuple[str, float, float]]:
+def _ranges(names: tuple[str, str], cloud: Floats) -> list[tuple[str, float, float]]:
     return [(name, float(cloud[:, k].min()), float(cloud[:, k].max())) for k, name in enumerate(names)]
 
 
-def _rows(cloud: NDArray[np.float64]) -> list[dict[str, Any]]:
-    return [{"x": round(float(x), 6), "y": round(float(y), 6), "particle": k} for k, (x, y) in enumerate(cloud)]
+def _rounded(points: Floats) -> list[list[Any]]:
+    """Points (n, 2) as plain numbers with five digits, more than a picture shows."""
+    return [[float(f"{x:.5g}"), float(f"{y:.5g}")] for x, y in points.tolist()]

@@ -194,13 +194,14 @@ def _labels(axes: list[dict[str, Any]]) -> list[str]:
             break
         if name == "scaling":
             continue
-        finer = [f"{label}, {_part(name, a[name])}" for label, a in zip(labels, axes, strict=True)]
+        finer = [f"{label}, {part_of_label(name, a[name])}" for label, a in zip(labels, axes, strict=True)]
         if len(set(finer)) > len(set(labels)):
             labels = finer
     return labels
 
 
-def _part(name: str, value: Any) -> str:
+def part_of_label(name: str, value: Any) -> str:
+    """The value of an axis as a part of a label, `γ = 0.5`."""
     text = f"{value:g}" if isinstance(value, float) else printable(str(value))
     symbol = symbol_of(name)
     return f"{symbol} = {text}" if symbol else text

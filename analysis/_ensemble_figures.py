@@ -37,7 +37,8 @@ def ensemble_figures(source: FigureSource) -> tuple[Figure, ...]:
     caption = (
         "Trained outputs f on test points at the last record, in the order of the prediction. The grey line is the "
         "mean of infinitely wide networks over their initial parameters, and the band two standard deviations of one "
-        "network. Marks are means over seeds at the narrowest and the widest width, with one standard error."
+        "network. Marks are means over seeds at the narrowest and the widest width, with one standard error. "
+        f"{source.sizes}"
     )
     return (Figure("fig-ensemble", "Trained outputs and infinite width", caption, tuple(panels)),)
 

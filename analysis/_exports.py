@@ -13,7 +13,7 @@ from sweepengine.analysis._errors import FigureFormatError
 from sweepengine.analysis._figures import build_figures
 from sweepengine.analysis._latex import latex
 from sweepengine.analysis._tables import claims_table, fits_table, glance_table
-from sweepengine.analysis._tidy import tidy_table
+from sweepengine.analysis._tidy import rows_of_runs
 from sweepengine.analysis._writing import write_report_file
 
 if TYPE_CHECKING:
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._figure import FigureSource
 
-_CALLED: Final = {"seed": "runs", "seeds": "means", "expected": "expected", "part": "fits", "rank": "points"}
+_CALLED: Final = {
+    "seed": "runs",
+    "seeds": "means",
+    "expected": "expected",
+    "part": "fits",
+    "rank": "points",
+    "snapshot": "paths",
+}
 """Column by which the data of a layer are known → what files call them."""
 _OWN: Final = frozenset({"autosize", "config"})
 
@@ -84,7 +91,7 @@ def write_exports(
         for part, rows in _data(spec) if data else ():
             written.append(_write(home / "data" / f"{name}{part}.csv", _csv(rows)))
     if data:
-        written.append(_write(home / "data" / "runs.csv", tidy_table(source.ds).to_csv(index=False)))
+        written.append(_write(home / "data" / "runs.csv", rows_of_runs(source.table).to_csv(index=False)))
     if tables:
         parts = (glance_table(source.summary), claims_table(source.summary), fits_table(source.summary))
         written.append(_write(home / "tables.tex", latex(parts)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from sweepengine.analysis._samples import rows_of
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._dataset import Group
     from sweepengine.analysis._results import Summary
+
+
+_NAMED: Final = 8
+"""Largest number of widths that a caption names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +34,17 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A numbered figure: a title, a caption, its panels, and the formula of what is shown, in words of our own."""
+    """A numbered figure: a title, a caption, its panels, and the formula of what is shown, in words of our own.
+
+    The panels of a figure of `frames` are one chart at several times: a page shows one of them and a slider.
+    """
 
     key: str
     title: str
     caption: str
     panels: tuple[Panel, ...]
     formula: str = ""
+    frames: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,20 @@ class FigureSource:
     groups: Sequence[Group]
     table: xr.Dataset
     theory: xr.Dataset
+
+    @cached_property
+    def sizes(self) -> str:
+        """The widths and the number of seeds of the finished runs, as a sentence of a caption."""
+        widths = sorted({int(m) for m in self.table["width"].values})
+        counts = [int(n) for rows in self.tables for n in np.unique(rows["width"].values, return_counts=True)[1]]
+        if not widths:
+            return ""
+        shown = ", ".join(map(str, widths))
+        if len(widths) > _NAMED:
+            shown = f"{widths[0]} to {widths[-1]} ({len(widths)} widths)"
+        low, high = min(counts), max(counts)
+        seeds = f"{low} seed{'' if low == 1 else 's'}" if low == high else f"{low} to {high} seeds"
+        return f"m = {shown}; {seeds} each."
 
     @cached_property
     def tables(self) -> tuple[xr.Dataset, ...]:

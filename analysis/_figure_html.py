@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from sweepengine.analysis._chart_parts import load_vl_convert, vega_lite_version
 from sweepengine.analysis._markup import asset, document, escape, formula, script_json
+from sweepengine.analysis._series import evenly
 
 if TYPE_CHECKING:
     from sweepengine.analysis._figure import Figure
@@ -14,6 +15,8 @@ NO_SCRIPT: Final = "<noscript><p>The figures need JavaScript; the tables hold th
 
 _MANY: Final = 4
 """Number of panels beyond which they are small."""
+_PRINTED: Final = 6
+"""Number of frames that a printed page shows of a figure with a slider."""
 
 
 def page_with_figures(title: str, main: str) -> str:
@@ -46,19 +49,29 @@ def details(title: str, content: str) -> str:
 def figure_html(figure: Figure, number: int) -> str:
     """Write a figure with its number, its caption, and the data of its charts beside their places."""
     panels = []
+    printed = set(evenly(len(figure.panels), _PRINTED).tolist()) if figure.frames else set()
     for k, panel in enumerate(figure.panels):
         heading = f"<h4>{escape(panel.heading)}</h4>" if panel.heading else ""
         data = f"{figure.key}-{k}"
+        states = " shown" * (figure.frames and k == 0) + " printed" * (k in printed)
         panels.append(
-            f'<div class="panel">{heading}<div class="chart" data-chart="{data}" role="group" '
+            f'<div class="panel{states}">{heading}<div class="chart" data-chart="{data}" role="group" '
             f'aria-label="{escape(panel.alt)}"></div>\n'
             f'<script type="application/json" id="{data}">{script_json(panel.spec)}</script></div>'
         )
     caption = " ".join(text for text in (formula(figure.formula), escape(figure.caption)) if text)
-    many = " many" if len(panels) > 1 else ""
-    many += " small" if len(panels) > _MANY else ""
+    many = " frames" if figure.frames else " many" if len(panels) > 1 else ""
+    many += " small" if len(panels) > _MANY and not figure.frames else ""
     return (
         f'<figure class="plot" id="{figure.key}"><h3>{escape(figure.title[:1].upper() + figure.title[1:])}</h3>\n'
-        f'<div class="panels{many}">{"".join(panels)}</div>\n'
+        f'{_slider(figure) if figure.frames else ""}<div class="panels{many}">{"".join(panels)}</div>\n'
         f"<figcaption><b>Figure {number}.</b> {caption}</figcaption></figure>"
+    )
+
+
+def _slider(figure: Figure) -> str:
+    """The control that picks the frame; the arrow keys move it too."""
+    return (
+        f'<label class="slider">Time <input type="range" min="0" max="{len(figure.panels) - 1}" step="1" value="0" '
+        f'autocomplete="off" aria-valuetext="{escape(figure.panels[0].heading)}"></label>\n'
     )

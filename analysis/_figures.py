@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,8 +13,6 @@ from sweepengine.analysis._series import limit_rows, scaling_rows, time_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import xarray as xr
 
     from sweepengine.analysis._figure import FigureSource
     from sweepengine.analysis._findings import Curve
@@ -26,8 +25,10 @@ _SCALING_CAPTION: Final = (
     "to single it out."
 )
 
-_STATIC_DROPS: Final = frozenset({"config", "$schema"})
+_STATIC_DROPS: Final = frozenset({"config", "$schema", "autosize"})
 """Keys that a Vega-Lite chart inside another chart may not have."""
+_STATIC_WIDTH: Final = 380
+"""Width of a chart beside others, in pixels."""
 
 
 def build_figures(source: FigureSource) -> tuple[Figure, ...]:
@@ -47,33 +48,37 @@ def build_figures(source: FigureSource) -> tuple[Figure, ...]:
     figures = []
     panels = []
     for key in kind.headlines:
-        rows = scaling_rows(summary, source.tables, key)
+        fits = {group.label: group.fits.get(key) for group in summary.groups}
+        rows = scaling_rows(fits, source.tables, summary.claims, key)
         if rows.seeds:
             title = kind.quantity(key).title
             alt = f"{title} against width, log-log. " + _fitted(summary, key)
             panels.append(Panel(title, alt, scaling_chart(rows, title, alt)))
     if panels:
-        figures.append(Figure("fig-width", kind.width_title, f"{kind.width_text} {_SCALING_CAPTION}", tuple(panels)))
+        figures.append(
+            Figure("fig-width", kind.width_title, f"{kind.width_text} {_SCALING_CAPTION} {source.sizes}", tuple(panels))
+        )
     recorded = [curve for curve in kind.curves if curve.variable in ds.data_vars]
-    curves = time_rows(ds, source.groups, [curve.variable for curve in recorded]) if recorded else {}
+    drawn = ds.assign(
+        {each.variable: ds[each.variable].max(each.largest_over) for each in recorded if each.largest_over}
+    )
+    curves = time_rows(drawn, source.groups, [curve.variable for curve in recorded]) if recorded else {}
     for curve in recorded:
+        if curve.repeats in curves and _alike(curves[curve.variable], curves[curve.repeats]):
+            continue
         limits = limit_rows(ds, source.groups, curve.limit)
         figure = time_figure(curve, curves[curve.variable], limits)
-        figures += [figure] if figure else []
+        figures += [replace(figure, caption=f"{figure.caption} {source.sizes}")] if figure else []
     for reference in kind.further_figures:
         figures += resolve_name(reference)(source)
     return tuple(figures)
 
 
-def main_figure(summary: Summary, tables: Sequence[xr.Dataset], keys: Sequence[str] = ()) -> dict[str, Any]:
-    """Return one static Vega-Lite spec with quantities against width, side by side; by default of the headlines."""
+def in_a_row(specs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return one static Vega-Lite spec with charts side by side, each with its own colours and no heading."""
     from sweepengine.analysis._chart_parts import configuration, schema_url
 
-    charts = []
-    for key in keys or summary.kind.headlines:
-        title = summary.kind.quantity(key).title
-        spec = scaling_chart(scaling_rows(summary, tables, key), title, title, width=380)
-        charts.append({k: v for k, v in spec.items() if k not in _STATIC_DROPS})
+    charts = [{k: v for k, v in spec.items() if k not in _STATIC_DROPS} | {"width": _STATIC_WIDTH} for spec in specs]
     return {
         "$schema": schema_url(),
         "config": {**configuration(), "background": "white", "padding": 12, "concat": {"spacing": 36}},
@@ -110,6 +115,15 @@ def time_figure(
         f"on both sides. {axes} logarithmic, so t = 0 is not shown."
     ) + (" The dashed line is what infinite width predicts." if limits else "")
     return Figure(f"fig-{curve.variable}-time", f"{title} over time", caption, tuple(panels))
+
+
+def _alike(curves: dict[str, list[dict[str, Any]]], others: dict[str, list[dict[str, Any]]]) -> bool:
+    """Whether two variables have the same values everywhere, to rounding in float32."""
+    return curves.keys() == others.keys() and all(
+        len(rows) == len(others[label])
+        and all(math.isclose(a["value"], b["value"], rel_tol=1e-5) for a, b in zip(rows, others[label], strict=True))
+        for label, rows in curves.items()
+    )
 
 
 def _banded(row: dict[str, Any], signed: bool) -> dict[str, Any]:

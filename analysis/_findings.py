@@ -17,12 +17,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A figure over time: the variable, its title, the start of the caption, and the variable of its limit if any."""
+    """A figure over time.
+
+    Attributes
+    ----------
+    variable, title, text
+        The variable, its title, and the start of the caption.
+    limit
+        The variable of its limit, if any.
+    repeats
+        A variable that may have the same values; where it does, this one has no figure.
+    largest_over
+        A further dim of the variable, whose largest value is drawn.
+    """
 
     variable: str
     title: str
     text: str
     limit: str = ""
+    repeats: str = ""
+    largest_over: str = ""
 
 
 @dataclass(frozen=True, slots=True)

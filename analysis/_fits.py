@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sweepengine.analysis._dataset import Group, kind_of, split
+from sweepengine.analysis._along import Along, along
+from sweepengine.analysis._dataset import Group, kind_of
 from sweepengine.analysis._errors import ContractError
 from sweepengine.analysis._grid import must_have_runs
-from sweepengine.analysis._observables import reduce_runs
-from sweepengine.analysis._overlay import theory_of
 from sweepengine.analysis._quantities import Quantity, split_key
 from sweepengine.analysis._reductions import Reduction, final, initial, supremum
-from sweepengine.analysis._samples import rows_of, samples_of
 from sweepengine.analysis._scaling_fit import ScalingFit
 from sweepengine.errors import did_you_mean
 
@@ -132,26 +131,21 @@ def fit_exponents(
     """
     must_have_runs(ds)
     if isinstance(quantity, str):
-        wanted, key = _quantity(ds, quantity, reduction), quantity
+        wanted, key = quantity_of(ds, quantity, reduction), quantity
     else:
         ds, wanted, key = _with_values(ds, quantity)
-    if theory is None and wanted.reduction.theory:
-        theory = theory_of(ds)
-    table = reduce_runs(ds, theory=theory, only=[wanted])
-    if wanted.name not in table:
-        raise ContractError(f"{key}: the sweep has not recorded what it is reduced from: {_read(wanted.reduction)}.")
+    found = along(ds, [wanted], over, group_by, theory=theory)
+    refuse_unrecorded(found, wanted)
     fits: dict[str, ScalingFit] = {}
     axes: dict[str, dict[str, Any]] = {}
     failures: dict[str, str] = {}
-    groups = split(ds, group_by, over)
-    for group in groups:
-        found = samples_of(ds, rows_of(table, ds, group), group, [wanted], over)
-        labels = {name: group.label if name == key else f"{group.label}, {split_key(name)[1]}" for name in found}
+    for group, samples in zip(found.groups, found.samples, strict=True):
+        labels = {name: group.label if name == key else f"{group.label}, {split_key(name)[1]}" for name in samples}
         for name, label in labels.items():
             if split_key(key)[1] and name != key:
                 continue
-            axes[label] = _telling(group, groups)
-            sample = found[name]
+            axes[label] = _telling(group, found.groups)
+            sample = samples[name]
             if sample.fit:
                 fits[label] = sample.fit
             else:
@@ -164,7 +158,21 @@ def _telling(group: Group, groups: Sequence[Group]) -> dict[str, Any]:
     return {name: value for name, value in group.axes.items() if len({str(each.axes[name]) for each in groups}) > 1}
 
 
-def _quantity(ds: xr.Dataset, key: str, reduction: str) -> Quantity:
+def refuse_unrecorded(found: Along, quantity: Quantity) -> None:
+    """Raise :class:`ContractError` where the sweep lacks the variables of which a quantity is made."""
+    if quantity.name not in found.table:
+        read = ", ".join((*quantity.reduction.variables, *quantity.reduction.theory))
+        raise ContractError(f"{quantity.name}: the sweep has not recorded what it is reduced from: {read}.")
+
+
+def quantity_of(ds: xr.Dataset, key: str, reduction: str = "") -> Quantity:
+    """The fitted quantity of a name or key; or a recorded variable that becomes one number a run by a reduction.
+
+    Raises
+    ------
+    ContractError
+        As for :func:`fit_exponents`.
+    """
     name = split_key(key)[0]
     kind = kind_of(ds)
     known = {q.name: q for q in (*kind.quantities, *kind.claimed) if q.fitted}
@@ -185,7 +193,7 @@ def _quantity(ds: xr.Dataset, key: str, reduction: str) -> Quantity:
         raise ContractError(
             f"{name} has many records; found reduction={reduction!r}, expected one of {', '.join(REDUCTIONS)}."
         )
-    title = str(ds[name].attrs.get("long_name", name))
+    title = re.split("[;,]", str(ds[name].attrs.get("long_name", name)))[0]
     return Quantity(name, REDUCTIONS[reduction](name, str(dims[0]) if dims else ""), title, name, "")
 
 
@@ -200,7 +208,3 @@ def _with_values(ds: xr.Dataset, values: xr.DataArray) -> tuple[xr.Dataset, Quan
     held = f"{name} (own)"
     reduction = Reduction("own", lambda done, _: done[held], {held: ("run",)})
     return ds.assign({held: values.variable}), Quantity(name, reduction, name, name, ""), name
-
-
-def _read(reduction: Reduction) -> str:
-    return ", ".join((*reduction.variables, *reduction.theory))

@@ -84,6 +84,10 @@ class ClaimResult:
         """Whether the row is about an exponent."""
         return self.kind in {"bound", "sharp", "asymptote"}
 
+    def states_exponent(self, group: str, key: str, axis: str) -> bool:
+        """Whether the row states the exponent of a quantity in a group of runs along an axis, and no bound alone."""
+        return (self.group, self.observable, self.axis) == (group, key, axis) and self.kind in {"sharp", "asymptote"}
+
     @property
     def measured_text(self) -> str:
         """The measured number with its interval; the words `no fit` or `none` where there is no number."""

@@ -91,7 +91,8 @@ def spectrum_figures(sweep: xr.Dataset, theory: xr.Dataset) -> tuple[Figure, ...
         values = {key: _eigenvalues(matrix) for key, matrix in matrices.items() if np.isfinite(matrix).all()}
         told = "; ".join(f"{key}: {each[0]:.3g} to {each[-1]:.3g}" for key, each in values.items())
         alt = f"Eigenvalues of the kernel by rank, {label}. {told}."
-        panels.append(Panel(label, alt, _spectrum_chart(values, alt)))
+        heading = f"{label}, m = {int(sweep['width'].values[run])}, seed {int(sweep['seed'].values[run])}"
+        panels.append(Panel(heading, alt, _spectrum_chart(values, alt)))
     caption = (
         "Eigenvalues of Θ on the train points, of the widest run with the smallest seed, from the largest to the "
         "smallest; both axes are logarithmic. The grey line is that of infinite width."

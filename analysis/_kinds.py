@@ -38,6 +38,19 @@ def findings_of(kind: str) -> Findings:
     return _with_claims(known[kind])
 
 
+def headline_variables(kind: str) -> dict[str, tuple[str, ...]]:
+    """Title of each headline quantity of a kind → the recorded variables of which it is made.
+
+    Raises
+    ------
+    ContractError
+        As for :func:`findings_of`.
+    """
+    findings = findings_of(kind)
+    quantities = [findings.quantity(key) for key in findings.headlines]
+    return {quantity.title: tuple(quantity.reduction.variables) for quantity in quantities}
+
+
 @cache
 def _with_claims(reference: object) -> Findings:
     base: Findings = resolve(reference)

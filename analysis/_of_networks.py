@@ -97,12 +97,35 @@ NETWORKS: Final = Findings(
             "distance from the linearised model",
             "Root mean square over test points of the difference between the network and its linearisation at t = 0",
         ),
+        Curve(
+            "preactivation_movement",
+            "movement of pre-activations",
+            "Root mean square over train points and neurons of the change of pre-activations since t = 0, in the "
+            "hidden layer where it is the largest,",
+            largest_over="hidden",
+        ),
+        Curve(
+            "activation_flips",
+            "flipped neurons",
+            "Share of pairs of a train point and a neuron whose pre-activation has changed its sign since t = 0, in "
+            "the hidden layer where it is the largest,",
+            largest_over="hidden",
+        ),
+        Curve(
+            "kernel_alignment",
+            "kernel alignment",
+            "Alignment of the kernel with the targets, the cosine of the angle between Θ and yyᵀ,",
+        ),
+        Curve("kernel_cka", "centred alignment", "Centred alignment of the kernel with that at t = 0"),
+        Curve("kernel_lambda_min", "smallest eigenvalue", "Smallest eigenvalue of the kernel on the train points"),
+        Curve("kernel_effective_rank", "effective rank", "Effective rank of the kernel on the train points"),
+        Curve("residual_norm", "residual", "Euclidean norm over train points of the cost's gradient in f"),
     ),
     width_title="Kernel drift and movement against width",
     width_text="The largest relative change of the kernel, and of all parameters, during training.",
     further_figures=(
         "sweepengine.analysis._accuracies:accuracy_figures",
-        "sweepengine.analysis._gamma_figures:gamma_figures",
+        "sweepengine.analysis._exponent_figures:exponent_figures",
         "sweepengine.analysis._ensemble_figures:ensemble_figures",
         "sweepengine.analysis._kernel_figures:figures_of_kernels",
     ),

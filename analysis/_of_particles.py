@@ -83,19 +83,26 @@ PARTICLES: Final = Findings(
     curves=(
         Curve("loss_train", "train loss", "Risk on the train points"),
         Curve("loss_test", "test loss", "Risk on the test points", "risk_limit"),
-        Curve("objective", "F₀", "The functional without its entropy"),
+        Curve("objective", "F₀", "The functional without its entropy", repeats="loss_train"),
         Curve("dissipation", "dissipation", "Dissipation, minus the rate of F₀ without noise or projection"),
         Curve("sliced_w2_start", "sliced W₂ to the start", "Sliced W₂ between the cloud and its start"),
         Curve(
             "sliced_w2_reference", "sliced W₂ to the reference", "Sliced W₂ between the cloud and the given reference"
         ),
         Curve("w2_reference", "W₂ to the reference", "W₂ between the cloud and the given reference"),
+        Curve("kernel_drift", "kernel drift", "Relative change of the mean-field kernel since t = 0"),
+        Curve(
+            "stationarity_gap", "stationarity gap", "Mean of the first variation over the cloud, less its least value,"
+        ),
     ),
     width_title="Propagation of chaos",
     width_text=(
         "Distance at the end between a cloud of m particles and the widest one of the same seed and noise, which "
         "begins with the same m particles; divided by √(1 − m/M) because the widest is finite too."
     ),
-    further_figures=("sweepengine.analysis._clouds:cloud_figures",),
+    further_figures=(
+        "sweepengine.analysis._exponent_figures:exponent_figures",
+        "sweepengine.analysis._clouds:cloud_figures",
+    ),
     axes=("temperature",),
 )

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sweepengine.analysis._along import Along, along
 from sweepengine.analysis._chart import Chart
+from sweepengine.analysis._charts import scaling_chart
 from sweepengine.analysis._dataset import kind_of, split
 from sweepengine.analysis._errors import ContractError
-from sweepengine.analysis._figures import main_figure, time_figure
+from sweepengine.analysis._exponent_figures import Fitted, exponent_panel, numeric_axes
+from sweepengine.analysis._figures import in_a_row, time_figure
 from sweepengine.analysis._findings import Curve
+from sweepengine.analysis._fits import quantity_of, refuse_unrecorded
 from sweepengine.analysis._grid import must_have_runs
 from sweepengine.analysis._kernel_figures import kernel_figures
-from sweepengine.analysis._observables import reduce_runs
 from sweepengine.analysis._panels import side_by_side
-from sweepengine.analysis._samples import rows_of
-from sweepengine.analysis._series import limit_rows, time_rows
-from sweepengine.analysis._summary import summarise_reduced
+from sweepengine.analysis._series import limit_rows, scaling_rows, time_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import xarray as xr
+
+    from sweepengine.analysis._quantities import Quantity
 
 
 class Plots:
@@ -35,20 +38,36 @@ class Plots:
     def __init__(self, ds: xr.Dataset) -> None:
         self._ds = ds
 
-    def exponents(self, *quantities: str, group_by: Sequence[str] = ()) -> Chart:
-        """Draw quantities against width, with the fitted power laws and the exponents that theory expects.
+    def exponents(
+        self,
+        *quantities: str,
+        over: str = "width",
+        against: str = "",
+        reduction: str = "",
+        group_by: Sequence[str] = (),
+    ) -> Chart:
+        """Draw quantities along an axis, with the fitted power laws and the exponents that theory expects.
 
         Parameters
         ----------
         *quantities : str
-            Such as ``kernel_drift``; the headline quantities of the kind where none are named.
+            Such as ``kernel_drift``; the headline quantities of the kind where none are named. A recorded variable
+            (run, record), such as ``loss_test``, needs a `reduction`.
+        over : str
+            Coordinate of runs along which the powers are fitted.
+        against : str
+            Another axis, such as ``gamma``: the exponents in the limit are drawn against its values, with 95 %
+            intervals, in place of the quantities.
+        reduction : {"supremum", "final", "initial"}
+            How a recorded variable becomes one number for each run.
         group_by : sequence of str
             Further coordinates that tell groups apart, as for `summarise`.
 
         Raises
         ------
         ContractError
-            A name is that of no quantity, or none is named and the kind has no headline.
+            A name is that of no quantity, or none is named and the kind has no headline; the sweep has not recorded
+            what a quantity is reduced from; groups do not differ in the numbers of the other axis.
         MissingExtraError
             The extra `report` is not installed.
         """
@@ -59,17 +78,18 @@ class Plots:
                 f"A sweep of kind {kind.name!r} has no quantity to draw against width. Write a report, or draw what it "
                 "has recorded."
             )
-        known = [q.name for q in (*kind.quantities, *kind.claimed) if q.fitted and not q.reduction.dim]
-        for name in quantities:
-            if name not in known:
-                raise ContractError(f"Found the quantity {name!r}; there are {', '.join(known)}.")
-        groups = split(self._ds, group_by)
-        table = reduce_runs(self._ds)
-        for name in quantities:
-            if name not in table:
-                raise ContractError(f"{name}: the sweep has not recorded what it is reduced from.")
-        summary = summarise_reduced(self._ds, table, groups, group_by)
-        return Chart(main_figure(summary, [rows_of(table, self._ds, group) for group in groups], quantities))
+        wanted = [quantity_of(self._ds, name, reduction) for name in quantities or kind.headlines]
+        for quantity in wanted:
+            if quantity.reduction.dim:
+                raise ContractError(
+                    f"{quantity.name} has a value for each {quantity.reduction.dim}; draw others, or fit it."
+                )
+        found = along(self._ds, wanted, over, group_by, claims=True)
+        if quantities:
+            for quantity in wanted:
+                refuse_unrecorded(found, quantity)
+        draw = _against(found, against) if against else _over(found, over)
+        return Chart(in_a_row([draw(quantity) for quantity in wanted]))
 
     def curves(self, variable: str) -> Chart:
         """Draw a recorded variable (run, record) over training time: for each width the mean over seeds and its error.
@@ -119,3 +139,38 @@ class Plots:
                 "There is no kernel to draw: name `kernel` among the observables, and let a run finish."
             )
         return side_by_side(figures, square=True)
+
+
+def _over(found: Along, axis: str) -> Callable[[Quantity], dict[str, Any]]:
+    """What draws a quantity along the axis of its fits."""
+
+    def draw(quantity: Quantity) -> dict[str, Any]:
+        fits = {
+            group.label: samples[quantity.name].fit if quantity.name in samples else None
+            for group, samples in zip(found.groups, found.samples, strict=True)
+        }
+        rows = scaling_rows(fits, found.tables, found.claims, quantity.name, axis)
+        return scaling_chart(rows, quantity.title, quantity.title)
+
+    return draw
+
+
+def _against(found: Along, axis: str) -> Callable[[Quantity], dict[str, Any]]:
+    """What draws the exponents of a quantity against another axis."""
+
+    def draw(quantity: Quantity) -> dict[str, Any]:
+        samples = [each.get(quantity.name) for each in found.samples]
+        fitted = [
+            Fitted(group.label, group.axes, sample.fit)
+            for group, sample in zip(found.groups, samples, strict=True)
+            if sample is not None and sample.fit is not None
+        ]
+        if axis not in (known := numeric_axes(fitted, fewest=2)):
+            told = ", ".join(known) or "no axis"
+            raise ContractError(
+                f"{quantity.name} against {axis!r}: the groups of runs that have a fit differ in the numbers of "
+                f"{told}. `ds.sweep.fit` says why a group has none."
+            )
+        return exponent_panel(fitted, axis, quantity.name, quantity.title, found.claims).spec
+
+    return draw

@@ -93,8 +93,10 @@ def judge_sweep(
     return tuple(results)
 
 
-def curves_of(q: Quantity, size: NDArray[Any], seed: NDArray[Any], values: NDArray[np.float64]) -> Curves:
-    """The balanced curves of a quantity; a quantity that compares runs with the widest has no value for that one.
+def curves_of(
+    q: Quantity, size: NDArray[Any], seed: NDArray[Any], values: NDArray[np.float64], axis: str = "width"
+) -> Curves:
+    """The balanced curves of a quantity along an axis, without the widest where a quantity compares runs with that one.
 
     Raises
     ------
@@ -102,7 +104,7 @@ def curves_of(q: Quantity, size: NDArray[Any], seed: NDArray[Any], values: NDArr
         As for :meth:`Curves.from_runs`.
     """
     kept = size < size.max(initial=0) if q.against_widest else np.full(size.size, fill_value=True)
-    return Curves.from_runs(size[kept], seed[kept], values[kept])
+    return Curves.from_runs(size[kept], seed[kept], values[kept], axis)
 
 
 def _columns(rows: xr.Dataset, q: Quantity) -> dict[str, NDArray[np.float64]]:
@@ -132,7 +134,7 @@ def _fit(
         return None, f"{q.name} has no value in any finished run; was it among the sweep's observables?"
     size, seed = rows[axis].values, rows["seed"].values
     try:
-        return fit_scaling(curves_of(q, size, seed, column), average=q.average), ""
+        return fit_scaling(curves_of(q, size, seed, column, axis), average=q.average), ""
     except (TooFewWidthsError, TooFewSeedsError, InvalidObservableError) as error:
         widest = f"The widest, {size.max()}, is what they are compared with. " if q.against_widest and size.size else ""
         return None, f"{widest}{error}"

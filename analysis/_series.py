@@ -11,13 +11,15 @@ import numpy as np
 from sweepengine.analysis._constants import DONE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from numpy.typing import NDArray
 
     from sweepengine.analysis._dataset import Group
+    from sweepengine.analysis._judgement import ClaimResult
     from sweepengine.analysis._results import Summary
+    from sweepengine.analysis._scaling_fit import ScalingFit
 
     Rows = list[dict[str, Any]]
 
@@ -34,8 +36,12 @@ def evenly(count: int, most: int) -> NDArray[np.intp]:
 
 @dataclass(frozen=True, slots=True)
 class ScalingRows:
-    """One quantity against width: group names with exponents, points of seeds, means, fitted lines, expected lines."""
+    """One quantity against an axis: the axis, group names with exponents, and what is drawn.
 
+    Points of seeds, means, fitted lines and expected lines have the position along the axis under the axis' name.
+    """
+
+    axis: str
     names: list[str]
     seeds: Rows
     means: Rows
@@ -43,62 +49,67 @@ class ScalingRows:
     expected: Rows
 
 
-def scaling_rows(summary: Summary, tables: Sequence[xr.Dataset], key: str) -> ScalingRows:
-    """Collect the rows of a fitted quantity against width, for all groups.
+def scaling_rows(
+    fits: Mapping[str, ScalingFit | None],
+    tables: Sequence[xr.Dataset],
+    claims: Sequence[ClaimResult],
+    key: str,
+    axis: str = "width",
+) -> ScalingRows:
+    """Collect the rows of a fitted quantity against an axis, for all groups.
 
     Parameters
     ----------
-    summary
-        Summary of the sweep.
+    fits
+        Label of each group → its fit along the axis.
     tables
-        A reduced table of finished runs for each group, in the order of ``summary.groups``.
+        A reduced table of finished runs for each group, in the order of ``fits``.
+    claims
+        Rows of the table of claims; those of other axes and quantities are passed over.
     key
         Key of a quantity without a dim, such as `kernel_drift`.
+    axis
+        The run coordinate in which the runs of a group differ, beside the seed.
 
     Returns
     -------
     ScalingRows
         Groups without a fit have points of seeds only.
     """
-    rows = ScalingRows([], [], [], [], [])
-    for group, table in zip(summary.groups, tables, strict=True):
-        fit = group.fits.get(key)
-        name = f"{group.label}: {'limit ' + str(fit.exponent) if fit else 'no fit'}"
+    rows = ScalingRows(axis, [], [], [], [], [])
+    for (label, fit), table in zip(fits.items(), tables, strict=True):
+        name = f"{label}: {'limit ' + str(fit.exponent) if fit else 'no fit'}"
         rows.names.append(name)
         points = [
-            {"group": name, "width": int(m), "seed": int(s), "value": float(q)}
-            for m, s, q in zip(table["width"].values, table["seed"].values, table[key].values, strict=True)
+            {"group": name, axis: m, "seed": int(s), "value": float(q)}
+            for m, s, q in zip(table[axis].values.tolist(), table["seed"].values, table[key].values, strict=True)
             if math.isfinite(q) and q > 0
         ]
         rows.seeds.extend(points[:: max(1, math.ceil(len(points) * len(tables) / MAX_SEED_POINTS))])
         if fit is None:
             continue
         rows.means.extend(
-            {"group": name, "width": m, "value": q, "seeds": len(fit.seeds)}
+            {"group": name, axis: m, "value": q, "seeds": len(fit.seeds)}
             for m, q in zip(fit.widths, fit.means, strict=True)
         )
         edge = fit.kept[0]
         for part, widths in (("kept", fit.kept), ("dropped", (*fit.dropped, edge) if fit.dropped else ())):
             ends = np.array([widths[0], widths[-1]] if widths else [], dtype=np.float64)
             rows.lines.extend(
-                {"group": name, "part": part, "width": float(m), "value": float(q)}
+                {"group": name, "part": part, axis: float(m), "value": float(q)}
                 for m, q in zip(ends, fit.predict(ends), strict=True)
             )
         middle = math.exp(float(np.mean(np.log(fit.kept))))
         anchor = float(fit.predict(np.array([middle]))[0])
-        claims = [
-            c
-            for c in summary.claims
-            if c.group == group.label and c.observable == key and c.kind in ("sharp", "asymptote")
-        ]
         rows.expected.extend(
             {
                 "group": name,
                 "expected": claim.expected_text,
-                "width": m,
+                axis: m,
                 "value": anchor * (m / middle) ** claim.expected,
             }
             for claim in claims
+            if claim.states_exponent(label, key, axis)
             for m in (fit.widths[0], fit.widths[-1])
         )
     return rows

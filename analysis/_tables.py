@@ -67,7 +67,7 @@ def glance_table(summary: Summary) -> Table:
             expected = [c.expected_text for c in summary.claims if c.group == group.label and c.observable == name]
             cells += [
                 f"{fit.exponent}; {at_these_widths(fit)}" if fit else "no fit",
-                ", ".join(expected) or "–",
+                ", ".join(dict.fromkeys(expected)) or "–",
             ]
         if summary.kind.level:
             at = f" at m = {group.level.width}" if group.level else ""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 STYLES: Final = {"holds": "green", "violated": "bold red", "differs": "bold yellow", "undecided": "dim", "none": "dim"}
 """Verdict → style on a terminal."""
+_AMPLE: Final = 1000
+"""A width at which no table is cut."""
 _NOTE: Final = (
     "Limit: exponent of the width m as m → ∞, finite-size terms allowed for, with its 95 % interval over seeds; in the "
     "second line that of a straight line at these widths. Expected: ≤ a theorem's bound, → an asymptote. Accuracy and "
@@ -73,7 +75,7 @@ class SummaryText:
 
 
 class SummaryView:
-    """Rich renderable of a summary or of its texts, for terminals of 80 columns or more and for pipes.
+    """Rich renderable of a summary or of its texts: a table, or lines where the terminal is too narrow for its columns.
 
     Use it as `console.print(SummaryView(summary))`. It writes ASCII where the encoding of the terminal is no Unicode.
     """
@@ -83,6 +85,7 @@ class SummaryView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """Yield the counts, the table, the note below the table and the warnings."""
+        from rich.measure import Measurement
         from rich.text import Text
 
         ascii_only = options.ascii_only
@@ -92,10 +95,27 @@ class SummaryView:
             return Text(in_ascii(clean) if ascii_only else clean, style=style)
 
         yield text(self._text.headline, "bold")
-        yield self._table(ascii_only)
+        table = self._table(ascii_only)
+        if Measurement.get(console, options.update(width=_AMPLE), table).minimum <= options.max_width:
+            yield table
+        else:
+            yield from (text(line, style) for line, style in self._lines())
         yield text(_NOTE, "dim")
         for warning in self._text.warnings:
             yield text(f"! {warning}", "yellow")
+
+    def _lines(self) -> Iterator[tuple[str, str]]:
+        """The cells of the table one below the other, with their styles."""
+        for rows in self._text.groups:
+            for (label, title, limit, expected, verdict), style in rows:
+                if label:
+                    yield "", ""
+                    yield label, "bold"
+                if title or limit:
+                    yield f"  {title}: {limit}", ""
+                if expected.strip("–"):
+                    yield f"    expected {expected}: {verdict}", style
+        yield "", ""
 
     def _table(self, ascii_only: bool) -> Table:
         from rich import box

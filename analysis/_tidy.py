@@ -31,9 +31,13 @@ def tidy_table(ds: xr.Dataset) -> pd.DataFrame:
     ContractError
         The dataset lacks what `open_sweep` promises.
     """
+    return rows_of_runs(reduce_runs(ds))
+
+
+def rows_of_runs(reduced: xr.Dataset) -> pd.DataFrame:
+    """The same of what `reduce_runs` has returned."""
     import pandas as pd
 
-    reduced = reduce_runs(ds)
     columns: dict[str, Any] = {
         str(name): values.values for name, values in reduced.coords.items() if values.dims == ("run",)
     }

@@ -33,6 +33,7 @@ def collect_warnings(
     warnings: list[str] = []
     for group in groups:
         warnings += _runs(group, first_divergence.get(group.label))
+    warnings += _without_fit(groups, kind)
     for group in groups:
         warnings += _fits(group, kind)
     return tuple(warnings)
@@ -58,13 +59,24 @@ def _runs(group: GroupSummary, step: int | None) -> list[str]:
     return sentences
 
 
+def _without_fit(groups: Sequence[GroupSummary], kind: Findings) -> list[str]:
+    """One sentence for each reason, which may be that of several groups and quantities."""
+    labels: dict[tuple[str, str], list[str]] = {}
+    for group in groups:
+        for name in kind.headlines:
+            if name in group.failures:
+                labels.setdefault((group.failures[name], kind.quantity(name).title), []).append(group.label)
+    titles: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (reason, title), whose in labels.items():
+        titles.setdefault((reason, tuple(whose)), []).append(title)
+    return [
+        f"{'all groups' if 1 < len(whose) == len(groups) else '; '.join(whose)}, {' and '.join(of)}: no fit. {reason}"
+        for (reason, whose), of in titles.items()
+    ]
+
+
 def _fits(group: GroupSummary, kind: Findings) -> list[str]:
-    sentences = []
-    reasons: dict[str, list[str]] = {}
-    for name in kind.headlines:
-        if name in group.failures:
-            reasons.setdefault(group.failures[name], []).append(kind.quantity(name).title)
-    sentences += [f"{group.label}, {' and '.join(titles)}: no fit. {reason}" for reason, titles in reasons.items()]
+    sentences: list[str] = []
     fits = {kind.quantity(name).title: group.fits[name] for name in kind.headlines if name in group.fits}
     if not fits:
         return sentences
@@ -80,8 +92,8 @@ def _fits(group: GroupSummary, kind: Findings) -> list[str]:
             f"{group.label}: {len(any_fit.widths)} of {len(group.widths)} widths have finished runs; "
             "the fits use these alone."
         )
-    for reason in dict.fromkeys(fit.why_no_interval for fit in fits.values() if fit.why_no_interval):
-        sentences.append(f"{group.label}: {reason}.")
+    reasons = dict.fromkeys(fit.why_no_interval for fit in fits.values() if fit.why_no_interval)
+    sentences += [f"{group.label}: {reason}." for reason in reasons]
     for title, fit in fits.items():
         if fit.dropped:
             sentences.append(

@@ -1,6 +1,6 @@
 """The whole product against its own inner loop, against a plain loop, and against what its plan says.
 
-    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/product.py network tiny estimates
+    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/product.py network tiny estimates computations
     python benchmarks/product.py ray again
 
 network    One hidden layer, m = 512, N = 128, d = 64, 200 steps, 21 records, default observables: all that `run` does,
@@ -12,6 +12,7 @@ ray        16 runs on Ray and in this process.
 again      `sweepengine run` of a packaged job whose store is finished.
 estimates  The plan's seconds over the processor time of unlike sweeps in this process, and its memory over the most
            resident memory of a process that runs the sweep.
+computations  The plan's seconds over the processor time of every packaged job that computes (`kind: computation`).
 
 Each ratio is of times taken in one call of this program, alternating where they are short: of processor time, and of
 wall time for `ray` and `again`. Sizes by options.
@@ -55,13 +56,17 @@ from sweepengine.networks import (
 )
 from sweepengine.observe.measure import Recorder
 from sweepengine.plan import MachineRate, make_plan
-from sweepengine.spec import Architecture, Method, job_spec, make_spec
+from sweepengine.spec import Architecture, Method, job_names, job_spec, make_spec
 from sweepengine.store import ChunkWriter, SweepStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sweepengine.spec import AnySpec
+
 STEPS = 200
+MOST_SECONDS = 20.0
+"""What a job may take of the row `computations`."""
 PROGRAM = str(Path(__file__).resolve())
 
 
@@ -358,14 +363,44 @@ def of_estimates(options: argparse.Namespace) -> None:
         )
 
 
-ROWS = {"network": of_network, "tiny": of_tiny, "ray": of_ray, "again": of_again, "estimates": of_estimates}
+def with_seeds(spec: AnySpec, count: int) -> AnySpec:
+    """A spec with at most so many of its seeds."""
+    axes = spec.axes.model_copy(update={"seed": spec.axes.seed[:count]})
+    return spec.model_copy(update={"axes": axes})
+
+
+def of_computations(options: argparse.Namespace) -> None:
+    """Print the row `computations`: each job with few seeds, after one seed of it, which imports what it needs."""
+    for name in job_names():
+        job = job_spec(name)
+        if job.kind != "computation":
+            continue
+        one, few = (with_seeds(job, count) for count in (1, options.few))
+        run_inline(one, f"{name}_warm")
+        plan = make_plan(few, SweepStore(f"{name}.zarr"))
+        said = sum(pack.seconds for pack in plan.packs(MachineRate.measure(few.precision)))
+        if said > MOST_SECONDS:
+            print(f"computations: {name:16} {said:6.1f} s said, which is too long to wait for", flush=True)
+            continue
+        took = run_inline(few, name)
+        print(f"computations: {name:16} {said:6.2f} s said, {took:6.2f} s taken, ratio {said / took:.2f}", flush=True)
+
+
+ROWS = {
+    "network": of_network,
+    "tiny": of_tiny,
+    "ray": of_ray,
+    "again": of_again,
+    "estimates": of_estimates,
+    "computations": of_computations,
+}
 
 
 def main() -> None:
     """Parse the command line and print the rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", choices=[*ROWS, []], metavar="ROW")
-    for name, default in (("seeds", 64), ("repeats", 3), ("tiny", 2000), ("planned", 100_000)):
+    for name, default in (("seeds", 64), ("repeats", 3), ("tiny", 2000), ("planned", 100_000), ("few", 8)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--estimate", choices=list(unlike()), help=argparse.SUPPRESS)
     options = parser.parse_args()

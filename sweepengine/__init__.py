@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sweepengine.errors import DamagedError as DamagedError
     from sweepengine.errors import DamageWarning as DamageWarning
     from sweepengine.errors import DataError as DataError
+    from sweepengine.errors import IncompleteWarning as IncompleteWarning
     from sweepengine.errors import RunError as RunError
     from sweepengine.errors import SpecError as SpecError
     from sweepengine.errors import StoreError as StoreError
@@ -42,6 +43,7 @@ _NAMES = {
         "DamageWarning",
         "DamagedError",
         "DataError",
+        "IncompleteWarning",
         "RunError",
         "SpecError",
         "StoreError",
@@ -60,6 +62,7 @@ __all__ = [
     "DamageWarning",
     "DamagedError",
     "DataError",
+    "IncompleteWarning",
     "ModelSpec",
     "ParticleSpec",
     "RunError",

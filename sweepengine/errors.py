@@ -36,8 +36,20 @@ class RunError(SweepError, RuntimeError):
     """A valid sweep that cannot go on: the cluster is gone, or another driver has taken over the store."""
 
 
-class DamageWarning(UserWarning):
+class NotReproducedError(SweepError, ValueError):
+    """A run that is computed again does not give the numbers that a store has of it."""
+
+
+class StoreWarning(UserWarning):
+    """A part of a store is not there, and is left out of what is shown."""
+
+
+class DamageWarning(StoreWarning):
     """A part of a store is damaged, and is left out of what is shown."""
+
+
+class IncompleteWarning(StoreWarning):
+    """Some runs of a store do not have yet what its other runs have; running the sweep again computes it."""
 
 
 class Interrupted(KeyboardInterrupt):

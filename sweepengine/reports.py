@@ -21,7 +21,7 @@ from typing import Any
 import sweepengine
 from sweepengine.analysis import FigureSource, SummaryText, figure_source, write_report_of
 from sweepengine.analysis._constants import REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN
-from sweepengine.errors import DamageWarning
+from sweepengine.errors import StoreWarning
 from sweepengine.files import replace_file
 from sweepengine.store import content_digest, local_folder, name_of_url, normalise_address, open_sweep, open_theory
 from sweepengine.store._digests import DIGEST_BYTES, digest
@@ -164,12 +164,12 @@ class Report:
     @cached_property
     def _reduced(self) -> _Reduced:
         with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", DamageWarning)
+            warnings.simplefilter("always", StoreWarning)
             try:
                 source = figure_source(open_sweep(self._store), theory=open_theory(self._store))
                 text = SummaryText.of(source.summary)
             finally:
-                damaged = [each for each in caught if issubclass(each.category, DamageWarning)]
+                damaged = [each for each in caught if issubclass(each.category, StoreWarning)]
         for each in caught:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
         return _Reduced(source, text, is_whole=not damaged)

@@ -8,7 +8,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from sweepengine.errors import DamageWarning, Interrupted, RunError, SweepError
+from sweepengine.errors import Interrupted, RunError, StoreWarning, SweepError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,8 +86,8 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Print a warning: of damage without a place in our code, because it is for users; others as Python does."""
-    if issubclass(category, DamageWarning):
+    """Print a warning: of a store without a place in our code, because it is for users; others as Python does."""
+    if issubclass(category, StoreWarning):
         _say(f"warning: {message}")
     else:
         (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))

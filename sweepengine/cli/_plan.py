@@ -8,8 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sweepengine.cli._sweep import Sweep
-    from sweepengine.plan import Estimate, Machine, Plan
+    from sweepengine.plan import Addition, Estimate, Machine, Plan
+    from sweepengine.spec import AnySpec
 
 
 _SHOWN_VALUES = 12
@@ -19,7 +22,7 @@ def plan_command(sweep: Sweep, cpus: int | None, memory: str | None, gpus: int |
     """Print what a sweep would do and cost, on this machine or on the cluster that the user describes."""
     from sweepengine.amounts import show_bytes
     from sweepengine.execute import try_users_code
-    from sweepengine.plan import MachineRate, estimate, machine_of, make_plan
+    from sweepengine.plan import NOMINAL, MachineRate, estimate, machine_of, make_plan
     from sweepengine.store import SweepStore
 
     machine = machine_of(cpus, memory, gpus)
@@ -27,7 +30,8 @@ def plan_command(sweep: Sweep, cpus: int | None, memory: str | None, gpus: int |
     store = SweepStore(sweep.address(spec))
     plan = make_plan(spec, store, machine)
     try_users_code(plan)
-    packs = list(plan.packs(MachineRate.measure(spec.precision))) if plan.missing() else []
+    rate = MachineRate.measure(spec.precision) if plan.missing() else NOMINAL
+    packs = list(plan.packs(rate))
     takes = estimate([pack.seconds for pack in packs], machine, spec.workers_of_a_run)
     table = Table(title=f"plan of {spec.name}", show_header=False, title_justify="left")
     for name, values in spec.axes.model_dump(exclude_none=True).items():
@@ -36,6 +40,10 @@ def plan_command(sweep: Sweep, cpus: int | None, memory: str | None, gpus: int |
     table.add_section()
     _add_steps(table, plan)
     _add_runs(table, plan)
+    _add_additions(table, plan.additions(rate))
+    _add_longer(table, plan)
+    for title, names in _unrecorded(spec).items():
+        table.add_row("missing", f"no exponent and no figure of {title}: observables lacks {', '.join(names)}")
     table.add_row("packs", f"{len(packs)} tasks in {len(plan.blocks())} blocks")
     table.add_section()
     table.add_row("memory", _memory(plan, machine))
@@ -49,6 +57,22 @@ def plan_command(sweep: Sweep, cpus: int | None, memory: str | None, gpus: int |
     )
     table.add_row("store", store.address + ("" if store.exists else " (new)"))
     Console().print(table)
+
+
+def _unrecorded(spec: AnySpec) -> dict[str, list[str]]:
+    """Title of each headline quantity that a list of observables drops → the observables that the list lacks."""
+    from sweepengine.observe import default_names
+    from sweepengine.spec import kind_of
+
+    if spec.observables is None or not kind_of(spec).findings:
+        return {}
+    from sweepengine.analysis import headline_variables
+
+    lacking = set(default_names(spec)) - set(spec.observables)
+    dropped = {
+        title: [each for each in names if each in lacking] for title, names in headline_variables(spec.kind).items()
+    }
+    return {title: names for title, names in dropped.items() if names}
 
 
 def _add_steps(table: Table, plan: Plan) -> None:
@@ -65,10 +89,36 @@ def _add_steps(table: Table, plan: Plan) -> None:
 def _add_runs(table: Table, plan: Plan) -> None:
     from sweepengine.store import Status
 
-    statuses, missing = plan.statuses(), len(plan.missing())
+    statuses, missing = plan.statuses(), len(plan.unfinished())
     done, diverged, failed = (statuses.count(each) for each in (Status.DONE, Status.DIVERGED, Status.FAILED))
     again = f" ({failed} failed before)" if failed else ""
     table.add_row("runs", f"{len(plan.runs)}: {done} done, {diverged} diverged, {missing} to do{again}")
+
+
+def _add_additions(table: Table, additions: Sequence[Addition]) -> None:
+    """Add a row for observables that runs of the store do not have yet."""
+    from sweepengine.amounts import show_bytes
+
+    for each in additions:
+        table.add_row(
+            "added",
+            f"{', '.join(each.observables)}: computed again for {each.runs} runs of the store, which stay as they are; "
+            f"{each.seconds / 3600:.3g} CPU-hours and {show_bytes(each.nbytes)} of what is named below",
+        )
+
+
+def _add_longer(table: Table, plan: Plan) -> None:
+    """Add rows for runs of the store that are trained for longer, and for the states that are kept of new ones."""
+    from sweepengine.amounts import show_bytes
+
+    missing = {run.id for run in plan.missing()}
+    known = [longer for run, longer in plan.longer.items() if run in missing]
+    for time, why in dict.fromkeys((longer.time, longer.why) for longer in known):
+        count = sum((longer.time, longer.why) == (time, why) for longer in known)
+        how = f"are trained again from t = 0: {why}" if why else "go on from the states that were kept there"
+        table.add_row("longer", f"{count} runs of the store end at time {time:g} and {how}")
+    if kept := plan.kept_bytes():
+        table.add_row("states", f"{show_bytes(kept)} of last states are kept, from which a longer time goes on")
 
 
 def _memory(plan: Plan, machine: Machine) -> str:

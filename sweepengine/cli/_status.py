@@ -81,6 +81,7 @@ def _view(survey: Survey, *, most: int | None) -> Group:
         ("driver", _driver(survey)),
         ("runs", f"{sum(survey.total.counts.values())}: {_runs(survey.total)}"),
         ("records", _records(survey)),
+        *(("added", f"{', '.join(names)}: {_runs(tally)}") for names, tally in survey.additions.items()),
     ):
         head.add_row(name, Text(text))
     parts: list[Any] = [head]

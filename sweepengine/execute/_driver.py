@@ -190,7 +190,7 @@ class _Driver:
     ) -> None:
         self._plan, self._store, self._options, self._session = plan, store, options, session
         self._progress = ToldProgress(progress, store.tell)
-        self._before = {run.id for run in plan.runs} - {run.id for run in plan.missing()}
+        self._before = {run.id for run in plan.runs} - {run.id for run in plan.unfinished()}
         self._failures = Failures(progress)
 
     def run(self, reason: str = "") -> Outcome:
@@ -252,18 +252,18 @@ class _Driver:
     def _work(self, executor: Executor) -> None:
         rate = MachineRate.measure(self._plan.spec.precision)
         tasks = Tasks(self._plan, self._store, self._options, self._count)
-        self._advance(executor, tasks, list(self._plan.packs(rate)))
-        # Runs whose chunk turned out to be damaged on the way start again, in packs that are made here.
-        refreshed = self._plan.refreshed(self._store)
-        damaged = {run.id for run in refreshed.missing()} - {run.id for run in self._plan.missing()}
-        if damaged:
-            self._progress.say(f"damaged: {len(damaged)} runs did not match their marks and are computed again")
-            self._advance(executor, tasks, list(refreshed.packs(rate, only=damaged)))
-            refreshed = self._plan.refreshed(self._store)
-        self._plan = refreshed
+        missing, tried = {run.id for run in self._plan.missing()}, set[str]()
+        # Additions are computed once the runs have ended to which they belong. Runs whose chunk turned out to be
+        # damaged on the way start again.
+        while ready := {run.id for run in self._plan.ready()} - tried:
+            if damaged := ready - missing:
+                self._progress.say(f"damaged: {len(damaged)} runs did not match their marks and are computed again")
+            self._advance(executor, tasks, list(self._plan.packs(rate, only=ready)))
+            self._plan, tried = self._plan.refreshed(self._store), tried | ready
 
     def _advance(self, executor: Executor, tasks: Tasks, packs: list[Pack]) -> None:
         records = sum(len(run.record_steps) for pack in packs for run in pack.runs.values())
+        records -= sum(start.records for pack in packs for start in pack.starts.values())  # these are there already
         self._progress.start(
             sum(len(pack.runs) for pack in packs), records, len(packs), sum(pack.seconds for pack in packs)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sweepengine.options import RunOptions
     from sweepengine.plugins import UserCode
     from sweepengine.spec import AnyRun
-    from sweepengine.store import BlockShape, Nodes
+    from sweepengine.store import BlockShape, Nodes, RunPlace, Start
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class PackTask:
     workers : int
         Number of workers that advance each run together, if the executor has several.
     options : RunOptions
+    beside, starts : dict
+        As :class:`sweepengine.plan.Pack` has them.
+    keep_states : bool
+        Whether the last state of each run is kept.
     careful : bool
         Whether the task advances one run at a time and names each run to the driver before it advances it. If the
         worker dies, the driver then knows which run stopped it.
@@ -58,6 +62,9 @@ class PackTask:
     code: UserCode
     workers: int
     options: RunOptions
+    beside: dict[int, tuple[RunPlace, ...]] = field(default_factory=dict)
+    starts: dict[int, Start] = field(default_factory=dict)
+    keep_states: bool = False
     careful: bool = False
     is_short: bool = False
 
@@ -73,7 +80,7 @@ class PackTask:
 
     def __reduce__(self) -> tuple[Callable[[UserCode, bytes], PackTask], tuple[UserCode, bytes]]:
         """Pickle users' code first, because it may define the classes of the runs."""
-        rest = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "code"}
+        rest = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "code"}
         return _unpacked, (self.code, cloudpickle.dumps(rest))
 
 

@@ -13,12 +13,12 @@ from sweepengine.execute._task import PackTask
 from sweepengine.store import HeldError, SupersededError, fail_chunk, write_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from sweepengine.options import RunOptions
     from sweepengine.plan import Pack, Plan
     from sweepengine.spec import AnyRun
-    from sweepengine.store import Nodes, SweepStore
+    from sweepengine.store import Nodes, RunPlace, Start, SweepStore
 
 MOST_ATTEMPTS = 3
 """Attempts at a pack whose worker stops, and the driver does not know in which run; then all its runs are recorded as
@@ -67,15 +67,19 @@ class Tasks:
             chunks=pack.chunks,
             runs=pack.runs,
             attempts=self._attempts(pack.block, pack.chunks),
-            nodes=self._nodes(pack.block, pack.runs),
+            nodes=self._nodes(pack.block, pack.runs, _read(pack.beside, pack.starts)),
             code=self._plan.code,
             workers=self._plan.spec.workers_of_a_run,
             options=self._options,
+            beside=pack.beside,
+            starts=pack.starts,
+            keep_states=bool(self._plan.spec.keep_states) and not pack.beside,
         )
 
-    def _nodes(self, block: str, runs: Mapping[int, AnyRun]) -> Nodes:
+    def _nodes(self, block: str, runs: Mapping[int, AnyRun], read: Iterable[RunPlace]) -> Nodes:
         """Return the arrays of the store that runs of a block read and write; they all read the same data."""
-        return self._store.nodes_of(block, next(iter(runs.values())).data_id, self._plan.given)
+        blocks = dict.fromkeys([block, *(place.block for place in read)])
+        return self._store.nodes_of(blocks, next(iter(runs.values())).data_id, self._plan.given)
 
     def _attempts(self, block: str, chunks: tuple[int, ...]) -> dict[int, int]:
         """Count a try of some chunks, and return the numbers of these attempts."""
@@ -147,6 +151,8 @@ class Tasks:
         first, stop = task.shape.chunk_span(error.chunk)
         (attempt,) = self._attempts(error.block, (error.chunk,)).values()
         place = self._store.relocate(error.block, error.chunk, attempt)
+        beside = {position - first: places for position, places in task.beside.items() if first <= position < stop}
+        starts = {position - first: start for position, start in task.starts.items() if first <= position < stop}
         moved = replace(
             task,
             block=place.block,
@@ -154,7 +160,9 @@ class Tasks:
             chunks=(0,),
             runs={position - first: run for position, run in task.runs.items() if first <= position < stop},
             attempts=self._attempts(place.block, (0,)),
-            nodes=self._nodes(place.block, task.runs),
+            nodes=self._nodes(place.block, task.runs, _read(beside, starts)),
+            beside=beside,
+            starts=starts,
         )
         history = self._packs[place.block, 0] = self._history(task)
         chunks = tuple(chunk for chunk in task.chunks if chunk != error.chunk)
@@ -230,6 +238,11 @@ class _PackHistory:
     advancing: tuple[int, ...] = ()
     leaving: bool = False
     departures: int = 0
+
+
+def _read(beside: Mapping[int, tuple[RunPlace, ...]], starts: Mapping[int, Start]) -> list[RunPlace]:
+    """The places of the runs that a task reads."""
+    return [*(place for places in beside.values() for place in places), *(start.place for start in starts.values())]
 
 
 def _said(error: Exception) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def try_users_code(plan: Plan) -> None:
-    """Take the first record and the first step of the smallest run that is missing, as a worker would, on the CPU.
+    """Take the first record and the first step of the smallest run that is not finished, as a worker would, on the CPU.
 
     The trial has all points of the data, because users' code may depend on their number. It records the users'
     observables alone, and it has few particles.
@@ -25,7 +25,7 @@ def try_users_code(plan: Plan) -> None:
     SpecError
         The code of an observable, model, potential, kernel or unit raised, or returned another type or shape.
     """
-    missing = plan.missing()
+    missing = plan.unfinished()
     if not plan.code.used or not missing:
         return
     run = min(missing, key=lambda run: run.width)

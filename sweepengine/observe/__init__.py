@@ -9,6 +9,7 @@ from sweepengine.observe._catalogue import declared as declared
 from sweepengine.observe._catalogue import observables_of as observables_of
 from sweepengine.observe._catalogue import user_observable as user_observable
 from sweepengine.observe._choice import canonical_names as canonical_names
+from sweepengine.observe._choice import default_names as default_names
 from sweepengine.observe._choice import given_ids as given_ids
 from sweepengine.observe._choice import ingredients_of as ingredients_of
 from sweepengine.observe._choice import variables_of as variables_of

@@ -34,6 +34,14 @@ The biases of Θ_0 and of the covariance have large constants for cos: 0.41/m an
 0.04/m and 0.1/m.
 """
 _GROUP_NUMBERS: Final = 2**21
+_DRAWN: Final = 1.1e-8
+"""Seconds to draw a number."""
+_PASSED: Final = 1e-9
+"""Seconds for a weight in a pass: products with so few points take as long as it takes to read their matrices."""
+_ENTRY: Final = 1e-8
+"""Seconds for a neuron at a point: activation, slope and signal."""
+_NETWORK: Final = 4e-7
+"""Seconds for a network of a group, of any width."""
 
 
 def sphere_points(count: int = POINTS, d: int = DIM) -> Floats:
@@ -75,7 +83,7 @@ def networks_at_start(
 
     from sweepengine.networks import Parameters, network
 
-    widths = [width] * architecture.depth if isinstance(width, int) else list(width)
+    widths = _widths(architecture, width)
     sizes = [d, *widths]
     largest = max(1, _GROUP_NUMBERS // max(a * b for a, b in pairwise(sizes)))
     for first in range(0, copies, largest):
@@ -91,6 +99,34 @@ def networks_at_start(
             output_bias=None,
         )
         yield network(architecture, parameters, [0.5] * group, [1.0] * group)
+
+
+def seconds_at_start(
+    architecture: Architecture, width: int | Sequence[int], copies: int, *, passes: int, points: int = POINTS
+) -> float:
+    """Estimated seconds to draw networks with d = 5 and one output, and to pass points through them.
+
+    Parameters
+    ----------
+    architecture, width, copies
+        As for :func:`networks_at_start`.
+    passes
+        Forward and backward passes through each network.
+    points
+        N.
+
+    Returns
+    -------
+    float
+    """
+    widths = _widths(architecture, width)
+    weights = sum(a * b for a, b in pairwise([DIM, *widths, 1]))
+    of_weights = weights * (_DRAWN + passes * _PASSED)
+    return copies * (_NETWORK + of_weights + points * sum(widths) * _ENTRY)
+
+
+def _widths(architecture: Architecture, width: int | Sequence[int]) -> list[int]:
+    return [width] * architecture.depth if isinstance(width, int) else list(width)
 
 
 def incoming_signals(net: Network, passes: Passes) -> list[Tensor]:

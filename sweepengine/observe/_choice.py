@@ -42,11 +42,7 @@ def canonical_names(spec: AnySpec, user: Mapping[str, str] | None = None) -> tup
     """
     own, known = user_keys(spec.kind) if user is None else user, declared(spec.kind)
     if spec.observables is None:
-        named: tuple[str, ...] = tuple(
-            observable.name
-            for observable in known.values()
-            if observable.by_default and all(condition.holds(spec) for condition in observable.defined_for)
-        )
+        named = default_names(spec)
     else:
         named = _in_order(spec.observables, [*known, *sorted(own)], spec.kind)
     chosen = [known[name] for name in named if name in known]
@@ -58,6 +54,15 @@ def canonical_names(spec: AnySpec, user: Mapping[str, str] | None = None) -> tup
                 hint = f". {condition.alternatives}: {', '.join(allowed)}" if condition.alternatives else ""
                 raise SpecError(f"observables: {observable.name} {condition.refusal(spec)}{hint}")
     return tuple(own.get(name, name) for name in named)
+
+
+def default_names(spec: AnySpec) -> tuple[str, ...]:
+    """Names of the observables that a spec records where it names none."""
+    return tuple(
+        observable.name
+        for observable in declared(spec.kind).values()
+        if observable.by_default and all(condition.holds(spec) for condition in observable.defined_for)
+    )
 
 
 def _names(kind: str, condition: Condition, *, needed: bool) -> list[str]:

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from sweepengine.spec import ComputationRun, ComputationSpec
     from sweepengine.store import Block, BlockShape, StoredArray
 
+_RUN = 1.2e-4
+"""Seconds of a run beside its observables: its turn, its record and what its worker tells the driver."""
+_CHUNK, _CHUNK_VARIABLE = 4e-3, 1.7e-3
+"""Seconds to open and commit a chunk of runs, and for each of its variables; a run bears its share."""
+
 
 class ComputationWork:
     """What the plan asks of a sweep of computations; see :class:`sweepengine.plan.Work`."""
@@ -40,10 +45,11 @@ class ComputationWork:
         """The block of runs of one layout."""
         return make_block(runs, variables_of(runs[0]), *own_dims(runs[0], {}))
 
-    def seconds(self, run: ComputationRun, shape: BlockShape, rate: MachineRate) -> float:  # noqa: ARG002
+    def seconds(self, run: ComputationRun, shape: BlockShape, rate: MachineRate) -> float:
         """Estimated seconds of one run on one thread; the sizes of the ingredients are the run itself."""
         cost = record_cost(ingredients_of(run), run)
-        return cost.seconds + cost.flops / rate.flops
+        chunk = _CHUNK + _CHUNK_VARIABLE * len(shape.variables)
+        return _RUN + chunk / shape.chunk_runs + cost.seconds + cost.flops / rate.flops
 
     def memory(self, run: ComputationRun, shape: BlockShape) -> int:  # noqa: ARG002
         """Bytes of a worker with a task that computes the run."""

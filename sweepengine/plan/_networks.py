@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from sweepengine.data import check_cost, load_weights
 from sweepengine.errors import DataError, SpecError
 from sweepengine.observe import canonical_names
@@ -84,6 +86,11 @@ class NetworkWork:
     def memory(self, run: Run, shape: BlockShape) -> int:
         """Bytes of a worker with a task that advances the run."""
         return run_memory(run, shape, self._data.x_train.shape[1])
+
+    def state_bytes(self, run: Run, shape: BlockShape) -> int:
+        """Bytes of the last state of a run: its parameters, and its momentum."""
+        arrays = 2 if run.method.name == "momentum" else 1
+        return arrays * shape.sizes["parameter"] * np.dtype(run.precision).itemsize
 
 
 def _refuse_large_batches(spec: SweepSpec, n_train: int) -> None:

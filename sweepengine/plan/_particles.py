@@ -141,6 +141,10 @@ class ParticleWork:
         """Bytes of a worker with one task, or with one shard of a task."""
         return WORKER_BYTES + particle_memory(run, shape, self._sizes(run, shape, NOMINAL))
 
+    def state_bytes(self, run: ParticleRun, shape: BlockShape) -> int:
+        """Bytes of the last state of a run: its particles."""
+        return run.width * shape.sizes["coord"] * np.dtype(run.precision).itemsize
+
     def _sizes(self, run: ParticleRun, shape: BlockShape, rate: MachineRate) -> CloudSizes:
         return CloudSizes(
             width=run.width,

@@ -3,54 +3,45 @@
 from __future__ import annotations
 
 import itertools
-import math
-import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sweepengine.amounts import show_bytes
-from sweepengine.errors import SpecError
+from sweepengine.errors import StoreError
 from sweepengine.observe import canonical_names
+from sweepengine.plan._cost import MachineRate
+from sweepengine.plan._known import failed_before, known_marks
+from sweepengine.plan._longer import Longer, find_longer, longer_block
 from sweepengine.plan._machine import Machine
+from sweepengine.plan._packs import Pack, packs_of
+from sweepengine.plan._parts import Addition, Parts, find_parts, lay_out_additions
+from sweepengine.plan._refusals import (
+    refuse_more_than_the_disk,
+    refuse_more_than_the_memory,
+    refuse_states_of_shards,
+    refuse_too_many,
+)
 from sweepengine.plan._step_size import References
 from sweepengine.plan._work import JoinedWork
 from sweepengine.plugins import UserCode
 from sweepengine.spec import kind_key
-from sweepengine.store import DATA_FILES, STORE_FILES, Status, failed_places, local_folder
+from sweepengine.store import (
+    DATA_FILES,
+    STORE_FILES,
+    OtherScheduleError,
+    RunPlace,
+    Start,
+    Status,
+    SweepStore,
+    recorded_observables,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from sweepengine.data import Dataset, Given
-    from sweepengine.plan._cost import MachineRate
     from sweepengine.spec import AnyRun, AnySpec
-    from sweepengine.store import Block, BlockShape, RunMark, StoredArray, SweepStore
-
-MOST_RUNS = 200_000
-SHORTEST_PACK = 2.0
-"""Chunks of a block are joined into one task until it is estimated to take this many seconds."""
-
-
-@dataclass(frozen=True)
-class Pack:
-    """The content of one task: whole chunks of one block.
-
-    Attributes
-    ----------
-    block : str
-    shape : BlockShape
-    chunks : tuple of int
-    runs : dict
-        Position in the block → run, for the runs of the sweep that are missing in the store.
-    seconds : float
-        Estimated time of the task.
-    """
-
-    block: str
-    shape: BlockShape
-    chunks: tuple[int, ...]
-    runs: dict[int, AnyRun]
-    seconds: float
+    from sweepengine.store import Block, BlockShape, RunMark, StoredArray
 
 
 @dataclass(frozen=True)
@@ -66,30 +57,36 @@ class Plan:
         Arrays that the runs need beside the data.
     runs : tuple of AnyRun
         All runs of the sweep.
+    parts : Parts
+        The runs of the store of which they are made.
     new_blocks : tuple of Block
         Blocks that the store does not have yet.
     limits : dict
         Limit id → a run with this limit, for the infinite-width predictions that the store does not have yet.
     known : dict
-        Run id → its mark in the store (None: not begun), for the runs that have a place in the store.
+        Run id → its mark in the store (None: not begun), for the parts of runs that have a place in the store.
     failed : frozenset of str
-        Ids of the runs that have failed before and not ended since, whether or not a later attempt has begun.
+        Ids of the parts of runs that have failed before and not ended since, whether or not a later attempt has begun.
     references : dict
         Largest eigenvalues of reference kernels, as :class:`References` has them.
     code : UserCode
         The users' code that the sweep needs.
+    longer : dict
+        Run id → what the store has of the run up to an earlier time, for the runs that are not finished.
     """
 
     spec: AnySpec
     data: tuple[Dataset, ...]
     given: tuple[Given, ...]
     runs: tuple[AnyRun, ...]
+    parts: Parts
     new_blocks: tuple[Block, ...]
     known: dict[str, RunMark | None]
     failed: frozenset[str]
     limits: dict[str, AnyRun]
     references: dict[str, float]
     code: UserCode
+    longer: dict[str, Longer]
     _work: JoinedWork
     _places: dict[str, tuple[str, int]]
     _shapes: dict[str, BlockShape]
@@ -99,12 +96,40 @@ class Plan:
         return next(data for data in self.data if data.id == run.data_id)
 
     def missing(self) -> list[AnyRun]:
-        """Runs that are neither done nor diverged."""
-        marks = ((run, self.known.get(run.id)) for run in self.runs)
-        return [run for run, mark in marks if mark is None or not mark.status.is_final]
+        """Parts of runs that are neither done nor diverged; most runs have one part, which is the run itself."""
+        return [part for part in self.parts.every() if not self._is_final(part)]
+
+    def ready(self) -> list[AnyRun]:
+        """The missing parts that wait for no other: an addition waits for the runs with which it is compared."""
+        before = self.parts.before()
+        return [part for part in self.missing() if all(map(self._is_final, before.get(part.id, ())))]
+
+    def unfinished(self) -> list[AnyRun]:
+        """Runs of the sweep of which a part is missing."""
+        return [run for run in self.runs if not all(map(self._is_final, self.parts.of[run.id]))]
+
+    def _is_final(self, part: AnyRun) -> bool:
+        mark = self.known.get(part.id)
+        return mark is not None and mark.status.is_final
+
+    def additions(self, rate: MachineRate) -> list[Addition]:
+        """What the missing additions are and cost, those of the same observables together."""
+        before, found = self.parts.before(), dict[tuple[str, ...], Addition]()
+        for block, runs in self._missing_of_blocks().items():
+            run, shape = next(iter(runs.values())), self._shapes[block]
+            if run.id in before:
+                names, seconds = tuple(each.name for each in shape.variables), self._work.seconds(run, shape, rate)
+                so_far = found.get(names, Addition(names, 0, 0.0, 0))
+                found[names] = replace(
+                    so_far,
+                    runs=so_far.runs + len(runs),
+                    seconds=so_far.seconds + len(runs) * seconds,
+                    nbytes=so_far.nbytes + len(runs) * shape.run_bytes(),
+                )
+        return list(found.values())
 
     def _missing_of_blocks(self) -> dict[str, dict[int, AnyRun]]:
-        """Block → position → missing run, for the blocks that hold any."""
+        """Block → position → missing part, for the blocks that hold any."""
         blocks: dict[str, dict[int, AnyRun]] = {}
         for run in self.missing():
             block, position = self._places[run.id]
@@ -116,22 +141,26 @@ class Plan:
         return self._shapes[self._places[run.id][0]]
 
     def statuses(self) -> list[Status]:
-        """Status of every run of the sweep."""
-        marks = (self.known.get(run.id) for run in self.runs)
+        """Status of every run of the sweep: that of its first part which has not ended, if there is one."""
+        every = (self.parts.of[run.id] for run in self.runs)
+        marks = (
+            self.known.get(next((part for part in parts if not self._is_final(part)), parts[0]).id) for parts in every
+        )
         return [Status.PENDING if mark is None else mark.status for mark in marks]
 
     def refreshed(self, store: SweepStore) -> Plan:
         """The same plan, compared with the store as it is now."""
         places, shapes = store.places(), store.block_shapes()
-        known = _known(self.runs, places, shapes, store)
-        failed = _failed(known, places, store)
+        known = known_marks(self.parts.every(), places, shapes, store)
+        failed = failed_before(known, places, store)
         return replace(self, known=known, failed=failed, new_blocks=(), limits={}, _places=places, _shapes=shapes)
 
     def of_failed(self) -> Plan:
         """The same plan for the runs alone that have failed before: nothing new is laid out or predicted."""
-        runs = tuple(run for run in self.runs if run.id in self.failed)
+        runs = tuple(run for run in self.runs if any(part.id in self.failed for part in self.parts.of[run.id]))
+        parts = Parts({run.id: self.parts.of[run.id] for run in runs})
         data = tuple(each for each in self.data if any(run.data_id == each.id for run in runs))
-        return replace(self, runs=runs, data=data, new_blocks=(), limits={})
+        return replace(self, runs=runs, parts=parts, data=data, new_blocks=(), limits={})
 
     def packs(self, rate: MachineRate, only: Collection[str] | None = None) -> Iterator[Pack]:
         """The tasks for the missing runs, longest first, so that the last task to finish is short.
@@ -142,29 +171,44 @@ class Plan:
         only : collection of str, optional
             Ids of the runs to advance; without it all missing runs.
         """
-        packs: list[Pack] = []
+        packs, before = list[Pack](), self.parts.before()
         for block, runs in self._missing_of_blocks().items():
             wanted = runs if only is None else {position: run for position, run in runs.items() if run.id in only}
             if wanted:
-                packs += self._packs_of(block, wanted, rate)
+                shape = self._shapes[block]
+                seconds = self._work.seconds(next(iter(wanted.values())), shape, rate) * self._share(wanted.values())
+                beside = {position: self._where(before[run.id]) for position, run in wanted.items() if run.id in before}
+                packs += packs_of(block, shape, wanted, seconds, beside, self._starts(wanted))
         return iter(sorted(packs, key=lambda pack: -pack.seconds))
 
-    def _packs_of(self, block: str, runs: dict[int, AnyRun], rate: MachineRate) -> Iterator[Pack]:
-        shape = self._shapes[block]
-        seconds = self._work.seconds(next(iter(runs.values())), shape, rate)
-        by_chunk: dict[int, dict[int, AnyRun]] = {}
-        for position in sorted(runs):
-            by_chunk.setdefault(position // shape.chunk_runs, {})[position] = runs[position]
-        chunks: list[int] = []
-        held: dict[int, AnyRun] = {}
-        for chunk, here in by_chunk.items():
-            chunks.append(chunk)
-            held |= here
-            if len(held) * seconds >= SHORTEST_PACK:
-                yield Pack(block, shape, tuple(chunks), held, len(held) * seconds)
-                chunks, held = [], {}
-        if held:
-            yield Pack(block, shape, tuple(chunks), held, len(held) * seconds)
+    def _share(self, runs: Collection[AnyRun]) -> float:
+        """The share of their steps that some runs have before them, in the mean."""
+        return sum(self.longer[run.id].share if run.id in self.longer else 1.0 for run in runs) / len(runs)
+
+    def _starts(self, runs: Mapping[int, AnyRun]) -> dict[int, Start]:
+        """Position → from where a run goes on, for those that do not begin at t = 0."""
+        found = ((position, self.longer.get(run.id)) for position, run in runs.items())
+        return {
+            position: Start(self._where_of(longer.shorter), longer.records)
+            for position, longer in found
+            if longer is not None and longer.records
+        }
+
+    def _where_of(self, run: str) -> RunPlace:
+        block, position = self._places[run]
+        return RunPlace(block, self._shapes[block], position)
+
+    def kept_bytes(self) -> int:
+        """Bytes of the last states of the missing runs, which the spec may ask to keep."""
+        if not self.spec.keep_states:
+            return 0
+        before, blocks = self.parts.before(), self._missing_of_blocks().items()
+        every = ((self._shapes[block], runs.values()) for block, runs in blocks)
+        return sum(self._work.state_bytes(run, shape) for shape, runs in every for run in runs if run.id not in before)
+
+    def _where(self, parts: Iterable[AnyRun]) -> tuple[RunPlace, ...]:
+        """The places of some parts."""
+        return tuple(self._where_of(part.id) for part in parts)
 
     def disk_bytes(self) -> int:
         """Uncompressed bytes of the missing runs' variables, of new predictions, and of a new store's data."""
@@ -172,7 +216,12 @@ class Plan:
         data = 0 if self.known else sum(data.nbytes for data in self.data)
         data += 0 if self.known else sum(each.nbytes for each in self.given)
         blocks = self._missing_of_blocks().items()
-        return limits + data + sum(len(runs) * self._shapes[block].run_bytes() for block, runs in blocks)
+        return (
+            limits
+            + data
+            + self.kept_bytes()
+            + sum(len(runs) * self._shapes[block].run_bytes() for block, runs in blocks)
+        )
 
     def file_count(self) -> int:
         """Number of files for the blocks of missing runs, for new predictions, and for the rest of a new store."""
@@ -186,8 +235,16 @@ class Plan:
     def memory_bytes(self) -> int:
         """Largest peak memory of a worker with one task, over the missing runs."""
         # Runs of a block take the same.
+        before = self.parts.before()
         firsts = ((block, next(iter(runs.values()))) for block, runs in self._missing_of_blocks().items())
-        return max((self._work.memory(run, self._shapes[block]) for block, run in firsts), default=0)
+        return max(
+            (
+                self._work.memory(run, self._shapes[block])
+                + sum(place.shape.run_bytes() * place.shape.chunk_runs for place in self._where(before.get(run.id, ())))
+                for block, run in firsts
+            ),
+            default=0,
+        )
 
     def predictions(self) -> dict[str, dict[str, StoredArray]]:
         """Limit id → infinite-width prediction, for the new blocks."""
@@ -198,13 +255,11 @@ class Plan:
         return {name: self._shapes[name] for name in self._missing_of_blocks()}
 
 
-def _refuse_too_many(spec: AnySpec) -> None:
-    count = math.prod(len(values) for values in spec.axes.model_dump(exclude_none=True).values())
-    if count > MOST_RUNS:
-        raise SpecError(
-            f"axes: they give {count} runs, more than the {MOST_RUNS} that one sweep may have; shorten an axis, "
-            "or divide the sweep"
-        )
+def _cost_anew(spec: AnySpec) -> str:
+    """What a sweep takes in a store that has none of its runs."""
+    plan = make_plan(spec, SweepStore("memory://nothing-is-written.zarr"), Machine(1, memory=None))
+    seconds = sum(pack.seconds for pack in plan.packs(MachineRate.measure(spec.precision)))
+    return f"about {seconds / 3600:.3g} CPU-hours and {show_bytes(plan.disk_bytes())}, because all its runs are new"
 
 
 def _user_code(spec: AnySpec) -> UserCode:
@@ -233,18 +288,28 @@ def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) 
         The spec asks for something impossible, or does not agree with the store.
     """
     code = _user_code(spec)  # first, so that an unknown name is reported before data are loaded
-    store.check(spec, code)
-    _refuse_too_many(spec)
+    refuse_too_many(spec)
+    refuse_states_of_shards(spec)
+    try:
+        store.check(spec, code)
+    except OtherScheduleError as error:
+        raise StoreError(f"{error}; there it takes {_cost_anew(spec)}") from error
     references = References(store.references(), store.given)
     work = JoinedWork(spec, references, store.dataset)
     store.check_contents(work.data, work.given)
     runs = work.runs()
+    recorded = recorded_observables(store, code)
+    parts = find_parts(spec, work, store, recorded)
     places = store.places()
     shapes = store.block_shapes()
-    known = _known(runs, places, shapes, store)
-    failed = _failed(known, places, store)
-    new_runs = [run for run in runs if run.id not in places]
-    laid_out = (work.block(list(group)) for _, group in itertools.groupby(new_runs, key=work.layout))
+    known = known_marks(parts.every(), places, shapes, store)
+    failed = failed_before(known, places, store)
+    new_runs = [run for run in runs if run.id not in places and len(parts.of[run.id]) == 1]
+    longer = find_longer(spec, runs, store, references, recorded)
+    laid_out = [
+        longer_block(work.block(list(group)), longer) for _, group in itertools.groupby(new_runs, key=work.layout)
+    ]
+    laid_out += lay_out_additions(parts, work, places, shapes)
     new_blocks = tuple(replace(block, id=store.new_block(block.id)) for block in laid_out)
     for block in new_blocks:
         shapes[block.id] = block.shape
@@ -257,60 +322,18 @@ def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) 
         work.data,
         work.given,
         runs,
+        parts,
         new_blocks,
         known,
         failed,
         limits,
         references.values,
         code,
+        longer,
         work,
         places,
         shapes,
     )
-    _refuse_more_than_the_memory(plan, machine or Machine.here())
-    _refuse_more_than_the_disk(plan, store.address)
+    refuse_more_than_the_memory(plan.memory_bytes(), machine or Machine.here())
+    refuse_more_than_the_disk(plan.disk_bytes(), store.address)
     return plan
-
-
-def _refuse_more_than_the_memory(plan: Plan, machine: Machine) -> None:
-    """Raise :class:`SpecError` if a worker of the machine has too little memory for a run."""
-    need = plan.memory_bytes()
-    if machine.memory is not None and need > machine.memory:
-        has = "this machine has" if machine.is_here else "a worker has"
-        raise SpecError(
-            f"axes.width: the largest run needs {show_bytes(need)}, {has} {show_bytes(machine.memory)}; take smaller "
-            "widths, fewer points or fewer records"
-        )
-
-
-def _refuse_more_than_the_disk(plan: Plan, address: str) -> None:
-    """Raise :class:`SpecError` if a local disk has too little space for the missing runs without compression."""
-    place = local_folder(address)
-    if place is None:
-        return
-    folder = next(path for path in place.parents if path.exists())
-    need, free = plan.disk_bytes(), shutil.disk_usage(folder).free
-    if need > free:
-        raise SpecError(
-            f"axes: the sweep would write up to {need / 1e9:.3g} GB and the disk of {address} has {free / 1e9:.3g} GB "
-            "free; take fewer records or snapshots, fewer observables, smaller widths or fewer seeds, or name another "
-            "--store"
-        )
-
-
-def _known(
-    runs: Iterable[AnyRun], places: Mapping[str, tuple[str, int]], shapes: Mapping[str, BlockShape], store: SweepStore
-) -> dict[str, RunMark | None]:
-    """Run id → mark, for the runs that have a place in the store."""
-    placed = {run.id: places[run.id] for run in runs if run.id in places}
-    marks = dict(store.run_marks({block: shapes[block] for block, _ in placed.values()}))
-    return {run: marks[block][position] for run, (block, position) in placed.items()}
-
-
-def _failed(
-    known: Mapping[str, RunMark | None], places: Mapping[str, tuple[str, int]], store: SweepStore
-) -> frozenset[str]:
-    """Ids of the runs in the store that have failed before and not ended since."""
-    kept = failed_places(store.objects) if known else set()
-    unfinished = {run: mark for run, mark in known.items() if mark is not None and not mark.status.is_final}
-    return frozenset(run for run, mark in unfinished.items() if mark.status is Status.FAILED or places[run] in kept)

@@ -55,6 +55,9 @@ class Work(Protocol):
     def memory(self, run: Any, shape: BlockShape) -> int:
         """Bytes of a worker with a task that advances the run."""
 
+    def state_bytes(self, run: Any, shape: BlockShape) -> int:
+        """Bytes of the last state of a run. Where a work has no such method, states are not kept."""
+
 
 class JoinedWork:
     """The work of a sweep: that of each of its plain sweeps, with the methods of :class:`Work`.
@@ -102,6 +105,13 @@ class JoinedWork:
                 self._part_of.setdefault(run.id, number)
         return tuple(runs.values())
 
+    def recording(self, run: AnyRun, observables: tuple[str, ...]) -> AnyRun:
+        """A run of the sweep as it is where other observables are recorded."""
+        value: Any = run  # a frozen dataclass, of whatever kind
+        other: AnyRun = replace(value, observables=observables)
+        self._part_of.setdefault(other.id, self._part_of[run.id])
+        return other
+
     def _work(self, run: AnyRun) -> Work:
         return self._parts[self._part_of[run.id]][1]
 
@@ -131,6 +141,13 @@ class JoinedWork:
     def memory(self, run: AnyRun, shape: BlockShape) -> int:
         """Bytes of a worker with a task that advances the run."""
         return self._work(run).memory(run, shape)
+
+    def state_bytes(self, run: AnyRun, shape: BlockShape) -> int:
+        """Bytes of the last state of a run. Raises :class:`SpecError` for a kind that keeps none."""
+        work = self._work(run)
+        if not hasattr(work, "state_bytes"):
+            raise SpecError(f"keep_states: sweeps of {run.kind} keep no states; remove it")
+        return work.state_bytes(run, shape)
 
 
 def _one_of_each(spec: AnySpec, every: Sequence[Given]) -> tuple[Given, ...]:

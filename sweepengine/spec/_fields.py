@@ -74,6 +74,12 @@ class WholeSpec(Section):
         description="what a run of the spec, and `sweepengine refine STORE`, narrow; no run of the axes depends on it",
     )
 
+    keep_states: bool | None = Field(
+        default=None,
+        description="true: the last state of every run is kept, so that a longer time goes on from there; runs go one "
+        "at a time. No result depends on it",
+    )
+
     if TYPE_CHECKING:
 
         @property
@@ -130,9 +136,13 @@ class WholeSpec(Section):
         return f"kind {self.kind!r}"
 
     def fixed_settings(self) -> dict[str, Any]:
-        """All settings but the name, the axes and the refinement, as one mapping ``section.field`` → plain value."""
+        """All settings but name, axes, refinement and what is kept, as one mapping ``section.field`` → plain value."""
         return flat_settings(
-            {key: value for key, value in self.to_json().items() if key not in {"name", "axes", "refine"}}
+            {
+                key: value
+                for key, value in self.to_json().items()
+                if key not in {"name", "axes", "refine", "keep_states"}
+            }
         )
 
     def agreed_settings(self, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:  # noqa: ARG002

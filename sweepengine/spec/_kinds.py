@@ -58,6 +58,8 @@ class AnySpec(Protocol):
     @property
     def refine(self) -> RefineSection | None: ...
     @property
+    def keep_states(self) -> bool | None: ...
+    @property
     def workers_of_a_run(self) -> int:
         """See :class:`WholeSpec`, which also documents the methods below ``located``."""
 

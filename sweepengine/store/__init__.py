@@ -14,7 +14,9 @@ from sweepengine.store._beats import TaskBeat as TaskBeat
 from sweepengine.store._chunk import ChunkWriter as ChunkWriter
 from sweepengine.store._chunk import fail_chunk as fail_chunk
 from sweepengine.store._chunk import refs_by_positions as refs_by_positions
+from sweepengine.store._compatibility import OtherScheduleError as OtherScheduleError
 from sweepengine.store._compatibility import bind_code as bind_code
+from sweepengine.store._compatibility import recorded_observables as recorded_observables
 from sweepengine.store._content import content_digest as content_digest
 from sweepengine.store._data import read_data as read_data
 from sweepengine.store._data import read_given as read_given
@@ -44,9 +46,13 @@ from sweepengine.store._open import open_sweep as open_sweep
 from sweepengine.store._open_theory import open_theory as open_theory
 from sweepengine.store._part import ChunkPart as ChunkPart
 from sweepengine.store._part import Share as Share
+from sweepengine.store._places import RunPlace as RunPlace
+from sweepengine.store._places import Start as Start
 from sweepengine.store._run_table import DATA_FILES as DATA_FILES
 from sweepengine.store._run_table import STORE_FILES as STORE_FILES
 from sweepengine.store._status import Status as Status
+from sweepengine.store._stored import StoredRuns as StoredRuns
+from sweepengine.store._stored import read_start as read_start
 from sweepengine.store._survey import LABELS as LABELS
 from sweepengine.store._survey import Seen as Seen
 from sweepengine.store._survey import Survey as Survey

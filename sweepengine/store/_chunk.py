@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sweepengine.store._attempts import check_attempt, claim_chunk
 from sweepengine.store._marks import Mark, RunMark, StateRef, attempt_of_state, state_prefix, write_mark
 from sweepengine.store._objects import delete_object, list_objects
-from sweepengine.store._part import ALONE, NO_STATE, ChunkPart, Share
+from sweepengine.store._part import ALONE, KEPT_SLOT, NO_STATE, ChunkPart, Share
 from sweepengine.store._process import Process
 from sweepengine.store._publication import must_be_published
 from sweepengine.store._status import Status
@@ -68,6 +68,8 @@ class ChunkWriter:
         self.damaged: dict[int, list[str]] = {}
         self._forgotten: set[int] = set()
         self._is_writing = False
+        self._kept: list[StateRef] = []
+        self._lost: set[str] = set()
         self._runs = list(self._mark.runs)
         try:
             self._load()
@@ -128,12 +130,32 @@ class ChunkWriter:
             run, status=Status.RUNNING, records_done=record + 1, digests=digests
         )
 
-    def finish(self, position: int, status: Status, *, diverged_step: int = -1, peak_memory: int = -1) -> None:
-        """Say how a run ended."""
+    def finish(
+        self,
+        position: int,
+        status: Status,
+        *,
+        diverged_step: int = -1,
+        peak_memory: int = -1,
+        beside: Mapping[str, str] | None = None,
+    ) -> None:
+        """Say how a run ended; of an addition also the digests of what lies ``beside``, with which it was compared."""
         index = position - self._first
         self._runs[index] = replace(
-            self._runs[index], status=status, diverged_step=diverged_step, peak_memory=peak_memory
+            self._runs[index],
+            status=status,
+            diverged_step=diverged_step,
+            peak_memory=peak_memory,
+            digests={**self._runs[index].digests, **(beside or {})},
         )
+
+    def keep(self, position: int, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Keep the last state of a run; the next commit names it."""
+        self._kept += self._part.write_state(self._mark.attempt, (position,), KEPT_SLOT, state)
+
+    def drop(self, ref: StateRef) -> None:
+        """Name a state that is lost no more."""
+        self._lost.add(ref.key)
 
     def commit(
         self,
@@ -174,7 +196,10 @@ class ChunkWriter:
         tails = self._mark.tails | self._part.write(self._runs)
         self._is_writing = False
         # States of other runs stay: a sweep of fewer runs must not lose the states of the runs that it leaves alone.
-        kept = [ref for ref in self._mark.states if not set(ref.positions) & set(positions) and self._is_needed(ref)]
+        anew = {*positions, *(position for ref in self._kept for position in ref.positions)}
+        kept = [ref for ref in self._mark.states if not set(ref.positions) & anew and self._is_needed(ref)]
+        kept += [ref for ref in self._kept if self._is_needed(ref)]
+        self._kept.clear()
         if state is None:
             self._share.wait()
         else:
@@ -212,7 +237,9 @@ class ChunkWriter:
         return int(any(ref.key.startswith(stem) for ref in self._mark.states))
 
     def _is_needed(self, ref: StateRef) -> bool:
-        """Whether a state still continues some run: one that has records and is not finished."""
+        """Whether a state still continues some run: one that has records and is not finished, or a longer one."""
+        if ref.is_kept:
+            return ref.key not in self._lost and all(self.run(p).status is Status.DONE for p in ref.positions)
         return any(self.run(p).records_done and not self.run(p).status.is_final for p in ref.positions)
 
 
@@ -236,7 +263,7 @@ def delete_states(place: ChunkPlace, named: Collection[str] = (), until: int | N
 
 def refs_by_positions(mark: Mark) -> dict[tuple[int, ...], list[StateRef]]:
     """The states that a mark names: positions of the runs that a state continues → its parts, in the order of rows."""
-    grouped = itertools.groupby(mark.states, key=lambda ref: ref.positions)
+    grouped = itertools.groupby((ref for ref in mark.states if not ref.is_kept), key=lambda ref: ref.positions)
     return {positions: list(refs) for positions, refs in grouped}
 
 

@@ -11,7 +11,7 @@ from sweepengine.spec import make_spec
 from sweepengine.store._objects import BrokenSealError, get_object, get_sealed, list_objects, put_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from zarr.abc.store import Store
 
@@ -28,6 +28,14 @@ _IN_THE_CONTENT = ("data.path", "data.targets", "network.weights", "reference")
 """Settings that say where to find content; :meth:`StoreView.check_contents` compares the content itself."""
 
 
+_SCHEDULE = ("time", "records")
+"""Settings of a section that say how long runs are trained, and when they are recorded."""
+
+
+class OtherScheduleError(StoreError):
+    """A spec whose runs are those of a store, trained for another time or recorded at other steps."""
+
+
 def _settings(spec: AnySpec, used: Sequence[Mapping[str, str]]) -> dict[str, tuple[Any, ...]]:
     """Every fixed setting of a spec → the values that it may have: one, or those of an axis if the spec sweeps it.
 
@@ -35,7 +43,7 @@ def _settings(spec: AnySpec, used: Sequence[Mapping[str, str]]) -> dict[str, tup
     """
     settings = {key: value for key, value in spec.agreed_settings(used).items() if key not in _IN_THE_CONTENT}
     user = {each["name"]: f"{each['name']}@{each['version']}" for each in used if each["kind"] == "observable"}
-    return settings | {"observables": (", ".join(canonical_names(spec, user)),)}
+    return settings | {"observables": (canonical_names(spec, user),)}
 
 
 def bind_code(store: Store, code: UserCode) -> None:
@@ -88,9 +96,10 @@ def _has_finished_runs(store: StoreView) -> bool:
 def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> None:
     """Raise unless a spec's fixed settings agree with those of the specs that wrote a store.
 
-    A setting that the specs of the store have swept must have one of the values that they gave it, or more. Users' code
-    must have the version that the store has, and other code under that version is refused. Code from which no finished
-    run comes may change.
+    Observables may be added to those of the store and times made longer, and a spec may name again what an earlier spec
+    has named. A setting that the specs of the store have swept must have one of the values that they gave it, or more.
+    Users' code must have the version that the store has, and other code under that version is refused. Code from which
+    no finished run comes may change.
 
     Parameters
     ----------
@@ -104,29 +113,63 @@ def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> No
     StoreError
         One line for each setting that differs, with both values.
     """
-    address, mine = store.address, code.provenance()
-    ours = _settings(spec, mine)
-    written = store.attributes["specs"]
-    # A store whose specs use no users' code has none bound, so there is no need to look.
-    bound = _bound(store) if any(entry["provenance"].get("user_code") for entry in written) else {}
+    address = store.address
+    ours = _settings(spec, code.provenance())
+    bound = _bound(store) if _uses_code(store) else {}
     _refuse_other_code(address, bound, code)
     _refuse_other_dims(store, code)
     theirs: dict[str, dict[str, Any]] = {}
-    for entry in written:
-        used = [_unless_bound(each, bound, mine) for each in entry["provenance"].get("user_code", [])]
-        for key, values in _settings(make_spec(entry["spec"]), used).items():
+    for settings in _written_settings(store, bound, code):
+        for key, values in settings.items():
             theirs.setdefault(key, {}).update({repr(value): value for value in values})
-    differing = [
-        f"{key}: the store has {_show(tuple(theirs.get(key, {}).values()))}, this spec {_show(ours.get(key))}"
+    (names,) = ours["observables"]
+    if all(set(each) <= set(names) for each in theirs["observables"].values()):
+        del ours["observables"], theirs["observables"]
+    for key in (key for key in ours.keys() & theirs.keys() if key.endswith(".time")):
+        if all(ours[key][0] > value for value in theirs[key].values()):
+            del ours[key], theirs[key]
+    differing = {
+        key: f"{key}: the store has {_show(tuple(theirs.get(key, {}).values()))}, this spec {_show(ours.get(key))}"
         for key in sorted(ours.keys() | theirs.keys())
         if not set(map(repr, ours.get(key, ()))) & theirs.get(key, {}).keys()
-    ]
+    }
     if differing:
-        raise StoreError(
-            f"store: {address} was written with other fixed settings (longer axes would be an extension):\n"
-            + "\n".join(differing)
+        error = OtherScheduleError if all(key.split(".")[-1] in _SCHEDULE for key in differing) else StoreError
+        raise error(
+            f"store: {address} was written with other fixed settings (longer axes, more observables and a longer time "
+            "would be an extension):\n"
+            + "\n".join(differing.values())
             + "\nName another --store, or go back to the settings of the store"
         )
+
+
+def recorded_observables(store: StoreView, code: UserCode) -> list[tuple[str, ...]]:
+    """The sets of observables that the specs of a store have named, each once, in the order of the specs.
+
+    Each holds those before it, or is one of them.
+
+    Parameters
+    ----------
+    store : StoreView
+    code : UserCode
+        The users' code of the new spec.
+    """
+    bound = _bound(store) if _uses_code(store) else {}
+    written = _written_settings(store, bound, code)
+    return list(dict.fromkeys(settings["observables"][0] for settings in written))
+
+
+def _uses_code(store: StoreView) -> bool:
+    """Whether any spec of a store uses users' code; where none does, none is bound and there is no need to look."""
+    return any(entry["provenance"].get("user_code") for entry in store.attributes.get("specs", ()))
+
+
+def _written_settings(store: StoreView, bound: Bound, code: UserCode) -> Iterator[dict[str, tuple[Any, ...]]]:
+    """The settings of each spec that has written to a store."""
+    mine = code.provenance()
+    for entry in store.attributes.get("specs", ()):
+        used = [_unless_bound(each, bound, mine) for each in entry["provenance"].get("user_code", [])]
+        yield _settings(make_spec(entry["spec"]), used)
 
 
 def _unless_bound(used: Mapping[str, str], bound: Bound, mine: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
@@ -176,4 +219,5 @@ def _refuse_other_dims(store: StoreView, code: UserCode) -> None:
 def _show(values: tuple[Any, ...] | None) -> str:
     if not values:
         return "nothing"
-    return ", ".join(map(str, values))
+    names = (name for value in values for name in (value if isinstance(value, tuple) else (str(value),)))
+    return ", ".join(dict.fromkeys(names))

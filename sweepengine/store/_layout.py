@@ -43,8 +43,13 @@ if TYPE_CHECKING:
     from sweepengine.spec import AnyRun
 
 SCHEMA_VERSION = 3
+EXTENDED_VERSION = 4
+"""The layout version of a store that was extended by observables or time; other programs would show runs twice."""
 LEGACY_VERSION = 2
 """The previous layout version. It can be read, and the first driver that writes carries the store over."""
+ADDS_TO = "adds_to"
+LONGER_THAN = "longer_than"
+"""The columns that the tables of stores have which were extended by observables, and by time."""
 CHUNK_TARGET = 8_000_000
 """Bytes that a chunk should have, about."""
 CHUNK_LIMIT = 32_000_000
@@ -247,12 +252,20 @@ class Block:
         In the order of the ``run`` dim.
     axes : mapping
         Axis → value of its setting for these runs, for the axes that may have a column in the table of runs.
+    adds_to : tuple of str
+        Of an addition, a block of further observables: for each run the id of the run to which they belong. Empty for
+        runs of their own.
+    longer_than : tuple of str
+        For each run the id of the run that it is at an earlier time, empty if the store has none. Empty if it has none
+        of any of them.
     """
 
     id: str
     shape: BlockShape
     runs: tuple[AnyRun, ...]
     axes: Mapping[str, Any] = field(default_factory=dict)
+    adds_to: tuple[str, ...] = ()
+    longer_than: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ _LEGACY_TABLE = re.compile(r"runs/\w+/(zarr\.json|c/.*)")
 _IN_BLOCKS = {
     "blocks": re.compile(r"(\w+/)?zarr\.json|\w+/c(/\d+)+"),
     "marks": re.compile(r"\d+/\d+\.json|\d+\.json"),
-    "state": re.compile(r"\d+/\d+-\d+-[ab](-\d+)?\.npz"),
+    "state": re.compile(r"\d+/\d+-\d+-[abk](-\d+)?\.npz"),
     "failures": re.compile(r"\d+\.json"),
 }
 """First part of a key → what follows the name of a block there."""

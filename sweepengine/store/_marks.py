@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 _MARK = re.compile(r"(\d{9,})\.json")
 _LEGACY_BLOCK = re.compile(r"[^-]*-[^-]*-[^-]*")
 """The name of a block of layout version 2; later ones end with the number of the driver that made them."""
-_STATE = re.compile(r"(\d+)-\d+-[ab](-\d+)?\.npz")
+_STATE = re.compile(r"(\d+)-\d+-[abk](-\d+)?\.npz")
+_KEPT = "-k.npz"
+"""End of the keys of the last states of finished runs."""
 _TOGETHER = 64
 """Marks that are read at a time: their bytes, of up to 256 runs each, are held together."""
 
@@ -86,6 +88,11 @@ class StateRef:
     key: str
     digest: str
     rows: tuple[int, int] | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is the last state of a finished run, from which a longer run goes on."""
+        return self.key.endswith(_KEPT)
 
 
 @dataclass(frozen=True)

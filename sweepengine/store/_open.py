@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweepengine.errors import DamageWarning, StoreError
-from sweepengine.spec import further_columns, make_spec
+from sweepengine.errors import DamageWarning, IncompleteWarning, StoreError
+from sweepengine.spec import make_spec
+from sweepengine.store._additions import NOWHERE, Additions, replaced
 from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._data import given_path
 from sweepengine.store._layout import SCHEDULES, block_path, limit_path
@@ -21,7 +22,7 @@ from sweepengine.store._nodes import values_digest
 from sweepengine.store._objects import get_objects
 from sweepengine.store._open_theory import dims_of, urls_of
 from sweepengine.store._points import counts_of_points, inputs, targets
-from sweepengine.store._run_table import COLUMNS
+from sweepengine.store._run_table import column_of
 from sweepengine.store._several import join_sweeps
 from sweepengine.store._status import DAMAGED, Status
 from sweepengine.store._view import StoreView
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import dask.array as da
     import xarray as xr
     from numpy.typing import NDArray
 
@@ -57,10 +59,14 @@ def open_sweep(url: str | Path | Sequence[str | Path]) -> xr.Dataset:
         grid or a reference cloud. Runs of fewer records, layers or points than others are padded with NaN (steps with
         −1), and records that are not committed are NaN; ``records_done`` counts the valid records. Where runs differ in
         their points, ``n_train`` and ``n_test`` count them, and targets that are not the same for all runs have the dim
-        ``run`` too. A setting that was swept is a coordinate of ``run`` under the name of its axis.
+        ``run`` too. A setting that was swept is a coordinate of ``run`` under the name of its axis. Where observables
+        were added later, ``records_added`` counts the records at which a run has these too. Of a run that is trained
+        for longer there is one row: until its end the shorter run's, then its own.
 
     Warns
     -----
+    IncompleteWarning
+        Some finished runs do not have yet an observable that was added later. Its values are NaN there.
     DamageWarning
         A mark, a schedule, targets or predictions are damaged. Damaged values are NaN, and the runs of a damaged mark
         have the status ``damaged``.
@@ -89,13 +95,24 @@ def _opened(url: str | Path) -> xr.Dataset:
         raise StoreError(f"store: {store.address} holds no runs; `sweepengine run SPEC` writes them")
     shapes = store.block_shapes()
     marks = _Marks(store, shapes)
+    table = table.without(replaced(table, marks.runs))
+    shapes = {block: shapes[block] for block in table.blocks()}
+    additions = Additions(table, shapes, marks.runs)
+    table = table.of_runs()
     segments = table.segments()
+    if lacking := additions.lacking():
+        warnings.warn(
+            f"{store.address} lacks observables that were added, which are NaN there: {lacking}; run the sweep again",
+            IncompleteWarning,
+            stacklevel=3,
+        )
     nodes = store.nodes.of_blocks()
     places = {block: ChunkPlace.of(store.objects, nodes[block], block, shape) for block, shape in shapes.items()}
     every = [shape.sizes for shape in shapes.values()]
-    sizes = {dim: max(each[dim] for each in every) for dim in every[0] if dim != "run"}
+    dims = dict.fromkeys(dim for each in every for dim in each if dim != "run")
+    sizes = {dim: max(each.get(dim, 0) for each in every) for dim in dims}
     coords: dict[str, Any] = {name: ("run", _plain(column)) for name, column in table.columns.items()}
-    coords = counts_of_points(shapes, segments) | coords | marks.coords(segments)
+    coords = counts_of_points(shapes, segments) | coords | marks.coords(segments) | additions.records()
     # The method is a fixed setting of a store, so every run has that of the newest spec.
     label = make_spec(store.attributes["specs"][-1]["spec"]).method_label
     coords["method"] = ("run", np.full(len(table), label), {"long_name": "time method"})
@@ -105,20 +122,16 @@ def _opened(url: str | Path) -> xr.Dataset:
         # Every block's labels are the first of the longest list.
         coords[dim] = (dim, np.array(max((shape.labels.get(dim, ()) for shape in shapes.values()), key=len)))
     variables: dict[str, Any] = {}
-    # A store refuses specs of other observables, so every block has these variables.
-    for variable in next(iter(shapes.values())).variables:
+    for variable in additions.variables:
+        where = additions.segments(variable.name)
         blocks = {
-            block: CommittedValues(place, variable, marks.runs[block], marks.tails[block])
-            for block, place in places.items()
+            block: CommittedValues(places[block], variable, additions.marks[block], marks.tails[block])
+            for block in dict.fromkeys(block for block, _, _ in where if block != NOWHERE)
         }
-        alike = itertools.groupby(
-            ((blocks[block], start, stop) for block, start, stop in segments),
-            key=lambda part: (part[0].shape[1:], part[0].chunks[1:], part[0].dtype),
-        )
-        parts = [lazy_rows(list(rows), store.address) for _, rows in alike]
         shape = tuple(sizes[dim] for dim in variable.dims[1:])
+        values = padded_rows(_parts(blocks, where, shape, store.address), shape)
         attributes = {"long_name": variable.long_name, "units": variable.units, "source": variable.source}
-        variables[variable.name] = (variable.dims, padded_rows(parts, shape), attributes)
+        variables[variable.name] = (variable.dims, values, attributes)
     variables |= _predicted_curves(store, table.columns["limit"], sizes["record"])
     variables |= targets(store, segments, partial(_values, store))
     variables |= inputs(store, segments, lambda path: WholeValues(store.objects, store.nodes, path).lazy(store.address))
@@ -130,9 +143,31 @@ def _opened(url: str | Path) -> xr.Dataset:
             variables[f"{kind}_points"] = ((kind, "coord"), points, attributes)
     dataset = xr.Dataset(variables, coords, _attributes(store))
     for name in table.columns:
-        dataset[name].attrs["long_name"] = (COLUMNS | further_columns())[name].long_name
+        dataset[name].attrs["long_name"] = column_of(name).long_name
     dataset["time"].attrs |= {"long_name": "training time", "units": "1"}
     return dataset
+
+
+def _parts(
+    blocks: dict[str, CommittedValues], segments: list[tuple[str, int, int]], shape: tuple[int, ...], address: str
+) -> list[da.Array]:
+    """The values of a variable for the runs of some segments; NaN of the padded shape where a run has none."""
+    import dask.array as da
+
+    parts: list[da.Array] = []
+    for there, alike in itertools.groupby(segments, key=lambda segment: _alike(blocks.get(segment[0]))):
+        rows = list(alike)
+        if there is None:
+            dtype = next(iter(blocks.values())).dtype
+            parts.append(da.full((sum(stop - start for _, start, stop in rows), *shape), np.nan, dtype=dtype))
+        else:
+            parts.append(lazy_rows([(blocks[block], start, stop) for block, start, stop in rows], address))
+    return parts
+
+
+def _alike(values: CommittedValues | None) -> Any:
+    """What blocks whose runs stand in one array have in common."""
+    return None if values is None else (values.shape[1:], values.chunks[1:], values.dtype)
 
 
 def _warn(store: StoreView, trouble: StoreError) -> None:

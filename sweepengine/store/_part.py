@@ -33,7 +33,9 @@ ROWS_OF_STATE = "particles"
 """Name of the one array of a state that is divided: each shard has its own rows of it."""
 NO_STATE = -1
 """Stands for a slot in a commit that writes no state."""
-_SLOTS = "ab"
+KEPT_SLOT = 2
+"""The slot of a run's last state, which is kept."""
+_SLOTS = "abk"
 _LONGEST_PROCESS = 1024
 
 
@@ -258,7 +260,7 @@ class ChunkPart:
         return tails
 
     def state_stem(self, attempt: int, position: int, slot: int) -> str:
-        """Beginning of the keys of a run's state; every attempt has two slots for it."""
+        """Beginning of the keys of a run's state; every attempt has two slots for it, and one for the last state."""
         return f"{state_prefix(self._place.block, self._place.chunk)}{attempt:06d}-{position}-{_SLOTS[slot]}"
 
     def write_state(

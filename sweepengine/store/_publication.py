@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import DamagedError, RunError, StoreError
 from sweepengine.store._digests import digest
-from sweepengine.store._layout import LEGACY_VERSION, SCHEMA_VERSION
+from sweepengine.store._layout import ADDS_TO, EXTENDED_VERSION, LEGACY_VERSION, LONGER_THAN, SCHEMA_VERSION
 from sweepengine.store._nodes import Nodes
 from sweepengine.store._objects import (
     BrokenSealError,
@@ -105,7 +105,9 @@ def make_publication(generation: Generation, attributes: Mapping[str, Any], node
     attributes, nodes : mapping
         Attributes of the root, and path → metadata of every node.
     """
-    attributes = {**attributes, "sweepengine_schema": SCHEMA_VERSION, "generation": str(generation)}
+    is_extended = any(f"{attributes.get('table')}/{column}" in nodes for column in (ADDS_TO, LONGER_THAN))
+    version = EXTENDED_VERSION if is_extended else SCHEMA_VERSION
+    attributes = {**attributes, "sweepengine_schema": version, "generation": str(generation)}
     attributes.pop(_SEAL, None)
     content = {
         "attributes": attributes,
@@ -226,9 +228,9 @@ def _parsed(content: bytes) -> Publication:
         raise BrokenSealError(f"it cannot be understood ({type(error).__name__}: {error})") from error
     if version is None:
         raise StoreError("it is a zarr store, but not of sweepengine; name another --store")
-    if version not in (LEGACY_VERSION, SCHEMA_VERSION):
+    if version not in (LEGACY_VERSION, SCHEMA_VERSION, EXTENDED_VERSION):
         raise StoreError(
-            f"it has layout version {version}, this sweepengine reads {LEGACY_VERSION} and {SCHEMA_VERSION}; "
+            f"it has layout version {version}, this sweepengine reads {LEGACY_VERSION} to {EXTENDED_VERSION}; "
             "use the version that wrote it"
         )
     if version == LEGACY_VERSION:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweepengine.spec import Column, further_columns, kind_of
+from sweepengine.store._layout import ADDS_TO, LONGER_THAN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -43,6 +44,10 @@ COLUMNS: dict[str, Column] = {
     ),
 }
 """Columns that the tables of all kinds of sweeps have."""
+_EXTENSIONS = {
+    ADDS_TO: Column(str, "", "id of the run to which these further observables belong; empty for a run"),
+    LONGER_THAN: Column(str, "", "id of the run that this one is at an earlier time; empty where there is none"),
+}
 
 DATA_FILES = 1 + 2 * 4
 """Number of files of a set of data: its group, and two for each of four arrays."""
@@ -65,6 +70,38 @@ class RunTable:
 
     def __len__(self) -> int:
         return len(self.columns["id"])
+
+    @cached_property
+    def bases(self) -> NDArray[Any]:
+        """For each row the id of the run to which an addition belongs; empty for the row of a run."""
+        return self.columns.get(ADDS_TO, np.full(len(self), "", dtype=object))
+
+    @cached_property
+    def longer_than(self) -> dict[str, str]:
+        """Run id → id of the run that it is at an earlier time."""
+        if LONGER_THAN not in self.columns:
+            return {}
+        rows = zip(self.columns["id"], self.columns[LONGER_THAN], strict=True)
+        return {str(run): str(shorter) for run, shorter in rows if shorter}
+
+    def without(self, hidden: Collection[str]) -> RunTable:
+        """The table without some runs and their additions, and without the column :data:`LONGER_THAN`."""
+        pairs = zip(self.columns["id"], self.bases, strict=True)
+        shown = np.array([run not in hidden and base not in hidden for run, base in pairs], dtype=bool)
+        return RunTable({name: column[shown] for name, column in self.columns.items() if name != LONGER_THAN})
+
+    def of_runs(self) -> RunTable:
+        """The table of the runs alone, without the rows of additions."""
+        own = self.bases == ""
+        return RunTable({name: column[own] for name, column in self.columns.items() if name != ADDS_TO})
+
+    def additions(self) -> dict[str, list[tuple[str, int]]]:
+        """Run id → (block, position) of each of its additions, the oldest first; empty if there are none."""
+        places: dict[str, list[tuple[str, int]]] = {}
+        for base, block, position in zip(self.bases, self.columns["block"], self.columns["position"], strict=True):
+            if base:
+                places.setdefault(str(base), []).append((str(block), int(position)))
+        return places
 
     def places(self) -> dict[str, tuple[str, int]]:
         """Run id → (block, position)."""
@@ -110,13 +147,7 @@ class RunTable:
 
     def segments(self) -> list[tuple[str, int, int]]:
         """Stretches of rows that lie together in a block: block, first position, first position after the stretch."""
-        segments: list[tuple[str, int, int]] = []
-        for block, position in zip(self.columns["block"].tolist(), self.columns["position"].tolist(), strict=True):
-            if segments and segments[-1][0] == block and segments[-1][2] == position:
-                segments[-1] = (block, segments[-1][1], position + 1)
-            else:
-                segments.append((block, position, position + 1))
-        return segments
+        return stretches(zip(self.columns["block"].tolist(), self.columns["position"].tolist(), strict=True))
 
     @cached_property
     def positions(self) -> dict[str, list[int]]:
@@ -129,6 +160,22 @@ class RunTable:
     def blocks(self) -> list[str]:
         """Blocks in the order of the table."""
         return list(self.positions)
+
+
+def stretches(places: Iterable[tuple[str, int]]) -> list[tuple[str, int, int]]:
+    """Places that follow each other in a block, as block, first position, first position after the stretch."""
+    found: list[tuple[str, int, int]] = []
+    for block, position in places:
+        if found and found[-1][0] == block and found[-1][2] == position:
+            found[-1] = (block, found[-1][1], position + 1)
+        else:
+            found.append((block, position, position + 1))
+    return found
+
+
+def column_of(name: str) -> Column:
+    """The column of a name, of any table."""
+    return (COLUMNS | further_columns() | _EXTENSIONS)[name]
 
 
 def rows_of(block: Block, names: Collection[str]) -> dict[str, list[Any]]:
@@ -148,6 +195,8 @@ def rows_of(block: Block, names: Collection[str]) -> dict[str, list[Any]]:
             "seed": run.seed,
             "limit": run.limit_id,
             "step_size": run.step_size,
+            ADDS_TO: block.adds_to[position] if block.adds_to else "",
+            LONGER_THAN: block.longer_than[position] if block.longer_than else "",
         } | run.further_columns
         for name, column in rows.items():
             column.append(values[name] if name in values else block.axes[name])
@@ -168,7 +217,7 @@ def read_table(store: Store, publication: Publication) -> RunTable:
         The table is not what was written.
     """
     nodes, path = publication.nodes, publication.table
-    extra = [name for name in further_columns() if f"{path}/{name}" in nodes]
+    extra = [name for name in (*further_columns(), *_EXTENSIONS) if f"{path}/{name}" in nodes]
     names = (*COLUMNS, *extra)
     return RunTable(dict(zip(names, nodes.values_of_each(store, [f"{path}/{name}" for name in names]), strict=True)))
 
@@ -205,21 +254,26 @@ def extended(table: RunTable | None, blocks: Sequence[Block], swept: Mapping[str
         As :func:`new_columns` gives them.
     """
     columns = {} if table is None else table.columns
-    names = dict.fromkeys((*(columns or _names(blocks[0])), *swept))
+    asked = {
+        ADDS_TO: any(block.adds_to for block in blocks),
+        LONGER_THAN: any(block.longer_than for block in blocks),
+    }
+    new = [name for name, is_asked in asked.items() if is_asked]
+    names = dict.fromkeys((*(columns or _names(blocks[0])), *swept, *new))
     added = [rows_of(block, names) for block in blocks]
     joined = {}
     for name in names:
         values = _column(name, [value for rows in added for value in rows[name]])
         before = columns.get(name)
         if before is None and table is not None:
-            before = _column(name, [swept[name]] * len(table))
+            before = _column(name, [swept.get(name)] * len(table))
         joined[name] = values if before is None else np.concatenate([before, values])
     return RunTable(joined)
 
 
 def _column(name: str, values: Sequence[Any]) -> NDArray[Any]:
     """A column of the table; None stands for the column's fill value."""
-    dtype, fill, _ = (COLUMNS | further_columns())[name]
+    dtype, fill, _ = column_of(name)
     return np.array([fill if value is None else value for value in values], dtype=object if dtype is str else dtype)
 
 
@@ -227,7 +281,7 @@ def write_table(metadata: Metadata, path: str, table: RunTable) -> None:
     """Write a whole table at a path of its own; the tables of other publications are not touched."""
     metadata.group(path, {"title": "runs of this sweep, with the place of each run"})
     for name, values in table.columns.items():
-        dtype, fill, long_name = (COLUMNS | further_columns())[name]
+        dtype, fill, long_name = column_of(name)
         attributes = {"long_name": long_name}
         metadata.array(
             f"{path}/{name}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +94,8 @@ class Survey:
     total : Tally
     axes : dict
         Axis → value → tally of the runs with this value.
+    additions : dict
+        Names of observables that were added later → tally of the runs to which they are added.
     driver : DriverClaim or None
         The newest claim, unless its driver has ended.
     is_driven : bool
@@ -112,6 +114,7 @@ class Survey:
     taken: float
     total: Tally
     axes: dict[str, dict[Any, Tally]]
+    additions: dict[tuple[str, ...], Tally]
     driver: DriverClaim | None
     is_driven: bool
     workers: list[tuple[Beat, list[Seen]]]
@@ -148,6 +151,7 @@ class Survey:
                 axis: [{"value": value, **tally.to_json()} for value, tally in values.items()]
                 for axis, values in self.axes.items()
             },
+            "additions": [{"observables": list(names), **tally.to_json()} for names, tally in self.additions.items()],
             "driver": None if self.driver is None else _driver_to_json(self.driver, is_driven=self.is_driven),
             "workers": [_worker_to_json(beat, runs) for beat, runs in self.workers],
             "diverged": [{"id": run.id, "axes": dict(run.axes), "step": run.diverged_step} for run in self.diverged],
@@ -199,6 +203,8 @@ def survey(store: StoreView, before: Survey | None = None) -> Survey:
     table, live = store.table, driver.epoch if is_driven and driver is not None else -1
     labels = {} if table is None else table.labels(entry["spec"] for entry in specs)
     runs: dict[tuple[str, int], Seen] = {}
+    adds_to, own, additions = store.adds_to(), list[Seen](), defaultdict[tuple[str, ...], Tally](Tally)
+    shorter = set() if table is None else set(table.longer_than.values())
     shapes = store.block_shapes()
     damaged: dict[tuple[str, int], DamagedMarkError] = {}
     for block, marks in store.marks(shapes, damaged):
@@ -210,21 +216,26 @@ def survey(store: StoreView, before: Survey | None = None) -> Survey:
             label = DAMAGED if is_damaged else _label(every[position], is_advanced=position in advanced)
             mark, (run, axes) = every[position], labels[block, position]
             records, step = (0, -1) if mark is None else (mark.records_done, mark.diverged_step)
-            runs[block, position] = Seen(run, axes, label, records, shape.records, step)
+            runs[block, position] = seen = Seen(run, axes, label, records, shape.records, step)
+            if run in adds_to:
+                additions[tuple(variable.name for variable in shape.variables)].add(seen)
+            elif run not in shorter:
+                own.append(seen)
     return Survey(
         store=store.address,
         name=specs[-1]["spec"]["name"],
         kind=specs[-1]["spec"].get("kind", "networks"),
         taken=now,
-        total=_tally(runs.values()),
-        axes=_by_axis(runs.values()),
+        total=_tally(own),
+        axes=_by_axis(own),
+        additions=dict(additions),
         driver=driver,
         is_driven=is_driven,
         workers=[
             (beat, [runs[beat.block, each] for each in beat.positions if (beat.block, each) in runs])
             for beat in sorted(beats.values(), key=lambda beat: (beat.process.host, beat.process.pid))
         ],
-        diverged=[run for run in runs.values() if run.label == Status.DIVERGED.label],
+        diverged=[run for run in own if run.label == Status.DIVERGED.label],
         failures=grouped(
             failed_run(store, *place, run.id, run.axes)
             for place, run in runs.items()

@@ -195,11 +195,10 @@ class SweepStore(StoreView):
         return Metadata(self.objects, last, Generation(claim.epoch, number))
 
     def mend(self, without: Collection[str] = ()) -> None:
-        """Publish again what the store holds, but for some blocks.
+        """Publish again what the store holds, but for some blocks; this replaces lost, damaged and older copies.
 
-        This replaces copies that are lost, damaged or older. To be called before anything is changed: an earlier driver
-        that wakes later cannot then hide this driver's commits with its own publication. A store of layout version 2 is
-        carried over.
+        To be called before anything is changed: an earlier driver that wakes later cannot then hide this driver's
+        commits with its own publication. A store of layout version 2 is carried over.
         """
         if self._publication is not None:
             metadata = self._next()

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweepengine.errors import RunError
+from sweepengine.store._additions import unlike_their_runs
 from sweepengine.store._arrays import BlockArrays, ChunkPlace
 from sweepengine.store._attempts import HeldError, SupersededError
 from sweepengine.store._chunk import ChunkWriter
 from sweepengine.store._claim import damaged_claims
 from sweepengine.store._digests import digest
 from sweepengine.store._layout import RUN_ARRAYS, block_path
-from sweepengine.store._marks import DamagedMarkError, Mark, RunMark, read_mark
+from sweepengine.store._marks import DamagedMarkError, Mark, RunMark, StateRef, read_mark
 from sweepengine.store._nodes import UNREADABLE, is_of_runs
 from sweepengine.store._objects import BrokenSealError, get_json, get_object, get_sealed, list_objects, put_json
 from sweepengine.store._part import ALONE, ChunkPart
@@ -96,6 +97,15 @@ def find_damage(store: SweepStore) -> Iterator[Damage]:
     for block, shape in store.block_shapes().items():
         for chunk in sorted(store.used_chunks(block, shape)):
             yield from _of_chunk(store.place(block, shape, chunk))
+    yield from _of_additions(store)
+
+
+def _of_additions(store: SweepStore) -> Iterator[Damage]:
+    """Additions to other numbers than those that their runs have now."""
+    for block, position, names in unlike_their_runs(store):
+        chunk = position // store.block_shapes()[block].chunk_runs
+        message = f"was added to a run with another {names} than it has now; it is computed again"
+        yield Damage(message, block, chunk, (position,))
 
 
 def _of_nodes(store: SweepStore) -> Iterator[Damage]:
@@ -138,14 +148,20 @@ def _seen(place: ChunkPlace) -> tuple[list[Damage], Mark | None, Mark | None]:
         return [Damage(f"block {place.block} chunk {place.chunk} cannot be read: {error}", place.block)], None, None
 
 
-def _of_states(place: ChunkPlace, mark: Mark) -> Iterator[Damage]:
-    first, _ = place.span
+def _lost_states(place: ChunkPlace, mark: Mark) -> Iterator[tuple[StateRef, str]]:
+    """States of a chunk that are not what was written, with what is wrong."""
     for ref in mark.states:
         content = get_object(place.store, ref.key)
         if content is None or digest(content) != ref.digest:
-            what = "is lost" if content is None else "is not what was written"
-            positions = tuple(p for p in ref.positions if not mark.runs[p - first].status.is_final)
-            yield Damage(f"{ref.key} {what}: its runs start again", place.block, place.chunk, positions)
+            yield ref, "is lost" if content is None else "is not what was written"
+
+
+def _of_states(place: ChunkPlace, mark: Mark) -> Iterator[Damage]:
+    first, _ = place.span
+    for ref, what in _lost_states(place, mark):
+        positions = tuple(p for p in ref.positions if not mark.runs[p - first].status.is_final)
+        then = "a longer run begins at t = 0" if ref.is_kept else "its runs start again"
+        yield Damage(f"{ref.key} {what}: {then}", place.block, place.chunk, positions)
 
 
 def _of_records(place: ChunkPlace, mark: Mark) -> Iterator[Damage]:
@@ -236,9 +252,14 @@ def _forget(store: SweepStore, place: ChunkPlace) -> None:
     except (HeldError, DamagedMarkError):
         place = store.relocate(place.block, place.chunk, store.attempt(1))
         writer = ChunkWriter(place, store.attempt(1))
-    mark = store.mark(place.block, place.chunk)
-    for lost in () if mark is None else _of_states(place, mark):
-        for position in lost.positions:
+    for block, position, _ in unlike_their_runs(store):
+        if (block, position // place.shape.chunk_runs) == (place.block, place.chunk):
             writer.restart(position)
+    mark = store.mark(place.block, place.chunk)
+    for ref, _ in () if mark is None else _lost_states(place, mark):
+        writer.drop(ref)
+        for position in ref.positions:
+            if not writer.run(position).status.is_final:
+                writer.restart(position)
     writer.commit()
     writer.release()

@@ -11,6 +11,7 @@ from sweepengine.spec import make_spec, words_of_targets
 from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._claim import claimed_epochs, epoch_of
+from sweepengine.store._counted import counted
 from sweepengine.store._data import GIVEN_KINDS, data_path, given_path, read_given, stored_dataset
 from sweepengine.store._layout import BlockShape, block_path
 from sweepengine.store._marks import DamagedMarkError, Mark, attempt_of_mark, read_mark, read_marks, runs_of
@@ -21,7 +22,7 @@ from sweepengine.store._run_table import RunTable, read_table
 from sweepengine.store._strangers import refuse_strangers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from zarr.abc.store import Store
@@ -227,6 +228,13 @@ class StoreView:
         """Run id → (block, position) of every run in the store."""
         return {} if self.table is None else self.table.places()
 
+    def adds_to(self) -> dict[str, str]:
+        """Id of each addition in the store → id of the run to which it belongs."""
+        if self.table is None:
+            return {}
+        rows = zip(self.table.columns["id"], self.table.bases, strict=True)
+        return {str(run): str(base) for run, base in rows if base}
+
     def block_shapes(self) -> dict[str, BlockShape]:
         """Shapes of all blocks in the store.
 
@@ -252,9 +260,9 @@ class StoreView:
         """One chunk of a block."""
         return ChunkPlace.of(self.objects, self.nodes, block, shape, chunk)
 
-    def nodes_of(self, block: str, data_id: str, given: Sequence[Given]) -> Nodes:
-        """The nodes that a task reads and writes: of a block, of the data and of what is given beside them."""
-        groups = [block_path(block), data_path(data_id), *(given_path(each.kind, each.id) for each in given)]
+    def nodes_of(self, blocks: Iterable[str], data_id: str, given: Sequence[Given]) -> Nodes:
+        """The nodes that a task reads and writes: of blocks, of the data and of what is given beside them."""
+        groups = [*map(block_path, blocks), data_path(data_id), *(given_path(each.kind, each.id) for each in given)]
         return self.nodes.below(groups)
 
     def references(self) -> dict[str, float]:
@@ -269,12 +277,6 @@ class StoreView:
         """The chunks of a block that hold runs by the table of runs; the runs of other chunks have been moved."""
         positions = [] if self.table is None else self.table.positions.get(block, [])
         return {position // shape.chunk_runs for position in positions}
-
-    def _written_chunks(self, block: str) -> set[int]:
-        """The chunks of a block whose status has been written, so that they must have a mark."""
-        prefix = f"{block_path(block, 'status')}/c/"
-        names = (key.removeprefix(prefix) for key in list_objects(self.objects, prefix))
-        return {int(name) for name in names if name.isdigit()}
 
     def mark(self, block: str, chunk: int) -> Mark | None:
         """The mark of what a chunk has committed; None before the first attempt."""
@@ -304,7 +306,8 @@ class StoreView:
         """
         for block, marks in read_marks(self.objects, {block: shape.n_chunks for block, shape in shapes.items()}):
             intact: list[Mark | None] = []
-            for chunk, mark in enumerate(self._checked(block, shapes[block], marks)):
+            used = self.used_chunks(block, shapes[block])
+            for chunk, mark in enumerate(counted(self.objects, block, shapes[block], used, marks)):
                 if not isinstance(mark, DamagedMarkError):
                     intact.append(mark)
                     continue
@@ -313,26 +316,6 @@ class StoreView:
                 damaged[block, chunk] = mark
                 intact.append(None)
             yield block, intact
-
-    def _checked(
-        self, block: str, shape: BlockShape, marks: list[Mark | DamagedMarkError | None]
-    ) -> Iterator[Mark | DamagedMarkError | None]:
-        """The marks of a block as they count: of moved runs None, of a chunk that has lost its mark an error."""
-        used = self.used_chunks(block, shape)
-        if any(marks[chunk] is None for chunk in used):
-            for chunk in (chunk for chunk in self._written_chunks(block) & used if marks[chunk] is None):
-                # A worker may have begun since the marks were read; it writes its mark before anything else.
-                marks[chunk] = read_mark(self.objects, block, chunk) or DamagedMarkError(
-                    f"the mark of {block} chunk {chunk} is lost; `sweepengine repair` has its runs computed again"
-                )
-        for chunk, mark in enumerate(marks):
-            first, stop = shape.chunk_span(chunk)
-            if chunk not in used:  # its runs were moved: whatever is still written there does not count
-                yield None
-            elif isinstance(mark, Mark) and len(mark.runs) != stop - first:  # layout version 2 did not seal its marks
-                yield DamagedMarkError(f"the mark of {block} chunk {chunk} speaks of {len(mark.runs)} runs")
-            else:
-                yield mark
 
     def run_marks(self, shapes: Mapping[str, BlockShape]) -> Iterator[tuple[str, list[RunMark | None]]]:
         """The mark of each run of some blocks, by position, as :meth:`marks` yields those of chunks.

@@ -286,5 +286,11 @@ def test_charts_are_written(opened: Any, tmp_path: Path) -> None:
         charts["curves"].save(tmp_path / "c.gif")
     with pytest.raises(ContractError, match=r"'loss'; over .* there are loss_train"):
         opened.sweep.plot.curves("loss")
-    with pytest.raises(ContractError, match="'kernel'; there are kernel_drift"):
-        opened.sweep.plot.exponents("kernel")
+    with pytest.raises(ContractError, match=r"'kernle_drift'\. Did you mean 'kernel_drift'"):
+        opened.sweep.plot.exponents("kernle_drift")
+    with pytest.raises(ContractError, match=r"movement_op has a value for each layer"):
+        opened.sweep.plot.exponents("movement_op")
+    with pytest.raises(ContractError, match="loss_test has many records; found reduction=''"):
+        opened.sweep.plot.exponents("loss_test")
+    with pytest.raises(ContractError, match="kernel_drift against 'seed'"):
+        opened.sweep.plot.exponents("kernel_drift", against="seed")

@@ -11,12 +11,13 @@ import pytest
 import sweepengine
 from sweepengine.analysis import FigureSource, figure_source
 from sweepengine.analysis._ensemble_figures import ensemble_figures
+from sweepengine.analysis._exponent_figures import _shown, exponent_figures
 from sweepengine.analysis._figures import build_figures
-from sweepengine.analysis._gamma_figures import gamma_figures
 from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     Tiny = Callable[..., dict[str, Any]]
 
@@ -50,7 +51,7 @@ def test_what_was_recorded_has_a_figure(source: FigureSource) -> None:
 
 
 def test_exponents_against_gamma_are_those_of_the_fits(source: FigureSource) -> None:
-    [figure] = gamma_figures(source)
+    [figure] = exponent_figures(source)
     assert [panel.heading for panel in figure.panels] == ["kernel drift", "relative movement"]
     values = figure.panels[0].spec["data"]["values"]
     fits = {group.axes["gamma"]: group.fits["kernel_drift"].exponent for group in source.summary.groups}
@@ -58,8 +59,39 @@ def test_exponents_against_gamma_are_those_of_the_fits(source: FigureSource) -> 
     assert all(row["low"] == fits[row["gamma"]].low for row in values)
 
 
+def test_exponents_are_drawn_along_and_against_any_axis(tiny: Tiny, tmp_path: Path) -> None:
+    axes = {"scaling": ["ntk", "mean_field"], "alpha": [0.5, 1, 2, 8], "width": [8, 16, 32], "seed": 3}
+    sweepengine.run(tiny(axes=axes), tmp_path / "a.zarr", executor="inline")
+    ds = sweepengine.open_sweep(tmp_path / "a.zarr")
+    figures = {figure.key: figure for figure in exponent_figures(figure_source(ds))}
+    assert set(figures) == {"fig-alpha"}  # two scalings are too few, and an automatic step size is no axis of its own
+    of_widths = figures["fig-alpha"].panels[0].spec
+    rows = of_widths["data"]["values"]
+    assert {row["group"] for row in rows} == {"ntk", "mean_field"}
+    fits = ds.sweep.fit("kernel_drift")
+    found = {(row["group"], row["alpha"]): row["value"] for row in rows}
+    assert found == {(axes["scaling"], axes["alpha"]): fits[label].exponent.value for label, axes in fits.axes.items()}
+    for layer in of_widths["layer"]:
+        assert layer["encoding"]["x"]["scale"]["type"] == "log"  # 0.5 to 8
+    [drawn] = ds.sweep.plot.exponents("kernel_drift", against="alpha").spec["hconcat"]
+    assert drawn["data"]["values"] == rows
+    [along] = ds.sweep.plot.exponents("loss_test", over="alpha", reduction="final").spec["hconcat"]
+    means = [layer["data"]["values"] for layer in along["layer"]][-1]
+    own = ds.sweep.fit("loss_test", over="alpha", reduction="final")
+    assert next(iter(own.fits.values())).axis == "alpha"
+    assert [row["value"] for row in means] == [value for fit in own.fits.values() for value in fit.means]
+    assert {row["alpha"] for row in means} == {0.5, 1, 2, 8}
+    alt.Chart.from_dict(drawn | {"config": {}}, validate=True)
+    alt.Chart.from_dict(along | {"config": {}}, validate=True)
+
+
+def test_an_interval_far_longer_than_the_others_is_cut() -> None:
+    rows = [{"value": -1.0, "low": -80.0, "high": -0.5}, {"value": 0.0, "low": -0.1, "high": 0.1, "expected": -0.5}]
+    assert _shown(rows) == [-2.0, 0.1]
+
+
 def test_fewer_than_three_gammas_need_no_figure() -> None:
-    assert gamma_figures(figure_source(make_sweep()[0])) == ()
+    assert exponent_figures(figure_source(make_sweep()[0])) == ()
 
 
 def test_the_ensemble_is_that_of_its_own_scaling_alone(source: FigureSource) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -16,6 +17,7 @@ from sweepengine import analysis
 from sweepengine import particles as pt
 from sweepengine.data import load
 from sweepengine.spec import ParticleSpec, make_spec
+from tests.support.pages import Page, acted_upon
 from tests.support.particle_sweeps import TEACHER, WELLS, changed
 
 if TYPE_CHECKING:
@@ -57,8 +59,8 @@ def test_the_report_shows_chaos_propagate_and_the_cloud(tmp_path: Path) -> None:
     assert min(mixed.means) > 5 * fit.means[-1]
     paths = analysis.write_report(sweep, tmp_path / "report")
     page, found = paths.html.read_text(), json.loads(paths.json.read_text())
-    assert "The cloud at the start and the end" in page
-    assert page.count('id="fig-cloud-') == 2  # the data of its two panels
+    assert "The cloud from the start to the end" in page
+    assert page.count('id="fig-cloud-') == 3  # the data of its frames
     charts = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, flags=re.DOTALL)
     assert len(charts) > 2
     for chart in charts:
@@ -83,7 +85,7 @@ def test_a_sweep_without_a_risk_has_a_report(tmp_path: Path) -> None:
     sweep = sweepengine.open_sweep(tmp_path / "w.zarr")
     assert [group.label for group in analysis.summarise(sweep).groups] == ["mean_field, τ = 0", "mean_field, τ = 0.5"]
     page = analysis.write_report(sweep, tmp_path / "report").html.read_text()
-    assert page.count("The cloud at the start and the end") == 2
+    assert page.count("The cloud from the start to the end") == 2
 
 
 def test_rows_of_propagation_of_chaos_say_why_they_are_empty(tmp_path: Path) -> None:
@@ -137,3 +139,46 @@ def test_a_functional_below_zero_has_a_figure_of_all_its_values(tmp_path: Path, 
     assert len(values) == 5  # t = 0 is not on a logarithmic axis
     assert low < min(values) <= max(values) < high
     assert ("The time axis is logarithmic" in page) == (scale == "linear")
+
+
+def test_a_functional_that_is_the_risk_has_one_figure(tmp_path: Path) -> None:
+    content = changed(TEACHER, functional={"terms": [{"term": "risk", "cost": "mse"}]})
+    sweepengine.run(content, tmp_path / "x.zarr", executor="inline")
+    page = analysis.write_report(sweepengine.open_sweep(tmp_path / "x.zarr"), tmp_path / "report").html.read_text()
+    assert 'id="fig-loss_train-time"' in page
+    assert 'id="fig-objective-time"' not in page  # with a further term it has one: the test above
+
+
+SLIDES = """
+  const figure = document.getElementById("fig-cloud"), slider = figure.querySelector("input");
+  const seen = () => [[...figure.querySelectorAll(".panel")]
+    .filter((each) => getComputedStyle(each).visibility === "visible")
+    .map((each) => each.querySelector("h4").textContent), slider.getAttribute("aria-valuetext")];
+  const before = seen();
+  slider.focus();
+  const focused = document.activeElement === slider;
+  slider.value = slider.max;
+  slider.dispatchEvent(new Event("input"));
+  return [before, focused, slider.labels[0].textContent.trim(), seen()];
+"""
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
+def test_the_cloud_is_seen_at_the_time_of_its_slider(tmp_path: Path) -> None:
+    dynamics = TEACHER["dynamics"] | {"snapshots": 20, "records": {"spacing": "every", "k": 1}}
+    sweepengine.run(changed(TEACHER, dynamics=dynamics), tmp_path / "x.zarr", executor="inline")
+    written = analysis.write_report(sweepengine.open_sweep(tmp_path / "x.zarr"), tmp_path / "report")
+    (start, focused, label, end), said = acted_upon(written.html, tmp_path / "browser", SLIDES, 400)
+    assert start == [["t = 0"], "t = 0"]
+    assert (focused, label) == (True, "Time")
+    assert end == [["t = 2"], "t = 2"]
+    assert "CONSOLE" not in said
+    page = Page(written.html.read_text())
+    panels = [
+        (attrs["class"] or "").split()
+        for tag, attrs in page.elements
+        if tag == "div" and "panel" in (attrs.get("class") or "").split()
+    ]
+    frames = [each for each in panels if "shown" in each or "printed" in each]
+    assert sum("printed" in each for each in frames) == 6  # of 12, the first and the last among them
+    assert "12 of 20 snapshots" in page.text

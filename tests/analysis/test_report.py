@@ -14,7 +14,7 @@ import pytest
 import sweepengine
 from sweepengine import analysis
 from sweepengine.analysis._markup import formula, script_json
-from tests.support.pages import HOSTILE, Page, drawn_by_a_browser, hash_of
+from tests.support.pages import HOSTILE, Page, acted_upon, drawn_by_a_browser, hash_of
 from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:
@@ -267,10 +267,96 @@ def test_every_width_has_a_colour_of_its_own(widths: tuple[int, ...], tmp_path: 
     assert all(len(set(scale["range"])) == len(scale["range"]) == len(widths) for scale in scales)
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
+NEEDS_A_BROWSER = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
+
+
+@NEEDS_A_BROWSER
 def test_a_browser_draws_every_chart_from_the_file_alone(written: analysis.ReportPaths, tmp_path: Path) -> None:
     drawn, errors = drawn_by_a_browser(written.html, tmp_path)
     assert sum(tag == "svg" and "marks" in (a.get("class") or "") for tag, a in drawn.elements) == 17
     assert "could not be drawn" not in drawn.text
     assert "CONSOLE" not in errors
     assert not any(tag == "img" for tag, _ in drawn.elements)
+
+
+REQUESTS = """
+  await pause(300);
+  return performance.getEntriesByType("resource").map((each) => each.name);
+"""
+
+
+@NEEDS_A_BROWSER
+def test_a_page_asks_for_nothing(written: analysis.ReportPaths, tmp_path: Path) -> None:
+    found, said = acted_upon(written.html, tmp_path, REQUESTS, 1280)
+    assert found == []
+    assert "CONSOLE" not in said
+    bad = tmp_path / "bad.html"
+    bad.write_text('<body><img src="http://127.0.0.1:9/a.png"></body>')
+    assert acted_upon(bad, tmp_path / "bad", REQUESTS, 1280)[0] == ["http://127.0.0.1:9/a.png"]
+
+
+FADES = """
+  const view = document.querySelector("[data-chart]");
+  const faint = () => [...view.querySelectorAll(".mark-symbol path[opacity='0.05']")].length;
+  const before = faint();
+  view.querySelector(".role-legend-entry .mark-symbol path, .role-legend .mark-symbol path")
+    .dispatchEvent(new MouseEvent("click", { bubbles: true }));
+  await pause(100);
+  return [before, faint()];
+"""
+
+
+@NEEDS_A_BROWSER
+def test_a_click_in_the_legend_singles_a_group_out(written: analysis.ReportPaths, tmp_path: Path) -> None:
+    (before, after), said = acted_upon(written.html, tmp_path, FADES, 1280)
+    assert before == 0
+    assert after > 10
+    assert "CONSOLE" not in said
+
+
+BEYOND = """
+  const edge = document.documentElement.clientWidth;
+  const named = (each) => `${each.tagName} ${each.getAttribute("class")} ${each.textContent.slice(0, 60)}`;
+  const wider = () => [...document.querySelectorAll("main *")]
+    .filter((each) => !each.closest(".scroll, pre, script, details"))
+    .filter((each) => each.getBoundingClientRect().right > edge + 1).map(named);
+  const cut = () => [...document.querySelectorAll("svg.marks text")].filter((each) => {
+    const [own, whole] = [each, each.closest("svg")].map((part) => part.getBoundingClientRect());
+    return own.top < whole.top - 1 || own.right > whole.right + 1 || own.bottom > whole.bottom + 1;
+  }).map(named);
+  const opened = [wider(), cut()];
+  document.querySelector("main").style.width = `${0.6 * edge}px`;
+  dispatchEvent(new Event("resize"));
+  await pause(1000);
+  return [edge, ...opened, wider(), cut()];
+"""
+
+
+@NEEDS_A_BROWSER
+@pytest.mark.parametrize("width", [400, 1280])
+def test_nothing_is_wider_than_the_page(width: int, tmp_path: Path) -> None:
+    ds, _ = make_sweep(gammas={"ntk": 0.5, "a scaling of a very long name that no narrow page has the room for": 1.0})
+    written = analysis.write_report(ds, tmp_path / "report")
+    (edge, *beyond), said = acted_upon(written.html, tmp_path, BEYOND, width)
+    assert edge == width
+    assert beyond == [[], [], [], []]
+    assert "CONSOLE" not in said
+
+
+PRINTS = """
+  const widths = () => [...document.querySelectorAll(".chart svg.marks")].map((svg) => svg.getAttribute("width"));
+  const before = widths();
+  dispatchEvent(new Event("beforeprint"));
+  await pause(200);
+  const printed = widths();
+  dispatchEvent(new Event("afterprint"));
+  await pause(200);
+  return [before, printed, widths()];
+"""
+
+
+@NEEDS_A_BROWSER
+def test_on_paper_charts_are_as_wide_as_their_columns(written: analysis.ReportPaths, tmp_path: Path) -> None:
+    (before, printed, after), _ = acted_upon(written.html, tmp_path, PRINTS, 1280)
+    assert {int(float(each)) for each in printed} == {690, 337, 219}
+    assert after == before != printed

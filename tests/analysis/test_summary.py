@@ -16,6 +16,7 @@ from rich.console import Console
 
 from sweepengine import analysis
 from sweepengine.analysis import _observables
+from sweepengine.analysis._terminal import line_text
 from tests.support.synthetic import make_sweep
 from tests.support.texts import says
 
@@ -211,6 +212,23 @@ def test_table_fits_the_terminal_and_holds_what_was_promised(width: int) -> None
     assert f"{measured.value:.2f}".replace("-", "−") in text
 
 
+@pytest.mark.parametrize("width", [40, 72])
+def test_a_terminal_too_narrow_for_the_table_gets_lines_that_lose_nothing(width: int) -> None:
+    summary = analysis.summarise(make_sweep(activation="relu", status=ODD)[0])
+    text = analysis.to_text(summary, width)
+    assert max(map(len, text.splitlines())) <= width
+    lines = " ".join(text.split())
+    for group in summary.groups:
+        for key in summary.kind.headlines:
+            assert f"{summary.kind.quantity(key).title}: {group.fits[key].exponent}" in lines
+            assert f"at these widths: {line_text(group.fits[key])}" in lines
+    for claim in summary.claims:
+        if claim.observable in summary.kind.headlines:
+            assert f"expected {claim.expected_text}: {claim.verdict}" in lines
+    assert "test accuracy: 0" in lines
+    assert "─" not in text
+
+
 def test_table_is_ascii_where_the_terminal_is_and_names_cannot_steer_it() -> None:
     ds, _ = make_sweep(attrs={"title": "evil\x1b[2J [red]title[/red] τ = 0.1, −1/2 → ψ"})
     summary = analysis.summarise(ds)
@@ -262,3 +280,8 @@ def test_what_a_sweep_did_not_record_has_no_fit_and_says_why() -> None:
         assert "movement_total" not in group.fits
         assert group.fits["kernel_drift"].p == full.fits["kernel_drift"].p
     assert "movement_total" in whole.groups[0].fits
+    assert len(whole.groups) > 1
+    [said] = [warning for warning in partial.warnings if "no fit" in warning]  # once, and not once for each group
+    assert said.startswith("all groups, relative movement: no fit. movement_total has no value")
+    gone = analysis.summarise(ds.isel(run=ds.scaling.values == "ntk").drop_vars("movement_total"))
+    assert [warning for warning in gone.warnings if "no fit" in warning] == [said.replace("all groups", "ntk")]

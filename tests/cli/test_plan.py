@@ -31,6 +31,24 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Tiny) -> str:
     return "spec.yaml"
 
 
+def test_headlines_that_a_list_of_observables_drops_are_named(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
+
+    def said(observables: list[str] | None) -> str:
+        Path("spec.yaml").write_text(yaml.safe_dump(tiny() | ({"observables": observables} if observables else {})))
+        assert main(["plan", "spec.yaml"]) == 0
+        return capsys.readouterr().out
+
+    without = said(["loss_train", "loss_test", "movement_total"])
+    assert says(without, "no exponent and no figure of kernel drift: observables lacks kernel_drift")
+    assert "relative movement" not in without
+    assert "no exponent" not in said(None)
+    assert "no exponent" not in said(["kernel_drift", "movement_total"])
+
+
 def test_the_cluster_and_not_this_machine_refuses(
     spec: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

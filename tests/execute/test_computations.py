@@ -17,6 +17,7 @@ from sweepengine.cli import main
 from sweepengine.errors import SpecError
 from sweepengine.observe import Case
 from sweepengine.observe.computations.paths import speed_excess
+from sweepengine.plan._computations import ComputationWork
 from sweepengine.store import SweepStore, find_damage
 from tests.support.plugins import fresh_registry
 from tests.support.stops import stop_after_commits
@@ -24,7 +25,7 @@ from tests.support.stores import numbers
 from tests.support.texts import says
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SPEC: dict[str, Any] = {
@@ -104,6 +105,38 @@ def test_a_stopped_sweep_computes_only_what_is_missing(
     sweepengine.run(SPEC, tmp_path / "stopped.zarr", executor="inline")
     xr.testing.assert_identical(numbers(tmp_path / "stopped.zarr"), numbers(tmp_path / "whole.zarr"))
     assert not list(find_damage(SweepStore(str(tmp_path / "stopped.zarr"))))
+
+
+@pytest.mark.parametrize(("then", "now", "chunk_runs"), [(100.0, 1e-3, 1), (1e-3, 100.0, 4)])
+def test_a_store_whose_chunks_followed_from_other_estimates_is_continued(
+    then: float, now: float, chunk_runs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many runs a chunk has is read from the store, whatever the plan says now that a run takes."""
+    spec = changed(axes={"seed": 4})
+    more = changed(axes={"seed": 4, "width": [8, 16, 32]})
+
+    def says(seconds: float) -> Callable[..., float]:
+        return lambda *_: seconds
+
+    sweepengine.run(more, tmp_path / "whole.zarr", executor="inline")
+    address = str(tmp_path / "stopped.zarr")
+    with monkeypatch.context() as patch:
+        patch.setattr(ComputationWork, "seconds", says(then))
+        stop_after_commits(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            sweepengine.run(spec, address, executor="inline", commit_seconds=1e-9)
+    made = SweepStore(address).block_shapes()
+    assert {shape.chunk_runs for shape in made.values()} == {chunk_runs}
+    monkeypatch.setattr(ComputationWork, "seconds", says(now))
+    sweepengine.run(spec, address, executor="inline")
+    assert SweepStore(address).block_shapes() == made
+    sweepengine.run(more, address, executor="inline")
+    longer = SweepStore(address).block_shapes()
+    assert {name: longer[name] for name in made} == made
+    assert {shape.chunk_runs for name, shape in longer.items() if name not in made} == {5 - chunk_runs}
+    extended, whole = (numbers(store).drop_vars("block") for store in (address, tmp_path / "whole.zarr"))
+    xr.testing.assert_identical(extended, whole)
+    assert not list(find_damage(SweepStore(address)))
 
 
 def test_ray_gives_the_same_bits_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

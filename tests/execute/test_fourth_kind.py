@@ -47,8 +47,8 @@ class Kill:
         Kill.records += event.records
         if Kill.records >= 6:
             os.kill(os.getpid(), signal.SIGKILL)
-import sweepengine.execute._pack as pack
-pack.EVENT_SECONDS = 0.0
+import sweepengine.execute._pace as pace
+pace.EVENT_SECONDS = 0.0
 spec, store, plugin = sys.argv[1:]
 sweepengine.run(spec, store, executor="inline", commit_seconds=1e-9, plugins=[plugin], progress=Kill())
 """

@@ -49,7 +49,7 @@ def short_of_memory(monkeypatch: pytest.MonkeyPatch, most: int, error: Exception
         turn.advance = failing
         return turn
 
-    monkeypatch.setattr("sweepengine.execute._pack.make_turn", limited)
+    monkeypatch.setattr("sweepengine.execute._chunk_job.make_turn", limited)
     return sizes
 
 

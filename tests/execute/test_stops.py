@@ -16,6 +16,7 @@ import yaml
 import sweepengine
 from sweepengine.errors import Interrupted, SpecError
 from sweepengine.execute import _pack
+from sweepengine.execute._chunk_job import ChunkJob
 from sweepengine.execute._events import Event, Failure
 from sweepengine.execute._failures import Failures
 from sweepengine.execute._signals import deferred, interruptible
@@ -54,14 +55,14 @@ class Culprit(torch.nn.Module):
 def test_the_run_that_stops_its_worker_is_recorded_as_failed_alone(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = _pack._ChunkJob._train
+    train = ChunkJob._train
 
     def dies(self: Any, positions: tuple[int, ...], runs: list[Any], state: Any) -> Generator[Event, None, Event]:
         if any((run.width, run.seed, run.gamma) == (16, 1, 0.5) for run in runs):
             raise EOFError("the worker is gone")  # none of what a run's own failure raises
         return (yield from train(self, positions, runs, state))
 
-    monkeypatch.setattr(_pack._ChunkJob, "_train", dies)
+    monkeypatch.setattr(ChunkJob, "_train", dies)
     said = Said()
     outcome = sweepengine.run(tiny(), tmp_path / "s.zarr", executor="inline", runs_per_turn=4, progress=said)
     assert (outcome.done, outcome.failed) == (7, 1)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
 
-from sweepengine.observe import Case
+from sweepengine.observe import Case, canonical_names, observables_of, record_cost
 from sweepengine.observe._at_start import ARCHITECTURES, networks_at_start, sphere_points, square_of_mean
 from sweepengine.observe.computations import gaussian_outputs, paths
+from sweepengine.spec import ComputationSpec, expand_computations, job_names, job_spec
+
+if TYPE_CHECKING:
+    from sweepengine.observe import Ingredient
+    from sweepengine.spec import ComputationRun
 
 
 def test_the_square_of_a_mean_has_no_bias() -> None:
@@ -64,3 +71,35 @@ def test_only_the_optimal_map_swaps_no_two_points(name: str, swaps: bool) -> Non
     assert (products.min() < -1e-12) == swaps
     np.testing.assert_array_equal(start, paths.path_ends(Case("claim", 32, 0), case)[0])
     np.testing.assert_allclose(np.sort(end, 0), np.sort(paths.path_ends(Case("claim", 32, 0), case)[1], 0), rtol=1e-15)
+
+
+JOBS = [name for name in job_names() if job_spec(name).kind == "computation"]
+
+
+def runs_of(name: str, size: Literal["small", "full"]) -> list[ComputationRun]:
+    spec = job_spec(name, size)
+    assert isinstance(spec, ComputationSpec)
+    return list(expand_computations(spec, "", canonical_names(spec)))
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_observables_that_make_the_same_of_a_case_share_the_cost(name: str) -> None:
+    """What a case keeps for several observables is one ingredient of theirs, which the plan counts once."""
+    run = min(runs_of(name, "small"), key=lambda each: each.width)
+    made: dict[frozenset[Any], list[tuple[Ingredient, ...]]] = {}
+    for observable in observables_of("computation", run.observables):
+        case = Case(run.case, run.width, run.seed)
+        observable.function(case, case)
+        if case._made:
+            made.setdefault(frozenset(case._made), []).append(observable.cost)
+    for first, *others in made.values():
+        assert all(set(first) & set(other) for other in others)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_every_case_and_width_of_a_job_costs_time_on_any_machine(name: str) -> None:
+    for run in runs_of(name, "full"):
+        for observable in observables_of("computation", run.observables):
+            cost = record_cost(observable.cost, run)
+            assert 0 < cost.seconds < math.inf
+            assert 0 <= cost.flops < math.inf

@@ -290,6 +290,7 @@ def test_the_schema_describes_the_quickstart() -> None:
     assert set(schema["properties"]) == {
         "kind",
         "refine",
+        "keep_states",
         "name",
         "data",
         "network",

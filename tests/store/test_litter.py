@@ -267,7 +267,7 @@ def test_it_is_refused_while_a_driver_is_at_work(
 def test_taking_a_store_over_stops_its_driver_and_breaks_nothing(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sweepengine.execute._pack.EVENT_SECONDS", 0.0)
+    monkeypatch.setattr("sweepengine.execute._pace.EVENT_SECONDS", 0.0)
 
     class Collecting(Said):
         def update(self, _event: Any) -> None:

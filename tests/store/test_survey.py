@@ -50,7 +50,7 @@ def test_a_live_run_is_seen_running_from_its_store_alone(
     monkeypatch.setattr("sweepengine.store._beats._FIRST_SECONDS", 0.0)
     monkeypatch.setattr("sweepengine.store._beats.BEAT_SECONDS", 0.0)
     monkeypatch.setattr("sweepengine.store._claim.BEAT_SECONDS", 0.005)
-    monkeypatch.setattr("sweepengine.execute._pack.EVENT_SECONDS", 0.0)
+    monkeypatch.setattr("sweepengine.execute._pace.EVENT_SECONDS", 0.0)
     watching = Watching(tmp_path / "s.zarr")
     sweepengine.run(
         tiny(axes={"width": [8], "scaling": ["ntk"]}),
@@ -89,7 +89,7 @@ def test_a_chunk_that_a_task_has_just_claimed_counts_as_running(
 ) -> None:
     """Short tasks give no sign of life; the mark of their attempt says that they are there."""
     monkeypatch.setattr("sweepengine.store._beats._FIRST_SECONDS", 1e9)
-    monkeypatch.setattr("sweepengine.execute._pack.EVENT_SECONDS", 0.0)
+    monkeypatch.setattr("sweepengine.execute._pace.EVENT_SECONDS", 0.0)
     watching = Watching(tmp_path / "s.zarr")
     sweepengine.run(tiny(axes={"width": [8], "scaling": ["ntk"]}), watching.store, executor="inline", progress=watching)
     assert any(each.total.counts["running"] and not each.workers for each in watching.seen)

@@ -57,7 +57,7 @@ def watched_turns(monkeypatch: pytest.MonkeyPatch) -> list[Begun]:
         begun.append(Begun(len(runs), made.state()["step"].item()))
         return made
 
-    for module in ("_pack", "_follower"):
+    for module in ("_chunk_job", "_follower"):
         monkeypatch.setattr(f"sweepengine.execute.{module}.make_turn", watched)
     return begun
 

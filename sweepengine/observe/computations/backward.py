@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from sweepengine.observe._at_start import incoming_signals, networks_at_start, sphere_points
+from sweepengine.observe._at_start import incoming_signals, networks_at_start, seconds_at_start, sphere_points
 from sweepengine.observe._case import Case, cases
 from sweepengine.observe._observable import observable
 from sweepengine.observe._record_cost import Ingredient
@@ -15,6 +15,8 @@ from sweepengine.spec import Architecture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from sweepengine.spec import ComputationRun
 
     Floats = NDArray[np.float64]
 
@@ -40,6 +42,10 @@ def _norm(matrices: Floats) -> Floats:
     return sizes
 
 
+def _widths(case: str, width: int) -> list[int]:
+    return [round(ratio * width) for ratio in _RATIOS.get(case, (1.0,) * _DEPTH)]
+
+
 class _Distances(NamedTuple):
     """Root mean square over layers of ‖G_l − limit‖/‖limit‖, mean over networks.
 
@@ -62,7 +68,7 @@ def _distances(case: Case) -> _Distances:
 
     a, x, generator = _NETWORKS[case.name], sphere_points(), case.generator()
     limits = np.stack(theory.layer_kernels(x, **_settings(a)).gradients).astype(np.float64)
-    widths = [round(ratio * case.width) for ratio in _RATIOS.get(case.name, (1.0,) * a.depth)]
+    widths = _widths(case.name, case.width)
     divided = case.width / np.array(widths)[:, None, None] if case.name == "own_widths" else 1.0
     inputs, found = Inputs.prepare(torch.from_numpy(x), a), []
     pairs = (networks_at_start(a, widths, _GRAM_COPIES, generator) for _ in range(2))
@@ -107,9 +113,17 @@ def _constants(case: Case) -> _Constants:
     return _Constants(*(case.width * share - (_SHARE_POINTS - 1) for share in (measured, predicted)))
 
 
-def _weights(run: Any) -> float:
-    return float(_DEPTH * run.width**2)
+def _distances_seconds(run: ComputationRun) -> float:
+    drawn = seconds_at_start(_NETWORKS[run.case], _widths(run.case, run.width), 2 * _GRAM_COPIES, passes=3)
+    return drawn + (1e-3 if run.case == "deep_relu" else 1.2e-2)  # limits: in closed form, or by quadrature
 
+
+def _constants_seconds(run: ComputationRun) -> float:
+    return seconds_at_start(_NETWORKS[run.case], run.width, _SHARE_COPIES, passes=3, points=_SHARE_POINTS) + 1.5e-2
+
+
+_DISTANCES: Final = Ingredient(seconds=_distances_seconds)
+_CONSTANTS: Final = Ingredient(seconds=_constants_seconds)
 
 OBSERVABLES = (
     *(
@@ -119,7 +133,7 @@ OBSERVABLES = (
             "g g'/n_l",
             "theory.md §4.6; Li 2025, §2", kind="computation", measure=measure,
             defined_for=(cases(*_NETWORKS),),
-            cost=(Ingredient(seconds=lambda run: 5e-8 * _GRAM_COPIES * _weights(run)),),
+            cost=(_DISTANCES,),
         )
         for name, what, measure in (
             ("own", "", lambda now, _: now.once(_distances).own),
@@ -130,7 +144,7 @@ OBSERVABLES = (
         observable(
             f"backward_{name}", ("hidden_layer",), what, "theory.md §4.6; Li 2025, lemma 1", kind="computation",
             measure=measure, defined_for=(cases("deep_relu", "deep_tanh"),), sizes={"hidden_layer": _LAYERS},
-            cost=(Ingredient(seconds=lambda run: 3e-8 * _SHARE_COPIES * _weights(run)),),
+            cost=(_CONSTANTS,),
         )
         for name, what, measure in (
             ("constant", "m E(|P_phi z|^2/|z|^2) - (N - 1), mean over networks and points",

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from sweepengine.observe._at_start import incoming_signals, networks_at_start, sphere_points, square_of_mean
+from sweepengine.observe._at_start import (
+    incoming_signals,
+    networks_at_start,
+    seconds_at_start,
+    sphere_points,
+    square_of_mean,
+)
 from sweepengine.observe._case import Case, cases
 from sweepengine.observe._observable import observable
 from sweepengine.observe._record_cost import Ingredient
@@ -14,6 +20,8 @@ from sweepengine.spec import Architecture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from sweepengine.spec import ComputationRun
 
     Floats = NDArray[np.float64]
 
@@ -77,13 +85,20 @@ def conditional_characteristic(now: Case, _: Case) -> Floats:
     return np.array(found)
 
 
+def _seconds(run: ComputationRun) -> float:
+    bases = 5e-7 * _COPIES * run.width  # of each layer's features, as long as layers are narrow
+    return seconds_at_start(_NETWORK, run.width, _COPIES, passes=3, points=_POINTS) + bases
+
+
+_WHITENED: Final = Ingredient(seconds=_seconds)
+
 OBSERVABLES = tuple(
     observable(
         name, ("hidden_layer",),
         f"{what}; u the backward signals outside the span of the features, whitened by G_(l+1); case twin: within it",
         "theory.md §4.6; Li 2025, lemma 1", kind="computation", measure=measure,
         defined_for=(cases("claim", "twin"),), sizes={"hidden_layer": _LAYERS},
-        cost=(Ingredient(seconds=lambda run: 2e-7 * _COPIES * run.width**2),),
+        cost=(_WHITENED,),
     )
     for name, what, measure in (
         ("conditional_covariance", "unbiased estimate of |E u u'/(n_l - N) - I|_F^2", conditional_covariance),

@@ -47,6 +47,6 @@ OBSERVABLES = (
         "sup over t of |X^K Y/(X_0^K Y_0) - 1| along dX/dt = -A X, dY/dt = K A Y, A > 0 random; case twin: K/2",
         "Wide-network notes, §3.11",
         kind="computation", measure=continuity_defect, defined_for=(cases("claim", "twin"),),
-        cost=(Ingredient(seconds=lambda run: 4e-4 * run.width),),
+        cost=(Ingredient(seconds=lambda run: 8.5e-5 * run.width),),
     ),
 )  # fmt: skip

@@ -92,39 +92,41 @@ def stability_random(now: Case, _: Case) -> float:
     return now.once(_changes)[2]
 
 
-_COST: Final = (Ingredient(seconds=lambda run: 1e-3 + 2e-6 * run.width),)
+_WIDTH: Final = Ingredient(seconds=lambda _: 2.7e-4)
+_DEVIATION: Final = Ingredient(seconds=lambda run: 5e-4 + 2e-7 * run.width / (1 if run.case == "claim" else _TIED))
+_CHANGES: Final = Ingredient(seconds=lambda run: 4e-4 + 6e-7 * run.width)
 
 OBSERVABLES = (
     observable(
         "concentration_width", (),
         "width of the first lemma, 8 C^4 n^2 log(n(n+1)/delta)/lambda_0^2, for four unit points and delta = 0.1",
         "Du et al. 2019, §3; Wide-network notes, §3.7",
-        kind="computation", measure=concentration_width, defined_for=(cases("claim", "twin"),), cost=_COST,
+        kind="computation", measure=concentration_width, defined_for=(cases("claim", "twin"),), cost=(_WIDTH,),
     ),
     observable(
         "h_deviation", (),
         "operator norm of H_0 - H^inf over lambda_0/4, for four unit points; case twin: 64 neurons at a time are equal",
         "Du et al. 2019, §3; Wide-network notes, §3.7, first lemma",
         kind="computation", measure=h_deviation, defined_for=(cases("claim", "twin"),),
-        cost=_COST,
+        cost=(_DEVIATION,),
     ),
     observable(
         "stability_certificate", (),
         "upper bound of the Frobenius norm of H(W') - H(W) over every W' within R, over lambda_0/4; R of the second "
         "lemma at delta = 0.1; case twin: 1000 R",
         "Du et al. 2019, §3; Wide-network notes, §3.7, second lemma", kind="computation", measure=stability_certificate,
-        defined_for=(cases("claim", "twin"),), cost=_COST,
+        defined_for=(cases("claim", "twin"),), cost=(_CHANGES,),
     ),
     observable(
         "stability_adversarial", (),
         "the same change for the W' that pushes each neuron over its nearest boundary",
         "Du et al. 2019, §3; Wide-network notes, §3.7, second lemma", kind="computation", measure=stability_adversarial,
-        defined_for=(cases("claim", "twin"),), cost=_COST,
+        defined_for=(cases("claim", "twin"),), cost=(_CHANGES,),
     ),
     observable(
         "stability_random", (),
         "the same change for a W' whose rows lie at random directions, R away",
         "Du et al. 2019, §3; Wide-network notes, §3.7, second lemma", kind="computation", measure=stability_random,
-        defined_for=(cases("claim", "twin"),), cost=_COST,
+        defined_for=(cases("claim", "twin"),), cost=(_CHANGES,),
     ),
 )  # fmt: skip

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sweepengine.spec import ComputationRun
+
     Floats = NDArray[np.float64]
     Settings = tuple[str, int, float]
     """Activation, L, σ_b."""
@@ -52,6 +54,11 @@ def _with_a_multiple(count: int, generator: np.random.Generator) -> Floats:
     return np.concatenate([x, 2 * x[:1]])
 
 
+_LAYER: Final = {"tanh": 4.5e-3, "softplus": 7.5e-3}
+"""Activation → seconds of a layer of its kernel on few points, by quadrature."""
+_CLOSED_LAYER: Final = 8e-5
+"""The same of an activation whose kernel has a closed form."""
+
 _CASES: Final[dict[str, tuple[Callable[[int, np.random.Generator], Floats], tuple[Settings, ...]]]] = {
     "claim": (_on_sphere, tuple((phi, depth, 0.5) for phi in (*_ODD, *_EVEN, *_OTHERS) for depth in (1, 2, 3))),
     "antipodal_odd": (_with_opposites(1), tuple((phi, depth, 0.0) for phi in _ODD for depth in (1, 2, 3))),
@@ -87,13 +94,21 @@ def _ratios(case: Case) -> list[float]:
     return found
 
 
+def _seconds(run: ComputationRun) -> float:
+    _, networks = _CASES[run.case]
+    layers = sum(depth * _LAYER.get(phi, _CLOSED_LAYER) for phi, depth, _ in networks)
+    return layers * (1 + run.width / 100) + (3e-4 if run.case.endswith("_relu") else 0.0)
+
+
+_RATIOS: Final = Ingredient(seconds=_seconds)
+
 OBSERVABLES = tuple(
     observable(
         f"definiteness_{name}", (),
         f"{name} of |lambda_min|/lambda_max of the limit of the tangent kernel over activations and depths; cases: "
         "random points on the sphere, and points on which the limit is singular",
         "theory.md §3.8; Jacot et al. 2018, Prop. 2; Du et al. 2019, §3", kind="computation", measure=measure,
-        defined_for=(cases(*_CASES),), cost=(Ingredient(seconds=lambda _: 0.2),),
+        defined_for=(cases(*_CASES),), cost=(_RATIOS,),
     )
     for name, measure in (
         ("least", lambda now, _: min(now.once(_ratios))),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sweepengine.networks import Inputs, Network, Parameters
+    from sweepengine.spec import ComputationRun
 
 _ARCHITECTURES: Final = tuple(
     Architecture(depth, activation, 1.3, sigma_b, 0.8, output_bias=sigma_b > 0)
@@ -129,6 +130,16 @@ def _two_runs(case: Case) -> _Differences:
     return _Differences(*(float(value) for value in np.max(found, axis=0)))
 
 
+def _hessian_seconds(run: ComputationRun) -> float:
+    if run.case == "claim":
+        return 1.6e-2
+    return 2.5e-2 + 4.6e-5 * run.width**2 + 2.4e-6 * run.width**3  # of the 5 m entries of W⁰
+
+
+_IDENTITY: Final = Ingredient(seconds=lambda run: 0.18 + 6e-6 * run.width**2)
+_HESSIAN: Final = Ingredient(seconds=_hessian_seconds)
+_TWO_RUNS: Final = Ingredient(seconds=lambda run: 0.125 + 5e-6 * run.width**2)
+
 OBSERVABLES = (
     observable(
         "layerwise_identity", (),
@@ -136,14 +147,14 @@ OBSERVABLES = (
         "differentiation times its transpose; case twin: without the terms of the biases",
         "theory.md §2.2; Li 2025, §2",
         kind="computation", measure=layerwise_identity, defined_for=(cases("claim", "twin"),),
-        cost=(Ingredient(seconds=lambda _: 1.0),),
+        cost=(_IDENTITY,),
     ),
     observable(
         "readout_hessian", (),
         "largest root mean square, over 24 networks, of the second derivatives of the output by W^L, by automatic "
         "differentiation; case twin: by W^0",
         "theory.md §4.4; Valle Pérez 2019, §8", kind="computation", measure=readout_hessian,
-        defined_for=(cases("claim", "twin"),), cost=(Ingredient(seconds=lambda _: 0.5),),
+        defined_for=(cases("claim", "twin"),), cost=(_HESSIAN,),
     ),
     *(
         observable(
@@ -151,7 +162,7 @@ OBSERVABLES = (
             f"largest relative difference, over 48 networks, of the {name} after 20 steps with (gamma, alpha) and with "
             "(gamma', alpha m^(gamma' - gamma)); case twin: with (gamma', alpha)",
             "theory.md §1.5", kind="computation", measure=measure, defined_for=(cases("claim", "twin"),),
-            cost=(Ingredient(seconds=lambda _: 2.0),),
+            cost=(_TWO_RUNS,),
         )
         for name, measure in (
             ("outputs", lambda now, _: now.once(_two_runs).outputs),

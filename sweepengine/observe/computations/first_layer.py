@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from sweepengine.observe._at_start import DIM, POINTS, networks_at_start, sphere_points, square_of_mean
+from sweepengine.observe._at_start import (
+    DIM,
+    POINTS,
+    networks_at_start,
+    seconds_at_start,
+    sphere_points,
+    square_of_mean,
+)
 from sweepengine.observe._case import Case, cases
 from sweepengine.observe._observable import observable
 from sweepengine.observe._record_cost import Ingredient
@@ -14,6 +21,8 @@ from sweepengine.spec import Architecture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from sweepengine.spec import ComputationRun
 
     Floats = NDArray[np.float64]
 
@@ -86,7 +95,17 @@ def first_layer_kernel(now: Case, _: Case) -> float:
     return float(np.abs(apart).max() / np.abs(limit).max())
 
 
-_COST: Final = (Ingredient(seconds=lambda run: 1e-7 * _NEURONS * (POINTS + DIM + run.width)),)
+def _seconds(run: ComputationRun) -> float:
+    return seconds_at_start(_NETWORK, run.width, _NEURONS // run.width, passes=1)
+
+
+_WHITENED: Final = Ingredient(seconds=_seconds)
+_CHARACTERISTIC: Final = Ingredient(seconds=lambda _: 2.5e-3)
+_JACOBIAN: Final = Ingredient(
+    # 4 m rows of m² entries are made, and multiplied with each other.
+    flops=lambda run: 2.0 * (POINTS * run.width) ** 2 * run.width**2,
+    seconds=lambda run: 1.5e-3 + 1e-8 * POINTS * run.width**3,
+)
 
 OBSERVABLES = (
     observable(
@@ -94,13 +113,13 @@ OBSERVABLES = (
         "unbiased estimate of |E s s' - I|_F^2, s the pre-activations of two neurons at all points, whitened by K; "
         "case twin: of the second layer",
         "theory.md §3.1; Xu 2021, eq 18", kind="computation", measure=first_layer_covariance,
-        defined_for=(cases("claim", "twin"),), cost=_COST,
+        defined_for=(cases("claim", "twin"),), cost=(_WHITENED,),
     ),
     observable(
         "first_layer_characteristic", ("frequency",),
         "mean of cos(f v.s), f the frequency, v a random unit vector; case twin: of the second layer",
         "theory.md §3.1; Xu 2021, eq 18", kind="computation", measure=first_layer_characteristic,
-        defined_for=(cases("claim", "twin"),), cost=_COST,
+        defined_for=(cases("claim", "twin"),), cost=(_WHITENED, _CHARACTERISTIC),
         sizes={"frequency": tuple(str(f) for f in _FREQUENCIES)},
     ),
     observable(
@@ -108,6 +127,6 @@ OBSERVABLES = (
         "largest difference of the layer's tangent kernel between all neurons from K (x) I; case twin: of the second "
         "layer from its limit",
         "theory.md §3.1; Xu 2021, eq 40; Valle Pérez 2019, §4.1", kind="computation", measure=first_layer_kernel,
-        defined_for=(cases("claim", "twin"),), cost=_COST,
+        defined_for=(cases("claim", "twin"),), cost=(_JACOBIAN,),
     ),
 )  # fmt: skip

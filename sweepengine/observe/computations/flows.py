@@ -166,7 +166,7 @@ OBSERVABLES = (
         "without noise; case twin: with half of the integral",
         "Ambrosio et al. 2008, ch. 11; Wide-network notes, §4.4",
         kind="computation", measure=energy_order, defined_for=(cases("claim", "twin"),),
-        cost=(Ingredient(seconds=lambda run: 1e-3 * run.width),),
+        cost=(Ingredient(seconds=lambda run: 1.17e-3 * run.width),),
     ),
     observable(
         "entropy_balance", (),
@@ -174,7 +174,7 @@ OBSERVABLES = (
         "noisy particles in V = theta^2/2, tau = 1/2; case twin: F and rate without entropy",
         "Ambrosio et al. 2008, ch. 11; Wide-network notes, §4.4",
         kind="computation", measure=entropy_balance, defined_for=(cases("claim", "twin"),),
-        cost=(Ingredient(seconds=lambda run: 1e-3 * run.width),),
+        cost=(Ingredient(seconds=lambda run: 7.7e-4 * run.width),),
     ),
     observable(
         "weak_defect", ("test_function",),
@@ -182,14 +182,14 @@ OBSERVABLES = (
         "case twin: of steps with half of the velocity",
         "Jordan et al. 1998; Wide-network notes, §4.4 (*)",
         kind="computation", measure=weak_defect, defined_for=(cases("claim", "twin"), widths(_RECORDS, _RECORDS)),
-        sizes={"test_function": TEST_FUNCTIONS}, cost=(Ingredient(seconds=lambda run: 1e-3 * run.width + 0.1),),
+        sizes={"test_function": TEST_FUNCTIONS}, cost=(Ingredient(seconds=lambda run: 1.2e-2 + 1.5e-4 * run.width),),
     ),
     observable(
         "weak_order", ("function_with_order",),
         "order in dt of weak_defect, from two step sizes, of the test functions of which it is not 0",
         "Jordan et al. 1998; Wide-network notes, §4.4 (*)",
         kind="computation", measure=weak_order, defined_for=(cases("claim", "twin"), widths(_RECORDS, _RECORDS)),
-        sizes={"function_with_order": WITH_ORDER}, cost=(Ingredient(seconds=lambda run: 3e-3 * run.width + 0.1),),
+        sizes={"function_with_order": WITH_ORDER}, cost=(Ingredient(seconds=lambda run: 2.4e-2 + 4.6e-4 * run.width),),
     ),
     observable(
         "noisy_weak_defect", ("test_function",),
@@ -197,6 +197,7 @@ OBSERVABLES = (
         "in V = |theta|^2/2, tau = 1/2; case twin: without the last integral",
         "Jordan et al. 1998; Wide-network notes, §4.4 (*)",
         kind="computation", measure=noisy_weak_defect, defined_for=(cases("claim", "twin"),),
-        sizes={"test_function": TEST_FUNCTIONS}, cost=(Ingredient(seconds=lambda _: 0.1),),
+        sizes={"test_function": TEST_FUNCTIONS},
+        cost=(Ingredient(seconds=lambda run: 1.4e-2 if run.case == "claim" else 2.1e-2),),
     ),
 )  # fmt: skip

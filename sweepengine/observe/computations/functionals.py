@@ -78,6 +78,6 @@ OBSERVABLES = (
         "twin: iint W dmu dmu with int W dmu",
         "Santambrogio 2015, ch. 7; Wide-network notes, §4.4, examples",
         kind="computation", measure=first_variation_error, defined_for=(cases("claim", "twin"), widths(3)),
-        sizes={"functional": FUNCTIONALS}, cost=(Ingredient(seconds=lambda run: 1e-3 * run.width),),
+        sizes={"functional": FUNCTIONALS}, cost=(Ingredient(seconds=lambda run: 4.2e-4 * run.width),),
     ),
 )  # fmt: skip

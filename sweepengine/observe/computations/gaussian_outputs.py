@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from sweepengine.observe._at_start import ARCHITECTURES, networks_at_start, sphere_points
+from sweepengine.observe._at_start import ARCHITECTURES, POINTS, networks_at_start, seconds_at_start, sphere_points
 from sweepengine.observe._case import Case, cases
 from sweepengine.observe._observable import observable
 from sweepengine.observe._record_cost import Ingredient
@@ -14,11 +14,14 @@ from sweepengine.observe._record_cost import Ingredient
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sweepengine.spec import ComputationRun
+
     Floats = NDArray[np.float64]
 
-_SHALLOW: Final = 160000
-_DEEP: Final = 60000
-"""Networks of L = 1 and of L = 2, times their width."""
+_STATISTICS_NEURONS: Final = {1: 160000, 2: 60000}
+"""L → networks of statistics times their width."""
+_DENSITY_NEURONS: Final = 60000
+"""Networks of a density times their width."""
 _READOUTS: Final = ("gaussian", "signs")
 _LAYERS: Final = ("1", "2")
 _EDGES: Final = np.linspace(-4.5, 4.5, 37)
@@ -53,13 +56,17 @@ def _pairs(values: Floats) -> Floats:
     return np.asarray((values.sum(-1) ** 2 - (values**2).sum(-1)) / (n * (n - 1)))
 
 
+def _copies(neurons: int, width: int) -> int:
+    return max(2, neurons // width)
+
+
 def _statistics(case: Case) -> _Statistics:
     import torch
 
     from sweepengine.networks import Inputs
 
     a, found = ARCHITECTURES[case.name], []
-    count = max(2, (_SHALLOW if a.depth == 1 else _DEEP) // case.width)
+    count = _copies(_STATISTICS_NEURONS[a.depth], case.width)
     inputs = Inputs.prepare(torch.from_numpy(sphere_points()), a)
     for net in networks_at_start(a, case.width, count, case.generator()):
         forward = net.forward(inputs, keep_preactivations=True)
@@ -117,7 +124,7 @@ def preactivation_density(now: Case, _: Case) -> Floats:
     settings = {name: getattr(a, name) for name in ("depth", "activation", "sigma_w", "sigma_b", "sigma_a")}
     deviation = [np.sqrt(np.diagonal(kernel)) for kernel in theory.layer_kernels(x, **settings).preactivations]
     inputs, counts, values = Inputs.prepare(torch.from_numpy(x), a), np.zeros((a.depth, len(_BINS))), 0
-    for net in networks_at_start(a, now.width, max(2, _DEEP // now.width), now.generator()):
+    for net in networks_at_start(a, now.width, _copies(_DENSITY_NEURONS, now.width), now.generator()):
         preactivations = net.forward(inputs, keep_preactivations=True).preactivations
         values += preactivations[0].numel()
         for layer, h in enumerate(preactivations):
@@ -131,36 +138,48 @@ def _by_layer(values: Floats) -> Floats:
     return np.pad(values, (0, len(_LAYERS) - len(values)), constant_values=np.nan)
 
 
-def _cost(run: Any) -> float:
-    return float(3e-8 * (_DEEP * run.width + 40.0 * _SHALLOW))
+_POWERS: Final = {"relu": 5.3e-8, "cos": 9e-8}
+"""Activation → seconds for the powers of a neuron at a point, and their means."""
 
 
+def _statistics_seconds(run: ComputationRun) -> float:
+    a = ARCHITECTURES[run.case]
+    copies = _copies(_STATISTICS_NEURONS[a.depth], run.width)
+    entries = POINTS * a.depth * copies * run.width
+    return seconds_at_start(a, run.width, copies, passes=1) + _POWERS[a.activation] * entries
+
+
+def _density_seconds(run: ComputationRun) -> float:
+    return seconds_at_start(ARCHITECTURES[run.case], run.width, _copies(_DENSITY_NEURONS, run.width), passes=1)
+
+
+_STATISTICS: Final = Ingredient(seconds=_statistics_seconds)
 _OF: Final[dict[str, Any]] = {
     "source": "theory.md §4.5; Jacot et al. 2018, Prop. 1; Xu 2021, §3",
     "kind": "computation",
     "defined_for": (cases(*ARCHITECTURES),),
-    "cost": (Ingredient(seconds=_cost),),
 }
 
 OBSERVABLES = (
     observable(
         "output_excess_kurtosis", ("readout",),
         "excess kurtosis of the output over networks, mean over points, the read-out averaged exactly",
-        measure=output_kurtosis, sizes={"readout": _READOUTS}, **_OF,
+        measure=output_kurtosis, sizes={"readout": _READOUTS}, cost=(_STATISTICS,), **_OF,
     ),
     observable(
         "neuron_correlation", ("hidden_layer",),
         "corr(h_j, h_k) over networks, mean over pairs of neurons and points",
-        measure=neuron_correlation, sizes={"hidden_layer": _LAYERS}, **_OF,
+        measure=neuron_correlation, sizes={"hidden_layer": _LAYERS}, cost=(_STATISTICS,), **_OF,
     ),
     observable(
         "neuron_square_correlation", ("hidden_layer",),
         "corr(h_j^2, h_k^2) over networks, mean over pairs of neurons and points",
-        measure=neuron_square_correlation, sizes={"hidden_layer": _LAYERS}, **_OF,
+        measure=neuron_square_correlation, sizes={"hidden_layer": _LAYERS}, cost=(_STATISTICS,), **_OF,
     ),
     observable(
         "preactivation_density", ("hidden_layer", "bin"),
         "density of h over networks, neurons and points, in units of the limit's deviation",
-        measure=preactivation_density, sizes={"hidden_layer": _LAYERS, "bin": _BINS}, **_OF,
+        measure=preactivation_density, sizes={"hidden_layer": _LAYERS, "bin": _BINS},
+        cost=(Ingredient(seconds=_density_seconds),), **_OF,
     ),
 )  # fmt: skip

@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from sweepengine.observe._at_start import ARCHITECTURES, POINTS, networks_at_start, sphere_points, square_of_mean
+from sweepengine.observe._at_start import (
+    ARCHITECTURES,
+    POINTS,
+    networks_at_start,
+    seconds_at_start,
+    sphere_points,
+    square_of_mean,
+)
 from sweepengine.observe._case import Case, cases
 from sweepengine.observe._observable import observable
 from sweepengine.observe._record_cost import Ingredient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from sweepengine.spec import Architecture
@@ -33,7 +42,7 @@ def _limits(case: Case) -> tuple[Floats, Floats]:
     """K and Θ_∞."""
     from sweepengine import theory
 
-    a = _architecture(case)
+    a = _architecture(case.name)
     limits = theory.kernels(
         sphere_points(),
         depth=a.depth,
@@ -45,8 +54,8 @@ def _limits(case: Case) -> tuple[Floats, Floats]:
     return limits.nngp.astype(np.float64), limits.ntk.astype(np.float64)
 
 
-def _architecture(case: Case) -> Architecture:
-    return ARCHITECTURES[_TWIN if case.name == "twin" else case.name]
+def _architecture(case: str) -> Architecture:
+    return ARCHITECTURES[_TWIN if case == "twin" else case]
 
 
 def _limit(case: Case) -> Floats:
@@ -72,7 +81,7 @@ def _drawn(case: Case, copies: int) -> _Kernels:
 
     from sweepengine.networks import Inputs
 
-    a, found = _architecture(case), []
+    a, found = _architecture(case.name), []
     inputs = Inputs.prepare(torch.from_numpy(sphere_points()), a)
     for net in networks_at_start(a, case.width, copies, case.generator()):
         passes = net.passes(inputs)
@@ -81,8 +90,13 @@ def _drawn(case: Case, copies: int) -> _Kernels:
     return _Kernels(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
 
+def _copies(width: int) -> int:
+    """Networks for a bias."""
+    return max(2, _NETWORKS // width)
+
+
 def _many(case: Case) -> _Kernels:
-    return _drawn(case, max(2, _NETWORKS // case.width))
+    return _drawn(case, _copies(case.width))
 
 
 def kernel_distances(now: Case, _: Case) -> Floats:
@@ -142,7 +156,7 @@ def _blocks(case: Case) -> _Blocks:
 
     from sweepengine.networks import Inputs, network
 
-    a, (_, limit) = _architecture(case), case.once(_limits)
+    a, (_, limit) = _architecture(case.name), case.once(_limits)
     inputs, found = Inputs.prepare(torch.from_numpy(sphere_points()), a), []
     for group in networks_at_start(a, case.width, _OUTPUT_COPIES, case.generator(), outputs=_OUTPUTS):
         net, p = group, group.parameters
@@ -158,29 +172,33 @@ def _blocks(case: Case) -> _Blocks:
     return _Blocks(*(float(value) for value in np.concatenate(found, axis=1).mean(1)))
 
 
-def _numbers(run: Any) -> float:
-    """Numbers in the largest networks of a width, L = 2."""
-    return float(run.width**2 + 10 * run.width)
+def _networks(copies: Callable[[int], int]) -> Ingredient:
+    """Kernels of as many networks as there are for a width."""
+    return Ingredient(
+        seconds=lambda run: 5e-4 + seconds_at_start(_architecture(run.case), run.width, copies(run.width), passes=2)
+    )
 
 
+_OF_DISTANCES: Final = _networks(lambda _: _DISTANCE_COPIES)
+_OF_BLOCKS: Final = _networks(lambda _: _OUTPUT_COPIES)
+_OF_BIASES: Final = _networks(_copies)
 _KNOWN: Final = cases(*ARCHITECTURES, "twin")
 _OF: Final[dict[str, Any]] = {
     "source": "theory.md §4.5; Jacot et al. 2018, Thm 1; Xu 2021, eq 35",
     "kind": "computation",
     "defined_for": (_KNOWN,),
-    "cost": (Ingredient(seconds=lambda run: 4e-8 * _NETWORKS * (run.width + 40.0)),),
 }
 
 OBSERVABLES = (
     observable(
         "initial_kernel_distance", ("norm",),
         "|Theta_0 - Theta_inf| over |Theta_inf|, mean over networks of their norms; case twin: K in place of Theta_inf",
-        measure=kernel_distances, sizes={"norm": _NORMS}, **_OF,
+        measure=kernel_distances, sizes={"norm": _NORMS}, cost=(_OF_DISTANCES,), **_OF,
     ),
     *(
         observable(
             f"initial_{name}_bias", ("component",), f"mean over networks of {what}, all entries",
-            measure=bias, sizes={"component": POINTS**2}, **_OF,
+            measure=bias, sizes={"component": POINTS**2}, cost=(_OF_BIASES,), **_OF,
         )
         for name, what, bias in (
             ("kernel", "(Theta_0 - Theta_inf)/|Theta_inf|_F", kernel_bias),
@@ -190,7 +208,7 @@ OBSERVABLES = (
     *(
         observable(
             f"initial_{name}_bias_square", (), f"m^2 times the unbiased estimate of the square of the mean of {what}",
-            measure=square, **_OF,
+            measure=square, cost=(_OF_BIASES,), **_OF,
         )
         for name, what, square in (
             ("kernel", "(Theta_0 - Theta_inf)/|Theta_inf|_F", kernel_bias_square),
@@ -203,8 +221,7 @@ OBSERVABLES = (
             f"{what}, over |Theta_inf|_F, root mean square over blocks, mean over 16 networks of 3 outputs; case "
             "twin: one read-out for all outputs",
             "theory.md §2.4; Jacot et al. 2018, Thm 1; Xu 2021, eq 63", kind="computation", measure=measure,
-            defined_for=(_KNOWN,),
-            cost=(Ingredient(seconds=lambda run: 5e-8 * _OUTPUT_COPIES * _numbers(run)),),
+            defined_for=(_KNOWN,), cost=(_OF_BLOCKS,),
         )
         for name, what, measure in (
             ("diagonal", "Frobenius norm of Theta_oo - Theta_inf", lambda now, _: now.once(_blocks).diagonal),

@@ -180,10 +180,18 @@ def relu_network_fall(now: Case, _: Case) -> float:
     return end / half
 
 
-_LINEAR_COST: Final = (Ingredient(seconds=lambda run: LINEAR_DRAWS * (4e-5 + 2e-9 * run.width**3)),)
-_PROPORTIONAL: Final = Ingredient(seconds=lambda run: 1e-3 + 1e-7 * run.width**3)
-_QUADRATIC: Final = Ingredient(seconds=lambda run: 1e-3 + 1e-9 * run.width**6)
-_NETWORK: Final = Ingredient(seconds=lambda run: STEPS * (4e-4 + 8e-7 * run.width**2))
+_LINEAR_ENTRY: Final = {"claim": 3.3e-8, "twin": 6.2e-8}
+"""Case → seconds of a draw over d²."""
+_LINEAR_COST: Final = (Ingredient(seconds=lambda run: LINEAR_DRAWS * (9e-6 + _LINEAR_ENTRY[run.case] * run.width**2)),)
+_PROPORTIONAL: Final = Ingredient(seconds=lambda run: 4e-4 + 2e-8 * run.width**3)
+_QUADRATIC: Final = Ingredient(
+    # The singular values of the d² × d² Gram matrix, and the passes that make the matrix.
+    flops=lambda run: 10.0 * run.width**6,
+    seconds=lambda run: 4e-4 + 1e-7 * run.width**4,
+)
+_PROPORTIONAL_FLOOR: Final = Ingredient(seconds=lambda _: 2.5e-2)
+_QUADRATIC_FLOOR: Final = Ingredient(seconds=lambda _: 3.3e-2)
+_NETWORK: Final = Ingredient(seconds=lambda run: 2 * STEPS * (6e-5 + 1e-7 * run.width**2))
 
 
 def _of(name: str, long_name: str, measure: Callable[[Case, Case], float], cost: tuple[Ingredient, ...]) -> Observable:
@@ -211,13 +219,13 @@ OBSERVABLES = (
         f"least risk of m = 2d relu features for one relu neuron over E f*^2, mean over 64 neurons; {_TWIN}",
         relu_feature_share, (_PROPORTIONAL,)),
     _of("relu_feature_margin", "that share minus the least one that any m functions have", relu_feature_margin,
-        (_PROPORTIONAL,)),
+        (_PROPORTIONAL, _PROPORTIONAL_FLOOR)),
     _of("relu_feature_weight", "m max |u_k| of the best read-out of the m = 2d features, mean over 64 neurons",
         relu_feature_weight, (_PROPORTIONAL,)),
     _of("relu_feature_share_square", f"least risk of d^2 relu features over E f*^2, mean over 64 neurons; {_TWIN}",
         relu_feature_share_square, (_QUADRATIC,)),
     _of("relu_feature_margin_square", "that share minus the least one that any d^2 functions have",
-        relu_feature_margin_square, (_QUADRATIC,)),
+        relu_feature_margin_square, (_QUADRATIC, _QUADRATIC_FLOOR)),
     _of("relu_network_share",
         "population risk over E f*^2 of a mean-field network of 2d neurons, trained on this risk; case twin: input "
         "weights are frozen", relu_network_share, (_NETWORK,)),

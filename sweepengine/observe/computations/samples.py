@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from sweepengine.spec import ComputationRun
+
     Floats = NDArray[np.float64]
     Flow = Callable[[Tensor], Tensor]
 
@@ -142,6 +144,16 @@ def nested_ratio(now: Case, _: Case) -> float:
     return float(squares[0] / squares[1])
 
 
+def _sliced_seconds(run: ComputationRun) -> float:
+    clouds = 3.8e-2 + 3.9e-4 * run.width
+    return float(clouds + (0.0 if run.case == "signs" else 5.5e-3 * run.width))  # the order statistics of 17 m points
+
+
+def _assignment_seconds(count: int) -> float:
+    """Seconds of one assignment between unrelated clouds of some hundred points."""
+    return float(2.2e-9 * count**2.5)
+
+
 OBSERVABLES = (
     observable(
         "sliced_power", ("slice",),
@@ -150,14 +162,14 @@ OBSERVABLES = (
         "a = +-1, with all logarithms",
         "Talagrand 1994; Ambrosio et al. 2019; Wide-network notes, §4.3",
         kind="computation", measure=sliced_power, defined_for=(cases("claim", "signs"),),
-        sizes={"slice": SLICES}, cost=(Ingredient(seconds=lambda run: 0.1 + 3e-3 * run.width),),
+        sizes={"slice": SLICES}, cost=(Ingredient(seconds=_sliced_seconds),),
     ),
     observable(
         "exact_power", (),
         "power of 1/m of W2, exact, between independent clouds of m and of 4m particles in R^3, in case four in R^4",
         "Talagrand 1994; Ambrosio et al. 2019; Wide-network notes, §4.3",
         kind="computation", measure=exact_power, defined_for=(cases(*DIMENSIONS),),
-        cost=(Ingredient(seconds=lambda run: 0.05 + 16 * 64 * 2e-10 * run.width**3),),
+        cost=(Ingredient(seconds=lambda run: 3.8e-2 + _PAIRS * _assignment_seconds(4 * run.width)),),
     ),
     observable(
         "logarithm", (),
@@ -165,13 +177,13 @@ OBSERVABLES = (
         "twin: of a cube",
         "Talagrand 1994; Ambrosio et al. 2019; Wide-network notes, §4.3",
         kind="computation", measure=logarithm, defined_for=(cases("claim", "twin"),),
-        cost=(Ingredient(seconds=lambda run: _MANY * (1e-4 + 64 * 2e-10 * run.width**3)),),
+        cost=(Ingredient(seconds=lambda run: _MANY * (1.5e-4 + _assignment_seconds(4 * run.width))),),
     ),
     observable(
         "nested_ratio", (),
         "sliced W2^2 from a cloud of m to the one of M = 2m that begins with it over that to M = 4m, each over "
         "1/m - 1/M; case twin: independent clouds",
         "theory.md §5.6", kind="computation", measure=nested_ratio, defined_for=(cases("claim", "twin"),),
-        cost=(Ingredient(seconds=lambda run: 0.1 + 1e-3 * run.width),),
+        cost=(Ingredient(seconds=lambda run: 3.6e-2 + 1.2e-4 * run.width),),
     ),
 )  # fmt: skip
