@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from faultlib.bench import Bench
 
 ROOT = Path(__file__).resolve().parent.parent
-CAMPAIGNS = ("kills", "suspensions", "pairs", "disks", "corruptions", "links", "fuzz")
+CAMPAIGNS = ("kills", "suspensions", "pairs", "disks", "corruptions", "links", "cluster", "fuzz")
 SHORT = {
     "kills": "0,10",
     "suspensions": "5",
@@ -106,7 +106,7 @@ def numbers(text: str) -> list[int]:
 def wanted(asked: str, cases: list[int] | None) -> Todo:
     """Return the cases to do: some or all cases of a campaign, of all campaigns, or of the short form."""
     if asked == "short":
-        return [(name, number) for name in CAMPAIGNS for number in numbers(SHORT[name])]
+        return [(name, number) for name in SHORT for number in numbers(SHORT[name])]
     names = CAMPAIGNS if asked == "all" else (asked,)
     return [(name, k) for name in names for k in (cases or range(import_module(f"faultlib.{name}").CASES))]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
-from faultlib.bench import COMMANDS, STORE, WIDE, run_words, write_spec
+from faultlib.bench import STORE, WIDE, run_words, write_spec
 from faultlib.child import LIMIT_SECONDS, Command, Ended, in_child
 from faultlib.options import TAKE_OVER
 from faultlib.reading import Reading, differences, read_store, wrong_so_far
@@ -46,6 +46,11 @@ class Case:
     campaign : str
     number : int
     sweep, executor : str
+
+    Attributes
+    ----------
+    environment : dict
+        What commands have in their environment beside ours.
     """
 
     def __init__(self, bench: Bench, campaign: str, number: int, sweep: str, executor: str = INLINE) -> None:
@@ -58,6 +63,7 @@ class Case:
         self.folder = self._root / "w"
         self.folder.mkdir()
         self.store = self.folder / STORE
+        self.environment: dict[str, str] = {}
         self._commands: list[Command] = []
         write_spec(self.folder, sweep)
 
@@ -90,15 +96,24 @@ class Case:
             self.folder,
             self._root / f"{number}-{words[0]}",
             commit_seconds=commit_seconds,
-            environment=WIDE | {"RAY_TMPDIR": str(ray)},
+            environment=WIDE | {"RAY_TMPDIR": str(ray)} | self.environment,
             preloaded=preloaded,
         )
         self._commands.append(command)
         return command
 
+    @property
+    def named(self) -> str:
+        """The store, as commands in the case's folder name it."""
+        return STORE
+
+    def run_words(self, *more: str) -> tuple[str, ...]:
+        """The command that runs the sweep."""
+        return run_words(self.executor, *more)
+
     def start_run(self, *more: str, commit_seconds: float = 0.05, preloaded: bool = True) -> Command:
         """Start the command that runs the sweep, always the same but for `more`."""
-        return self.start(*run_words(self.executor, *more), commit_seconds=commit_seconds, preloaded=preloaded)
+        return self.start(*self.run_words(*more), commit_seconds=commit_seconds, preloaded=preloaded)
 
     def ends(self, command: Command, *codes: int) -> Ended:
         """How a command ends, if it does so in time, without a traceback and with one of some codes.
@@ -140,11 +155,13 @@ class Case:
 
     def look(self) -> Reading | None:
         """What a reader is shown now; None where no run is there yet."""
-        if not self.store.exists():
-            return None
-        store = self.store
-        found = in_child(lambda: read_store(store))
+        found = self.read()
         return None if found.error else found
+
+    def read(self) -> Reading:
+        """What a reader is shown, an error included."""
+        store = self.store
+        return in_child(lambda: read_store(store))
 
     def look_after_fault(self) -> Reading | None:
         """What is committed; all that is shown must be the numbers of a whole sweep."""
@@ -183,11 +200,10 @@ class Case:
 
     def check_whole(self) -> None:
         """Check that the store is whole: verified, and equal to the reference to the bit."""
-        ended = self.ends(self.start(*COMMANDS["verify"]), 0, 1)
+        ended = self.ends(self.start("verify", self.named), 0, 1)
         if ended.code:
             raise Defect(Kind.WRONG, f"verify: {ended.out.strip() or ended.err.strip()}")
-        store = self.store
-        found = in_child(lambda: read_store(store))
+        found = self.read()
         if found.error:
             raise Defect(Kind.REFUSED, found.error)
         if wrong := differences(found, self.reference):

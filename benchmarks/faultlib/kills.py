@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 CASES = 300
 MOST_REPEATS = 4
 RAY_TARGETS = ("worker", "driver", "raylet", "group", "gcs_server")
-_MARKS = {"worker": ("_advance_pack", "_Shard"), "raylet": ("raylet",), "gcs_server": ("gcs_server",)}
+MARKS = {"worker": ("_advance_pack", "_Shard"), "raylet": ("raylet",), "gcs_server": ("gcs_server",)}
+"""Role of a process → words of which one is in its title."""
 _PATIENCE = 60.0
 
 
@@ -79,7 +80,7 @@ def _find(command: Command, target: str) -> psutil.Process | None:
         for each in command.family():
             with contextlib.suppress(psutil.Error):
                 words = each.cmdline() if target == "worker" else [each.name()]
-                if any(mark in word for mark in _MARKS[target] for word in words[:1]):
+                if any(mark in word for mark in MARKS[target] for word in words[:1]):
                     return each
         if time.monotonic() > deadline:
             raise Defect(Kind.HARNESS, f"no {target} within {_PATIENCE:g} s")

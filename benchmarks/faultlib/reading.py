@@ -49,7 +49,7 @@ class Reading:
         return int(np.sum(self.numbers["status"][1] == status)) if "status" in self.numbers else 0
 
 
-def read_store(store: Path) -> Reading:
+def read_store(store: str | Path) -> Reading:
     """Read everything through the product; errors that are no SweepErrors pass. Call it in a child."""
     import sweepengine
     from sweepengine.errors import SweepError

@@ -18,6 +18,15 @@ SpecArgument = Annotated[
     typer.Argument(metavar="SPEC", help="A sweep's YAML file, or the name of a packaged job, such as quickstart."),
 ]
 StoreArgument = Annotated[str, typer.Argument(metavar="STORE", help="A store: a path or URL ending in .zarr.")]
+AddressOption = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        metavar="URL",
+        envvar="RAY_API_SERVER_ADDRESS",
+        help="The cluster's dashboard, such as http://head:8265.",
+    ),
+]
 StoreOption = Annotated[
     str | None,
     typer.Option(

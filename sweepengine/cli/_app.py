@@ -9,6 +9,7 @@ import typer
 
 from sweepengine import __version__
 from sweepengine.cli._annotations import (
+    AddressOption,
     PluginOption,
     SetOption,
     SpecArgument,
@@ -163,16 +164,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 
 @app.command()
 def status(
-    store: StoreArgument,
+    store: Annotated[
+        str, typer.Argument(metavar="STORE|JOB", help="A store; or, with --address, the id of a job that drives one.")
+    ],
     *,
+    address: AddressOption = "",
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until stopped.")] = False,
     every: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time between two looks.")] = 5.0,
     as_json: JsonOption = False,
 ) -> None:
     """Say how far a sweep is: runs by axis and status, who is at work, what failed. Reads the store alone."""
+    from sweepengine.cli._jobs import store_of
     from sweepengine.cli._status import status_command
 
-    status_command(store, every if watch else None, as_json=as_json)
+    status_command(store_of(store, address), every if watch else None, as_json=as_json)
 
 
 @app.command()

@@ -7,19 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from sweepengine.cli._annotations import PluginOption, SetOption, SpecArgument, option, with_options
+from sweepengine.cli._annotations import AddressOption, PluginOption, SetOption, SpecArgument, option, with_options
 from sweepengine.cli._app import app
 from sweepengine.options import OF_PRIVATE_CLUSTERS
 
-AddressOption = Annotated[
-    str,
-    typer.Option(
-        "--address",
-        metavar="URL",
-        envvar="RAY_API_SERVER_ADDRESS",
-        help="The cluster's dashboard, such as http://head:8265.",
-    ),
-]
 JobArgument = Annotated[
     str, typer.Argument(metavar="STORE|JOB", help="A store, of which the newest job is meant; or the id of a job.")
 ]

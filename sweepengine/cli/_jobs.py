@@ -59,3 +59,38 @@ def cancel_command(job: str, address: str) -> None:
     end = found if found.is_over else jobs.stop(found.id)
     kept = "; what was committed is kept, and submitting the sweep again goes on from there"
     print(f"job:    {end.id}: {end.status}{kept if end.status == 'STOPPED' else ''}")
+
+
+def store_of(word: str, address: str) -> str:
+    """The store that a word names: its own address, or the id of the job that drives it.
+
+    Raises
+    ------
+    StoreError
+        The word is no address of a store, and no cluster is named that may know a job of this id; or the job's store
+        cannot be read from here.
+    RunError
+        The cluster knows no such job, or the job drives no store.
+    """
+    from sweepengine.errors import RunError, StoreError
+    from sweepengine.store import SweepStore, is_address
+
+    if is_address(word):
+        return word
+    if not address:
+        raise StoreError(
+            f"store: found {word!r}; a store's name ends in .zarr, and for the id of a job --address names the "
+            "cluster's dashboard, such as http://head:8265"
+        )
+    from sweepengine.cluster import Jobs
+
+    job = Jobs(address).find(word)
+    if not job.store:
+        raise RunError(f"job: {job.id} drives no store; it was not submitted by `sweepengine submit`")
+    if not SweepStore(job.store).exists:
+        raise StoreError(
+            f"store: job {job.id} is {job.status}, and there is nothing at its store {job.store}: it has not written "
+            f"there yet (`sweepengine logs {job.id} --address {address}` says how far it is), or only the cluster sees "
+            "that place"
+        )
+    return job.store

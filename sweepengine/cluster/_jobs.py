@@ -135,10 +135,10 @@ class Jobs:
         RunError
             There is no such job; the message lists those of this package.
         """
-        from sweepengine.store import normalise_address
+        from sweepengine.store import is_address, normalise_address
 
         jobs = self.all()
-        store = normalise_address(word) if word.rstrip("/").endswith(".zarr") else ""
+        store = normalise_address(word) if is_address(word) else ""
         fitting = [job for job in jobs if (job.store == store if store else job.id == word)]
         if not fitting:
             known = [job.id for job in jobs if job.store]

@@ -16,6 +16,7 @@ from sweepengine.execute._executor import HungError, Report, one_thread
 from sweepengine.execute._ray_cluster import (
     ClusterError,
     at_a_time,
+    blind_nodes,
     cannot_join,
     check_device,
     check_shards,
@@ -24,12 +25,12 @@ from sweepengine.execute._ray_cluster import (
     reach,
     token,
 )
-from sweepengine.execute._ray_health import Health, end_leftovers, kill, silence, watched
+from sweepengine.execute._ray_health import Head, Health, end_leftovers, kill, lost, silence, watched, watched_head
 from sweepengine.execute._ray_live import Live, Worker, cause
 from sweepengine.execute._ray_shards import advance_sharded, placed, reserve
 from sweepengine.execute._signals import LeavingError, asked_to_leave, deferred, interruptible, uninterrupted
 from sweepengine.plan import available_cpus
-from sweepengine.store import delete_token, read_token, write_token
+from sweepengine.store import delete_token, write_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,7 @@ class RayExecutor:
             with deferred():
                 self._ray = self._load()
                 self._start(address, workers)
-            self._health = Health(self._ray, private=self._is_private)
+            self._health = Health(self._ray, self._head())
             silence(self._ray)
             self._remote = self._ray.remote(_advance_pack)
             resources = self._ray.cluster_resources()
@@ -161,30 +162,29 @@ class RayExecutor:
                 f"a local Ray cannot be started ({what}); run the same command again; --executor inline needs no Ray"
             ) from error
 
+    def _head(self) -> Head | None:
+        """The head of a joined cluster, watched from now on; None of a private cluster."""
+        if self._is_private:
+            return None
+        head = Head(self._ray.get_runtime_context().gcs_address)
+        self._watch.enter_context(watched_head(head))
+        return head
+
     def check_shared(self, store: SweepStore) -> None:
         """Raise unless every node of the cluster reads what this driver writes.
 
         Raises
         ------
         ClusterError
-            A node does not see the store: its address is a path that is not shared.
+            A node does not see the store: its address is a path that is not shared. Or a node does not answer.
         """
         if self._is_private:
             return
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
         token = write_token(store.objects)
-        nodes = [node for node in self._ray.nodes() if node["Alive"]]
-        read = self._ray.remote(num_cpus=0, max_retries=0)(read_token)
-        answers = [
-            read.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
-                store.address, token
-            )
-            for node in nodes
-        ]
-        seen = [self._ray.get(answer) for answer in answers]
-        blind = [node["NodeManagerAddress"] for node, sees in zip(nodes, seen, strict=True) if not sees]
-        delete_token(store.objects, token)
+        try:
+            blind = blind_nodes(self._ray, store.address, token)
+        finally:
+            delete_token(store.objects, token)
         if blind:
             raise ClusterError(
                 f"store: {store.address} is not the same place on {', '.join(blind)}; "
@@ -308,7 +308,7 @@ class RayExecutor:
         trouble = "" if self._health is None else self._health.trouble()
         if trouble:
             self._is_whole = False
-            raise ClusterError(f"Ray has died ({trouble}); what was committed is kept: run the same command again")
+            raise ClusterError(lost(trouble))
 
     def _restore_environment(self) -> None:
         for name in set(os.environ) - set(self._saved_environment):

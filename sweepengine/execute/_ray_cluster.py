@@ -1,18 +1,25 @@
-"""The cluster that a sweep runs on: a private one on this machine's loopback, or one that the user names."""
+"""The cluster that a sweep runs on: a private one on this machine's loopback, or one that the user names.
+
+The module ``ray`` is an argument here.
+"""
 
 from __future__ import annotations
 
 import secrets
 import socket
+import time
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import RunError
+from sweepengine.store import read_token
 
 if TYPE_CHECKING:
     from sweepengine.options import DeviceName
 
 _REACH_SECONDS = 5.0
+_QUESTIONS, _PAUSE_SECONDS = 10, 1.0
+"""How often a node that does not answer is asked, and the time between."""
 
 
 class ClusterError(RunError):
@@ -60,6 +67,43 @@ def cannot_join(address: str, error: BaseException) -> ClusterError:
         "~/.ray/auth_token or in RAY_AUTH_TOKEN (docs/clusters.md, Token); `ray status` says whether the cluster lives"
     )
     return ClusterError(f"the cluster at {address} cannot be joined ({what}); {way_out}")
+
+
+def blind_nodes(ray: Any, address: str, token: str) -> list[str]:
+    """Return the addresses of the nodes that do not find a token in a store.
+
+    Nodes that are lost meanwhile do not count.
+
+    Raises
+    ------
+    ClusterError
+        A node lives and does not answer.
+    """
+    on = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+    read = ray.remote(num_cpus=0, max_retries=0)(read_token)
+    answered: dict[str, bool] = {}
+    trouble = ""
+    for question in range(_QUESTIONS):
+        time.sleep(_PAUSE_SECONDS if question else 0.0)
+        nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+        asked = {
+            node: read.options(scheduling_strategy=on(node, soft=False)).remote(address, token)
+            for node in nodes
+            if node not in answered
+        }
+        for node, answer in asked.items():
+            try:
+                answered[node] = ray.get(answer)
+            except ray.exceptions.RayTaskError:
+                raise  # the question itself has failed there
+            except ray.exceptions.RayError as error:
+                trouble = f"{nodes[node]}: {next(iter(str(error).splitlines()), type(error).__name__)}"
+        if nodes.keys() <= answered.keys():
+            return [nodes[node] for node in nodes if not answered[node]]
+    raise ClusterError(
+        f"a node cannot be asked whether it sees the store ({trouble}); see `ray status`, and run the same command "
+        "again"
+    )
 
 
 def check_shards(shards: int, cpus: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _DAEMONS = frozenset({"gcs_server", "raylet"})
 _LOOK_SECONDS = 5.0
@@ -25,41 +25,59 @@ _MOST_UNANSWERED = 3
 """A joined cluster that does not answer at so many looks is lost. Ray's core would end the process after a minute."""
 
 
+class Head:
+    """The control store of a joined cluster, seen from here.
+
+    Parameters
+    ----------
+    address : str
+        ``host:port``.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address, self._unanswered = address, 0
+
+    def look(self) -> str:
+        """Ask for an answer. Return :meth:`trouble`."""
+        host, _, port = self._address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=_LOOK_SECONDS).close()
+            self._unanswered = 0
+        except OSError:
+            self._unanswered += 1
+        return self.trouble()
+
+    def trouble(self) -> str:
+        """Return that nothing answers, if that was so at several looks in a row; else empty."""
+        return f"nothing answers at {self._address}" if self._unanswered >= _MOST_UNANSWERED else ""
+
+
 class Health:
     """Watches the cluster that a driver uses.
 
     Parameters
     ----------
     ray : module
-    private : bool
-        Whether this process has started the cluster: then its daemons are children of this process.
+    head : Head or None
+        Of a joined cluster; :func:`watched_head` looks at it. None if this process has started the cluster: then its
+        daemons are children of this process.
     """
 
-    def __init__(self, ray: Any, *, private: bool) -> None:
-        self._ray, self._private = ray, private
-        self._looked, self._unanswered = time.monotonic(), 0
+    def __init__(self, ray: Any, head: Head | None) -> None:
+        self._ray, self._head = ray, head
+        self._looked = time.monotonic()
         self._family = _family(_processes())
 
     def trouble(self) -> str:
         """Return what is wrong with the cluster; empty while it lives."""
-        due = time.monotonic() - self._looked >= _LOOK_SECONDS
-        if due:
+        if self._head is not None:
+            return self._head.trouble()
+        if time.monotonic() - self._looked >= _LOOK_SECONDS:
             self._looked = time.monotonic()
-        if self._private:
-            if due:
-                self._family |= _family(_processes())
-            node = self._ray._private.worker._global_node  # noqa: SLF001 -- Ray tells it nowhere else
-            dead = node.dead_processes() if node is not None else []
-            return ", ".join(f"its {name} ended with code {process.returncode}" for name, process in dead)
-        if not due:
-            return ""
-        host, _, port = self._ray.get_runtime_context().gcs_address.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=_LOOK_SECONDS).close()
-            self._unanswered = 0
-        except OSError:
-            self._unanswered += 1
-        return f"nothing answers at {host}:{port}" if self._unanswered >= _MOST_UNANSWERED else ""
+            self._family |= _family(_processes())
+        node = self._ray._private.worker._global_node  # noqa: SLF001 -- Ray tells it nowhere else
+        dead = node.dead_processes() if node is not None else []
+        return ", ".join(f"its {name} ended with code {process.returncode}" for name, process in dead)
 
     def end_family(self) -> None:
         """Kill the agents that a dead raylet of a private cluster leaves behind; a living raylet would end them."""
@@ -76,7 +94,33 @@ def _end(family: set[tuple[int, str]]) -> None:
 
 @contextmanager
 def watched(token: str) -> Iterator[None]:
-    """While a private cluster lives, end this process with a message if a daemon dies and the driver cannot say so.
+    """While a private cluster lives, end this process with a message if a daemon dies and the driver cannot say so."""
+    family: set[tuple[int, str]] = set()
+
+    def trouble() -> str:
+        processes = _processes()
+        family.update(_family(processes))
+        dead = _dead_daemon(processes)
+        return f"its {dead} ended" if dead else ""
+
+    def clean() -> None:
+        _end(family)  # Ray's agents write their title over their environment, where the token was
+        end_leftovers(token)
+
+    with _ended_for(trouble, _WATCH_SECONDS, clean):
+        yield
+
+
+@contextmanager
+def watched_head(head: Head) -> Iterator[None]:
+    """While a cluster is joined, end this process with a message if its head is lost and the driver cannot say so."""
+    with _ended_for(head.look, _LOOK_SECONDS, lambda: None):
+        yield
+
+
+@contextmanager
+def _ended_for(trouble: Callable[[], str], seconds: float, clean: Callable[[], None]) -> Iterator[None]:
+    """Look every so many seconds; some time after the first trouble clean up and end this process with a message.
 
     A driver that is waiting for Ray's core at that moment stays in compiled code for a minute, where nothing can be
     raised; then Ray ends the process without a useful message.
@@ -84,17 +128,12 @@ def watched(token: str) -> Iterator[None]:
     over = threading.Event()
 
     def watch() -> None:
-        family: set[tuple[int, str]] = set()
-        while not (dead := _dead_daemon(processes := _processes())):
-            family |= _family(processes)
-            if over.wait(_WATCH_SECONDS):
+        while not (what := trouble()):
+            if over.wait(seconds):
                 return
         if not over.wait(_GRACE_SECONDS):
-            _end(family)  # Ray's agents write their title over their environment, where the token was
-            end_leftovers(token)
-            sys.stderr.write(
-                f"error: Ray has died (its {dead} ended); what was committed is kept: run the same command again\n"
-            )
+            clean()
+            sys.stderr.write(f"error: {lost(what)}\n")
             sys.stderr.flush()
             os._exit(1)
 
@@ -103,6 +142,11 @@ def watched(token: str) -> Iterator[None]:
         yield
     finally:
         over.set()
+
+
+def lost(trouble: str) -> str:
+    """Return what is said of a cluster that has died."""
+    return f"Ray has died ({trouble}); what was committed is kept: run the same command again"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def known_marks(
 ) -> dict[str, RunMark | None]:
     """Run id → mark, for the runs that have a place in the store."""
     placed = {run.id: places[run.id] for run in runs if run.id in places}
-    marks = {block: store.run_marks(block, shapes[block]) for block in {block for block, _ in placed.values()}}
+    marks = dict(store.run_marks({block: shapes[block] for block, _ in placed.values()}))
     return {run: marks[block][position] for run, (block, position) in placed.items()}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sweepengine.errors import SpecError, StoreError
 from sweepengine.plan._work import JoinedWork
 from sweepengine.spec import make_spec
-from sweepengine.store import Status
+from sweepengine.store import Status, runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -148,8 +148,9 @@ class _Kept:
         """Status of a run, and whether its last state was kept."""
         block, position = self._places[run]
         if block not in self._known:
-            marks = self._store.marks(block, self._shapes[block])
-            runs = self._store.run_marks(block, self._shapes[block])
+            shape = self._shapes[block]
+            [(_, marks)] = self._store.marks({block: shape})
+            runs = runs_of(shape, marks)
             refs = (ref for mark in marks if mark is not None for ref in mark.states if ref.is_kept)
             statuses = [Status.PENDING if each is None else each.status for each in runs]
             self._known[block] = statuses, {at for ref in refs for at in ref.positions}

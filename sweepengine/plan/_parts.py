@@ -115,9 +115,8 @@ def _refuse_fewer(new: Sequence[tuple[AnyRun, ...]], recorded: Sequence[tuple[st
 def _has_finished(store: SweepStore, variable: str) -> bool:
     """Whether a finished run of the store has a variable."""
     shapes = store.block_shapes().items()
-    blocks = [(block, shape) for block, shape in shapes if any(each.name == variable for each in shape.variables)]
-    marks = (mark for block, shape in blocks for mark in store.run_marks(block, shape))
-    return any(mark is not None and mark.status.is_final for mark in marks)
+    its = {block: shape for block, shape in shapes if any(each.name == variable for each in shape.variables)}
+    return any(mark is not None and mark.status.is_final for _, marks in store.run_marks(its) for mark in marks)
 
 
 def lay_out_additions(

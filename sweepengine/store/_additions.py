@@ -149,7 +149,7 @@ def unlike_their_runs(store: StoreView) -> Iterator[tuple[str, int, str]]:
     if not every:
         return
     shapes, runs = store.block_shapes(), store.places()
-    marks = {block: runs_of(shape, store.marks(block, shape, {})) for block, shape in shapes.items()}
+    marks = {block: runs_of(shapes[block], found) for block, found in store.marks(shapes, {})}
     for run, additions in every.items():
         places = [runs[run], *additions]
         for number, (block, position) in enumerate(places):

@@ -19,6 +19,11 @@ _MEMORIES: dict[str, dict[str, Buffer]] = {}
 """Address → the objects of a store in the memory of this process."""
 
 
+def is_address(text: str) -> bool:
+    """Whether a text can be the address of a store, by which readers know one; else it may be the id of a job."""
+    return text.rstrip("/").endswith(".zarr")
+
+
 def normalise_address(address: str | Path) -> str:
     """The address in the one form that is used everywhere: an absolute path, or the URL as it was given.
 
@@ -28,7 +33,7 @@ def normalise_address(address: str | Path) -> str:
         The address does not end in ``.zarr``.
     """
     text = str(address).rstrip("/")
-    if not text.endswith(".zarr"):
+    if not is_address(text):
         raise StoreError(f"store: found {text!r}; its name must end in .zarr, because readers know a store by it")
     folder = local_folder(text)
     return text if folder is None else str(folder.expanduser().absolute())

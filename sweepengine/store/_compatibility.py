@@ -89,9 +89,8 @@ def _read_bound(store: StoreView, key: str) -> dict[str, Any] | None:
 
 
 def _has_finished_runs(store: StoreView) -> bool:
-    shapes = store.block_shapes().items()
-    marks = (mark for block, shape in shapes for mark in store.run_marks(block, shape))
-    return any(mark is not None and mark.status.is_final for mark in marks)
+    every = store.run_marks(store.block_shapes())
+    return any(mark is not None and mark.status.is_final for _, marks in every for mark in marks)
 
 
 def refuse_other_settings(store: StoreView, spec: AnySpec, code: UserCode) -> None:

@@ -59,10 +59,11 @@ def failed_runs(store: StoreView) -> Iterator[FailedRun]:
     if store.table is None:
         return
     labels = store.table.labels(entry["spec"] for entry in store.attributes["specs"])
-    for block, shape in store.block_shapes().items():
-        marks = runs_of(shape, store.marks(block, shape, {}))
+    shapes = store.block_shapes()
+    for block, marks in store.marks(shapes, {}):
+        runs = runs_of(shapes[block], marks)
         for position in store.table.positions[block]:
-            mark = marks[position]
+            mark = runs[position]
             if mark is not None and mark.status is Status.FAILED:
                 yield failed_run(store, block, position, *labels[block, position])
 

@@ -5,6 +5,7 @@ Every attempt has a mark of its own, and the newest one that says what is commit
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from sweepengine.store._publication import LOOKS
 from sweepengine.store._status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from zarr.abc.store import Store
 
@@ -244,30 +245,49 @@ def read_mark(store: Store, block: str, chunk: int, attempts: Iterable[int] | No
     raise DamagedMarkError(f"{mark_prefix(block, chunk)} has marks that are listed and cannot be read; delete them")
 
 
-def read_marks(store: Store, block: str, chunks: int) -> list[Mark | DamagedMarkError | None]:
-    """:func:`read_mark` of all chunks of a block, from one listing and side by side; of a damaged mark, the error."""
-    attempts: dict[int, list[int]] = {}
-    prefix = f"marks/{block}/"
-    for key in list_objects(store, prefix):
-        number, _, name = key.removeprefix(prefix).partition("/")
+def read_marks(store: Store, chunks: Mapping[str, int]) -> Iterator[tuple[str, list[Mark | DamagedMarkError | None]]]:
+    """:func:`read_mark` of all chunks of some blocks, from one listing and side by side; of a damaged mark, the error.
+
+    Parameters
+    ----------
+    store : Store
+    chunks : mapping
+        Block → number of its chunks.
+
+    Yields
+    ------
+    (str, list)
+        A block and the marks of its chunks, in the order of ``chunks``.
+    """
+    attempts: dict[tuple[str, int], list[int]] = {}
+    keys = list_objects(store, f"marks/{next(iter(chunks))}/" if len(chunks) == 1 else "marks/") if chunks else []
+    for key in keys:
+        _, block, number, name = [*key.split("/", 3), "", ""][:4]
         if number.isdigit() and (attempt := _MARK.fullmatch(name)):
-            attempts.setdefault(int(number), []).append(int(attempt[1]))
-    marks: list[Mark | DamagedMarkError | None] = []
-    for low in range(0, chunks, _TOGETHER):
-        some = range(low, min(low + _TOGETHER, chunks))
-        newest = {chunk: max(attempts[chunk]) for chunk in some if chunk in attempts}
-        keys = [mark_key(block, chunk, attempt) for chunk, attempt in newest.items()]
+            attempts.setdefault((block, int(number)), []).append(int(attempt[1]))
+    marks = _each(store, ((block, chunk) for block, count in chunks.items() for chunk in range(count)), attempts)
+    for block, count in chunks.items():
+        yield block, list(itertools.islice(marks, count))
+
+
+def _each(
+    store: Store, places: Iterable[tuple[str, int]], attempts: Mapping[tuple[str, int], list[int]]
+) -> Iterator[Mark | DamagedMarkError | None]:
+    """The mark of each of some chunks, which had marks of some attempts a moment ago."""
+    left = iter(places)
+    while some := list(itertools.islice(left, _TOGETHER)):
+        newest = {place: max(attempts[place]) for place in some if place in attempts}
+        keys = [mark_key(*place, attempt) for place, attempt in newest.items()]
         stored = dict(zip(newest, get_objects(store, keys), strict=True))
-        for chunk in some:
+        for place in some:
             try:
-                mark = _understood(stored.get(chunk), block, chunk, newest.get(chunk, 0))
+                mark = _understood(stored.get(place), *place, newest.get(place, 0))
                 if mark is None or not mark.runs:  # an earlier attempt may have said what is committed
-                    mark = read_mark(store, block, chunk, sorted(attempts.get(chunk, ())))
+                    mark = read_mark(store, *place, sorted(attempts.get(place, ())))
             except DamagedMarkError as error:
-                marks.append(error)
+                yield error
             else:
-                marks.append(mark)
-    return marks
+                yield mark
 
 
 def _read_legacy(store: Store, block: str, chunk: int) -> Mark | None:

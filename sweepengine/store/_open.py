@@ -209,16 +209,15 @@ class _Marks:
         self.runs: dict[str, list[RunMark | None]] = {}
         self.tails: dict[str, dict[str, str]] = {}
         self._labels: dict[str, list[str]] = {}
-        for block, shape in shapes.items():
-            damaged: dict[int, DamagedMarkError] = {}
-            marks = store.marks(block, shape, damaged)
-            self.runs[block] = runs = runs_of(shape, marks)
+        damaged: dict[tuple[str, int], DamagedMarkError] = {}
+        for block, marks in store.marks(shapes, damaged):
+            self.runs[block] = runs = runs_of(shapes[block], marks)
             self.tails[block] = {key: tail for mark in marks if mark is not None for key, tail in mark.tails.items()}
-            self._labels[block] = labels = [Status.PENDING.label if run is None else run.status.label for run in runs]
-            for chunk, error in damaged.items():
-                _warn(store, error)
-                first, stop = shape.chunk_span(chunk)
-                labels[first:stop] = [DAMAGED] * (stop - first)
+            self._labels[block] = [Status.PENDING.label if run is None else run.status.label for run in runs]
+        for (block, chunk), error in damaged.items():
+            _warn(store, error)
+            first, stop = shapes[block].chunk_span(chunk)
+            self._labels[block][first:stop] = [DAMAGED] * (stop - first)
 
     def coords(self, segments: list[tuple[str, int, int]]) -> dict[str, Any]:
         """Status and progress, over ``run``."""

@@ -205,15 +205,14 @@ def survey(store: StoreView, before: Survey | None = None) -> Survey:
     runs: dict[tuple[str, int], Seen] = {}
     adds_to, own, additions = store.adds_to(), list[Seen](), defaultdict[tuple[str, ...], Tally](Tally)
     shorter = set() if table is None else set(table.longer_than.values())
-    troubles: list[str] = []
-    for block, shape in store.block_shapes().items():
-        damaged: dict[int, DamagedMarkError] = {}
-        marks = store.marks(block, shape, damaged)
-        troubles += [str(error) for error in damaged.values()]
+    shapes = store.block_shapes()
+    damaged: dict[tuple[str, int], DamagedMarkError] = {}
+    for block, marks in store.marks(shapes, damaged):
+        shape = shapes[block]
         advanced = _advanced(block, shape, marks, beats, live)
         every = runs_of(shape, marks)
         for position in () if table is None else table.positions[block]:
-            is_damaged = position // shape.chunk_runs in damaged
+            is_damaged = (block, position // shape.chunk_runs) in damaged
             label = DAMAGED if is_damaged else _label(every[position], is_advanced=position in advanced)
             mark, (run, axes) = every[position], labels[block, position]
             records, step = (0, -1) if mark is None else (mark.records_done, mark.diverged_step)
@@ -242,7 +241,7 @@ def survey(store: StoreView, before: Survey | None = None) -> Survey:
             for place, run in runs.items()
             if run.label == Status.FAILED.label
         ),
-        troubles=troubles,
+        troubles=[str(error) for error in damaged.values()],
     )
 
 

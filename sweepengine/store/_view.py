@@ -11,6 +11,7 @@ from sweepengine.spec import make_spec, words_of_targets
 from sweepengine.store._address import normalise_address, open_address
 from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._claim import claimed_epochs, epoch_of
+from sweepengine.store._counted import counted
 from sweepengine.store._data import GIVEN_KINDS, data_path, given_path, read_given, stored_dataset
 from sweepengine.store._layout import BlockShape, block_path
 from sweepengine.store._marks import DamagedMarkError, Mark, attempt_of_mark, read_mark, read_marks, runs_of
@@ -21,7 +22,7 @@ from sweepengine.store._run_table import RunTable, read_table
 from sweepengine.store._strangers import refuse_strangers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from zarr.abc.store import Store
@@ -277,69 +278,52 @@ class StoreView:
         positions = [] if self.table is None else self.table.positions.get(block, [])
         return {position // shape.chunk_runs for position in positions}
 
-    def _written_chunks(self, block: str) -> set[int]:
-        """The chunks of a block whose status has been written, so that they must have a mark."""
-        prefix = f"{block_path(block, 'status')}/c/"
-        names = (key.removeprefix(prefix) for key in list_objects(self.objects, prefix))
-        return {int(name) for name in names if name.isdigit()}
-
     def mark(self, block: str, chunk: int) -> Mark | None:
         """The mark of what a chunk has committed; None before the first attempt."""
         return read_mark(self.objects, block, chunk)
 
     def marks(
-        self, block: str, shape: BlockShape, damaged: dict[int, DamagedMarkError] | None = None
-    ) -> list[Mark | None]:
-        """The mark of every chunk of a block; None before the first attempt, and if the runs have been moved.
+        self, shapes: Mapping[str, BlockShape], damaged: dict[tuple[str, int], DamagedMarkError] | None = None
+    ) -> Iterator[tuple[str, list[Mark | None]]]:
+        """The mark of every chunk of some blocks; None before the first attempt, and if the runs have been moved.
 
         Parameters
         ----------
-        block, shape
+        shapes : mapping
+            Block → its shape.
         damaged : dict, optional
-            Receives chunk → error for every damaged mark, which is None in the list then.
+            Receives (block, chunk) → error for every damaged mark, which is None in the list then.
 
-        Returns
-        -------
-        list of Mark or None
+        Yields
+        ------
+        (str, list of Mark or None)
+            A block and its marks, in the order of ``shapes``.
 
         Raises
         ------
         DamagedMarkError
             A mark is damaged, and ``damaged`` is not given.
         """
-        intact: list[Mark | None] = []
-        used = self.used_chunks(block, shape)
-        marks = read_marks(self.objects, block, shape.n_chunks)
-        if any(marks[chunk] is None for chunk in used):
-            for chunk in (chunk for chunk in self._written_chunks(block) & used if marks[chunk] is None):
-                # A worker may have begun since the marks were read; it writes its mark before anything else.
-                marks[chunk] = read_mark(self.objects, block, chunk) or DamagedMarkError(
-                    f"the mark of {block} chunk {chunk} is lost; `sweepengine repair` has its runs computed again"
-                )
-        for chunk, mark in enumerate(marks):
-            first, stop = shape.chunk_span(chunk)
-            if chunk not in used:  # its runs were moved: whatever is still written there does not count
+        for block, marks in read_marks(self.objects, {block: shape.n_chunks for block, shape in shapes.items()}):
+            intact: list[Mark | None] = []
+            used = self.used_chunks(block, shapes[block])
+            for chunk, mark in enumerate(counted(self.objects, block, shapes[block], used, marks)):
+                if not isinstance(mark, DamagedMarkError):
+                    intact.append(mark)
+                    continue
+                if damaged is None:
+                    raise mark
+                damaged[block, chunk] = mark
                 intact.append(None)
-                continue
-            if isinstance(mark, Mark) and len(mark.runs) != stop - first:  # layout version 2 did not seal its marks
-                error = DamagedMarkError(f"the mark of {block} chunk {chunk} speaks of {len(mark.runs)} runs")
-            elif isinstance(mark, DamagedMarkError):
-                error = mark
-            else:
-                intact.append(mark)
-                continue
-            if damaged is None:
-                raise error
-            damaged[chunk] = error
-            intact.append(None)
-        return intact
+            yield block, intact
 
-    def run_marks(self, block: str, shape: BlockShape) -> list[RunMark | None]:
-        """The mark of each run of a block, by position; None before the first attempt.
+    def run_marks(self, shapes: Mapping[str, BlockShape]) -> Iterator[tuple[str, list[RunMark | None]]]:
+        """The mark of each run of some blocks, by position, as :meth:`marks` yields those of chunks.
 
         Raises
         ------
         DamagedMarkError
             A mark is damaged.
         """
-        return runs_of(shape, self.marks(block, shape))
+        for block, marks in self.marks(shapes):
+            yield block, runs_of(shapes[block], marks)

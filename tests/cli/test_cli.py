@@ -144,6 +144,8 @@ def test_bad_words(capsys: pytest.CaptureFixture[str], tiny: Tiny) -> None:
     assert "must end in .zarr" in capsys.readouterr().err
     assert main(["status", "none.zarr"]) == 2
     assert "there is nothing at" in capsys.readouterr().err
+    assert main(["status", "quickstart-0123456789ab"]) == 2
+    assert "for the id of a job --address names the cluster's dashboard" in capsys.readouterr().err
     assert main(["report", "none.zarr"]) == 2
     assert main(["launch"]) == 2
     assert main(["run", write(tiny()), "--store", "spec.yaml/x.zarr", "--executor", "inline"]) == 2

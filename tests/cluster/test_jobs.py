@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from sweepengine.store import SweepStore, runs_of
+from sweepengine.store import SweepStore
 from tests.support.heads import Head, running_head
 from tests.support.plugins import OBSERVABLES
 
@@ -38,9 +38,8 @@ def records_done(store: Path) -> int:
     sweep_store = SweepStore(store)
     if sweep_store.table is None:
         return 0
-    shapes = sweep_store.block_shapes()
-    marks = [mark for name, shape in shapes.items() for mark in runs_of(shape, sweep_store.marks(name, shape))]
-    return sum(mark.records_done for mark in marks if mark is not None)
+    marks = sweep_store.run_marks(sweep_store.block_shapes())
+    return sum(mark.records_done for _, runs in marks for mark in runs if mark is not None)
 
 
 def test_a_sweep_travels_with_its_files_and_plugins(head: Head, tmp_path: Path, tiny: Callable[..., Any]) -> None:
@@ -60,6 +59,10 @@ def test_a_sweep_travels_with_its_files_and_plugins(head: Head, tmp_path: Path, 
     said = head.sweepengine("logs", str(store), "--address", head.url)
     assert said.stdout in found.stdout
     assert "8 done" in said.stdout
+    job = found.stdout.split()[1]
+    of_job, of_store = head.sweepengine("status", job, "--address", head.url), head.sweepengine("status", str(store))
+    assert of_job.stdout == of_store.stdout, of_job.stderr
+    assert "8 done" in of_job.stdout
 
 
 def test_a_job_is_one_until_it_is_cancelled(head: Head, tmp_path: Path, tiny: Callable[..., Any]) -> None:
@@ -99,6 +102,9 @@ def test_a_job_that_failed_may_be_submitted_again(head: Head, tmp_path: Path, ti
     job = found.stdout.split()[1]
     again = head.sweepengine(*words)
     assert again.stdout.startswith(f"job:    {job}-2\n"), again.stdout + again.stderr
+    found = head.sweepengine("status", job, "--address", head.url)
+    assert found.returncode == 2
+    assert f"job {job} is FAILED, and there is nothing at its store {store}" in found.stderr
 
 
 def test_a_cluster_examines_itself(head: Head, tmp_path: Path) -> None:
@@ -117,8 +123,9 @@ def test_strangers_are_told_what_is_missing(head: Head, tmp_path: Path) -> None:
         assert "asks for the token of its cluster" in found.stderr
         assert "set RAY_AUTH_MODE=token, and have" in found.stderr
         assert len(found.stderr.splitlines()) == 1, found.stderr
-    found = head.sweepengine("logs", "tiny-1", "--address", head.url)
-    assert found.returncode == 1
-    assert "knows no job of 'tiny-1'" in found.stderr
+    for command in ("logs", "status"):
+        found = head.sweepengine(command, "tiny-1", "--address", head.url)
+        assert found.returncode == 1
+        assert "knows no job of 'tiny-1'" in found.stderr
     found = head.sweepengine("logs", "any", "--address", "http://127.0.0.1:9")
     assert "no job server answers at http://127.0.0.1:9" in found.stderr

@@ -153,6 +153,44 @@ def test_a_lost_node_costs_no_attempt_and_an_empty_cluster_is_said(tmp_path: Pat
     xr.testing.assert_identical(numbers_wherever(tmp_path / "long.zarr"), whole(tmp_path))
 
 
+EARLY = (
+    PROGRESS
+    + """
+import ray
+from ray.cluster_utils import Cluster
+
+small = dict(include_dashboard=False, object_store_memory=80 * 2**20)
+cluster = Cluster(initialize_head=True, head_node_args=dict(num_cpus=1, node_ip_address="127.0.0.1", **small))
+node = cluster.add_node(num_cpus=1, node_ip_address="127.0.0.2", **small)
+listed, nodes = [], ray.nodes
+
+def nodes_before():
+    found = nodes()
+    listed.append(sum(each["Alive"] for each in found))
+    if len(listed) == 1:
+        cluster.remove_node(node, allow_graceful=False)
+    return found
+
+ray.nodes = nodes_before
+try:
+    print(sweepengine.run(spec, store, address=cluster.address))
+    print(json.dumps([listed]))
+finally:
+    ray.shutdown()
+    cluster.shutdown()
+"""
+)
+
+
+@pytest.mark.timeout(600)
+def test_a_node_that_is_lost_before_it_is_asked_for_the_store_does_not_count(tmp_path: Path) -> None:
+    outcome, (listed,) = run(EARLY, tmp_path)
+    assert "done=1" in outcome
+    assert listed[0] == 2
+    assert listed[-1] == 1
+    assert not list((tmp_path / "long.zarr" / "tokens").glob("*"))
+
+
 def test_departures_have_a_budget_of_their_own(tmp_path: Path, tiny: Callable[..., Any]) -> None:
     store = SweepStore(tmp_path / "tiny.zarr")
     store.claim()

@@ -111,11 +111,8 @@ def wait_until_midway(process: subprocess.Popen[str], store: Path) -> None:
 
 
 def assert_midway(store: Path) -> None:
-    marks = [
-        mark
-        for block, shape in SweepStore(store).block_shapes().items()
-        for mark in SweepStore(store).run_marks(block, shape)
-    ]
+    found = SweepStore(store)
+    marks = [mark for _, runs in found.run_marks(found.block_shapes()) for mark in runs]
     statuses = [Status.PENDING if mark is None else mark.status for mark in marks]
     assert Status.RUNNING in statuses
     assert statuses.count(Status.DONE) < len(statuses)

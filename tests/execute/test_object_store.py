@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from tests.support.object_stores import Proxy
 
 FOUR_RUNS = {"axes": {"width": [8]}}
-MOST_REQUESTS = 125
-"""Of a sweep of four runs in one block; more than four fifths of them write the arrays and their metadata."""
+FOUR_BLOCKS = {"axes": {"scaling": ["ntk"], "width": [8, 12, 16, 20], "seed": 1}}
+MOST_REQUESTS = {1: (125, 24), 4: (255, 27)}
+"""Blocks → of a sweep of four runs, and of the same again. More than four fifths write arrays and their metadata."""
 DRIVER = """
 import json, sys, sweepengine
 sweepengine.run(json.loads(sys.argv[1]), sys.argv[2], executor="inline", commit_seconds=1e-9)
@@ -36,19 +37,26 @@ sweepengine.run(json.loads(sys.argv[1]), sys.argv[2], executor="inline", commit_
 PATIENCE = 60.0
 
 
+@pytest.mark.parametrize(("blocks", "changes"), [(1, FOUR_RUNS), (4, FOUR_BLOCKS)])
 def test_four_runs_make_few_requests(
-    tiny: Callable[..., dict[str, Any]], bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    tiny: Callable[..., dict[str, Any]],
+    bucket: str,
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+    blocks: int,
+    changes: dict[str, Any],
 ) -> None:
     monkeypatch.setattr("sweepengine.store._claim.BEAT_SECONDS", 3600.0)  # beats are a matter of time
     address = f"s3://{bucket}/tiny.zarr"
-    assert sweepengine.run(tiny(**FOUR_RUNS), address, executor="inline").done == 4
-    made = len(proxy.requests)
-    assert proxy.counts()["PUT"] >= len(list_objects(SweepStore(address).objects, ""))  # the proxy has seen them
-    assert made <= MOST_REQUESTS, proxy.counts()
+    assert sweepengine.run(tiny(**changes), address, executor="inline").done == 4
+    made = proxy.counts()
+    assert made.total() <= MOST_REQUESTS[blocks][0], made
+    assert made["PUT"] >= len(list_objects(SweepStore(address).objects, ""))  # the proxy has seen them
+    assert len(SweepStore(address).block_shapes()) == blocks
     proxy.requests.clear()
-    assert sweepengine.run(tiny(**FOUR_RUNS), address, executor="inline").skipped == 4
+    assert sweepengine.run(tiny(**changes), address, executor="inline").skipped == 4
     assert proxy.counts().keys() == {"GET"}
-    assert len(proxy.requests) <= 30
+    assert len(proxy.requests) <= MOST_REQUESTS[blocks][1]
 
 
 def test_a_report_again_asks_for_the_list_alone(

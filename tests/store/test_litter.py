@@ -82,13 +82,7 @@ def littered(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
         or (key.startswith(f"blocks/{others[0]}/") and "/c/1" in key and "/step/" not in key and "/time/" not in key)
     }
     # The slot that the mark of a run in training does not name.
-    named = {
-        ref.key
-        for block, shape in store.block_shapes().items()
-        for mark in store.marks(block, shape)
-        if mark
-        for ref in mark.states
-    }
+    named = {ref.key for _, marks in store.marks(store.block_shapes()) for mark in marks if mark for ref in mark.states}
     expected |= {key for key in files(folder) if key.startswith("state/")} - named
     kept, newest = others[0], max((folder / "publications").iterdir()).name
     mark = mark_of(store, kept)

@@ -37,11 +37,21 @@ class Head:
         Address by which programs join it.
     environment : dict
         Variables with which a program may use it.
+    process : psutil.Process
+        ``ray start --block``, which has started the head's daemons.
     """
 
     url: str
     gcs: str
     environment: dict[str, str]
+    process: psutil.Process
+
+    def lose(self) -> None:
+        """SIGKILL all that the head has started, and its tasks with it."""
+        family = [self.process, *self.process.children(recursive=True)]
+        for each in family:
+            each.kill()
+        psutil.wait_procs(family, timeout=_END_SECONDS)
 
     def sweepengine(self, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run the command line in a process of its own; a variable that is changed to nothing is left out."""
@@ -60,15 +70,16 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running_head(cpus: int = 2) -> Iterator[Head]:
-    """A head with a dashboard, while the context lasts."""
+def running_head(cpus: int = 2, gcs: int = 0) -> Iterator[Head]:
+    """A head with a dashboard, while the context lasts; programs join it at a free port, or at one that is named."""
     # Not below a test's own folder, whose name would be too long for Ray's sockets.
     with tempfile.TemporaryDirectory(prefix="head-", ignore_cleanup_errors=True) as folder:
-        yield from _running_head(Path(folder), cpus)
+        yield from _running_head(Path(folder), cpus, gcs)
 
 
-def _running_head(folder: Path, cpus: int) -> Iterator[Head]:
-    gcs, dashboard, agent, client = free_ports(4)
+def _running_head(folder: Path, cpus: int, gcs: int) -> Iterator[Head]:
+    free, dashboard, agent, client = free_ports(4)
+    gcs = gcs or free
     environment = os.environ | {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listens at loopback only
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -96,17 +107,18 @@ def _running_head(folder: Path, cpus: int) -> Iterator[Head]:
     with said.open("w") as log:
         command = [sys.executable, "-c", _RAY, *words]
         head = subprocess.Popen(command, env=own, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    process = psutil.Process(head.pid)
     try:
         url = f"http://127.0.0.1:{dashboard}"
         _await(url, head, said)
-        yield Head(url, f"127.0.0.1:{gcs}", environment)
+        yield Head(url, f"127.0.0.1:{gcs}", environment, process)
     finally:
-        family = psutil.Process(head.pid).children(recursive=True)
+        family = process.children(recursive=True) if process.is_running() else []
         head.terminate()
-        _, alive = psutil.wait_procs([psutil.Process(head.pid), *family], timeout=_END_SECONDS)
-        for process in alive:
+        _, alive = psutil.wait_procs([process, *family], timeout=_END_SECONDS)
+        for each in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+                each.kill()
         head.wait()
 
 
