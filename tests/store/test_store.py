@@ -142,8 +142,8 @@ def test_longer_axes_extend_a_store_and_shorter_ones_delete_nothing(
 def test_other_fixed_settings_are_refused(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     store = finished(tiny, tmp_path)
     files = sorted(path for path in store.rglob("*"))
-    with pytest.raises(StoreError, match=r"(?s)network\.sigma_w: the store has 1\.4, this spec 1\.5.*training\.time"):
-        sweepengine.run(tiny(network={"sigma_w": 1.5}, training={"time": 10.0}), store, executor="inline")
+    with pytest.raises(StoreError, match=r"(?s)network\.sigma_w: the store has 1\.4, this spec 1\.5.*\.step_size"):
+        sweepengine.run(tiny(network={"sigma_w": 1.5}, training={"step_size": 0.0123}), store, executor="inline")
     swept = tiny(axes={"activation": ["relu", "erf"]})
     del swept["network"]["activation"]
     with pytest.raises(StoreError, match=r"network\.activation: the store has tanh, this spec relu, erf"):
