@@ -70,13 +70,17 @@ class AngleTiles:
         self._scales = (2 * self._first.scale).astype(dtype)[:, None], self._second.scale.astype(dtype)
         self._diagonals = (first.variances[-1], first.ntk) if second is first else None
 
-    def __call__(self, rows: slice, cols: slice, work: Array) -> tuple[Array, Array]:
+    def products(self, rows: slice, cols: slice, out: Array) -> None:
+        """Write the products of the points, from which a tile starts, to `out` (rows, cols): ρ/2."""
+        np.matmul(self._left[rows], self._right[:, cols], out=out)
+
+    def __call__(self, rows: slice, cols: slice, products: Array, work: Array) -> tuple[Array, Array]:
         """Return (nngp, ntk) of the tile: views of `work`, of which 5 · rows · cols numbers are overwritten."""
-        shape = (rows.stop - rows.start, cols.stop - cols.start)
+        shape = products.shape
         tiles = work[: 5 * shape[0] * shape[1]].reshape(5, *shape)
         state, scratch = tiles[:2], tiles[2:]
         v, p = state
-        np.matmul(self._left[rows], self._right[:, cols], out=p)
+        p[...] = products
         np.subtract(0.5, p, out=v)
         exact = self._diagonals if rows == cols else None
         if exact is not None:

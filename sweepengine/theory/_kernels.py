@@ -1,9 +1,10 @@
 """NNGP and NTK of an infinitely wide fully connected network, whole or in blocks of rows."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from sweepengine.theory._types import Array
 
 # Bytes of one work buffer of a tile: five such buffers fit in 1 MiB of second-level cache and leave room for inputs.
 _TILE_BYTES = 144 * 1024
+# Threads hand the interpreter's lock on between passes, which must therefore take longer than that (measured).
+_SHARED_TILE_BYTES = 400 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +43,51 @@ class Kernels:
 
 
 class _Tiles(Protocol):
-    def __call__(self, rows: slice, cols: slice, work: Array) -> tuple[Array, Array]: ...
+    def products(self, rows: slice, cols: slice, out: Array) -> None: ...
+
+    def __call__(self, rows: slice, cols: slice, products: Array, work: Array) -> tuple[Array, Array]: ...
 
 
 def _tiles(net: Architecture, first: Points, second: Points) -> _Tiles:
     return SmoothTiles(net, first, second) if net.activation.slopes is None else AngleTiles(net, first, second)
 
 
-def _tile_side(dtype: np.dtype[Any]) -> int:
-    return int(np.sqrt(_TILE_BYTES / dtype.itemsize))
+def _tile_bytes(threads: int) -> int:
+    return _TILE_BYTES if threads == 1 else _SHARED_TILE_BYTES
 
 
 def _spans(count: int, side: int) -> list[slice]:
     return [slice(start, min(start + side, count)) for start in range(0, count, side)]
 
 
-def _fill(tiles: _Tiles, nngp: Array, ntk: Array, *, symmetric: bool) -> None:
-    side = _tile_side(nngp.dtype)
-    spans = [_spans(count, side) for count in nngp.shape]
-    work = np.empty(5 * side * side, nngp.dtype)
-    for rows, cols in itertools.product(*spans):
-        if symmetric and rows.start > cols.start:
-            continue
-        for full, tile in zip((nngp, ntk), tiles(rows, cols, work), strict=True):
-            full[rows, cols] = tile
-            if symmetric and rows.start != cols.start:
-                full[cols, rows] = tile.T
+def _fill(tiles: _Tiles, nngp: Array, ntk: Array, *, symmetric: bool, threads: int) -> None:
+    """Write both kernels, a tile at a time, on some threads.
+
+    The products are made first and by one thread, because BLAS has threads of its own, which would compete with these.
+    """
+    side = int(np.sqrt(_tile_bytes(threads) / nngp.dtype.itemsize))
+    for rows in _spans(len(nngp), side):
+        cols = slice(rows.start if symmetric else 0, nngp.shape[1])
+        tiles.products(rows, cols, nngp[rows, cols])
+    every = itertools.product(*(_spans(count, side) for count in nngp.shape))
+    places = [(rows, cols) for rows, cols in every if not (symmetric and rows.start > cols.start)]
+
+    def fill(share: Sequence[tuple[slice, slice]]) -> None:
+        work = np.empty(5 * side * side, nngp.dtype)
+        for rows, cols in share:
+            for full, tile in zip((nngp, ntk), tiles(rows, cols, nngp[rows, cols], work), strict=True):
+                if symmetric and rows == cols:
+                    # A product or a dual may round a pair and its mirror image otherwise.
+                    np.copyto(tile, tile.T, where=np.tri(len(tile), k=-1, dtype=bool))
+                full[rows, cols] = tile
+                if symmetric and rows != cols:
+                    full[cols, rows] = tile.T
+
+    if threads == 1:
+        fill(places)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, (places[first::threads] for first in range(threads))))
 
 
 def kernels(
@@ -78,6 +100,7 @@ def kernels(
     sigma_b: float,
     sigma_a: float | None = None,
     output_bias: bool = False,
+    threads: int = 1,
 ) -> Kernels:
     """Return NNGP and NTK of a fully connected network of infinite width (theory.md §3.1).
 
@@ -101,6 +124,9 @@ def kernels(
         Standard deviation of the read-out weights; sigma_w by default.
     output_bias : bool
         Whether the read-out has a (trained) bias.
+    threads : int
+        Python threads that share the tiles; NumPy releases the interpreter's lock in its passes. Last digits may depend
+        on it.
 
     Returns
     -------
@@ -119,6 +145,7 @@ def kernels(
         sigma_a=sigma_a,
         output_bias=output_bias,
     )
+    count = require_count(threads, "threads")
     symmetric = x2 is None
     first = as_inputs(x1, "x1")
     first, second = (first, first) if x2 is None else as_input_pair(first, x2)
@@ -126,7 +153,7 @@ def kernels(
     columns = rows if symmetric else net.points(second)
     nngp = np.empty((first.shape[0], second.shape[0]), first.dtype)
     ntk = np.empty_like(nngp)
-    _fill(_tiles(net, rows, columns), nngp, ntk, symmetric=symmetric)
+    _fill(_tiles(net, rows, columns), nngp, ntk, symmetric=symmetric, threads=count)
     error = max(net.dual_error(rows), 0.0 if symmetric else net.dual_error(columns))
     return Kernels(nngp, ntk, error)
 
@@ -142,16 +169,17 @@ def kernel_blocks(
     sigma_b: float,
     sigma_a: float | None = None,
     output_bias: bool = False,
+    threads: int = 1,
 ) -> Iterator[tuple[slice, Kernels]]:
     """Yield (row slice, Kernels of these rows), for kernels that do not fit in memory.
 
-    The values are those of `kernels`.
+    The values are those of `kernels`, to rounding.
 
     Parameters
     ----------
     rows : int
-        Rows of a block; one block needs `kernel_bytes(rows, N2, dtype, d)` bytes.
-    x1, x2, depth, activation, sigma_w, sigma_b, sigma_a, output_bias
+        Rows of a block; one block needs `kernel_bytes(rows, N2, dtype, d, threads)` bytes.
+    x1, x2, depth, activation, sigma_w, sigma_b, sigma_a, output_bias, threads
         As in `kernels`.
     """
     first, second = as_input_pair(x1, x1 if x2 is None else x2)
@@ -167,11 +195,12 @@ def kernel_blocks(
                 sigma_b=sigma_b,
                 sigma_a=sigma_a,
                 output_bias=output_bias,
+                threads=threads,
             ),
         )
 
 
-def kernel_bytes(n1: int, n2: int, dtype: npt.DTypeLike, features: int) -> int:
+def kernel_bytes(n1: int, n2: int, dtype: npt.DTypeLike, features: int, threads: int = 1) -> int:
     """Return the peak memory of `kernels` in bytes: both results, copies of the inputs, and the tiles.
 
     An activation by quadrature needs its coefficients too, 2 · terms numbers for each point and layer (half of them for
@@ -185,6 +214,8 @@ def kernel_bytes(n1: int, n2: int, dtype: npt.DTypeLike, features: int) -> int:
     dtype : {float32, float64}
     features : int
         Dimension d of the inputs.
+    threads : int
+        As in `kernels`.
 
     Raises
     ------
@@ -195,7 +226,7 @@ def kernel_bytes(n1: int, n2: int, dtype: npt.DTypeLike, features: int) -> int:
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise ParameterError(f"dtype {dtype}; expected float32 or float64")
     points = (n1 + n2) * (features + 1) * (8 + item)
-    return 2 * n1 * n2 * item + 2 * points + 64 * _TILE_BYTES
+    return 2 * n1 * n2 * item + 2 * points + 64 * threads * _tile_bytes(threads)
 
 
 def expand_outputs(kernel: Array, outputs: int) -> Array:

@@ -25,12 +25,17 @@ class SmoothTiles:
         self._layers = tuple(zip(net.affine, rows, columns, strict=True))
         self._diagonals = (first.variances[-1], first.ntk) if second is first else None
 
-    def __call__(self, rows: slice, cols: slice, work: Array) -> tuple[Array, Array]:
-        """Return (nngp, ntk) of the tile: views of `work`, of which 2 · rows · cols numbers are overwritten."""
-        shape = (rows.stop - rows.start, cols.stop - cols.start)
-        k, ntk = work[: 2 * shape[0] * shape[1]].reshape(2, *shape)
+    def products(self, rows: slice, cols: slice, out: Array) -> None:
+        """Write the products of the points, from which a tile starts, to `out` (rows, cols): x·x'."""
         left, right = self._x
-        self._net.first_layer(np.matmul(left[rows], right[:, cols], out=k), left.shape[1])
+        np.matmul(left[rows], right[:, cols], out=out)
+
+    def __call__(self, rows: slice, cols: slice, products: Array, work: Array) -> tuple[Array, Array]:
+        """Return (nngp, ntk) of the tile: views of `work`, of which 2 · rows · cols numbers are overwritten."""
+        shape = products.shape
+        k, ntk = work[: 2 * shape[0] * shape[1]].reshape(2, *shape)
+        k[...] = products
+        self._net.first_layer(k, self._x[0].shape[1])
         exact = self._diagonals if rows == cols else None
         if exact is not None:
             np.fill_diagonal(k, 0)  # any harmless covariance: these entries are overwritten at the end
@@ -44,8 +49,6 @@ class SmoothTiles:
                 k += bias
             ntk += k
         if exact is not None:
-            lower = np.tri(len(k), k=-1, dtype=bool)
             for tile, diagonal in zip((k, ntk), exact, strict=True):
-                np.copyto(tile, tile.T, where=lower)  # a dual may round a pair and its mirror image otherwise
                 np.fill_diagonal(tile, diagonal[rows])
         return k, ntk

@@ -239,14 +239,34 @@ def test_blocks_are_the_whole(spec: str, rng: np.random.Generator) -> None:
     assert seen.all()
 
 
-def test_memory_is_as_predicted_and_twenty_thousand_points_fit() -> None:
+@pytest.mark.parametrize("spec", ["relu", "gelu", "tanh"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_threads_give_the_values_of_one(spec: str, apart: bool, rng: np.random.Generator) -> None:
+    x = rng.standard_normal((700, 5)).astype(np.float32)
+    arch: dict[str, Any] = {"depth": 2, "activation": spec, "sigma_w": 1.1, "sigma_b": 0.2}
+    pair = (x[:450], x[450:]) if apart else (x,)
+    one, three = (theory.kernels(*pair, **arch, threads=threads) for threads in (1, 3))
+    for found, expected in ((three.nngp, one.nngp), (three.ntk, one.ntk)):
+        np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-6 * float(np.abs(expected).max()))
+        if not apart:
+            np.testing.assert_array_equal(found, found.T)
+            np.testing.assert_array_equal(expected, expected.T)
+
+
+def test_no_threads_are_refused(rng: np.random.Generator) -> None:
+    with pytest.raises(theory.ParameterError, match="threads"):
+        theory.kernels(rng.standard_normal((3, 2)), depth=1, activation="relu", sigma_w=1, sigma_b=0, threads=0)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_memory_is_as_predicted_and_twenty_thousand_points_fit(threads: int) -> None:
     x = np.random.default_rng(0).standard_normal((1200, 32))
-    arch: dict[str, Any] = {"depth": 3, "activation": "relu", "sigma_w": 1.4, "sigma_b": 0.1}
+    arch: dict[str, Any] = {"depth": 3, "activation": "relu", "sigma_w": 1.4, "sigma_b": 0.1, "threads": threads}
     tracemalloc.start()
     theory.kernels(x, **arch)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < theory.kernel_bytes(1200, 1200, np.float64, 32)
+    assert peak < theory.kernel_bytes(1200, 1200, np.float64, 32, threads)
     assert theory.kernel_bytes(20_000, 20_000, np.float64, 784) < 8e9
 
 
