@@ -10,13 +10,14 @@ from sweepengine.spec import axis_symbols
 if TYPE_CHECKING:
     import xarray as xr
 
-_SYMBOLS: Final = {"gamma": "γ", "scaling": "", "method": "", "sweep": ""}
+_SYMBOLS: Final = {"gamma": "γ", "scaling": "", "method": "", "sweep": "", "training_time": "t"}
 """Symbols of the coordinates that sweep no setting; the axes of the specs say their own."""
 
 
 def group_axes(ds: xr.Dataset) -> tuple[str, ...]:
     """The run coordinates that divide runs into groups: those of every sweep, and the settings that this one sweeps."""
-    several = ("sweep",) if "sweep" in ds.coords else ()
+    # The coordinates of several sweeps, and of a store whose runs were made longer.
+    several = (name for name in ("sweep", "training_time") if name in ds.coords)
     return tuple(dict.fromkeys((*several, *GROUP_AXES, *(name for name in axis_symbols() if name in ds.coords))))
 
 

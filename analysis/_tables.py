@@ -33,8 +33,7 @@ class Table:
     numeric
         Columns that are set flush right.
     formula
-        Columns in which x_t and m^p are set as sub- and superscripts, as in the caption. Such columns hold our own
-        words, never text from data.
+        Columns of our own words, never text from data: x_t and m^p are set as sub- and superscripts, as in captions.
     """
 
     key: str
@@ -70,8 +69,7 @@ def glance_table(summary: Summary) -> Table:
                 ", ".join(dict.fromkeys(expected)) or "–",
             ]
         if summary.kind.level:
-            at = f" at m = {group.level.width}" if group.level else ""
-            cells.append(level_text(summary, group) + at)
+            cells.append(level_text(summary, group) + (f" at m = {group.level.width}" if group.level else ""))
         rows.append(tuple(cells))
     return Table(
         "glance",

@@ -7,15 +7,17 @@ counts once it has come to its end, because only then was it compared with every
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sweepengine.store._marks import runs_of
 from sweepengine.store._run_table import stretches
+from sweepengine.store._status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sweepengine.observe import Variable
     from sweepengine.store._layout import BlockShape
@@ -112,29 +114,41 @@ class Additions:
         return ", ".join(f"{name} of {counts[name]} of {len(self._runs)} runs" for name in sorted(counts))
 
 
-def replaced(table: RunTable, marks: Mapping[str, Sequence[RunMark | None]]) -> set[str]:
-    """Ids of runs that are not shown: those that are trained for longer, until their end; then the shorter ones.
+def replaced(table: RunTable, marks: Mapping[str, Sequence[RunMark | None]]) -> tuple[set[str], int]:
+    """Choose the runs that are not shown: the longer ones until all of them have ended, and then the shorter ones.
+
+    Runs of two times are not shown together while runs are being made longer: a fit would take one for the other.
 
     Parameters
     ----------
     table : RunTable
     marks : mapping
         Block → the marks of its runs, by position.
+
+    Returns
+    -------
+    set of str, int
+        Ids of the runs that are not shown; number of the longer runs that have not ended, for which all others wait.
     """
-    hidden: set[str] = set()
-    if table.longer_than:
-        places = table.places()
-        for run, shorter in table.longer_than.items():
-            block, position = places[run]
-            mark = marks[block][position]
-            if mark is None or not mark.status.is_final:
-                hidden.add(run)
-                continue
-            earlier = shorter
-            while earlier:
-                hidden.add(earlier)
-                earlier = table.longer_than.get(earlier, "")
-    return hidden
+    places, longer_than = table.places(), table.longer_than
+    generations: dict[int, list[str]] = defaultdict(list)
+    for run in longer_than:
+        generation, earlier = 0, run
+        while earlier := longer_than.get(earlier, ""):
+            generation += 1
+        generations[generation].append(run)
+    hidden, waiting = set[str](), 0
+    for _, runs in sorted(generations.items()):
+        found = [marks[block][position] for block, position in (places[run] for run in runs)]
+        waiting += sum(mark is None or not (mark.status.is_final or mark.status is Status.FAILED) for mark in found)
+        hidden |= set(runs) if waiting else {longer_than[run] for run in runs}
+    return hidden, waiting
+
+
+def training_times(specs: Iterable[Mapping[str, Any]]) -> list[float]:
+    """The training times that specs say, in order."""
+    parts = (part for spec in specs for part in spec.values() if isinstance(part, dict))
+    return sorted({float(part["time"]) for part in parts if "time" in part})
 
 
 def unlike_their_runs(store: StoreView) -> Iterator[tuple[str, int, str]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from sweepengine.errors import DamageWarning, IncompleteWarning, StoreError
 from sweepengine.spec import make_spec
-from sweepengine.store._additions import NOWHERE, Additions, replaced
+from sweepengine.store._additions import NOWHERE, Additions, replaced, training_times
 from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._data import given_path
 from sweepengine.store._layout import SCHEDULES, block_path, limit_path
@@ -61,12 +61,14 @@ def open_sweep(url: str | Path | Sequence[str | Path]) -> xr.Dataset:
         their points, ``n_train`` and ``n_test`` count them, and targets that are not the same for all runs have the dim
         ``run`` too. A setting that was swept is a coordinate of ``run`` under the name of its axis. Where observables
         were added later, ``records_added`` counts the records at which a run has these too. Of a run that is trained
-        for longer there is one row: until its end the shorter run's, then its own.
+        for longer there is one row: the shorter run's until all the longer runs have ended, then its own. Where
+        runs end at several times, ``training_time`` says at which.
 
     Warns
     -----
     IncompleteWarning
-        Some finished runs do not have yet an observable that was added later. Its values are NaN there.
+        Some finished runs do not have yet an observable that was added later, and its values are NaN there; or some
+        runs that are trained for longer have not ended, and all are shown at the earlier time.
     DamageWarning
         A mark, a schedule, targets or predictions are damaged. Damaged values are NaN, and the runs of a damaged mark
         have the status ``damaged``.
@@ -95,7 +97,15 @@ def _opened(url: str | Path) -> xr.Dataset:
         raise StoreError(f"store: {store.address} holds no runs; `sweepengine run SPEC` writes them")
     shapes = store.block_shapes()
     marks = _Marks(store, shapes)
-    table = table.without(replaced(table, marks.runs))
+    hidden, waiting = replaced(table, marks.runs)
+    if waiting:
+        warnings.warn(
+            f"{store.address}: {waiting} of the runs that are trained for longer have not ended, and until then all "
+            "runs are shown at the earlier time; run the sweep again",
+            IncompleteWarning,
+            stacklevel=3,
+        )
+    table = table.without(hidden)
     shapes = {block: shapes[block] for block in table.blocks()}
     additions = Additions(table, shapes, marks.runs)
     table = table.of_runs()
@@ -113,6 +123,7 @@ def _opened(url: str | Path) -> xr.Dataset:
     sizes = {dim: max(each.get(dim, 0) for each in every) for dim in dims}
     coords: dict[str, Any] = {name: ("run", _plain(column)) for name, column in table.columns.items()}
     coords = counts_of_points(shapes, segments) | coords | marks.coords(segments) | additions.records()
+    coords |= _ends(store, shapes, segments)
     # The method is a fixed setting of a store, so every run has that of the newest spec.
     label = make_spec(store.attributes["specs"][-1]["spec"]).method_label
     coords["method"] = ("run", np.full(len(table), label), {"long_name": "time method"})
@@ -285,6 +296,22 @@ def _attributes(store: StoreView) -> dict[str, Any]:
 def _plain(column: NDArray[Any]) -> NDArray[Any]:
     """Text as fixed-width strings, which xarray compares and groups fast; numbers as they are."""
     return np.array(column.tolist(), dtype=np.str_) if column.dtype.kind in "OT" else column
+
+
+def _ends(store: StoreView, shapes: dict[str, BlockShape], segments: list[tuple[str, int, int]]) -> dict[str, Any]:
+    """The coordinate ``training_time`` where runs end at several times; no coordinate otherwise."""
+    times = training_times(entry["spec"] for entry in store.attributes["specs"])
+    if len(times) < 2:
+        return {}
+    last = [float(np.max(each)) for each in _values_of_each(store, [block_path(block, "time") for block in shapes])]
+    ends = {
+        block: next((time for time in times if time >= end * (1 - 1e-9)), end)
+        for block, end in zip(shapes, last, strict=True)
+    }
+    if len(set(ends.values())) < 2:
+        return {}
+    values = np.concatenate([np.full(stop - start, ends[block]) for block, start, stop in segments])
+    return {"training_time": ("run", values, {"long_name": "training time at which the run ends", "units": "1"})}
 
 
 def _schedule_coords(
