@@ -145,7 +145,7 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = (), over: str = "width") -> 
     Raises
     ------
     ContractError
-        A name in `group_by` is not a coordinate on run.
+        A name in `group_by` is not a coordinate on run, or `over` is one of no numbers.
     """
     for name in (*group_by, over):
         if name not in ds.coords or ds[name].dims != ("run",):
@@ -153,12 +153,17 @@ def split(ds: xr.Dataset, group_by: Sequence[str] = (), over: str = "width") -> 
             raise ContractError(
                 f"{name!r} is not a coordinate on run. Known: {', '.join(known)}. Divide by these, or fit along one."
             )
+    if not np.issubdtype(ds[over].dtype, np.number):
+        values = ", ".join(dict.fromkeys(map(str, ds[over].values[:5])))
+        raise ContractError(f"{over!r} has the values {values}; a power of an axis needs numbers.")
     fixed = (*group_axes(ds), *(n for n in kind_of(ds).axes if n in ds.coords))
     axes = ("width", *fixed) if over != "width" else fixed
     names = tuple(name for name in dict.fromkeys((*axes, *group_by)) if name != over)
     columns = {name: np.asarray(ds[name].values).tolist() for name in (*names, over)}
-    if over != "width" and "step_size" not in (over, *group_by) and follows("step_size", columns):
-        names = tuple(name for name in names if name != "step_size")
+    # What follows from the axis along which is fitted differs with it: automatic step sizes, and the names of scalings.
+    for name in {"width": (), "gamma": ("step_size", "scaling")}.get(over, ("step_size",)):
+        if name not in (over, *group_by) and follows(name, {each: columns[each] for each in (*names, over)}):
+            names = tuple(each for each in names if each != name)
     members: dict[tuple[Any, ...], list[int]] = {}
     for i in range(ds.sizes["run"]):
         members.setdefault(tuple(columns[name][i] for name in names), []).append(i)
@@ -188,7 +193,7 @@ def follows(axis: str, columns: Mapping[str, Sequence[Any]]) -> bool:
 
 def _labels(axes: list[dict[str, Any]]) -> list[str]:
     """Name every group by its scaling, and by as many further axes as are needed to tell the groups apart."""
-    labels = [printable(str(a["scaling"])) for a in axes]
+    labels = [printable(str(a.get("scaling", "all scalings"))) for a in axes]
     # The step size comes last: where it is automatic, the axes that determine it say more.
     for name in sorted(axes[0], key=lambda name: name == "step_size") if axes else ():
         if len(set(labels)) == len(labels):

@@ -112,7 +112,8 @@ def at(ds: xr.Dataset, *, time: float | None = None, step: int | None = None, re
     Raises
     ------
     ContractError
-        Not exactly one of `time`, `step` and `record` is given, or the dataset has no dim ``record``.
+        Not exactly one of `time`, `step` and `record` is given, it is no finite number or no record's number, or the
+        dataset has no dim ``record``.
     """
     import xarray as xr
 
@@ -125,6 +126,11 @@ def at(ds: xr.Dataset, *, time: float | None = None, step: int | None = None, re
     number = xr.DataArray(np.arange(ds.sizes["record"]), dims="record")
     done = number < ds["records_done"]
     name, value = given.popitem()
+    count = ds.sizes["record"]
+    if not np.isfinite(value) or (name == "record" and not -count <= value < count):
+        raise ContractError(
+            f"Found {name} = {value}; there are the records 0 … {count - 1}, and −1 is the last of each run."
+        )
     if name == "record" and value < 0:
         distance = abs(number - (ds["records_done"] + value))
     else:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sweepengine.execute import Outcome
     from sweepengine.refine import Decided
     from sweepengine.reports import Report
+    from sweepengine.spec import AnySpec
     from sweepengine.store import Damage, SweepStore
 
 
@@ -35,7 +36,7 @@ def run_command(sweep: Sweep, options: dict[str, Any], *, report: bool) -> int:
     has_findings = bool(kind_of(sweep_spec).findings)  # a kind of the user's own may have none
     made = _print_summary(console, outcome.store, users_code=bool(sweep.plugins)) if has_findings else None
     console.print(f"store:  {outcome.store}", markup=False, highlight=False, soft_wrap=True)
-    for line in _warnings(outcome):
+    for line in (*_warnings(outcome), *_longer_than(sweep_spec, outcome.store)):
         errors.print(line, markup=False, highlight=False, soft_wrap=True)
     unreported = report and made is not None and not _report_after_run(console, errors, made)
     return int(outcome.failed > 0 or bool(unreported))
@@ -83,6 +84,18 @@ def _warnings(outcome: Outcome) -> list[str]:
             "the same command tries them again"
         )
     return lines
+
+
+def _longer_than(spec: AnySpec, store: str) -> list[str]:
+    """A line if the store has runs of a longer time than a spec's, which the summary shows in place of the spec's."""
+    from sweepengine.store import SweepStore, training_times
+
+    own = training_times([spec.to_json()])
+    longest = training_times(entry["spec"] for entry in SweepStore(store).attributes["specs"])
+    if not own or own == longest[-1:]:
+        return []
+    times = f"the runs of time {own[-1]:g} were made longer, until time {longest[-1]:g}"
+    return [f"note: {times}; the table and the report show the longer ones once all of them have ended"]
 
 
 def _print_summary(console: Console, store: str, *, users_code: bool) -> Report:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sweepengine.errors import SpecError, StoreError
 from sweepengine.plan._work import JoinedWork
 from sweepengine.spec import make_spec
-from sweepengine.store import Status, runs_of
+from sweepengine.store import Status, runs_of, training_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -103,7 +103,7 @@ def _times(spec: AnySpec, store: SweepStore) -> tuple[str, set[float]]:
     """The section that says how long runs are trained, and the times that the store's specs have said."""
     section = next((name for name, part in spec.to_json().items() if isinstance(part, dict) and "time" in part), "")
     specs = (entry["spec"] for entry in store.attributes.get("specs", ()))
-    return section, {float(each[section]["time"]) for each in specs} if section else set()
+    return section, set(training_times(specs)) if section else set()
 
 
 def _pairs(

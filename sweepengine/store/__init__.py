@@ -1,5 +1,6 @@
 """The Zarr layout: create, write, commit, resume, open as xarray. Imports no torch."""
 
+from sweepengine.store._additions import training_times as training_times
 from sweepengine.store._address import is_address as is_address
 from sweepengine.store._address import is_of_this_process as is_of_this_process
 from sweepengine.store._address import local_folder as local_folder

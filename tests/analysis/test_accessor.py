@@ -353,3 +353,20 @@ def test_the_table_is_written_as_parquet(opened: Any, tmp_path: Path) -> None:
     assert list(again) == list(table)
     for name in ("id", "width", "kernel_drift", "movement_op/W0"):
         assert again[name].tolist() == table[name].tolist()
+
+
+@pytest.mark.parametrize("which", [{"time": float("nan")}, {"record": 50}, {"record": -50}])
+def test_a_record_that_is_none_is_refused(opened: xr.Dataset, which: dict[str, Any]) -> None:
+    with pytest.raises(ContractError, match=r"there are the records 0 … \d+"):
+        opened.sweep.at(**which)
+
+
+@pytest.mark.parametrize("over", ["scaling", "status"])
+def test_a_power_of_an_axis_needs_numbers(opened: xr.Dataset, over: str) -> None:
+    with pytest.raises(ContractError, match="a power of an axis needs numbers"):
+        opened.sweep.fit("kernel_drift", over=over)
+
+
+def test_scalings_do_not_divide_a_fit_along_their_exponent(opened: xr.Dataset) -> None:
+    assert "scaling" not in opened.sweep.fit("kernel_drift", over="gamma").table().columns
+    assert "scaling" in opened.sweep.fit("kernel_drift").table().columns
