@@ -18,7 +18,7 @@ from sweepengine.analysis._chart_parts import (
     log_axis,
     tips,
 )
-from sweepengine.analysis._dataset import part_of_label
+from sweepengine.analysis._dataset import follows, part_of_label
 from sweepengine.analysis._figure import Figure, Panel
 
 if TYPE_CHECKING:
@@ -121,8 +121,7 @@ def _numbers(groups: Sequence[Fitted], name: str) -> list[float]:
 
 def _follows(groups: Sequence[Fitted], name: str, others: Sequence[str]) -> bool:
     """Whether groups that agree in other axes agree in an axis."""
-    pairs = {(*(str(group.axes[other]) for other in others), str(group.axes[name])) for group in groups}
-    return len({pair[:-1] for pair in pairs}) == len(pairs)
+    return follows(name, {each: [str(group.axes[each]) for group in groups] for each in (*others, name)})
 
 
 def _others(groups: Sequence[Fitted], axis: str) -> list[str]:

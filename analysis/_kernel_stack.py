@@ -48,6 +48,11 @@ class Stack:
     targets: Floats = field(default_factory=_unread)
 
     @cached_property
+    def eigenvalues(self) -> Floats:
+        """Eigenvalues (B, n), ascending, where nobody needs the eigenvectors."""
+        return np.asarray(np.linalg.eigvalsh(self.now), np.float64)
+
+    @cached_property
     def spectrum(self) -> tuple[Floats, Floats]:
         """Eigenvalues (B, n), ascending, and eigenvectors (B, n, n) in columns, whose largest entry is positive."""
         values, vectors = np.linalg.eigh(self.now)
@@ -102,7 +107,7 @@ def _alignment(stack: Stack) -> Floats:
 
 
 def _effective_rank(stack: Stack) -> Floats:
-    values = np.maximum(np.linalg.eigvalsh(stack.now), 0.0)
+    values = np.maximum(stack.eigenvalues, 0.0)
     shares = values / values.sum(-1, keepdims=True)
     return np.asarray(np.exp(-(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(-1)))
 
@@ -141,7 +146,7 @@ KERNEL_REDUCTIONS: Final = {
         ("targets",),
     ),
     "eigenvalues": KernelReduction(
-        lambda s: np.asarray(np.linalg.eigvalsh(s.now), np.float64),
+        lambda s: s.eigenvalues,
         ("mode",),
         "eigenvalues of Theta_t, ascending",
         "theory.md §4.7",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -112,9 +113,8 @@ def _add_longer(table: Table, plan: Plan) -> None:
     from sweepengine.amounts import show_bytes
 
     missing = {run.id for run in plan.missing()}
-    known = [longer for run, longer in plan.longer.items() if run in missing]
-    for time, why in dict.fromkeys((longer.time, longer.why) for longer in known):
-        count = sum((longer.time, longer.why) == (time, why) for longer in known)
+    known = Counter((longer.time, longer.why) for run, longer in plan.longer.items() if run in missing)
+    for (time, why), count in known.items():
         how = f"are trained again from t = 0: {why}" if why else "go on from the states that were kept there"
         table.add_row("longer", f"{count} runs of the store end at time {time:g} and {how}")
     if kept := plan.kept_bytes():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import SpecError, StoreError
@@ -36,6 +37,7 @@ class Parts:
         """All parts of all runs, each once."""
         return list({part.id: part for parts in self.of.values() for part in parts}.values())
 
+    @cached_property
     def before(self) -> dict[str, tuple[AnyRun, ...]]:
         """Id of each addition → the parts that must have ended before it: what it computes is compared with them."""
         return {part.id: parts[:k] for parts in self.of.values() for k, part in enumerate(parts) if k}
@@ -63,13 +65,21 @@ class Addition:
     nbytes: int
 
 
-def find_parts(spec: AnySpec, work: JoinedWork, store: SweepStore, recorded: Sequence[tuple[str, ...]]) -> Parts:
+def find_parts(
+    spec: AnySpec,
+    work: JoinedWork,
+    runs: Sequence[AnyRun],
+    store: SweepStore,
+    recorded: Sequence[tuple[str, ...]],
+) -> Parts:
     """Find what each run of a sweep is made of.
 
     Parameters
     ----------
     spec : AnySpec
     work : JoinedWork
+    runs : sequence of AnyRun
+        All runs of the sweep.
     store : SweepStore
     recorded : sequence of tuple of str
         Sets of observables that the store's specs have named, each within the next.
@@ -83,7 +93,7 @@ def find_parts(spec: AnySpec, work: JoinedWork, store: SweepStore, recorded: Seq
     """
     places, adds_to = store.places(), store.adds_to()
     found: dict[str, tuple[AnyRun, ...]] = {}
-    for run in work.runs():
+    for run in runs:
         earlier: list[AnyRun] = []
         if run.id not in places or run.id in adds_to:
             fewer = (names for names in recorded if set(names) < set(run.observables))

@@ -101,7 +101,7 @@ class Plan:
 
     def ready(self) -> list[AnyRun]:
         """The missing parts that wait for no other: an addition waits for the runs with which it is compared."""
-        before = self.parts.before()
+        before = self.parts.before
         return [part for part in self.missing() if all(map(self._is_final, before.get(part.id, ())))]
 
     def unfinished(self) -> list[AnyRun]:
@@ -114,7 +114,7 @@ class Plan:
 
     def additions(self, rate: MachineRate) -> list[Addition]:
         """What the missing additions are and cost, those of the same observables together."""
-        before, found = self.parts.before(), dict[tuple[str, ...], Addition]()
+        before, found = self.parts.before, dict[tuple[str, ...], Addition]()
         for block, runs in self._missing_of_blocks().items():
             run, shape = next(iter(runs.values())), self._shapes[block]
             if run.id in before:
@@ -171,7 +171,7 @@ class Plan:
         only : collection of str, optional
             Ids of the runs to advance; without it all missing runs.
         """
-        packs, before = list[Pack](), self.parts.before()
+        packs, before = list[Pack](), self.parts.before
         for block, runs in self._missing_of_blocks().items():
             wanted = runs if only is None else {position: run for position, run in runs.items() if run.id in only}
             if wanted:
@@ -202,7 +202,7 @@ class Plan:
         """Bytes of the last states of the missing runs, which the spec may ask to keep."""
         if not self.spec.keep_states:
             return 0
-        before, blocks = self.parts.before(), self._missing_of_blocks().items()
+        before, blocks = self.parts.before, self._missing_of_blocks().items()
         every = ((self._shapes[block], runs.values()) for block, runs in blocks)
         return sum(self._work.state_bytes(run, shape) for shape, runs in every for run in runs if run.id not in before)
 
@@ -235,7 +235,7 @@ class Plan:
     def memory_bytes(self) -> int:
         """Largest peak memory of a worker with one task, over the missing runs."""
         # Runs of a block take the same.
-        before = self.parts.before()
+        before = self.parts.before
         firsts = ((block, next(iter(runs.values()))) for block, runs in self._missing_of_blocks().items())
         return max(
             (
@@ -299,7 +299,7 @@ def make_plan(spec: AnySpec, store: SweepStore, machine: Machine | None = None) 
     store.check_contents(work.data, work.given)
     runs = work.runs()
     recorded = recorded_observables(store, code)
-    parts = find_parts(spec, work, store, recorded)
+    parts = find_parts(spec, work, runs, store, recorded)
     places = store.places()
     shapes = store.block_shapes()
     known = known_marks(parts.every(), places, shapes, store)

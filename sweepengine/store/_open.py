@@ -28,7 +28,7 @@ from sweepengine.store._status import DAMAGED, Status
 from sweepengine.store._view import StoreView
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import dask.array as da
@@ -123,12 +123,12 @@ def _opened(url: str | Path) -> xr.Dataset:
     sizes = {dim: max(each.get(dim, 0) for each in every) for dim in dims}
     coords: dict[str, Any] = {name: ("run", _plain(column)) for name, column in table.columns.items()}
     coords = counts_of_points(shapes, segments) | coords | marks.coords(segments) | additions.records()
-    coords |= _ends(store, shapes, segments)
     # The method is a fixed setting of a store, so every run has that of the newest spec.
     label = make_spec(store.attributes["specs"][-1]["spec"]).method_label
     coords["method"] = ("run", np.full(len(table), label), {"long_name": "time method"})
     for dim in (dim for dim in SCHEDULES if dim in sizes):
         coords |= _schedule_coords(store, shapes, segments, dim, sizes[dim])
+    coords |= _ends(store, coords)
     for dim in dict.fromkeys(dim for shape in shapes.values() for dim in shape.labels):
         # Every block's labels are the first of the longest list.
         coords[dim] = (dim, np.array(max((shape.labels.get(dim, ()) for shape in shapes.values()), key=len)))
@@ -298,20 +298,18 @@ def _plain(column: NDArray[Any]) -> NDArray[Any]:
     return np.array(column.tolist(), dtype=np.str_) if column.dtype.kind in "OT" else column
 
 
-def _ends(store: StoreView, shapes: dict[str, BlockShape], segments: list[tuple[str, int, int]]) -> dict[str, Any]:
+def _ends(store: StoreView, coords: Mapping[str, Any]) -> dict[str, Any]:
     """The coordinate ``training_time`` where runs end at several times; no coordinate otherwise."""
+    dims, recorded = coords["time"]
+    if "run" not in dims:
+        return {}
     times = training_times(entry["spec"] for entry in store.attributes["specs"])
-    if len(times) < 2:
+    last = np.fmax.reduce(recorded, axis=1).tolist()
+    ends = {end: next((time for time in times if time >= end * (1 - 1e-9)), end) for end in dict.fromkeys(last)}
+    if len(times) < 2 or len(set(ends.values())) < 2:
         return {}
-    last = [float(np.max(each)) for each in _values_of_each(store, [block_path(block, "time") for block in shapes])]
-    ends = {
-        block: next((time for time in times if time >= end * (1 - 1e-9)), end)
-        for block, end in zip(shapes, last, strict=True)
-    }
-    if len(set(ends.values())) < 2:
-        return {}
-    values = np.concatenate([np.full(stop - start, ends[block]) for block, start, stop in segments])
-    return {"training_time": ("run", values, {"long_name": "training time at which the run ends", "units": "1"})}
+    about = {"long_name": "training time at which the run ends", "units": "1"}
+    return {"training_time": ("run", np.array([ends[end] for end in last]), about)}
 
 
 def _schedule_coords(

@@ -77,12 +77,18 @@ class RunTable:
         return self.columns.get(ADDS_TO, np.full(len(self), "", dtype=object))
 
     @cached_property
+    def adds_to(self) -> dict[str, str]:
+        """Id of each addition → id of the run to which it belongs."""
+        return self._links(ADDS_TO)
+
+    @cached_property
     def longer_than(self) -> dict[str, str]:
         """Run id → id of the run that it is at an earlier time."""
-        if LONGER_THAN not in self.columns:
-            return {}
-        rows = zip(self.columns["id"], self.columns[LONGER_THAN], strict=True)
-        return {str(run): str(shorter) for run, shorter in rows if shorter}
+        return self._links(LONGER_THAN)
+
+    def _links(self, column: str) -> dict[str, str]:
+        rows = zip(self.columns["id"], self.columns.get(column, ()), strict=column in self.columns)
+        return {str(run): str(other) for run, other in rows if other}
 
     def without(self, hidden: Collection[str]) -> RunTable:
         """The table without some runs and their additions, and without the column :data:`LONGER_THAN`."""

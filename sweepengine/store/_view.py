@@ -230,10 +230,7 @@ class StoreView:
 
     def adds_to(self) -> dict[str, str]:
         """Id of each addition in the store → id of the run to which it belongs."""
-        if self.table is None:
-            return {}
-        rows = zip(self.table.columns["id"], self.table.bases, strict=True)
-        return {str(run): str(base) for run, base in rows if base}
+        return {} if self.table is None else self.table.adds_to
 
     def block_shapes(self) -> dict[str, BlockShape]:
         """Shapes of all blocks in the store.

@@ -24,10 +24,10 @@ from sweepengine.errors import IncompleteWarning, RunError, SpecError, StoreErro
 from sweepengine.observe._output_measures import loss_train
 from sweepengine.store import SweepStore, find_litter, survey
 from sweepengine.store._process import Process
-from tests.support.extended import COMPUTATION, SHARED, assert_as_from_the_start, files, run
+from tests.support.extended import COMPUTATION, assert_as_from_the_start, files, run
 from tests.support.failures import fail_starts
 from tests.support.marks import instead_of_marks, put_mark
-from tests.support.particle_sweeps import TEACHER
+from tests.support.particle_sweeps import SHARED, TEACHER
 from tests.support.plugins import own_registry
 from tests.support.stops import stop_after_commits
 from tests.support.stores import cut_chunks, finished

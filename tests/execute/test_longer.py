@@ -13,9 +13,9 @@ import sweepengine
 from sweepengine.cli import main
 from sweepengine.errors import IncompleteWarning, SpecError, StoreError
 from sweepengine.store import SweepStore, find_damage, find_litter, survey
-from tests.support.extended import COMPUTATION, SHARED, assert_as_from_the_start, files, numbers_by_axes, run
+from tests.support.extended import COMPUTATION, assert_as_from_the_start, files, numbers_by_axes, run
 from tests.support.failures import fail_starts
-from tests.support.particle_sweeps import TEACHER, WELLS, changed
+from tests.support.particle_sweeps import SHARED, TEACHER, WELLS, changed
 from tests.support.stops import stop_after_commits
 from tests.support.stores import cut_chunks
 from tests.support.texts import says

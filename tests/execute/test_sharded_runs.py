@@ -15,20 +15,11 @@ import pytest
 import sweepengine
 from sweepengine.errors import RunError, SpecError
 from sweepengine.store import piece_length
+from tests.support.particle_sweeps import SHARED
 from tests.support.texts import says
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-SHARED: dict[str, Any] = {
-    "kind": "particles",
-    "name": "shared",
-    "functional": {"terms": [{"term": "double_well"}]},
-    "initial": {"law": "gaussian", "coordinates": 3},
-    "dynamics": {"method": "euler", "step_size": 0.1, "time": 1.0, "records": {"spacing": "every", "k": 5}},
-    "axes": {"width": [90_000], "seed": 1},
-    "precision": "float64",
-}
 
 
 def test_too_many_shards_are_refused_before_anything_is_written(tmp_path: Path) -> None:

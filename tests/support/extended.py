@@ -18,16 +18,6 @@ COMPUTATION: dict[str, Any] = {
     "observables": ["speed_excess", "gaussian_speed_excess"],
     "axes": {"case": ["claim", "twin"], "width": [8, 16], "seed": 3},
 }
-SHARED: dict[str, Any] = {
-    "kind": "particles",
-    "name": "shared",
-    "functional": {"terms": [{"term": "double_well"}]},
-    "initial": {"law": "gaussian", "coordinates": 3},
-    "dynamics": {"method": "euler", "step_size": 0.1, "time": 1.0, "records": {"spacing": "every", "k": 5}},
-    "axes": {"width": [90_000], "seed": 1},
-    "precision": "float64",
-}
-"""A run of enough particles for two shards."""
 _AXES = ["scaling", "width", "seed"]
 _PLACES = {"id", "block", "position", "peak_memory", "records_added"}
 

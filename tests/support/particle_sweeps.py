@@ -42,6 +42,16 @@ WELLS: dict[str, Any] = {
     "axes": {"width": [64], "seed": 2},
     "precision": "float64",
 }  # fmt: skip
+SHARED: dict[str, Any] = {
+    "kind": "particles",
+    "name": "shared",
+    "functional": {"terms": [{"term": "double_well"}]},
+    "initial": {"law": "gaussian", "coordinates": 3},
+    "dynamics": {"method": "euler", "step_size": 0.1, "time": 1.0, "records": {"spacing": "every", "k": 5}},
+    "axes": {"width": [90_000], "seed": 1},
+    "precision": "float64",
+}
+"""A run of enough particles for two shards."""
 
 
 def changed(base: dict[str, Any], **changes: Any) -> dict[str, Any]:
