@@ -344,7 +344,6 @@ def test_every_axis_of_a_plot_has_a_name(opened: Any) -> None:
 
 
 def test_the_table_is_written_as_parquet(opened: Any, tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
     import pandas as pd
 
     table = opened.sweep.table()
