@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sweepengine.analysis._chart_parts import EXPECTED, FIT, LEFT_OUT
 from sweepengine.analysis._format import printable
 from sweepengine.analysis._quantities import split_key
 
@@ -76,10 +77,10 @@ class Series:
             return []
         left_out = (*fit.dropped, fit.kept[0]) if fit.dropped else ()
         rows: Rows = []
-        for part, sizes in (("kept", fit.kept), ("dropped", left_out)):
+        for line, sizes in ((FIT, fit.kept), (LEFT_OUT, left_out)):
             ends = np.array([sizes[0], sizes[-1]] if sizes else [], dtype=np.float64)
             rows += [
-                {"s": self.name, "part": part, "x": float(x), "y": _rounded(y)}
+                {"s": self.name, "line": line, "x": float(x), "y": _rounded(y)}
                 for x, y in zip(ends, fit.predict(ends), strict=True)
             ]
         return rows
@@ -109,6 +110,7 @@ class Series:
         return [
             {
                 "s": self.name,
+                "line": EXPECTED,
                 "e": row.expected_text,
                 "x": _plain(x),
                 "y": _rounded(anchor * (x / middle) ** row.expected),

@@ -12,8 +12,6 @@ from sweepengine.analysis._figure import Figure, Panel
 from sweepengine.analysis._series import limit_rows, scaling_rows, time_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sweepengine.analysis._figure import FigureSource
     from sweepengine.analysis._findings import Curve
     from sweepengine.analysis._results import Summary
@@ -24,11 +22,6 @@ _SCALING_CAPTION: Final = (
     "dashed over widths that the fit leaves out; the dotted line has the expected exponent. Click a name in the legend "
     "to single it out."
 )
-
-_STATIC_DROPS: Final = frozenset({"config", "$schema", "autosize"})
-"""Keys that a Vega-Lite chart inside another chart may not have."""
-_STATIC_WIDTH: Final = 380
-"""Width of a chart beside others, in pixels."""
 
 
 def build_figures(source: FigureSource) -> tuple[Figure, ...]:
@@ -74,19 +67,6 @@ def build_figures(source: FigureSource) -> tuple[Figure, ...]:
     return tuple(figures)
 
 
-def in_a_row(specs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return one static Vega-Lite spec with charts side by side, each with its own colours and no heading."""
-    from sweepengine.analysis._chart_parts import configuration, schema_url
-
-    charts = [{k: v for k, v in spec.items() if k not in _STATIC_DROPS} | {"width": _STATIC_WIDTH} for spec in specs]
-    return {
-        "$schema": schema_url(),
-        "config": {**configuration(), "background": "white", "padding": 12, "concat": {"spacing": 36}},
-        "resolve": {"scale": {"color": "independent", "shape": "independent"}},
-        "hconcat": charts,
-    }
-
-
 def time_figure(
     curve: Curve, curves: dict[str, list[dict[str, Any]]], limits: dict[str, list[dict[str, Any]]]
 ) -> Figure | None:
@@ -101,7 +81,7 @@ def time_figure(
         return None
     widths = sorted({int(r["width"]) for rows in drawn.values() for r in rows})
     times = [r["time"] for rows in drawn.values() for r in rows]
-    values = [r["value"] for rows in drawn.values() for r in rows]
+    values = [end for rows in drawn.values() for r in rows for end in _shown_ends(r, signed)]
     panels = []
     for label, rows in drawn.items():
         last = {r["width"]: r["value"] for r in rows}
@@ -134,6 +114,12 @@ def _banded(row: dict[str, Any], signed: bool) -> dict[str, Any]:
         return rest | {"low": value - error, "high": value + error}
     factor = math.exp(min(error / value, 5.0))
     return rest | {"low": value / factor, "high": value * factor}
+
+
+def _shown_ends(row: dict[str, Any], signed: bool) -> tuple[float, float]:
+    """What an axis has to show of a point and its band; of a band on a log axis no more than a factor e on each side."""
+    low, high = row["low"], row["high"]
+    return (low, high) if signed else (max(low, row["value"] / math.e), min(high, row["value"] * math.e))
 
 
 def _fitted(summary: Summary, key: str) -> str:
