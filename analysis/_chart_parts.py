@@ -179,7 +179,7 @@ def group_shape(alt: ModuleType, groups: Sequence[str]) -> Any:
 def names_legend(alt: ModuleType, names: Sequence[str]) -> Any:
     """Legend above a chart, one name below the other; a name takes as many lines as it needs to be no wider."""
     characters = f"max(12, floor((width - 14) / {_CHARACTER}))"
-    lines = f"regexp('(.{{1,' + {characters} + '}})(?: |$)|(.{{' + {characters} + '}})', 'g')"
+    lines = f"regexp('(.{{1,' + {characters} + '}})(?:\\\\s|$)|(.{{' + {characters} + '}})', 'g')"
     longest = max(map(len, names), default=0)
     return alt.Legend(
         orient="top",
@@ -212,29 +212,28 @@ def at_width(spec: Any, width: float) -> Any:
     }  # fmt: skip
 
 
-def line_key(
-    alt: ModuleType, names: Sequence[str], *, field: str = "", orient: str = "bottom", dashes: bool = True
-) -> Any:
-    """Dashes of lines, with a legend that says which lines are fitted, expected, or those of a limit.
+def line_key(alt: ModuleType, names: Sequence[str], *, orient: str = "bottom", dashes: bool = True) -> Any:
+    """Dashes of lines by the field `line`, with a legend of what is fitted, expected, or that of a limit.
 
     Parameters
     ----------
     names
         Names of the lines that a chart draws, of those that this module knows.
-    field
-        The field that holds the name; empty where all lines of the layer have the first one.
     orient
         Side of the legend, on which the chart has no other one.
     dashes
-        Whether the marks are lines that can be dashed; the legend of ticks and bands is a plain stroke.
+        Whether the marks are lines that can be dashed; the legend of ticks is a plain stroke.
     """
     drawn = [name for name in _DASHES if name in names]
     scale = alt.Scale(domain=drawn, range=[_DASHES[name] if dashes else [1, 0] for name in drawn])
     stroke = {"symbolType": "stroke", "symbolStrokeWidth": 2, "symbolStrokeColor": GREY}
     legend = row_legend(alt, drawn, _STROKE, orient=orient, title=None, **stroke)
-    if field:
-        return alt.StrokeDash(f"{field}:N", scale=scale, legend=legend)
-    return alt.StrokeDashDatum(names[0], scale=scale, legend=legend)
+    return alt.StrokeDash("line:N", scale=scale, legend=legend)
+
+
+def named(layer: Any, name: str) -> Any:
+    """A layer whose rows all have the field `line` with a name that this module knows."""
+    return layer.transform_calculate(line=f"'{name}'")
 
 
 def tips(alt: ModuleType, names: dict[str, str], numbers: dict[str, str]) -> list[Any]:

@@ -16,6 +16,7 @@ from sweepengine.analysis._chart_parts import (
     load_altair,
     log_axis,
     log_x,
+    named,
     ramp,
     row_legend,
     tips,
@@ -54,7 +55,7 @@ def scaling_chart(rows: ScalingRows, title: str, description: str) -> dict[str, 
     def faded(visible: float) -> Any:
         return alt.condition(pick, alt.value(visible), alt.value(0.05))
 
-    dashes = line_key(alt, [row["line"] for row in (*rows.lines, *rows.expected)], field="line")
+    dashes = line_key(alt, [row["line"] for row in (*rows.lines, *rows.expected)])
 
     def layer(data: Rows) -> Any:
         return alt.Chart(alt.Data(values=data))
@@ -212,7 +213,7 @@ def time_chart(
         chart = alt.layer(band, chart)
     if limit:
         predicted = (
-            alt.Chart(alt.Data(values=limit))
+            named(alt.Chart(alt.Data(values=limit)), LIMIT)
             .mark_line(strokeWidth=2, color=GREY, clip=True)
             .encode(
                 x=alt.X("time:Q"),

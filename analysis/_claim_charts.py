@@ -14,6 +14,7 @@ from sweepengine.analysis._chart_parts import (
     line_key,
     load_altair,
     log_axis,
+    named,
     tips,
 )
 from sweepengine.analysis._claim_channels import (
@@ -76,7 +77,7 @@ def exponent_chart(series: Sequence[Series], axis: str, title: str, description:
         "lines": [row for each in series for row in each.lines()],
         "means": means,
     }
-    dashes = line_key(alt, [row["line"] for row in (*data["lines"], *data["expected"])], field="line")
+    dashes = line_key(alt, [row["line"] for row in (*data["lines"], *data["expected"])])
     layers = (
         _layer(alt, "band").mark_area(opacity=0.18, clip=True).encode(x=x, y=y, y2="top:Q", color=colour),
         _layer(alt, "points")
@@ -138,7 +139,7 @@ def level_chart(series: Sequence[Series], axis: str, title: str, description: st
 
     layers = (
         _layer(alt, "bands").mark_rect(opacity=0.14).encode(y=y, y2="top:Q", color=colour),
-        _layer(alt, "limits")
+        named(_layer(alt, "limits"), EXPECTED)
         .mark_rule(strokeCap="round", strokeWidth=2)
         .encode(y=y, color=colour, strokeDash=line_key(alt, [EXPECTED]), tooltip=tips(alt, {"e": "expected"}, {})),
         _layer(alt, "points")
@@ -188,7 +189,9 @@ def overview_chart(rows: Rows, description: str) -> dict[str, Any]:
         ),
         base.mark_rule(strokeWidth=1.8, color=COLOURS[0]).encode(x=alt.X("low:Q"), x2="high:Q", y=y),
         base.mark_point(filled=True, size=46, opacity=1, color=COLOURS[0]).encode(x=x, y=y, tooltip=told),
-        base.mark_point(shape="stroke", angle=90, size=_TICK, strokeWidth=2, opacity=1, color=COLOURS[1]).encode(
+        named(base, EXPECTED)
+        .mark_point(shape="stroke", angle=90, size=_TICK, strokeWidth=2, opacity=1, color=COLOURS[1])
+        .encode(
             x=alt.X("expected:Q"), y=y, strokeDash=line_key(alt, [EXPECTED], orient="top", dashes=False), tooltip=told
         ),
     )

@@ -13,6 +13,7 @@ from sweepengine.analysis._chart_parts import (
     line_key,
     linear_axis,
     load_altair,
+    named,
     ramp,
     row_legend,
     tips,
@@ -129,9 +130,9 @@ def _chart(
     predicted, measured = (alt.Chart(alt.Data(values=each)) for each in (limits, rows))
     chart = alt.layer(
         predicted.mark_area(opacity=0.15, color=GREY).encode(x=x, y=y("low"), y2="high:Q"),
-        predicted.mark_line(strokeWidth=2, color=GREY).encode(
-            x=x, y=y("value"), strokeDash=line_key(alt, [LIMIT], orient="top")
-        ),
+        named(predicted, LIMIT)
+        .mark_line(strokeWidth=2, color=GREY)
+        .encode(x=x, y=y("value"), strokeDash=line_key(alt, [LIMIT], orient="top")),
         measured.mark_rule(strokeWidth=1.4).encode(x=x, y=y("low"), y2="high:Q", color=colour),
         measured.mark_point(filled=True, size=34, opacity=0.9).encode(
             x=x, y=y("value"), color=colour, tooltip=tips(alt, {"width": "width"}, {"value": "mean over seeds"})

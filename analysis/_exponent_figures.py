@@ -19,6 +19,7 @@ from sweepengine.analysis._chart_parts import (
     linear_axis,
     load_altair,
     log_axis,
+    named,
     tips,
 )
 from sweepengine.analysis._dataset import follows, part_of_label
@@ -172,9 +173,9 @@ def _chart(rows: list[dict[str, Any]], axis: str, symbol: str, title: str, descr
     )
     chart = alt.layer(
         base.mark_rule(strokeWidth=1.8, clip=True).encode(x=x, y=y("low"), y2="high:Q", color=colour),
-        base.mark_point(shape="stroke", size=_TICK, strokeWidth=2, color=GREY, opacity=1).encode(
-            x=x, y=y("expected"), **key
-        ),
+        named(base, EXPECTED)
+        .mark_point(shape="stroke", size=_TICK, strokeWidth=2, color=GREY, opacity=1)
+        .encode(x=x, y=y("expected"), **key),
         base.mark_point(filled=True, size=60, opacity=1).encode(
             x=x, y=y("value"), color=colour, shape=shape, tooltip=told
         ),

@@ -90,9 +90,11 @@ def time_figure(
         limit = shown(limits.get(label, []))
         panels.append(Panel(label, alt, time_chart(rows, widths, (times, values), title, alt, limit, signed=signed)))
     axes = "The time axis is" if signed else "Both axes are"
+    is_banded = any(r["low"] < r["high"] for rows in drawn.values() for r in rows)
+    band = "; the band is one standard error of the mean on both sides" if is_banded else ""
     caption = (
-        f"{curve.text} over training time, mean over seeds at each width; the band is one standard error of the mean "
-        f"on both sides. {axes} logarithmic, so t = 0 is not shown."
+        f"{curve.text} over training time, mean over seeds at each width{band}. {axes} logarithmic, so t = 0 "
+        "is not shown."
     ) + (" The dashed line is what infinite width predicts." if limits else "")
     return Figure(f"fig-{curve.variable}-time", f"{title} over time", caption, tuple(panels))
 
@@ -117,7 +119,7 @@ def _banded(row: dict[str, Any], signed: bool) -> dict[str, Any]:
 
 
 def _shown_ends(row: dict[str, Any], signed: bool) -> tuple[float, float]:
-    """What an axis has to show of a point and its band; of a band on a log axis no more than a factor e on each side."""
+    """What an axis has to show of a point and its band; of a band on a log axis at most a factor e on each side."""
     low, high = row["low"], row["high"]
     return (low, high) if signed else (max(low, row["value"] / math.e), min(high, row["value"] * math.e))
 

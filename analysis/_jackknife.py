@@ -38,7 +38,7 @@ class Estimate:
     se: float
 
     def __str__(self) -> str:
-        """Show `−0.853 [−0.962, −0.521]`, with the digits that the interval earns; `−0.853 [no interval]` without one."""
+        """Show `−0.853 [−0.962, −0.521]`, with the interval's digits; without one `−0.853 [no interval]`."""
         if not self.has_interval:
             return f"{significant_text(self.value)} [no interval]"
         return with_interval(self.value, self.low, self.high)

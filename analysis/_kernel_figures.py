@@ -51,7 +51,7 @@ def figures_of_kernels(source: FigureSource) -> tuple[Figure, ...]:
 
 
 def kernel_figures(sweep: xr.Dataset, _: xr.Dataset) -> tuple[Figure, ...]:
-    """Draw Θ at the first and the last record, and their difference, of the widest run of each group, or of six of them.
+    """Draw Θ at the first and the last record, and their difference, of the widest run of each group, or of six.
 
     Points are ordered by their targets, so that classes are blocks. Empty where no kernel was recorded.
     """
@@ -130,6 +130,8 @@ def _widest(sweep: xr.Dataset) -> tuple[list[tuple[str, int]], str]:
         for group in split(sweep)
         if (runs := group.runs[done[group.runs]]).size
     ]
+    # Beside a sweep that has recorded kernels another one may stand that has none.
+    found = [(label, run) for label, run in found if _recorded(sweep["kernel"].isel(run=run, record=0)).size]
     if len(found) <= _GROUPS:
         return found, ""
     of = (
@@ -143,13 +145,18 @@ def _ends(sweep: xr.Dataset, run: int, *, thin: bool = True) -> tuple[Floats, Fl
     """The kernel at the first and the last record of a run, points ordered by target."""
     kernel = sweep["kernel"].isel(run=run)
     ends = np.asarray(kernel.isel(record=[0, int(sweep["records_done"].values[run]) - 1]).values, dtype=np.float64)
-    known = np.flatnonzero(np.isfinite(ends[0]).all(axis=1) | np.isfinite(np.diagonal(ends[0])))
+    known = _recorded(ends[0])
     targets = np.asarray(sweep["targets_train"].isel(run=run, missing_dims="ignore").values, dtype=np.float64)
     order = known[np.argsort(targets.reshape(len(targets), -1)[known, 0], kind="stable")]
     if thin:
         order = order[evenly(order.size, _POINTS)]
     start, end = (matrix[np.ix_(order, order)] for matrix in ends)
     return start, end
+
+
+def _recorded(kernel: Any) -> NDArray[np.intp]:
+    """The points of which a matrix (i, j) has entries; those of other sweeps are padding."""
+    return np.flatnonzero(np.isfinite(np.diagonal(np.asarray(kernel))))
 
 
 def _matrix_chart(matrix: Floats, largest: float, description: str) -> dict[str, Any]:

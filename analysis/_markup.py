@@ -36,7 +36,7 @@ def formula(text: str) -> str:
     """
     raised = re.sub(r"\^\(([^()^]+)\)", r"<sup>\1</sup>", escape(text))
     raised = re.sub(r"\^(−?\w+?(?:/\w+)?)(?=_|\W|$)", r"<sup>\1</sup>", raised)
-    return re.sub(r"_([^\W_²]+|∞)", r"<sub>\1</sub>", raised)
+    return re.sub(r"_([^\W_²]+|[∞#])", r"<sub>\1</sub>", raised)
 
 
 def script_json(value: Any) -> str:

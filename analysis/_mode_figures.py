@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sweepengine.analysis._chart_parts import EXPECTED, finish, line_key, load_altair, log_axis, ramp, row_legend, tips
+from sweepengine.analysis._chart_parts import (
+    EXPECTED,
+    finish,
+    line_key,
+    load_altair,
+    log_axis,
+    named,
+    ramp,
+    row_legend,
+    tips,
+)
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._figure import Figure, Panel
 
@@ -85,7 +95,7 @@ def _chart(rows: list[dict[str, Any]], expected: list[dict[str, Any]], descripti
         legend=row_legend(alt, ranks, symbolType="stroke", symbolStrokeWidth=3),
     )
     chart = alt.layer(
-        alt.Chart(alt.NamedData(name="expected"))
+        named(alt.Chart(alt.NamedData(name="expected")), EXPECTED)
         .mark_line(strokeCap="round", strokeWidth=2)
         .encode(x=x, y=y, color=colour, strokeDash=line_key(alt, [EXPECTED], orient="top")),
         alt.Chart(alt.NamedData(name="modes"))

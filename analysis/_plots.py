@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.analysis._along import Along, along
-from sweepengine.analysis._chart import Chart
 from sweepengine.analysis._charts import scaling_chart
 from sweepengine.analysis._dataset import kind_of, split
 from sweepengine.analysis._errors import ContractError
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from sweepengine.analysis._chart import Chart
     from sweepengine.analysis._quantities import Quantity
 
 

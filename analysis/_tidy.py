@@ -23,8 +23,9 @@ def tidy_table(ds: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Coordinates of the runs, and the quantities of the report that some run has a value of; a quantity of layers has
-        one column for each, ``movement_op/W0``. ``to_csv`` exports it, and ``to_parquet`` does where pyarrow is installed.
+        Coordinates of the runs, and the quantities of the report of which some run has a value; a quantity of layers
+        has one column for each, ``movement_op/W0``. ``to_csv`` exports it, and ``to_parquet`` does where pyarrow is
+        installed.
 
     Raises
     ------

@@ -73,9 +73,9 @@ def test_exponents_are_drawn_along_and_against_any_axis(tiny: Tiny, tmp_path: Pa
     assert found == {(axes["scaling"], axes["alpha"]): fits[label].exponent.value for label, axes in fits.axes.items()}
     for layer in of_widths["layer"]:
         assert layer["encoding"]["x"]["scale"]["type"] == "log"  # 0.5 to 8
-    [drawn] = ds.sweep.plot.exponents("kernel_drift", against="alpha").spec["hconcat"]
+    [drawn] = ds.sweep.plot.exponents("kernel_drift", against="alpha").spec["concat"]
     assert drawn["data"]["values"] == rows
-    [along] = ds.sweep.plot.exponents("loss_test", over="alpha", reduction="final").spec["hconcat"]
+    [along] = ds.sweep.plot.exponents("loss_test", over="alpha", reduction="final").spec["concat"]
     means = [layer["data"]["values"] for layer in along["layer"]][-1]
     own = ds.sweep.fit("loss_test", over="alpha", reduction="final")
     assert next(iter(own.fits.values())).axis == "alpha"
