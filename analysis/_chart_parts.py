@@ -181,6 +181,7 @@ def names_legend(alt: ModuleType, names: Sequence[str]) -> Any:
     characters = f"max(12, floor((width - 14) / {_CHARACTER}))"
     lines = f"regexp('(.{{1,' + {characters} + '}})(?:\\\\s|$)|(.{{' + {characters} + '}})', 'g')"
     longest = max(map(len, names), default=0)
+    # Vega makes room for the first line of a name alone. Lines end at spaces, so they are shorter than they might be.
     return alt.Legend(
         orient="top",
         title=None,
@@ -188,7 +189,7 @@ def names_legend(alt: ModuleType, names: Sequence[str]) -> Any:
         symbolSize=80,
         symbolOpacity=1,
         labelExpr=f"split(trim(replace(datum.label, {lines}, '$1$2\\n')), '\\n')",
-        rowPadding={"expr": f"2 + 14 * (ceil({longest} / {characters}) - 1)"},
+        rowPadding={"expr": f"{longest} <= {characters} ? 2 : 2 + 14 * (ceil({longest} / ({characters} - 5)) - 1)"},
     )
 
 
@@ -227,7 +228,8 @@ def line_key(alt: ModuleType, names: Sequence[str], *, orient: str = "bottom", d
     drawn = [name for name in _DASHES if name in names]
     scale = alt.Scale(domain=drawn, range=[_DASHES[name] if dashes else [1, 0] for name in drawn])
     stroke = {"symbolType": "stroke", "symbolStrokeWidth": 2, "symbolStrokeColor": GREY}
-    legend = row_legend(alt, drawn, _STROKE, orient=orient, title=None, **stroke)
+    # Vega lays a legend without entries out to infinity.
+    legend = row_legend(alt, drawn, _STROKE, orient=orient, title=None, **stroke) if drawn else None
     return alt.StrokeDash("line:N", scale=scale, legend=legend)
 
 

@@ -37,6 +37,18 @@ SAMPLE = """(async () => {
   };
   requestAnimationFrame(sample);
 })()"""
+BEYOND = """(() => {
+  const edge = document.documentElement.clientWidth;
+  const named = (each) => `${each.tagName} ${each.getAttribute("class")} ${each.textContent.slice(0, 60)}`;
+  const wider = [...document.querySelectorAll("main *")]
+    .filter((each) => !each.closest(".scroll, pre, script, details"))
+    .filter((each) => each.getBoundingClientRect().right > edge + 1).map(named);
+  const cut = [...document.querySelectorAll("svg.marks text")].filter((each) => {
+    const [own, whole] = [each, each.closest("svg")].map((part) => part.getBoundingClientRect());
+    return own.top < whole.top - 1 || own.right > whole.right + 1 || own.bottom > whole.bottom + 1;
+  }).map(named);
+  return [edge, wider, cut];
+})()"""
 FRAME = """(() => {
   const slider = document.querySelector(".slider input");
   const panels = [...slider.closest("figure").querySelectorAll(".panel")];
@@ -75,6 +87,19 @@ def test_no_name_in_sight_is_cut_while_the_window_changes_its_size(tmp_path: Pat
     assert len({round(width) for _, width, _ in frames}) == 4
     assert all(shown for shown, _, _ in frames)
     assert [names for _, _, names in frames if names] == []
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_nothing_is_wider_than_the_page(width: int, tmp_path: Path) -> None:
+    ds, _ = make_sweep(gammas={"ntk": 0.5, LONG: 1.0, "n" * 90: 0.75})
+    written = analysis.write_report(ds, tmp_path / "report")
+    with Browser(written.html, tmp_path / "profile", width) as page:
+        page.wait_for_charts()
+        for narrow in (width, int(0.6 * width)):
+            page.resize(narrow)
+            time.sleep(1.5)
+            assert page.find(BEYOND) == [narrow, [], []]
+        assert page.said == []
 
 
 @pytest.fixture(scope="module")
