@@ -1,6 +1,7 @@
 """The time of a sweep in a bucket of S3 against the time on the local disk, and its requests.
 
     make s3-server && python benchmarks/object_store.py [SPEC] [--delay-ms 20] [--repeats 5] [--cores CHILD,SERVER]
+                                                         [--only {sweep,command}]
 
 The server is moto's, on loopback behind a proxy that counts requests and makes each wait. Every row is from two
 processes: on the disk, then the same in a bucket. The first table has a sweep of the in-process executor, timed from
