@@ -14,7 +14,9 @@ from sweepengine.analysis._grid import must_have_runs
 from sweepengine.analysis._quantities import Quantity, split_key
 from sweepengine.analysis._reductions import Reduction, final, initial, supremum
 from sweepengine.analysis._scaling_fit import ScalingFit
+from sweepengine.analysis._selections import is_number
 from sweepengine.errors import did_you_mean
+from sweepengine.spec import scaling_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,11 +53,15 @@ class Fits(Mapping[str, ScalingFit]):
     axes: dict[str, dict[str, Any]]
     failures: dict[str, str]
 
-    def __getitem__(self, label: str) -> ScalingFit:
-        """Return the fit of a group."""
-        if label in self.failures:
-            raise KeyError(f"{label}: no fit of {self.quantity}: {self.failures[label]}")
-        return self.fits[label]
+    def __getitem__(self, label: str | float) -> ScalingFit:
+        """Return the fit of a group; a number stands for the scaling with this γ, 0.75 for ``gamma=0.75``."""
+        name = scaling_label(label) if is_number(label) else label
+        if name in self.failures:
+            raise KeyError(f"{name}: no fit of {self.quantity}: {self.failures[name]}")
+        if name not in self.fits:
+            hint = did_you_mean(name, self.axes) if isinstance(name, str) else ""
+            raise KeyError(f"No group is {name!r}.{hint} There are {', '.join(map(repr, self.axes))}.")
+        return self.fits[name]
 
     def __iter__(self) -> Iterator[str]:
         """Go through the labels of the groups that have a fit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 import traceback
 from contextlib import contextmanager
@@ -86,6 +87,23 @@ def users_code(what: str, error: type[SweepError] = RunError) -> Iterator[None]:
         place = traceback.extract_tb(raised.__traceback__)[-1]
         text = f"{type(raised).__name__}: {raised}".removesuffix(": ")
         raise error(f"{what} raised {text} ({place.filename}, line {place.lineno})") from raised
+
+
+@contextmanager
+def about_file(path: object) -> Iterator[None]:
+    """Let messages about a spec, or about the data that it names, begin with the name of the spec's file.
+
+    Parameters
+    ----------
+    path : str, Path or other
+        The file. What is no path, as a mapping, names no file, and changes no message.
+    """
+    try:
+        yield
+    except (SpecError, DataError) as error:
+        if isinstance(path, str | os.PathLike):
+            error.args = (f"{path}: " + "\n  ".join(str(error).splitlines()),)
+        raise
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

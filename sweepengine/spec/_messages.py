@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _MOST_ERRORS = 40
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?")
 _EXPECTED = {
     "int_type": "expected a whole number",
     "float_type": "expected a number",
@@ -98,7 +99,10 @@ def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
     expected = _EXPECTED.get(kind)
     if expected is None:
         return f"{path}: found {shown(value)}; {error['msg']}"
-    return f"{path}: found {shown(value)}; {expected.format(found=shown(value), **context)}"
+    comma = ""
+    if isinstance(value, str) and kind in ("int_type", "float_type") and _DECIMAL_COMMA.fullmatch(value):
+        comma = f"; a number has a point, {value.replace(',', '.')}, and no comma"
+    return f"{path}: found {shown(value)}; {expected.format(found=shown(value), **context)}{comma}"
 
 
 def describe_all(errors: list[ErrorDetails], model: type[BaseModel]) -> str:
