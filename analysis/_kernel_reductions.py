@@ -167,12 +167,13 @@ def _lazily(
 
 def _of_blocks(*blocks: Any, reduce: Callable[..., tuple[Values, ...]]) -> tuple[Values, ...]:
     """Call with the only block of each argument, which stands in a list for each core dim."""
-    arrays = list(blocks)
-    for k, block in enumerate(arrays):
-        while isinstance(block, list):
-            (block,) = block
-        arrays[k] = block
-    return reduce(*arrays)
+    return reduce(*map(_only, blocks))
+
+
+def _only(block: Any) -> Values:
+    while isinstance(block, list):
+        (block,) = block
+    return np.asarray(block)
 
 
 def _reduced(

@@ -50,8 +50,6 @@ def at(ds: xr.Dataset, *, time: float | None = None, step: int | None = None, re
         Not exactly one of `time`, `step` and `record` is given, it is no number, it lies beyond the records, or the
         dataset has no dim ``record``.
     """
-    import xarray as xr
-
     given = {name: value for name, value in {"time": time, "step": step, "record": record}.items() if value is not None}
     if len(given) != 1:
         raise ContractError(f"Found {', '.join(given) or 'nothing'}; give exactly one of time, step and record.")

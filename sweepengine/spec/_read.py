@@ -76,7 +76,9 @@ def read_spec(path: str | Path, overrides: Sequence[str] = ()) -> AnySpec:
             text = file.read(LONGEST_TEXT + 1)
     except FileNotFoundError as error:
         raise SpecError(f"{path}: there is no such file; name a spec, such as jobs/quickstart.yaml") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: cannot be read as text: {error}; save it as UTF-8") from error
+    except OSError as error:
         raise SpecError(f"{path}: cannot be read as text: {error}") from error
     with about_file(path):
         return _overridden_spec(load_yaml(text), settings).located(Path(path).parent)

@@ -63,6 +63,8 @@ def _plain_name(value: str) -> str:
 
 
 def _count_of_seeds(value: Any) -> Any:
+    if isinstance(value, float):
+        raise ValueError(f"found {value}; a number of seeds is a whole number, such as 8")  # noqa: TRY004
     if not isinstance(value, int) or isinstance(value, bool):
         return value
     if not 1 <= value <= MAX_SEEDS:
