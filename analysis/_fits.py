@@ -135,7 +135,15 @@ def fit_exponents(
     ContractError
         The name is that of no quantity and no variable, or a variable needs a reduction, or has other dims.
     """
+    import xarray as xr
+
     must_have_runs(ds)
+    if not isinstance(quantity, str | xr.DataArray):
+        raise ContractError(
+            f"Found a {type(quantity).__name__}; expected the name of a quantity, or a DataArray of runs."
+        )
+    if isinstance(group_by, str):
+        raise ContractError(f"Found group_by = {group_by!r}; expected a list of coordinates: [{group_by!r}].")
     if isinstance(quantity, str):
         wanted, key = quantity_of(ds, quantity, reduction), quantity
     else:
@@ -211,6 +219,8 @@ def _with_values(ds: xr.Dataset, values: xr.DataArray) -> tuple[xr.Dataset, Quan
             f"{name} has the dims {dict(values.sizes)}; expected ('run',) with {ds.sizes['run']} runs, those of the "
             "sweep."
         )
+    if values.dtype.kind not in "iuf":
+        raise ContractError(f"{name} has values of type {values.dtype}; expected numbers.")
     held = f"{name} (own)"
     reduction = Reduction("own", lambda done, _: done[held], {held: ("run",)})
     return ds.assign({held: values.variable}), Quantity(name, reduction, name, name, ""), name

@@ -95,6 +95,8 @@ def must_have_runs(ds: xr.Dataset) -> None:
             f"The dataset has the dims {', '.join(map(str, ds.dims))} and no dim 'run'; pass what "
             "`sweepengine.open_sweep` returns, or a selection of its runs. A grid is selected from by .sel and .isel."
         )
+    if not ds.sizes["run"]:
+        raise ContractError("The dataset has no run: the selection before was empty. Choose some runs first.")
 
 
 def held_coordinates(ds: xr.Dataset) -> xr.Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from functools import partial
 from operator import getitem
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,8 @@ import numpy as np
 
 from sweepengine.analysis._errors import ContractError
 from sweepengine.analysis._kernel_stack import KERNEL_REDUCTIONS, Stack
-from sweepengine.errors import did_you_mean
+from sweepengine.analysis._selections import is_number
+from sweepengine.errors import did_you_mean, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,15 +67,17 @@ def reduce_kernels(ds: xr.Dataset, *names: str, of: str = "kernel", ridge: float
     import xarray as xr
 
     for name in names or ("",):
-        if name not in KERNEL_REDUCTIONS:
-            hint = did_you_mean(name, KERNEL_REDUCTIONS)
-            raise ContractError(f"Found the reduction {name!r}.{hint} There are {', '.join(KERNEL_REDUCTIONS)}.")
+        if not isinstance(name, str) or name not in KERNEL_REDUCTIONS:
+            hint = did_you_mean(name, KERNEL_REDUCTIONS) if isinstance(name, str) else " Name each as an argument."
+            raise ContractError(f"Found the reduction {shown(name)}.{hint} There are {', '.join(KERNEL_REDUCTIONS)}.")
+    if not is_number(ridge) or not math.isfinite(ridge):
+        raise ContractError(f"Found ridge = {ridge!r}; expected a number, which is added to the diagonal.")
     wanted = tuple(dict.fromkeys(names))
     parts = _parts(ds, of, {part for name in wanted for part in KERNEL_REDUCTIONS[name].reads})
     sizes = {str(dim): size for values in parts.values() for dim, size in values.sizes.items()}
     sizes["mode"] = sizes["row"]
-    loop = [dim for part, each in parts.items() for dim in each.dims if dim not in _CORE.get(part, [])]
-    loop = [str(dim) for dim in dict.fromkeys(loop)]
+    every = [str(dim) for part, each in parts.items() for dim in each.dims if dim not in _CORE.get(part, [])]
+    loop = list(dict.fromkeys(every))
     shaped = {part: _shaped(each, loop, _CORE.get(part, [])) for part, each in parts.items()}
     reads_start = "start" not in parts and any("start" in KERNEL_REDUCTIONS[name].reads for name in wanted)
     first = loop.index("record") if reads_start else None
@@ -158,7 +162,7 @@ def _lazily(
     for number, shape in enumerate(shapes):
         name, rest = f"{together.name}-{number}", (0,) * len(shape)
         places = itertools.product(*map(range, together.numblocks))
-        graph = {(name, *place, *rest): (getitem, (together.name, *place), number) for place in places}
+        graph: dict[Any, Any] = {(name, *place, *rest): (getitem, (together.name, *place), number) for place in places}
         layers = HighLevelGraph.from_collections(name, graph, dependencies=[together])
         chunks = (*together.chunks, *((size,) for size in shape))
         results.append(da.Array(layers, name, chunks, meta=np.empty((0,) * len(chunks))))

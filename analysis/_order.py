@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     import dask.array as da
     import xarray as xr
@@ -91,18 +91,17 @@ def _reduced(
 
 def _lazy(values: da.Array, rows: Sequence[NDArray[np.intp]], reduce: Reduce, levels: int) -> da.Array:
     """One task for each group and piece, and one for each chunk that it reads, which keeps what the piece needs."""
-    import dask
     import dask.array as da
-    from dask._task_spec import convert_legacy_graph
-    from dask.base import clone_key, tokenize
+    from dask._task_spec import DataNode, convert_legacy_graph
+    from dask.base import clone_key, optimize, tokenize
     from dask.highlevelgraph import HighLevelGraph
     from dask.utils import ensure_dict
 
-    (values,) = dask.optimize(values)
+    (values,) = optimize(values)
     first = np.cumsum([0, *values.chunks[0]])
     axes = _pieces(values, max(map(len, rows)))
     # Pieces of one chunk read it by tasks of their own: dask would keep a chunk for all the tasks that need it.
-    sources: dict[tuple[int, ...], str] = {}
+    sources: dict[tuple[int, ...], dict[Any, Any]] = {}
     name = f"ordered-{tokenize(values, rows, reduce, levels)}"
     graph: dict[Any, Any] = {}
     nodes = convert_legacy_graph(ensure_dict(values.__dask_graph__()))
@@ -113,14 +112,18 @@ def _lazy(values: da.Array, rows: Sequence[NDArray[np.intp]], reduce: Reduce, le
                 zip(*((p.block, p.within, p.part) for _, p in piece), strict=True) if piece else ((),) * 3
             )
             if part not in sources:
-                graph |= _copied(nodes, f"{name}{part}")
-                sources[part] = clone_key(values.name, f"{name}{part}")
+                # What a graph holds as values stays one. Dask's own `clone` leaves tasks the keys that they read.
+                word = f"{name}{part}"
+                keys = {key: clone_key(key, word) for key, node in nodes.items() if not isinstance(node, DataNode)}
+                graph |= {keys.get(key, key): n.substitute(keys, key=keys.get(key)) for key, n in nodes.items()}
+                sources[part] = keys
             place = tuple(k for k, _ in piece)
             taken, places = [], []
             for number in np.unique(block).tolist():
                 here = np.flatnonzero(block == number)
                 key = (f"{name}-taken", group, number, *place)
-                graph[key] = (_taken, (sources[part], number, *cell), wanted[here] - first[number], within)
+                chunk = (values.name, number, *cell)
+                graph[key] = (_taken, sources[part].get(chunk, chunk), wanted[here] - first[number], within)
                 taken.append(key)
                 places.append(here)
             shape = tuple(each.stop - each.start for each in within)
@@ -128,16 +131,6 @@ def _lazy(values: da.Array, rows: Sequence[NDArray[np.intp]], reduce: Reduce, le
     layers = HighLevelGraph.from_collections(name, graph)
     chunks = ((1,) * len(rows), (levels,), *(tuple(p.within.stop - p.within.start for p in axis) for axis in axes))
     return da.Array(layers, name, chunks, meta=np.empty((0,) * len(chunks)))
-
-
-def _copied(nodes: Mapping[Any, Any], word: str) -> dict[Any, Any]:
-    """The tasks of a graph under other keys; what it holds as values stays one."""
-    from dask._task_spec import DataNode
-    from dask.base import clone_key
-
-    # Not dask's own `clone`: of tasks that are made already it leaves the keys that they read as they were.
-    keys = {key: clone_key(key, word) for key, node in nodes.items() if not isinstance(node, DataNode)}
-    return {keys.get(key, key): node.substitute(keys, key=keys.get(key)) for key, node in nodes.items()}
 
 
 def _taken(chunk: NDArray[Any], rows: NDArray[np.intp], within: tuple[slice, ...]) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
@@ -10,9 +11,10 @@ import numpy as np
 
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._errors import ContractError
-from sweepengine.analysis._grid import grid, held_coordinates, places_in, swept_axes
+from sweepengine.analysis._grid import grid, held_coordinates, must_have_runs, places_in, swept_axes
 from sweepengine.analysis._moments import moments, moments_of_groups
 from sweepengine.analysis._order import bootstrapped, ordered_groups, quantiles
+from sweepengine.analysis._selections import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,8 +71,14 @@ def over_seeds(
     """
     if statistic not in get_args(Statistic):
         raise ContractError(f"Found the statistic {statistic!r}; there are {', '.join(get_args(Statistic))}.")
-    if not all(0 <= level <= 1 for level in levels):
-        raise ContractError(f"Found the levels {list(levels)}; quantiles lie between 0 and 1.")
+    listed = list(levels) if isinstance(levels, Iterable) else []
+    if not listed or not all(is_number(level) and 0 <= level <= 1 for level in listed):
+        raise ContractError(f"Found the levels {levels!r}; expected a list of quantiles, which lie between 0 and 1.")
+    for name, value, least in (("resamples", resamples, 1), ("random_seed", random_seed, 0)):
+        if not isinstance(value, int | np.integer) or value < least:
+            raise ContractError(f"Found {name} = {value!r}; expected a whole number from {least} on.")
+    if "run" in ds.dims:
+        must_have_runs(ds)
     if "run" in ds.dims and statistic not in _OF_ORDER:
         return _of_runs(held_coordinates(ds), statistic)
     dense = grid(ds.drop_vars(_floats(ds, "run"))) if "run" in ds.dims else held_coordinates(ds)

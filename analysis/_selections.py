@@ -10,7 +10,7 @@ import numpy as np
 
 from sweepengine.analysis._errors import ContractError
 from sweepengine.analysis._grid import held_coordinates, must_have_runs
-from sweepengine.errors import did_you_mean
+from sweepengine.errors import did_you_mean, shown
 from sweepengine.spec import scaling_label
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ def at(ds: xr.Dataset, *, time: float | None = None, step: int | None = None, re
         raise ContractError(f"Found {', '.join(given) or 'nothing'}; give exactly one of time, step and record.")
     if "record" not in ds.dims:
         raise ContractError("The dataset has no dim 'record': one record has been taken already.")
+    if not ds.sizes["record"]:
+        raise ContractError("The dataset has no record: the selection before was empty.")
+    if "run" in ds.dims:
+        must_have_runs(ds)
     ds = held_coordinates(ds)
     name, value = given.popitem()
     if name == "record":
@@ -75,7 +79,7 @@ def _numbered(ds: xr.Dataset, number: object) -> xr.DataArray:
     count = ds.sizes["record"]
     if not is_number(number) or number != number // 1 or not -count <= number < count:
         raise ContractError(
-            f"Found record = {number!r}; there are the records 0 … {count - 1}, and −1 is the last of each run."
+            f"Found record = {shown(number)}; there are the records 0 … {count - 1}, and −1 is the last of each run."
         )
     done = ds["records_done"].clip(min=0)  # −1 where a grid has no run
     if number >= 0:
@@ -94,9 +98,8 @@ def _refuse_beyond(ds: xr.Dataset, name: str, value: object) -> None:
         if math.isfinite(value) and not beyond.any():
             return
     ends = f"{float(last.min()):g}" + (f" … {float(last.max()):g}" if float(last.min()) < float(last.max()) else "")
-    message = (
-        f"Found {name} = {value!r}; the records of the runs begin at {name} {float(first.max()):g} and end at {ends}."
-    )
+    begin = f"{name} {float(first.max()):g}"
+    message = f"Found {name} = {shown(value)}; the records of the runs begin at {begin} and end at {ends}."
     if is_number(value) and last.ndim and float(last.min()) < value <= float(last.max()):
         message += f" Select the runs first that reach it; {int(beyond.sum())} of {last.size} do not."
     raise ContractError(message)
@@ -129,7 +132,7 @@ def select(ds: xr.Dataset, settings: Mapping[str, Any]) -> xr.Dataset:
         here = _within(name, column, wanted)
         if not np.any(here & kept):
             there = ", ".join(str(each) for each in np.unique(column[kept])[:20])
-            raise ContractError(f"No run has {name} = {wanted!r}; among the runs chosen so far there are {there}.")
+            raise ContractError(f"No run has {name} = {shown(wanted)}; among the runs chosen so far there are {there}.")
         kept &= here
     return ds.isel(run=np.flatnonzero(kept))
 
@@ -141,7 +144,9 @@ def _within(name: str, column: NDArray[Any], wanted: object) -> NDArray[np.bool_
         ends = [each for each in (wanted.start, wanted.stop) if each is not None]
         if wanted.step is not None or not is_of_numbers or not all(map(is_number, ends)):
             kind = "numbers" if is_of_numbers else "names, of which a list chooses"
-            raise ContractError(f"Found {name} = {wanted!r}; {name} has {kind}; a slice has two numbers and no step.")
+            raise ContractError(
+                f"Found {name} = {shown(wanted)}; {name} has {kind}; a slice has two numbers and no step."
+            )
         low = column >= wanted.start if wanted.start is not None else True
         high = column <= wanted.stop if wanted.stop is not None else True
         return np.broadcast_to(np.asarray(low) & np.asarray(high), column.shape)

@@ -132,4 +132,5 @@ def shown(value: object, longest: int = 60) -> str:
         text = repr(value)
     except ValueError:  # an integer that Python does not print
         text = f"a {type(value).__name__} of more than {sys.get_int_max_str_digits()} digits"
+    text = " ".join(text.split()) if "\n" in text else text
     return text if len(text) <= longest else f"{text[: longest - 3]}…"

@@ -146,10 +146,42 @@ def test_a_fit_is_found_by_its_gamma(ds: xr.Dataset) -> None:
     )
     assert fits[0.75] is fits["gamma=0.75"]
     assert fits[0.5] is fits["ntk"]
-    assert 0.6 not in fits
+    assert fits.get(0.6) is None  # type: ignore[call-overload]
     for wrong in (0.6, "gamma=0.7", None):
         with pytest.raises(KeyError, match=r"There are 'ntk', 'gamma=0\.75'\."):
             fits[wrong]  # type: ignore[index]
+
+
+def test_what_is_empty_or_of_another_type_is_refused(ds: xr.Dataset) -> None:
+    none, sweep = SweepAccessor(ds.isel(run=[])), SweepAccessor(ds)
+    calls: list[Callable[[], Any]] = [
+        none.grid, none.seeds, none.select, lambda: none.seeds("quantile"), lambda: none.at(record=-1),
+        lambda: none.fit("kernel_drift"),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(ContractError, match="has no run: the selection before was empty"):
+            call()
+    with pytest.raises(ContractError, match="has no record"):
+        SweepAccessor(ds.isel(record=[])).at(time=1.0)
+    odd: list[Any] = [3, None, ds]
+    for quantity in odd:
+        with pytest.raises(ContractError, match="expected the name of a quantity, or a DataArray"):
+            sweep.fit(quantity)
+        with pytest.raises(ContractError, match=r"Found the reduction .* Name each as an argument\. There are norm"):
+            sweep.reduce_kernels(quantity)
+    with pytest.raises(ContractError, match=r"scaling has values of type .*; expected numbers"):
+        sweep.fit(ds.scaling)
+    with pytest.raises(ContractError, match=r"expected a list of coordinates: \['depth'\]"):
+        sweep.fit("kernel_drift", group_by="depth")
+    wrong: list[dict[str, Any]] = [{"levels": 0.5}, {"levels": []}, {"levels": ["a"]}, {"levels": "0.5"}]
+    for settings in wrong:
+        with pytest.raises(ContractError, match="expected a list of quantiles"):
+            sweep.seeds("quantile", **settings)
+    for settings in ({"resamples": 0}, {"resamples": 2.5}, {"random_seed": -1}):
+        with pytest.raises(ContractError, match="expected a whole number from"):
+            sweep.seeds("bootstrap", **settings)
+    with pytest.raises(ContractError, match="Found ridge = 'a'"):
+        sweep.reduce_kernels("norm", ridge="a")  # type: ignore[arg-type]
 
 
 def test_a_time_beyond_the_records_is_refused(ds: xr.Dataset) -> None:
@@ -171,7 +203,7 @@ def test_a_time_beyond_the_records_is_refused(ds: xr.Dataset) -> None:
     held = ds.assign_coords(records_done=ds.records_done.where(ds.run != failed, done))
     held = held.assign(loss_train=held.loss_train.where(xr.DataArray(np.arange(12), dims="record") < held.records_done))
     for which in ({"time": last}, {"record": done}, {"record": -done - 1}):
-        one = SweepAccessor(held).at(**which)  # type: ignore[arg-type]
+        one = SweepAccessor(held).at(**which)
         assert one.loss_train.isel(run=failed).isnull()
         assert not one.loss_train.isel(run=0).isnull()
 
