@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 EXACT_COUNT = 4000
-"""Most points whose optimal assignment is affordable: between unrelated clouds of so many points in R³ it took 10 s."""
+"""Most points whose optimal assignment is affordable: between unrelated clouds of so many points in R³ it takes 4 s."""
 
 
 def exact_bytes(count: int) -> int:
@@ -25,7 +25,11 @@ def exact_bytes(count: int) -> int:
 
 
 def exact_seconds(count: int) -> float:
-    """Estimated seconds of the assignment between two unrelated clouds of ``count`` points, on one thread."""
+    """Estimated seconds of the assignment between two unrelated clouds of ``count`` points, on one thread.
+
+    From 500 to 4000 points 0.6 to 1.25 of what was measured in R², R³ and R¹⁰. For fewer points it is low, 0.5 of the
+    time for 300, 0.35 for 200 and 0.2 for 100, which is 4 ms and less: what grows as the square is left out.
+    """
     return 7e-11 * count**3
 
 
