@@ -27,7 +27,7 @@ def _tell(**what: Any) -> None:
         os.close(opened)
 
 
-def _watch(tasks: Any) -> None:
+def watch(tasks: Any) -> None:
     """Have the writers of a task tell."""
 
     class Writer(tasks.ChunkWriter):  # type: ignore[misc]  # of the product under test
@@ -64,7 +64,7 @@ class _Witness(MetaPathFinder):
 
             def execute_watched(module: Any) -> None:
                 execute(module)
-                _watch(module)
+                watch(module)
 
             spec.loader.exec_module = execute_watched  # type: ignore[method-assign]
         return spec
