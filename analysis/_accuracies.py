@@ -19,7 +19,7 @@ def accuracy_figures(source: FigureSource) -> tuple[Figure, ...]:
     seeds, means = accuracy_rows(summary, source.tables)
     if not seeds:
         return ()
-    ends = [f"{g.label}: {level_text(summary, g)} at width {g.level.width}" for g in summary.groups if g.level]
+    ends = [f"{g.label}: {level_text(g)} at width {g.level.width}" for g in summary.groups if g.level]
     alt = f"Final test accuracy against width. {'; '.join(ends)}."
     caption = (
         "Share of test points classified right at the last record. Small marks are single runs; the line joins means "

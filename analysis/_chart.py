@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FORMATS: Final = ("pdf", "svg", "png")
 """Formats of pictures, which are the suffixes of their names too."""
 _PNG_SCALE: Final = 2
+_TOLD: Final = 5
+"""Largest number of titles that the text of a chart names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,17 @@ class Chart:
     """
 
     spec: dict[str, Any]
+
+    def __repr__(self) -> str:
+        """Say what the chart shows and how to see it, without its data."""
+        parts = _parts(self.spec)
+        titles = list(dict.fromkeys(str(part["title"]) for part in parts if part.get("title")))
+        marks = dict.fromkeys(_mark(part) for part in parts if part.get("mark"))
+        shown = [f"{len(panels)} panels"] if len(panels := _panels(self.spec)) > 1 else []
+        shown += [", ".join(titles[:_TOLD] + ["…"] * (len(titles) > _TOLD))] if titles else []
+        shown += [f"{name}: {', '.join(axes)}" for name in ("x", "y") if (axes := _axes(parts, name))]
+        shown += [f"marks: {', '.join(marks)}"] if marks else []
+        return f"<Chart, {'; '.join(shown)}; .save('figure.pdf') writes it as pdf, svg or png>"
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the chart as a vector file, `.svg` or `.pdf`, or as a `.png` of twice the nominal resolution.
@@ -66,6 +79,35 @@ class Chart:
 
     def _repr_svg_(self) -> str:
         return str(load_vl_convert().vegalite_to_svg(self.spec, vl_version=vega_lite_version()))
+
+
+def _panels(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """The charts of which a specification is composed, itself where it is one chart."""
+    inner = [part for key in ("concat", "hconcat", "vconcat") for part in spec.get(key, ())]
+    return [panel for part in inner for panel in _panels(part)] or [spec]
+
+
+def _parts(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """A specification with all of its charts and their layers."""
+    inner = [part for key in ("concat", "hconcat", "vconcat", "layer") for part in spec.get(key, ())]
+    return [spec, *(each for part in inner for each in _parts(part))]
+
+
+def _mark(part: dict[str, Any]) -> str:
+    mark = part["mark"]
+    return str(mark["type"] if isinstance(mark, dict) else mark)
+
+
+def _axes(parts: list[dict[str, Any]], name: str) -> list[str]:
+    """Titles of the axes of a channel, and whether they are logarithmic."""
+    channels = [part["encoding"][name] for part in parts if name in part.get("encoding", {})]
+    return list(
+        dict.fromkeys(
+            f"{each['title']}{' (log)' * (each.get('scale', {}).get('type') == 'log')}"
+            for each in channels
+            if each.get("title")
+        )
+    )
 
 
 def picture_kind(path: Path) -> str:

@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._chart_parts import (
     COLOURS,
+    GREY,
+    LIMIT,
     finish,
     group_colour,
     group_shape,
+    line_key,
     linear_axis,
     load_altair,
     log_axis,
     log_x,
+    named,
     ramp,
+    row_legend,
     tips,
 )
 
@@ -50,13 +55,15 @@ def scaling_chart(rows: ScalingRows, title: str, description: str) -> dict[str, 
     def faded(visible: float) -> Any:
         return alt.condition(pick, alt.value(visible), alt.value(0.05))
 
+    dashes = line_key(alt, [row["line"] for row in (*rows.lines, *rows.expected)])
+
     def layer(data: Rows) -> Any:
         return alt.Chart(alt.Data(values=data))
 
     expected = (
         layer(rows.expected)
-        .mark_line(strokeDash=[1, 4], strokeCap="round", strokeWidth=1.6, clip=True)
-        .encode(x=x, y=y, color=colour, detail="expected:N", opacity=faded(0.9))
+        .mark_line(strokeCap="round", strokeWidth=2, clip=True)
+        .encode(x=x, y=y, color=colour, strokeDash=dashes, detail="expected:N", opacity=faded(0.9))
     )
     seeds = (
         layer(rows.seeds)
@@ -70,7 +77,6 @@ def scaling_chart(rows: ScalingRows, title: str, description: str) -> dict[str, 
             tooltip=tips(alt, {"group": "runs", rows.axis: rows.axis, "seed": "seed"}, {"value": title}),
         )
     )
-    dashes = alt.Scale(domain=["kept", "dropped"], range=[[1, 0], [6, 4]])
     line = (
         layer(rows.lines)
         .mark_line(strokeWidth=1.8)
@@ -78,8 +84,7 @@ def scaling_chart(rows: ScalingRows, title: str, description: str) -> dict[str, 
             x=x,
             y=y,
             color=colour,
-            strokeDash=alt.StrokeDash("part:N", scale=dashes, legend=None),
-            detail="part:N",
+            strokeDash=dashes,
             opacity=faded(0.9),
         )
     )
@@ -183,7 +188,7 @@ def time_chart(
         "width:O",
         title="width m",
         scale=alt.Scale(domain=list(widths), range=ramp(len(widths))),
-        legend=alt.Legend(orient="bottom", columns=4, symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1),
+        legend=row_legend(alt, widths, symbolType="stroke", symbolStrokeWidth=3),
     )
     lines = alt.Chart(alt.Data(values=rows))
     chart = (
@@ -208,9 +213,14 @@ def time_chart(
         chart = alt.layer(band, chart)
     if limit:
         predicted = (
-            alt.Chart(alt.Data(values=limit))
-            .mark_line(strokeDash=[5, 4], strokeWidth=2, color="#8a8a82", clip=True)
-            .encode(x=alt.X("time:Q"), y=alt.Y("value:Q"), tooltip=tips(alt, {}, {"time": "t", "value": "limit"}))
+            named(alt.Chart(alt.Data(values=limit)), LIMIT)
+            .mark_line(strokeWidth=2, color=GREY, clip=True)
+            .encode(
+                x=alt.X("time:Q"),
+                y=alt.Y("value:Q"),
+                strokeDash=line_key(alt, [LIMIT], orient="top"),
+                tooltip=tips(alt, {}, {"time": "t", "value": "limit"}),
+            )
         )
         chart = alt.layer(chart, predicted)
     return finish(chart.properties(width="container", height=240, description=description), "container")
@@ -238,7 +248,7 @@ def cloud_chart(
     )
     lines = (
         alt.Chart(alt.Data(values=paths))
-        .mark_line(strokeWidth=1, color="#8a8a82", opacity=0.8)
+        .mark_line(strokeWidth=1, color=GREY, opacity=0.8)
         .encode(x=x, y=y, detail="particle:N", order="snapshot:Q")
     )
     chart = alt.layer(*([lines] if paths else []), marks)

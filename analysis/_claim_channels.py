@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from sweepengine.analysis._chart_parts import COLOURS, SHAPES, log_axis, log_domain, log_ticks
+from sweepengine.analysis._chart_parts import COLOURS, GREY, SHAPES, log_axis, log_domain, log_ticks, names_legend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._claim_series import Rows, Series
 
-TWIN: Final = "#8a8a82"
 _DECADES: Final = 1.5
 """Decades from which a value axis is logarithmic."""
 _CROSS: Final = "cross"
@@ -87,8 +86,12 @@ def colour_by_series(alt: ModuleType, series: Sequence[Series]) -> Any:
     """Colour by series; all of the twin are grey."""
     own = [each for each in series if not each.is_twin]
     colours = {each.name: COLOURS[k % len(COLOURS)] for k, each in enumerate(own)}
-    colours |= {each.name: TWIN for each in series if each.is_twin}
-    return alt.Color("s:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), legend=_legend(alt))
+    colours |= {each.name: GREY for each in series if each.is_twin}
+    return alt.Color(
+        "s:N",
+        scale=alt.Scale(domain=list(colours), range=list(colours.values())),
+        legend=names_legend(alt, list(colours)),
+    )
 
 
 def shape_by_series(alt: ModuleType, series: Sequence[Series]) -> Any:
@@ -97,10 +100,6 @@ def shape_by_series(alt: ModuleType, series: Sequence[Series]) -> Any:
     rest = [shape for shape in SHAPES if shape != _CROSS]
     shapes = {each.name: rest[k % len(rest)] for k, each in enumerate(own)}
     shapes |= {each.name: _CROSS for each in series if each.is_twin}
-    return alt.Shape("s:N", scale=alt.Scale(domain=list(shapes), range=list(shapes.values())), legend=_legend(alt))
-
-
-def _legend(alt: ModuleType) -> Any:
-    return alt.Legend(
-        orient="top", title=None, columns=1, symbolSize=70, symbolOpacity=1, labelExpr="split(datum.label, '\\n')"
+    return alt.Shape(
+        "s:N", scale=alt.Scale(domain=list(shapes), range=list(shapes.values())), legend=names_legend(alt, list(shapes))
     )

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 from sweepengine.analysis._axes import symbol_of
 from sweepengine.analysis._chart_parts import (
     COLOURS,
+    EXPECTED,
+    GREY,
     finish,
+    line_key,
     load_altair,
     log_axis,
+    named,
     tips,
 )
 from sweepengine.analysis._claim_channels import (
-    TWIN,
     colour_by_series,
     shape_by_series,
     side_by_side,
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 _HEIGHT: Final = 280
 _ROW: Final = 30
 """Height of a row of the overview in pixels."""
+_TICK: Final = 225
+"""Area of the mark of an expected exponent in the overview, which is 15 pixels long."""
 _LABEL: Final = 330
 """Longest label of the overview in pixels; phones are not wider."""
 
@@ -65,7 +70,6 @@ def exponent_chart(series: Sequence[Series], axis: str, title: str, description:
     x = size_axis(alt, [row["x"] for row in shown], axis_title(axis))
     y = alt.Y(**log_axis(alt, "y:Q", [row["y"] for row in shown], pad=1.3, title=title))
     colour, shape = colour_by_series(alt, series), shape_by_series(alt, series)
-    dashes = alt.StrokeDash("part:N", scale=alt.Scale(domain=["kept", "dropped"], range=[[1, 0], [6, 4]]), legend=None)
     data = {
         "band": [row for each in series for row in each.band()],
         "points": points,
@@ -73,17 +77,18 @@ def exponent_chart(series: Sequence[Series], axis: str, title: str, description:
         "lines": [row for each in series for row in each.lines()],
         "means": means,
     }
+    dashes = line_key(alt, [row["line"] for row in (*data["lines"], *data["expected"])])
     layers = (
         _layer(alt, "band").mark_area(opacity=0.18, clip=True).encode(x=x, y=y, y2="top:Q", color=colour),
         _layer(alt, "points")
         .mark_point(filled=True, size=16, opacity=0.35, clip=True)
         .encode(x=x, y=y, color=colour, shape=shape, tooltip=tips(alt, {"x": axis, "seed": "seed"}, {"y": title})),
         _layer(alt, "expected")
-        .mark_line(strokeDash=[1, 4], strokeCap="round", strokeWidth=2, clip=True)
-        .encode(x=x, y=y, color=colour, detail="e:N", tooltip=tips(alt, {"e": "expected exponent"}, {})),
-        _layer(alt, "lines")
-        .mark_line(strokeWidth=1.8, clip=True)
-        .encode(x=x, y=y, color=colour, strokeDash=dashes, detail="part:N"),
+        .mark_line(strokeCap="round", strokeWidth=2, clip=True)
+        .encode(
+            x=x, y=y, color=colour, strokeDash=dashes, detail="e:N", tooltip=tips(alt, {"e": "expected exponent"}, {})
+        ),
+        _layer(alt, "lines").mark_line(strokeWidth=1.8, clip=True).encode(x=x, y=y, color=colour, strokeDash=dashes),
         _layer(alt, "means")
         .mark_point(filled=True, size=64, opacity=1)
         .encode(x=x, y=y, color=colour, shape=shape, tooltip=tips(alt, {"x": axis, "s": "series"}, {"y": "mean"})),
@@ -134,9 +139,9 @@ def level_chart(series: Sequence[Series], axis: str, title: str, description: st
 
     layers = (
         _layer(alt, "bands").mark_rect(opacity=0.14).encode(y=y, y2="top:Q", color=colour),
-        _layer(alt, "limits")
-        .mark_rule(strokeDash=[1, 4], strokeCap="round", strokeWidth=2)
-        .encode(y=y, color=colour, tooltip=tips(alt, {"e": "expected"}, {})),
+        named(_layer(alt, "limits"), EXPECTED)
+        .mark_rule(strokeCap="round", strokeWidth=2)
+        .encode(y=y, color=colour, strokeDash=line_key(alt, [EXPECTED]), tooltip=tips(alt, {"e": "expected"}, {})),
         _layer(alt, "points")
         .mark_point(filled=True, size=22, opacity=0.55, clip=True)
         .encode(x=x, y=y, color=colour, shape=shape, tooltip=tips(alt, {"x": axis, "seed": "seed"}, {"y": title})),
@@ -179,13 +184,15 @@ def overview_chart(rows: Rows, description: str) -> dict[str, Any]:
     base = _layer(alt, "rows")
     told = tips(alt, {"what": "what"}, {"measured": "measured", "low": "low", "high": "high", "expected": "expected"})
     layers = (
-        base.mark_text(align="left", dy=-11, fontSize=11.5, limit=_LABEL, color=TWIN).encode(
+        base.mark_text(align="left", dy=-11, fontSize=11.5, limit=_LABEL, color=GREY).encode(
             x=alt.value(2), y=y, text="what:N"
         ),
         base.mark_rule(strokeWidth=1.8, color=COLOURS[0]).encode(x=alt.X("low:Q"), x2="high:Q", y=y),
         base.mark_point(filled=True, size=46, opacity=1, color=COLOURS[0]).encode(x=x, y=y, tooltip=told),
-        base.mark_tick(thickness=2, size=15, orient="vertical", color=COLOURS[1]).encode(
-            x=alt.X("expected:Q"), y=y, tooltip=told
+        named(base, EXPECTED)
+        .mark_point(shape="stroke", angle=90, size=_TICK, strokeWidth=2, opacity=1, color=COLOURS[1])
+        .encode(
+            x=alt.X("expected:Q"), y=y, strokeDash=line_key(alt, [EXPECTED], orient="top", dashes=False), tooltip=told
         ),
     )
     return _chart(alt, layers, {"rows": placed}, description, _ROW * len(rows))

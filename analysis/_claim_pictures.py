@@ -78,16 +78,22 @@ def claim_chart(decision: Decision) -> Chart:
 
 
 def _overview(decision: Decision) -> list[Figure]:
-    rows = [row for row in decision.rows if row.is_exponent and row.measured is not None]
+    several = len(decision.parts) > 1
+    rows = [
+        (row, f"{row.title} ({part.evidence.job})" if several else row.title)
+        for part in decision.parts
+        for row in part.rows
+        if row.is_exponent and row.measured is not None
+    ]
     if len(rows) < _MANY:
         return []
-    groups = list(dict.fromkeys(row.group for row in rows))
+    groups = list(dict.fromkeys(row.group for row, _ in rows))
     together = len(rows) < _MANY / 2 * len(groups)  # else a panel would have a row or two
     panels = []
     for heading in [""] if together else groups:
-        own = [row for row in rows if together or row.group == heading]
-        drawn = [_overview_row(row, f"{row.group}: {row.title}" if together else row.title) for row in own]
-        alt = f"Exponents {heading}: ".replace(" :", ":") + " ".join(f"{row.title}: {_told(row)}." for row in own)
+        own = [(row, what) for row, what in rows if together or row.group == heading]
+        drawn = [_overview_row(row, f"{row.group}: {what}" if together else what) for row, what in own]
+        alt = f"Exponents {heading}: ".replace(" :", ":") + " ".join(f"{what}: {_told(row)}." for row, what in own)
         panels.append(Panel(heading, alt, overview_chart(drawn, alt)))
     caption = "Every exponent with its 95 % interval (mark and line), and what is expected (orange tick)."
     return [Figure("all", "All exponents", caption, tuple(panels))]
@@ -113,8 +119,8 @@ def _figure(picture: Picture) -> Figure:
         chart = exponent_chart if picture.is_exponent else level_chart
         alt = f"{quantity.title} along {picture.axis}, {group}. {_read(series)}"
         panels.append(Panel(group, alt, chart(series, picture.axis, quantity.title, alt)))
-    caption = f"Crosses: the twin, {'; '.join(picture.twins)}." if picture.twins else ""
-    return Figure(quantity.name, quantity.title, caption, tuple(panels), f"{quantity.symbol}.")
+    twins = f" Crosses: the twin, {'; '.join(picture.twins)}." if picture.twins else ""
+    return Figure(quantity.name, quantity.title, "", tuple(panels), f"{quantity.symbol}.{twins}")
 
 
 def _read(series: Sequence[Series]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sweepengine.analysis._chart_parts import EXPECTED, FIT, LEFT_OUT
 from sweepengine.analysis._format import printable
 from sweepengine.analysis._quantities import split_key
 
@@ -76,10 +77,10 @@ class Series:
             return []
         left_out = (*fit.dropped, fit.kept[0]) if fit.dropped else ()
         rows: Rows = []
-        for part, sizes in (("kept", fit.kept), ("dropped", left_out)):
+        for line, sizes in ((FIT, fit.kept), (LEFT_OUT, left_out)):
             ends = np.array([sizes[0], sizes[-1]] if sizes else [], dtype=np.float64)
             rows += [
-                {"s": self.name, "part": part, "x": float(x), "y": _rounded(y)}
+                {"s": self.name, "line": line, "x": float(x), "y": _rounded(y)}
                 for x, y in zip(ends, fit.predict(ends), strict=True)
             ]
         return rows
@@ -109,6 +110,7 @@ class Series:
         return [
             {
                 "s": self.name,
+                "line": EXPECTED,
                 "e": row.expected_text,
                 "x": _plain(x),
                 "y": _rounded(anchor * (x / middle) ** row.expected),
@@ -150,11 +152,14 @@ def pictures(parts: Iterable[Part]) -> tuple[Picture, ...]:
     is expected, else in a panel of its own.
     """
     found: dict[tuple[Quantity, str, bool], Picture] = {}
+    parts = tuple(parts)
+    several = len({part.evidence.job for part in parts}) > 1
     for part in parts:
-        own = [_key(part, series) for series in _series(part.rows, is_twin=False)]
+        job = part.evidence.job if several else ""
+        own = [_key(part, series) for series in _series(part.rows, job, is_twin=False)]
         for key, series in own:
             found.setdefault(key, Picture(*key)).panels.setdefault(series.rows[0].group, []).append(series)
-        for key, series in (_key(part, series) for series in _series(part.twin_rows, is_twin=True)):
+        for key, series in (_key(part, series) for series in _series(part.twin_rows, job, is_twin=True)):
             like = [each for other, each in own if other == key]
             if like:
                 label, panels = series.rows[0].group, found[key].panels
@@ -166,16 +171,16 @@ def pictures(parts: Iterable[Part]) -> tuple[Picture, ...]:
     return tuple(found.values())
 
 
-def _series(rows: Iterable[ClaimResult], *, is_twin: bool) -> list[Series]:
+def _series(rows: Iterable[ClaimResult], job: str, *, is_twin: bool) -> list[Series]:
     together: dict[tuple[str, str, str, bool], list[ClaimResult]] = {}
     for row in rows:
         together.setdefault((row.group, row.observable, row.axis, row.is_exponent), []).append(row)
-    return [Series(tuple(each), is_twin, _name(each, is_twin=is_twin)) for each in together.values()]
+    return [Series(tuple(each), is_twin, _name(each, job, is_twin=is_twin)) for each in together.values()]
 
 
-def _name(rows: Sequence[ClaimResult], *, is_twin: bool) -> str:
+def _name(rows: Sequence[ClaimResult], job: str, *, is_twin: bool) -> str:
     place = printable(split_key(rows[0].observable)[1])
-    what = " ".join(["twin"] * is_twin + [place] * bool(place)) or "measured"
+    what = " ".join(["twin"] * is_twin + [word for word in (job, place) if word]) or "measured"
     measured = "; ".join(dict.fromkeys(row.measured_text for row in rows))
     if is_twin:
         return f"{what}: {measured}"

@@ -93,7 +93,7 @@ def _contents(decisions: Sequence[Decision]) -> str:
 
 def _reading() -> str:
     terms = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>\n" for name, text in (*HOW_TO_READ, ("brackets", INTERVALS))
+        f"<dt>{escape(name)}</dt><dd>{formula(text)}</dd>\n" for name, text in (*HOW_TO_READ, ("brackets", INTERVALS))
     )
     return f"<dl>\n{terms}</dl>\n" + details("How a verdict is reached", table_html(rules_table()))
 

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sweepengine.analysis._chart_parts import finish, linear_axis, load_altair, ramp, tips
+from sweepengine.analysis._chart_parts import (
+    GREY,
+    LIMIT,
+    finish,
+    line_key,
+    linear_axis,
+    load_altair,
+    named,
+    ramp,
+    row_legend,
+    tips,
+)
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._figure import Figure, Panel
 from sweepengine.analysis._series import evenly
@@ -114,12 +125,14 @@ def _chart(
         "width:O",
         title="width m",
         scale=alt.Scale(domain=widths, range=[ramp(7)[0], ramp(7)[-1]][: len(widths)]),
-        legend=alt.Legend(orient="bottom"),
+        legend=row_legend(alt, widths),
     )
     predicted, measured = (alt.Chart(alt.Data(values=each)) for each in (limits, rows))
     chart = alt.layer(
-        predicted.mark_area(opacity=0.15, color="#8a8a82").encode(x=x, y=y("low"), y2="high:Q"),
-        predicted.mark_line(strokeWidth=2, color="#8a8a82").encode(x=x, y=y("value")),
+        predicted.mark_area(opacity=0.15, color=GREY).encode(x=x, y=y("low"), y2="high:Q"),
+        named(predicted, LIMIT)
+        .mark_line(strokeWidth=2, color=GREY)
+        .encode(x=x, y=y("value"), strokeDash=line_key(alt, [LIMIT], orient="top")),
         measured.mark_rule(strokeWidth=1.4).encode(x=x, y=y("low"), y2="high:Q", color=colour),
         measured.mark_point(filled=True, size=34, opacity=0.9).encode(
             x=x, y=y("value"), color=colour, tooltip=tips(alt, {"width": "width"}, {"value": "mean over seeds"})

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 from sweepengine.analysis._axes import symbol_of
 from sweepengine.analysis._chart_parts import (
     COLOURS,
+    EXPECTED,
+    GREY,
     SHAPES,
     finish,
     group_colour,
     group_shape,
+    line_key,
     linear_axis,
     load_altair,
     log_axis,
+    named,
     tips,
 )
 from sweepengine.analysis._dataset import follows, part_of_label
@@ -35,6 +39,8 @@ _WIDE: Final = 8
 _REACH: Final = 1.0
 """How far from the exponents intervals are drawn, or as far as the exponents are apart. Longer ones are cut."""
 _HEIGHT: Final = 260
+_TICK: Final = 676
+"""Area of the mark of an expected exponent, which is 26 pixels long."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +164,8 @@ def _chart(rows: list[dict[str, Any]], axis: str, symbol: str, title: str, descr
     colour = group_colour(alt, names) if several else alt.value(COLOURS[0])
     shape = group_shape(alt, names) if several else alt.value(SHAPES[0])
     base = alt.Chart(alt.Data(values=rows))
+    stated = any("expected" in row for row in rows)
+    key = {"strokeDash": line_key(alt, [EXPECTED], dashes=False)} if stated else {}
     told = tips(
         alt,
         {"group": "runs", axis: symbol},
@@ -165,9 +173,9 @@ def _chart(rows: list[dict[str, Any]], axis: str, symbol: str, title: str, descr
     )
     chart = alt.layer(
         base.mark_rule(strokeWidth=1.8, clip=True).encode(x=x, y=y("low"), y2="high:Q", color=colour),
-        base.mark_tick(thickness=2, size=26, orient="horizontal", color="#8a8a82", opacity=1).encode(
-            x=x, y=y("expected")
-        ),
+        named(base, EXPECTED)
+        .mark_point(shape="stroke", size=_TICK, strokeWidth=2, color=GREY, opacity=1)
+        .encode(x=x, y=y("expected"), **key),
         base.mark_point(filled=True, size=60, opacity=1).encode(
             x=x, y=y("value"), color=colour, shape=shape, tooltip=told
         ),

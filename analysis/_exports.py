@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._chart import FORMATS, Chart
-from sweepengine.analysis._chart_parts import configuration, load_vl_convert
+from sweepengine.analysis._chart_parts import PADDING, configuration, load_vl_convert
 from sweepengine.analysis._errors import FigureFormatError
 from sweepengine.analysis._figures import build_figures
 from sweepengine.analysis._latex import latex
@@ -26,7 +26,7 @@ _CALLED: Final = {
     "seed": "runs",
     "seeds": "means",
     "expected": "expected",
-    "part": "fits",
+    "line": "fits",
     "rank": "points",
     "snapshot": "paths",
 }
@@ -114,6 +114,7 @@ def _for_print(spec: dict[str, Any], width: int, font: str, font_size: int) -> d
         "axis": config.get("axis", {}) | sizes,
         "legend": config.get("legend", {}) | sizes,
         "background": "white",
+        "padding": PADDING,
     }
     if font:
         config["font"] = font

@@ -12,8 +12,6 @@ from sweepengine.analysis._figure import Figure, Panel
 from sweepengine.analysis._series import limit_rows, scaling_rows, time_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sweepengine.analysis._figure import FigureSource
     from sweepengine.analysis._findings import Curve
     from sweepengine.analysis._results import Summary
@@ -24,11 +22,6 @@ _SCALING_CAPTION: Final = (
     "dashed over widths that the fit leaves out; the dotted line has the expected exponent. Click a name in the legend "
     "to single it out."
 )
-
-_STATIC_DROPS: Final = frozenset({"config", "$schema", "autosize"})
-"""Keys that a Vega-Lite chart inside another chart may not have."""
-_STATIC_WIDTH: Final = 380
-"""Width of a chart beside others, in pixels."""
 
 
 def build_figures(source: FigureSource) -> tuple[Figure, ...]:
@@ -74,19 +67,6 @@ def build_figures(source: FigureSource) -> tuple[Figure, ...]:
     return tuple(figures)
 
 
-def in_a_row(specs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return one static Vega-Lite spec with charts side by side, each with its own colours and no heading."""
-    from sweepengine.analysis._chart_parts import configuration, schema_url
-
-    charts = [{k: v for k, v in spec.items() if k not in _STATIC_DROPS} | {"width": _STATIC_WIDTH} for spec in specs]
-    return {
-        "$schema": schema_url(),
-        "config": {**configuration(), "background": "white", "padding": 12, "concat": {"spacing": 36}},
-        "resolve": {"scale": {"color": "independent", "shape": "independent"}},
-        "hconcat": charts,
-    }
-
-
 def time_figure(
     curve: Curve, curves: dict[str, list[dict[str, Any]]], limits: dict[str, list[dict[str, Any]]]
 ) -> Figure | None:
@@ -101,7 +81,7 @@ def time_figure(
         return None
     widths = sorted({int(r["width"]) for rows in drawn.values() for r in rows})
     times = [r["time"] for rows in drawn.values() for r in rows]
-    values = [r["value"] for rows in drawn.values() for r in rows]
+    values = [end for rows in drawn.values() for r in rows for end in _shown_ends(r, signed)]
     panels = []
     for label, rows in drawn.items():
         last = {r["width"]: r["value"] for r in rows}
@@ -110,9 +90,11 @@ def time_figure(
         limit = shown(limits.get(label, []))
         panels.append(Panel(label, alt, time_chart(rows, widths, (times, values), title, alt, limit, signed=signed)))
     axes = "The time axis is" if signed else "Both axes are"
+    is_banded = any(r["low"] < r["high"] for rows in drawn.values() for r in rows)
+    band = "; the band is one standard error of the mean on both sides" if is_banded else ""
     caption = (
-        f"{curve.text} over training time, mean over seeds at each width; the band is one standard error of the mean "
-        f"on both sides. {axes} logarithmic, so t = 0 is not shown."
+        f"{curve.text} over training time, mean over seeds at each width{band}. {axes} logarithmic, so t = 0 "
+        "is not shown."
     ) + (" The dashed line is what infinite width predicts." if limits else "")
     return Figure(f"fig-{curve.variable}-time", f"{title} over time", caption, tuple(panels))
 
@@ -134,6 +116,12 @@ def _banded(row: dict[str, Any], signed: bool) -> dict[str, Any]:
         return rest | {"low": value - error, "high": value + error}
     factor = math.exp(min(error / value, 5.0))
     return rest | {"low": value / factor, "high": value * factor}
+
+
+def _shown_ends(row: dict[str, Any], signed: bool) -> tuple[float, float]:
+    """What an axis has to show of a point and its band; of a band on a log axis at most a factor e on each side."""
+    low, high = row["low"], row["high"]
+    return (low, high) if signed else (max(low, row["value"] / math.e), min(high, row["value"] * math.e))
 
 
 def _fitted(summary: Summary, key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -85,11 +86,34 @@ class Fits(Mapping[str, ScalingFit]):
         return pd.DataFrame(rows).set_index("group")
 
     def __str__(self) -> str:
-        """Show the table as text."""
-        return f"{self.quantity} ~ {self.over}^exponent\n{self.table().to_string()}"
+        """Show the table as text, with the digits that the intervals earn, and below it why groups have no fit."""
+        lines = [f"{self.quantity} ~ {self.over}^exponent", self._shown().to_string(), *self._reasons()]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return str(self.table().to_html(escape=True, float_format="{:.3f}".format))
+        reasons = "".join(f"<p>{html.escape(reason)}</p>" for reason in self._reasons())
+        return str(self._shown().to_html(escape=True)) + reasons
+
+    def _shown(self) -> pd.DataFrame:
+        """The table for people: an exponent and its interval are one text, as in the report."""
+        import pandas as pd
+
+        rows = []
+        for label in self.axes:
+            row = {"group": label, "limit [95 %]": "no fit"}
+            if fit := self.fits.get(label):
+                row["limit [95 %]"] = str(fit.exponent)
+                row["at these values [95 %]"] = str(fit.exponent_at_these_widths)
+                row |= {"seeds": str(len(fit.seeds)), self.over: f"{fit.widths[0]:g} to {fit.widths[-1]:g}"}
+            rows.append(row)
+        return pd.DataFrame(rows).set_index("group").fillna("–")
+
+    def _reasons(self) -> list[str]:
+        """Why groups have no fit, or an exponent in the limit that is not known."""
+        bent = {
+            label: "no finite-size term describes the curve" for label, fit in self.fits.items() if not fit.explained
+        }
+        return [f"{label}: {why}" for label, why in (self.failures | bent).items()]
 
 
 def fit_exponents(

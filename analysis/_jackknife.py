@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweepengine.analysis._constants import CONFIDENCE
-from sweepengine.analysis._format import number_text
+from sweepengine.analysis._format import significant_text, with_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,14 +38,10 @@ class Estimate:
     se: float
 
     def __str__(self) -> str:
-        """Show `−0.98 [−1.01, −0.95]`, with more decimals for a short interval; `−0.98 [no interval]` without one."""
-        digits = 2
-        if self.has_interval and 0 < self.half_width < 0.02:
-            digits = min(4, -math.floor(math.log10(self.half_width / 2)))
-        value = number_text(self.value, digits)
+        """Show `−0.853 [−0.962, −0.521]`, with the interval's digits; without one `−0.853 [no interval]`."""
         if not self.has_interval:
-            return f"{value} [no interval]"
-        return f"{value} [{number_text(self.low, digits)}, {number_text(self.high, digits)}]"
+            return f"{significant_text(self.value)} [no interval]"
+        return with_interval(self.value, self.low, self.high)
 
     @property
     def has_interval(self) -> bool:

@@ -102,12 +102,7 @@ class ClaimResult:
         return text[text.index("[") :] if "[" in text else "–"
 
     def _text(self, measured: Estimate) -> str:
-        if self.is_exponent:
-            return str(measured)
-        value = significant_text(measured.value)
-        if not measured.has_interval:
-            return value
-        return f"{value} [{significant_text(measured.low)}, {significant_text(measured.high)}]"
+        return str(measured) if measured.has_interval or self.is_exponent else significant_text(measured.value)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain numbers and strings."""

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sweepengine.analysis._chart_parts import COLOURS, finish, load_altair, log_axis, tips
+from sweepengine.analysis._chart_parts import (
+    COLOURS,
+    GREY,
+    LIMIT,
+    finish,
+    load_altair,
+    log_axis,
+    log_ticks,
+    names_legend,
+    tips,
+)
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._dataset import split
 from sweepengine.analysis._figure import Figure, Panel
@@ -24,13 +34,14 @@ if TYPE_CHECKING:
 
 _POINTS: Final = 40
 """Largest number of points along a side of a picture. More are thinned evenly."""
-_GROUPS: Final = 2
-"""Number of groups that are shown: the first and the last."""
+_GROUPS: Final = 6
+"""Largest number of groups that are shown, evenly chosen: those of one axis follow each other."""
 _FLOOR: Final = 1e-12
 """Eigenvalues below this share of the largest are rounding."""
+_TICK: Final = 0.8
+"""Largest share of the scale at which the colour bar has a label, which would else reach beyond its edge."""
 _SIDE: Final = 260
 """Height of a picture in pixels."""
-_INFINITE: Final = "m = ∞"
 
 
 def figures_of_kernels(source: FigureSource) -> tuple[Figure, ...]:
@@ -40,14 +51,15 @@ def figures_of_kernels(source: FigureSource) -> tuple[Figure, ...]:
 
 
 def kernel_figures(sweep: xr.Dataset, _: xr.Dataset) -> tuple[Figure, ...]:
-    """Draw Θ at the first and the last record, and their difference, of the widest run of the first and last group.
+    """Draw Θ at the first and the last record, and their difference, of the widest run of each group, or of six.
 
     Points are ordered by their targets, so that classes are blocks. Empty where no kernel was recorded.
     """
     if "kernel" not in sweep.data_vars:
         return ()
     figures = []
-    for number, (label, run) in enumerate(_widest(sweep)):
+    shown, of = _widest(sweep)
+    for number, (label, run) in enumerate(shown):
         start, end = _ends(sweep, run)
         panels = []
         largest = float(np.abs(np.stack([start, end])).max())
@@ -65,7 +77,7 @@ def kernel_figures(sweep: xr.Dataset, _: xr.Dataset) -> tuple[Figure, ...]:
         caption = (
             f"One run, {label}, m = {int(sweep['width'].values[run])}, seed {int(sweep['seed'].values[run])}; points "
             f"are ordered by target. Start and end share their colours; the difference has its own, and is {drift:.2g} "
-            "of the start in the Frobenius norm."
+            f"of the start in the Frobenius norm.{of}"
         )
         figures.append(
             Figure(f"kernel-{number}", f"The kernel at the start and the end: {label}", caption, tuple(panels))
@@ -81,13 +93,14 @@ def spectrum_figures(sweep: xr.Dataset, theory: xr.Dataset) -> tuple[Figure, ...
     if "kernel" not in sweep.data_vars:
         return ()
     panels = []
-    for label, run in _widest(sweep):
+    shown, of = _widest(sweep)
+    for label, run in shown:
         start, end = _ends(sweep, run, thin=False)
         matrices = {"t = 0": start, "at the end": end}
         limits = {str(each) for each in theory["limit"].values} if "ntk_train" in theory else set()
         name = str(sweep["limit"].values[run]) if "limit" in sweep.coords else ""
         if name in limits:
-            matrices[_INFINITE] = np.asarray(theory["ntk_train"].sel(limit=name).values, dtype=np.float64)
+            matrices[LIMIT] = np.asarray(theory["ntk_train"].sel(limit=name).values, dtype=np.float64)
         values = {key: _eigenvalues(matrix) for key, matrix in matrices.items() if np.isfinite(matrix).all()}
         told = "; ".join(f"{key}: {each[0]:.3g} to {each[-1]:.3g}" for key, each in values.items())
         alt = f"Eigenvalues of the kernel by rank, {label}. {told}."
@@ -95,7 +108,7 @@ def spectrum_figures(sweep: xr.Dataset, theory: xr.Dataset) -> tuple[Figure, ...
         panels.append(Panel(heading, alt, _spectrum_chart(values, alt)))
     caption = (
         "Eigenvalues of Θ on the train points, of the widest run with the smallest seed, from the largest to the "
-        "smallest; both axes are logarithmic. The grey line is that of infinite width."
+        f"smallest; both axes are logarithmic. The grey line is that of infinite width.{of}"
     )
     return (Figure("spectrum", "The spectrum of the kernel", caption, tuple(panels)),)
 
@@ -105,8 +118,11 @@ def _eigenvalues(matrix: Floats) -> Floats:
     return np.asarray(np.linalg.eigvalsh(matrix)[::-1], dtype=np.float64)
 
 
-def _widest(sweep: xr.Dataset) -> list[tuple[str, int]]:
-    """Label and position of the widest finished run of the smallest seed, of the first and of the last group."""
+def _widest(sweep: xr.Dataset) -> tuple[list[tuple[str, int]], str]:
+    """Label and position of the widest finished run of the smallest seed, of the groups shown; and which these are.
+
+    The text is a sentence of a caption, empty where all groups are shown.
+    """
     done = np.asarray(sweep["status"].values) == DONE
     width, seed = np.asarray(sweep["width"].values), np.asarray(sweep["seed"].values)
     found = [
@@ -114,14 +130,22 @@ def _widest(sweep: xr.Dataset) -> list[tuple[str, int]]:
         for group in split(sweep)
         if (runs := group.runs[done[group.runs]]).size
     ]
-    return found if len(found) <= _GROUPS else [found[0], found[-1]]
+    # Beside a sweep that has recorded kernels another one may stand that has none.
+    found = [(label, run) for label, run in found if _recorded(sweep["kernel"].isel(run=run, record=0)).size]
+    if len(found) <= _GROUPS:
+        return found, ""
+    of = (
+        f" Shown are {_GROUPS} of {len(found)} groups of runs, the first, the last and evenly chosen ones between; "
+        "ds.sweep.select(…).sweep.plot.kernels() draws any other."
+    )
+    return [found[k] for k in evenly(len(found), _GROUPS)], of
 
 
 def _ends(sweep: xr.Dataset, run: int, *, thin: bool = True) -> tuple[Floats, Floats]:
     """The kernel at the first and the last record of a run, points ordered by target."""
     kernel = sweep["kernel"].isel(run=run)
     ends = np.asarray(kernel.isel(record=[0, int(sweep["records_done"].values[run]) - 1]).values, dtype=np.float64)
-    known = np.flatnonzero(np.isfinite(ends[0]).all(axis=1) | np.isfinite(np.diagonal(ends[0])))
+    known = _recorded(ends[0])
     targets = np.asarray(sweep["targets_train"].isel(run=run, missing_dims="ignore").values, dtype=np.float64)
     order = known[np.argsort(targets.reshape(len(targets), -1)[known, 0], kind="stable")]
     if thin:
@@ -130,12 +154,18 @@ def _ends(sweep: xr.Dataset, run: int, *, thin: bool = True) -> tuple[Floats, Fl
     return start, end
 
 
+def _recorded(kernel: Any) -> NDArray[np.intp]:
+    """The points of which a matrix (i, j) has entries; those of other sweeps are padding."""
+    return np.flatnonzero(np.isfinite(np.diagonal(np.asarray(kernel))))
+
+
 def _matrix_chart(matrix: Floats, largest: float, description: str) -> dict[str, Any]:
     alt = load_altair()
     size = matrix.shape[0]
     rows = [{"i": i, "j": j, "v": float(f"{matrix[i, j]:.3g}")} for i in range(size) for j in range(size)]
     sides = alt.Axis(labels=False, ticks=False, domain=False, grid=False)
     top = float(f"{largest:.3g}") or 1.0
+    tick = max(each for each in log_ticks([top / 10, top]) if each <= _TICK * top)
     chart = (
         alt.Chart(alt.NamedData(name="entries"))
         .mark_rect()
@@ -146,7 +176,7 @@ def _matrix_chart(matrix: Floats, largest: float, description: str) -> dict[str,
                 "v:Q",
                 title=None,
                 scale=alt.Scale(scheme="blueorange", domain=[-top, top]),
-                legend=alt.Legend(orient="bottom", gradientThickness=8, tickCount=3, format="~g"),
+                legend=alt.Legend(orient="bottom", gradientThickness=8, values=[-tick, 0, tick], format="~g"),
             ),
             tooltip=tips(alt, {"i": "i", "j": "j"}, {"v": "entry"}),
         )
@@ -164,7 +194,7 @@ def _spectrum_chart(values: dict[str, Floats], description: str) -> dict[str, An
         if value > _FLOOR * each[0]
     ]
     names: Sequence[str] = tuple(values)
-    colours = [*COLOURS[: len(names) - (_INFINITE in names)], *(["#8a8a82"] * (_INFINITE in names))]
+    colours = [*COLOURS[: len(names) - (LIMIT in names)], *([GREY] * (LIMIT in names))]
     chart = (
         alt.Chart(alt.NamedData(name="eigenvalues"))
         .mark_line(point=alt.OverlayMarkDef(size=22, filled=True), strokeWidth=1.6)
@@ -174,7 +204,7 @@ def _spectrum_chart(values: dict[str, Floats], description: str) -> dict[str, An
             color=alt.Color(
                 "s:N",
                 scale=alt.Scale(domain=list(names), range=colours),
-                legend=alt.Legend(orient="top", title=None, columns=1),
+                legend=names_legend(alt, names),
             ),
             tooltip=tips(alt, {"s": "kernel", "rank": "rank"}, {"v": "eigenvalue"}),
         )

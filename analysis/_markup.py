@@ -36,7 +36,7 @@ def formula(text: str) -> str:
     """
     raised = re.sub(r"\^\(([^()^]+)\)", r"<sup>\1</sup>", escape(text))
     raised = re.sub(r"\^(−?\w+?(?:/\w+)?)(?=_|\W|$)", r"<sup>\1</sup>", raised)
-    return re.sub(r"_([^\W_²]+|∞)", r"<sub>\1</sub>", raised)
+    return re.sub(r"_([^\W_²]+|[∞#])", r"<sub>\1</sub>", raised)
 
 
 def script_json(value: Any) -> str:
@@ -120,9 +120,7 @@ def table_html(table: Table, number: int | None = None) -> str:
     body = "".join(
         "<tr>"
         + f'<th scope="row">{escape(row[0])}</th>'
-        + "".join(
-            f"<td{_class(k, table)}>{_cell(cell, k in table.formula)}</td>" for k, cell in enumerate(row[1:], start=1)
-        )
+        + "".join(f"<td{_class(k, table)}>{_cell(cell, k, table)}</td>" for k, cell in enumerate(row[1:], start=1))
         + "</tr>\n"
         for row in table.rows
     )
@@ -140,7 +138,8 @@ def _class(column: int, table: Table) -> str:
     return ' class="n"' if column in table.numeric else ""
 
 
-def _cell(text: str, is_formula: bool) -> str:
+def _cell(text: str, column: int, table: Table) -> str:
     if text in _MARKED:
         return f'<span class="{_MARKED[text]}">{text}</span>'
-    return formula(text) if is_formula else escape(text)
+    written = formula(text) if column in table.formula else escape(text)
+    return written.replace("; ", ";<br>") if column in table.numeric else written

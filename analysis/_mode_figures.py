@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sweepengine.analysis._chart_parts import finish, load_altair, log_axis, ramp, tips
+from sweepengine.analysis._chart_parts import (
+    EXPECTED,
+    finish,
+    line_key,
+    load_altair,
+    log_axis,
+    named,
+    ramp,
+    row_legend,
+    tips,
+)
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._figure import Figure, Panel
 
@@ -82,12 +92,12 @@ def _chart(rows: list[dict[str, Any]], expected: list[dict[str, Any]], descripti
         "mode:O",
         title="mode j",
         scale=alt.Scale(domain=ranks, range=ramp(len(ranks))),
-        legend=alt.Legend(orient="bottom", columns=6, symbolType="stroke", symbolStrokeWidth=3),
+        legend=row_legend(alt, ranks, symbolType="stroke", symbolStrokeWidth=3),
     )
     chart = alt.layer(
-        alt.Chart(alt.NamedData(name="expected"))
-        .mark_line(strokeDash=[1, 4], strokeCap="round", strokeWidth=2)
-        .encode(x=x, y=y, color=colour),
+        named(alt.Chart(alt.NamedData(name="expected")), EXPECTED)
+        .mark_line(strokeCap="round", strokeWidth=2)
+        .encode(x=x, y=y, color=colour, strokeDash=line_key(alt, [EXPECTED], orient="top")),
         alt.Chart(alt.NamedData(name="modes"))
         .mark_line(point=alt.OverlayMarkDef(size=26, filled=True), strokeWidth=1.6)
         .encode(x=x, y=y, color=colour, tooltip=tips(alt, {"mode": "mode"}, {"t": "t", "v": "residual"})),

@@ -67,7 +67,6 @@ ACCURACY_TEST: Final = Quantity(
     "record; f(x) = 0 or a tie counts as wrong",
     "Zhang et al. 2017; Wide-network notes, §3.2",
     fitted=False,
-    is_share=True,
 )
 
 LINEAR_DISTANCES: Final = tuple(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sweepengine.analysis._chart_parts import finish, load_altair, ramp, tips
+from sweepengine.analysis._chart_parts import GREY, finish, load_altair, ramp, row_legend, tips
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._figure import Figure, Panel
 
@@ -79,7 +79,7 @@ def _chart(ends: Floats, domain: list[list[float]], description: str) -> dict[st
     shares = [f"{t:g}" for t in _SHARES]
     chart = alt.layer(
         alt.Chart(alt.NamedData(name="chords"))
-        .mark_rule(color="#8a8a82", opacity=0.55, strokeWidth=1)
+        .mark_rule(color=GREY, opacity=0.55, strokeWidth=1)
         .encode(x=x, y=y, x2="x2:Q", y2="y2:Q"),
         alt.Chart(alt.NamedData(name="points"))
         .mark_point(filled=True, size=26, opacity=0.9)
@@ -90,7 +90,7 @@ def _chart(ends: Floats, domain: list[list[float]], description: str) -> dict[st
                 "t:O",
                 title="t",
                 scale=alt.Scale(domain=shares, range=ramp(len(shares))),
-                legend=alt.Legend(orient="bottom", columns=len(shares), symbolOpacity=1),
+                legend=row_legend(alt, shares),
             ),
             tooltip=tips(alt, {"k": "point", "t": "t"}, {"x": "first coordinate", "y": "second coordinate"}),
         ),

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.analysis._along import Along, along
-from sweepengine.analysis._chart import Chart
 from sweepengine.analysis._charts import scaling_chart
 from sweepengine.analysis._dataset import kind_of, split
 from sweepengine.analysis._errors import ContractError
 from sweepengine.analysis._exponent_figures import Fitted, exponent_panel, numeric_axes
-from sweepengine.analysis._figures import in_a_row, time_figure
+from sweepengine.analysis._figures import time_figure
 from sweepengine.analysis._findings import Curve
 from sweepengine.analysis._fits import quantity_of, refuse_unrecorded
 from sweepengine.analysis._grid import must_have_runs
 from sweepengine.analysis._kernel_figures import kernel_figures
-from sweepengine.analysis._panels import side_by_side
+from sweepengine.analysis._panels import in_rows, side_by_side
 from sweepengine.analysis._series import limit_rows, scaling_rows, time_rows
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from sweepengine.analysis._chart import Chart
     from sweepengine.analysis._quantities import Quantity
 
 
@@ -89,7 +89,7 @@ class Plots:
             for quantity in wanted:
                 refuse_unrecorded(found, quantity)
         draw = _against(found, against) if against else _over(found, over)
-        return Chart(in_a_row([draw(quantity) for quantity in wanted]))
+        return in_rows([draw(quantity) for quantity in wanted])
 
     def curves(self, variable: str) -> Chart:
         """Draw a recorded variable (run, record) over training time: for each width the mean over seeds and its error.
@@ -121,7 +121,7 @@ class Plots:
         return side_by_side([figure])
 
     def kernels(self) -> Chart:
-        """Draw Θ at the start and the end, and their difference, of the widest run of the first and the last group.
+        """Draw Θ at the start and the end, and their difference, of the widest run of each group, or of six of them.
 
         Raises
         ------

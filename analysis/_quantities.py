@@ -43,8 +43,6 @@ class Quantity:
     average
         What the fit averages over seeds: norms taken in each run; or, for a quantity that is a vector (a dim beside
         those of the reduction), the vectors, whose mean's norm is fitted with variance/S subtracted.
-    is_share
-        Whether the quantity lies between 0 and 1, and is shown with fixed decimals.
     against_widest
         Whether the quantity compares a run with the widest run of its seed, which then has no value itself.
     why_none
@@ -60,7 +58,6 @@ class Quantity:
     unit: str = "1"
     fitted: bool = True
     average: Average = "mean_of_norms"
-    is_share: bool = False
     against_widest: bool = False
     why_none: Callable[[xr.Dataset, Setting, NDArray[np.float64]], str] | None = None
 

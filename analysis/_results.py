@@ -91,6 +91,8 @@ class Summary:
         Number of runs of the sweep by status.
     groups, claims, warnings
         Group summaries, judged claims and warnings, in the order in which the groups appear in the dataset.
+    measured
+        Names of the quantities that some finished run has a value of; all quantities where no run is finished.
     kind
         Findings for the kind of sweep.
     confidence
@@ -103,6 +105,7 @@ class Summary:
     groups: tuple[GroupSummary, ...]
     claims: tuple[ClaimResult, ...]
     warnings: tuple[str, ...]
+    measured: frozenset[str]
     kind: Findings
     confidence: float = CONFIDENCE
 

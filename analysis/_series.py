@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sweepengine.analysis._chart_parts import EXPECTED, FIT, LEFT_OUT
 from sweepengine.analysis._constants import DONE
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ def scaling_rows(
     """
     rows = ScalingRows(axis, [], [], [], [], [])
     for (label, fit), table in zip(fits.items(), tables, strict=True):
-        name = f"{label}: {'limit ' + str(fit.exponent) if fit else 'no fit'}"
+        stated = [claim for claim in claims if claim.states_exponent(label, key, axis)]
+        told = f", expected {', '.join(dict.fromkeys(each.expected_text for each in stated))}" if stated else ""
+        name = f"{label}: limit {fit.exponent}{told}" if fit else f"{label}: no fit"
         rows.names.append(name)
         points = [
             {"group": name, axis: m, "seed": int(s), "value": float(q)}
@@ -93,10 +96,10 @@ def scaling_rows(
             for m, q in zip(fit.widths, fit.means, strict=True)
         )
         edge = fit.kept[0]
-        for part, widths in (("kept", fit.kept), ("dropped", (*fit.dropped, edge) if fit.dropped else ())):
+        for line, widths in ((FIT, fit.kept), (LEFT_OUT, (*fit.dropped, edge) if fit.dropped else ())):
             ends = np.array([widths[0], widths[-1]] if widths else [], dtype=np.float64)
             rows.lines.extend(
-                {"group": name, "part": part, axis: float(m), "value": float(q)}
+                {"group": name, "line": line, axis: float(m), "value": float(q)}
                 for m, q in zip(ends, fit.predict(ends), strict=True)
             )
         middle = math.exp(float(np.mean(np.log(fit.kept))))
@@ -104,12 +107,12 @@ def scaling_rows(
         rows.expected.extend(
             {
                 "group": name,
+                "line": EXPECTED,
                 "expected": claim.expected_text,
                 axis: m,
                 "value": anchor * (m / middle) ** claim.expected,
             }
-            for claim in claims
-            if claim.states_exponent(label, key, axis)
+            for claim in stated
             for m in (fit.widths[0], fit.widths[-1])
         )
     return rows

@@ -68,6 +68,7 @@ def summarise_reduced(
         groups=tuple(summaries),
         claims=judged_together(judge_sweep(ds, table, kind.expected, group_by)),
         warnings=collect_warnings(summaries, _first_divergence(ds, groups), kind),
+        measured=frozenset(str(name) for name, values in table.items() if not (values.size and values.isnull().all())),
         kind=kind,
     )
 

@@ -57,34 +57,32 @@ INTERVALS: Final = (
 
 
 def glance_table(summary: Summary) -> Table:
-    """One row for each group: headline exponents beside their expectations, and accuracy or loss."""
-    rows = []
-    for group in summary.groups:
-        cells = [group.label]
-        for name in summary.kind.headlines:
-            fit = group.fits.get(name)
-            expected = [c.expected_text for c in summary.claims if c.group == group.label and c.observable == name]
-            cells += [
-                f"{fit.exponent}; {at_these_widths(fit)}" if fit else "no fit",
-                ", ".join(dict.fromkeys(expected)) or "–",
-            ]
-        if summary.kind.level:
-            cells.append(level_text(summary, group) + (f" at m = {group.level.width}" if group.level else ""))
-        rows.append(tuple(cells))
-    return Table(
-        "glance",
-        "At a glance",
-        "Exponents of the width in the limit with 95 % intervals, and those of a straight line at these widths. "
-        "≤ marks a theorem's bound, → an asymptote. The last column is the mean ± standard error over seeds at the "
-        "largest width.",
-        (
-            "runs",
-            *(text for name in summary.kind.headlines for text in (summary.kind.quantity(name).title, "expected")),
-            *([summary.kind.quantity(summary.kind.level).title] if summary.kind.level else []),
-        ),
-        tuple(rows),
-        frozenset({1, 3, 5}),
+    """One row for each group: headline exponents beside their expectations, and accuracy or loss.
+
+    What no run has measured has no column.
+    """
+    columns = [("runs", [group.label for group in summary.groups])]
+    for name in (each for each in summary.kind.headlines if each in summary.measured):
+        fits = [group.fits.get(name) for group in summary.groups]
+        told = [_expected(summary, group.label, name) for group in summary.groups]
+        exponents = [f"{fit.exponent}; {at_these_widths(fit)}" if fit else "no fit" for fit in fits]
+        columns += [
+            (summary.kind.quantity(name).title, exponents),
+            *([("expected", told)] if set(told) != {"–"} else []),
+        ]
+    caption = (
+        "Exponents of the width in the limit with 95 % intervals, and those of a straight line at these widths, where "
+        "± is half the 95 % interval. ≤ marks a theorem's bound, → an asymptote."
     )
+    if summary.kind.level in summary.measured:
+        levels = [
+            level_text(group) + (f" at m = {group.level.width}" if group.level else "") for group in summary.groups
+        ]
+        columns.append((summary.kind.quantity(summary.kind.level).title, levels))
+        caption += " The last column is the mean ± standard error over seeds at the largest width."
+    headers, cells = zip(*columns, strict=True)
+    numeric = frozenset(k for k, header in enumerate(headers) if header not in ("runs", "expected"))
+    return Table("glance", "At a glance", caption, headers, tuple(zip(*cells, strict=True)), numeric)
 
 
 def claims_table(summary: Summary) -> Table:
@@ -169,7 +167,7 @@ def definitions_table(summary: Summary) -> Table:
         "kernel on the train points, θ_t the parameters, L hidden layers, S seeds. A supremum runs over the records. "
         "Unit 1 is a pure number.",
         ("quantity", "formula", "unit", "source"),
-        tuple((q.title, q.symbol, q.unit, q.source) for q in summary.quantities),
+        tuple((q.title, q.symbol, q.unit, q.source) for q in summary.quantities if q.name in summary.measured),
         formula=frozenset({1}),
     )
 
@@ -209,6 +207,12 @@ def _record(name: str, text: str) -> list[tuple[str, str]]:
     for key, value in parsed.items():
         flat.update(value if isinstance(value, dict) else {key: value})
     return [(str(k), v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)) for k, v in flat.items()]
+
+
+def _expected(summary: Summary, group: str, quantity: str) -> str:
+    """What the claims expect of a quantity in a group of runs; a dash where they expect nothing."""
+    told = [each.expected_text for each in summary.claims if (each.group, each.observable) == (group, quantity)]
+    return ", ".join(dict.fromkeys(told)) or "–"
 
 
 def _counts(counts: Mapping[str, int]) -> tuple[str, ...]:

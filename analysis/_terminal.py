@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._ascii import in_ascii
 from sweepengine.analysis._constants import STATUSES
-from sweepengine.analysis._format import number_text, printable, significant_text
+from sweepengine.analysis._format import printable, with_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,31 +187,23 @@ def _rows(summary: Summary, group: GroupSummary) -> Iterator[tuple[list[str], st
                 yield [*cells, *(["–", "–"] if not claims and k == 0 else ["", ""])], "dim"
     if group.level:
         title = summary.kind.quantity(group.level_name).title
-        yield [title, f"{level_text(summary, group)} at {group.level.width}", "", ""], ""
+        yield [title, f"{level_text(group)} at {group.level.width}", "", ""], ""
 
 
 def line_text(fit: ScalingFit) -> str:
-    """Return `−0.98 ± 0.03`: the exponent of the straight line at these widths, which is none of the limit."""
+    """Return `−0.980 ± 0.031`: the exponent of the straight line at these widths, which is none of the limit."""
     line = fit.exponent_at_these_widths
-    spread = f" ± {significant_text(line.half_width, 2)}" if line.has_interval else ""
-    return f"{number_text(line.value)}{spread}"
+    return with_error(line.value, line.half_width)
 
 
 def at_these_widths(fit: ScalingFit) -> str:
-    """Return `at these widths −0.98 ± 0.03`."""
+    """Return `at these widths −0.980 ± 0.031`."""
     return f"at these widths {line_text(fit)}"
 
 
-def level_text(summary: Summary, group: GroupSummary) -> str:
-    """Return `0.953 ± 0.004`: the mean ± standard error of the accuracy or loss over seeds at the largest width.
+def level_text(group: GroupSummary) -> str:
+    """Return `0.9531 ± 0.0042`: the mean ± standard error of the accuracy or loss over seeds at the largest width.
 
     With one seed there is no standard error, and the mean stands alone.
     """
-    level = group.level
-    if level is None:
-        return "–"
-    # A share has three decimals; a loss may be of any size.
-    text = number_text if summary.kind.quantity(group.level_name).is_share else significant_text
-    if math.isnan(level.se):
-        return text(level.mean, 3)
-    return f"{text(level.mean, 3)} ± {text(level.se, 3)}"
+    return "–" if group.level is None else with_error(group.level.mean, group.level.se)

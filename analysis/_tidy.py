@@ -23,8 +23,9 @@ def tidy_table(ds: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Coordinates of the runs, and the quantities of the report; a quantity of layers has one column for each,
-        ``movement_op/W0``. ``to_csv`` exports it, and ``to_parquet`` does where pyarrow is installed.
+        Coordinates of the runs, and the quantities of the report of which some run has a value; a quantity of layers
+        has one column for each, ``movement_op/W0``. ``to_csv`` exports it, and ``to_parquet`` does where pyarrow is
+        installed.
 
     Raises
     ------
@@ -49,5 +50,5 @@ def rows_of_runs(reduced: xr.Dataset) -> pd.DataFrame:
             if dim
             else {name: values}
         )
-        columns |= {key: part.values for key, part in parts.items()}
+        columns |= {key: part.values for key, part in parts.items() if not (part.size and part.isnull().all())}
     return pd.DataFrame(columns)

@@ -184,7 +184,7 @@ def _decide(
     interval: _Interval, aim: RefineSection, spec: AnySpec, store: SweepStore, runs: int
 ) -> tuple[Decided, AnySpec | None]:
     now, target = interval.half_width, aim.target_halfwidth
-    about = f"{interval.key} in {interval.group.label} is known to ± {now:.3g}, wanted is ± {target:g}"
+    about = f"{interval.key} in {interval.group.label} is known to ± {now:.2g}, wanted is ± {target:g}"
 
     def ended(why: str) -> tuple[Decided, None]:
         return Decided(interval.group.label, interval.key, now, None, f"{about}; {why}"), None
@@ -202,7 +202,7 @@ def _decide(
     if runs + count > aim.max_runs:
         return ended(f"{count} more runs would pass the limit of {aim.max_runs}")
     what = f"{best.axis} {', '.join(map(str, best.values))}"
-    predicted = f"± {best.half_width:.3g}" if math.isfinite(best.half_width) else "an interval"
+    predicted = f"± {best.half_width:.2g}" if math.isfinite(best.half_width) else "an interval"
     why = f"{about}; adds {what} ({count} runs, about {seconds[chosen]:.2g} s), which predicts {predicted}"
     return Decided(interval.group.label, interval.key, now, best, why), specs[chosen]
 

@@ -10,40 +10,39 @@ async function draw(box) {
     downloadFileName: box.dataset.chart,
   };
   try {
-    fitLegends(spec);
     const { view } = await vegaEmbed(box, spec, options);
     drawn.push({ box, view, height: view.height() });
     await settle(view);
+    sight.observe(box);
+    addEventListener("resize", () => follow(box, view)); // after Vega's own listener, which gives the chart its width
   } catch (error) {
     box.textContent = "This figure could not be drawn: " + error.message;
   }
-}
-// Legends are no wider than the chart, also when it changes: names take several lines, and keys several rows.
-const characters = "max(12, floor((width - 14) / 6.6))";
-function fitLegends(part) {
-  for (const { legend, scale } of [part.encoding?.color, part.encoding?.shape].filter((each) => each?.legend)) {
-    if (legend.orient === "top") {
-      const longest = Math.max(...scale.domain.map((name) => name.length));
-      const lines = `regexp('(.{1,' + ${characters} + '})( |$)', 'g')`;
-      legend.labelExpr = `split(trim(replace(datum.label, ${lines}, '$1\\n')), '\\n')`;
-      legend.rowPadding = { expr: `2 + 14 * (ceil(${longest} / ${characters}) - 1)` };
-    }
-    if (legend.columns > 1) legend.columns = { expr: "max(1, floor(width / 52))" };
-  }
-  for (const layer of part.layer ?? []) fitLegends(layer);
 }
 // A chart makes room for its legends once they have the rows that fit its width, which may then be another.
 async function settle(view) {
   await view.resize().runAsync();
   await view.resize().runAsync();
 }
-let settling;
-addEventListener("resize", () => {
-  clearTimeout(settling);
-  settling = setTimeout(async () => {
-    for (const { view } of drawn) await settle(view);
+// After a change of the window's size a chart in sight, or two screens away from it, settles before the next frame is
+// painted, so that none of its names is ever cut; the others settle when the window rests.
+const near = new Set();
+const late = new Map();
+let resting;
+const sight = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) isIntersecting ? near.add(target) : near.delete(target);
+  },
+  { rootMargin: "200% 0px" },
+);
+function follow(box, view) {
+  if (near.has(box)) return settle(view);
+  late.set(box, view);
+  clearTimeout(resting);
+  resting = setTimeout(async () => {
+    for (const [box, view] of late) late.delete(box) && (await settle(view));
   }, 200);
-});
+}
 // Of a figure of frames one is shown, the one to which its slider points.
 for (const slider of document.querySelectorAll(".slider input")) {
   const panels = slider.closest("figure").querySelectorAll(".panel");

@@ -66,16 +66,17 @@ def check_cost(data: Dataset, loss: str, field: str = "training.loss") -> None:
         wrong = both[np.abs(both) != 1][0]
         raise SpecError(
             f"{field}: logistic needs targets −1 and +1, found {wrong:g} among those of {data.description}; "
-            "take data.targets: signs, or another loss"
+            "classes have them with data.targets: signs, drawn points with data.teacher: sign and no noise; or take "
+            "another loss"
         )
     if loss == "cross_entropy":
         if data.outputs < 2:
             raise SpecError(
                 f"{field}: cross_entropy needs an output for each class, found one target a point in "
-                f"{data.description}; take data.targets: one_hot, or loss: logistic"
+                f"{data.description}; classes have one each with data.targets: one_hot; or take loss: logistic"
             )
         if both.min() < 0 or np.abs(both.sum(axis=1) - 1).max() > 1e-9:
             raise SpecError(
                 f"{field}: cross_entropy needs targets ≥ 0 that sum to 1 at each point, found otherwise in "
-                f"{data.description}; take data.targets: one_hot, or another loss"
+                f"{data.description}; classes have them with data.targets: one_hot; or take another loss"
             )

@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     Events = Generator[Event, None, Event]
 
 
+_BESIDE_BYTES = 100_000_000
+"""Bytes that a chunk may take which is held until it is written, beside the chunk that is computed meanwhile."""
+
+
 class ChunkJob:
     """Computes the missing runs of one chunk, in turns, and commits them."""
 
@@ -68,7 +72,7 @@ class ChunkJob:
         self._untold, self._size = 0, 1
         self._last_commit = time.monotonic()
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Generator[Event, None, None]:
         """Compute the chunk: first the runs that a saved state continues, then the others in turns."""
         for position, names in self._writer.damaged.items():
             yield self._damaged((position,), f"stored {', '.join(names)}")
@@ -95,8 +99,20 @@ class ChunkJob:
         yield from self._turns(waiting)
         if self._task.names_runs:
             yield Event(advancing=())
-        self._writer.commit(last=True)
+        yield from self._commit_last()
         self._beat.committed()
+
+    def _commit_last(self) -> Iterator[Event]:
+        """Commit for the last time; while a far store takes its time, the executor may advance another task."""
+        if self._shards.size > 1 or self._task.shape.held_bytes() > _BESIDE_BYTES:
+            self._writer.commit(last=True)
+            return
+        commit = self._writer.begin_last_commit()
+        try:
+            if not commit.done():
+                yield Event(committing=True)
+        finally:
+            commit.result()
 
     def _commit(self, positions: tuple[int, ...] = (), state: Mapping[str, NDArray[np.generic]] | None = None) -> None:
         self._writer.commit(positions, state)

@@ -45,6 +45,8 @@ class Event:
         Estimated seconds of the work that the records stand for; the driver sets it.
     leaving : bool
         Whether the worker was asked to end, has committed and leaves: what follows is no fault of a run.
+    committing : bool
+        Whether the task computes nothing before the last commit of a chunk is in the store, which goes on meanwhile.
     """
 
     records: int = 0
@@ -55,6 +57,7 @@ class Event:
     advancing: tuple[int, ...] | None = None
     seconds: float = 0.0
     leaving: bool = False
+    committing: bool = False
 
     @property
     def failed(self) -> int:
@@ -71,4 +74,5 @@ class Event:
             advancing=self.advancing if other.advancing is None else other.advancing,
             seconds=self.seconds + other.seconds,
             leaving=self.leaving or other.leaving,
+            committing=self.committing or other.committing,
         )

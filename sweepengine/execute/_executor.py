@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,10 +11,12 @@ from sweepengine.errors import RunError
 from sweepengine.execute._events import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from sweepengine.execute._task import PackTask
     from sweepengine.store import SweepStore
+
+    Advanced = tuple[PackTask, Generator[Event, None, None]]
 
 
 class HungError(RunError):
@@ -88,13 +90,14 @@ def one_thread() -> Iterator[None]:
 
 
 class InlineExecutor:
-    """Advances one pack after another in this process."""
+    """Advances one pack after another in this process; the next goes on while a far store takes what one commits."""
 
     workers = 1
 
     def __init__(self) -> None:
         self._waiting: deque[PackTask] = deque()
-        self._current: tuple[PackTask, Iterator[Event]] | None = None
+        self._current: Advanced | None = None
+        self._committing: Advanced | None = None
 
     def check_shared(self, store: SweepStore) -> None:
         """Nothing to check: there is one process."""
@@ -105,12 +108,7 @@ class InlineExecutor:
 
     def wait(self) -> Iterator[Report]:
         """Work until the next event."""
-        from sweepengine.execute._pack import advance
-
-        if self._current is None:
-            task = self._waiting.popleft()
-            self._current = (task, advance(task))
-        task, events = self._current
+        task, events = self._current = self._current or self._next()
         try:
             with one_thread():
                 event = next(events)
@@ -121,9 +119,24 @@ class InlineExecutor:
             self._current = None
             yield Report(task, Event(), finished=True, error=error)
         else:
+            if event.committing:  # one commit at a time: another task's has had all the time of this chunk
+                self._current, self._committing = self._committing, self._current
             yield Report(task, event, finished=False)
 
+    def _next(self) -> Advanced:
+        """The next task, or else the one that has nothing to do but to commit."""
+        from sweepengine.execute._pack import advance
+
+        if self._committing is None or self._waiting:
+            task = self._waiting.popleft()
+            return task, advance(task)
+        left, self._committing = self._committing, None
+        return left
+
     def close(self) -> None:
-        """Drop the queued tasks."""
+        """Drop the queued tasks, and end the others; what they commit is committed."""
         self._waiting.clear()
-        self._current = None
+        for _, events in filter(None, (self._current, self._committing)):
+            with suppress(Exception):  # nobody waits for these tasks
+                events.close()
+        self._current = self._committing = None

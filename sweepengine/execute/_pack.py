@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sweepengine.execute._chunk_job import ChunkJob
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def advance(
     task: PackTask, shards: Shards | None = None, is_leaving: Callable[[], bool] = lambda: False
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Compute the missing runs of a pack, chunk by chunk.
 
     Parameters
@@ -45,8 +45,8 @@ def advance(
     Yields
     ------
     Event
-        At most two a second, and one at the end. A task that names its runs yields at once when the next run begins;
-        with a timeout it also yields signs of life, a few within the timeout.
+        At most two a second, one at the end, and one where a commit is waited for. A task that names its runs yields
+        at once when the next run begins; with a timeout it also yields signs of life, a few within the timeout.
 
     Raises
     ------
@@ -78,8 +78,8 @@ def _of_chunk(
         shards.order(Order.CHUNK, place.chunk)
         writer = ChunkWriter(place, task.attempts[place.chunk], shards.share(place.shape))
         here = {position: run for position, run in task.runs.items() if first <= position < stop}
-        events = ChunkJob(writer, place.store, here, data, task, memory, shards, beat, is_leaving).events()
-        with _released(writer, shards):
+        job = ChunkJob(writer, place.store, here, data, task, memory, shards, beat, is_leaving)
+        with _released(writer, shards), closing(job.events()) as events:
             yield from _throttled(events, task.options.run_timeout)
 
 
@@ -104,12 +104,12 @@ def follow(task: PackTask, shards: Shards) -> None:
 
 
 def _throttled(events: Iterator[Event], timeout: float | None) -> Iterator[Event]:
-    """Yield sums of events, at most two a second, and at once if an event names runs or before an error is raised."""
+    """Yield sums of events, at most two a second, and at once before a wait or an error, and if an event names runs."""
     pending, last, beat = Event(), time.monotonic(), pace(timeout)
     try:
         for event in events:
             pending += event
-            if event.advancing is not None or time.monotonic() - last >= beat:
+            if event.advancing is not None or event.committing or time.monotonic() - last >= beat:
                 yield pending
                 pending, last = Event(), time.monotonic()
     except Exception:

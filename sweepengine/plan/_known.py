@@ -26,6 +26,6 @@ def failed_before(
     known: Mapping[str, RunMark | None], places: Mapping[str, tuple[str, int]], store: SweepStore
 ) -> frozenset[str]:
     """Ids of the runs in the store that have failed before and not ended since."""
-    kept = failed_places(store.objects) if known else set()
     unfinished = {run: mark for run, mark in known.items() if mark is not None and not mark.status.is_final}
+    kept = failed_places(store.objects) if unfinished else set()
     return frozenset(run for run, mark in unfinished.items() if mark.status is Status.FAILED or places[run] in kept)

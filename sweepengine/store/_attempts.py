@@ -11,11 +11,16 @@ write no more. Otherwise the driver moves the chunk's runs to a new block (:mod:
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sweepengine.errors import StoreError
 from sweepengine.store._marks import Mark, RunMark, attempts_at, mark_key, read_attempt, read_mark, write_mark
+from sweepengine.store._meanwhile import side_by_side
 from sweepengine.store._objects import delete_object
+from sweepengine.store._publication import must_be_published
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -69,9 +74,10 @@ def claim_chunk(
     Returns
     -------
     mark : Mark
-        The new attempt's mark, which repeats what earlier attempts have committed. It is in the store already.
+        The new attempt's mark, which repeats what earlier attempts have committed.
     is_first : bool
-        Whether the chunk has seen no earlier attempt.
+        Whether the chunk has seen no earlier attempt. Then it is left to the caller to write the mark, which has
+        nothing to repeat; else it is in the store already.
 
     Raises
     ------
@@ -81,20 +87,26 @@ def claim_chunk(
         An earlier attempt may still write there.
     DamagedMarkError
         The mark of an earlier attempt is damaged.
+    StoreError
+        The store was removed.
     """
-    write_mark(store, block, chunk, Mark(attempt, processes))
+    claimed = Mark(attempt, processes)
     try:
+        side_by_side(store, partial(must_be_published, store), partial(write_mark, store, block, chunk, claimed))
         earlier = check_attempt(store, block, chunk, attempt)
         committed = _of_ended_attempts(store, block, chunk, earlier)
     except BaseException:
-        delete_object(store, mark_key(block, chunk, attempt))
+        with suppress(OSError):  # the error that is being raised matters more
+            delete_object(store, mark_key(block, chunk, attempt))
         raise
     known = committed or Mark(0, runs=(RunMark(),) * size)
-    mark = Mark(attempt, processes, runs=known.runs, states=known.states, tails=known.tails)
-    write_mark(store, block, chunk, mark)
+    mark = replace(claimed, runs=known.runs, states=known.states, tails=known.tails)
+    is_first = committed is None and not earlier
+    if not is_first:
+        write_mark(store, block, chunk, mark)
     for number in earlier:
         delete_object(store, mark_key(block, chunk, number))
-    return mark, committed is None and not earlier
+    return mark, is_first
 
 
 def _of_ended_attempts(store: Store, block: str, chunk: int, attempts: list[int]) -> Mark | None:

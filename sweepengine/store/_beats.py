@@ -9,13 +9,18 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from sweepengine.store._claim import BEAT_SECONDS
+from sweepengine.store._meanwhile import begin
 from sweepengine.store._objects import delete_object, get_objects, list_objects, put_sealed, unsealed
 from sweepengine.store._process import Process
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from concurrent.futures import Future
+
     from zarr.abc.store import Store
 
 WORKERS = "workers/"
@@ -76,7 +81,7 @@ class TaskBeat:
         self._store, self._key = store, f"{WORKERS}{block}-{chunk}-{attempt:09d}.json"
         self._block, self._since = block, time.time()
         self._committed: float | None = None
-        self._is_written = False
+        self._putting: Future[None] | None = None
         self.records, self.due = 0, time.monotonic() + _FIRST_SECONDS
 
     def committed(self) -> None:
@@ -97,13 +102,17 @@ class TaskBeat:
             "committed": self._committed,
             "records": self.records,
         }
+        if self._putting is None or self._putting.done():
+            self._putting = begin(self._store, partial(self._put, content))
+
+    def _put(self, content: Mapping[str, Any]) -> None:
         with suppress(OSError):  # a full disk, a lost network: the commits say so
-            self._is_written = True
             put_sealed(self._store, self._key, content)
 
     def end(self) -> None:
         """Take the sign away."""
-        if self._is_written:
+        if self._putting is not None:
+            self._putting.result()
             with suppress(OSError):
                 delete_object(self._store, self._key)
 

@@ -12,18 +12,20 @@ from __future__ import annotations
 import itertools
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sweepengine.store._attempts import check_attempt, claim_chunk
 from sweepengine.store._marks import Mark, RunMark, StateRef, attempt_of_state, state_prefix, write_mark
+from sweepengine.store._meanwhile import begin, completed
 from sweepengine.store._objects import delete_object, list_objects
 from sweepengine.store._part import ALONE, KEPT_SLOT, NO_STATE, ChunkPart, Share
 from sweepengine.store._process import Process
-from sweepengine.store._publication import must_be_published
 from sweepengine.store._status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from concurrent.futures import Future
 
     import numpy as np
     from numpy.typing import NDArray
@@ -60,14 +62,15 @@ class ChunkWriter:
     def __init__(self, place: ChunkPlace, attempt: int, share: Share = ALONE) -> None:
         self._place, self._share = place, share
         self._first, self._stop = place.span
-        must_be_published(place.store)
         # A chunk that no other attempt has seen has no states but those that this one writes.
         self._mark, self._is_stateless = claim_chunk(
             place.store, place.block, place.chunk, self._stop - self._first, attempt, share.processes()
         )
+        self._putting = begin(place.store, self._put_mark) if self._is_stateless else None
         self.damaged: dict[int, list[str]] = {}
         self._forgotten: set[int] = set()
         self._is_writing = False
+        self._ending = completed(None)
         self._kept: list[StateRef] = []
         self._lost: set[str] = set()
         self._runs = list(self._mark.runs)
@@ -78,9 +81,14 @@ class ChunkWriter:
                 self.release(others_too=False)
             raise
 
+    def _put_mark(self) -> None:
+        write_mark(self._place.store, self._place.block, self._place.chunk, self._mark)
+
     def _load(self) -> None:
         """Read the committed records, and restart the runs whose records do not match the mark."""
         place, share = self._place, self._share
+        if not share.is_alone:
+            self._wait_for_mark()
         self._part = ChunkPart(place, share)
         share.wait()  # the other workers read the mark now
         for index, digests in enumerate(self._part.load(self._runs)):
@@ -183,12 +191,13 @@ class ChunkWriter:
             The store was removed.
         """
         place = self._place
+        self._wait_for_mark()
         check_attempt(place.store, place.block, place.chunk, self._mark.attempt)
         if self._forgotten:
             # The mark drops these runs before their records are overwritten: no reader takes the new for the old.
             runs = (RunMark() if k in self._forgotten else run for k, run in enumerate(self._mark.runs))
             self._mark = replace(self._mark, runs=tuple(runs))
-            write_mark(place.store, place.block, place.chunk, self._mark)
+            self._put_mark()
             self._forgotten.clear()
         slot = NO_STATE if state is None else self._free_slot(positions[0])
         self._share.announce(slot)
@@ -211,9 +220,14 @@ class ChunkWriter:
         self._mark = replace(self._mark, runs=tuple(self._runs), states=tuple(kept), tails=tails)
         if last and self._share.is_alone:
             self._mark = replace(self._mark, processes=(), released=True)
-        write_mark(place.store, place.block, place.chunk, self._mark)
+        self._put_mark()
         if state is None and not self._is_stateless:
             delete_states(place, {ref.key for ref in kept}, until=self._mark.attempt)
+
+    def begin_last_commit(self) -> Future[None]:
+        """Begin the commit after which this worker writes no more; the result says, or raises, how it ended."""
+        self._ending = begin(self._place.store, partial(self.commit, last=True))
+        return self._ending
 
     def release(self, *, others_too: bool = True) -> None:
         """Say that this worker writes no more; what it has not committed is lost.
@@ -223,13 +237,20 @@ class ChunkWriter:
         others_too : bool
             Whether the other workers of a shared run write no more either. If not, the end of their processes says so.
         """
-        if self._mark.released:
-            return
+        if self._mark.released or not self._ending.done():
+            return  # it is said already; or who waited for the last commit was interrupted, and it says so at its end
+        self._wait_for_mark()
         if self._is_writing:
             return  # zarr's thread may still carry out the interrupted write: only the end of this process ends it
         remaining = () if others_too else tuple(p for p in self._mark.processes if p != Process.current())
         self._mark = replace(self._mark, processes=remaining, released=not remaining)
-        write_mark(self._place.store, self._place.block, self._place.chunk, self._mark)
+        self._put_mark()
+
+    def _wait_for_mark(self) -> None:
+        """Return when the mark with which this attempt began is in the store."""
+        if self._putting is not None:
+            self._putting.result()
+            self._putting = None
 
     def _free_slot(self, position: int) -> int:
         """The slot of this attempt that the mark does not name."""

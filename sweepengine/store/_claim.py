@@ -16,9 +16,11 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.errors import RunError
+from sweepengine.store._meanwhile import begin, completed
 from sweepengine.store._objects import (
     BrokenSealError,
     create_object,
@@ -272,6 +274,7 @@ class Heartbeat:
     def __init__(self, store: Store, claim: DriverClaim) -> None:
         self._store, self._claim = store, claim
         self._progress: Mapping[str, Any] = {}
+        self._look = completed(None)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="sweepengine-heartbeat", daemon=True)
         self._thread.start()
@@ -284,6 +287,15 @@ class Heartbeat:
                     replace(self._claim, beat=time.time(), progress=self._progress).put(self._store)
             except Exception:  # noqa: BLE001, S112 -- a full disk, a lost network: the driver's own work says so
                 continue
+
+    def look(self) -> None:
+        """Raise :class:`RunError` if another driver has taken over, or the claim is gone.
+
+        A far store answers later: this raises what the look before has found, and looks again meanwhile.
+        """
+        if self._look.done():
+            self._look.result()
+            self._look = begin(self._store, partial(check_claim, self._store, self._claim))
 
     def tell(self, progress: Mapping[str, Any]) -> None:
         """Have the next beat say how far the driver is: plain values, which are not changed afterwards."""

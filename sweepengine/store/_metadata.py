@@ -9,6 +9,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec, TransposeCodec
 from zarr.storage import MemoryStore
 
 from sweepengine.store._layout import CHUNK_LIMIT
+from sweepengine.store._meanwhile import side_by_side
 from sweepengine.store._nodes import Nodes, array_of, is_of_runs, values_digest
 from sweepengine.store._objects import put_buffers, put_json
 from sweepengine.store._publication import (
@@ -21,7 +22,7 @@ from sweepengine.store._publication import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -120,6 +121,13 @@ class Metadata:
     def _put(self, path: str, node: dict[str, Any]) -> None:
         put_json(self._memory, f"{path}/{ROOT_KEY}", node)
         self._nodes[path] = node
+
+    def write(self, check: Callable[[], object]) -> None:
+        """Write what was made, which nobody sees before it is published, unless a check raises.
+
+        The check is the first to be made; a far store is asked for both at the same time.
+        """
+        side_by_side(self._store, check, self._write)
 
     def _write(self) -> None:
         put_buffers(self._store, self._made)

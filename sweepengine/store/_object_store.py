@@ -39,7 +39,7 @@ _REQUEST = timedelta(seconds=120)
 """How long one try may take; the largest chunks take half a minute on a line of 10 Mbit/s."""
 _LOST: set[str] = set()
 """Addresses of which the last request has failed after all patience."""
-_SIDE_BY_SIDE = 16
+_SIDE_BY_SIDE = 64
 _OF_PROVIDERS = ("AWS_", "GOOGLE_")
 """Beginnings of the names of environment variables that obstore reads."""
 

@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from sweepengine.store._arrays import ChunkPlace
     from sweepengine.store._layout import Block, StoredArray
 
-
 _OF_TASKS = ("blocks/", "code/", "failures/", "marks/", "state/", "workers/")
 """Beginnings of the keys that tasks write."""
 
@@ -135,10 +134,11 @@ class SweepStore(StoreView):
         Raises
         ------
         RunError
-            Another driver has taken over.
+            Another driver has taken over; of a far store it may be said one call later.
         """
-        claim = self._held()
-        return {chunk: claim.attempt(number) for chunk, number in numbers.items()}
+        if self._heartbeat is not None:
+            self._heartbeat.look()
+        return {chunk: self._claimed().attempt(number) for chunk, number in numbers.items()}
 
     def attempt(self, number: int) -> int:
         """Attempt number of the ``number``-th try of a chunk, as :meth:`attempts` gives it."""
@@ -246,7 +246,7 @@ class SweepStore(StoreView):
                 metadata.drop(self._publication.table)
             metadata.attributes["table"] = f"runs/{metadata.generation}"
             write_table(metadata, metadata.attributes["table"], table)
-        self._held()
+        metadata.write(self._held)
         self._publication = metadata.publish()
         self._table = table or self._table
 

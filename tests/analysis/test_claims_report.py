@@ -160,7 +160,7 @@ def test_a_notebook_shows_what_the_report_shows(decided: list[Decision], tmp_pat
     charts = [analysis.claim_chart(decision) for decision in decided[:-1]]
     for decision, chart in zip(decided, charts, strict=False):
         figures = claim_figures(decision)
-        assert [len(row["hconcat"]) for row in chart.spec["vconcat"]] == [len(each.panels) for each in figures]
+        assert [len(row["concat"]) for row in chart.spec["vconcat"]] == [len(each.panels) for each in figures]
     svg = charts[0].save(tmp_path / "claim.svg").read_text(encoding="utf-8")
     assert svg.count("<path") > 20
     assert svg.count(">twin: ") == 4  # one legend in each panel of two quantities

@@ -232,8 +232,8 @@ def test_curvature_is_the_parabolas() -> None:
 
 @pytest.mark.parametrize(
     ("value", "half", "text"),
-    [(-1.0, 0.05, "−1.00 [−1.05, −0.95]"), (-1.0, 0.004, "−1.000 [−1.004, −0.996]"), (-0.001, 0.0, "0.00 [0.00, 0.00]"),
-     (0.5, math.nan, "0.50 [no interval]"), (-0.5, 1e-9, "−0.5000 [−0.5000, −0.5000]")],
+    [(-1.0, 0.05, "−1.000 [−1.050, −0.950]"), (-1.0, 0.22, "−1.00 [−1.22, −0.78]"),
+     (-0.001, 0.0, "−0.001 [−0.001, −0.001]"), (0.5, math.nan, "0.5 [no interval]"), (-0.5, 1.5, "−0.5 [−2.0, 1.0]")],
 )  # fmt: skip
 def test_an_estimate_shows_its_interval(value: float, half: float, text: str) -> None:
     assert str(analysis.Estimate(value, value - half, value + half, half / 2)) == text

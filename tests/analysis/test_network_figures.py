@@ -13,6 +13,8 @@ from sweepengine.analysis import FigureSource, figure_source
 from sweepengine.analysis._ensemble_figures import ensemble_figures
 from sweepengine.analysis._exponent_figures import _shown, exponent_figures
 from sweepengine.analysis._figures import build_figures
+from sweepengine.analysis._kernel_figures import figures_of_kernels
+from sweepengine.analysis._plots import Plots
 from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:
@@ -73,9 +75,9 @@ def test_exponents_are_drawn_along_and_against_any_axis(tiny: Tiny, tmp_path: Pa
     assert found == {(axes["scaling"], axes["alpha"]): fits[label].exponent.value for label, axes in fits.axes.items()}
     for layer in of_widths["layer"]:
         assert layer["encoding"]["x"]["scale"]["type"] == "log"  # 0.5 to 8
-    [drawn] = ds.sweep.plot.exponents("kernel_drift", against="alpha").spec["hconcat"]
+    [drawn] = ds.sweep.plot.exponents("kernel_drift", against="alpha").spec["concat"]
     assert drawn["data"]["values"] == rows
-    [along] = ds.sweep.plot.exponents("loss_test", over="alpha", reduction="final").spec["hconcat"]
+    [along] = ds.sweep.plot.exponents("loss_test", over="alpha", reduction="final").spec["concat"]
     means = [layer["data"]["values"] for layer in along["layer"]][-1]
     own = ds.sweep.fit("loss_test", over="alpha", reduction="final")
     assert next(iter(own.fits.values())).axis == "alpha"
@@ -106,3 +108,82 @@ def test_the_ensemble_is_that_of_its_own_scaling_alone(source: FigureSource) -> 
     means = [row["value"] for row in next(each for each in drawn if each and "width" in each[0]) if row["width"] == 128]
     np.testing.assert_allclose(means, measured[np.argsort(predicted, kind="stable")])
     assert ensemble_figures(figure_source(ds)) == ()  # without the theory
+
+
+def keys(spec: dict[str, Any]) -> list[list[str]]:
+    """The names of lines in the legends of a chart."""
+    channels = [
+        part["encoding"]["strokeDash"] for part in spec.get("layer", [spec]) if "strokeDash" in part["encoding"]
+    ]
+    return [channel["scale"]["domain"] for channel in channels if channel.get("legend")]
+
+
+def test_the_line_of_what_is_expected_has_a_mark_in_the_legend(source: FigureSource) -> None:
+    figures = {figure.key: figure for figure in build_figures(source)}
+    drift = figures["fig-width"].panels[0].spec
+    assert all({"fit", "expected"} <= set(names) for names in keys(drift))
+    dashes = [part["encoding"]["strokeDash"]["scale"] for part in drift["layer"] if "strokeDash" in part["encoding"]]
+    styles = dict(zip(dashes[0]["domain"], dashes[0]["range"], strict=True))
+    assert styles["fit"] != styles["expected"]  # which black and white can tell apart
+    drawn = [row for part in drift["layer"] for row in part["data"]["values"] if "line" in row]
+    assert {row["line"] for row in drawn} == set(dashes[0]["domain"])
+    assert keys(figures["fig-gamma"].panels[0].spec) == [["expected"]]
+    assert keys(figures["fig-ensemble"].panels[0].spec) == [["m = ∞"]]
+
+
+def test_a_chart_without_lines_has_no_legend_of_lines() -> None:
+    ds, _ = make_sweep(widths=(8, 16), seeds=2)
+    [figure] = [figure for figure in build_figures(figure_source(ds)) if figure.key == "fig-width"]
+    assert keys(figure.panels[0].spec) == []
+
+
+def test_kernels_of_all_groups_are_shown_or_the_caption_says_which(tiny: Tiny, tmp_path: Path) -> None:
+    axes = {"scaling": ["ntk"], "alpha": [0.5, 0.75, 1, 1.5, 2, 3, 4, 8], "width": [8], "seed": 1}
+    sweepengine.run(tiny(axes=axes, observables=["loss_train", "kernel"]), tmp_path / "a.zarr", executor="inline")
+    ds = sweepengine.open_sweep(tmp_path / "a.zarr")
+    figures = figures_of_kernels(figure_source(ds))
+    assert len(figures) == 7  # six kernels and the spectra
+    assert len(figures[-1].panels) == 6
+    assert all("6 of 8 groups" in figure.caption for figure in figures)
+    assert figures[0].title.endswith("0.5")
+    assert figures[5].title.endswith("8")
+    some = ds.sweep.select(alpha=[0.75, 3]).sweep.plot.kernels()
+    assert len(some.spec["vconcat"]) == 2
+    assert "of 2 groups" not in str(figures_of_kernels(figure_source(ds.sel(run=ds.alpha < 1))))
+
+
+def test_a_sweep_beside_one_without_kernels_shows_its_own(tiny: Tiny, tmp_path: Path) -> None:
+    for name, seed, more in (("a", 1, ["kernel"]), ("b", 2, [])):
+        axes = {"scaling": ["ntk"], "width": [8], "seed": [seed]}
+        content = tiny(name=name, axes=axes, observables=["loss_train", *more])
+        sweepengine.run(content, tmp_path / f"{name}.zarr", executor="inline")
+    ds = sweepengine.open_sweep([tmp_path / "a.zarr", tmp_path / "b.zarr"])
+    figures = figures_of_kernels(figure_source(ds))
+    assert len(figures) == 2
+    assert len(figures[-1].panels) == 1
+
+
+def test_panels_stand_in_rows_of_three_and_bands_are_whole() -> None:
+    ds, _ = make_sweep(gammas={f"gamma {k}": k / 4 for k in range(2, 7)}, widths=(8, 16), seeds=3, noise=0.0)
+    chart = Plots(ds).curves("loss_test")
+    [row] = chart.spec["vconcat"]
+    assert (row["columns"], len(row["concat"])) == (3, 5)
+    for panel in row["concat"]:
+        alt.Chart.from_dict(panel, validate=True)
+    values = ds.loss_test * (1 + 0.3 * (ds.seed - 1))  # a band as wide as a third of the mean
+    for panel in Plots(ds.assign(loss_test=values)).curves("loss_test").spec["vconcat"][0]["concat"]:
+        band = panel["layer"][0]
+        low, high = band["encoding"]["y"]["scale"]["domain"]
+        assert all(low < row["low"] < row["high"] < high for row in band["data"]["values"])
+
+
+def test_a_chart_says_in_a_line_what_it_shows() -> None:
+    text = repr(Plots(make_sweep(seeds=2)[0]).exponents())
+    assert len(text) < 300
+    assert "2 panels" in text
+    assert "width m (log)" in text
+    assert "kernel drift (log)" in text
+    assert ".save(" in text
+    curves = repr(Plots(make_sweep(seeds=2)[0]).curves("loss_test"))
+    assert "ntk, mean_field" in curves
+    assert "marks: area, line" in curves

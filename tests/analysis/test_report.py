@@ -314,35 +314,6 @@ def test_a_click_in_the_legend_singles_a_group_out(written: analysis.ReportPaths
     assert "CONSOLE" not in said
 
 
-BEYOND = """
-  const edge = document.documentElement.clientWidth;
-  const named = (each) => `${each.tagName} ${each.getAttribute("class")} ${each.textContent.slice(0, 60)}`;
-  const wider = () => [...document.querySelectorAll("main *")]
-    .filter((each) => !each.closest(".scroll, pre, script, details"))
-    .filter((each) => each.getBoundingClientRect().right > edge + 1).map(named);
-  const cut = () => [...document.querySelectorAll("svg.marks text")].filter((each) => {
-    const [own, whole] = [each, each.closest("svg")].map((part) => part.getBoundingClientRect());
-    return own.top < whole.top - 1 || own.right > whole.right + 1 || own.bottom > whole.bottom + 1;
-  }).map(named);
-  const opened = [wider(), cut()];
-  document.querySelector("main").style.width = `${0.6 * edge}px`;
-  dispatchEvent(new Event("resize"));
-  await pause(1000);
-  return [edge, ...opened, wider(), cut()];
-"""
-
-
-@NEEDS_A_BROWSER
-@pytest.mark.parametrize("width", [400, 1280])
-def test_nothing_is_wider_than_the_page(width: int, tmp_path: Path) -> None:
-    ds, _ = make_sweep(gammas={"ntk": 0.5, "a scaling of a very long name that no narrow page has the room for": 1.0})
-    written = analysis.write_report(ds, tmp_path / "report")
-    (edge, *beyond), said = acted_upon(written.html, tmp_path, BEYOND, width)
-    assert edge == width
-    assert beyond == [[], [], [], []]
-    assert "CONSOLE" not in said
-
-
 PRINTS = """
   const widths = () => [...document.querySelectorAll(".chart svg.marks")].map((svg) => svg.getAttribute("width"));
   const before = widths();

@@ -245,11 +245,11 @@ def test_table_is_ascii_where_the_terminal_is_and_names_cannot_steer_it() -> Non
 @pytest.mark.parametrize(
     ("value", "half", "text"),
     [
-        (-0.684, 0.03, "−0.68 [−0.71, −0.65]"),
-        (-0.0124, 0.006, "−0.012 [−0.018, −0.006]"),
-        (-0.0012, 0.02, "0.00 [−0.02, 0.02]"),
-        (0.9876, 0.0004, "0.9876 [0.9872, 0.9880]"),
-        (0.5, math.nan, "0.50 [no interval]"),
+        (-0.684, 0.03, "−0.684 [−0.714, −0.654]"),
+        (-0.0124, 0.006, "−0.0124 [−0.0184, −0.0064]"),
+        (-0.0012, 0.02, "−0.001 [−0.021, 0.019]"),
+        (0.9876, 0.0004, "0.98760 [0.98720, 0.98800]"),
+        (0.5, math.nan, "0.5 [no interval]"),
     ],
 )
 def test_numbers_carry_the_decimals_that_their_interval_earns(value: float, half: float, text: str) -> None:
