@@ -49,9 +49,7 @@ from sweepengine.analysis._finite_size import FiniteSize as FiniteSize
 from sweepengine.analysis._fit import fit_scaling as fit_scaling
 from sweepengine.analysis._fits import Fits as Fits
 from sweepengine.analysis._fits import fit_exponents as fit_exponents
-from sweepengine.analysis._grid import at as at
 from sweepengine.analysis._grid import grid as grid
-from sweepengine.analysis._grid import select as select
 from sweepengine.analysis._grid import swept_axes as swept_axes
 from sweepengine.analysis._jackknife import Estimate as Estimate
 from sweepengine.analysis._judgement import ClaimResult as ClaimResult
@@ -81,6 +79,8 @@ from sweepengine.analysis._results import GroupSummary as GroupSummary
 from sweepengine.analysis._results import Level as Level
 from sweepengine.analysis._results import Summary as Summary
 from sweepengine.analysis._scaling_fit import ScalingFit as ScalingFit
+from sweepengine.analysis._selections import at as at
+from sweepengine.analysis._selections import select as select
 from sweepengine.analysis._setting import Setting as Setting
 from sweepengine.analysis._shares import Frequency as Frequency
 from sweepengine.analysis._shares import Remark as Remark

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sweepengine.analysis._fits import fit_exponents
-from sweepengine.analysis._grid import at, grid, select, swept_axes
+from sweepengine.analysis._grid import grid, swept_axes
 from sweepengine.analysis._kernel_reductions import reduce_kernels
 from sweepengine.analysis._over_seeds import LEVELS, over_seeds
 from sweepengine.analysis._overlay import overlay, theory_of
 from sweepengine.analysis._plots import Plots
+from sweepengine.analysis._selections import at, select
 from sweepengine.analysis._tidy import tidy_table
 
 if TYPE_CHECKING:

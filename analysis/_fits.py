@@ -15,7 +15,9 @@ from sweepengine.analysis._grid import must_have_runs
 from sweepengine.analysis._quantities import Quantity, split_key
 from sweepengine.analysis._reductions import Reduction, final, initial, supremum
 from sweepengine.analysis._scaling_fit import ScalingFit
+from sweepengine.analysis._selections import is_number
 from sweepengine.errors import did_you_mean
+from sweepengine.spec import scaling_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,11 +54,15 @@ class Fits(Mapping[str, ScalingFit]):
     axes: dict[str, dict[str, Any]]
     failures: dict[str, str]
 
-    def __getitem__(self, label: str) -> ScalingFit:
-        """Return the fit of a group."""
-        if label in self.failures:
-            raise KeyError(f"{label}: no fit of {self.quantity}: {self.failures[label]}")
-        return self.fits[label]
+    def __getitem__(self, label: str | float) -> ScalingFit:
+        """Return the fit of a group; a number stands for the scaling with this γ, 0.75 for ``gamma=0.75``."""
+        name = scaling_label(label) if is_number(label) else label
+        if name in self.failures:
+            raise KeyError(f"{name}: no fit of {self.quantity}: {self.failures[name]}")
+        if name not in self.fits:
+            hint = did_you_mean(name, self.axes) if isinstance(name, str) else ""
+            raise KeyError(f"No group is {name!r}.{hint} There are {', '.join(map(repr, self.axes))}.")
+        return self.fits[name]
 
     def __iter__(self) -> Iterator[str]:
         """Go through the labels of the groups that have a fit."""
@@ -153,7 +159,15 @@ def fit_exponents(
     ContractError
         The name is that of no quantity and no variable, or a variable needs a reduction, or has other dims.
     """
+    import xarray as xr
+
     must_have_runs(ds)
+    if not isinstance(quantity, str | xr.DataArray):
+        raise ContractError(
+            f"Found a {type(quantity).__name__}; expected the name of a quantity, or a DataArray of runs."
+        )
+    if isinstance(group_by, str):
+        raise ContractError(f"Found group_by = {group_by!r}; expected a list of coordinates: [{group_by!r}].")
     if isinstance(quantity, str):
         wanted, key = quantity_of(ds, quantity, reduction), quantity
     else:
@@ -229,6 +243,8 @@ def _with_values(ds: xr.Dataset, values: xr.DataArray) -> tuple[xr.Dataset, Quan
             f"{name} has the dims {dict(values.sizes)}; expected ('run',) with {ds.sizes['run']} runs, those of the "
             "sweep."
         )
+    if values.dtype.kind not in "iuf":
+        raise ContractError(f"{name} has values of type {values.dtype}; expected numbers.")
     held = f"{name} (own)"
     reduction = Reduction("own", lambda done, _: done[held], {held: ("run",)})
     return ds.assign({held: values.variable}), Quantity(name, reduction, name, name, ""), name

@@ -1,4 +1,4 @@
-"""Runs as a dense table over their axes, their records at a time, and the choice of some of them."""
+"""Runs as a dense table over their axes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from sweepengine.analysis._axes import group_axes
 from sweepengine.analysis._dataset import follows, kind_of
 from sweepengine.analysis._errors import ContractError, DuplicateRunError
-from sweepengine.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,91 +88,6 @@ def places_in(ds: xr.Dataset, values: Mapping[str, NDArray[Any]]) -> NDArray[np.
     return np.ravel_multi_index(places, tuple(len(column) for column in values.values()))
 
 
-def at(ds: xr.Dataset, *, time: float | None = None, step: int | None = None, record: int | None = None) -> xr.Dataset:
-    """Return the record of each run that is nearest to a time or a step, or that has a number.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        A sweep, over runs or as a grid.
-    time : float, optional
-        Training time; the record whose time is nearest is taken.
-    step : int, optional
-        Number of a step; likewise.
-    record : int, optional
-        Number of a record, from 0; −1 is the last record that each run has committed.
-
-    Returns
-    -------
-    xarray.Dataset
-        Without the dim ``record``; the coordinates ``time``, ``step`` and ``record_number`` say what was taken, and
-        `overlay` takes the same of the predictions. Runs without any record have NaN.
-
-    Raises
-    ------
-    ContractError
-        Not exactly one of `time`, `step` and `record` is given, it is no finite number or no record's number, or the
-        dataset has no dim ``record``.
-    """
-    import xarray as xr
-
-    given = {name: value for name, value in {"time": time, "step": step, "record": record}.items() if value is not None}
-    if len(given) != 1:
-        raise ContractError(f"Found {', '.join(given) or 'nothing'}; give exactly one of time, step and record.")
-    if "record" not in ds.dims:
-        raise ContractError("The dataset has no dim 'record': one record has been taken already.")
-    ds = held_coordinates(ds)
-    number = xr.DataArray(np.arange(ds.sizes["record"]), dims="record")
-    done = number < ds["records_done"]
-    name, value = given.popitem()
-    count = ds.sizes["record"]
-    if not np.isfinite(value) or (name == "record" and not -count <= value < count):
-        raise ContractError(
-            f"Found {name} = {value}; there are the records 0 … {count - 1}, and −1 is the last of each run."
-        )
-    if name == "record" and value < 0:
-        distance = abs(number - (ds["records_done"] + value))
-    else:
-        distance = abs((number if name == "record" else ds[name]) - value)
-    nearest = distance.astype(np.float64).where(done, np.inf).argmin("record")
-    places = np.unique(nearest.values)
-    taken = nearest.isel(dict.fromkeys(nearest.dims, 0), drop=True) if places.size == 1 else nearest
-    # What a run has not committed is NaN already, but for whole numbers; a run without records takes record 0.
-    numbered = taken.drop_vars(list(taken.coords)).assign_attrs(long_name="number of the record", units="1")
-    return ds.isel(record=int(places[0]) if places.size == 1 else nearest).assign_coords(record_number=numbered)
-
-
-def select(ds: xr.Dataset, settings: Mapping[str, Any]) -> xr.Dataset:
-    """Return the runs whose coordinates have the given values.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        A sweep with the dim ``run``.
-    settings : mapping
-        Coordinate of ``run`` → a value, a list of values, or a slice whose ends belong to it.
-
-    Raises
-    ------
-    ContractError
-        A name is no coordinate of runs, or no run has the values; the message names those that there are.
-    """
-    must_have_runs(ds)
-    kept = np.ones(ds.sizes["run"], dtype=bool)
-    for name, wanted in settings.items():
-        if name not in ds.coords or ds[name].dims != ("run",):
-            known = sorted(str(each) for each in ds.coords if ds[each].dims == ("run",))
-            hint = did_you_mean(name, known)
-            raise ContractError(f"{name!r} is no coordinate of runs.{hint} There are {', '.join(known)}.")
-        column = ds[name].values
-        here = _within(column, wanted)
-        if not np.any(here & kept):
-            there = ", ".join(str(each) for each in np.unique(column[kept])[:20])
-            raise ContractError(f"No run has {name} = {wanted!r}; among the runs chosen so far there are {there}.")
-        kept &= here
-    return ds.isel(run=np.flatnonzero(kept))
-
-
 def must_have_runs(ds: xr.Dataset) -> None:
     """Raise :class:`ContractError` unless the dataset is a list of runs."""
     if "run" not in ds.dims:
@@ -181,24 +95,14 @@ def must_have_runs(ds: xr.Dataset) -> None:
             f"The dataset has the dims {', '.join(map(str, ds.dims))} and no dim 'run'; pass what "
             "`sweepengine.open_sweep` returns, or a selection of its runs. A grid is selected from by .sel and .isel."
         )
+    if not ds.sizes["run"]:
+        raise ContractError("The dataset has no run: the selection before was empty. Choose some runs first.")
 
 
 def held_coordinates(ds: xr.Dataset) -> xr.Dataset:
     """A sweep whose coordinates are in memory, as `sweepengine.open_sweep` returns it; chunking one makes them lazy."""
     lazy = [name for name in ds.coords if ds[name].chunks is not None]
     return ds.assign_coords({name: ds[name].compute() for name in lazy}) if lazy else ds
-
-
-def _within(column: NDArray[Any], wanted: object) -> NDArray[np.bool_]:
-    if isinstance(wanted, slice):
-        low = column >= wanted.start if wanted.start is not None else True
-        high = column <= wanted.stop if wanted.stop is not None else True
-        return np.broadcast_to(np.asarray(low) & np.asarray(high), column.shape)
-    values: list[Any] = list(wanted) if isinstance(wanted, list | tuple | set | np.ndarray) else [wanted]
-    if column.dtype.kind == "f":
-        near = np.isclose(column[:, None], np.array(values, dtype=np.float64), rtol=1e-9, atol=0.0)
-        return np.asarray(near.any(axis=1))
-    return np.isin(column, values)
 
 
 def _values(column: NDArray[Any]) -> NDArray[Any]:

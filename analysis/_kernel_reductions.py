@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from functools import partial
+from operator import getitem
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from sweepengine.analysis._errors import ContractError
 from sweepengine.analysis._kernel_stack import KERNEL_REDUCTIONS, Stack
-from sweepengine.errors import did_you_mean
+from sweepengine.analysis._selections import is_number
+from sweepengine.errors import did_you_mean, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    import dask.array as da
     import xarray as xr
     from numpy.typing import NDArray
 
@@ -62,25 +67,27 @@ def reduce_kernels(ds: xr.Dataset, *names: str, of: str = "kernel", ridge: float
     import xarray as xr
 
     for name in names or ("",):
-        if name not in KERNEL_REDUCTIONS:
-            hint = did_you_mean(name, KERNEL_REDUCTIONS)
-            raise ContractError(f"Found the reduction {name!r}.{hint} There are {', '.join(KERNEL_REDUCTIONS)}.")
+        if not isinstance(name, str) or name not in KERNEL_REDUCTIONS:
+            hint = did_you_mean(name, KERNEL_REDUCTIONS) if isinstance(name, str) else " Name each as an argument."
+            raise ContractError(f"Found the reduction {shown(name)}.{hint} There are {', '.join(KERNEL_REDUCTIONS)}.")
+    if not is_number(ridge) or not math.isfinite(ridge):
+        raise ContractError(f"Found ridge = {ridge!r}; expected a number, which is added to the diagonal.")
     wanted = tuple(dict.fromkeys(names))
     parts = _parts(ds, of, {part for name in wanted for part in KERNEL_REDUCTIONS[name].reads})
     sizes = {str(dim): size for values in parts.values() for dim, size in values.sizes.items()}
     sizes["mode"] = sizes["row"]
-    dims = [list(KERNEL_REDUCTIONS[name].dims) for name in wanted]
-    results = xr.apply_ufunc(
-        partial(_reduced, parts=tuple(parts), names=wanted, ridge=ridge),
-        *(_whole(values, _CORE.get(part, [])) for part, values in parts.items()),
-        input_core_dims=[_CORE.get(part, []) for part in parts],
-        output_core_dims=dims,
-        dask="parallelized",
-        dask_gufunc_kwargs={"output_sizes": {dim: sizes[dim] for each in dims for dim in each}},
-        output_dtypes=[np.float64] * len(wanted),
-    )
+    every = [str(dim) for part, each in parts.items() for dim in each.dims if dim not in _CORE.get(part, [])]
+    loop = list(dict.fromkeys(every))
+    shaped = {part: _shaped(each, loop, _CORE.get(part, [])) for part, each in parts.items()}
+    reads_start = "start" not in parts and any("start" in KERNEL_REDUCTIONS[name].reads for name in wanted)
+    first = loop.index("record") if reads_start else None
+    reduce = partial(_reduced, parts=tuple(parts), names=wanted, ridge=ridge, first=first)
+    shapes = [[sizes[dim] for dim in KERNEL_REDUCTIONS[name].dims] for name in wanted]
+    is_lazy = any(each.chunks is not None for each in shaped.values())
+    results = _lazily(reduce, shaped, loop, shapes) if is_lazy else reduce(*(each.values for each in shaped.values()))
     made: dict[str, xr.DataArray] = {}
-    for name, result in zip(wanted, results if isinstance(results, tuple) else (results,), strict=True):
+    for name, values in zip(wanted, results, strict=True):
+        result = xr.DataArray(values, dims=[*loop, *KERNEL_REDUCTIONS[name].dims])
         one = result if "output" in ds["targets_train"].dims else result.isel(output=0, missing_dims="ignore")
         named = one.rename(row="i") if "row" in one.dims and of != "kernel_full" else one
         made[f"{of}_{name}"] = named.assign_attrs(_attributes(name, of))
@@ -95,9 +102,7 @@ def _attributes(name: str, of: str) -> dict[str, str]:
 
 
 def _parts(ds: xr.Dataset, of: str, read: set[str]) -> dict[str, xr.DataArray]:
-    """The number of rows of each run's matrices, and the parts of a stack, all without coordinates."""
-    import xarray as xr
-
+    """The parts of a stack, and the number of rows of each run's matrices where they differ, without coordinates."""
     needed = {of: ("i", "j")} | ({"kernel_test_train": ("test", "i")} if "cross" in read else {})
     for variable, dims in needed.items():
         if variable not in ds.data_vars or not set(dims) <= set(ds[variable].dims):
@@ -112,17 +117,18 @@ def _parts(ds: xr.Dataset, of: str, read: set[str]) -> dict[str, xr.DataArray]:
         )
     bare = ds.drop_vars(list(ds.coords))
     kernel, targets, outputs = bare[of], bare["targets_train"], 1
-    points = (
-        ds["n_train"].drop_vars(list(ds["n_train"].coords)) if "n_train" in ds.coords else xr.DataArray(ds.sizes["i"])
-    )
     if of == "kernel_full":
         outputs = ds.sizes["output"]
         kernel = kernel.stack(row=("i", "output"), column=("j", "output_other"), create_index=False)
         targets = targets.stack(row=("i", "output"), create_index=False)
     kernel, targets = kernel.rename(_there(kernel, i="row", j="column")), targets.rename(_there(targets, i="row"))
     targets = targets if "output" in targets.dims else targets.expand_dims(output=1)
-    parts = {"now": kernel, "points": points * outputs}
-    parts |= {"start": kernel.isel(record=0)} if "start" in read else {}
+    parts = {"now": kernel}
+    if "n_train" in ds.coords:  # else all matrices are whole: an argument less, and dask reads and reduces in one task
+        parts["points"] = ds["n_train"].drop_vars(list(ds["n_train"].coords)) * outputs
+    # Where a chunk has all records of its runs, the task that reads it needs no other one for their start.
+    is_apart = len(kernel.chunksizes.get("record", ())) > 1
+    parts |= {"start": kernel.isel(record=0)} if "start" in read and is_apart else {}
     parts |= {"cross": bare["kernel_test_train"].rename(i="column")} if "cross" in read else {}
     return parts | ({"targets": targets} if "targets" in read else {})
 
@@ -131,24 +137,66 @@ def _there(values: xr.DataArray, **names: str) -> dict[str, str]:
     return {old: new for old, new in names.items() if old in values.dims}
 
 
-def _whole(values: xr.DataArray, core: list[str]) -> xr.DataArray:
-    """Values with one chunk along their core dims; padding beside other sweeps makes several."""
-    split = [dim for dim in core if len(values.chunksizes.get(dim, ())) > 1]
-    return values.chunk(dict.fromkeys(split, -1)) if split else values
+def _shaped(values: xr.DataArray, loop: list[str], core: list[str]) -> xr.DataArray:
+    """Values with all loop dims, of size 1 where they lack one, and then the core dims, each in one chunk."""
+    split = [dim for dim in core if len(values.chunksizes.get(dim, ())) > 1]  # by the padding beside other sweeps
+    whole = values.chunk(dict.fromkeys(split, -1)) if split else values
+    return whole.expand_dims([dim for dim in loop if dim not in whole.dims]).transpose(*loop, *core)
+
+
+def _lazily(
+    reduce: Callable[..., tuple[Values, ...]], parts: dict[str, xr.DataArray], loop: list[str], shapes: list[list[int]]
+) -> list[da.Array]:
+    """The results of each chunk by one task. Dask's own generalised ufuncs copy each chunk before they call."""
+    import dask.array as da
+    from dask.highlevelgraph import HighLevelGraph
+
+    arguments: list[Any] = []
+    for each in parts.values():
+        arguments += [each.data, each.dims]
+    empty = np.empty((0,) * len(loop))
+    together = da.blockwise(
+        _of_blocks, tuple(loop), *arguments, reduce=reduce, concatenate=False, dtype=np.float64, meta=empty
+    )
+    results = []
+    for number, shape in enumerate(shapes):
+        name, rest = f"{together.name}-{number}", (0,) * len(shape)
+        places = itertools.product(*map(range, together.numblocks))
+        graph: dict[Any, Any] = {(name, *place, *rest): (getitem, (together.name, *place), number) for place in places}
+        layers = HighLevelGraph.from_collections(name, graph, dependencies=[together])
+        chunks = (*together.chunks, *((size,) for size in shape))
+        results.append(da.Array(layers, name, chunks, meta=np.empty((0,) * len(chunks))))
+    return results
+
+
+def _of_blocks(*blocks: Any, reduce: Callable[..., tuple[Values, ...]]) -> tuple[Values, ...]:
+    """Call with the only block of each argument, which stands in a list for each core dim."""
+    return reduce(*map(_only, blocks))
+
+
+def _only(block: Any) -> Values:
+    while isinstance(block, list):
+        (block,) = block
+    return np.asarray(block)
 
 
 def _reduced(
-    *arrays: Values, parts: tuple[str, ...], names: tuple[str, ...], ridge: float
-) -> tuple[Values, ...] | Values:
-    """All results of one chunk of kernels (..., row, column); first dims of other arrays broadcast with them."""
+    *arrays: Values, parts: tuple[str, ...], names: tuple[str, ...], ridge: float, first: int | None
+) -> tuple[Values, ...]:
+    """All results of one chunk of kernels (..., row, column); first dims of other arrays broadcast with them.
+
+    `first` is the axis of records whose first entry is the start; None where the start is given or not needed.
+    """
     given = dict(zip(parts, arrays, strict=True))
+    if first is not None:
+        given["start"] = given["now"][(*(slice(None),) * first, slice(1))]
     loop = given["now"].shape[:-2]
     sizes = {
         d: n for part, dims in _CORE.items() if part in given for d, n in zip(dims, given[part].shape[-2:], strict=True)
     }
     sizes["mode"] = sizes["row"]
     out = {name: np.full((*loop, *(sizes[dim] for dim in KERNEL_REDUCTIONS[name].dims)), np.nan) for name in names}
-    points = np.broadcast_to(given.pop("points"), loop)
+    points = np.broadcast_to(given.pop("points", given["now"].shape[-1]), loop)
     looped = {part: np.broadcast_to(values, (*loop, *values.shape[-2:])) for part, values in given.items()}
     rounding = float(np.finfo(given["now"].dtype).eps)
     for n, rows in _slabs(points):
@@ -168,7 +216,7 @@ def _reduced(
                 made = KERNEL_REDUCTIONS[name].compute(kernels)
             there: tuple[Any, ...] = (*known, *(slice(length) for length in made.shape[1:]))
             out[name][there] = made
-    return tuple(out.values()) if len(names) > 1 else out[names[0]]
+    return tuple(out.values())
 
 
 def _slabs(points: Values) -> Iterator[tuple[int, tuple[Values, ...]]]:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._errors import ContractError
-from sweepengine.analysis._grid import grid, held_coordinates, places_in, swept_axes
+from sweepengine.analysis._grid import grid, held_coordinates, must_have_runs, places_in, swept_axes
 from sweepengine.analysis._moments import moments, moments_of_groups
+from sweepengine.analysis._order import bootstrapped, ordered_groups, quantiles
+from sweepengine.analysis._selections import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import xarray as xr
-    from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
+    from sweepengine.analysis._order import Reduce
 
 Statistic = Literal["mean", "variance", "sem", "quantile", "bootstrap"]
 _OF_ORDER: Final = ("quantile", "bootstrap")
@@ -68,23 +71,63 @@ def over_seeds(
     """
     if statistic not in get_args(Statistic):
         raise ContractError(f"Found the statistic {statistic!r}; there are {', '.join(get_args(Statistic))}.")
-    if not all(0 <= level <= 1 for level in levels):
-        raise ContractError(f"Found the levels {list(levels)}; quantiles lie between 0 and 1.")
+    listed = list(levels) if isinstance(levels, Iterable) else []
+    if not listed or not all(is_number(level) and 0 <= level <= 1 for level in listed):
+        raise ContractError(f"Found the levels {levels!r}; expected a list of quantiles, which lie between 0 and 1.")
+    for name, value, least in (("resamples", resamples, 1), ("random_seed", random_seed, 0)):
+        if not isinstance(value, int | np.integer) or value < least:
+            raise ContractError(f"Found {name} = {value!r}; expected a whole number from {least} on.")
+    if "run" in ds.dims:
+        must_have_runs(ds)
     if "run" in ds.dims and statistic not in _OF_ORDER:
         return _of_runs(held_coordinates(ds), statistic)
-    dense = grid(ds) if "run" in ds.dims else held_coordinates(ds)
+    dense = grid(ds.drop_vars(_floats(ds, "run"))) if "run" in ds.dims else held_coordinates(ds)
     if "seed" not in dense.dims:
         raise ContractError(
             f"The dataset has the dims {', '.join(map(str, dense.dims))}; there is no seed to reduce over."
         )
     done = (dense["status"] == DONE).broadcast_like(dense["seed"])
-    names = _floats(dense, "seed")
-    if statistic in _OF_ORDER:
-        draws = {"levels": tuple(levels)} | ({} if statistic == "quantile" else {"draws": (resamples, random_seed)})
-        reduced = {name: _ordered(dense[name], done, draws) for name in names}
+    if statistic == "quantile":
+        return _of_order(ds, dense, done, partial(quantiles, levels=tuple(levels)), levels)
+    if statistic == "bootstrap":
+        drawn = partial(bootstrapped, levels=tuple(levels), resamples=resamples, random_seed=random_seed)
+        return _of_order(ds, dense, done, drawn, levels)
+    count, names = done.sum("seed"), _floats(dense, "seed")
+    reduced = {name: _from_moments(*moments(dense[name], done, "seed"), count, statistic) for name in names}
+    return _assembled(dense, reduced, done)
+
+
+def _of_order(
+    ds: xr.Dataset, dense: xr.Dataset, done: xr.DataArray, reduce: Reduce, levels: Sequence[float]
+) -> xr.Dataset:
+    """Statistics for which all seeds must be there at once, of a list of runs or of a grid."""
+    import xarray as xr
+
+    is_listed = "run" in ds.dims
+    axes = [str(dim) for dim in (swept_axes(ds) if is_listed else done.dims) if dim != "seed"]
+    shape = [dense.sizes[name] for name in axes]
+    if is_listed:
+        ds = held_coordinates(ds)
+        listed = {name: ds[name] for name in _floats(ds, "run")}
+        group, counted = places_in(ds, {name: dense[name].values for name in axes}), ds["status"].values == DONE
+        order = np.argsort(ds["seed"].values, kind="stable")
     else:
-        count = done.sum("seed")
-        reduced = {name: _from_moments(*moments(dense[name], done, "seed"), count, statistic) for name in names}
+        every = [*axes, "seed"]
+        whole = {name: dense[name].broadcast_like(done) for name in _floats(dense, "seed")}
+        listed = {name: each.stack(run=every, create_index=False) for name, each in whole.items()}
+        counted = done.transpose(*every).values.ravel()
+        group = np.repeat(np.arange(math.prod(shape)), done.sizes["seed"])
+        order = np.arange(len(group))
+    order = order[counted[order]]
+    rows = [order[group[order] == number] for number in range(math.prod(shape))]
+    reduced = {}
+    for name, values in listed.items():
+        bare = values.transpose("run", ...).drop_vars(list(values.coords))
+        made = ordered_groups(bare, rows, reduce, len(levels))
+        named = xr.DataArray(
+            made.reshape(*shape, *made.shape[1:]), dims=[*axes, "quantile", *bare.dims[1:]], attrs=values.attrs
+        )
+        reduced[name] = named.assign_coords(quantile=list(levels)).transpose("quantile", ...)
     return _assembled(dense, reduced, done)
 
 
@@ -126,64 +169,3 @@ def _from_moments(mean: xr.DataArray, squares: xr.DataArray, count: xr.DataArray
     what, spread = ("variance", variance) if statistic == "variance" else ("standard error", (variance / count) ** 0.5)
     about = f"{what} over seeds of {mean.attrs.get('long_name', mean.name)}"
     return spread.assign_attrs(mean.attrs | {"long_name": about})
-
-
-def _ordered(values: xr.DataArray, done: xr.DataArray, draws: dict[str, Any]) -> xr.DataArray:
-    """Quantiles of the values, or of their mean over seeds that are drawn again."""
-    import xarray as xr
-
-    whole = values.astype(np.float64)
-    taken: xr.DataArray = xr.apply_ufunc(
-        _bootstrapped if "draws" in draws else _quantiles,
-        whole.chunk({"seed": -1}) if values.chunks is not None else whole,
-        done,
-        kwargs=draws,
-        input_core_dims=[["seed"], ["seed"]],
-        output_core_dims=[["quantile"]],
-        dask="parallelized",
-        dask_gufunc_kwargs={"output_sizes": {"quantile": len(draws["levels"])}},
-        output_dtypes=[np.float64],
-        keep_attrs=True,
-    )
-    return taken.assign_coords(quantile=list(draws["levels"])).transpose("quantile", ...)
-
-
-def _quantiles(values: Floats, done: NDArray[np.bool_], levels: tuple[float, ...]) -> Floats:
-    """Quantiles (..., Q) over the last axis (..., S) of the runs that are done; NaN where one of these is NaN."""
-    done = np.broadcast_to(done, values.shape)
-    kept = np.where(done, values, np.inf)  # at the end of the order
-    count = done.sum(axis=-1)
-    ordered = np.sort(kept, axis=-1)
-    out = np.empty((*values.shape[:-1], len(levels)))
-    for k, level in enumerate(levels):
-        place = level * np.maximum(count - 1, 0)
-        low = np.floor(place).astype(np.intp)
-        high = np.minimum(low + 1, np.maximum(count - 1, 0))
-        ends = [np.take_along_axis(ordered, each[..., None], axis=-1)[..., 0] for each in (low, high)]
-        out[..., k] = ends[0] + (place - low) * (ends[1] - ends[0])
-    out[(count == 0) | (np.isnan(values) & done).any(axis=-1)] = np.nan
-    return out
-
-
-def _bootstrapped(values: Floats, done: NDArray[np.bool_], levels: tuple[float, ...], draws: tuple[int, int]) -> Floats:
-    """Quantiles (..., Q) of the mean over drawn seeds (..., S), with the same draws for every entry."""
-    resamples, random_seed = draws
-    done = np.broadcast_to(done, values.shape).reshape(-1, values.shape[-1])
-    flat = np.where(done, values.reshape(done.shape), 0.0)
-    out = np.full((len(flat), len(levels)), np.nan)
-    for pattern in np.unique(done, axis=0):
-        alike, size = (done == pattern).all(axis=1), int(pattern.sum())
-        if size:
-            drawn = np.random.default_rng(random_seed).multinomial(size, np.full(size, 1 / size), size=resamples)
-            out[alike] = _in_parts(flat[alike][:, pattern], drawn / size, levels)
-    return out.reshape(*values.shape[:-1], len(levels))
-
-
-def _in_parts(values: Floats, weights: Floats, levels: tuple[float, ...]) -> Floats:
-    """Quantiles of weighted means, some rows at a time: a thousand draws of all rows would not fit."""
-    rows = max(1, 2**22 // len(weights))
-    parts: list[Any] = []
-    for first in range(0, len(values), rows):
-        means = values[first : first + rows] @ weights.T
-        parts.append(np.moveaxis(np.quantile(means, levels, axis=1), 0, -1))
-    return np.concatenate(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 import traceback
 from contextlib import contextmanager
@@ -88,6 +89,23 @@ def users_code(what: str, error: type[SweepError] = RunError) -> Iterator[None]:
         raise error(f"{what} raised {text} ({place.filename}, line {place.lineno})") from raised
 
 
+@contextmanager
+def about_file(path: object) -> Iterator[None]:
+    """Let messages about a spec, or about the data that it names, begin with the name of the spec's file.
+
+    Parameters
+    ----------
+    path : str, Path or other
+        The file. What is no path, as a mapping, names no file, and changes no message.
+    """
+    try:
+        yield
+    except (SpecError, DataError) as error:
+        if isinstance(path, str | os.PathLike):
+            error.args = (f"{path}: " + "\n  ".join(str(error).splitlines()),)
+        raise
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is nearest to a misspelt one, or None if none is near.
 
@@ -114,4 +132,5 @@ def shown(value: object, longest: int = 60) -> str:
         text = repr(value)
     except ValueError:  # an integer that Python does not print
         text = f"a {type(value).__name__} of more than {sys.get_int_max_str_digits()} digits"
+    text = " ".join(text.split()) if "\n" in text else text
     return text if len(text) <= longest else f"{text[: longest - 3]}…"

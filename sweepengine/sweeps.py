@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sweepengine.errors import about_file
 from sweepengine.execute import Session
 from sweepengine.plugins import install, read_plugin
 from sweepengine.spec import as_spec
@@ -62,17 +63,18 @@ def run(
     with Session(**options) as session:
         for path in plugins:
             install(read_plugin(path))
-        spec = as_spec(spec)
-        outcome = session.run(spec, store, progress=progress)
-        if spec.refine is None or outcome.failed or options.get("retry_failed"):
-            return outcome
-        from sweepengine.refine import rounds  # imports the analysis, which other sweeps do without
+        read = as_spec(spec)
+        with about_file(spec):
+            outcome = session.run(read, store, progress=progress)
+            if read.refine is None or outcome.failed or options.get("retry_failed"):
+                return outcome
+            from sweepengine.refine import rounds  # imports the analysis, which other sweeps do without
 
-        for decision, added in rounds(session, outcome.store, spec.refine, lambda _: progress):
-            if added is not None:
-                outcome = _joined(outcome, added)
-            elif decided is not None:
-                decided(decision)
+            for decision, added in rounds(session, outcome.store, read.refine, lambda _: progress):
+                if added is not None:
+                    outcome = _joined(outcome, added)
+                elif decided is not None:
+                    decided(decision)
     return outcome
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sweepengine.claims import Size
     from sweepengine.execute import Progress
 
-_PIPE_WIDTH = 160
+_PIPE_WIDTH = 180
 """Columns of what is no terminal and says no number: one line for each row, for people who search it."""
 
 

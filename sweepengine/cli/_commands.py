@@ -20,19 +20,23 @@ if TYPE_CHECKING:
 
 def run_command(sweep: Sweep, options: dict[str, Any], *, report: bool) -> int:
     """Run a sweep, print its summary and write its report; the exit code is 1 if runs failed or there is no report."""
+    from sweepengine.errors import about_file
     from sweepengine.execute import progress_for
+    from sweepengine.options import RunOptions
     from sweepengine.spec import kind_of
     from sweepengine.sweeps import run
 
     console, errors = Console(), Console(stderr=True)
     sweep_spec = sweep.spec()
-    outcome = run(
-        sweep_spec,
-        sweep.address(sweep_spec),
-        progress=progress_for(errors),
-        decided=lambda decided: _print_decision(console, decided),
-        **options,
-    )
+    RunOptions.of(options)  # a bad option is no matter of the spec file
+    with about_file(sweep.file):
+        outcome = run(
+            sweep_spec,
+            sweep.address(sweep_spec),
+            progress=progress_for(errors),
+            decided=lambda decided: _print_decision(console, decided),
+            **options,
+        )
     has_findings = bool(kind_of(sweep_spec).findings)  # a kind of the user's own may have none
     made = _print_summary(console, outcome.store, users_code=bool(sweep.plugins)) if has_findings else None
     console.print(f"store:  {outcome.store}", markup=False, highlight=False, soft_wrap=True)

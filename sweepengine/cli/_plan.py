@@ -22,6 +22,7 @@ _SHOWN_VALUES = 12
 def plan_command(sweep: Sweep, cpus: int | None, memory: str | None, gpus: int | None) -> None:
     """Print what a sweep would do and cost, on this machine or on the cluster that the user describes."""
     from sweepengine.amounts import show_bytes
+    from sweepengine.errors import about_file
     from sweepengine.execute import try_users_code
     from sweepengine.plan import NOMINAL, MachineRate, estimate, machine_of, make_plan
     from sweepengine.store import SweepStore
@@ -29,8 +30,9 @@ def plan_command(sweep: Sweep, cpus: int | None, memory: str | None, gpus: int |
     machine = machine_of(cpus, memory, gpus)
     spec = sweep.spec()
     store = SweepStore(sweep.address(spec))
-    plan = make_plan(spec, store, machine)
-    try_users_code(plan)
+    with about_file(sweep.file):
+        plan = make_plan(spec, store, machine)
+        try_users_code(plan)
     rate = MachineRate.measure(spec.precision) if plan.missing() else NOMINAL
     packs = list(plan.packs(rate))
     takes = estimate([pack.seconds for pack in packs], machine, spec.workers_of_a_run)

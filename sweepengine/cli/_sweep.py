@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from sweepengine.spec import AnySpec
 
@@ -36,21 +37,26 @@ class Sweep:
     store: str | None = None
     store_dir: str | None = None
 
+    @cached_property
+    def file(self) -> str | Path:
+        """The spec file: what the word names, or the file of a packaged job."""
+        from sweepengine.spec import is_job_name, job_path
+
+        return job_path(self.word) if is_job_name(self.word) else self.word
+
     def spec(self) -> AnySpec:
         """Read the spec; print a packaged job's file, and the plugin that the user has to name.
 
         The plugins that the user has named are executed first, because a plugin may register the kind of the spec.
         """
-        from sweepengine.spec import is_job_name, job_path, job_plugin, read_spec
+        from sweepengine.spec import job_plugin, read_spec
 
         install_plugins(self.plugins)
-        if not is_job_name(self.word):
-            return read_spec(self.word, self.overrides)
-        job = job_path(self.word)
-        plugin = job_plugin(job)
-        needs = f"; it needs --plugin {plugin}" if plugin else ""
-        Console(stderr=True).print(f"job:    {job}{needs}", markup=False, highlight=False, soft_wrap=True)
-        return read_spec(job, self.overrides)
+        if isinstance(self.file, Path):
+            plugin = job_plugin(self.file)
+            needs = f"; it needs --plugin {plugin}" if plugin else ""
+            Console(stderr=True).print(f"job:    {self.file}{needs}", markup=False, highlight=False, soft_wrap=True)
+        return read_spec(self.file, self.overrides)
 
     def address(self, spec: AnySpec) -> str | Path:
         """Where the store of the spec is."""

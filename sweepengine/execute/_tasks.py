@@ -112,7 +112,8 @@ class Tasks:
             return [self._after_departure(task, error, has_left=has_left)]
         hung = isinstance(error, HungError)
         task = replace(task, is_short=task.is_short or isinstance(error, LowMemoryError))
-        if len(suspects) == 1 and (task.careful or hung):
+        of_the_store = isinstance(error, OSError)  # no run's fault
+        if len(suspects) == 1 and (task.careful or hung) and not of_the_store:
             reason = str(error) if hung else f"its worker stopped while the run was advanced: {_said(error)}"
             return self._without(task, suspects[0], reason, error)
         history.stops += 1
@@ -124,7 +125,7 @@ class Tasks:
                 )
             )
             return [self._again(task, careful=hung or history.stops + 1 == MOST_ATTEMPTS)]
-        if isinstance(error, OSError):  # no run's fault
+        if of_the_store:
             raise error
         self._give_up(task, tuple(task.runs), _said(error), error)
         return []

@@ -58,6 +58,7 @@ from sweepengine.spec._schedule import refuse_many_steps as refuse_many_steps
 from sweepengine.spec._schedule import whole_steps as whole_steps
 from sweepengine.spec._shared import GAMMA_BY_LABEL as GAMMA_BY_LABEL
 from sweepengine.spec._shared import Axis as Axis
+from sweepengine.spec._shared import scaling_label as scaling_label
 from sweepengine.spec._stepped import SteppedRun as SteppedRun
 from sweepengine.spec._swept import Sweeps as Sweeps
 from sweepengine.spec._swept import axes_of as axes_of

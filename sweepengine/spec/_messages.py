@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _MOST_ERRORS = 40
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?")
 _EXPECTED = {
     "int_type": "expected a whole number",
     "float_type": "expected a number",
     "string_type": "expected text",
     "bool_type": "expected true or false",
-    "tuple_type": "expected a list, such as [{found}]",
+    "tuple_type": "expected a list{such}",
+    "string_too_short": "expected text of {min_length} or more characters",
+    "string_too_long": "expected text of at most {max_length} characters",
     "finite_number": "expected a finite number",
     "too_short": "the list is empty; give at least one value",
     "greater_than": "expected a number above {gt}",
@@ -98,7 +101,18 @@ def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
     expected = _EXPECTED.get(kind)
     if expected is None:
         return f"{path}: found {shown(value)}; {error['msg']}"
-    return f"{path}: found {shown(value)}; {expected.format(found=shown(value), **context)}"
+    comma = ""
+    if isinstance(value, str) and kind in ("int_type", "float_type") and _DECIMAL_COMMA.fullmatch(value):
+        comma = f"; a number has a point, {value.replace(',', '.')}, and no comma"
+    return f"{path}: found {shown(value)}; {expected.format(such=_as_list(value), **context)}{comma}"
+
+
+def _as_list(value: object) -> str:
+    """The list that a single value, or several in one text, is likely to stand for."""
+    if isinstance(value, str) and re.fullmatch(r"[\w.+-]+([,\s]+[\w.+-]+)*", value):
+        values = ", ".join(re.split(r"[,\s]+", value))
+        return f", such as [{values}]"
+    return f", such as [{shown(value)}]" if isinstance(value, int | float | str) else ""
 
 
 def describe_all(errors: list[ErrorDetails], model: type[BaseModel]) -> str:

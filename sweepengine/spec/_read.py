@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from sweepengine.errors import SpecError
+from sweepengine.errors import SpecError, about_file
 from sweepengine.files import open_plain_text
 from sweepengine.spec._fields import RefineSection
 from sweepengine.spec._kinds import spec_of
@@ -76,13 +76,12 @@ def read_spec(path: str | Path, overrides: Sequence[str] = ()) -> AnySpec:
             text = file.read(LONGEST_TEXT + 1)
     except FileNotFoundError as error:
         raise SpecError(f"{path}: there is no such file; name a spec, such as jobs/quickstart.yaml") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: cannot be read as text: {error}; save it as UTF-8") from error
+    except OSError as error:
         raise SpecError(f"{path}: cannot be read as text: {error}") from error
-    try:
+    with about_file(path):
         return _overridden_spec(load_yaml(text), settings).located(Path(path).parent)
-    except SpecError as error:
-        lines = str(error).splitlines()
-        raise SpecError("\n".join([f"{path}: {lines[0]}", *(f"{' ' * 2}{line}" for line in lines[1:])])) from None
 
 
 def _overridden_spec(content: Mapping[str, Any], settings: Sequence[Override]) -> AnySpec:

@@ -11,7 +11,7 @@ from sweepengine.spec._architecture import Architecture
 from sweepengine.spec._canonical import digest, without_neutral
 from sweepengine.spec._method import Method
 from sweepengine.spec._schedule import record_schedule, whole_steps
-from sweepengine.spec._shared import GAMMA_BY_LABEL
+from sweepengine.spec._shared import GAMMA_BY_LABEL, scaling_label
 from sweepengine.spec._stepped import SteppedRun
 from sweepengine.spec._unnamed import UNNAMED_OF_NETWORKS
 
@@ -94,7 +94,7 @@ class Run(SteppedRun):
     @property
     def scaling(self) -> str:
         """Label of the scaling: ``ntk``, ``mean_field`` or ``gamma=…``."""
-        return next((label for label, gamma in GAMMA_BY_LABEL.items() if gamma == self.gamma), f"gamma={self.gamma!r}")
+        return scaling_label(self.gamma)
 
     @cached_property
     def id(self) -> str:

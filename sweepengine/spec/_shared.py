@@ -18,6 +18,12 @@ from sweepengine.spec._swept import Sweeps
 GAMMA_BY_LABEL = {"ntk": 0.5, "mean_field": 1.0}
 """The named scalings (theory.md §1.1): the output is multiplied by α m^{-γ}."""
 
+
+def scaling_label(gamma: float) -> str:
+    """How a scaling is called everywhere: ``ntk``, ``mean_field``, or ``gamma=0.75``."""
+    return next((label for label, named in GAMMA_BY_LABEL.items() if named == gamma), f"gamma={float(gamma)!r}")
+
+
 MAX_SEEDS = 100_000
 
 ActivationName = Annotated[str, NameOf(layer_activations, NAMED_BY_SLOPES, canonical_activation)]
@@ -48,14 +54,17 @@ OF_DATA_SEED = Sweeps("data.seed", Column("int64", -1, "seed of the data"), "dat
 def _plain_name(value: str) -> str:
     value = unicodedata.normalize("NFC", value)  # file systems and stores compare names byte by byte
     if not re.fullmatch(r"[^\W_][\w.-]*", value):
+        near = re.sub(r"[^\w.-]+", "-", value).strip("._-")
         raise ValueError(
             f"found {shown(value)}; a name is made of letters, digits, '.', '_' and '-' and begins with a letter or a "
-            "digit, because it names the store in the results folder"
+            f"digit, because it names the store in the results folder{f'; take {near}' if near else ''}"
         )
     return value
 
 
 def _count_of_seeds(value: Any) -> Any:
+    if isinstance(value, float):
+        raise ValueError(f"found {value}; a number of seeds is a whole number, such as 8")  # noqa: TRY004
     if not isinstance(value, int) or isinstance(value, bool):
         return value
     if not 1 <= value <= MAX_SEEDS:

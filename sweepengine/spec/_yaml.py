@@ -121,9 +121,23 @@ def load_value(text: str) -> Any:
     except SpecError:
         raise
     except yaml.YAMLError as error:
-        raise SpecError(f"this is not valid YAML: {' '.join(str(error).split())}") from error
+        raise SpecError(f"this is not valid YAML: {_said(error)}") from error
     except ValueError as error:
         raise SpecError(f"a value cannot be read: {error}") from error
+
+
+def _said(error: yaml.YAMLError) -> str:
+    """What is wrong with the text, and in which line."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    problem = " ".join(str(getattr(error, "problem", None) or getattr(error, "context", "")).split())
+    line = f"line {mark.line + 1}, column {mark.column + 1}"
+    if "'\\t'" in problem:
+        return f"{line}: found a tab; indent by spaces"
+    if "another document" in problem:
+        return f"{line}: found a second document; a file holds one spec"
+    return f"{line}: {problem}"
 
 
 def load_yaml(text: str) -> dict[str, Any]:

@@ -82,9 +82,7 @@ class Additions:
         )
 
     def records(self) -> dict[str, Any]:
-        """The coordinate ``records_added`` of a store with additions; no coordinate otherwise."""
-        if not self._of:
-            return {}
+        """The coordinate ``records_added``."""
         said = {"long_name": "number of records at which the run has its further observables too"}
         return {"records_added": ("run", np.array([self._held(row) for row in range(len(self._runs))]), said)}
 

@@ -60,7 +60,8 @@ def open_sweep(url: str | Path | Sequence[str | Path]) -> xr.Dataset:
         −1), and records that are not committed are NaN; ``records_done`` counts the valid records. Where runs differ in
         their points, ``n_train`` and ``n_test`` count them, and targets that are not the same for all runs have the dim
         ``run`` too. A setting that was swept is a coordinate of ``run`` under the name of its axis. Where observables
-        were added later, ``records_added`` counts the records at which a run has these too. Of a run that is trained
+        were added later, ``records_added`` counts the records at which a run has these too, in every store to which
+        some were ever added. Of a run that is trained
         for longer there is one row: the shorter run's until all the longer runs have ended, then its own. Where
         runs end at several times, ``training_time`` says at which.
 
@@ -105,6 +106,7 @@ def _opened(url: str | Path) -> xr.Dataset:
             IncompleteWarning,
             stacklevel=3,
         )
+    had_additions = bool(table.additions())  # of runs that longer ones have replaced, too
     table = table.without(hidden)
     shapes = {block: shapes[block] for block in table.blocks()}
     additions = Additions(table, shapes, marks.runs)
@@ -122,7 +124,8 @@ def _opened(url: str | Path) -> xr.Dataset:
     dims = dict.fromkeys(dim for each in every for dim in each if dim != "run")
     sizes = {dim: max(each.get(dim, 0) for each in every) for dim in dims}
     coords: dict[str, Any] = {name: ("run", _plain(column)) for name, column in table.columns.items()}
-    coords = counts_of_points(shapes, segments) | coords | marks.coords(segments) | additions.records()
+    coords = counts_of_points(shapes, segments) | coords | marks.coords(segments)
+    coords |= additions.records() if had_additions else {}
     # The method is a fixed setting of a store, so every run has that of the newest spec.
     label = make_spec(store.attributes["specs"][-1]["spec"]).method_label
     coords["method"] = ("run", np.full(len(table), label), {"long_name": "time method"})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweepengine.errors import StoreError
+from sweepengine.errors import StoreError, shown
 from sweepengine.store._layout import limit_path
 from sweepengine.store._lazy import WholeValues, padded_rows
 from sweepengine.store._view import StoreView
@@ -69,9 +70,9 @@ def open_theory(url: str | Path | Sequence[str | Path]) -> xr.Dataset:
 
 def urls_of(url: str | Path | Sequence[str | Path]) -> list[str | Path]:
     """One address or several, as a list. Raises :class:`StoreError` for an empty one."""
-    urls = [url] if isinstance(url, str | os.PathLike) else list(url)
-    if not urls:
-        raise StoreError("store: no store is named; pass a path or URL, or a list of these")
+    urls = [url] if isinstance(url, str | os.PathLike) else list(url) if isinstance(url, Iterable) else []
+    if not urls or not all(isinstance(each, str | os.PathLike) for each in urls):
+        raise StoreError(f"store: no store is named by {shown(url)}; pass a path or URL, or a list of these")
     return urls
 
 

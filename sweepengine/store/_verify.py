@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -222,11 +223,14 @@ def repair(store: SweepStore, *, take_over: bool = False) -> list[Damage]:
         store.mend()
         for path, node in store.nodes.content.items():
             _put_back(store.objects, f"{path}/{ROOT_KEY}", node)
-        shapes = store.block_shapes()
+        shapes, unlike = store.block_shapes(), defaultdict[tuple[str, int], list[int]](list)
+        for block, position, _ in unlike_their_runs(store):
+            chunk, index = divmod(position, shapes[block].chunk_runs)
+            unlike[block, chunk].append(index)
         for block, chunk in dict.fromkeys((damage.block, damage.chunk) for damage in damages if damage.chunk >= 0):
             # Another driver may have moved the chunk's runs since they were read.
             if block in shapes and chunk in store.used_chunks(block, shapes[block]):
-                _forget(store, store.place(block, shapes[block], chunk))
+                _forget(store, store.place(block, shapes[block], chunk), unlike[block, chunk])
     except SupersededError as error:
         raise RunError(f"store: {error}; let the other driver finish, then run this again") from error
     finally:
@@ -242,8 +246,8 @@ def _put_back(store: Store, key: str, node: Mapping[str, Any]) -> None:
     put_json(store, key, node)
 
 
-def _forget(store: SweepStore, place: ChunkPlace) -> None:
-    """Forget the runs of a chunk that do not match its mark, or whose state is lost.
+def _forget(store: SweepStore, place: ChunkPlace, unlike: Sequence[int]) -> None:
+    """Forget the runs of a chunk that do not match its mark, or whose state is lost, and those at the indices `unlike`.
 
     If the chunk is held by an attempt that may still write, or its mark is damaged, the runs are moved to a new place.
     """
@@ -252,9 +256,8 @@ def _forget(store: SweepStore, place: ChunkPlace) -> None:
     except (HeldError, DamagedMarkError):
         place = store.relocate(place.block, place.chunk, store.attempt(1))
         writer = ChunkWriter(place, store.attempt(1))
-    for block, position, _ in unlike_their_runs(store):
-        if (block, position // place.shape.chunk_runs) == (place.block, place.chunk):
-            writer.restart(position)
+    for index in unlike:
+        writer.restart(place.span[0] + index)
     mark = store.mark(place.block, place.chunk)
     for ref, _ in () if mark is None else _lost_states(place, mark):
         writer.drop(ref)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sweepengine.data import Given
 from sweepengine.errors import DamagedError, StoreError
 from sweepengine.spec import make_spec, words_of_targets
-from sweepengine.store._address import normalise_address, open_address
+from sweepengine.store._address import local_folder, normalise_address, open_address
 from sweepengine.store._arrays import ChunkPlace
 from sweepengine.store._claim import claimed_epochs, epoch_of
 from sweepengine.store._counted import counted
@@ -55,6 +55,11 @@ class StoreView:
 
     def __init__(self, address: str | Path) -> None:
         self.address = normalise_address(address)
+        folder = local_folder(self.address)
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise StoreError(
+                f"store: {self.address} is a file, and a store is a folder; name another, or move the file"
+            )
         # Opening a local store for writing creates its folder, so that waits until there is something to write.
         self.objects: Store = open_address(self.address, read_only=True)
         self._table: RunTable | None = None

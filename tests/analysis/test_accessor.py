@@ -93,7 +93,7 @@ def test_records_by_time_step_and_number(ds: xr.Dataset) -> None:
     nearest = int(np.argmin(abs(ds.time.values - 3.0)))
     some = ds.status.values == "done"
     np.testing.assert_array_equal(at.loss_train[some], ds.loss_train.isel(record=nearest)[some])
-    assert at.time.values[0] == ds.time.values[nearest]
+    assert at.time.item() == ds.time.values[nearest]
     assert SweepAccessor(grid(ds)).at(time=3.0).loss_train.dims == ("scaling", "width", "seed")
     last = accessor.at(record=-1)
     done = ds.records_done.values
@@ -116,10 +116,109 @@ def test_selections(ds: xr.Dataset) -> None:
     assert some.sizes["run"] == 2 * 3
     assert set(some.seed.values.tolist()) == {2, 3, 4}
     assert select(gamma=0.5).sizes["run"] == select(scaling="ntk").sizes["run"]
+    assert select(scaling=0.5).sizes["run"] == select(scaling="ntk").sizes["run"]
+    with pytest.raises(ContractError, match=r"No run has scaling = 0\.6; .* there are mean_field, ntk\."):
+        select(scaling=0.6)
+    rich = ds.assign_coords(scaling=ds.scaling.where(ds.scaling != "mean_field", "gamma=0.75"))
+    assert SweepAccessor(rich).select(scaling=0.75).sizes["run"] == select(scaling="mean_field").sizes["run"]
+    assert SweepAccessor(rich).select(scaling=[0.5, np.float64(0.75)]).sizes["run"] == ds.sizes["run"]
+    assert SweepAccessor(rich).select(scaling=["ntk", 0.75], width=ds.width[:8], seed={0}).sizes["run"] == 2
     with pytest.raises(ContractError, match=r"No run has width = 100; .* there are 32, 64, 128"):
         select(scaling="ntk", width=100)
     with pytest.raises(ContractError, match="'widht' is no coordinate of runs"):
         select(widht=64)
+    for wanted in ("64", None, [], [None], "ntk", True):
+        with pytest.raises(ContractError, match="No run has width"):
+            select(width=wanted)
+        with pytest.raises(ContractError, match="No run has gamma"):
+            select(gamma=wanted)
+    odd: list[dict[str, Any]] = [
+        {"scaling": slice(0.5, 1)}, {"width": slice("a", None)}, {"width": slice(32, 64, 2)}
+    ]  # fmt: skip
+    for settings in odd:
+        with pytest.raises(ContractError, match=r"; a slice has two numbers and no step"):
+            select(**settings)
+
+
+def test_a_fit_is_found_by_its_gamma(ds: xr.Dataset) -> None:
+    fits = SweepAccessor(ds.assign_coords(scaling=ds.scaling.where(ds.scaling != "mean_field", "gamma=0.75"))).fit(
+        "kernel_drift"
+    )
+    assert fits[0.75] is fits["gamma=0.75"]
+    assert fits[0.5] is fits["ntk"]
+    assert fits.get(0.6) is None  # type: ignore[call-overload]
+    for wrong in (0.6, "gamma=0.7", None):
+        with pytest.raises(KeyError, match=r"There are 'ntk', 'gamma=0\.75'\."):
+            fits[wrong]  # type: ignore[index]
+
+
+def test_what_is_empty_or_of_another_type_is_refused(ds: xr.Dataset) -> None:
+    none, sweep = SweepAccessor(ds.isel(run=[])), SweepAccessor(ds)
+    calls: list[Callable[[], Any]] = [
+        none.grid, none.seeds, none.select, lambda: none.seeds("quantile"), lambda: none.at(record=-1),
+        lambda: none.fit("kernel_drift"),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(ContractError, match="has no run: the selection before was empty"):
+            call()
+    with pytest.raises(ContractError, match="has no record"):
+        SweepAccessor(ds.isel(record=[])).at(time=1.0)
+    odd: list[Any] = [3, None, ds]
+    for quantity in odd:
+        with pytest.raises(ContractError, match="expected the name of a quantity, or a DataArray"):
+            sweep.fit(quantity)
+        with pytest.raises(ContractError, match=r"Found the reduction .* Name each as an argument\. There are norm"):
+            sweep.reduce_kernels(quantity)
+    with pytest.raises(ContractError, match=r"scaling has values of type .*; expected numbers"):
+        sweep.fit(ds.scaling)
+    with pytest.raises(ContractError, match=r"expected a list of coordinates: \['depth'\]"):
+        sweep.fit("kernel_drift", group_by="depth")
+    wrong: list[dict[str, Any]] = [{"levels": 0.5}, {"levels": []}, {"levels": ["a"]}, {"levels": "0.5"}]
+    for settings in wrong:
+        with pytest.raises(ContractError, match="expected a list of quantiles"):
+            sweep.seeds("quantile", **settings)
+    for settings in ({"resamples": 0}, {"resamples": 2.5}, {"random_seed": -1}):
+        with pytest.raises(ContractError, match="expected a whole number from"):
+            sweep.seeds("bootstrap", **settings)
+    with pytest.raises(ContractError, match="Found ridge = 'a'"):
+        sweep.reduce_kernels("norm", ridge="a")  # type: ignore[arg-type]
+
+
+def test_a_time_beyond_the_records_is_refused(ds: xr.Dataset) -> None:
+    """The last record of a sweep is not what it would be at t = 100, and that of a diverged run not what it was."""
+    last = float(ds.time.max())
+    assert SweepAccessor(ds).at(time=last * (1 + 1e-9)).record_number == ds.sizes["record"] - 1
+    wrong: list[Any] = [2 * last, -1.0, math.inf, math.nan, "3", True, [1.0]]
+    for time in wrong:
+        with pytest.raises(ContractError, match=rf"Found time = .*; the records .* at time 0 and end at {last:g}"):
+            SweepAccessor(ds).at(time=time)
+    with pytest.raises(ContractError, match="Found step = 1000000; the records of the runs begin at step 0"):
+        SweepAccessor(ds).at(step=10**6)
+    wrong = [1.5, "1", True, math.nan]
+    for record in wrong:
+        with pytest.raises(ContractError, match=r"Found record = .*; there are the records 0 … \d+"):
+            SweepAccessor(ds).at(record=record)
+    failed = int(np.flatnonzero(ds.status.values == "failed")[0])
+    done = 5
+    held = ds.assign_coords(records_done=ds.records_done.where(ds.run != failed, done))
+    held = held.assign(loss_train=held.loss_train.where(xr.DataArray(np.arange(12), dims="record") < held.records_done))
+    for which in ({"time": last}, {"record": done}, {"record": -done - 1}):
+        one = SweepAccessor(held).at(**which)
+        assert one.loss_train.isel(run=failed).isnull()
+        assert not one.loss_train.isel(run=0).isnull()
+
+
+def test_runs_that_end_at_several_times_have_a_time_in_common(ds: xr.Dataset) -> None:
+    times = np.where(ds.width.values[:, None] > 64, 2.0, 1.0) * ds.time.values
+    several = ds.assign_coords(time=(("run", "record"), times))
+    last = float(ds.time.max())
+    assert SweepAccessor(several).at(time=last).loss_train.dims == ("run",)
+    beyond = int((ds.width <= 64).sum())
+    count = ds.sizes["run"]
+    with pytest.raises(ContractError, match=rf"end at {last:g} … {2 * last:g}\. Select .*; {beyond} of {count} do not"):
+        SweepAccessor(several).at(time=1.5 * last)
+    wide = SweepAccessor(SweepAccessor(several).select(width=slice(65, None)))
+    assert wide.at(time=2 * last).sizes["run"] == count - beyond
 
 
 @pytest.mark.parametrize("dask", [True, False])
@@ -356,7 +455,7 @@ def test_the_table_is_written_as_parquet(opened: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("which", [{"time": float("nan")}, {"record": 50}, {"record": -50}])
 def test_a_record_that_is_none_is_refused(opened: xr.Dataset, which: dict[str, Any]) -> None:
-    with pytest.raises(ContractError, match=r"there are the records 0 … \d+"):
+    with pytest.raises(ContractError, match=r"there are the records 0 … \d+|the records of the runs begin at time 0"):
         opened.sweep.at(**which)
 
 

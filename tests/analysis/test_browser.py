@@ -91,7 +91,7 @@ def test_no_name_in_sight_is_cut_while_the_window_changes_its_size(tmp_path: Pat
 
 @pytest.mark.parametrize("width", [400, 1280])
 def test_nothing_is_wider_than_the_page(width: int, tmp_path: Path) -> None:
-    ds, _ = make_sweep(gammas={"ntk": 0.5, LONG: 1.0, "n" * 90: 0.75})
+    ds, _ = make_sweep(gammas={"ntk": 0.5, LONG: 1.0, LONG.replace(" ", "_"): 0.75})
     written = analysis.write_report(ds, tmp_path / "report")
     with Browser(written.html, tmp_path / "profile", width) as page:
         page.wait_for_charts()

@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 
 import sweepengine
-from sweepengine.analysis import ContractError, over_seeds, reduce_kernels
+from sweepengine.analysis import ContractError, _order, over_seeds, reduce_kernels
 from sweepengine.analysis._kernel_stack import KERNEL_REDUCTIONS
 from sweepengine.store import _lazy
 
@@ -191,6 +191,51 @@ def test_a_large_mean_leaves_the_variance_its_digits(ds: xr.Dataset) -> None:
     np.testing.assert_allclose(made, wanted, rtol=1e-5, atol=1e-12)
 
 
+@pytest.mark.parametrize("as_grid", [True, False])
+def test_quantiles_of_some_entries_at_a_time_are_those_of_all(
+    ds: xr.Dataset, monkeypatch: pytest.MonkeyPatch, as_grid: bool
+) -> None:
+    """Whatever of a group is in memory at once, and in the order of the seeds, not in that of the store."""
+    shuffled = ds[["kernel", "outputs_test"]].isel(run=np.random.default_rng(0).permutation(ds.sizes["run"]))
+    shown = shuffled.sweep.grid() if as_grid else shuffled
+    dense = ds[["kernel", "outputs_test"]].compute().sweep.grid()
+    levels = [0.1, 0.5, 0.9]
+    whole = over_seeds(dense, "bootstrap", levels=levels, resamples=50)
+    for nbytes in (2**26, 500, 1):
+        monkeypatch.setattr(_order, "_PIECE", nbytes)
+        found = over_seeds(shown, "quantile", levels=levels)
+        drawn = over_seeds(shown, "bootstrap", levels=levels, resamples=50)
+        assert (found.kernel.data.npartitions > 1000) == (nbytes == 1)
+        for name in ("kernel", "outputs_test"):
+            wanted = np.quantile(dense[name], levels, axis=dense[name].dims.index("seed"))
+            dims = ("quantile", *(dim for dim in dense[name].dims if dim != "seed"))
+            made = found[name].sel({dim: dense[dim] for dim in ("scaling", "n_train", "width")}).transpose(*dims)
+            np.testing.assert_allclose(made, wanted, rtol=1e-12)
+            xr.testing.assert_allclose(drawn[name].sel(scaling=dense.scaling), whole[name])
+
+
+def test_a_piece_keeps_no_chunk_that_another_needs(ds: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece reads the chunks of its seeds again: what is read once is in memory until the last piece is made."""
+    read: list[Any] = []
+    plain = _lazy.CommittedValues._read
+
+    def counted(values: Any, index: Any) -> Any:
+        read.append(str(index[0]))
+        return plain(values, index)
+
+    monkeypatch.setattr(_lazy.CommittedValues, "_read", counted)
+    one = ds[["kernel"]].isel(run=np.flatnonzero((ds.scaling == "ntk") & (ds.width == 8) & (ds.n_train == 7)))
+    over_seeds(one, "quantile").compute(scheduler="sync")
+    once = len(read)
+    monkeypatch.setattr(_order, "_PIECE", 5 * 8 * 49 * 2)  # of five seeds in float64: two records
+    read.clear()
+    made = over_seeds(one, "quantile").kernel
+    records = ds.sizes["record"]
+    assert made.chunksizes["record"] == (2,) * (records // 2) + (1,) * (records % 2)
+    made.compute(scheduler="sync")
+    assert len(read) == once * -(-records // 2)
+
+
 @pytest.fixture(params=["threads", "processes", "distributed"])
 def scheduler(request: pytest.FixtureRequest) -> Iterator[Callable[[xr.Dataset], xr.Dataset]]:
     """What computes a lazy Dataset on a scheduler that a user may pass."""
@@ -209,7 +254,8 @@ def scheduler(request: pytest.FixtureRequest) -> Iterator[Callable[[xr.Dataset],
 
 
 def reduced(ds: xr.Dataset) -> list[xr.Dataset]:
-    return [reduce_kernels(ds, *NAMES, ridge=0.1), over_seeds(ds, "mean"), over_seeds(ds, "variance")]
+    of_order = over_seeds(ds[["outputs_test"]], "quantile")
+    return [reduce_kernels(ds, *NAMES, ridge=0.1), over_seeds(ds, "mean"), over_seeds(ds, "variance"), of_order]
 
 
 def test_every_scheduler_has_the_same_numbers(ds: xr.Dataset, scheduler: Callable[[xr.Dataset], xr.Dataset]) -> None:

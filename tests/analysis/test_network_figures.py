@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 import sweepengine
-from sweepengine.analysis import FigureSource, figure_source
+from sweepengine.analysis import FigureSource, Plots, figure_source
 from sweepengine.analysis._ensemble_figures import ensemble_figures
 from sweepengine.analysis._exponent_figures import _shown, exponent_figures
 from sweepengine.analysis._figures import build_figures
 from sweepengine.analysis._kernel_figures import figures_of_kernels
-from sweepengine.analysis._plots import Plots
 from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:
@@ -174,7 +173,7 @@ def test_panels_stand_in_rows_of_three_and_bands_are_whole() -> None:
     for panel in Plots(ds.assign(loss_test=values)).curves("loss_test").spec["vconcat"][0]["concat"]:
         band = panel["layer"][0]
         low, high = band["encoding"]["y"]["scale"]["domain"]
-        assert all(low < row["low"] < row["high"] < high for row in band["data"]["values"])
+        assert all(low < row["low"] < row["high"] < high for row in panel["data"]["values"])
 
 
 def test_a_chart_says_in_a_line_what_it_shows() -> None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+import sweepengine
 from sweepengine.amounts import parse_bytes, show_bytes, show_seconds
 from sweepengine.cli import main
-from sweepengine.errors import SpecError
+from sweepengine.errors import DataError, SpecError
 from sweepengine.plan import Machine, estimate, machine_of
 from tests.support.texts import says
 
@@ -29,6 +30,45 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Tiny) -> str:
     monkeypatch.setenv("COLUMNS", "400")
     Path("spec.yaml").write_text(yaml.safe_dump(tiny()))
     return "spec.yaml"
+
+
+def test_every_message_about_a_spec_begins_with_its_file(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether the text is wrong, or a setting, or what the settings mean for the data and the records."""
+    monkeypatch.chdir(tmp_path)
+    plain = tiny()
+    for wrong in (
+        "name: [",
+        plain | {"precision": "float16"},
+        plain | {"observables": ["kernel_drfit"]},
+        plain | {"observables": ["kernel_entries"]},
+        plain | {"data": {"name": "file", "path": "nothing.npz"}},
+        plain | {"data": plain["data"] | {"n_train": 10**6}},
+        plain | {"training": plain["training"] | {"step_size": 0.3}},
+        plain | {"training": plain["training"] | {"records": {"spacing": "every", "k": 10**6}}},
+    ):
+        Path("mine.yaml").write_text(wrong if isinstance(wrong, str) else yaml.safe_dump(wrong))
+        for command in (["plan", "mine.yaml"], ["run", "mine.yaml", "--executor", "inline"]):
+            assert main(command) == 2
+            assert (said := capsys.readouterr().err).startswith("error: mine.yaml: ")
+            assert said.count("mine.yaml") == 1
+        with pytest.raises((SpecError, DataError), match=r"^mine\.yaml: "):
+            sweepengine.run("mine.yaml", executor="inline")
+    Path("mine.yaml").write_text(yaml.safe_dump(plain))
+    assert main(["run", "mine.yaml", "--executor", "inline", "--workers", "2"]) == 2
+    assert "mine.yaml" not in capsys.readouterr().err  # the option is wrong, and not the spec
+
+
+def test_a_file_is_no_store(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file.zarr").write_text("x")
+    for command in (
+        ["run", spec, "--store", "file.zarr"],
+        ["plan", spec, "--store", "file.zarr"],
+        ["status", "file.zarr"],
+    ):
+        assert main(command) == 2
+        assert "file.zarr is a file, and a store is a folder" in capsys.readouterr().err
 
 
 def test_headlines_that_a_list_of_observables_drops_are_named(

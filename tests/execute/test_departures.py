@@ -23,8 +23,12 @@ from sweepengine.store import SweepStore
 from tests.support.stores import numbers_wherever
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from sweepengine.execute._task import PackTask
+
+    Begun = tuple[Tasks, list[PackTask], list[str]]
 
 LONG: dict[str, Any] = {
     "name": "long",
@@ -191,7 +195,9 @@ def test_a_node_that_is_lost_before_it_is_asked_for_the_store_does_not_count(tmp
     assert not list((tmp_path / "long.zarr" / "tokens").glob("*"))
 
 
-def test_departures_have_a_budget_of_their_own(tmp_path: Path, tiny: Callable[..., Any]) -> None:
+@pytest.fixture
+def begun(tmp_path: Path, tiny: Callable[..., Any]) -> Iterator[Begun]:
+    """The tasks of a sweep that a driver has begun, and what it has said."""
     store = SweepStore(tmp_path / "tiny.zarr")
     store.claim()
     plan = make_plan(make_spec(tiny()), store)
@@ -199,8 +205,12 @@ def test_departures_have_a_budget_of_their_own(tmp_path: Path, tiny: Callable[..
     plan = plan.refreshed(store)
     said: list[str] = []
     tasks = Tasks(plan, store, RunOptions(), lambda event: said.append(event.message))
-    first, second, *_ = plan.packs(MachineRate.measure("float64"))
-    task, other = tasks.of(first), tasks.of(second)
+    yield tasks, [tasks.of(pack) for pack in plan.packs(MachineRate.measure("float64"))], said
+    store.release()
+
+
+def test_departures_have_a_budget_of_their_own(begun: Begun) -> None:
+    tasks, (task, other, *_), said = begun
     for number in range(MOST_DEPARTURES):
         if number % 2:
             tasks.hear(task, Event(leaving=True))
@@ -217,7 +227,23 @@ def test_departures_have_a_budget_of_their_own(tmp_path: Path, tiny: Callable[..
     assert len(tasks.after(other, LostNodeError("its node was lost"))) == 1
     with pytest.raises(RunError, match=r"its node was lost, for the 101th time; what was committed is kept"):
         tasks.after(task, LostNodeError("its node was lost"))
-    store.release()
+
+
+@pytest.mark.parametrize("of_the_store", [True, False])
+def test_a_store_that_fails_is_no_fault_of_the_run_that_is_advanced(begun: Begun, of_the_store: bool) -> None:
+    tasks, (task, *_), said = begun
+    error = OSError("no space left") if of_the_store else RuntimeError("the worker died")
+    for _ in range(MOST_ATTEMPTS - 1):
+        [task] = tasks.after(task, error)
+    assert task.careful
+    suspect = min(task.runs)
+    tasks.hear(task, Event(advancing=(suspect,)))
+    if of_the_store:
+        with pytest.raises(OSError, match="no space left"):
+            tasks.after(task, error)
+        assert not [text for text in said if "failed" in text]
+    else:  # the same of a worker that died is the run's
+        assert all(suspect not in again.runs for again in tasks.after(task, error))
 
 
 @pytest.mark.parametrize(

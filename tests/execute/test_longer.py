@@ -227,6 +227,8 @@ def test_observables_are_added_to_longer_runs_and_times_made_longer_with_more_ob
         assert sweepengine.open_sweep(before).sizes["run"] == 8
     both = longer(short, training={"time": 15.0}) | {"observables": [*names, "feature_gram"]}
     run(both, before)
+    found = sweepengine.open_sweep(before)  # no run that is shown has additions any more, and a script reads on
+    np.testing.assert_array_equal(found.records_added, found.records_done)
     assert_as_from_the_start(before, both, tmp_path / "fresh.zarr")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -62,6 +63,27 @@ def test_the_guides_options_are_those_of_the_command() -> None:
     ]
     assert len(rows) > 10
     assert re.findall(r"^\| `--.*\|$", guide("running"), flags=re.MULTILINE) == rows
+
+
+def test_the_guides_activations_are_those_that_there_are() -> None:
+    """Each row is a name that specs take, with the formula of the function that it stands for."""
+    import torch
+
+    from sweepengine.activations import ACTIVATIONS, NAMED_BY_SLOPES, layer_activations
+    from sweepengine.networks import activation
+
+    rows = re.findall(r"^\| `(.*)` \| `(.*)` \| (layers and units|units) \|$", guide("sweeps"), flags=re.MULTILINE)
+    assert [name for name, _, _ in rows] == [*ACTIVATIONS, *NAMED_BY_SLOPES]
+    layers = (*layer_activations(), *NAMED_BY_SLOPES)
+    assert [name for name, _, of in rows if of == "layers and units"] == list(layers)
+    slopes = {"SLOPE": 0.25, "SLOPE_ABOVE_0": 2.0, "SLOPE_BELOW_0": -0.5}
+    known = {name: getattr(math, name) for name in ("tanh", "erf", "sin", "cos", "sqrt", "log", "exp")}
+    for name, formula, _ in rows:
+        given = re.sub(r"SLOPE\w*", lambda found: str(slopes[found[0]]), name)
+        for h in (-2.0, -0.3, 0.0, 0.7, 1.2, 3.0):
+            value = activation(given)(torch.tensor([h], dtype=torch.float64))[0].item()
+            wanted = eval(formula, known | slopes | {"h": h})  # noqa: S307 -- a formula of our own page
+            assert math.isclose(value, wanted, abs_tol=1e-12), (name, h)
 
 
 def test_the_guides_axes_are_those_that_are_declared() -> None:

@@ -56,6 +56,7 @@ def test_an_override_is_what_the_file_would_say(texts: list[str], change: dict[s
         (["trianing.time=10"], r"trianing: unknown key\. Did you mean 'training'\?.*\(from --set trianing\.time=10\)"),
         (["axes.seed=x"], r"axes\.seed: found 'x'.*\(from --set axes\.seed=x\)$"),
         (["training.time='10'"], r"training\.time: found '10'; expected a number \(from --set training\.time='10'\)"),
+        (["training.time=20,0"], r"found '20,0'; expected a number; a number has a point, 20\.0, and no comma \(from"),
         (["axes.depth=[1]"], r"network\.depth and axes\.depth are both given.*\(from --set axes\.depth=\[1\]\)"),
         (["axes.seed=2", "training.time=-1"], r"training\.time: found -1.*\(from --set training\.time=-1\)$"),
         (["kind=particles"], r"\(with --set kind=particles\)$"),
