@@ -1,7 +1,7 @@
 """A simulated cluster of Ray, and a store in a bucket behind a proxy that delays, refuses and cuts: each fails.
 
-The driver ends well, or in one line; the same command again makes the store whole, recomputes no finished run, and `gc`
-leaves no litter.
+The driver ends well, or in one line; the same command again makes the store whole, and `gc` leaves no litter. No worker
+computes a record that a mark in the store has, whichever driver sends it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from faultlib.case import Case
 from faultlib.child import in_child
 from faultlib.kills import MARKS
 from faultlib.reading import Reading, read_store
+from faultlib.recomputed import WITNESS, recomputed
 from faultlib.sweeps import RAY, SWEEPS
 from faultlib.verdict import Defect, Kind
 
@@ -55,6 +56,8 @@ class OnCluster(Case):
         folder = self._root / "s"
         folder.mkdir()
         self._log = (self._root / "stage.log").open("w")
+        self._witness = self._root / "witness.jsonl"
+        paths = os.pathsep.join([str(WITNESS), os.environ["PYTHONPATH"]])
         self._stage = subprocess.Popen(
             [sys.executable, stage.__file__],
             cwd=folder,
@@ -62,7 +65,9 @@ class OnCluster(Case):
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=os.environ | _SETTINGS | {"RAY_TMPDIR": str(folder)},
+            env=os.environ
+            | _SETTINGS
+            | {"RAY_TMPDIR": str(folder), "PYTHONPATH": paths, "FAULTS_WITNESS": str(self._witness)},
         )
         try:
             said = self._answer()
@@ -120,6 +125,16 @@ class OnCluster(Case):
             return read_store(self.address)
 
         return in_child(reading)
+
+    def check_computed(self) -> None:
+        """Check that no record was computed that a mark had, and tell how many came after the last mark."""
+        found = recomputed(self._witness)
+        records = int(self.reference.numbers["records_done"][1].sum())
+        if found.computed - found.again != records:
+            raise Defect(Kind.HARNESS, f"the workers have told of {found.computed - found.again} of {records} records")
+        self.did.append(f"{found.again} of {records} records again")
+        if found.in_vain:
+            raise Defect(Kind.AGAIN, f"{len(found.in_vain)} records that a mark had: {found.in_vain[:3]}")
 
     def begin(self) -> None:
         """Start the sweep, and wait until a fault is due: in one case of five in the creation, else in the runs."""
@@ -277,6 +292,7 @@ def case(bench: Bench, number: int) -> str:
         each.settle(each.look_after_fault())
         _collect(each)
         each.check_whole()
+        each.check_computed()
         return each.story
 
 

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     HANG = "hang"
     CODE = "wrong exit code"
     MESSAGE = "bad message"
+    AGAIN = "committed record computed again"
     LITTER = "litter left"
     OUTSIDE = "changed outside the store"
     INPUT = "bad answer to an input"

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 import pytest
 import torch
 import yaml
@@ -41,7 +34,6 @@ if TYPE_CHECKING:
 
 BEFORE = ["loss_train", "outputs_train", "kernel"]
 AFTER = ["loss_train", "outputs_train", "kernel", "kernel_cka", "feature_gram"]
-PATIENCE = 120.0
 
 
 @pytest.fixture
@@ -389,51 +381,6 @@ def test_runs_over_shards_get_no_additions(tmp_path: Path) -> None:
     run(more, store)
     found = sweepengine.open_sweep(store)
     assert found.records_added == found.records_done >= 1
-
-
-def test_killing_everything_while_an_addition_is_under_way(tmp_path: Path) -> None:
-    whole = {
-        "name": "slow",
-        "data": {"name": "digits", "classes": [3, 8], "n_train": 64, "n_test": 16},
-        "network": {"depth": 2, "activation": "tanh", "sigma_w": 1.4},
-        "training": {"loss": "mse", "step_size": 0.1, "time": 20.0, "records": {"spacing": "log", "count": 12}},
-        "axes": {"scaling": ["ntk", "mean_field"], "width": [384, 512], "seed": 2},
-        "precision": "float32",
-        "observables": BEFORE,
-    }
-    more, store = whole | {"observables": AFTER}, tmp_path / "slow.zarr"
-    run(whole, store)
-    (tmp_path / "more.yaml").write_text(yaml.safe_dump(more))
-    driver = (
-        "import sys, yaml, sweepengine\n"
-        "print(sweepengine.run(yaml.safe_load(open('more.yaml')), 'slow.zarr', commit_seconds=0.2))"
-    )
-
-    def start() -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-c", driver], cwd=tmp_path, start_new_session=True, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-
-    process = start()
-    deadline = time.monotonic() + PATIENCE
-    while not any('"running"' in mark.read_text() for mark in store.glob("marks/*/*/*.json")):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    others = psutil.Process(process.pid).children(recursive=True)  # in process groups of their own
-    os.killpg(process.pid, signal.SIGKILL)
-    for other in others:
-        with suppress(psutil.NoSuchProcess):
-            other.kill()
-    process.communicate()
-    psutil.wait_procs(others, timeout=PATIENCE)
-    assert survey(SweepStore(store)).additions["kernel_cka", "feature_gram"].counts["done"] < 8
-    process = start()
-    out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, err
-    assert says(out, "done=8")
-    assert_as_from_the_start(store, more, tmp_path / "fresh.zarr")
 
 
 def test_other_records_are_refused_with_their_cost(before: Path, tiny: Tiny) -> None:

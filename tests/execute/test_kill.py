@@ -6,6 +6,7 @@ equal by the same comparison.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -19,7 +20,9 @@ import xarray as xr
 import yaml
 
 import sweepengine
-from sweepengine.store import Status, SweepStore, find_damage
+from sweepengine.errors import IncompleteWarning
+from sweepengine.store import Status, SweepStore, find_damage, survey
+from tests.support.extended import assert_as_from_the_start, files
 from tests.support.stores import numbers
 from tests.support.texts import says
 
@@ -51,7 +54,27 @@ import sys, yaml, sweepengine
 spec = yaml.safe_load(open(sys.argv[1]))
 print(sweepengine.run(spec, sys.argv[2], commit_seconds=0.2))
 """
+COUNTING = """
+import sys, yaml, sweepengine
+
+class Progress:
+    records = 0
+    start = say = pack_finished = stop = lambda *_: None
+    def update(self, event):
+        self.records += event.records
+
+spec, progress = yaml.safe_load(open(sys.argv[1])), Progress()
+print(sweepengine.run(spec, sys.argv[2], commit_seconds=0.2, progress=progress), f"records={progress.records}")
+"""
+"""A driver that says how many records were computed."""
+BEFORE, ADDED = ["loss_train", "outputs_train", "kernel"], ["kernel_cka", "feature_gram"]
 PATIENCE = 120.0
+
+
+def longer(time: float) -> dict[str, Any]:
+    """Eight runs whose last states are kept, with a record every two units of time."""
+    training = {**SLOW["training"], "time": time, "records": {"spacing": "every", "k": 20}}
+    return SLOW | {"axes": {**SLOW["axes"], "seed": 2}, "training": training, "keep_states": True}
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +122,14 @@ def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return list(psutil.Process(process.pid).children(recursive=True))
 
 
-def wait_until_midway(process: subprocess.Popen[str], store: Path) -> None:
-    """Until some run is under way with a state to resume from."""
+def wait_until_midway(process: subprocess.Popen[str], store: Path, beyond: int = 0) -> None:
+    """Until some run is under way with more than some records, and with a state to resume from."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()
-        if any('"running"' in mark.read_text() for mark in store.glob("marks/*/*/*.json")):
+        marks = [json.loads(mark.read_text()) for mark in store.glob("marks/*/*/*.json")]
+        runs = [run for mark in marks for run in mark["runs"] if run["status"] == "running"]
+        if any(run["records_done"] > beyond for run in runs):
             return
         time.sleep(0.02)
     pytest.fail("nothing was committed in time")
@@ -142,18 +167,23 @@ def kill_all(processes: list[psutil.Process]) -> None:
             continue
 
 
+def kill_everything(process: subprocess.Popen[str]) -> None:
+    """SIGKILL a driver with all below it; return when everything is gone."""
+    others = family(process)
+    os.killpg(process.pid, signal.SIGKILL)
+    kill_all(others)
+    process.wait()
+    psutil.wait_procs(others, timeout=PATIENCE)
+
+
 def test_killing_everything_loses_nothing_that_was_marked(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path, uninterrupted: xr.Dataset
 ) -> None:
     store = tmp_path / "slow.zarr"
     process = start()
     wait_until_midway(process, store)
-    others = family(process)
-    assert any(os.getpgid(other.pid) != os.getpgid(process.pid) for other in others)
-    os.killpg(process.pid, signal.SIGKILL)
-    kill_all(others)
-    process.wait()
-    psutil.wait_procs(others, timeout=PATIENCE)
+    assert any(os.getpgid(other.pid) != os.getpgid(process.pid) for other in family(process))
+    kill_everything(process)
     assert_midway(store)
     out = finish(start())
     assert says(out, "done=16")
@@ -167,16 +197,54 @@ def test_killing_everything_while_runs_of_unlike_data_are_under_way(
     store = tmp_path / "several.zarr"
     process = start("-c", DRIVER, "several.yaml", "several.zarr")
     wait_until_midway(process, store)
-    others = family(process)
-    os.killpg(process.pid, signal.SIGKILL)
-    kill_all(others)
-    process.wait()
-    psutil.wait_procs(others, timeout=PATIENCE)
+    kill_everything(process)
     assert_midway(store)
     out = finish(start("-c", DRIVER, "several.yaml", "several.zarr"))
     assert says(out, "done=16")
     assert_same_bits(store, numbers(tmp_path / "whole.zarr"))
     assert list(find_damage(SweepStore(store))) == []
+
+
+def test_killing_everything_while_observables_are_added(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    before, store = SLOW | {"axes": {**SLOW["axes"], "seed": 2}, "observables": BEFORE}, tmp_path / "slow.zarr"
+    sweepengine.run(before, store, executor="inline")
+    more = before | {"observables": [*BEFORE, *ADDED]}
+    (tmp_path / "slow.yaml").write_text(yaml.safe_dump(more))
+    process = start()
+    wait_until_midway(process, store)
+    kill_everything(process)
+    assert survey(SweepStore(store)).additions[tuple(ADDED)].counts["done"] < 8
+    assert says(finish(start()), "done=8")
+    assert_as_from_the_start(store, more, tmp_path / "fresh.zarr")
+
+
+def test_killing_everything_while_runs_are_made_longer(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    """The shorter runs stay as they are, and no record is computed that the marks of the longer ones had."""
+    store, shorter, more = tmp_path / "slow.zarr", longer(10.0), longer(30.0)
+    sweepengine.run(shorter, store, executor="inline")
+    old, blocks = files(store), SweepStore(store).block_shapes().keys()
+    (tmp_path / "slow.yaml").write_text(yaml.safe_dump(more))
+    process = start("-c", COUNTING, "slow.yaml", "slow.zarr")
+    wait_until_midway(process, store, beyond=6)
+    kill_everything(process)
+    killed = SweepStore(store)
+    shapes = {name: shape for name, shape in killed.block_shapes().items() if name not in blocks}
+    marks = [mark for _, runs in killed.run_marks(shapes) for mark in runs]
+    assert len(marks) == 8
+    assert not all(mark is not None and mark.status is Status.DONE for mark in marks)
+    done = [6 if mark is None else max(mark.records_done, 6) for mark in marks]  # 6 records are taken over
+    assert 8 * 6 < sum(done) < 8 * 16
+    with pytest.warns(IncompleteWarning, match="of the runs that are trained for longer have not ended"):
+        assert sweepengine.open_sweep(store).sizes["record"] == 6
+    out = finish(start("-c", COUNTING, "slow.yaml", "slow.zarr"))
+    assert says(out, "done=8")
+    assert says(out, f"records={8 * 16 - sum(done)}")
+    assert {path: path.read_bytes() for path in old} == old
+    assert_as_from_the_start(store, more, tmp_path / "fresh.zarr")
 
 
 def test_repeating_the_command_at_once_after_killing_the_driver_alone(
