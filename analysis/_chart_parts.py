@@ -213,7 +213,9 @@ def at_width(spec: Any, width: float) -> Any:
     }  # fmt: skip
 
 
-def line_key(alt: ModuleType, names: Sequence[str], *, orient: str = "bottom", dashes: bool = True) -> Any:
+def line_key(
+    alt: ModuleType, names: Sequence[str], *, orient: str = "bottom", dashes: bool = True, colour: str = GREY
+) -> Any:
     """Dashes of lines by the field `line`, with a legend of what is fitted, expected, or that of a limit.
 
     Parameters
@@ -224,10 +226,12 @@ def line_key(alt: ModuleType, names: Sequence[str], *, orient: str = "bottom", d
         Side of the legend, on which the chart has no other one.
     dashes
         Whether the marks are lines that can be dashed; the legend of ticks is a plain stroke.
+    colour
+        Colour of the legend's strokes: that of the marks where they have one, else grey.
     """
     drawn = [name for name in _DASHES if name in names]
     scale = alt.Scale(domain=drawn, range=[_DASHES[name] if dashes else [1, 0] for name in drawn])
-    stroke = {"symbolType": "stroke", "symbolStrokeWidth": 2, "symbolStrokeColor": GREY}
+    stroke = {"symbolType": "stroke", "symbolStrokeWidth": 2, "symbolStrokeColor": colour}
     # Vega lays a legend without entries out to infinity.
     legend = row_legend(alt, drawn, _STROKE, orient=orient, title=None, **stroke) if drawn else None
     return alt.StrokeDash("line:N", scale=scale, legend=legend)

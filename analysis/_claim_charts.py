@@ -80,7 +80,7 @@ def exponent_chart(series: Sequence[Series], axis: str, title: str, description:
     dashes = line_key(alt, [row["line"] for row in (*data["lines"], *data["expected"])])
     layers = (
         _layer(alt, "band").mark_area(opacity=0.18, clip=True).encode(x=x, y=y, y2="top:Q", color=colour),
-        _layer(alt, "points")
+        _points(alt)
         .mark_point(filled=True, size=16, opacity=0.35, clip=True)
         .encode(x=x, y=y, color=colour, shape=shape, tooltip=tips(alt, {"x": axis, "seed": "seed"}, {"y": title})),
         _layer(alt, "expected")
@@ -142,7 +142,7 @@ def level_chart(series: Sequence[Series], axis: str, title: str, description: st
         named(_layer(alt, "limits"), EXPECTED)
         .mark_rule(strokeCap="round", strokeWidth=2)
         .encode(y=y, color=colour, strokeDash=line_key(alt, [EXPECTED]), tooltip=tips(alt, {"e": "expected"}, {})),
-        _layer(alt, "points")
+        _points(alt)
         .mark_point(filled=True, size=22, opacity=0.55, clip=True)
         .encode(x=x, y=y, color=colour, shape=shape, tooltip=tips(alt, {"x": axis, "seed": "seed"}, {"y": title})),
         _layer(alt, "means")
@@ -182,6 +182,7 @@ def overview_chart(rows: Rows, description: str) -> dict[str, Any]:
     )
     y = alt.Y("at:Q", title=None, axis=None, scale=alt.Scale(domain=[-0.8, len(rows) - 0.3], reverse=True, nice=False))
     base = _layer(alt, "rows")
+    expected = line_key(alt, [EXPECTED], orient="top", dashes=False, colour=COLOURS[1])
     told = tips(alt, {"what": "what"}, {"measured": "measured", "low": "low", "high": "high", "expected": "expected"})
     layers = (
         base.mark_text(align="left", dy=-11, fontSize=11.5, limit=_LABEL, color=GREY).encode(
@@ -191,9 +192,7 @@ def overview_chart(rows: Rows, description: str) -> dict[str, Any]:
         base.mark_point(filled=True, size=46, opacity=1, color=COLOURS[0]).encode(x=x, y=y, tooltip=told),
         named(base, EXPECTED)
         .mark_point(shape="stroke", angle=90, size=_TICK, strokeWidth=2, opacity=1, color=COLOURS[1])
-        .encode(
-            x=alt.X("expected:Q"), y=y, strokeDash=line_key(alt, [EXPECTED], orient="top", dashes=False), tooltip=told
-        ),
+        .encode(x=alt.X("expected:Q"), y=y, strokeDash=expected, tooltip=told),
     )
     return _chart(alt, layers, {"rows": placed}, description, _ROW * len(rows))
 
@@ -202,9 +201,24 @@ def _layer(alt: ModuleType, data: str) -> Any:
     return alt.Chart(alt.NamedData(name=data))
 
 
+def _points(alt: ModuleType) -> Any:
+    """Single runs, whose series has a number in the data: with its name at each of them a page is twice as large."""
+    names = alt.LookupData(data=alt.NamedData(name="names"), key="k", fields=["s"])
+    return _layer(alt, "points").transform_lookup(lookup="k", from_=names)
+
+
+def _numbered(points: Rows) -> dict[str, Rows]:
+    """The data of :func:`_points`: single runs with the numbers of their series, and the names of these."""
+    numbers = {name: k for k, name in enumerate(dict.fromkeys(row["s"] for row in points))}
+    return {
+        "points": [{"k": numbers[row["s"]]} | {key: row[key] for key in row if key != "s"} for row in points],
+        "names": [{"k": k, "s": name} for name, k in numbers.items()],
+    }
+
+
 def _chart(
     alt: ModuleType, layers: Sequence[Any], data: dict[str, Rows], description: str, height: int = _HEIGHT
 ) -> dict[str, Any]:
     """Lay charts over each other. Their data are put in at the end: Altair would copy them several times."""
     spec = finish(alt.layer(*layers).properties(width="container", height=height, description=description), "container")
-    return spec | {"datasets": data}
+    return spec | {"datasets": data | _numbered(data["points"]) if "points" in data else data}

@@ -135,6 +135,7 @@ def test_every_chart_is_valid_and_shows_what_its_rows_say(page: Page) -> None:
     assert set(named) == {
         "band",
         "points",
+        "names",
         "expected",
         "lines",
         "means",
@@ -146,7 +147,8 @@ def test_every_chart_is_valid_and_shows_what_its_rows_say(page: Page) -> None:
     }
     first = next(chart for chart in found if "lines" in chart["datasets"])["datasets"]
     assert {row["e"] for row in first["expected"]} == {"≤ −1/2"}
-    assert any(row["s"].startswith("twin: ") for row in first["points"])
+    numbers = {row["k"] for row in first["names"] if row["s"].startswith("twin: ")}
+    assert any(row["k"] in numbers for row in first["points"])
     assert all(band["y"] <= band["top"] for band in first["band"])
     scales = {
         json.dumps(chart["layer"][-1]["encoding"]["y"]["scale"].get("type", "linear"))
