@@ -5,22 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._chart_parts import (
-    COLOURS,
     GREY,
-    LIMIT,
     finish,
-    group_colour,
-    group_shape,
-    line_key,
     linear_axis,
     load_altair,
     log_axis,
     log_x,
-    named,
     ramp,
-    row_legend,
     tips,
 )
+from sweepengine.analysis._legends import LIMIT, group_colour, group_shape, line_key, named, row_legend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -224,32 +218,3 @@ def time_chart(
         )
         chart = alt.layer(chart, predicted)
     return finish(chart.properties(width="container", height=240, description=description), "container")
-
-
-def cloud_chart(
-    rows: Rows, paths: Rows, names: tuple[str, str], domain: Sequence[Sequence[float]], description: str
-) -> dict[str, Any]:
-    """Vega-Lite scatter of particles in a plane, over the paths (particle, snapshot, x, y) of some of them.
-
-    ``domain`` holds the ends of both axes, which the panels of a figure share.
-    """
-    alt = load_altair()
-
-    def axis(channel: Any, field: str, name: str, ends: Sequence[float]) -> Any:
-        pad = 0.05 * (ends[1] - ends[0]) or 1.0
-        scale = alt.Scale(domain=[ends[0] - pad, ends[1] + pad], nice=False, zero=False)
-        return channel(f"{field}:Q", title=name, scale=scale, axis=alt.Axis(tickCount=6))
-
-    x, y = axis(alt.X, "x", names[0], domain[0]), axis(alt.Y, "y", names[1], domain[1])
-    marks = (
-        alt.Chart(alt.Data(values=rows))
-        .mark_point(filled=True, size=14, opacity=0.5, color=COLOURS[0])
-        .encode(x=x, y=y, tooltip=tips(alt, {"particle": "particle"}, {"x": names[0], "y": names[1]}))
-    )
-    lines = (
-        alt.Chart(alt.Data(values=paths))
-        .mark_line(strokeWidth=1, color=GREY, opacity=0.8)
-        .encode(x=x, y=y, detail="particle:N", order="snapshot:Q")
-    )
-    chart = alt.layer(*([lines] if paths else []), marks)
-    return finish(chart.properties(width="container", height=HEIGHT, description=description), "container")

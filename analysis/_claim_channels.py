@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from sweepengine.analysis._chart_parts import COLOURS, GREY, SHAPES, log_axis, log_domain, log_ticks, names_legend
+from sweepengine.analysis._chart_parts import COLOURS, GREY, SHAPES, log_axis, log_domain, log_ticks
+from sweepengine.analysis._legends import names_legend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

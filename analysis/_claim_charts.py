@@ -6,17 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._axes import symbol_of
-from sweepengine.analysis._chart_parts import (
-    COLOURS,
-    EXPECTED,
-    GREY,
-    finish,
-    line_key,
-    load_altair,
-    log_axis,
-    named,
-    tips,
-)
+from sweepengine.analysis._chart_parts import COLOURS, GREY, finish, load_altair, log_axis, tips
 from sweepengine.analysis._claim_channels import (
     colour_by_series,
     shape_by_series,
@@ -25,6 +15,7 @@ from sweepengine.analysis._claim_channels import (
     value_axis,
 )
 from sweepengine.analysis._format import printable
+from sweepengine.analysis._legends import EXPECTED, line_key, named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sweepengine.analysis._chart_parts import EXPECTED, FIT, LEFT_OUT
 from sweepengine.analysis._format import printable
+from sweepengine.analysis._legends import EXPECTED, FIT, LEFT_OUT
 from sweepengine.analysis._quantities import split_key
 
 if TYPE_CHECKING:

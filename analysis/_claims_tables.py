@@ -10,7 +10,8 @@ from sweepengine.analysis._decision import WORST_FIRST
 from sweepengine.analysis._format import number_text
 from sweepengine.analysis._judgement import AGAINST
 from sweepengine.analysis._quantities import split_key
-from sweepengine.analysis._tables import INTERVALS, TOGETHER, Table
+from sweepengine.analysis._table import Table
+from sweepengine.analysis._tables import INTERVALS, TOGETHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

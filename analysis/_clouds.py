@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sweepengine.analysis._charts import cloud_chart
+from sweepengine.analysis._chart_parts import COLOURS, GREY, finish, load_altair, tips
+from sweepengine.analysis._charts import HEIGHT
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._figure import Figure, Panel
 from sweepengine.analysis._series import evenly
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import xarray as xr
     from numpy.typing import NDArray
 
     from sweepengine.analysis._dataset import Group
     from sweepengine.analysis._figure import FigureSource
+    from sweepengine.analysis._series import Rows
 
     Floats = NDArray[np.float64]
 
@@ -83,7 +87,7 @@ def _figure(ds: xr.Dataset, group: Group, run: int, key: str, figures: int, *, s
             for at, (x, y) in enumerate(_rounded(points[: k + 1, each]))
         ]
         rows = [{"x": x, "y": y, "particle": each} for each, (x, y) in enumerate(_rounded(cloud))]
-        panels.append(Panel(f"t = {time:.4g}", alt, cloud_chart(rows, path if k else [], names, domain, alt)))
+        panels.append(Panel(f"t = {time:.4g}", alt, _chart(rows, path if k else [], names, domain, alt)))
     of = "all" if shown == m else f"the first {shown} of"
     all_snapshots = "every snapshot" if chosen.size == known.size else f"{chosen.size} of {known.size} snapshots"
     caption = (
@@ -122,3 +126,32 @@ def _ranges(names: tuple[str, str], cloud: Floats) -> list[tuple[str, float, flo
 def _rounded(points: Floats) -> list[list[Any]]:
     """Points (n, 2) as plain numbers with five digits, more than a picture shows."""
     return [[float(f"{x:.5g}"), float(f"{y:.5g}")] for x, y in points.tolist()]
+
+
+def _chart(
+    rows: Rows, paths: Rows, names: tuple[str, str], domain: Sequence[Sequence[float]], description: str
+) -> dict[str, Any]:
+    """Vega-Lite scatter of particles in a plane, over the paths (particle, snapshot, x, y) of some of them.
+
+    ``domain`` holds the ends of both axes, which the panels of a figure share.
+    """
+    alt = load_altair()
+
+    def axis(channel: Any, field: str, name: str, ends: Sequence[float]) -> Any:
+        pad = 0.05 * (ends[1] - ends[0]) or 1.0
+        scale = alt.Scale(domain=[ends[0] - pad, ends[1] + pad], nice=False, zero=False)
+        return channel(f"{field}:Q", title=name, scale=scale, axis=alt.Axis(tickCount=6))
+
+    x, y = axis(alt.X, "x", names[0], domain[0]), axis(alt.Y, "y", names[1], domain[1])
+    marks = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_point(filled=True, size=14, opacity=0.5, color=COLOURS[0])
+        .encode(x=x, y=y, tooltip=tips(alt, {"particle": "particle"}, {"x": names[0], "y": names[1]}))
+    )
+    lines = (
+        alt.Chart(alt.Data(values=paths))
+        .mark_line(strokeWidth=1, color=GREY, opacity=0.8)
+        .encode(x=x, y=y, detail="particle:N", order="snapshot:Q")
+    )
+    chart = alt.layer(*([lines] if paths else []), marks)
+    return finish(chart.properties(width="container", height=HEIGHT, description=description), "container")

@@ -6,20 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sweepengine.analysis._chart_parts import (
-    GREY,
-    LIMIT,
-    finish,
-    line_key,
-    linear_axis,
-    load_altair,
-    named,
-    ramp,
-    row_legend,
-    tips,
-)
+from sweepengine.analysis._chart_parts import GREY, finish, linear_axis, load_altair, ramp, tips
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._figure import Figure, Panel
+from sweepengine.analysis._legends import LIMIT, line_key, named, row_legend
 from sweepengine.analysis._series import evenly
 
 if TYPE_CHECKING:

@@ -7,23 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._axes import symbol_of
-from sweepengine.analysis._chart_parts import (
-    COLOURS,
-    EXPECTED,
-    GREY,
-    SHAPES,
-    finish,
-    group_colour,
-    group_shape,
-    line_key,
-    linear_axis,
-    load_altair,
-    log_axis,
-    named,
-    tips,
-)
+from sweepengine.analysis._chart_parts import COLOURS, GREY, SHAPES, finish, linear_axis, load_altair, log_axis, tips
 from sweepengine.analysis._dataset import follows, part_of_label
 from sweepengine.analysis._figure import Figure, Panel
+from sweepengine.analysis._legends import EXPECTED, group_colour, group_shape, line_key, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,20 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sweepengine.analysis._chart_parts import (
-    COLOURS,
-    GREY,
-    LIMIT,
-    finish,
-    load_altair,
-    log_axis,
-    log_ticks,
-    names_legend,
-    tips,
-)
+from sweepengine.analysis._chart_parts import COLOURS, GREY, finish, load_altair, log_axis, log_ticks, tips
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._dataset import split
 from sweepengine.analysis._figure import Figure, Panel
+from sweepengine.analysis._legends import LIMIT, names_legend
 from sweepengine.analysis._series import evenly
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from sweepengine.analysis._format import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sweepengine.analysis._tables import Table
+    from sweepengine.analysis._table import Table
 
 _SPECIAL: Final = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sweepengine.analysis._results import Summary
-    from sweepengine.analysis._tables import Table
+    from sweepengine.analysis._table import Table
 
 
 def markdown(summary: Summary, attrs: Mapping[str, Any]) -> str:

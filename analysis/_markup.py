@@ -15,7 +15,7 @@ from sweepengine.analysis._format import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sweepengine.analysis._tables import Table
+    from sweepengine.analysis._table import Table
 
 _MARKED: Final = {name: f"verdict {name}" for name in ("holds", "violated", "differs", "undecided")} | {
     "NOT CAUGHT": "twin missed"

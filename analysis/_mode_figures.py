@@ -6,19 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sweepengine.analysis._chart_parts import (
-    EXPECTED,
-    finish,
-    line_key,
-    load_altair,
-    log_axis,
-    named,
-    ramp,
-    row_legend,
-    tips,
-)
+from sweepengine.analysis._chart_parts import finish, load_altair, log_axis, ramp, tips
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._figure import Figure, Panel
+from sweepengine.analysis._legends import EXPECTED, line_key, named, row_legend
 
 if TYPE_CHECKING:
     import xarray as xr

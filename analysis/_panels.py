@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._chart import Chart
-from sweepengine.analysis._chart_parts import PADDING, at_width, configuration, schema_url
+from sweepengine.analysis._chart_parts import PADDING, configuration, schema_url
+from sweepengine.analysis._legends import at_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sweepengine.analysis._chart_parts import GREY, finish, load_altair, ramp, row_legend, tips
+from sweepengine.analysis._chart_parts import GREY, finish, load_altair, ramp, tips
 from sweepengine.analysis._constants import DONE
 from sweepengine.analysis._figure import Figure, Panel
+from sweepengine.analysis._legends import row_legend
 
 if TYPE_CHECKING:
     import xarray as xr

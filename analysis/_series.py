@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sweepengine.analysis._chart_parts import EXPECTED, FIT, LEFT_OUT
 from sweepengine.analysis._constants import DONE
+from sweepengine.analysis._legends import EXPECTED, FIT, LEFT_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sweepengine.analysis._tables import Table
+from sweepengine.analysis._table import Table
 from sweepengine.sources import works_cited
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sweepengine.analysis._constants import PROVENANCE_ATTRIBUTES, STATUSES
 from sweepengine.analysis._format import number_text, significant_text
 from sweepengine.analysis._levels import LEVEL_RULES
+from sweepengine.analysis._table import Table
 from sweepengine.analysis._terminal import at_these_widths, level_text
 from sweepengine.analysis._verdict import RULES
 
@@ -18,31 +18,6 @@ if TYPE_CHECKING:
 
     from sweepengine.analysis._results import GroupSummary, Summary
     from sweepengine.analysis._scaling_fit import ScalingFit
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of plain text.
-
-    Attributes
-    ----------
-    key
-        Name of the table in links.
-    title, caption, headers, rows
-        Texts of the table; `rows` holds the cells row by row.
-    numeric
-        Columns that are set flush right.
-    formula
-        Columns of our own words, never text from data: x_t and m^p are set as sub- and superscripts, as in captions.
-    """
-
-    key: str
-    title: str
-    caption: str
-    headers: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: frozenset[int] = frozenset()
-    formula: frozenset[int] = frozenset()
 
 
 TOGETHER: Final = "[95 % together]"

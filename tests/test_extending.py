@@ -326,8 +326,10 @@ def test_a_kind_of_sweep_goes_the_whole_way(found: dict[str, Found]) -> None:
             places += 2 * np.random.default_rng((int(run.seed), step)).integers(0, 2, places.size) - 1
             spreads.append(float((places**2).mean()))
         np.testing.assert_array_equal(run.spread, [spreads[step] for step in (0, 3, 10)])
-    level = float(walk.sweep.spread.isel(record=-1).values[walk.sweep.width.values == 16].mean())
-    assert f"| {level:.2f} ± " in walk.report
+    ends = walk.sweep.spread.isel(record=-1).values[walk.sweep.width.values == 16]
+    error = ends.std(ddof=1) / np.sqrt(ends.size)
+    places_shown = 1 - int(np.floor(np.log10(error)))
+    assert f"| {ends.mean():.{places_shown}f} ± {error:.{places_shown}f} " in walk.report
 
 
 @pytest.mark.usefixtures("found")

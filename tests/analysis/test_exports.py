@@ -12,7 +12,7 @@ import sweepengine
 from sweepengine import analysis
 from sweepengine.analysis import FigureFormatError, FigureSource, figure_source, write_exports
 from sweepengine.analysis._latex import latex, text
-from sweepengine.analysis._tables import Table
+from sweepengine.analysis._table import Table
 from sweepengine.cli import main
 from tests.support.pages import HOSTILE
 from tests.support.synthetic import make_sweep

@@ -70,11 +70,12 @@ def test_an_observable_that_cannot_work_is_refused_before_anything_runs(
     text = (
         "import torch, sweepengine\n@sweepengine.register_observable(name='o', long_name='o')\ndef o(now, start):\n    "
     )
-    (tmp_path / "spec.yaml").write_text(json.dumps(observing(tiny, "o")))
-    words = [command, str(tmp_path / "spec.yaml"), "--store", str(tmp_path / "s.zarr")]
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(json.dumps(observing(tiny, "o")))
+    words = [command, str(spec), "--store", str(tmp_path / "s.zarr")]
     assert main([*words, "--plugin", plugin(tmp_path, text + body + "\n")]) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"error: {message}")
+    assert said.startswith(f"error: {spec}: {message}")
     assert "a trial of observable o@1 at t = 0 of run" in said
     assert not (tmp_path / "s.zarr").exists()
 
