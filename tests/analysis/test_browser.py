@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -10,14 +9,14 @@ import pytest
 
 import sweepengine
 from sweepengine import analysis
-from tests.support.browser import Browser
+from tests.support.browser import Browser, needs_chromium
 from tests.support.particle_sweeps import WELLS, changed
 from tests.support.synthetic import make_sweep
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
+pytestmark = needs_chromium
 
 LONG = "a scaling of a very long name that no narrow page has the room for"
 SAMPLE = """(async () => {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from sweepengine.analysis._ascii import in_ascii
 from sweepengine.analysis._chart_parts import log_ticks
 from sweepengine.analysis._claim_pictures import claim_figures
 from sweepengine.analysis._of_networks import KERNEL_DRIFT, LOSS_TEST, MOVEMENT_OP, MOVEMENT_TOTAL
+from tests.support.browser import needs_chromium
 from tests.support.pages import HOSTILE, Page, drawn_by_a_browser, hash_of
 from tests.support.synthetic import make_sweep
 
@@ -214,7 +214,7 @@ def test_the_same_decisions_give_the_same_bytes(decided: list[Decision], tmp_pat
         assert getattr(a, name).read_bytes() == getattr(b, name).read_bytes()
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
+@needs_chromium
 def test_a_browser_draws_every_chart(written: analysis.ReportPaths, page: Page, tmp_path: Path) -> None:
     drawn, errors = drawn_by_a_browser(written.html, tmp_path)
     assert sum(tag == "svg" and "marks" in (a.get("class") or "") for tag, a in drawn.elements) == len(charts(page))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -17,6 +16,7 @@ from sweepengine import analysis
 from sweepengine import particles as pt
 from sweepengine.data import load
 from sweepengine.spec import ParticleSpec, make_spec
+from tests.support.browser import needs_chromium
 from tests.support.pages import Page, acted_upon
 from tests.support.particle_sweeps import TEACHER, WELLS, changed
 
@@ -163,7 +163,7 @@ SLIDES = """
 """
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
+@needs_chromium
 def test_the_cloud_is_seen_at_the_time_of_its_slider(tmp_path: Path) -> None:
     dynamics = TEACHER["dynamics"] | {"snapshots": 20, "records": {"spacing": "every", "k": 1}}
     sweepengine.run(changed(TEACHER, dynamics=dynamics), tmp_path / "x.zarr", executor="inline")

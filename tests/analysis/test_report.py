@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import pytest
 import sweepengine
 from sweepengine import analysis
 from sweepengine.analysis._markup import formula, script_json
+from tests.support.browser import needs_chromium
 from tests.support.pages import HOSTILE, Page, acted_upon, drawn_by_a_browser, hash_of
 from tests.support.synthetic import make_sweep
 
@@ -267,10 +267,7 @@ def test_every_width_has_a_colour_of_its_own(widths: tuple[int, ...], tmp_path: 
     assert all(len(set(scale["range"])) == len(scale["range"]) == len(widths) for scale in scales)
 
 
-NEEDS_A_BROWSER = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
-
-
-@NEEDS_A_BROWSER
+@needs_chromium
 def test_a_browser_draws_every_chart_from_the_file_alone(written: analysis.ReportPaths, tmp_path: Path) -> None:
     drawn, errors = drawn_by_a_browser(written.html, tmp_path)
     assert sum(tag == "svg" and "marks" in (a.get("class") or "") for tag, a in drawn.elements) == 17
@@ -285,7 +282,7 @@ REQUESTS = """
 """
 
 
-@NEEDS_A_BROWSER
+@needs_chromium
 def test_a_page_asks_for_nothing(written: analysis.ReportPaths, tmp_path: Path) -> None:
     found, said = acted_upon(written.html, tmp_path, REQUESTS, 1280)
     assert found == []
@@ -306,7 +303,7 @@ FADES = """
 """
 
 
-@NEEDS_A_BROWSER
+@needs_chromium
 def test_a_click_in_the_legend_singles_a_group_out(written: analysis.ReportPaths, tmp_path: Path) -> None:
     (before, after), said = acted_upon(written.html, tmp_path, FADES, 1280)
     assert before == 0
@@ -326,7 +323,7 @@ PRINTS = """
 """
 
 
-@NEEDS_A_BROWSER
+@needs_chromium
 def test_on_paper_charts_are_as_wide_as_their_columns(written: analysis.ReportPaths, tmp_path: Path) -> None:
     (before, printed, after), _ = acted_upon(written.html, tmp_path, PRINTS, 1280)
     assert {int(float(each)) for each in printed} == {690, 337, 219}

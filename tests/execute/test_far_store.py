@@ -12,10 +12,10 @@ import xarray as xr
 
 import sweepengine
 from sweepengine.errors import Interrupted, RunError, StoreError
-from sweepengine.execute._progress import SilentProgress
 from sweepengine.store import ChunkWriter, SweepStore, TaskBeat, find_damage
 from sweepengine.store._meanwhile import begin, side_by_side
 from sweepengine.store._objects import delete_objects, list_objects
+from tests.support.progress import Said
 from tests.support.stores import numbers_wherever
 
 if TYPE_CHECKING:
@@ -70,16 +70,6 @@ class Watched:
         """What happens besides at a record, the first of which makes it so many blocks with records."""
 
 
-class Heard(SilentProgress):
-    """Keeps the messages of a sweep."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def say(self, message: str) -> None:
-        self.messages.append(message)
-
-
 def expected(spec: dict[str, Any], folder: Path) -> xr.Dataset:
     sweepengine.run(spec, folder / "near.zarr", executor="inline")
     return numbers_wherever(folder / "near.zarr")
@@ -114,11 +104,11 @@ def test_a_commit_that_fails_meanwhile_stops_its_own_task(
 
     spec, address, failed = tiny(**THREE_BLOCKS), f"s3://{bucket}/far.zarr", list[int]()
     near = expected(spec, tmp_path)
-    watched, said = Watched(monkeypatch, 3), Heard()
+    watched, said = Watched(monkeypatch, 3), Said()
     monkeypatch.setattr(watched, "at_commit", once)
     assert sweepengine.run(spec, address, executor="inline", progress=said).done == 6
     assert failed == [2]
-    [message] = [text for text in said.messages if "a write that fails once" in text]
+    [message] = [text for text in said.lines if "a write that fails once" in text]
     assert "attempt 2 of 3" in message
     assert watched.said[0][1] in message
     xr.testing.assert_identical(numbers_wherever(address), near)

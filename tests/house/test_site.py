@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import sweepengine
+from tests.support.browser import needs_chromium
 from tests.support.pages import Page, drawn_by_a_browser
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +126,7 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
     assert (whole | offered) - described == set()
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
+@needs_chromium
 @pytest.mark.parametrize("name", ["index.html", "theory.html", "reference/theory.html"])
 def test_a_browser_shows_the_page_from_its_files_alone(name: str, site: Path, tmp_path: Path) -> None:
     drawn, errors = drawn_by_a_browser(site / name, tmp_path)

@@ -1,23 +1,25 @@
-"""Chromium under the tests' control, by its own protocol over a pipe: widths, themes, paper, keys and what it says."""
+"""Chromium under the tests' control, by its own protocol over a pipe: widths, keys and what it says."""
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import json
 import os
 import select
+import shutil
 import signal
 import time
 from typing import TYPE_CHECKING, Any, Self
+
+import pytest
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
-         "--remote-debugging-pipe")  # fmt: skip
+         "--disable-background-networking", "--disable-component-update", "--hide-scrollbars")  # fmt: skip
+needs_chromium = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the PATH")
 KEYS = {"Tab": 9, "Enter": 13, " ": 32, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowRight": 39}
 """Keys and their codes."""
 _PATIENCE = 60.0
@@ -35,7 +37,7 @@ class Browser:
         Addresses of all requests, the page's own among them.
     """
 
-    def __init__(self, html: Path, profile: Path, width: int, *, dark: bool = False) -> None:
+    def __init__(self, html: Path, profile: Path, width: int) -> None:
         self.said: list[str] = []
         self.asked: list[str] = []
         self._number, self._rest = 0, b""
@@ -44,7 +46,7 @@ class Browser:
         self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self._ask(f"{domain}.enable")
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        scheme = {"name": "prefers-color-scheme", "value": "light"}
         self._ask("Emulation.setEmulatedMedia", features=[scheme])
         self.resize(width)
         self._ask("Page.navigate", url=html.as_uri())
@@ -91,18 +93,6 @@ class Browser:
         self._ask("Input.dispatchKeyEvent", type="keyDown", **event, **text)
         self._ask("Input.dispatchKeyEvent", type="keyUp", **event)
 
-    def picture(self, path: Path) -> None:
-        """Write the whole page as a PNG."""
-        height = self.find("Math.ceil(document.documentElement.getBoundingClientRect().height)")
-        width = self.find("document.documentElement.clientWidth")
-        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
-        made = self._ask("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(made["data"]))
-
-    def paper(self, path: Path) -> None:
-        """Write the page as a PDF, as it would be printed."""
-        path.write_bytes(base64.b64decode(self._ask("Page.printToPDF", printBackground=False)["data"]))
-
     def _ask(self, method: str, **parameters: Any) -> Any:
         self._number += 1
         asked = {"id": self._number, "method": method, "params": parameters}
@@ -141,7 +131,7 @@ def _started(profile: Path) -> tuple[int, int, int]:
     quiet = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     actions = [(os.POSIX_SPAWN_DUP2, quiet, 1), (os.POSIX_SPAWN_DUP2, quiet, 2),
                (os.POSIX_SPAWN_DUP2, to_write[0], 3), (os.POSIX_SPAWN_DUP2, to_read[1], 4)]  # fmt: skip
-    arguments = ["chromium", *FLAGS, f"--user-data-dir={profile}"]
+    arguments = ["chromium", *FLAGS, "--remote-debugging-pipe", f"--user-data-dir={profile}"]
     process = os.posix_spawnp("chromium", arguments, dict(os.environ), file_actions=actions)
     for end in (to_write[0], to_read[1], quiet):
         os.close(end)

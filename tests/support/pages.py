@@ -9,6 +9,8 @@ import subprocess
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
+from tests.support.browser import FLAGS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -45,10 +47,8 @@ def hash_of(script: str) -> str:
 
 def drawn_by_a_browser(html: Path, folder: Path) -> tuple[Page, str]:
     """The page after Chromium has run its scripts, and what Chromium says."""
-    flags = ["--headless", "--hide-scrollbars", "--window-size=1400,1000",
-             "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-             "--disable-background-networking", "--disable-component-update", "--virtual-time-budget=8000",
-             "--enable-logging=stderr", f"--user-data-dir={folder}", "--dump-dom"]  # fmt: skip
+    flags = [*FLAGS, "--window-size=1400,1000", "--virtual-time-budget=8000", "--enable-logging=stderr",
+             f"--user-data-dir={folder}", "--dump-dom"]  # fmt: skip
     done = subprocess.run(["chromium", *flags, html.as_uri()], capture_output=True, text=True, timeout=60, check=True)
     return Page(done.stdout), done.stderr
 
