@@ -191,6 +191,11 @@ def follows(axis: str, columns: Mapping[str, Sequence[Any]]) -> bool:
     return len({row[:-1] for row in rows}) == len(set(rows))
 
 
+def is_measured(values: xr.DataArray) -> bool:
+    """Whether some run has a value; yes where there is no run."""
+    return not (values.size and bool(values.isnull().all()))
+
+
 def _labels(axes: list[dict[str, Any]]) -> list[str]:
     """Name every group by its scaling, and by as many further axes as are needed to tell the groups apart."""
     labels = [printable(str(a.get("scaling", "all scalings"))) for a in axes]

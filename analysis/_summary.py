@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweepengine.analysis._dataset import Group, count_statuses, kind_of, split
+from sweepengine.analysis._dataset import Group, count_statuses, is_measured, kind_of, split
 from sweepengine.analysis._judgement import judged_together
 from sweepengine.analysis._levels import mean_estimate
 from sweepengine.analysis._observables import reduce_runs
@@ -68,7 +68,7 @@ def summarise_reduced(
         groups=tuple(summaries),
         claims=judged_together(judge_sweep(ds, table, kind.expected, group_by)),
         warnings=collect_warnings(summaries, _first_divergence(ds, groups), kind),
-        measured=frozenset(str(name) for name, values in table.items() if not (values.size and values.isnull().all())),
+        measured=frozenset(str(name) for name, values in table.items() if is_measured(values)),
         kind=kind,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sweepengine.analysis._dataset import is_measured
 from sweepengine.analysis._observables import reduce_runs
 from sweepengine.analysis._quantities import key_of
 
@@ -50,5 +51,5 @@ def rows_of_runs(reduced: xr.Dataset) -> pd.DataFrame:
             if dim
             else {name: values}
         )
-        columns |= {key: part.values for key, part in parts.items() if not (part.size and part.isnull().all())}
+        columns |= {key: part.values for key, part in parts.items() if is_measured(part)}
     return pd.DataFrame(columns)

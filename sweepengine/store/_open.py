@@ -61,9 +61,8 @@ def open_sweep(url: str | Path | Sequence[str | Path]) -> xr.Dataset:
         their points, ``n_train`` and ``n_test`` count them, and targets that are not the same for all runs have the dim
         ``run`` too. A setting that was swept is a coordinate of ``run`` under the name of its axis. Where observables
         were added later, ``records_added`` counts the records at which a run has these too, in every store to which
-        some were ever added. Of a run that is trained
-        for longer there is one row: the shorter run's until all the longer runs have ended, then its own. Where
-        runs end at several times, ``training_time`` says at which.
+        some were ever added. Of a run that is trained for longer there is one row: the shorter run's until all the
+        longer runs have ended, then its own. Where runs end at several times, ``training_time`` says at which.
 
     Warns
     -----
@@ -304,12 +303,12 @@ def _plain(column: NDArray[Any]) -> NDArray[Any]:
 def _ends(store: StoreView, coords: Mapping[str, Any]) -> dict[str, Any]:
     """The coordinate ``training_time`` where runs end at several times; no coordinate otherwise."""
     dims, recorded = coords["time"]
-    if "run" not in dims:
-        return {}
     times = training_times(entry["spec"] for entry in store.attributes["specs"])
+    if "run" not in dims or len(times) < 2:
+        return {}
     last = np.fmax.reduce(recorded, axis=1).tolist()
     ends = {end: next((time for time in times if time >= end * (1 - 1e-9)), end) for end in dict.fromkeys(last)}
-    if len(times) < 2 or len(set(ends.values())) < 2:
+    if len(set(ends.values())) < 2:
         return {}
     about = {"long_name": "training time at which the run ends", "units": "1"}
     return {"training_time": ("run", np.array([ends[end] for end in last]), about)}
